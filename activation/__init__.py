@@ -1,0 +1,1 @@
+"""Plans and applies syncs: what leaves the lake, exactly, and to nobody who said no."""

@@ -1,0 +1,76 @@
+"""What every verb prints with: tables for people, JSON for programs, progress on standard error."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+
+class Output(StrEnum):
+    """Forms of output."""
+
+    table = "table"
+    json = "json"
+
+
+OutputOption = Annotated[Output, typer.Option("--output", "-o", help="table for people, json for programs.")]
+
+errors = Console(stderr=True, highlight=False)
+
+
+def show(rows: Sequence[Mapping[str, Any]], output: Output, *, title: str = "", empty: str = "nothing to show") -> None:
+    """Print rows, all with the same keys: as a table, or as a JSON list of objects."""
+    if output is Output.json:
+        print_json(list(rows))
+        return
+    if not rows:
+        print(empty)
+        return
+    table = Table(title=title or None, title_justify="left", show_edge=False, pad_edge=False)
+    for name, value in rows[0].items():
+        table.add_column(name, justify="right" if isinstance(value, int | float) else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(_cell(value) for value in row.values()))
+    # A pipe or file has no width of its own: wide enough that no value is cut or folded there.
+    Console(highlight=False, width=None if sys.stdout.isatty() else 200, markup=False).print(table)
+
+
+def print_json(value: object) -> None:
+    """Print one value as JSON; dates and times as ISO 8601, unknown types as text."""
+    print(json.dumps(value, indent=2, default=_plain, ensure_ascii=False))
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:,.4g}"
+    return str(value)
+
+
+def _plain(value: object) -> object:
+    isoformat = getattr(value, "isoformat", None)
+    return isoformat() if callable(isoformat) else str(value)
+
+
+@contextmanager
+def progress(text: str) -> Iterator[None]:
+    """Say on standard error what is going on, with a spinner where there is a terminal."""
+    if errors.is_terminal:
+        with errors.status(text):
+            yield
+    else:
+        errors.print(text)
+        yield

@@ -1,0 +1,58 @@
+"""``segmentry doctor``: checks the installation, the configuration and the connections."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import typer
+
+from cli._output import Output, OutputOption, show
+from segmentry import configuration, warehouse
+from segmentry.errors import SegmentryError
+from segmentry.settings import Settings
+
+
+def command(output: OutputOption = Output.table) -> None:
+    """Check the installation, config and connections; name each fault and its mend.
+
+    Example: segmentry doctor
+    """
+    settings = Settings.from_environment()
+    rows = [_verdict(name, check, settings) for name, check in _CHECKS.items()]
+    show(rows, output)
+    if any(row["verdict"] == "fault" for row in rows):
+        raise typer.Exit(1)
+
+
+def _verdict(name: str, check: Callable[[Settings], str], settings: Settings) -> dict[str, str]:
+    try:
+        return {"check": name, "verdict": "fine", "detail": check(settings)}
+    except SegmentryError as error:
+        return {"check": name, "verdict": "fault", "detail": str(error)}
+
+
+def _lake(settings: Settings) -> str:
+    warehouse.prepare(settings)
+    with warehouse.connect(settings, read_only=True) as lake:
+        return f"snapshot {warehouse.current_snapshot(lake)}"
+
+
+def _sources(settings: Settings) -> str:
+    return f"{len(configuration.load_folder(settings, 'source', 'sources'))} source(s)"
+
+
+def _syncs(settings: Settings) -> str:
+    return f"{len(configuration.load_folder(settings, 'sync', 'syncs'))} sync(s)"
+
+
+def _policies(settings: Settings) -> str:
+    configuration.policies(settings)
+    return "valid"
+
+
+_CHECKS: dict[str, Callable[[Settings], str]] = {
+    "lake": _lake,
+    "sources": _sources,
+    "syncs": _syncs,
+    "policies": _policies,
+}

@@ -1,0 +1,63 @@
+"""Assembles ``segmentry`` from the files of this folder and turns errors into messages and exit codes.
+
+A file gives either ``app`` (a typer.Typer: a noun with verbs) or ``command`` (a function: a verb of its own); its
+command name is the file's name. Files that begin with an underscore are helpers.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+import typer
+
+from segmentry import discovery
+from segmentry.errors import ConfigError, SegmentryError
+from segmentry.settings import switch_off_telemetry
+
+
+def build() -> typer.Typer:
+    """The whole command tree."""
+    root = typer.Typer(
+        name="segmentry",
+        help="Warehouse-native customer segmentation: identity, profiles, segments, models, activation.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+    )
+    for name, module in discovery.modules("cli").items():
+        if name == "main":
+            continue
+        if isinstance(app := getattr(module, "app", None), typer.Typer):
+            root.add_typer(app, name=name)
+        elif callable(command := getattr(module, "command", None)):
+            root.command(name=name)(command)
+        else:
+            raise ConfigError(
+                f"cli/{name}.py gives no command",
+                allowed="`app`, a typer.Typer, or `command`, a function",
+                remedy="define one of them, or begin the file's name with an underscore if it is a helper",
+            )
+    return root
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit: 0 done, 1 failed, 2 wrong use, 3 stopped by a gate or brake."""
+    switch_off_telemetry()
+    sys.exit(run(list(sys.argv[1:] if arguments is None else arguments)))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command and return its exit code."""
+    try:
+        typer.main.get_command(build())(arguments, prog_name="segmentry")
+    except SegmentryError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    except SystemExit as stop:  # how the framework ends: 0 done, 1 aborted, 2 wrong use
+        return stop.code if isinstance(stop.code, int) else 0
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0

@@ -1,0 +1,4 @@
+{#- A layer's schema is named as in the lake, without the target's prefix. -#}
+{% macro generate_schema_name(custom_schema_name, node) -%}
+    {{ custom_schema_name if custom_schema_name is not none else target.schema }}
+{%- endmacro %}

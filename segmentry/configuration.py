@@ -1,0 +1,71 @@
+"""Reads what an operator edits: YAML under config/, each kind held to a JSON Schema in config/schemas/."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import yaml
+
+from segmentry.errors import ConfigError
+from segmentry.settings import ROOT, Settings
+
+SCHEMA_FOLDER = ROOT / "config" / "schemas"
+
+
+def load_file(path: Path, kind: str) -> dict[str, Any]:
+    """One YAML file, valid against config/schemas/<kind>.schema.json, or ConfigError naming file, place and remedy."""
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}", remedy="create it or name another") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            f"{path} is not YAML: {' '.join(str(error).split())[:200]}",
+            allowed="a YAML mapping in UTF-8",
+            remedy="correct the line it names",
+        ) from None
+    _check(content, path, kind)
+    result: dict[str, Any] = content
+    return result
+
+
+def load_folder(settings: Settings, kind: str, folder: str) -> dict[str, dict[str, Any]]:
+    """Every ``config/<folder>/*.yml`` by its ``name``, which must equal the file's stem."""
+    found: dict[str, dict[str, Any]] = {}
+    for path in sorted((settings.config / folder).glob("*.y*ml")):
+        content = load_file(path, kind)
+        if content["name"] != path.stem:
+            raise ConfigError(
+                f"{path} has the name '{content['name']}'",
+                allowed=f"the file's own stem, '{path.stem}'",
+                remedy="rename the file or change the name",
+            )
+        found[path.stem] = content
+    return found
+
+
+def policies(settings: Settings) -> dict[str, Any]:
+    """config/policies.yml."""
+    return load_file(settings.config / "policies.yml", "policies")
+
+
+def _check(content: object, path: Path, kind: str) -> None:
+    error = jsonschema.exceptions.best_match(_validator(kind).iter_errors(content))
+    if error is None:
+        return
+    place = "/".join(str(part) for part in error.absolute_path) or "the top level"
+    raise ConfigError(
+        f"{path}: {place}: {error.message[:300]}",
+        allowed=f"what config/schemas/{kind}.schema.json describes",
+        remedy="correct that place in the file",
+    )
+
+
+@cache
+def _validator(kind: str) -> Any:
+    path = SCHEMA_FOLDER / f"{kind}.schema.json"
+    schema = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return jsonschema.validators.validator_for(schema)(schema)

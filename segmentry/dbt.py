@@ -1,0 +1,137 @@
+"""Runs the dbt project on the lake, one layer at a time, in this process."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from contextlib import redirect_stdout
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from segmentry import warehouse
+from segmentry.clock import is_decided
+from segmentry.errors import NotReadyError, SegmentryError
+from segmentry.settings import Settings, switch_off_telemetry
+from segmentry.stages import RunContext, StageReport
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """Variables that dbt_project/profiles.yml reads."""
+    schema = "ducklake:" + settings.catalog
+    return {
+        "SEGMENTRY_DBT_ATTACH": schema,
+        "SEGMENTRY_DBT_DATA": settings.lake_data,
+        "SEGMENTRY_DBT_EXTENSIONS": str(settings.extensions),
+        "SEGMENTRY_DBT_THREADS": str(settings.threads),
+        "SEGMENTRY_DBT_MEMORY": settings.memory_limit,
+        "SEGMENTRY_DBT_SCRATCH": str(settings.scratch / "duckdb"),
+    }
+
+
+def invoke(settings: Settings, arguments: Sequence[str]) -> Any:
+    """Run one dbt command in this process and return dbt's own result; its output goes to home/dbt/logs."""
+    switch_off_telemetry()
+    os.environ.update(environment(settings))
+    from dbt.cli.main import dbtRunner  # dbt takes a second to import: only stages that run it pay
+
+    folder = settings.home / "dbt"
+    words = [
+        *("--log-path", str(folder / "logs"), "--log-level", "none", "--no-use-colors"),
+        *arguments,
+        *("--project-dir", str(settings.dbt_project), "--profiles-dir", str(settings.dbt_project)),
+        *("--target-path", str(folder / "target")),
+    ]
+    with redirect_stdout(StringIO()):
+        return dbtRunner().invoke(words)
+
+
+def build(settings: Settings, select: str, *, full_refresh: bool = False, tests: bool = True) -> StageReport:
+    """Build the models (and run the tests) that select names; report rows per relation.
+
+    Raises SegmentryError naming each failed node, with values left out: dbt's own messages may quote rows.
+    """
+    warehouse.prepare(settings)
+    words = ["build" if tests else "run", "--select", select, "--exclude-resource-type", "unit_test"]
+    if not tests:
+        words = words[:3]
+    if full_refresh:
+        words.append("--full-refresh")
+    result = invoke(settings, words)
+    if result.exception is not None and result.result is None:
+        raise SegmentryError(
+            f"dbt could not start: {_first_lines(str(result.exception))}",
+            remedy="correct the project file it names, then run the stage again",
+        )
+    failed = [r for r in result.result if str(r.status) in {"error", "fail", "runtime error"}]
+    if failed:
+        raise _build_error(failed, settings)
+    built = [_relation(r.node) for r in result.result if r.node.resource_type in {"model", "snapshot"}]
+    with warehouse.connect(settings, read_only=True) as lake:
+        rows = {relation: warehouse.count(lake, relation) for relation in built}
+    return StageReport(rows=rows)
+
+
+def _relation(node: Any) -> str:
+    return f"{node.schema}.{node.alias}"
+
+
+def _build_error(failed: Sequence[Any], settings: Settings) -> SegmentryError:
+    names = [f"{r.node.resource_type} {r.node.name} ({r.status}): {_first_lines(r.message or '')}" for r in failed]
+    return SegmentryError(
+        f"dbt failed at {len(failed)} node(s):\n  " + "\n  ".join(names[:20]),
+        remedy=f"read {_shown(settings.home / 'dbt' / 'logs' / 'dbt.log')}, correct the node, run the stage again",
+    )
+
+
+def _first_lines(message: str, limit: int = 400) -> str:
+    return " ".join(message.split())[:limit]
+
+
+def _shown(path: Path) -> str:
+    return os.path.relpath(path)
+
+
+def _layer(context: RunContext, name: str, *, needs_clock: bool = True) -> StageReport:
+    if needs_clock and not is_decided(context.settings):
+        raise NotReadyError(
+            f"the stage '{name}' needs the run's clock, which is not decided yet",
+            allowed="a lake in which the stage 'clock' has run",
+            remedy="run `segmentry run`, or `segmentry run --select clock` first",
+        )
+    return build(context.settings, f"path:models/{name}")
+
+
+def staging(context: RunContext) -> StageReport:
+    """Raw records to typed, deduplicated, accounted-for staging."""
+    return _layer(context, "staging", needs_clock=False)
+
+
+def identity(context: RunContext) -> StageReport:
+    """Identifiers and links to profiles."""
+    return _layer(context, "identity")
+
+
+def marts(context: RunContext) -> StageReport:
+    """Events, sessions, orders and the other facts, each with its profile."""
+    return _layer(context, "marts")
+
+
+def features(context: RunContext) -> StageReport:
+    """What was known of each profile before each as_of."""
+    return _layer(context, "features")
+
+
+def profiles(context: RunContext) -> StageReport:
+    """One current row per profile, contract enforced."""
+    return _layer(context, "profiles")
+
+
+def segments(context: RunContext) -> StageReport:
+    """Segments, memberships and their history."""
+    return _layer(context, "segments")
+
+
+def observability(context: RunContext) -> StageReport:
+    """Sizes, flows, freshness, gates and delivery."""
+    return _layer(context, "observability")

@@ -1,0 +1,118 @@
+"""Where everything lives: read once from the environment, then passed along."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from segmentry.errors import ConfigError
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# Every tool in the stack that reports usage, switched off unless an operator sets the variable.
+TELEMETRY_OFF: Mapping[str, str] = {
+    "DO_NOT_TRACK": "1",
+    "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+    "AIRFLOW__COSMOS__ENABLE_TELEMETRY": "False",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "RUNTIME__DLTHUB_TELEMETRY": "false",
+    "GX_ANALYTICS_ENABLED": "false",
+    "SCARF_ANALYTICS": "false",
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Paths and addresses of one installation; two homes never touch each other.
+
+    home: all state. config: what an operator edits. catalog: DuckLake catalog, ``sqlite:<file>`` or
+    ``postgres:<libpq words>``. lake_data: folder or s3:// prefix of the Parquet files. ledger_url and mlflow_uri:
+    SQLAlchemy URLs (mlflow_uri may be http). threads: writers dbt may use; 1 on the embedded catalog.
+    """
+
+    home: Path
+    config: Path
+    dbt_project: Path
+    catalog: str
+    lake_data: str
+    ledger_url: str
+    mlflow_uri: str
+    threads: int
+    memory_limit: str
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
+        """Read settings from SEGMENTRY_* variables, with the embedded layout as default."""
+        env = os.environ if environment is None else environment
+        home = Path(env.get("SEGMENTRY_HOME") or ROOT / ".segmentry").resolve()
+        catalog = env.get("SEGMENTRY_CATALOG") or f"sqlite:{home / 'lake' / 'catalog.sqlite'}"
+        if catalog.partition(":")[0] not in {"sqlite", "postgres"}:
+            raise ConfigError(
+                f"SEGMENTRY_CATALOG begins with '{catalog.partition(':')[0]}:'",
+                allowed="sqlite:<file> or postgres:<libpq connection words>",
+                remedy="correct the variable, or unset it to use the embedded catalog",
+            )
+        return cls(
+            home=home,
+            config=Path(env.get("SEGMENTRY_CONFIG") or ROOT / "config").resolve(),
+            dbt_project=Path(env.get("SEGMENTRY_DBT_PROJECT") or ROOT / "dbt_project").resolve(),
+            catalog=catalog,
+            lake_data=env.get("SEGMENTRY_LAKE_DATA") or f"{home / 'lake' / 'data'}/",
+            ledger_url=env.get("SEGMENTRY_LEDGER_URL") or f"sqlite:///{home / 'ledger.sqlite'}",
+            mlflow_uri=env.get("MLFLOW_TRACKING_URI") or f"sqlite:///{home / 'mlflow' / 'mlflow.db'}",
+            threads=_threads(env, embedded=catalog.startswith("sqlite:")),
+            memory_limit=env.get("SEGMENTRY_MEMORY_LIMIT") or "2GB",
+        )
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether the lake's catalog is the one-writer SQLite file."""
+        return self.catalog.startswith("sqlite:")
+
+    @property
+    def extensions(self) -> Path:
+        """Folder the DuckDB extensions are loaded from."""
+        return self.home / "duckdb_extensions"
+
+    @property
+    def mlflow_artifacts(self) -> Path:
+        """Folder of MLflow artifacts in the embedded layout."""
+        return self.home / "mlflow" / "artifacts"
+
+    @property
+    def data_docs(self) -> Path:
+        """Folder of the Great Expectations Data Docs site."""
+        return self.home / "data_docs"
+
+    @property
+    def outbox(self) -> Path:
+        """Folder file syncs write to."""
+        return self.home / "outbox"
+
+    @property
+    def scratch(self) -> Path:
+        """Folder for spilled and temporary files."""
+        return self.home / "scratch"
+
+
+def _threads(env: Mapping[str, str], *, embedded: bool) -> int:
+    text = env.get("SEGMENTRY_THREADS") or ("1" if embedded else "4")
+    if not text.isdigit() or int(text) < 1:
+        raise ConfigError(
+            f"SEGMENTRY_THREADS is '{text}'", allowed="a whole number from 1", remedy="correct or unset the variable"
+        )
+    if embedded and int(text) > 1:
+        raise ConfigError(
+            f"SEGMENTRY_THREADS is {text} with the SQLite catalog, which has one writer",
+            allowed="1 on a SQLite catalog, any number on PostgreSQL",
+            remedy="unset SEGMENTRY_THREADS, or set SEGMENTRY_CATALOG to a PostgreSQL catalog",
+        )
+    return int(text)
+
+
+def switch_off_telemetry() -> None:
+    """Set each tool's opt-out variable unless the operator has set it."""
+    for name, value in TELEMETRY_OFF.items():
+        os.environ.setdefault(name, value)

@@ -1,0 +1,120 @@
+"""The stages of the main job, in order. A DAG task and a CLI verb call the same function."""
+
+from __future__ import annotations
+
+import importlib
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, cast
+
+from segmentry.errors import UsageError
+from segmentry.settings import Settings
+
+
+@dataclass(frozen=True)
+class RunContext:
+    """What a stage is given: where things live, the run's clock, and options of the caller.
+
+    as_of: naive UTC; None means the clock stored in the lake (``segmentry.clock``). retrain: train models even when
+    their champions are fresh.
+    """
+
+    settings: Settings
+    as_of: datetime | None = None
+    retrain: bool = False
+
+
+@dataclass(frozen=True)
+class StageReport:
+    """What a stage did. rows: relation or destination to rows; notes: lines an operator should read."""
+
+    rows: Mapping[str, int] = field(default_factory=dict)
+    notes: Sequence[str] = ()
+    status: str = "done"
+    seconds: float = 0.0
+
+
+StageFunction = Callable[[RunContext], StageReport]
+ItemFunction = Callable[[RunContext, str], StageReport]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One step of the main job.
+
+    entry: ``module:function`` in the stage's room, called with the context (and the item, where items is set).
+    items: ``module:function`` giving the items the stage is mapped over. writes_lake: takes the writer's slot.
+    minutes: time limit of one task.
+    """
+
+    name: str
+    dag: str
+    entry: str
+    items: str | None = None
+    writes_lake: bool = True
+    minutes: int = 30
+
+    def item_names(self, context: RunContext) -> list[str]:
+        """Items the stage is mapped over; empty for a plain stage."""
+        return cast("list[str]", resolve(self.items)(context)) if self.items else []
+
+    def run(self, context: RunContext, item: str | None = None) -> StageReport:
+        """Run the stage, or one item of a mapped stage, and time it."""
+        started = time.monotonic()
+        function = resolve(self.entry)
+        report = cast(StageReport, function(context) if item is None else function(context, item))
+        return StageReport(report.rows, report.notes, report.status, time.monotonic() - started)
+
+
+STAGES: tuple[Stage, ...] = (
+    Stage("load", "ingest", "sources.stages:load", items="sources.stages:load_items"),
+    Stage("staging", "ingest", "segmentry.dbt:staging"),
+    Stage("gate_raw", "ingest", "expectations.stages:gate_raw"),
+    Stage("clock", "build", "segmentry.clock:decide"),
+    Stage("identity", "build", "segmentry.dbt:identity"),
+    Stage("marts", "build", "segmentry.dbt:marts"),
+    Stage("features", "build", "segmentry.dbt:features"),
+    Stage("gate_features", "build", "expectations.stages:gate_features"),
+    Stage("train", "score", "ml.stages:train", items="ml.stages:train_items", minutes=60),
+    Stage("score", "score", "ml.stages:score", items="ml.stages:score_items"),
+    Stage("profiles", "publish", "segmentry.dbt:profiles"),
+    Stage("segments", "publish", "segmentry.dbt:segments"),
+    Stage("audiences", "publish", "activation.stages:audiences"),
+    Stage("gate_audiences", "publish", "expectations.stages:gate_audiences"),
+    Stage("sync", "activate", "activation.stages:sync", items="activation.stages:sync_items", writes_lake=False),
+    Stage("acknowledge", "activate", "activation.stages:acknowledge"),
+    Stage("observe", "observe", "segmentry.dbt:observability"),
+)
+
+# DAGs of the main job in the order in which each one's assets trigger the next.
+DAGS: tuple[str, ...] = tuple(dict.fromkeys(stage.dag for stage in STAGES))
+
+
+def resolve(entry: str) -> Callable[..., Any]:
+    """Import ``module:function``; heavy rooms are imported only when their stage runs."""
+    module, _, name = entry.partition(":")
+    return cast("Callable[..., Any]", getattr(importlib.import_module(module), name))
+
+
+def stage_named(name: str) -> Stage:
+    """The stage of that name, or UsageError naming those there are."""
+    for stage in STAGES:
+        if stage.name == name:
+            return stage
+    raise UsageError(
+        f"there is no stage '{name}'",
+        allowed=", ".join(stage.name for stage in STAGES),
+        remedy="use one of these names; add + to run what comes after it too",
+    )
+
+
+def select(selection: str | None) -> tuple[Stage, ...]:
+    """Stages for ``--select``: all, one (``score``), or one and those behind it (``score+``)."""
+    if not selection:
+        return STAGES
+    first = stage_named(selection.removesuffix("+"))
+    if not selection.endswith("+"):
+        return (first,)
+    return STAGES[STAGES.index(first) :]

@@ -1,0 +1,160 @@
+"""The lake: DuckDB over a DuckLake catalog. The only module that attaches it."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import platform
+import shutil
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from segmentry.errors import NotReadyError, SegmentryError
+from segmentry.settings import Settings
+
+EXTENSIONS = ("ducklake", "sqlite_scanner", "postgres_scanner", "httpfs")
+SCHEMAS = (
+    "raw", "staging", "identity", "marts", "features", "profiles", "segments",
+    "audiences", "ml", "activation", "observability",
+)  # fmt: skip
+
+
+def install_extensions(settings: Settings) -> Path:
+    """Copy the signed extension files from their Python packages to where DuckDB looks; return that folder."""
+    machine = {"x86_64": "amd64", "AMD64": "amd64", "aarch64": "arm64", "arm64": "arm64"}[platform.machine()]
+    system = {"Linux": "linux", "Darwin": "osx"}[platform.system()]
+    target = settings.extensions / f"v{duckdb.__version__}" / f"{system}_{machine}"
+    target.mkdir(parents=True, exist_ok=True)
+    for name in EXTENSIONS:
+        destination = target / f"{name}.duckdb_extension"
+        if not destination.exists():
+            partial = destination.with_suffix(f".{os.getpid()}")
+            shutil.copyfile(_packaged_extension(name), partial)
+            partial.replace(destination)
+    return settings.extensions
+
+
+def _packaged_extension(name: str) -> Path:
+    spec = importlib.util.find_spec(f"duckdb_extension_{name}")
+    folders = list(spec.submodule_search_locations or []) if spec else []
+    for folder in folders:
+        found = sorted(Path(folder).glob(f"**/v{duckdb.__version__}/**/{name}.duckdb_extension"))
+        if found:
+            return found[0]
+    raise SegmentryError(
+        f"the DuckDB extension '{name}' for version {duckdb.__version__} is not installed",
+        allowed=f"the package duckdb-extension-{name.replace('_', '-')} at the version of duckdb",
+        remedy="run `make install`",
+    )
+
+
+def prepare(settings: Settings) -> None:
+    """Create the home, the catalog and the schemas; safe to call at every start."""
+    for folder in (settings.home, settings.scratch):
+        folder.mkdir(parents=True, exist_ok=True)
+    if "://" not in settings.lake_data:
+        Path(settings.lake_data).mkdir(parents=True, exist_ok=True)
+    install_extensions(settings)
+    if settings.is_embedded:
+        _use_write_ahead_log(Path(settings.catalog.partition(":")[2]))
+    with connect(settings) as lake:
+        for schema in SCHEMAS:
+            lake.execute(f"create schema if not exists lake.{schema}")
+
+
+def _use_write_ahead_log(catalog: Path) -> None:
+    # In the default rollback-journal mode a reader blocks the writer's commit; WAL lets both go on.
+    catalog.parent.mkdir(parents=True, exist_ok=True)
+    with sqlite3.connect(catalog) as connection:
+        connection.execute("pragma journal_mode=wal")
+    connection.close()
+
+
+@contextmanager
+def connect(
+    settings: Settings, *, snapshot: int | None = None, read_only: bool = False
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open DuckDB with the lake attached as ``lake`` and in use.
+
+    snapshot: read the lake as it was at that DuckLake snapshot id (implies read only).
+    Times are naive UTC. The connection is closed on leaving.
+    """
+    if not settings.extensions.exists():
+        install_extensions(settings)
+    connection = duckdb.connect(":memory:", config=_duckdb_config(settings))
+    try:
+        connection.execute("set TimeZone='UTC'")
+        connection.execute(_attach_statement(settings, snapshot, read_only))
+        connection.execute("use lake")
+        yield connection
+    finally:
+        connection.close()
+
+
+def _duckdb_config(settings: Settings) -> dict[str, str | bool | int | float | list[str]]:
+    settings.scratch.mkdir(parents=True, exist_ok=True)
+    return {
+        "extension_directory": str(settings.extensions),
+        "memory_limit": settings.memory_limit,
+        "temp_directory": str(settings.scratch / "duckdb"),
+        "autoinstall_known_extensions": False,
+    }
+
+
+def _attach_statement(settings: Settings, snapshot: int | None, read_only: bool) -> str:
+    options = [f"DATA_PATH '{_quoted(settings.lake_data)}'"]
+    if snapshot is not None:
+        options.append(f"SNAPSHOT_VERSION {int(snapshot)}")
+    elif read_only:
+        options.append("READ_ONLY")
+    return f"ATTACH 'ducklake:{_quoted(settings.catalog)}' AS lake ({', '.join(options)})"
+
+
+def _quoted(text: str) -> str:
+    return text.replace("'", "''")
+
+
+def current_snapshot(lake: duckdb.DuckDBPyConnection) -> int:
+    """Id of the newest committed DuckLake snapshot."""
+    row = lake.execute("select max(snapshot_id) from ducklake_snapshots('lake')").fetchone()
+    return int(row[0]) if row and row[0] is not None else 0
+
+
+def relation_exists(lake: duckdb.DuckDBPyConnection, relation: str) -> bool:
+    """Whether ``schema.name`` is a table or view of the lake."""
+    schema, _, name = relation.partition(".")
+    found = lake.execute(
+        "select 1 from information_schema.tables where table_catalog='lake' and table_schema=? and table_name=?",
+        [schema, name],
+    ).fetchone()
+    return found is not None
+
+
+def require(lake: duckdb.DuckDBPyConnection, relation: str, *, made_by: str) -> None:
+    """Raise NotReadyError unless the relation exists; made_by is the stage that makes it."""
+    if not relation_exists(lake, relation):
+        raise NotReadyError(
+            f"the relation {relation} is not there yet",
+            allowed=f"a lake in which the stage '{made_by}' has run",
+            remedy=f"run `segmentry run --select {made_by}` or the whole job with `segmentry run`",
+        )
+
+
+def count(lake: duckdb.DuckDBPyConnection, relation: str) -> int:
+    """Number of rows of ``schema.name``; 0 when it does not exist."""
+    if not relation_exists(lake, relation):
+        return 0
+    row = lake.execute(f"select count(*) from lake.{relation}").fetchone()
+    return int(row[0]) if row else 0
+
+
+def records(lake: duckdb.DuckDBPyConnection, sql: str, parameters: Sequence[Any] | None = None) -> list[dict[str, Any]]:
+    """Rows of a query as dictionaries."""
+    result = lake.execute(sql, list(parameters) if parameters else None)
+    names = [column[0] for column in result.description or []]
+    return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
