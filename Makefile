@@ -1,0 +1,70 @@
+# Everything a person or CI runs. `make help` lists the targets.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+# The first interpreter that runs and is a 3.11; PYTHON=/path/to/python names another.
+PYTHON ?= $(shell for p in python3.11 python3 python; do \
+	  $$p -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null && { command -v $$p; break; }; done)
+WORKERS ?= 2
+
+.PHONY: help install run test test-cluster check format generate bench soak up down lock clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+install: $(READY)  ## create .venv from the locked, hash-pinned requirements
+
+$(READY): requirements.lock requirements-bootstrap.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "No Python 3.11 was found. Allowed: an interpreter of version 3.11. To do: install it, or run make PYTHON=/path/to/python3.11"; exit 2; }
+	@test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV)
+	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bootstrap.lock
+	@echo "Installing the locked packages into $(VENV) ..."
+	@# Byte code is compiled once here, or every process of a run would compile every import again.
+	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip sync --quiet --require-hashes --compile-bytecode requirements.lock
+	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+run: $(READY)  ## run the whole main job on the simulated shop, through Airflow
+	@$(BIN)/segmentry demo
+
+test: $(READY)  ## run the whole test suite
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m "not cluster"
+
+test-cluster: $(READY)  ## the many-machines layout: PostgreSQL, Redis, two Celery workers, on loopback
+	@$(BIN)/python -m pytest -m cluster
+
+check: $(READY)  ## linters, types, import rule, budgets, generated files
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/sqlfluff lint --disable-progress-bar --processes $(WORKERS) dbt_project/models dbt_project/tests
+	@$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
+	@$(BIN)/segmentry check generated
+	@$(BIN)/segmentry check segments
+	@$(BIN)/python -m pytest tests/house
+
+format: $(READY)  ## format the code
+	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
+
+generate: $(READY)  ## write the generated files anew (memberships, audiences, command reference)
+	@$(BIN)/segmentry check generated --write
+
+bench: $(READY)  ## benchmarks: ratios, printed and written to benchmarks/results/
+	@$(BIN)/python -m benchmarks
+
+up: $(READY)  ## serve Airflow, MLflow, Data Docs and dbt docs on loopback
+	@$(BIN)/segmentry up
+
+down: $(READY)  ## stop what `make up` started
+	@$(BIN)/segmentry down
+
+lock: $(READY)  ## resolve the requirements anew, with hashes
+	@$(BIN)/uv pip compile pyproject.toml --all-extras --generate-hashes --no-emit-index-url --no-emit-find-links \
+	  --python-version 3.11 --custom-compile-command "make lock" --quiet -o requirements.lock
+	@grep -A200 -E '^uv==' requirements.lock | awk 'NR==1 || /^    --hash/ {print} NR>1 && !/^    --hash/ {exit}' | sed '$$ s/ \\$$//' > requirements-bootstrap.lock
+
+clean:  ## remove the environment and all state
+	rm -rf $(VENV) .segmentry build ./*.egg-info

@@ -1,0 +1,35 @@
+"""``segmentry check``: what must hold before a change lands."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from segmentry import generated
+from segmentry.errors import SegmentryError
+from segmentry.settings import Settings
+
+app = typer.Typer(no_args_is_help=True, help="Check generated files and segment predicates.")
+
+
+@app.command("generated")
+def check_generated(
+    write: Annotated[bool, typer.Option("--write", help="write what is stale instead of failing")] = False,
+) -> None:
+    """Check that every generated file is what its inputs give.
+
+    Example: segmentry check generated --write
+    """
+    stale = [file for file in generated.all_files(Settings.from_environment()) if not file.is_current()]
+    if write:
+        for file in stale:
+            file.write()
+            print(f"written: {file.shown}")
+    elif stale:
+        raise SegmentryError(
+            "stale generated file(s): " + ", ".join(file.shown for file in stale),
+            allowed="files equal to what their generators give",
+            remedy="run `make generate` and commit the result",
+        )
+    print(f"{'now ' if write else ''}all generated files are current")

@@ -1,0 +1,80 @@
+"""Sizes that keep the thing you came to change short."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from segmentry.settings import ROOT
+
+FILE_LINES = {"dags/": 80, "ml/models/": 120, "activation/destinations/": 120}
+DEFAULT_FILE_LINES = 300
+FUNCTION_LINES = 40
+MODEL_LINES = 100
+
+
+def tracked(*patterns: str) -> list[Path]:
+    """Files of the checkout, those git ignores left out."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "--", *patterns]
+    listed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout.split("\n")
+    return [ROOT / name for name in listed if name and (ROOT / name).is_file()]
+
+
+def relative(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def test_python_files_stay_short() -> None:
+    files = [path for path in tracked("*.py") if not relative(path).startswith("tests/")]
+    assert files
+    over = []
+    for path in files:
+        name = relative(path)
+        limit = next((lines for start, lines in FILE_LINES.items() if name.startswith(start)), DEFAULT_FILE_LINES)
+        lines = len(path.read_text(encoding="utf-8").splitlines())
+        if lines > limit:
+            over.append(f"{name}: {lines} lines, at most {limit}")
+    assert not over, "\n".join(over)
+
+
+def test_functions_fit_on_a_screen() -> None:
+    over = []
+    for path in tracked("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                lines = (node.end_lineno or node.lineno) - node.lineno + 1
+                if lines > FUNCTION_LINES:
+                    over.append(f"{relative(path)}:{node.lineno} {node.name}: {lines} lines, at most {FUNCTION_LINES}")
+    assert not over, "\n".join(over)
+
+
+def test_sql_models_stay_short() -> None:
+    models = tracked("dbt_project/models/*.sql")
+    assert models
+    sizes = {relative(path): len(path.read_text(encoding="utf-8").splitlines()) for path in models}
+    over = [f"{name}: {lines} lines, at most {MODEL_LINES}" for name, lines in sizes.items() if lines > MODEL_LINES]
+    assert not over, "\n".join(over)
+
+
+@pytest.mark.parametrize("word", ["pypi.org", "files.pythonhosted", "registry.npmjs", "--index-url", "--find-links"])
+def test_no_registry_is_named(word: str) -> None:
+    named = [
+        relative(path)
+        for path in tracked("*.lock", "*.toml", "*.yml", "*.yaml", "*.md", "Makefile", "Dockerfile", ".ci/run")
+        if word in path.read_text(encoding="utf-8")
+    ]
+    assert not named, f"{word} stands in {named}"
+
+
+def test_no_path_of_a_machine() -> None:
+    suspects = ("/" + "work/", "/" + "root/", "/" + "home/runner")
+    named = []
+    for path in tracked():
+        if path.suffix in {".png", ".gz", ".parquet"}:
+            continue
+        text = path.read_text(encoding="utf-8", errors="replace")
+        named += [f"{relative(path)}: {start}" for start in suspects if start in text]
+    assert not named, "\n".join(named)
