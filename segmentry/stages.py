@@ -46,7 +46,7 @@ class Stage:
 
     entry: ``module:function`` in the stage's room, called with the context (and the item, where items is set).
     items: ``module:function`` giving the items the stage is mapped over. writes_lake: takes the writer's slot.
-    minutes: time limit of one task.
+    minutes: time limit of one task. is_isolated: a failed item does not hold up what is behind the stage.
     """
 
     name: str
@@ -55,6 +55,7 @@ class Stage:
     items: str | None = None
     writes_lake: bool = True
     minutes: int = 30
+    is_isolated: bool = False
 
     def item_names(self, context: RunContext) -> list[str]:
         """Items the stage is mapped over; empty for a plain stage."""
@@ -83,7 +84,14 @@ STAGES: tuple[Stage, ...] = (
     Stage("segments", "publish", "segmentry.dbt:segments"),
     Stage("audiences", "publish", "activation.stages:audiences"),
     Stage("gate_audiences", "publish", "expectations.stages:gate_audiences"),
-    Stage("sync", "activate", "activation.stages:sync", items="activation.stages:sync_items", writes_lake=False),
+    Stage(
+        "sync",
+        "activate",
+        "activation.stages:sync",
+        items="activation.stages:sync_items",
+        writes_lake=False,
+        is_isolated=True,
+    ),
     Stage("acknowledge", "activate", "activation.stages:acknowledge"),
     Stage("observe", "observe", "segmentry.dbt:observability"),
 )

@@ -1,0 +1,141 @@
+"""The main job from the command line: one at a time per home, through Airflow or in this process."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+from cli import _airflow
+from cli._airflow_api import Airflow
+from cli._output import errors
+from cli._processes import Registry, free_port
+from segmentry import jobs, warehouse
+from segmentry.errors import SegmentryError
+from segmentry.jobs import Outcome
+from segmentry.settings import Settings
+from segmentry.stages import RunContext, Stage, select
+
+Progress = Callable[[Outcome], None]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked for. as_of is naive UTC; selection is a stage's name, with + for what lies behind it too."""
+
+    as_of: datetime | None = None
+    selection: str | None = None
+    retrain: bool = False
+    through_airflow: bool = True
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """Stages of the job, or UsageError."""
+        return select(self.selection)
+
+    @property
+    def needs_airflow(self) -> bool:
+        """A single stage is one function call: no scheduler is started for it."""
+        return self.through_airflow and len(self.stages) > 1
+
+
+def run(settings: Settings, request: Request) -> list[Outcome]:
+    """Run the job with progress on standard error, and return every outcome."""
+    stages = request.stages
+    warehouse.prepare(settings)
+    with _only_one(settings), _stoppable():
+        source = _through_airflow(settings, request) if request.needs_airflow else _here(settings, request, stages)
+        outcomes = []
+        for outcome in source:
+            _tell(outcome)
+            outcomes.append(outcome)
+    return outcomes
+
+
+def _here(settings: Settings, request: Request, stages: tuple[Stage, ...]) -> Iterator[Outcome]:
+    yield from jobs.run(stages, RunContext(settings, as_of=request.as_of, retrain=request.retrain))
+
+
+def _through_airflow(settings: Settings, request: Request) -> Iterator[Outcome]:
+    conf = {
+        **({"as_of": request.as_of.isoformat()} if request.as_of else {}),
+        **({"retrain": True} if request.retrain else {}),
+        **({"from": request.stages[0].name} if request.selection else {}),
+    }
+    with _airflow_of(settings) as api:
+        yield from api.run_job(conf, request.stages[0].dag)
+
+
+@contextmanager
+def _airflow_of(settings: Settings) -> Iterator[Airflow]:
+    """The Airflow that `segmentry up` started, else one for this job alone, stopped when the job ends."""
+    for service in Registry(settings, "up").running():
+        if service.name == "airflow api-server":
+            errors.print(f"using the Airflow that is up at {service.url}")
+            yield Airflow(service.url, Registry(settings, "up").running())
+            return
+    registry = Registry(settings, "run")
+    leftovers = registry.stop()
+    if leftovers:
+        errors.print(f"stopped {len(leftovers)} program(s) that a killed job had left")
+    errors.print("starting Airflow")
+    try:
+        api = _airflow.launch(settings, registry, free_port(), schedules=False)
+        yield api
+    finally:
+        registry.stop(grace_seconds=3.0)
+
+
+@contextmanager
+def _only_one(settings: Settings) -> Iterator[None]:
+    path = settings.home / "run.lock"
+    with path.open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            holder = file.read().strip() or "unknown"
+            raise SegmentryError(
+                f"another job (process {holder}) is running in {os.path.relpath(settings.home)}",
+                allowed="one job at a time per home",
+                remedy="wait until it has ended, or set SEGMENTRY_HOME to another folder",
+            ) from None
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield
+
+
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    """Let SIGTERM end the job as Ctrl-C does, so that what was started is stopped."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    held = signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise SegmentryError(
+            "the job was interrupted",
+            remedy="run it again: every stage starts over from what is in the lake",
+        ) from None
+    finally:
+        signal.signal(signal.SIGTERM, held)
+
+
+def _interrupt(_number: int, _frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _tell(outcome: Outcome) -> None:
+    rows = sum(outcome.rows.values())
+    what = f"{rows:,} rows" if outcome.rows else ""
+    errors.print(f"  {outcome.name:<24} {outcome.state:<8} {outcome.seconds:6.1f} s  {what}".rstrip(), markup=False)
+    if outcome.error:
+        errors.print(f"    {outcome.error}".replace("\n", "\n    "), markup=False, style="red")

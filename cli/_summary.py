@@ -1,0 +1,82 @@
+"""What a job ends with: rows and seconds per stage, gates, models, segments, syncs, and where each page is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from cli import _output
+from cli._output import Output
+from segmentry import jobs, warehouse
+from segmentry.jobs import Outcome
+from segmentry.settings import Settings
+
+# Section, the relation it needs, and how it is read.
+_SECTIONS = (
+    (
+        "gates",
+        "observability.gate_results",
+        """
+        select gate, passed, evaluated, unexpected from lake.observability.gate_results
+        qualify row_number() over (partition by gate order by checked_at desc) = 1 order by gate
+        """,
+    ),
+    (
+        "segments",
+        "segments.segment_memberships",
+        "select segment, count(*) as people from lake.segments.segment_memberships group by segment order by segment",
+    ),
+)
+
+
+def of(settings: Settings, outcomes: Sequence[Outcome], seconds: float) -> dict[str, Any]:
+    """The summary as plain values."""
+    summary: dict[str, Any] = {
+        "exit_code": jobs.exit_code(outcomes),
+        "seconds": round(seconds, 1),
+        "stages": [_stage(outcome) for outcome in outcomes],
+    }
+    with warehouse.connect(settings, read_only=True) as lake:
+        for name, relation, sql in _SECTIONS:
+            if warehouse.relation_exists(lake, relation):
+                summary[name] = warehouse.records(lake, sql)
+    summary["syncs"] = [_sync(outcome) for outcome in outcomes if outcome.stage == "sync" and outcome.item]
+    summary["pages"] = _pages(settings)
+    return summary
+
+
+def show(summary: dict[str, Any], output: Output) -> None:
+    """Print the summary: tables for people, one object for programs."""
+    if output is Output.json:
+        _output.print_json(summary)
+        return
+    for title in ("stages", "gates", "models", "segments", "syncs", "pages"):
+        if rows := summary.get(title):
+            _output.show(rows, output, title=f"\n{title.capitalize()}")
+    verdict = {0: "done", 2: "wrong use", 3: "stopped by a gate or brake"}.get(summary["exit_code"], "failed")
+    print(f"\n{verdict} in {summary['seconds']:,.1f} s")
+
+
+def _stage(outcome: Outcome) -> dict[str, Any]:
+    return {
+        "stage": outcome.name,
+        "state": outcome.state,
+        "seconds": round(outcome.seconds, 2),
+        "rows": sum(outcome.rows.values()),
+        "notes": "; ".join(outcome.notes),
+    }
+
+
+def _sync(outcome: Outcome) -> dict[str, Any]:
+    sent = ", ".join(f"{name} {rows:,}" for name, rows in outcome.rows.items())
+    return {"sync": outcome.item, "state": outcome.state, "rows": sent or "nothing to send"}
+
+
+def _pages(settings: Settings) -> list[dict[str, str]]:
+    places = {
+        "Data Docs": settings.data_docs / "index.html",
+        "dbt docs": settings.home / "dbt_docs" / "index.html",
+        "outbox": settings.outbox,
+    }
+    pages = [{"page": name, "place": str(path)} for name, path in places.items() if path.exists()]
+    return [*pages, {"page": "Airflow and MLflow", "place": "`make up` serves them"}]

@@ -1,0 +1,19 @@
+"""Read by Airflow when one of its programs starts. Programs that fork tasks import the heavy libraries once, so that
+each task inherits them instead of importing them anew; none of these starts a thread or opens a file on import.
+"""
+
+import contextlib
+import importlib
+import sys
+
+LIBRARIES = ("duckdb", "pandas", "sklearn.pipeline", "mlflow.sklearn", "great_expectations", "dbt.cli.main")
+
+
+def _forks_tasks(words: list[str]) -> bool:
+    return "scheduler" in words or "worker" in words
+
+
+if _forks_tasks(sys.argv[1:3]):
+    for _library in LIBRARIES:
+        with contextlib.suppress(ImportError):  # a task that needs it will say so in its own words
+            importlib.import_module(_library)

@@ -1,0 +1,125 @@
+"""Runs stages of the main job and says how each ended: the same words for a DAG's task and for the command line."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from segmentry.errors import NotReadyError, SegmentryError, StoppedError, UsageError
+from segmentry.stages import RunContext, Stage, StageReport
+
+DONE, FAILED, STOPPED = "done", "failed", "stopped"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one stage, or one item of a mapped stage, ended.
+
+    state: done, failed or stopped (by a gate or a brake). is_final: trying again would change nothing. error: the
+    message for an operator; it holds no values of records.
+    """
+
+    stage: str
+    item: str | None = None
+    state: str = DONE
+    seconds: float = 0.0
+    rows: Mapping[str, int] = field(default_factory=dict)
+    notes: Sequence[str] = ()
+    error: str | None = None
+    exit_code: int = 0
+    is_final: bool = True
+
+    @property
+    def name(self) -> str:
+        """``stage`` or ``stage[item]``."""
+        return self.stage if self.item is None else f"{self.stage}[{self.item}]"
+
+    def as_record(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return {**asdict(self), "rows": dict(self.rows), "notes": list(self.notes)}
+
+
+def attempt(stage: Stage, context: RunContext, item: str | None = None) -> Outcome:
+    """Run a stage, or one item of it; an error becomes an outcome, never a traceback."""
+    started = time.monotonic()
+    try:
+        report = stage.run(context, item)
+    except Exception as error:  # every fault of a stage is reported in the job's own words
+        return failure(stage.name, item, error, context, time.monotonic() - started)
+    return _success(stage.name, item, report)
+
+
+def list_items(stage: Stage, context: RunContext) -> list[str] | Outcome:
+    """Items a mapped stage is to run over, or the outcome of a failure to list them."""
+    started = time.monotonic()
+    try:
+        return stage.item_names(context)
+    except Exception as error:  # as above
+        return failure(stage.name, None, error, context, time.monotonic() - started)
+
+
+def run(stages: Sequence[Stage], context: RunContext) -> Iterator[Outcome]:
+    """Run the stages in order in this process, giving each outcome as it comes.
+
+    Every item of a mapped stage is tried. A failure ends the job, save in a stage whose items are isolated.
+    """
+    for stage in stages:
+        failed = False
+        for outcome in _outcomes(stage, context):
+            failed = failed or outcome.state != DONE
+            yield outcome
+        if failed and not stage.is_isolated:
+            return
+
+
+def exit_code(outcomes: Sequence[Outcome]) -> int:
+    """0 when all is done; 3 when gates or brakes alone stopped it; else what the first fault says."""
+    codes = [outcome.exit_code for outcome in outcomes if outcome.exit_code]
+    faults = [code for code in codes if code != StoppedError.exit_code]
+    return faults[0] if faults else (codes[0] if codes else 0)
+
+
+def failure(stage: str, item: str | None, error: Exception, context: RunContext, seconds: float) -> Outcome:
+    """The outcome for an error; what is not a SegmentryError is a fault of the code and leaves its frames in a file."""
+    if isinstance(error, SegmentryError):
+        state = STOPPED if isinstance(error, StoppedError) else FAILED
+        is_final = isinstance(error, StoppedError | UsageError | NotReadyError)
+        return Outcome(stage, item, state, seconds, error=str(error), exit_code=error.exit_code, is_final=is_final)
+    message = f"the stage '{stage}' ended with an unexpected {type(error).__name__}"
+    place = _write_frames(stage, error, context)
+    text = f"{message}\nTo do: read {place}, and report it with the version of Segmentry"
+    return Outcome(stage, item, FAILED, seconds, error=text, exit_code=1, is_final=False)
+
+
+def _outcomes(stage: Stage, context: RunContext) -> Iterator[Outcome]:
+    if stage.items is None:
+        yield attempt(stage, context)
+        return
+    items = list_items(stage, context)
+    if isinstance(items, Outcome):
+        yield items
+        return
+    for item in items:
+        yield attempt(stage, context, item)
+
+
+def _success(stage: str, item: str | None, report: StageReport) -> Outcome:
+    notes = [report.status, *report.notes] if report.status != DONE else list(report.notes)
+    return Outcome(stage, item, DONE, report.seconds, dict(report.rows), notes)
+
+
+def _write_frames(stage: str, error: Exception, context: RunContext) -> str:
+    # The frames and types alone: an exception's text may quote a record.
+    folder = context.settings.home / "logs"
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{stage}.traceback.txt"
+    chain: list[str] = []
+    cause: BaseException | None = error
+    while cause is not None:
+        chain = [*traceback.format_tb(cause.__traceback__), f"{type(cause).__name__}\n", *chain]
+        cause = cause.__cause__ or cause.__context__
+    path.write_text("".join(chain), encoding="utf-8")
+    return str(path)
