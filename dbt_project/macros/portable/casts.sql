@@ -1,0 +1,36 @@
+{#- Casts that give NULL where the text does not fit, instead of an error. -#}
+
+{#- Money and amounts: exact, so that a sum is the same in whatever order it is added up. -#}
+{% macro type_amount() -%} decimal(18, 4) {%- endmacro %}
+
+{#- ISO 8601 with or without offset to naive UTC; without one it is taken as UTC (the session's zone is UTC). -#}
+{% macro try_timestamp(text) -%}
+    {{ return(adapter.dispatch('try_timestamp', 'segmentry')(text)) }}
+{%- endmacro %}
+
+{% macro default__try_timestamp(text) -%}
+    (try_cast({{ text }} as timestamptz) at time zone 'UTC')
+{%- endmacro %}
+
+{% macro try_date(text) -%} try_cast({{ text }} as date) {%- endmacro %}
+
+{% macro try_amount(text) -%} try_cast({{ text }} as {{ type_amount() }}) {%- endmacro %}
+
+{#- Whole numbers, also as a float writes them (17850.0); a fraction is not rounded but refused. -#}
+{% macro try_integer(text) -%}
+    {{ return(adapter.dispatch('try_integer', 'segmentry')(text)) }}
+{%- endmacro %}
+
+{% macro default__try_integer(text) -%}
+    case when regexp_full_match({{ text }}, '[+-]?[0-9]+(\.0*)?') then try_cast({{ text }} as bigint) end
+{%- endmacro %}
+
+{% macro try_boolean(text) -%}
+    case
+        when lower({{ text }}) in ('true', 't', 'yes', 'y', '1') then true
+        when lower({{ text }}) in ('false', 'f', 'no', 'n', '0') then false
+    end
+{%- endmacro %}
+
+{#- Text without the blanks around it; NULL when nothing is left. -#}
+{% macro filled(text) -%} nullif(trim({{ text }}), '') {%- endmacro %}

@@ -1,0 +1,83 @@
+{#-
+What is wrong with a typed record, as 'code: detail', or NULL. key: the columns that name the record. allowed: column to
+the list of values it may have. checks: [condition, 'code: detail'] pairs of the source's own.
+-#}
+{% macro first_fault(key, allowed={}, checks=[]) -%}
+    case
+        when _problem is not null then _problem
+        when not is_object then 'not_json: the text is not a JSON object'
+        {%- for name in key %}
+        when {{ name }} is null then 'missing_id: {{ name }}'
+        {%- endfor %}
+        when missing is not null then 'missing_field: ' || missing
+        when invalid is not null then 'invalid_value: ' || invalid
+        when too_early is not null then 'out_of_range: before the earliest time allowed: ' || too_early
+        when too_late is not null then 'in_future: later than it was loaded: ' || too_late
+        {%- for name, values in allowed.items() %}
+        when {{ name }} is not null and {{ name }} not in ('{{ values | join("', '") }}')
+            then 'unknown_value: {{ name }}'
+        {%- endfor %}
+        {%- for condition, fault in checks %}
+        when {{ condition }} then '{{ fault }}'
+        {%- endfor %}
+    end
+{%- endmacro %}
+
+{#-
+CTEs that settle each judged record (fault, record_key, content_hash): the first of a key is accepted, the same content
+again is a duplicate, other content under the same key is quarantined. First is what landed first: by _loaded_at,
+_batch_id, _line; what earlier runs accepted stays accepted.
+-#}
+{% macro settled_records(judged) -%}
+    known as (
+        select record_key as known_key, content_hash as known_hash
+        {%- if is_incremental() %}
+        from {{ this }}
+        where outcome = 'accepted' and record_key in (select record_key from {{ judged }} where fault is null)
+        {%- else %}
+        from {{ judged }}
+        where false
+        {%- endif %}
+    ),
+
+    ranked as (
+        select
+            *,
+            first_value(content_hash) over first_of_key as first_hash,
+            row_number() over first_of_key as nth_of_key
+        from {{ judged }}
+        window first_of_key as (
+            partition by record_key, fault is null order by _loaded_at, _batch_id, _line
+        )
+    ),
+
+    compared as (
+        select
+            ranked.*,
+            case
+                when fault is not null then fault
+                when content_hash is distinct from coalesce(known_hash, first_hash)
+                    then 'conflicting_id: another record with this id has other content'
+            end as verdict,
+            case when known_hash is null and nth_of_key = 1 then 'accepted' else 'duplicate' end as place
+        from ranked
+        left join known on ranked.record_key = known.known_key and ranked.fault is null
+    ),
+
+    settled as (
+        select
+            *,
+            case when verdict is not null then 'quarantined' else place end as outcome,
+            split_part(verdict, ':', 1) as reason,
+            nullif(trim(substr(verdict, length(split_part(verdict, ':', 1)) + 2)), '') as detail,
+            _batch_id || ':' || cast(_line as varchar) as record_id
+        from compared
+    )
+{%- endmacro %}
+
+{#- The columns of every base model, in front of its own; _raw is kept of quarantined records alone. -#}
+{% macro settled_columns() -%}
+    record_id, outcome, reason, detail, record_key, content_hash, occurred_at,
+    _source, _file, _line, _batch_id, _loaded_at,
+    case when outcome = 'quarantined' then _raw end as _raw
+{%- endmacro %}

@@ -1,0 +1,40 @@
+-- Landed is counted in raw, the rest in what staging made of it: what one of them lost shows as a difference.
+with landed as (
+    {%- for name in landed_sources() %}
+    select '{{ name }}' as source, _batch_id as batch_id, min(_file) as file, min(_loaded_at) as loaded_at, count(*) as landed
+    from {{ source('raw', name) }}
+    group by _batch_id
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
+),
+
+judged as (
+    {%- for name in landed_sources() %}
+    select '{{ name }}' as source, _batch_id as batch_id, outcome
+    from {{ ref('base_' ~ name) }}
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
+),
+
+outcomes as (
+    select
+        source,
+        batch_id,
+        count(*) filter (where outcome = 'accepted') as accepted,
+        count(*) filter (where outcome = 'quarantined') as quarantined,
+        count(*) filter (where outcome = 'duplicate') as duplicates
+    from judged
+    group by source, batch_id
+)
+
+select
+    source,
+    batch_id,
+    landed.file,
+    landed.loaded_at,
+    coalesce(landed.landed, 0) as landed,
+    coalesce(outcomes.accepted, 0) as accepted,
+    coalesce(outcomes.quarantined, 0) as quarantined,
+    coalesce(outcomes.duplicates, 0) as duplicates
+from landed
+full outer join outcomes using (source, batch_id)

@@ -1,0 +1,37 @@
+{{ config(materialized='incremental', incremental_strategy='append', on_schema_change='fail') }}
+
+{%- set columns = {
+    'consent_id': 'text', 'identifier_type': 'text', 'identifier': 'text', 'purpose': 'text',
+    'channel': 'text', 'status': 'text', 'jurisdiction': 'text', 'occurred_at': 'timestamp', 'source': 'text',
+    'proof': 'text'
+} %}
+
+with landed as (
+    {{ new_records('consents') }}
+),
+
+typed as (
+    {{ typed_records('landed', columns, required=['consent_id', 'identifier_type', 'identifier', 'purpose', 'channel', 'status', 'occurred_at']) }}
+),
+
+judged as (
+    select
+        *,
+        {{ first_fault(key=['consent_id'],
+            allowed={
+                'identifier_type': ['email', 'user_id', 'cookie', 'phone'],
+                'purpose': ['marketing', 'analytics', 'personalization', 'advertising'],
+                'channel': ['email', 'sms', 'push', 'ads', 'any'],
+                'status': ['granted', 'denied', 'withdrawn']
+            }) }} as fault,
+        consent_id as record_key,
+        occurred_at as occurred_at
+    from typed
+),
+
+{{ settled_records('judged') }}
+
+select
+    {{ settled_columns() }},
+    {{ columns.keys() | join(', ') }}
+from settled

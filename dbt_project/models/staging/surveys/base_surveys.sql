@@ -1,0 +1,30 @@
+{{ config(materialized='incremental', incremental_strategy='append', on_schema_change='fail') }}
+
+{%- set columns = {
+    'response_id': 'text', 'survey': 'text', 'email': 'text', 'user_id': 'text', 'submitted_at': 'timestamp',
+    'answers': 'text', 'comment': 'text'
+} %}
+
+with landed as (
+    {{ new_records('surveys') }}
+),
+
+typed as (
+    {{ typed_records('landed', columns, required=['response_id', 'survey', 'submitted_at', 'answers']) }}
+),
+
+judged as (
+    select
+        *,
+        {{ first_fault(key=['response_id']) }} as fault,
+        response_id as record_key,
+        submitted_at as occurred_at
+    from typed
+),
+
+{{ settled_records('judged') }}
+
+select
+    {{ settled_columns() }},
+    {{ columns.keys() | join(', ') }}
+from settled

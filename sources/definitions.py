@@ -1,0 +1,71 @@
+"""What config/sources/*.yml says of each source."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from segmentry import configuration
+from segmentry.errors import UsageError
+from segmentry.settings import Settings
+
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+
+
+@dataclass(frozen=True)
+class Source:
+    """One source. The fields are those of config/schemas/source.schema.json, which describes them."""
+
+    name: str
+    paths: tuple[str, ...] = ()
+    format: str | None = None
+    columns: tuple[str, ...] = ()
+    delimiter: str | None = None
+    encoding: str | None = None
+    unwrap: tuple[str, ...] = ()
+    database: dict[str, Any] = field(default_factory=dict)
+    api: dict[str, Any] = field(default_factory=dict)
+
+
+def all_sources(settings: Settings) -> dict[str, Source]:
+    """Every configured source by name."""
+    contents = configuration.load_folder(settings, "source", "sources")
+    return {name: _source(content) for name, content in contents.items()}
+
+
+def source_named(settings: Settings, name: str) -> Source:
+    """The source of that name, or UsageError naming those there are."""
+    known = all_sources(settings)
+    if name not in known:
+        raise UsageError(
+            f"there is no source '{name}'",
+            allowed=", ".join(known) or "a source with a file in config/sources/",
+            remedy="use one of these names, or add config/sources/<name>.yml (docs/how-to/add-a-source.md)",
+        )
+    return known[name]
+
+
+def _source(content: dict[str, Any]) -> Source:
+    return Source(
+        name=content["name"],
+        paths=tuple(content.get("paths", ())),
+        format=content.get("format"),
+        columns=tuple(content.get("columns", ())),
+        delimiter=content.get("delimiter"),
+        encoding=content.get("encoding"),
+        unwrap=tuple(content.get("unwrap", ())),
+        database=content.get("database", {}),
+        api=content.get("api", {}),
+    )
+
+
+def expand(text: str, settings: Settings) -> str | None:
+    """The text with each ${NAME} replaced by its environment variable; None when one of them is unset."""
+    values = {"SEGMENTRY_HOME": str(settings.home), "SEGMENTRY_INBOX": str(settings.home / "inbox")}
+    values.update({name: value for name, value in os.environ.items() if value})
+    names = _VARIABLE.findall(text)
+    if any(name not in values for name in names):
+        return None
+    return _VARIABLE.sub(lambda match: values[match.group(1)], text)

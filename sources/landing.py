@@ -1,0 +1,158 @@
+"""Lands records in raw.<source>: one transaction per file, together with its row of raw._loads."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import duckdb
+import pyarrow as pa
+
+from segmentry import warehouse
+from segmentry.settings import Settings
+from sources.readers.records import UNREADABLE, Records
+
+LOADS = "raw._loads"
+RECORD_COLUMNS = (
+    "_source varchar, _file varchar, _line bigint, _loaded_at timestamp, _batch_id varchar, _raw varchar, "
+    "_problem varchar"
+)
+# modified_ns spares hashing a file whose path, size and time of change are those of a load; cursor is where an
+# incremental database or API source goes on.
+LOAD_COLUMNS = (
+    "source varchar, file varchar, sha256 varchar, bytes bigint, modified_ns bigint, records bigint, batch_id varchar, "
+    "loaded_at timestamp, problem varchar, cursor varchar"
+)
+_ARROW = pa.schema([("line", pa.int64()), ("raw", pa.string()), ("problem", pa.string())])
+
+OnRecords = Callable[[int], None]
+
+
+@dataclass(frozen=True)
+class Input:
+    """One thing to land: a file's content or what an extraction found. sha256 names the content."""
+
+    source: str
+    file: str
+    sha256: str
+    bytes: int = 0
+    modified_ns: int = 0
+
+    @property
+    def batch_id(self) -> str:
+        """Named by the content, so that a lake rebuilt from the same files has the same record ids."""
+        return hashlib.sha256(f"{self.source}\n{self.sha256}".encode()).hexdigest()[:16]
+
+
+@dataclass
+class Outcome:
+    """What landing found: records landed, how many of them with a problem, and why a file was unreadable."""
+
+    records: int = 0
+    problems: int = 0
+    unreadable: str = ""
+
+
+def ensure_tables(lake: duckdb.DuckDBPyConnection, sources: Iterable[str]) -> None:
+    """Create the raw tables that are not there yet."""
+    query = "select table_name from information_schema.tables where table_catalog='lake' and table_schema='raw'"
+    there = {row[0] for row in lake.execute(query).fetchall()}
+    for source in sorted(set(sources) - there):
+        lake.execute(f'create table if not exists lake.raw."{source}" ({RECORD_COLUMNS})')
+    if "_loads" not in there:
+        lake.execute(f"create table if not exists lake.{LOADS} ({LOAD_COLUMNS})")
+
+
+@contextmanager
+def one_at_a_time(settings: Settings) -> Iterator[None]:
+    """Hold the home's landing lock: two loaders that look at once would both find a file not yet loaded."""
+    settings.home.mkdir(parents=True, exist_ok=True)
+    with (settings.home / "load.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def land(
+    lake: duckdb.DuckDBPyConnection,
+    item: Input,
+    records: Iterable[Records],
+    *,
+    on_records: OnRecords | None = None,
+    cursor: Callable[[], str | None] = lambda: None,
+    only_new: bool = False,
+) -> Outcome:
+    """Land the records and the load's own row in one transaction: all or nothing, whenever the process dies.
+
+    only_new: leave out records whose text this file has landed before (for extractions that read a row again).
+    cursor: asked after the last record.
+    """
+    outcome = Outcome()
+    loaded_at = datetime.now(UTC).replace(tzinfo=None)
+    reader = pa.RecordBatchReader.from_batches(_ARROW, _batches(records, outcome, on_records))
+    lake.execute("begin")
+    try:
+        lake.register("incoming", reader)
+        values = [item.source, item.file, loaded_at, item.batch_id]
+        row = lake.execute(_insert(item.source, only_new), values + [item.file] * only_new).fetchone()
+        outcome.records = int(row[0]) if row else 0
+        lake.execute(
+            f"insert into lake.{LOADS} values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [item.source, item.file, item.sha256, item.bytes, item.modified_ns, outcome.records, item.batch_id,
+             loaded_at, outcome.unreadable or None, cursor()],
+        )  # fmt: skip
+        lake.execute("commit")
+    except BaseException:
+        lake.execute("rollback")
+        raise
+    finally:
+        lake.unregister("incoming")
+    return outcome
+
+
+def _insert(source: str, only_new: bool) -> str:
+    known = f'where raw not in (select _raw from lake.raw."{source}" where _file = $5)' if only_new else ""
+    return f'insert into lake.raw."{source}" select $1, $2, line, $3, $4, raw, problem from incoming {known}'
+
+
+def _batches(records: Iterable[Records], outcome: Outcome, on_records: OnRecords | None) -> Iterator[pa.RecordBatch]:
+    for batch in records:
+        faults = [problem for problem in batch.problems if problem is not None]
+        outcome.problems += len(faults)
+        if faults and faults[-1].startswith(UNREADABLE):
+            outcome.unreadable = faults[-1].partition(": ")[2]
+        columns = [
+            pa.array(batch.lines, pa.int64()),
+            pa.array(batch.raws, pa.string()),
+            pa.array(batch.problems, pa.string()),
+        ]
+        yield pa.record_batch(columns, schema=_ARROW)
+        if on_records:
+            on_records(len(batch.lines))
+
+
+def is_landed(lake: duckdb.DuckDBPyConnection, source: str, sha256: str) -> bool:
+    """Whether this content has been landed for the source."""
+    found = lake.execute(f"select 1 from lake.{LOADS} where source = ? and sha256 = ?", [source, sha256]).fetchone()
+    return found is not None
+
+
+def marks(lake: duckdb.DuckDBPyConnection, source: str) -> set[tuple[str, int, int]]:
+    """(path, bytes, time of change) of the files that the source has landed."""
+    if not warehouse.relation_exists(lake, LOADS):
+        return set()
+    rows = lake.execute(f"select file, bytes, modified_ns from lake.{LOADS} where source = ?", [source]).fetchall()
+    return {(row[0], row[1], row[2]) for row in rows}
+
+
+def last_cursor(lake: duckdb.DuckDBPyConnection, source: str, file: str) -> str | None:
+    """Where the last extraction of this table or address ended."""
+    row = lake.execute(
+        f"select cursor from lake.{LOADS} where source = ? and file = ? and cursor is not null "
+        "order by loaded_at desc limit 1",
+        [source, file],
+    ).fetchone()
+    return row[0] if row else None

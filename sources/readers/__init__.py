@@ -1,0 +1,37 @@
+"""Readers: one per format, each turning a file into records as they stand, with what it could not read."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from segmentry.errors import SourceError
+from sources.definitions import Source
+from sources.readers import csv_rows, documents, ndjson, parquet
+from sources.readers.records import Records
+
+Reader = Callable[[Path, Source], Iterator[Records]]
+
+READERS: dict[str, Reader] = {
+    "ndjson": ndjson.read,
+    "json": documents.read,
+    "csv": csv_rows.read,
+    "parquet": parquet.read,
+}
+
+
+def read(path: Path, format_: str, source: Source) -> Iterator[Records]:
+    """Records of a file. A file that breaks off gives what was read of it and then one record of line 0 saying why."""
+    try:
+        yield from READERS[format_](path, source)
+    except SourceError as error:
+        yield Records.unreadable(error.received)
+    except EOFError:
+        yield Records.unreadable("the gzip stream breaks off before its end")
+    except zlib.error:
+        yield Records.unreadable("the gzip stream is damaged")
+    except UnicodeError as error:
+        yield Records.unreadable(f"it is not text in the encoding {getattr(error, 'encoding', 'expected')}")
+    except OSError as error:  # gzip.BadGzipFile is one of them
+        yield Records.unreadable(error.strerror or "the gzip stream is damaged")

@@ -1,0 +1,35 @@
+"""Stage functions of the sources room."""
+
+from __future__ import annotations
+
+from segmentry import warehouse
+from segmentry.settings import Settings
+from segmentry.stages import RunContext, StageReport
+from sources import landing, loading
+from sources.definitions import all_sources, source_named
+
+
+def ensure_raw(settings: Settings) -> None:
+    """Create the lake and an empty raw table for each configured source that has none."""
+    warehouse.prepare(settings)
+    with warehouse.connect(settings) as lake:
+        landing.ensure_tables(lake, all_sources(settings))
+
+
+def load_items(context: RunContext) -> list[str]:
+    """Sources with something to land."""
+    ensure_raw(context.settings)
+    sources = all_sources(context.settings)
+    with warehouse.connect(context.settings, read_only=True) as lake:
+        return [name for name, source in sources.items() if loading.has_news(context.settings, lake, source)]
+
+
+def load(context: RunContext, source: str) -> StageReport:
+    """Land what is not landed yet at the source's configured places.
+
+    A file that cannot be read stops no other: it stands in the notes and, with its reason, in staging.quarantine.
+    """
+    ensure_raw(context.settings)
+    reports = loading.load(context.settings, source_named(context.settings, source))
+    notes = [f"{report.status}: {report.file}: {report.detail}" for report in reports if report.detail]
+    return StageReport(rows={f"raw.{source}": sum(report.records for report in reports)}, notes=notes)
