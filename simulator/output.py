@@ -1,0 +1,113 @@
+"""The folder of a simulation: never mixed with another's, and complete or done again."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from segmentry.errors import UsageError
+from simulator.run import Request, simulate
+
+# Raised with every change of what the same arguments write.
+EDITION = 1
+FOLDERS = (
+    "consents", "crm_contacts", "email_events", "events", "orders", "products", "subscriptions", "support_tickets",
+    "surveys", "truth",
+)  # fmt: skip
+MOST_PEOPLE, MOST_DAYS = 2_000_000, 3_650
+
+
+def fill(request: Request, say: Callable[[str], None], *, force: bool) -> tuple[dict[str, int], bool]:
+    """Simulate into the request's folder unless it holds that simulation; returns record counts and is_new."""
+    _check(request)
+    mark, wanted = request.out / "truth" / "simulation.json", _arguments(request)
+    held = _read(mark)
+    if held is not None and held.get("arguments") == wanted and not force:
+        return dict(held["records"]), False
+    begun = request.out / "truth" / "begun.json"
+    unfinished = _read(begun)
+    _refuse_others(request, wanted, held, unfinished, force=force)
+    for name in FOLDERS:
+        shutil.rmtree(request.out / name, ignore_errors=True)
+    _write(begun, {"arguments": wanted})
+    counts = simulate(request, say)
+    _write(mark, {"arguments": wanted, "records": counts})
+    begun.unlink()
+    return counts, True
+
+
+def _arguments(request: Request) -> dict[str, Any]:
+    return {
+        "people": request.people,
+        "days": request.days,
+        "seed": request.seed,
+        "end_date": request.end_date.isoformat(),
+        "edition": EDITION,
+    }
+
+
+def _check(request: Request) -> None:
+    limits = (
+        ("--people", request.people, 1, MOST_PEOPLE),
+        ("--days", request.days, 1, MOST_DAYS),
+        ("--seed", request.seed, 0, 2**63 - 1),
+    )
+    for name, value, least, most in limits:
+        if not least <= value <= most:
+            raise UsageError(
+                f"{name} is {value}", allowed=f"a whole number from {least} to {most}", remedy=f"correct {name}"
+            )
+    if not date(1990, 1, 1) <= request.end_date <= date(2100, 1, 1):
+        raise UsageError(
+            f"--end-date is {request.end_date}", allowed="1990-01-01 to 2100-01-01", remedy="correct --end-date"
+        )
+    if request.out.exists() and not request.out.is_dir():
+        raise UsageError(
+            f"--out {request.out} is a file",
+            allowed="a folder, or a path where one can be made",
+            remedy="choose another",
+        )
+
+
+def _refuse_others(
+    request: Request, wanted: dict[str, Any], held: dict[str, Any] | None, begun: dict[str, Any] | None, *, force: bool
+) -> None:
+    if force or not request.out.exists():
+        return
+    if held is not None:
+        raise UsageError(
+            f"{request.out} holds another simulation: {_shown(held.get('arguments'))}",
+            allowed=f"an empty folder, or one with {_shown(wanted)}",
+            remedy="choose another --out, or replace it with --force",
+        )
+    if begun is None and any((request.out / name).exists() for name in FOLDERS):
+        raise UsageError(
+            f"{request.out} holds files that no simulation wrote",
+            allowed="an empty folder",
+            remedy="choose another --out, or replace them with --force",
+        )
+
+
+def _shown(arguments: Any) -> str:
+    return (
+        ", ".join(f"{name} {value}" for name, value in arguments.items()) if isinstance(arguments, dict) else "unknown"
+    )
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    try:
+        value = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _write(path: Path, value: dict[str, Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    part.write_text(json.dumps(value, indent=2) + "\n")
+    part.replace(path)

@@ -1,0 +1,205 @@
+"""One simulation from its arguments to its files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+
+import numpy as np
+
+from simulator import catalogue, consents, contacts, mail, orders, plans, render, timeline, truth, visits, voices
+from simulator.arrays import Stream, stream
+from simulator.files import Rows, Series, write_records
+from simulator.life import STEP_DAYS
+from simulator.shop import Shop, open_shop
+from simulator.truth import HORIZON, Checkpoint
+
+DEFAULT_END = date(2026, 6, 30)
+CHECKPOINTS_EVERY, CHECKPOINTS = 30, 6
+PRODUCTS_HEADER = (
+    "product_id", "sku", "name", "category", "subcategory", "brand", "price", "cost", "currency", "is_luxury",
+    "is_active", "created_at", "updated_at",
+)  # fmt: skip
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to simulate; end_date is the last day with data."""
+
+    people: int
+    days: int
+    seed: int
+    out: Path
+    end_date: date = DEFAULT_END
+
+    @property
+    def first_day(self) -> date:
+        """The first day with data."""
+        return self.end_date - timedelta(days=self.days - 1)
+
+
+class Simulation:
+    """A shop, its open files and what is remembered for the truth."""
+
+    def __init__(self, request: Request, say: Say) -> None:
+        self.request, self.say, out = request, say, request.out
+        self.shop: Shop = open_shop(request.seed, request.people, request.days, request.first_day)
+        self.counts: dict[str, int] = {}
+        self.series = {
+            name: Series(out / name, name) for name in ("events", "email_events", "support_tickets", "surveys")
+        }
+        self.subscriptions = Rows(out / "subscriptions" / "subscriptions.csv", plans.HEADER)
+        self.consents = Rows(out / "consents" / "consents.csv", consents.HEADER)
+        self.book = orders.OrderBook(out / "orders")
+        self.post, self.voices = mail.Post(), voices.Voices()
+        self.life_rng = stream(request.seed, Stream.life, 1)
+        self.plan_rng = stream(request.seed, Stream.plans)
+        self.checkpoints: list[Checkpoint] = []
+
+    def run(self) -> dict[str, int]:
+        """Simulate all days, write everything, and return the number of records of each source."""
+        self._before()
+        for day in range(self.request.days):
+            self._pass(day)
+            self._day(day)
+        self._end()
+        for day in range(self.request.days, self.request.days + HORIZON):
+            self._pass(day)
+            self._unseen(day)
+        self._pass(self.request.days + HORIZON)
+        self._truth()
+        return self.counts
+
+    def _before(self) -> None:
+        """Products, and the accounts that are older than the data."""
+        shop = self.shop
+        products = Rows(self.request.out / "products" / "products.csv", PRODUCTS_HEADER)
+        products.write(catalogue.rows(shop.catalogue, shop.first_day))
+        products.close()
+        self._count("products", len(shop.catalogue))
+        early = np.flatnonzero(shop.registered)
+        midnights = np.array([shop.midnight(int(day)) for day in shop.registered_on[early]], dtype=np.int64)
+        self._accounts(early, midnights, -1)
+
+    def _accounts(
+        self,
+        people: np.ndarray[tuple[int], np.dtype[np.int64]],
+        midnights: np.ndarray[tuple[int], np.dtype[np.int64]],
+        day: int,
+    ) -> None:
+        given = consents.given(self.shop, people, day, midnights)
+        self.consents.write(given)
+        first = plans.beginning(self.shop, people, midnights, day)
+        self.subscriptions.write(first)
+        self._count("consents", len(given))
+        self._count("subscriptions", len(first))
+
+    def _pass(self, day: int) -> None:
+        """The beginning of a day: a step of life ends on some, and what is likely is written down on some."""
+        shop, days = self.shop, self.request.days
+        left = days - day
+        if day > 0 and left % STEP_DAYS == 0:
+            shop.life.advance(self.life_rng, day, observed=True)
+        if day > 0 and 0 <= left < CHECKPOINTS_EVERY * CHECKPOINTS and left % CHECKPOINTS_EVERY == 0:
+            self.checkpoints.append(Checkpoint.take(shop, day))
+        for point in self.checkpoints:
+            if point.day + HORIZON == day:
+                point.close(shop)
+        if day > 0 and left % STEP_DAYS == 0:
+            self._step_of_plans(day)
+
+    def _step_of_plans(self, day: int) -> None:
+        upgraded, quit_ = plans.advance(self.shop, self.plan_rng)
+        if day < self.request.days:
+            rows = plans.changes(self.shop, upgraded, day, ended=False) + plans.changes(
+                self.shop, quit_, day, ended=True
+            )
+            self.subscriptions.write(rows)
+            self._count("subscriptions", len(rows))
+
+    def _day(self, day: int) -> None:
+        shop, month = self.shop, f"{self.shop.date(day):%Y-%m}"
+        gone = consents.withdrawn(shop, day, written=True)
+        self.consents.write(gone)
+        mail.send(shop, day, self.post)
+        came = visits.plan(shop, day)
+        seen = timeline.look(shop, came, day)
+        events = timeline.expand(shop, came, seen, day)
+        told = orders.take(shop, came, events, seen, day, self.book)
+        orders.count(shop, came, seen)
+        lines = render.render(shop, came, events, told, day)
+        self._write("events", f"{shop.date(day - day % 7)}", render.by_time(lines, events))
+        mail.clicks(shop, came, timeline.begins(came, events), day, self.post)
+        self._write("email_events", month, self.post.collect(day))
+        self._write("support_tickets", month, voices.tickets(shop, came, day, self.voices))
+        self._write("surveys", month, voices.surveys(shop, day, self.voices))
+        self._accounts(came.signed_up(), np.full(len(came.signed_up()), shop.midnight(day)), day)
+        self._count("consents", len(gone))
+        if day + 1 == self.request.days or shop.date(day + 1).month != shop.date(day).month:
+            self._count("orders", self.book.flush(month))
+        if day % 10 == 9:
+            self.say(f"day {day + 1} of {self.request.days}: {self.counts['events']:,} events")
+
+    def _unseen(self, day: int) -> None:
+        """A day after the end: lived for its outcomes, never written."""
+        consents.withdrawn(self.shop, day, written=False)
+        mail.send(self.shop, day, None)
+        came = visits.plan(self.shop, day)
+        orders.count(self.shop, came, timeline.look(self.shop, came, day))
+        voices.tickets(self.shop, came, day, None)
+
+    def _end(self) -> None:
+        """Close the sources; the contacts and the identifiers are as they stand after the last day."""
+        shop, out = self.shop, self.request.out
+        for series in self.series.values():
+            series.close()
+        people, copies = contacts.chosen(shop)
+        found: list[contacts.Found] = []
+        sheet = Rows(out / "crm_contacts" / "crm_contacts.csv", contacts.HEADER)
+        for number, start in enumerate(range(0, len(people), contacts.CHUNK)):
+            part = slice(start, start + contacts.CHUNK)
+            sheet.write(contacts.rows(shop, people[part], copies[part], number, found))
+        self._count("crm_contacts", len(people))
+        for rows in (sheet, self.subscriptions, self.consents):
+            rows.close()
+        truth.identifiers(shop, out / "truth" / "identifiers.parquet", found)
+
+    def _truth(self) -> None:
+        folder, name = self.request.out / "truth", self.shop.people.person_id
+        truth.write_people(self.shop, folder / "people.parquet", self.checkpoints[-1])
+        truth.write_hazards(self.shop, folder / "hazards.parquet", self.checkpoints)
+        write_records(
+            folder / "texts.parquet",
+            ("record_id", "person_id", "topic", "sentiment", "language"),
+            [(key, name(person), *rest) for key, person, *rest in self.voices.said],
+        )
+        write_records(
+            folder / "orders.parquet",
+            ("order_id", "person_id", "total"),
+            [(key, name(person), total) for key, person, total in self.book.truth],
+        )
+        write_records(
+            folder / "treatments.parquet",
+            ("person_id", "campaign_id", "assigned_on", "is_treated"),
+            [
+                (name(who), f"campaign-{day:03d}", self.shop.date(day), has)
+                for day, _, who, has in self.post.assignments
+            ],
+        )
+
+    def _write(self, source: str, period: str, lines: list[str]) -> None:
+        if lines:
+            self.series[source].at(period).write(lines)
+        self._count(source, len(lines))
+
+    def _count(self, source: str, records: int) -> None:
+        self.counts[source] = self.counts.get(source, 0) + records
+
+
+def simulate(request: Request, say: Say) -> dict[str, int]:
+    """Write a shop's files and its truth under ``request.out``; returns the number of records of each source."""
+    return Simulation(request, say).run()
