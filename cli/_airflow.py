@@ -10,15 +10,14 @@ import secrets
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from cli._airflow_api import Airflow
+from cli._airflow_api import READY_SECONDS, Airflow
 from cli._processes import LOOPBACK, Registry, Service, is_running, start
 from segmentry.errors import SegmentryError
 from segmentry.settings import ROOT, TELEMETRY_OFF, Settings
 
-READY_SECONDS = 120
 # Two tasks may work while a third waits for a slot; each worker process costs about 150 MB.
 PARALLELISM = "3"
 
@@ -65,31 +64,44 @@ def launch(settings: Settings, registry: Registry, port: int, *, schedules: bool
     """Start api-server, scheduler and dag-processor, and wait until the DAGs of this checkout can run."""
     env = environment(settings, port, schedules=schedules)
     _migrate(settings, env)
-    logs = settings.home / "logs"
     # Without a timetable to follow, one reading of the DAG files is all a job needs.
     reading = [] if schedules else ["--num-runs", "1"]
-    programs = {
-        "api-server": (["api-server"], port),
-        "scheduler": (["scheduler", "--skip-serve-logs"], None),
-        "dag-processor": (["dag-processor", *reading], None),
-    }
     started = time.time()
-    services = [
-        start(registry, f"airflow {name}", [sys.executable, "-m", "airflow", *words], environment=env,
-              log=logs / f"airflow-{name}.log", port=its_port)
-        for name, (words, its_port) in programs.items()
-    ]  # fmt: skip
-    api = Airflow(f"http://{LOOPBACK}:{port}", [s for s in services if s.name != "airflow dag-processor" or schedules])
-    _wait_until_ready(api, services, started)
+    server = _start(settings, registry, env, ["api-server"], port)
+    api = Airflow(server.url, [server])
+    if open_job(settings).exists():
+        # Before there is a scheduler that would go on with it.
+        _wait(api.answers, api.services)
+        api.fail_open_runs()
+        open_job(settings).unlink(missing_ok=True)
+    scheduler = _start(settings, registry, env, ["scheduler", "--skip-serve-logs"])
+    _start(settings, registry, env, ["dag-processor", *reading])
+    api.services = [server, scheduler]
+    _wait(api.answers, api.services)
+    api.warm_up()
+    _wait(lambda: api.is_ready(parsed_since=started), api.services)
     # One writer on the embedded catalog; a PostgreSQL catalog takes as many as dbt may use threads.
     api.set_pool("lake_writer", 1 if settings.is_embedded else 4)
     return api
 
 
-def _wait_until_ready(api: Airflow, services: list[Service], started: float) -> None:
+def open_job(settings: Settings) -> Path:
+    """A file that is there while a job runs: one that was killed leaves it."""
+    return settings.home / "airflow" / "job.open"
+
+
+def _start(
+    settings: Settings, registry: Registry, env: Mapping[str, str], words: list[str], port: int | None = None
+) -> Service:
+    log = settings.home / "logs" / f"airflow-{words[0]}.log"
+    command = [sys.executable, "-m", "airflow", *words]
+    return start(registry, f"airflow {words[0]}", command, environment=env, log=log, port=port)
+
+
+def _wait(is_ready: Callable[[], bool], services: Sequence[Service]) -> None:
     deadline = time.monotonic() + READY_SECONDS
-    while not api.is_ready(parsed_since=started):
-        for service in services[:2]:
+    while not is_ready():
+        for service in services:
             if not is_running(service):
                 raise ended(service)
         if time.monotonic() > deadline:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from segmentry.stages import DAGS, STAGES
 POLL_SECONDS = 0.3
 # From the end of one DAG to the start of the next a scheduler takes about a second; this is for a machine under load.
 HAND_OVER_SECONDS = 60
+READY_SECONDS = 120
 TERMINAL = {"success", "failed", "upstream_failed", "skipped", "removed"}
 
 
@@ -46,6 +48,13 @@ class Airflow:
         """POST a JSON object."""
         return self._checked(self._client.post(path, json=dict(body)))
 
+    def answers(self) -> bool:
+        """Whether the API answers."""
+        try:
+            return bool(self.get("/monitor/health"))
+        except httpx.TransportError:
+            return False
+
     def is_ready(self, *, parsed_since: float) -> bool:
         """Whether the API answers and the DAGs were read after that time (seconds since the epoch)."""
         try:
@@ -68,6 +77,11 @@ class Airflow:
         if response.status_code == httpx.codes.CONFLICT:
             response = self._client.patch(f"/pools/{name}", json={"pool": name, **body})
         self._checked(response)
+
+    def warm_up(self) -> None:
+        """Have the server build what it builds on its first request from a task, which takes it seconds."""
+        with contextlib.suppress(httpx.HTTPError):
+            httpx.get(f"{self.url}/execution/health", timeout=READY_SECONDS, trust_env=False)
 
     def fail_open_runs(self) -> None:
         """Mark as failed what a killed job left open, so that it neither goes on nor blocks a new one."""

@@ -86,7 +86,9 @@ def _airflow_of(settings: Settings) -> Iterator[Airflow]:
     errors.print("starting Airflow")
     try:
         api = _airflow.launch(settings, registry, free_port(), schedules=False)
+        _airflow.open_job(settings).touch()
         yield api
+        _airflow.open_job(settings).unlink()
     finally:
         registry.stop(grace_seconds=3.0)
 
