@@ -45,6 +45,8 @@ def environment(settings: Settings, port: int, *, schedules: bool) -> dict[str, 
         "AIRFLOW__API__SECRET_KEY": keys["api"],
         "AIRFLOW__API_AUTH__JWT_SECRET": keys["jwt"],
         "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",  # the default of 1 s doubles a chain of short tasks
+        # Also how long a worker may overlook that its task has ended; at the default of 5 s a few workers stand still.
+        "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home / "logs"),
         "PYTHONPATH": os.pathsep.join(path for path in paths if path),
         "SEGMENTRY_HOME": str(settings.home),

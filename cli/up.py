@@ -1,0 +1,20 @@
+"""``segmentry up``: serves every page on loopback."""
+
+from __future__ import annotations
+
+from cli import _services
+from cli._output import Output, OutputOption, progress, show
+from segmentry.settings import Settings
+
+
+def command(output: OutputOption = Output.table) -> None:
+    """Serve Airflow (with its schedules on), MLflow, Data Docs and dbt docs on loopback.
+
+    Ports: SEGMENTRY_AIRFLOW_PORT (8080), SEGMENTRY_MLFLOW_PORT (5000), SEGMENTRY_DATA_DOCS_PORT (8081),
+    SEGMENTRY_DBT_DOCS_PORT (8082). `segmentry down` stops them.
+
+    Example: segmentry up
+    """
+    with progress("starting Airflow, MLflow, Data Docs and dbt docs"):
+        pages = _services.up(Settings.from_environment())
+    show(pages, output)
