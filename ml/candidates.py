@@ -1,0 +1,98 @@
+"""Standard candidates and the space each one's hyperparameters are searched in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ml.policy import TrainingPolicy
+from ml.spec import Estimator, ModelSpec
+from segmentry.errors import ConfigError
+
+Space = Mapping[str, tuple[str, float, float]]  # parameter: (int | float | log, low, high)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A way to learn: how to build it unfitted, and which parameters to vary between which bounds."""
+
+    name: str
+    build: Callable[[], Estimator]
+    space: Space
+
+    def make(self, parameters: Mapping[str, Any], policy: TrainingPolicy) -> Estimator:
+        """An unfitted estimator with these parameters, the policy's seed and its number of threads."""
+        estimator = self.build()
+        accepted = estimator.get_params()
+        fixed = {"random_state": policy.seed, "n_jobs": policy.threads}
+        chosen = {**{k: v for k, v in fixed.items() if k in accepted}, **parameters}
+        return estimator.set_params(**{k: v for k, v in chosen.items() if k in accepted})
+
+
+def _logistic() -> Estimator:
+    from sklearn.linear_model import LogisticRegression
+
+    return LogisticRegression(C=0.1, max_iter=500)
+
+
+def _forest() -> Estimator:
+    from sklearn.ensemble import RandomForestClassifier
+
+    return RandomForestClassifier(n_estimators=150, min_samples_leaf=10, max_features="sqrt")
+
+
+def _boosting() -> Estimator:
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
+    return HistGradientBoostingClassifier(max_iter=120, learning_rate=0.06, max_leaf_nodes=15)
+
+
+def _lightgbm() -> Estimator:
+    from lightgbm import LGBMClassifier
+
+    # deterministic: the same data give the same trees on any number of threads.
+    return LGBMClassifier(
+        n_estimators=150, learning_rate=0.05, num_leaves=15, min_child_samples=20, subsample=0.8, subsample_freq=1,
+        colsample_bytree=0.8, deterministic=True, force_row_wise=True, verbosity=-1,
+    )  # fmt: skip
+
+
+def _network() -> Estimator:
+    from sklearn.neural_network import MLPClassifier
+
+    return MLPClassifier(hidden_layer_sizes=(32,), alpha=1.0, early_stopping=True, max_iter=60)
+
+
+_TREES: Space = {
+    "learning_rate": ("log", 0.02, 0.2),
+    "max_leaf_nodes": ("int", 4, 31),
+    "l2_regularization": ("log", 0.01, 30),
+}
+STANDARD: Mapping[str, Candidate] = {
+    c.name: c
+    for c in (
+        Candidate("logistic", _logistic, {"C": ("log", 0.001, 10)}),
+        Candidate("forest", _forest, {"min_samples_leaf": ("int", 5, 60), "max_features": ("float", 0.1, 0.6)}),
+        Candidate("boosting", _boosting, _TREES),
+        Candidate(
+            "lightgbm",
+            _lightgbm,
+            {"learning_rate": ("log", 0.02, 0.2), "num_leaves": ("int", 4, 31), "min_child_samples": ("int", 10, 100)},
+        ),
+        Candidate("network", _network, {"alpha": ("log", 0.01, 30), "learning_rate_init": ("log", 0.0005, 0.01)}),
+    )
+}
+
+
+def of(spec: ModelSpec) -> list[Candidate]:
+    """The spec's own estimator and its rivals, or ConfigError naming a rival there is not."""
+    unknown = [r for r in spec.rivals if r not in STANDARD]
+    if unknown:
+        raise ConfigError(
+            f"ml/models/{spec.name}.py names the rival(s) {', '.join(unknown)}",
+            allowed=", ".join(STANDARD),
+            remedy="correct `rivals`, or add the candidate in ml/candidates.py",
+        )
+    space = _TREES if "l2_regularization" in spec.estimator().get_params() else {}
+    return [Candidate("own", spec.estimator, space), *(STANDARD[r] for r in spec.rivals)]

@@ -1,0 +1,115 @@
+"""The deck of persona cards: who each group is, what sets it apart, how to reach it, and its name across retrains."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ml import clusterers, naming, plots
+from ml.clustering import Choice
+from ml.frames import Menu
+from ml.policy import DriftPolicy, TrainingPolicy
+from ml.promotion import expected_columns
+from ml.tracking import Tracker
+
+ARTIFACT = "personas.json"
+TRAITS = 6  # traits told per card; further ones are weaker than a tenth of a standard deviation on most shops
+
+Deck = dict[str, Any]
+
+
+def deal(
+    tracker: Tracker, best: Choice, rows: clusterers.Matrix, people: pd.DataFrame, menu: Menu, policy: TrainingPolicy,
+    drift: DriftPolicy,
+) -> Deck:  # fmt: skip
+    """One card per group, with ids and names carried over from the champion where the people are mostly the same."""
+    groups = np.asarray(best.model.predict(rows))
+    found = naming.effects(people[menu.names], groups)
+    former = _former(tracker)
+    kept: dict[int, naming.Kept] = {}
+    if former is not None:
+        deck, model = former
+        before = np.asarray(model.predict(expected_columns(model, people)))
+        ids = {card["group"]: card["cluster_id"] for card in deck["cards"]}
+        names = {card["cluster_id"]: card["persona"] for card in deck["cards"]}
+        kept = naming.carry_over(groups, np.array([ids[int(g)] for g in before]), names, drift.min_persona_overlap)
+    return _deck(found, groups, rows, best, policy, kept, former[0] if former else None)
+
+
+def _former(tracker: Tracker) -> tuple[Deck, Any] | None:
+    champion = tracker.at_alias("champion")
+    return (tracker.artifact(champion.run_id, ARTIFACT), tracker.load(champion)) if champion is not None else None
+
+
+def _deck(
+    found: pd.DataFrame, groups: clusterers.Groups, rows: clusterers.Matrix, best: Choice, policy: TrainingPolicy,
+    kept: Mapping[int, naming.Kept], former: Deck | None,
+) -> Deck:  # fmt: skip
+    vocabulary = {entry["name"]: entry for entry in policy.personas}
+    used = {card["persona"] for card in former["cards"]} | set(former["retired"]) if former else set()
+    fresh = found.loc[[g for g in found.index if int(g) not in kept]]
+    names = naming.propose(fresh, policy.personas, used) if len(fresh) else {}
+    next_id = former["next_id"] if former else 0
+    cards = []
+    far = clusterers.distances(best.model, rows)[np.arange(len(rows)), groups]
+    for group in map(int, found.index):
+        carried = kept.get(group)
+        cluster_id = carried.cluster_id if carried else next_id
+        next_id += 0 if carried else 1
+        name = carried.name if carried else names[group]
+        entry = vocabulary.get(name, {})
+        inside = groups == group
+        cards.append(
+            {
+                "group": group,
+                "cluster_id": cluster_id,
+                "persona": name,
+                "people": int(inside.sum()),
+                "share": float(inside.mean()),
+                "overlap_with_former": carried.overlap if carried else None,
+                "outlier_distance": float(np.quantile(far[inside], 1 - policy.outlier_share)),
+                "traits": _traits(found.loc[group]),
+                "channel": entry.get("channel", "email"),
+                "hints": entry.get("hints", ""),
+            }
+        )
+    now = {card["persona"] for card in cards}
+    retired = sorted(used - now) if former else []
+    return {"cards": cards, "retired": retired, "next_id": next_id}
+
+
+def _traits(row: Any) -> list[dict[str, Any]]:
+    strongest = row.abs().sort_values(ascending=False, kind="stable").index[:TRAITS]
+    return [{"feature": str(f), "effect": round(float(row[f]), 3)} for f in strongest]
+
+
+def log(found: list[Choice], best: Choice, deck: Deck, title: str) -> None:
+    """Log the choices, the deck as JSON and Markdown, and the figure of how the number of groups was chosen."""
+    import mlflow
+
+    columns = ("algorithm", "clusters", "silhouette", "stability", "inertia", "bic")
+    mlflow.log_dict({"choices": [{c: getattr(one, c) for c in columns} for one in found]}, "choices.json")
+    mlflow.log_dict(deck, ARTIFACT)
+    text = markdown(deck, title)
+    mlflow.log_text(text, "personas.md")
+    mlflow.set_tag("mlflow.note.content", text)
+    mlflow.log_figure(plots.choices([c for c in found if c.algorithm == "own"], best.clusters, title), "choices.png")
+    mlflow.log_figure(plots.traits(deck["cards"], title), "personas.png")
+
+
+def markdown(deck: Deck, title: str) -> str:
+    """The deck for a reader."""
+    lines = [f"# {title}", ""]
+    for card in sorted(deck["cards"], key=lambda c: -c["people"]):
+        traits = ", ".join(f"{t['feature']} {t['effect']:+.2f}" for t in card["traits"])
+        lines += [
+            f"## {card['persona']} ({card['share']:.0%}, {card['people']:,} people)",
+            f"Sets them apart: {traits}.",
+        ]
+        lines += [f"Reach by {card['channel']}. {card['hints']}", ""]
+    if deck["retired"]:
+        lines.append("Retired: " + ", ".join(deck["retired"]))
+    return "\n".join(lines)

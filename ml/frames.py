@@ -1,0 +1,134 @@
+"""Reads features from the lake: what there is to learn from, and the matrix of it at given times."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+import duckdb
+
+from segmentry import warehouse
+from segmentry.settings import Settings
+
+Lake = duckdb.DuckDBPyConnection
+SPINE = "features.spine"
+NUMBERS = ("DOUBLE", "FLOAT", "DECIMAL", "BIGINT", "INTEGER", "SMALLINT", "TINYINT", "HUGEINT", "UBIGINT", "UINTEGER")
+NOT_KNOWN = "(not known)"  # the category of a missing text value
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One column of a features table."""
+
+    name: str
+    table: str
+    is_number: bool
+
+    def sql(self) -> str:
+        """The column as a double (infinite as missing), or as text with missing as a category of its own."""
+        column = f'{self.table}."{self.name}"'
+        if not self.is_number:
+            return f"coalesce({column}, '{NOT_KNOWN}') as \"{self.name}\""
+        return f'case when isfinite({column}::double) then {column}::double end as "{self.name}"'
+
+
+@dataclass(frozen=True)
+class Menu:
+    """The features a model may choose from, in a fixed order."""
+
+    features: tuple[Feature, ...]
+
+    @property
+    def names(self) -> list[str]:
+        """All feature names."""
+        return [f.name for f in self.features]
+
+    @property
+    def numbers(self) -> list[str]:
+        """Names of numeric features."""
+        return [f.name for f in self.features if f.is_number]
+
+    @property
+    def categories(self) -> list[str]:
+        """Names of text features."""
+        return [f.name for f in self.features if not f.is_number]
+
+    def only(self, names: Sequence[str]) -> Menu:
+        """The menu cut down to these names."""
+        wanted = set(names)
+        return Menu(tuple(f for f in self.features if f.name in wanted))
+
+    def select(self, keys: str) -> str:
+        """SQL of the matrix for the relation ``keys(profile_id, as_of, ...)``: all its columns, then the features."""
+        tables = sorted({f.table for f in self.features})
+        joins = "\n".join(f"left join features.{t} using (profile_id, as_of)" for t in tables)
+        columns = "".join(f",\n  {f.sql()}" for f in self.features)
+        return f"select {keys}.*{columns}\nfrom {keys}\n{joins}\norder by as_of, profile_id"
+
+
+@contextmanager
+def published(settings: Settings) -> Iterator[tuple[Lake, int]]:
+    """The lake as it was when the gate on features last passed (as it is, where none has), and its snapshot id."""
+    with warehouse.connect(settings, read_only=True) as lake:
+        snapshot = _published_snapshot(lake) or warehouse.current_snapshot(lake)
+    with warehouse.connect(settings, snapshot=snapshot) as lake:
+        yield lake, snapshot
+
+
+def _published_snapshot(lake: Lake) -> int | None:
+    if not warehouse.relation_exists(lake, "observability.published"):
+        return None
+    row = lake.execute(
+        "select max(snapshot_id) from observability.published where room in ('features', 'gate_features')"
+    ).fetchone()
+    return int(row[0]) if row and row[0] is not None else None
+
+
+def menu(lake: Lake, *, include: Sequence[str], exclude: Sequence[str], max_categories: int) -> Menu:
+    """Every numeric or yes/no column and every text column of few values in features__*, minus exclusions.
+
+    A name that two tables share is taken from the first table by name.
+    """
+    rows = lake.execute(
+        """
+        select table_name, column_name, data_type from information_schema.columns
+        where table_catalog = 'lake' and table_schema = 'features' and table_name like 'features\\_\\_%' escape '\\'
+        order by table_name, ordinal_position
+        """
+    ).fetchall()
+    found: dict[str, Feature] = {}
+    for table, name, kind in rows:
+        if name in found or _is_key(name) or not _is_wanted(name, include, exclude):
+            continue
+        is_number = kind == "BOOLEAN" or kind.partition("(")[0] in NUMBERS
+        if is_number or (kind == "VARCHAR" and 1 < _distinct(lake, table, name) <= max_categories):
+            found[name] = Feature(name, table, is_number)
+    return Menu(tuple(found.values()))
+
+
+def _is_key(name: str) -> bool:
+    return name in {"profile_id", "as_of"} or name.startswith("_") or name.endswith("_id")
+
+
+def _is_wanted(name: str, include: Sequence[str], exclude: Sequence[str]) -> bool:
+    return any(fnmatch.fnmatch(name, p) for p in include) and not any(fnmatch.fnmatch(name, p) for p in exclude)
+
+
+def _distinct(lake: Lake, table: str, name: str) -> int:
+    row = lake.execute(f'select count(distinct "{name}") from features.{table}').fetchone()
+    return int(row[0]) if row else 0
+
+
+def set_moments(lake: Lake, moments: Sequence[tuple[datetime, datetime]]) -> None:
+    """Make the relation ``moments(as_of, until_at)`` that the SQL of specs reads."""
+    lake.execute("create or replace temp table moments (as_of timestamp, until_at timestamp)")
+    if moments:
+        lake.executemany("insert into moments values (?, ?)", [list(m) for m in moments])
+
+
+def spine_times(lake: Lake) -> list[datetime]:
+    """The as_of times features were computed for, oldest first."""
+    return [row[0] for row in lake.execute(f"select distinct as_of from {SPINE} order by 1").fetchall()]

@@ -1,0 +1,26 @@
+"""Personas: groups of customers who behave alike, under names a marketer can imagine."""
+
+from __future__ import annotations
+
+from ml.spec import Estimator, PersonaSpec
+
+
+def estimator(clusters: int, seed: int) -> Estimator:
+    """K-Means: every person has a nearest centre, which makes assignment stable and easy to explain."""
+    from sklearn.cluster import KMeans
+
+    return KMeans(n_clusters=clusters, n_init=10, random_state=seed)
+
+
+MODEL = PersonaSpec(
+    name="personas",
+    description="Groups of customers by how they browse, buy and answer.",
+    population_sql="""
+        select distinct orders.profile_id, moments.as_of
+        from marts.orders
+        inner join moments on orders.ordered_at < moments.as_of
+        where orders.profile_id is not null and not orders.is_cancelled
+    """,
+    estimator=estimator,
+    rivals=("mixture", "ward"),
+)

@@ -1,0 +1,73 @@
+"""Upsell: will a customer move to a higher plan, or to a higher tier of basket, in the next 90 days?"""
+
+from __future__ import annotations
+
+from ml.spec import Costs, Estimator, ModelSpec
+
+
+def estimator() -> Estimator:
+    """Boosted trees, small ones: upgrades are rare and a large tree would learn them by heart."""
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
+    return HistGradientBoostingClassifier(max_iter=80, learning_rate=0.06, max_leaf_nodes=8, l2_regularization=5.0)
+
+
+# A basket tier rises when the mean basket of the window is at least half as large again as the mean basket before it.
+TIER_RISE = 1.5
+
+MODEL = ModelSpec(
+    name="upsell",
+    description="Probability of a plan upgrade, or of a basket half as large again, in the 90 days after as_of.",
+    population_sql="""
+        select distinct orders.profile_id, moments.as_of
+        from marts.orders
+        inner join moments on orders.ordered_at < moments.as_of
+        where orders.profile_id is not null and not orders.is_cancelled
+        union
+        select distinct changes.profile_id, moments.as_of
+        from marts.subscription_changes as changes
+        inner join moments on changes.changed_at < moments.as_of
+        where changes.profile_id is not null
+    """,
+    label_sql=f"""
+        with plans as (
+            select
+                profile_id,
+                changed_at,
+                case plan when 'free' then 0 when 'basic' then 1 when 'pro' then 2 when 'premium' then 3 end as tier
+            from marts.subscription_changes
+            where profile_id is not null and status in ('trialing', 'active')
+        ),
+        upgrades as (
+            select
+                plans.profile_id,
+                moments.as_of,
+                coalesce(max(tier) filter (where changed_at >= moments.as_of), -1)
+                > coalesce(arg_max(tier, (changed_at, tier)) filter (where changed_at < moments.as_of), 0) as has_risen
+            from plans
+            inner join moments on plans.changed_at < moments.until_at
+            group by plans.profile_id, moments.as_of
+        ),
+        baskets as (
+            select
+                orders.profile_id,
+                moments.as_of,
+                coalesce(
+                    avg(orders.net_revenue) filter (where orders.ordered_at >= moments.as_of)
+                    >= {TIER_RISE} * avg(orders.net_revenue) filter (where orders.ordered_at < moments.as_of),
+                    false
+                ) as has_risen
+            from marts.orders
+            inner join moments on orders.ordered_at < moments.until_at
+            where orders.profile_id is not null and not orders.is_cancelled
+            group by orders.profile_id, moments.as_of
+        )
+        select profile_id, as_of, cast(bool_or(has_risen) as integer) as label
+        from (select * from upgrades union all select * from baskets)
+        group by profile_id, as_of
+    """,
+    heuristic="average_order_value",
+    estimator=estimator,
+    rivals=("logistic", "forest", "lightgbm"),
+    costs=Costs(contact=0.5, missed=15.0, saved=0.2),
+)

@@ -1,0 +1,79 @@
+"""From features to a fitted pipeline: missing values and categories are handled inside it, in plain scikit-learn parts.
+
+No class of ours goes into a pipeline, so a champion is loaded and served without this package.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ml.frames import Menu
+from ml.spec import Estimator
+
+
+def build(estimator: Estimator, menu: Menu) -> Any:
+    """An unfitted pipeline of the preparation this estimator needs, and the estimator."""
+    from sklearn.pipeline import Pipeline
+
+    takes_missing = estimator.__sklearn_tags__().input_tags.allow_nan
+    prepare = for_trees(menu) if takes_missing else for_distances(menu)
+    return Pipeline([("prepare", prepare), ("model", estimator)])
+
+
+def for_trees(menu: Menu) -> Any:
+    """Numbers as they are; categories as codes, a category never seen before as missing."""
+    from numpy import nan
+    from sklearn.compose import ColumnTransformer
+    from sklearn.preprocessing import OrdinalEncoder
+
+    codes = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=nan)
+    steps = [("numbers", "passthrough", menu.numbers), ("categories", codes, menu.categories)]
+    return ColumnTransformer([s for s in steps if s[2]], verbose_feature_names_out=False)
+
+
+def for_distances(menu: Menu) -> Any:
+    """Numbers imputed with the median and replaced by their rank; categories as indicators."""
+    from sklearn.compose import ColumnTransformer
+    from sklearn.impute import SimpleImputer
+    from sklearn.pipeline import Pipeline
+    from sklearn.preprocessing import OneHotEncoder, QuantileTransformer, StandardScaler
+
+    numbers = Pipeline(
+        [
+            ("impute", SimpleImputer(strategy="median", keep_empty_features=True)),
+            # Counts and amounts have long tails; ranks tame them without a choice per feature.
+            ("rank", QuantileTransformer(n_quantiles=100, subsample=None)),
+            ("scale", StandardScaler()),
+        ]
+    )
+    # Categories with fewer than 10 rows, and those never seen, share one indicator.
+    indicators = OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=10, sparse_output=False)
+    steps = [("numbers", numbers, menu.numbers), ("categories", indicators, menu.categories)]
+    return ColumnTransformer([s for s in steps if s[2]], verbose_feature_names_out=False)
+
+
+def for_groups(menu: Menu) -> Any:
+    """Preparation for grouping: as for distances, then the directions that hold nine tenths of the variance."""
+    from sklearn.decomposition import PCA
+    from sklearn.pipeline import Pipeline
+
+    return Pipeline([("prepare", for_distances(menu)), ("directions", PCA(0.9, svd_solver="full"))])
+
+
+def joined(prepare: Any, model: Any) -> Any:
+    """A fitted preparation and a fitted model as one fitted pipeline."""
+    from sklearn.pipeline import Pipeline
+
+    return Pipeline([*prepare.steps, ("model", model)])
+
+
+def heuristic(feature: str) -> Any:
+    """The plain rule every model must beat: one feature's order, turned into a probability."""
+    from sklearn.compose import ColumnTransformer
+    from sklearn.impute import SimpleImputer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import Pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    steps = Pipeline([("impute", SimpleImputer(strategy="median")), ("scale", StandardScaler())])
+    return Pipeline([("prepare", ColumnTransformer([("rule", steps, [feature])])), ("model", LogisticRegression())])

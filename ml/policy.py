@@ -1,0 +1,79 @@
+"""The operator's choices about training and drift: ``training:`` and ``drift:`` of config/policies.yml."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from typing import Any, Self, TypeVar
+
+from segmentry import configuration
+from segmentry.errors import ConfigError
+from segmentry.settings import Settings
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class TrainingPolicy:
+    """How models are trained and when one may become champion.
+
+    retrain_after_days: age of a model's last training at which it is due again. trials: hyperparameter trials per
+    candidate (0: defaults only). seconds_per_model: ceiling of the search; a search that is cut short says so.
+    min_rows, min_class: fewer training rows, or fewer of the rarer class, and training is refused. max_categories: a
+    text feature with more distinct values is left out. confidence: certainty with which a challenger must be better.
+    max_calibration_error: ECE above it (and above what chance explains) bars promotion. max_group_gap: how much worse
+    the AUC may be in a group of people than overall. min_silhouette, min_stability: floors for personas.
+    """
+
+    retrain_after_days: int = 7
+    trials: int = 4
+    seconds_per_model: float = 20.0
+    threads: int = 2
+    seed: int = 7
+    min_rows: int = 200
+    min_class: int = 25
+    max_categories: int = 25
+    confidence: float = 0.95
+    resamples: int = 300
+    max_calibration_error: float = 0.05
+    max_group_gap: float = 0.15
+    max_seconds_per_100k: float = 30.0
+    min_silhouette: float = 0.05
+    min_stability: float = 0.6
+    ambiguous_below: float = 0.5
+    outlier_share: float = 0.01
+    personas: list[dict[str, Any]] = field(default_factory=list)
+
+    @classmethod
+    def read(cls, settings: Settings) -> Self:
+        """The policy of config/policies.yml, with defaults for what it leaves out."""
+        return _from_policies(cls, settings, "training")
+
+
+@dataclass(frozen=True)
+class DriftPolicy:
+    """Thresholds of drift. psi_*: population stability index; calibration: growth of ECE."""
+
+    psi_warning: float = 0.1
+    psi_alarm: float = 0.25
+    max_drifted_share: float = 0.3
+    max_label_shift: float = 0.1
+    max_calibration_growth: float = 0.05
+    min_persona_overlap: float = 0.5
+
+    @classmethod
+    def read(cls, settings: Settings) -> Self:
+        """The policy of config/policies.yml, with defaults for what it leaves out."""
+        return _from_policies(cls, settings, "drift")
+
+
+def _from_policies(kind: type[T], settings: Settings, section: str) -> T:
+    given = configuration.policies(settings).get(section) or {}
+    known = {f.name for f in fields(kind)}  # type: ignore[arg-type]
+    unknown = sorted(set(given) - known)
+    if unknown:
+        raise ConfigError(
+            f"config/policies.yml: {section} has the unknown key(s) {', '.join(unknown)}",
+            allowed=", ".join(sorted(known)),
+            remedy="correct or remove them",
+        )
+    return kind(**given)

@@ -1,0 +1,69 @@
+"""What a file in ml/models/ declares: one model, as data plus an unfitted estimator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+Estimator = Any  # anything with scikit-learn's fit and predict_proba (or predict)
+
+
+@dataclass(frozen=True)
+class Costs:
+    """What a decision costs the business, in one currency, for the cost curve.
+
+    contact: acting on one person. missed: not acting on a person whose label is true. saved: share of true cases that
+    acting wins over (0 to 1).
+    """
+
+    contact: float = 1.0
+    missed: float = 20.0
+    saved: float = 0.3
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """A probability per person, learnt from what happened after past as_of dates.
+
+    population_sql: ``profile_id, as_of`` of those a score is meant for. label_sql: ``profile_id, as_of, label`` (0 or
+    1) as it turned out. Both read marts and the relation ``moments(as_of, until_at)``; the population may use nothing
+    at or after ``as_of``, the label looks at ``[as_of, until_at)``. heuristic: the feature whose plain order any
+    model must beat. estimator: builds the unfitted main candidate; rivals: names of standard candidates tried beside it
+    (ml/candidates.py). exclude: features (fnmatch patterns) the model must not see.
+    """
+
+    name: str
+    description: str
+    population_sql: str
+    label_sql: str
+    heuristic: str
+    estimator: Callable[[], Estimator]
+    horizon_days: int = 90
+    rivals: tuple[str, ...] = ("logistic", "lightgbm")
+    exclude: tuple[str, ...] = ()
+    costs: Costs = Costs()
+    groups: tuple[str, ...] = ("country",)
+
+
+@dataclass(frozen=True)
+class PersonaSpec:
+    """Groups of people that behave alike, with names that stay with them.
+
+    population_sql: ``profile_id, as_of`` of those to group, over ``moments(as_of, until_at)``. include, exclude:
+    features (fnmatch patterns). rivals: further algorithms (ml/clusterers.py). vocabulary: key of the persona names in
+    the policy ``training.personas``.
+    """
+
+    name: str
+    description: str
+    population_sql: str
+    estimator: Callable[[int, int], Estimator]
+    rivals: tuple[str, ...] = ()
+    include: tuple[str, ...] = ("*",)
+    exclude: tuple[str, ...] = ()
+    clusters: tuple[int, int] = (3, 8)
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+Spec = ModelSpec | PersonaSpec

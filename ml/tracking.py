@@ -1,0 +1,185 @@
+"""MLflow: one experiment and one registered model per model of ours, runs that can be found and trusted again."""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from datetime import datetime
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from segmentry.settings import Settings
+
+# Types of fitted estimators that skops does not know. Loading allows these and no others, whatever a model's own file
+# asks for: a crafted artifact cannot run code here.
+TRUSTED = (
+    "collections.OrderedDict",
+    "lightgbm.basic.Booster",
+    "lightgbm.sklearn.LGBMClassifier",
+    "lightgbm.sklearn.LGBMRegressor",
+    "numpy.dtype",
+    "sklearn._loss.link.Interval",
+    "sklearn._loss.link.LogitLink",
+    "sklearn._loss.loss.HalfBinomialLoss",
+    "sklearn.calibration._CalibratedClassifier",
+    "sklearn.calibration._SigmoidCalibration",
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
+    "sklearn.tree._tree.Tree",
+)
+REQUIREMENTS = ("scikit-learn", "lightgbm", "skops", "pandas", "numpy", "scipy")
+COMPLETE = "segmentry.complete"
+
+
+class Tracker:
+    """The experiment and registry of one model."""
+
+    def __init__(self, settings: Settings, model: str) -> None:
+        import mlflow
+
+        os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+        for name in ("mlflow", "alembic"):
+            logging.getLogger(name).setLevel(logging.ERROR)
+        self.model = model
+        self.registered = f"segmentry.{model}"
+        if settings.mlflow_uri.startswith("sqlite:///"):
+            Path(settings.mlflow_uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+        mlflow.set_tracking_uri(settings.mlflow_uri)
+        self.client = mlflow.MlflowClient()
+        self.experiment = _experiment(self.client, f"segmentry/{model}", settings)
+
+    def finished(self, key: str) -> Any | None:
+        """The complete run with this training key, if there is one."""
+        found = self.client.search_runs(
+            [self.experiment],
+            f"tags.`segmentry.key` = '{key}' and tags.`{COMPLETE}` = 'yes' and attributes.status = 'FINISHED'",
+            max_results=1,
+        )
+        return found[0] if found else None
+
+    def last_as_of(self) -> datetime | None:
+        """The as_of of the newest complete training, refused ones included."""
+        found = self.client.search_runs(
+            [self.experiment],
+            f"tags.`{COMPLETE}` = 'yes' and attributes.status = 'FINISHED'",
+            max_results=500,
+        )
+        times = [r.data.tags["segmentry.as_of"] for r in found if "segmentry.as_of" in r.data.tags]
+        return datetime.fromisoformat(max(times)) if times else None
+
+    @contextmanager
+    def run(self, name: str, tags: Mapping[str, str]) -> Iterator[Any]:
+        """A run that ends FINISHED, or FAILED when its body raises; what an earlier, killed try left is closed."""
+        import mlflow
+
+        for stale in self.client.search_runs([self.experiment], "attributes.status = 'RUNNING'"):
+            self.client.set_terminated(stale.info.run_id, "KILLED")
+        with quiet(), mlflow.start_run(experiment_id=self.experiment, run_name=name, tags=dict(tags)) as run:
+            yield run
+
+    def complete(self, run_id: str) -> None:
+        """Mark the run as whole: everything that belongs to it has been logged."""
+        self.client.set_tag(run_id, COMPLETE, "yes")
+
+    def version_of(self, run: Any) -> Any:
+        """The registered version of the run's model, registered now if it is not yet."""
+        import mlflow
+
+        found = self.client.search_model_versions(f"name = '{self.registered}' and run_id = '{run.info.run_id}'")
+        if found:
+            return found[0]
+        tags = {k: v for k, v in run.data.tags.items() if k.startswith("segmentry.")}
+        with quiet():
+            return mlflow.register_model(run.data.tags["segmentry.model_uri"], self.registered, tags=tags)
+
+    def at_alias(self, alias: str = "champion") -> Any | None:
+        """The version that bears the alias, or None."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            return self.client.get_model_version_by_alias(self.registered, alias)
+        except MlflowException as error:
+            if error.error_code in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
+                return None
+            raise
+
+    def versions(self) -> list[Any]:
+        """Every registered version, the newest first."""
+        found = self.client.search_model_versions(f"name = '{self.registered}'")
+        return sorted(found, key=lambda v: -int(v.version))
+
+    def load(self, version: Any) -> Any:
+        """The fitted pipeline of a registered version, loaded without trusting its file."""
+        import mlflow
+        import skops.io
+
+        with quiet():
+            folder = mlflow.artifacts.download_artifacts(artifact_uri=version.source)
+            return skops.io.load(Path(folder) / "model.skops", trusted=list(TRUSTED))
+
+    def record_gates(self, version: Any, gates: Iterable[Any]) -> None:
+        """Write how each gate went to the version's tags."""
+        for gate in gates:
+            text = f"{'passed' if gate.passed else 'failed'}: {gate.detail}"
+            tag = f"segmentry.gate.{gate.name.replace(' ', '_')}"
+            self.client.set_model_version_tag(self.registered, version.version, tag, text)
+
+    def artifact(self, run_id: str, name: str) -> Any:
+        """A JSON artifact of a run."""
+        import mlflow
+
+        with quiet():
+            return mlflow.artifacts.load_dict(f"runs:/{run_id}/{name}")
+
+
+def log_model(model: Any, example: Any, *, classifies: bool) -> str:
+    """Log a fitted pipeline to the current run with signature and example; return its URI."""
+    import mlflow
+    from mlflow.models import infer_signature
+
+    output = model.predict_proba(example) if classifies else model.predict(example)
+    logged = mlflow.sklearn.log_model(
+        model,
+        name="model",
+        signature=infer_signature(example, output),
+        input_example=example,
+        serialization_format="skops",
+        skops_trusted_types=list(TRUSTED),
+        pip_requirements=_pinned(),  # inferring them by importing the model anew takes 4 s
+        pyfunc_predict_fn="predict_proba" if classifies else "predict",
+    )
+    uri: str = logged.model_uri
+    mlflow.set_tag("segmentry.model_uri", uri)
+    return uri
+
+
+def _pinned() -> list[str]:
+    from importlib.metadata import version
+
+    return [f"{name}=={version(name)}" for name in REQUIREMENTS]
+
+
+def _experiment(client: Any, name: str, settings: Settings) -> str:
+    found = client.get_experiment_by_name(name)
+    if found is not None:
+        identifier: str = found.experiment_id
+        return identifier
+    place = None
+    if settings.mlflow_uri.startswith("sqlite:"):
+        folder = settings.mlflow_artifacts / name
+        folder.mkdir(parents=True, exist_ok=True)
+        place = folder.as_uri()
+    created: str = client.create_experiment(name, artifact_location=place)
+    return created
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep libraries' advice off standard error: an operator reads the stage's notes there."""
+    with warnings.catch_warnings(), redirect_stderr(StringIO()), redirect_stdout(StringIO()):
+        warnings.simplefilter("ignore")
+        yield
