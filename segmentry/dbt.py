@@ -92,19 +92,14 @@ def _shown(path: Path) -> str:
     return os.path.relpath(path)
 
 
-def _layer(context: RunContext, name: str, *, needs_clock: bool = True) -> StageReport:
-    if needs_clock and not is_decided(context.settings):
+def _layer(context: RunContext, name: str) -> StageReport:
+    if not is_decided(context.settings):
         raise NotReadyError(
             f"the stage '{name}' needs the run's clock, which is not decided yet",
             allowed="a lake in which the stage 'clock' has run",
             remedy="run `segmentry run`, or `segmentry run --select clock` first",
         )
     return build(context.settings, f"path:models/{name}")
-
-
-def staging(context: RunContext) -> StageReport:
-    """Raw records to typed, deduplicated, accounted-for staging."""
-    return _layer(context, "staging", needs_clock=False)
 
 
 def identity(context: RunContext) -> StageReport:

@@ -71,7 +71,7 @@ class Stage:
 
 STAGES: tuple[Stage, ...] = (
     Stage("load", "ingest", "sources.stages:load", items="sources.stages:load_items"),
-    Stage("staging", "ingest", "segmentry.dbt:staging"),
+    Stage("staging", "ingest", "sources.stages:staging"),
     Stage("gate_raw", "ingest", "expectations.stages:gate_raw"),
     Stage("clock", "build", "segmentry.clock:decide"),
     Stage("identity", "build", "segmentry.dbt:identity"),

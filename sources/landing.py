@@ -140,6 +140,12 @@ def is_landed(lake: duckdb.DuckDBPyConnection, source: str, sha256: str) -> bool
     return found is not None
 
 
+def batches(lake: duckdb.DuckDBPyConnection, sources: Iterable[str]) -> set[tuple[str, str]]:
+    """(source, batch) of everything landed in these sources."""
+    selects = [f"select distinct '{source}', _batch_id from lake.raw.\"{source}\"" for source in sources]
+    return {(row[0], row[1]) for row in lake.execute(" union all ".join(selects)).fetchall()} if selects else set()
+
+
 def marks(lake: duckdb.DuckDBPyConnection, source: str) -> set[tuple[str, int, int]]:
     """(path, bytes, time of change) of the files that the source has landed."""
     if not warehouse.relation_exists(lake, LOADS):

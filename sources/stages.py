@@ -6,6 +6,7 @@ from segmentry import warehouse
 from segmentry.settings import Settings
 from segmentry.stages import RunContext, StageReport
 from sources import landing, loading
+from sources import staging as staging_layer
 from sources.definitions import all_sources, source_named
 
 
@@ -33,3 +34,9 @@ def load(context: RunContext, source: str) -> StageReport:
     reports = loading.load(context.settings, source_named(context.settings, source))
     notes = [f"{report.status}: {report.file}: {report.detail}" for report in reports if report.detail]
     return StageReport(rows={f"raw.{source}": sum(report.records for report in reports)}, notes=notes)
+
+
+def staging(context: RunContext) -> StageReport:
+    """Raw records to typed, deduplicated, accounted-for staging."""
+    ensure_raw(context.settings)
+    return staging_layer.build(context.settings, list(all_sources(context.settings)))

@@ -1,0 +1,102 @@
+"""Decides what of the staging layer a run must build: what has new records, or all of it when its SQL has changed."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from segmentry import dbt, warehouse
+from segmentry.errors import SegmentryError
+from segmentry.settings import Settings
+from segmentry.stages import StageReport
+from sources import landing
+
+# Batches that a finished build of the layer has taken in, each under the fingerprint of the SQL that did.
+BUILT = "staging._built"
+LAYER = "path:models/staging"
+BALANCE = ("staging.landing_balance", "staging.quarantine")
+_FOLDERS = ("models/staging", "macros/staging", "macros/portable")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to build: nothing when select is empty. batches: (source, batch) that the build takes in."""
+
+    select: str
+    is_full_refresh: bool
+    fingerprint: str
+    batches: frozenset[tuple[str, str]]
+
+
+def build(settings: Settings, sources: Sequence[str]) -> StageReport:
+    """Bring staging up to what is landed, and hold the balance; without news only the balance is tested.
+
+    The mark of what is built is written last: a run that dies before it is done again, to the same result.
+    """
+    with warehouse.connect(settings, read_only=True) as lake:
+        plan = make_plan(lake, settings.dbt_project, sources)
+    built = {}
+    if plan.select:
+        built = dict(dbt.build(settings, plan.select, full_refresh=plan.is_full_refresh).rows)
+        with warehouse.connect(settings) as lake:
+            _mark(lake, plan)
+    with warehouse.connect(settings, read_only=True) as lake:
+        hold_balance(lake, sources)
+        rows = {**built, **{relation: warehouse.count(lake, relation) for relation in BALANCE}}
+    return StageReport(rows=rows, notes=[] if plan.batches else ["no new records"])
+
+
+def hold_balance(lake: duckdb.DuckDBPyConnection, sources: Iterable[str]) -> None:
+    """Raise unless each landed record is accepted, quarantined or a duplicate: counted in raw as it now is."""
+    counts = " union all ".join(
+        f"select '{source}' as source, _batch_id as batch_id, count(*) as records "
+        f'from lake.raw."{source}" group by _batch_id'
+        for source in sources
+    )
+    lost = lake.execute(
+        f"with counted as ({counts}) select source, count(*) from counted "
+        "full outer join lake.staging.landing_balance as balance using (source, batch_id) "
+        "where records is distinct from accepted + quarantined + duplicates group by source order by source"
+    ).fetchall()
+    if lost:
+        raise SegmentryError(
+            "records are not accounted for in " + ", ".join(f"{count} load(s) of {source}" for source, count in lost),
+            allowed="landed = accepted + quarantined + duplicates for every load",
+            remedy="compare staging.landing_balance with raw, and mend the source's base model",
+        )
+
+
+def make_plan(lake: duckdb.DuckDBPyConnection, project: Path, sources: Iterable[str]) -> Plan:
+    """Compare what is landed with what is built, and the layer's SQL with that which built it."""
+    fingerprint = _fingerprint(project)
+    landed = frozenset(landing.batches(lake, sources))
+    if not warehouse.relation_exists(lake, BUILT):
+        return Plan(LAYER, False, fingerprint, landed)
+    rows = lake.execute(f"select fingerprint, source, batch_id from lake.{BUILT}").fetchall()
+    if {row[0] for row in rows} != {fingerprint}:
+        return Plan(LAYER, True, fingerprint, landed)
+    new = landed - {(row[1], row[2]) for row in rows}
+    selected = [f"base_{source}+,{LAYER}" for source in sorted({source for source, _ in new})]
+    return Plan(" ".join(selected), False, fingerprint, new)
+
+
+def _fingerprint(project: Path) -> str:
+    digest = hashlib.sha256()
+    for folder in _FOLDERS:
+        for path in sorted((project / folder).rglob("*.sql")):
+            digest.update(f"{path.relative_to(project)}\n".encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
+def _mark(lake: duckdb.DuckDBPyConnection, plan: Plan) -> None:
+    lake.execute("begin")
+    lake.execute(f"create table if not exists lake.{BUILT} (fingerprint varchar, source varchar, batch_id varchar)")
+    lake.execute(f"delete from lake.{BUILT} where fingerprint <> ?", [plan.fingerprint])
+    # The row without a batch says that the layer is built even where nothing is landed.
+    batches = sorted(plan.batches) or [("", "")]
+    lake.executemany(f"insert into lake.{BUILT} values (?, ?, ?)", [[plan.fingerprint, *batch] for batch in batches])
+    lake.execute("commit")
