@@ -26,12 +26,16 @@ Progress = Callable[[Outcome], None]
 
 @dataclass(frozen=True)
 class Request:
-    """What was asked for. as_of is naive UTC; selection is a stage's name, with + for what lies behind it too."""
+    """What was asked for. as_of is naive UTC; selection is a stage's name, with + for what lies behind it too.
+
+    own_airflow: the job needs this process's variables, which an Airflow that is already up does not have.
+    """
 
     as_of: datetime | None = None
     selection: str | None = None
     retrain: bool = False
     through_airflow: bool = True
+    own_airflow: bool = False
 
     @property
     def stages(self) -> tuple[Stage, ...]:
@@ -67,18 +71,24 @@ def _through_airflow(settings: Settings, request: Request) -> Iterator[Outcome]:
         **({"retrain": True} if request.retrain else {}),
         **({"from": request.stages[0].name} if request.selection else {}),
     }
-    with _airflow_of(settings) as api:
+    with _airflow_of(settings, request) as api:
         yield from api.run_job(conf, request.stages[0].dag)
 
 
 @contextmanager
-def _airflow_of(settings: Settings) -> Iterator[Airflow]:
+def _airflow_of(settings: Settings, request: Request) -> Iterator[Airflow]:
     """The Airflow that `segmentry up` started, else one for this job alone, stopped when the job ends."""
-    for service in Registry(settings, "up").running():
-        if service.name == "airflow api-server":
-            errors.print(f"using the Airflow that is up at {service.url}")
-            yield Airflow(service.url, Registry(settings, "up").running())
-            return
+    up = [service for service in Registry(settings, "up").running() if service.name.startswith("airflow ")]
+    if up and request.own_airflow:
+        raise SegmentryError(
+            f"Airflow is up at {up[0].url}, and it does not know this job's simulated tools",
+            allowed="a home whose pages are not up",
+            remedy="run `make down` first, and `make up` again afterwards",
+        )
+    if up:
+        errors.print(f"using the Airflow that is up at {up[0].url}")
+        yield Airflow(up[0].url, up)
+        return
     registry = Registry(settings, "run")
     leftovers = registry.stop()
     if leftovers:
