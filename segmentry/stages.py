@@ -74,7 +74,7 @@ STAGES: tuple[Stage, ...] = (
     Stage("staging", "ingest", "sources.stages:staging"),
     Stage("gate_raw", "ingest", "expectations.stages:gate_raw"),
     Stage("clock", "build", "segmentry.clock:decide"),
-    Stage("identity", "build", "segmentry.dbt:identity"),
+    Stage("identity", "build", "segmentry.identity:resolve"),
     Stage("marts", "build", "segmentry.dbt:marts"),
     Stage("features", "build", "segmentry.dbt:features"),
     Stage("gate_features", "build", "expectations.stages:gate_features"),

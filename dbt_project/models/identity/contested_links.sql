@@ -1,0 +1,57 @@
+{%- set usable -%}
+    select links.left_node, links.right_node
+    from {{ ref('identifier_links') }} as links
+    anti join {{ ref('held_back_links') }} as held on links.link_id = held.link_id
+{%- endset -%}
+with
+
+components as (
+    {{ connected_components(usable, 'wide') }}
+),
+
+nodes as (
+    select * from {{ ref('identifiers') }}
+),
+
+links as (
+    select * from {{ ref('identifier_links') }}
+),
+
+held as (
+    select * from {{ ref('held_back_links') }}
+),
+
+policy_types as (
+    select * from {{ source('identity_policy', 'policy_types') }}
+),
+
+renamed as (
+    -- A user id that an alias says was renamed does not count against the limit of its type.
+    select distinct right_node as node from links where rule = 'alias' and left_type = right_type
+),
+
+crowded as (
+    select distinct components.component
+    from components
+    inner join nodes on components.node = nodes.node
+    inner join policy_types on nodes.identifier_type = policy_types.identifier_type
+    anti join renamed on nodes.node = renamed.node
+    group by components.component, nodes.identifier_type, policy_types.most_per_profile
+    having count(*) > policy_types.most_per_profile
+)
+
+select
+    components.component,
+    links.link_id,
+    links.left_node,
+    links.right_node,
+    links.left_type,
+    links.right_type,
+    links.left_node in (select node from renamed) as is_left_renamed,
+    links.right_node in (select node from renamed) as is_right_renamed,
+    links.strength,
+    links.first_seen_at
+from links
+inner join components on links.left_node = components.node
+inner join crowded on components.component = crowded.component
+anti join held on links.link_id = held.link_id

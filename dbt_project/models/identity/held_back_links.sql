@@ -1,0 +1,49 @@
+with
+
+links as (
+    select * from {{ ref('identifier_links') }}
+),
+
+policy_types as (
+    select * from {{ source('identity_policy', 'policy_types') }}
+),
+
+policy_links as (
+    select * from {{ source('identity_policy', 'policy_links') }}
+),
+
+cuts as (
+    select * from {{ source('identity_policy', 'policy_cuts') }}
+),
+
+neighbours as (
+    select left_type as identifier_type, left_node as node, right_node as other from links
+    union
+    select right_type, right_node, left_node from links
+),
+
+hubs as (
+    select neighbours.node
+    from neighbours
+    inner join policy_types on neighbours.identifier_type = policy_types.identifier_type
+    group by neighbours.node, policy_types.most_links
+    having count(*) > policy_types.most_links
+)
+
+select
+    links.link_id,
+    case
+        when cuts.left_type is not null then 'cut'
+        when not coalesce(policy_links.is_used, true) then 'rule_off'
+        else 'hub'
+    end as reason
+from links
+left join policy_links on links.rule = policy_links.rule
+left join cuts
+    on links.left_type = cuts.left_type and links.left_identifier = cuts.left_identifier
+    and links.right_type = cuts.right_type and links.right_identifier = cuts.right_identifier
+where
+    cuts.left_type is not null
+    or not coalesce(policy_links.is_used, true)
+    or links.left_node in (select node from hubs)
+    or links.right_node in (select node from hubs)

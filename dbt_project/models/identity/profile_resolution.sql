@@ -1,0 +1,22 @@
+with
+
+given as (
+    select * from {{ ref('profile_ids') }}
+),
+
+held as (
+    select given.*, groups.group_node
+    from given
+    left join {{ ref('identifier_groups') }} as groups
+        on given.holder_type = groups.identifier_type and given.holder_identifier = groups.identifier
+)
+
+select
+    profile_id,
+    -- The older id survives. An id whose holder this run does not know stands for itself.
+    case
+        when group_node is null then profile_id
+        else first_value(profile_id) over (partition by group_node order by given_at, first_seen_at, profile_id)
+    end as current_profile_id,
+    group_node
+from held

@@ -1,0 +1,61 @@
+with
+
+claims as (
+    select * from {{ ref('trait_claims') }}
+),
+
+mapping as (
+    select * from {{ ref('identifier_mapping') }}
+),
+
+spellings as (
+    select * from {{ ref('identifier_claims') }} where rule = 'seen' and left_type in ('email', 'phone')
+),
+
+accepted as (
+    select * from {{ ref('identifier_values') }} where identifier is not null
+),
+
+choices as (
+    select * from {{ source('identity_policy', 'policy_traits') }}
+),
+
+strategies as (
+    select trait, min(strategy) as strategy from choices group by trait
+),
+
+addresses as (
+    -- E-mail and phone are identifiers and traits at once.
+    select
+        spellings.left_type as identifier_type, accepted.identifier, spellings.left_type as trait,
+        accepted.identifier as value, spellings.source, spellings.record_id,
+        spellings.first_seen_at as first_at, spellings.last_seen_at as observed_at, spellings.records
+    from spellings
+    inner join accepted
+        on spellings.left_type = accepted.identifier_type and spellings.left_value = accepted.value
+        and spellings.country is not distinct from accepted.country
+),
+
+statements as (
+    select * from claims
+    union all
+    select * from addresses
+)
+
+select
+    mapping.profile_id,
+    statements.trait,
+    statements.value,
+    statements.source,
+    coalesce(choices.position, 99) as position,
+    coalesce(strategies.strategy, 'most_recent') as strategy,
+    max(statements.record_id) as record_id,
+    min(statements.first_at) as first_at,
+    max(statements.observed_at) as observed_at,
+    cast(sum(statements.records) as bigint) as records
+from statements
+inner join mapping
+    on statements.identifier_type = mapping.identifier_type and trim(statements.identifier) = mapping.identifier
+left join choices on statements.trait = choices.trait and statements.source = choices.source
+left join strategies on statements.trait = strategies.trait
+group by all

@@ -1,0 +1,65 @@
+with
+
+candidates as (
+    select
+        *,
+        count(*) over (partition by profile_id, trait, value) as sources,
+        sum(records) over (partition by profile_id, trait, value) as value_records,
+        try_cast(value as double) as number
+    from {{ ref('trait_candidates') }}
+),
+
+ranked as (
+    select
+        *,
+        row_number() over (
+            partition by profile_id, trait
+            order by
+                case when strategy = 'source_priority' then position end asc nulls last,
+                case when strategy = 'verified_first' then sources end desc nulls last,
+                case when strategy = 'most_recent' then observed_at end desc nulls last,
+                case when strategy = 'first' then first_at end asc nulls last,
+                case when strategy = 'most_frequent' then value_records end desc nulls last,
+                case when strategy = 'longest' then length(value) end desc nulls last,
+                case when strategy = 'shortest' then length(value) end asc nulls last,
+                case when strategy = 'min' then number end asc nulls last,
+                case when strategy = 'max' then number end desc nulls last,
+                position, observed_at desc, value, source
+        ) as place
+    from candidates
+),
+
+summaries as (
+    select
+        profile_id,
+        trait,
+        cast(sum(number) as varchar) as total,
+        cast(avg(number) as varchar) as average,
+        cast(count(distinct value) as varchar) as number_of_values,
+        string_agg(distinct value, '; ' order by value) as listed,
+        max(case when lower(value) in ('true', 'yes', '1') then 'true' else 'false' end) as any_true,
+        min(case when lower(value) in ('true', 'yes', '1') then 'true' else 'false' end) as all_true
+    from candidates
+    where strategy in ('sum', 'average', 'count', 'list', 'any_true', 'all_true')
+    group by all
+)
+
+select
+    ranked.profile_id,
+    ranked.trait,
+    case ranked.strategy
+        when 'sum' then summaries.total
+        when 'average' then summaries.average
+        when 'count' then summaries.number_of_values
+        when 'list' then summaries.listed
+        when 'any_true' then summaries.any_true
+        when 'all_true' then summaries.all_true
+        else ranked.value
+    end as value,
+    ranked.source,
+    ranked.record_id,
+    ranked.observed_at,
+    ranked.strategy
+from ranked
+left join summaries on ranked.profile_id = summaries.profile_id and ranked.trait = summaries.trait
+where ranked.place = 1

@@ -1,0 +1,67 @@
+"""Decides which links yield where a component would break a limit.
+
+Links are taken strongest first (rule, then first stated, then key); one that would bring more values of a type
+together than a profile may have is refused. Each component is decided by itself, so the work follows the contested
+components alone, and the result is a function of the set of links, whatever order they arrived in.
+"""
+
+import pyarrow as pa
+
+
+def model(dbt, session):
+    dbt.config(materialized="table")
+    limits = {
+        row[0]: row[1]
+        for row in dbt.source("identity_policy", "policy_types")
+        .project("identifier_type, most_per_profile")
+        .fetchall()
+        if row[1] is not None
+    }
+    links = (
+        dbt.ref("contested_links")
+        .order("component, strength, first_seen_at, link_id")
+        .project("link_id, left_node, right_node, left_type, right_type, is_left_renamed, is_right_renamed")
+    )
+    refused = _refused(links, limits)
+    return pa.table(
+        {
+            "link_id": pa.array([link for link, _ in refused], pa.string()),
+            "reason": pa.array([reason for _, reason in refused], pa.string()),
+        }
+    )
+
+
+def _refused(links, limits):
+    parent, held, refused = {}, {}, []
+    while batch := links.fetchmany(100_000):
+        for link_id, left, right, left_type, right_type, left_renamed, right_renamed in batch:
+            left = _enter(left, left_type, left_renamed, parent, held, limits)
+            right = _enter(right, right_type, right_renamed, parent, held, limits)
+            if left == right:
+                continue
+            broken = _broken(held[left], held[right], limits)
+            if broken:
+                refused.append((link_id, "limit_" + broken))
+                continue
+            if sum(held[left].values()) < sum(held[right].values()):
+                left, right = right, left
+            parent[right] = left
+            for kind, number in held.pop(right).items():
+                held[left][kind] = held[left].get(kind, 0) + number
+    return refused
+
+
+def _enter(node, kind, is_renamed, parent, held, limits):
+    """The root of a node; a new node counts for its type, unless the type has no limit or it was renamed."""
+    if node not in parent:
+        parent[node] = node
+        held[node] = {kind: 1} if kind in limits and not is_renamed else {}
+    while parent[node] != node:
+        parent[node] = parent[parent[node]]
+        node = parent[node]
+    return node
+
+
+def _broken(one, other, limits):
+    """The first type (by name) of which the two together would hold too many."""
+    return min((k for k in one if k in other and one[k] + other[k] > limits[k]), default=None)

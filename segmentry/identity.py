@@ -1,0 +1,75 @@
+"""The identity stage: carries config/policies.yml into the lake, then lets dbt resolve who is who.
+
+The policy travels as tables, so that a changed rule needs no new parse of the dbt project and every version of it
+stays readable in the lake's history.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import duckdb
+
+from segmentry import configuration, dbt, warehouse
+from segmentry.settings import Settings
+from segmentry.stages import RunContext, StageReport
+
+Row = tuple[Any, ...]
+
+_COLUMNS: Mapping[str, str] = {
+    "policy_types": "identifier_type varchar, priority integer, most_per_profile bigint, most_links bigint",
+    "policy_links": "rule varchar, strength integer, is_used boolean",
+    "policy_blocks": "identifier_type varchar, pattern varchar, reason varchar",
+    "policy_traits": "trait varchar, strategy varchar, source varchar, position integer",
+    # Cuts are decisions of an operator (`segmentry identity unmerge`): made here, never overwritten from the file.
+    "policy_cuts": "left_type varchar, left_identifier varchar, right_type varchar, right_identifier varchar",
+}
+
+
+def resolve(context: RunContext) -> StageReport:
+    """Identifiers and links to profiles."""
+    warehouse.prepare(context.settings)
+    write_policy(context.settings)
+    return dbt.identity(context)
+
+
+def write_policy(settings: Settings) -> None:
+    """Bring the policy tables of the lake up to the file; tables that already agree are left alone."""
+    wanted = policy_rows(configuration.policies(settings)["identity"])
+    with warehouse.connect(settings) as lake:
+        for name, columns in _COLUMNS.items():
+            lake.execute(f"create table if not exists lake.identity.{name} ({columns})")
+        for name, rows in wanted.items():
+            _replace(lake, name, rows)
+
+
+def policy_rows(policy: Mapping[str, Any]) -> dict[str, list[Row]]:
+    """The identity part of the policy as rows of its tables."""
+    return {
+        "policy_types": [
+            (kind["name"], rank, kind.get("most_per_profile"), kind.get("most_links"))
+            for rank, kind in enumerate(policy["types"], start=1)
+        ],
+        "policy_links": [
+            (rule["name"], rank, rule.get("use", True)) for rank, rule in enumerate(policy["rules"], start=1)
+        ],
+        "policy_blocks": [(block.get("type"), block["pattern"], block["reason"]) for block in policy["blocked"]],
+        "policy_traits": [
+            (trait, choice["strategy"], source, position)
+            for trait, choice in policy["traits"].items()
+            for position, source in enumerate(choice["sources"] or ["*"], start=1)
+        ],
+    }
+
+
+def _replace(lake: duckdb.DuckDBPyConnection, name: str, rows: Sequence[Row]) -> None:
+    held = lake.execute(f"select * from lake.identity.{name}").fetchall()
+    if sorted(held, key=repr) == sorted(rows, key=repr):
+        return
+    lake.execute("begin")
+    lake.execute(f"delete from lake.identity.{name}")
+    if rows:
+        marks = ", ".join("?" for _ in rows[0])
+        lake.executemany(f"insert into lake.identity.{name} values ({marks})", rows)
+    lake.execute("commit")
