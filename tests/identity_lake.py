@@ -164,9 +164,9 @@ class Lake:
         """Refused links by their two ends, with the reason."""
         rows = self.rows("select * from identity.refused_links")
         return {
-            frozenset(
-                {f"{r['left_type']}:{r['left_identifier']}", f"{r['right_type']}:{r['right_identifier']}"}
-            ): r["reason"]
+            frozenset({f"{r['left_type']}:{r['left_identifier']}", f"{r['right_type']}:{r['right_identifier']}"}): r[
+                "reason"
+            ]
             for r in rows
         }
 

@@ -12,9 +12,7 @@ def model(dbt, session):
     dbt.config(materialized="table")
     limits = {
         row[0]: row[1]
-        for row in dbt.source("identity_policy", "policy_types")
-        .project("identifier_type, most_per_profile")
-        .fetchall()
+        for row in dbt.source("identity_policy", "policy_types").project("identifier_type, most_per_profile").fetchall()
         if row[1] is not None
     }
     links = (
