@@ -9,6 +9,7 @@ import pyarrow as pa
 
 
 def model(dbt, session):
+    """Refused links with the limit each would break, as an Arrow table."""
     dbt.config(materialized="table")
     limits = {
         row[0]: row[1]
