@@ -10,8 +10,8 @@ the same again for an object inside. NULL when the text is no JSON object.
 
 {% macro default__json_struct(text, fields) -%}
     case
-        when starts_with(ltrim({{ text }}), '{')
-            then json_transform(try_cast({{ text }} as json), '{{ tojson(json_struct_types(fields)) }}')
+        when starts_with(ltrim({{ text }}), '{') and json_valid({{ text }})
+            then json_transform({{ text }}, '{{ tojson(json_struct_types(fields)) }}')
     end
 {%- endmacro %}
 

@@ -1,18 +1,22 @@
-{#- What is read of an event: the Segment Spec's fields, as JSON names them. -#}
+{#- What is read of an event, as the Segment Spec names it: the call itself, and what surrounded it. -#}
 {% macro event_fields() -%}
-{{ return({
-        'messageId': 'text', 'type': 'text', 'event': 'text', 'name': 'text', 'anonymousId': 'text', 'userId': 'text',
-        'previousId': 'text', 'groupId': 'text', 'timestamp': 'text', 'originalTimestamp': 'text', 'sentAt': 'text',
-        'receivedAt': 'text', 'properties': 'text', 'traits': 'text',
-        'context': {
-            'userAgent': 'text', 'locale': 'text', 'timezone': 'text', 'traits': 'text',
+    {%- set fields = {} -%}
+    {%- for name in ['messageId', 'type', 'event', 'name', 'anonymousId', 'userId', 'previousId', 'groupId', 'timestamp',
+                     'originalTimestamp', 'sentAt', 'receivedAt', 'properties', 'traits'] -%}
+        {%- do fields.update({name: 'text'}) -%}
+    {%- endfor -%}
+    {{ return(fields) }}
+{%- endmacro %}
+
+{% macro event_context_fields() -%}
+    {{ return({'context': {
+        'userAgent': 'text', 'locale': 'text', 'timezone': 'text', 'traits': 'text',
         'page': {'path': 'text', 'url': 'text', 'referrer': 'text'},
         'campaign': {'source': 'text', 'medium': 'text', 'name': 'text'},
         'device': {'id': 'text', 'type': 'text'}, 'os': {'name': 'text'}, 'browser': {'name': 'text'},
         'location': {'country': 'text', 'region': 'text', 'city': 'text'},
         'consent': {'categoryPreferences': {'marketing': 'text', 'analytics': 'text', 'personalization': 'text'}}
-    }
-    }) }}
+    }}) }}
 {%- endmacro %}
 
 {#-
@@ -20,7 +24,7 @@ Typed columns of an event out of its struct `record`. Properties are the sender'
 NULL here and stays readable in `properties`.
 -#}
 {% macro event_columns() -%}
-    {%- set context = 'record."context"' -%}
+    {%- set context = 'surroundings."context"' -%}
     {%- set property_fields = {} -%}
     {%- for name in ['product_id', 'name', 'category', 'brand', 'price', 'quantity', 'order_id', 'revenue', 'total',
                      'currency', 'query', 'path', 'url', 'referrer'] -%}
@@ -60,8 +64,8 @@ NULL here and stays readable in `properties`.
 {#- Traits of the person: those of a group call describe the group; what context.traits says is the person's always. -#}
 {% macro person_traits() -%}
     {{ json_struct(
-        "case when type <> 'group' then coalesce(record.\"traits\", record.\"context\".\"traits\")
-          else record.\"context\".\"traits\" end",
+        "case when type <> 'group' then coalesce(record.\"traits\", surroundings.\"context\".\"traits\")
+          else surroundings.\"context\".\"traits\" end",
         {'email': 'text', 'phone': 'text'}
     ) }}
 {%- endmacro %}
@@ -69,7 +73,7 @@ NULL here and stays readable in `properties`.
 {#- Columns out of the structs that event_columns leaves: properties, page, campaign and the person's own traits. -#}
 {% macro event_detail_columns() -%}
     {{ filled('property.product_id') }} as product_id,
-    {{ filled('property.name') }} as product_name,
+    case when property.product_id is not null then {{ filled('property.name') }} end as product_name,
     {{ filled('property.category') }} as category,
     {{ filled('property.brand') }} as brand,
     {{ try_amount('property.price') }} as price,

@@ -14,7 +14,7 @@ typed as (
     {{ typed_records('landed', columns, required=['consent_id', 'identifier_type', 'identifier', 'purpose', 'channel', 'status', 'occurred_at']) }}
 ),
 
-judged as (
+judged as {{ streamed() }} (
     select
         *,
         {{ first_fault(key=['consent_id'],

@@ -16,7 +16,7 @@ typed as (
     {{ typed_records('landed', columns, required=['contact_id', 'updated_at']) }}
 ),
 
-judged as (
+judged as {{ streamed() }} (
     select
         *,
         {{ first_fault(key=['contact_id']) }} as fault,

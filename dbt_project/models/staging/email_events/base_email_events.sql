@@ -14,7 +14,7 @@ typed as (
     {{ typed_records('landed', columns, required=['event_id', 'event_type', 'email', 'occurred_at']) }}
 ),
 
-judged as (
+judged as {{ streamed() }} (
     select
         *,
         {{ first_fault(key=['event_id'],

@@ -7,15 +7,17 @@ with landed as (
 ),
 
 parsed as (
-    select *, {{ json_struct('_raw', event_fields()) }} as record
+    select
+        *,
+        {{ json_struct('_raw', event_fields()) }} as record,
+        {{ json_struct('_raw', event_context_fields()) }} as surroundings
     from landed
 ),
 
--- A retry repeats the message but for when it was sent and received; a corrected timestamp differs likewise.
+-- The content of a retry is that of the message: when it was sent, a timestamp corrected by that, and context are not.
 named as (
     select
-        * exclude (record),
-        record,
+        *,
         record is not null as is_object,
         {{ filled('record."messageId"') }} as event_id,
         lower({{ filled('record."type"') }}) as type,
@@ -27,7 +29,7 @@ named as (
         md5(concat_ws(
             '|', record."type", record."event", record."name", record."anonymousId", record."userId",
             record."previousId", record."groupId", coalesce(record."originalTimestamp", record."timestamp"),
-            record."properties", record."traits", cast(record."context" as varchar)
+            record."properties", record."traits"
         )) as content_hash
     from parsed
 ),
@@ -48,7 +50,7 @@ found as (
     from named
 ),
 
-judged as (
+judged as {{ streamed() }} (
     select
         *,
         {{ first_fault(

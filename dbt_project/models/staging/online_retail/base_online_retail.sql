@@ -24,7 +24,7 @@ numbered as (
     from typed
 ),
 
-judged as (
+judged as {{ streamed() }} (
     select
         *,
         {{ first_fault(key=['invoice_id']) }} as fault,

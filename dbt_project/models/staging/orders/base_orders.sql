@@ -16,7 +16,7 @@ typed as (
     {{ typed_records('landed', columns, required=['order_id', 'ordered_at', 'updated_at', 'status', 'total']) }}
 ),
 
-judged as (
+judged as {{ streamed() }} (
     select
         *,
         {{ first_fault(key=['order_id'],

@@ -14,7 +14,7 @@ typed as (
     {{ typed_records('landed', columns, required=['product_id', 'name', 'category', 'updated_at']) }}
 ),
 
-judged as (
+judged as {{ streamed() }} (
     select
         *,
         {{ first_fault(key=['product_id']) }} as fault,

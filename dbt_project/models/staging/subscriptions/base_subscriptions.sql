@@ -14,7 +14,7 @@ typed as (
     {{ typed_records('landed', columns, required=['change_id', 'subscription_id', 'plan', 'status', 'changed_at']) }}
 ),
 
-judged as (
+judged as {{ streamed() }} (
     select
         *,
         {{ first_fault(key=['change_id'],

@@ -14,7 +14,7 @@ typed as (
     {{ typed_records('landed', columns, required=['ticket_id', 'created_at', 'updated_at']) }}
 ),
 
-judged as (
+judged as {{ streamed() }} (
     select
         *,
         {{ first_fault(key=['ticket_id'],

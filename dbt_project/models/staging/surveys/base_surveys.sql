@@ -13,7 +13,7 @@ typed as (
     {{ typed_records('landed', columns, required=['response_id', 'survey', 'submitted_at', 'answers']) }}
 ),
 
-judged as (
+judged as {{ streamed() }} (
     select
         *,
         {{ first_fault(key=['response_id']) }} as fault,
