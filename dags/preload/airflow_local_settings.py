@@ -4,6 +4,7 @@ each task inherits them instead of importing them anew; none of these starts a t
 
 import contextlib
 import importlib
+import os
 import sys
 
 LIBRARIES = ("duckdb", "pandas", "sklearn.pipeline", "mlflow.sklearn", "great_expectations", "dbt.cli.main")
@@ -13,7 +14,7 @@ def _forks_tasks(words: list[str]) -> bool:
     return "scheduler" in words or "worker" in words
 
 
-if _forks_tasks(sys.argv[1:3]):
+if _forks_tasks(sys.argv[1:3]) and os.environ.get("SEGMENTRY_PRELOAD") != "off":
     for _library in LIBRARIES:
         with contextlib.suppress(ImportError):  # a task that needs it will say so in its own words
             importlib.import_module(_library)

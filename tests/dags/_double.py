@@ -17,7 +17,8 @@ DOUBLE = ROOT / "tests" / "dags" / "double"
 def environment(home: Path) -> dict[str, str]:
     names = ("SEGMENTRY_CATALOG", "SEGMENTRY_LAKE_DATA", "SEGMENTRY_LEDGER_URL", "MLFLOW_TRACKING_URI")
     inherited = {name: value for name, value in os.environ.items() if name not in names}
-    return {**inherited, "SEGMENTRY_HOME": str(home), "PYTHONPATH": os.pathsep.join([str(DOUBLE), str(ROOT)])}
+    path = os.pathsep.join([str(DOUBLE), str(ROOT)])
+    return {**inherited, "SEGMENTRY_HOME": str(home), "SEGMENTRY_PRELOAD": "off", "PYTHONPATH": path}
 
 
 def command(*words: str) -> list[str]:
