@@ -1,0 +1,130 @@
+"""The SQL text of one sync's audience: its columns, and the arguments by which its candidates are judged."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from activation.config import Column, ConsentPolicy, Sync
+
+
+def candidate_arguments(sync: Sync, policy: ConsentPolicy) -> str:
+    """Argument of the macro judged_candidates, as a literal of the template language."""
+    basis = policy.basis(sync.purpose)
+    hold_out = sync.content.get("hold_out", {})
+    key = next(column for column in sync.columns if column.name == sync.key)
+    arguments = {
+        "name": sync.name,
+        "segments": sync.segments or [],
+        "past_members": sync.grain == "transition",
+        "key": _contact(key),
+        "address": sync.address or "",
+        "address_type": sync.address or "",
+        "purpose": sync.purpose,
+        "channel": sync.channel,
+        "needs_grant": basis.is_opt_in,
+        "opt_in_countries": list(basis.opt_in_countries),
+        "share": hold_out.get("share", 0),
+        "salt": hold_out.get("salt", ""),
+        "exclusive_group": sync.content.get("exclusive_group", ""),
+        "priority": sync.content.get("priority", 100),
+    }
+    return json.dumps(arguments, ensure_ascii=False)
+
+
+def _contact(key: Column) -> str:
+    value = _value(key, "people")
+    is_email = key.source == "from" and key.value == "email"
+    return f"nullif({'lower(trim' if is_email else '(('}cast({value} as varchar))), '')"
+
+
+def audience_sql(sync: Sync) -> str:
+    """The model: allowed people, their profiles, exactly the columns that are sent."""
+    imports = [
+        ("candidates", _CANDIDATES.replace("@sync", sync.name)),
+        ("profiles", "select * from {{ ref('profiles') }}"),
+    ]
+    sources = {column.source for column in sync.columns}
+    if sync.grain == "membership" or sources & {"segments", "member_of"}:
+        imports.append(("memberships", "select * from {{ ref('segment_memberships') }}"))
+    if sync.grain == "transition":
+        imports += [("stays", "select * from {{ ref('membership_history') }}"), ("transitions", _TRANSITIONS)]
+    if "segments" in sources:
+        imports.append(("segment_lists", _LISTS % _where(sync, "segment")))
+    flags = [c.value for c in sync.columns if c.source == "member_of"]
+    if flags:
+        listed = ",\n        ".join(f"bool_or(segment = '{flag}') as is_{flag}" for flag in dict.fromkeys(flags))
+        imports.append(
+            ("flags", f"select\n        profile_id,\n        {listed}\n    from memberships\n    group by profile_id")
+        )
+    ctes = ",\n\n".join(f"{name} as (\n    {body}\n)" for name, body in imports)
+    return f"with\n\n{ctes},\n\nfinal as (\n    {_final(sync)}\n)\n\nselect * from final\n"
+
+
+def _final(sync: Sync) -> str:
+    columns = [f"cast({_row_key(sync)} as varchar) as row_key"]
+    columns += [f"cast({_value(column, 'profiles')} as {column.type}) as {column.name}" for column in sync.columns]
+    joins = ["from candidates", "inner join profiles on candidates.profile_id = profiles.profile_id"]
+    where = ""
+    if rows := {"membership": "memberships", "transition": "transitions"}.get(sync.grain):
+        joins.append(f"inner join {rows} as rows_sent on candidates.profile_id = rows_sent.profile_id")
+        where = _where(sync, "rows_sent.segment").strip()
+    if any(column.source == "segments" for column in sync.columns):
+        joins.append("left join segment_lists on candidates.profile_id = segment_lists.profile_id")
+    if any(column.source == "member_of" for column in sync.columns):
+        joins.append("left join flags on candidates.profile_id = flags.profile_id")
+    lines = ["select", "    " + ",\n        ".join(columns), *joins, *([where] if where else [])]
+    return "\n    ".join(lines)
+
+
+def _row_key(sync: Sync) -> str:
+    return {
+        "profile": "profiles.profile_id",
+        "membership": "profiles.profile_id || ':' || rows_sent.segment",
+        "transition": (
+            "profiles.profile_id || ':' || rows_sent.segment || ':' || rows_sent.transition"
+            " || ':' || cast(rows_sent.occurred_at as varchar)"
+        ),
+    }[sync.grain]
+
+
+def _where(sync: Sync, column: str) -> str:
+    if sync.segments is None:
+        return ""
+    return f" where {column} in ({', '.join(_text(s) for s in sync.segments)})"
+
+
+def _value(column: Column, profiles: str) -> str:
+    if column.source == "from":
+        return f"{profiles}.{column.value}"
+    if column.source == "constant":
+        return _text(column.value) if isinstance(column.value, str) else json.dumps(column.value)
+    if column.source == "template":
+        return _template(str(column.value), profiles)
+    if column.source == "member_of":
+        return f"coalesce(flags.is_{column.value}, false)"
+    return "segment_lists.segments" if column.source == "segments" else f"rows_sent.{column.value}"
+
+
+def _template(text: str, profiles: str) -> str:
+    parts = re.split(r"\{([a-z][a-z0-9_]*)\}", text)
+    rendered = [f"cast({profiles}.{p} as varchar)" if i % 2 else _text(p) for i, p in enumerate(parts) if p]
+    return " || ".join(rendered) or "''"
+
+
+def _text(value: object) -> str:
+    quoted = str(value).replace("'", "''")
+    return f"'{quoted}'"
+
+
+_CANDIDATES = "select profile_id from {{ ref('candidates') }} where sync = '@sync' and verdict = 'sent'"
+
+_LISTS = """select
+        profile_id,
+        {{ joined_text('segment') }} as segments
+    from memberships%s
+    group by profile_id"""
+
+_TRANSITIONS = """select segment, profile_id, 'entered' as transition, entered_at as occurred_at from stays
+    union all
+    select segment, profile_id, 'left' as transition, left_at as occurred_at from stays where left_at is not null"""

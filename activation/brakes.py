@@ -1,0 +1,77 @@
+"""Brakes: what a sync may not do by itself. What was sent last stays, and an operator may release the brake."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+
+from activation.ledger import now
+from activation.plan import Plan
+from segmentry import warehouse
+
+DEFAULTS: Mapping[str, Any] = {
+    "max_removed_share": 0.3,  # a third of an audience seldom leaves in one run; when it does, somebody should look
+    "min_rows_for_share": 50,  # below so many held rows a share says little
+    "max_added_rows": None,
+    "max_age_hours": None,
+    "allow_empty": False,
+}
+
+
+@dataclass(frozen=True)
+class Stop:
+    """A brake that holds: its name and what would have happened."""
+
+    brake: str
+    detail: str
+
+
+def stops(lake: duckdb.DuckDBPyConnection, plan: Plan) -> list[Stop]:
+    """Every brake that holds for the plan, the released ones too."""
+    limits = {**DEFAULTS, **plan.sync.brakes}
+    found = [_empty(plan, limits), _removals(plan, limits), _additions(plan, limits), _age(lake, limits), _gate(lake)]
+    return [stop for stop in found if stop is not None]
+
+
+def _empty(plan: Plan, limits: Mapping[str, Any]) -> Stop | None:
+    if plan.wanted or not plan.held or not plan.counts["remove"] or limits["allow_empty"]:
+        return None
+    return Stop("empty", f"the audience is empty and all {plan.held:,} row(s) would be removed")
+
+
+def _removals(plan: Plan, limits: Mapping[str, Any]) -> Stop | None:
+    removed = plan.counts["remove"]
+    if plan.held < limits["min_rows_for_share"] or removed <= plan.held * limits["max_removed_share"]:
+        return None
+    share = f"{removed / plan.held:.0%}, at most {limits['max_removed_share']:.0%}"
+    return Stop("removals", f"{removed:,} of {plan.held:,} row(s) would be removed ({share})")
+
+
+def _additions(plan: Plan, limits: Mapping[str, Any]) -> Stop | None:
+    most = limits["max_added_rows"]
+    if most is None or plan.counts["add"] <= most:
+        return None
+    return Stop("additions", f"{plan.counts['add']:,} row(s) would be added, at most {most:,}")
+
+
+def _age(lake: duckdb.DuckDBPyConnection, limits: Mapping[str, Any]) -> Stop | None:
+    most = limits["max_age_hours"]
+    if most is None:
+        return None
+    row = lake.execute("select max(as_of) from observability.clock").fetchone()
+    age = (now() - row[0]).total_seconds() / 3600 if row and row[0] else float("inf")
+    return None if age <= most else Stop("stale", f"the data is {age:,.0f} h old, at most {most:g} h")
+
+
+def _gate(lake: duckdb.DuckDBPyConnection) -> Stop | None:
+    if not warehouse.relation_exists(lake, "observability.gate_results"):
+        return None
+    row = lake.execute(
+        "select passed from observability.gate_results where gate like '%audiences%' order by checked_at desc limit 1"
+    ).fetchone()
+    if row is None or row[0]:
+        return None
+    return Stop("gate", "the newest audiences did not pass their gate; the last good ones would be sent")

@@ -1,0 +1,199 @@
+"""The one HTTP client of all destinations: rate, back-off, circuit breaker, and what each answer means.
+
+Rates and the breaker belong to the account at the vendor, not to the sync, and are shared by every process through the
+ledger. No address, body or header is ever put into a message.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+
+from activation.accounts import Accounts
+from segmentry.errors import ConnectionNotConfigured, DestinationError
+
+# The library logs each address at INFO, and addresses may hold a person's identifier.
+for _name in ("httpx", "httpcore"):
+    logging.getLogger(_name).setLevel(logging.WARNING)
+
+TIMEOUT = 30.0  # seconds; redirects are not followed, as they could lead anywhere
+ATTEMPTS = 6  # with the waits below, one request is given up after about a minute
+FIRST_WAIT = 0.5  # seconds; doubled with each attempt
+LONGEST_WAIT = 30.0  # seconds; a vendor that asks for more is left to the next run
+RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504, 524})
+
+
+@dataclass(frozen=True)
+class Rate:
+    """At most so many requests in so many seconds, for the account."""
+
+    requests: int
+    seconds: float = 1.0
+
+
+class Refused(Exception):
+    """The destination refused the request as it is; status 413 means that it was too large. body is never shown."""
+
+    def __init__(self, status: int, body: Any = None) -> None:
+        super().__init__(f"refused with status {status}")
+        self.status = status
+        self.body = body
+
+
+class Unanswered(DestinationError):
+    """Every attempt failed: the last call may or may not have arrived."""
+
+
+Throttled = Callable[[httpx.Response], float | None]
+
+
+class Client:
+    """Calls one account of one destination.
+
+    throttled: gives the seconds to wait where a vendor hides its throttle in an answer that does not look like one.
+    renew: fetches new credentials once after a 401 and gives the headers that carry them.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        accounts: Accounts,
+        account: str,
+        headers: Mapping[str, str] | None = None,
+        rate: Rate | None = None,
+        throttled: Throttled | None = None,
+        renew: Callable[[], Mapping[str, str]] | None = None,
+        transport: httpx.BaseTransport | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._base = checked_url(base_url)
+        self._http = httpx.Client(
+            headers=dict(headers or {}), timeout=30.0, transport=transport, follow_redirects=False
+        )
+        self._accounts = accounts
+        self._account = account
+        self._rate = rate
+        self._throttled = throttled
+        self._renew = renew
+        self._sleep = sleep
+        self.requests = 0
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def json(self, method: str, path: str, **parts: Any) -> Any:
+        """The decoded body of the answer; {} where it is empty or not JSON."""
+        return decoded(self.call(method, path, **parts))
+
+    def call(self, method: str, path: str, **parts: Any) -> httpx.Response:
+        """One request, tried until it has an answer that means something.
+
+        Raises Refused for an answer that no repetition will change, Unanswered when the attempts are used up.
+        """
+        headers_of = parts.pop("headers_of", None)
+        last = "no answer"
+        for attempt in range(ATTEMPTS):
+            self._accounts.wait(self._account, self._rate, self._sleep)
+            wait = FIRST_WAIT * 2**attempt
+            try:
+                # Signatures carry the time of the attempt, so headers are made anew for each.
+                extra = {"headers": headers_of()} if headers_of else {}
+                response = self._once(method, path, {**parts, **extra})
+            except httpx.TransportError as error:
+                last = type(error).__name__
+            else:
+                asked = self._asked_to_wait(response)
+                if asked is None:
+                    return self._final(response)
+                wait, last = max(wait, asked), f"status {response.status_code}"
+            self._accounts.failed(self._account)
+            if wait > LONGEST_WAIT or attempt + 1 == ATTEMPTS:
+                break
+            self._sleep(wait * random.uniform(1.0, 1.25))  # noqa: S311  jitter, so that workers do not return together
+        raise Unanswered(
+            f"the destination did not take a {method} request: {last}",
+            allowed="an answer within the attempts of one run",
+            remedy="the next run sends it again; if it goes on, look at the vendor's status page and the connection",
+        )
+
+    def _once(self, method: str, path: str, parts: Mapping[str, Any]) -> httpx.Response:
+        self.requests += 1
+        response = self._http.request(method, self._base + path, **parts)
+        if response.status_code == 401 and self._renew is not None:
+            self._http.headers.update(self._renew())
+            self.requests += 1
+            response = self._http.request(method, self._base + path, **parts)
+        return response
+
+    def _asked_to_wait(self, response: httpx.Response) -> float | None:
+        if self._throttled is not None and (seconds := self._throttled(response)) is not None:
+            return seconds
+        if response.status_code in RETRIED:
+            return retry_after(response.headers) or 0.0
+        return None
+
+    def _final(self, response: httpx.Response) -> httpx.Response:
+        self._accounts.succeeded(self._account)
+        if response.status_code in (401, 403):
+            raise DestinationError(
+                f"the destination refused the credentials with status {response.status_code}",
+                allowed="credentials with the right to write profiles and audiences",
+                remedy="set the connection's variable to a valid credential, then run again",
+            )
+        if response.is_success:
+            return response
+        raise Refused(response.status_code, decoded(response))
+
+
+def decoded(response: httpx.Response) -> Any:
+    """The body as JSON; {} where it is empty or not JSON."""
+    try:
+        return response.json()
+    except ValueError:
+        return {}
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds of a Retry-After header, which holds a number or a date; None where it holds neither."""
+    text = headers.get("retry-after", "").strip()
+    if not text:
+        return None
+    try:
+        return max(0.0, float(text))
+    except ValueError:
+        pass
+    try:
+        moment = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return max(0.0, (moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
+
+
+def checked_url(url: str) -> str:
+    """The address without a slash at its end; https everywhere but on loopback, and no password in it."""
+    parts = urlsplit(url)
+    is_local = parts.hostname in {"127.0.0.1", "localhost", "::1"}
+    if not parts.hostname or parts.scheme not in {"http", "https"} or (parts.scheme == "http" and not is_local):
+        raise ConnectionNotConfigured(
+            "the connection's address is not usable",
+            allowed="https://host/path, or http:// on loopback",
+            remedy="correct the connection's address variable",
+        )
+    if parts.username or parts.password:
+        raise ConnectionNotConfigured(
+            "the connection's address holds a user or password",
+            allowed="credentials in the connection's own variables",
+            remedy="take them out of the address",
+        )
+    return url.rstrip("/")

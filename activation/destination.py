@@ -1,0 +1,180 @@
+"""What a destination is: one file of activation/destinations with a DESTINATION, at most 120 lines."""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+from activation.accounts import Accounts
+from activation.client import Client, Rate
+from activation.config import Sync
+from activation.model import Batch, Outcome, Pending, Result, Row, Status
+from segmentry import discovery
+from segmentry.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Session:
+    """What a destination is given for one run: the sync, its connection's values, a client, and where files go."""
+
+    sync: Sync
+    connection: Mapping[str, str]
+    accounts: Accounts
+    folder: Path
+    run_id: str
+    clients: dict[str, Client] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    def option(self, name: str, default: Any = None) -> Any:
+        """An option of the sync's file."""
+        return self.sync.options.get(name, default)
+
+    def client(self, make: Callable[[], Client]) -> Client:
+        """The session's client, made once."""
+        if "http" not in self.clients:
+            self.clients["http"] = make()
+        return self.clients["http"]
+
+    @property
+    def requests(self) -> int:
+        """Requests made so far."""
+        return sum(client.requests for client in self.clients.values())
+
+    def close(self) -> None:
+        """Close the clients."""
+        for client in self.clients.values():
+            client.close()
+
+    def rate(self, default: Rate | None) -> Rate | None:
+        """The sync's own limit, or the vendor's."""
+        limits = self.sync.content.get("limits", {})
+        if "requests" not in limits:
+            return default
+        return Rate(limits["requests"], limits.get("seconds", 1.0))
+
+
+class Destination(ABC):
+    """Sends rows to one kind of tool.
+
+    settings: what the connection must name. optional_settings: what it may. batch_rows: most rows of one request.
+    batch_bytes: most bytes of their JSON. rate: the vendor's limit. options: names the sync's options may have.
+    cost_unit: what the vendor charges for. is_snapshot: it takes the whole audience at once (files).
+
+    A batch never holds two rows of one person, and it holds removals alone or none.
+    """
+
+    settings: ClassVar[tuple[str, ...]] = ()
+    optional_settings: ClassVar[tuple[str, ...]] = ()
+    options: ClassVar[tuple[str, ...]] = ()
+    batch_rows: ClassVar[int] = 100
+    batch_bytes: ClassVar[int] = 4_000_000
+    rate: ClassVar[Rate | None] = None
+    cost_unit: ClassVar[str] = "requests"
+    is_snapshot: ClassVar[bool] = False
+    updates_only: ClassVar[bool] = False
+
+    @abstractmethod
+    def upsert(self, session: Session, batch: Batch) -> Result:
+        """Bring these people to these values. Raises client.Refused when the whole batch was refused."""
+
+    @abstractmethod
+    def remove(self, session: Session, batch: Batch) -> Result:
+        """Take these people out of the audience; never unsubscribe them. Somebody not in it counts as sent."""
+
+    def poll(self, session: Session, batch: Batch, job_id: str) -> Result:
+        """The job's outcomes, or Pending again; for destinations that answer with jobs."""
+        raise NotImplementedError
+
+    def replace(self, session: Session, rows: Iterator[Row]) -> int:
+        """Write the whole audience; give the number of rows. For destinations that take snapshots."""
+        raise NotImplementedError
+
+    def read_back(self, session: Session) -> Iterator[str] | None:
+        """Identities the destination's audience holds, or None where it cannot be read."""
+        return None
+
+    def invalid(self, row: Row) -> str:
+        """Why the row cannot be sent at all, or ''."""
+        return "" if row.identity else "the key is empty"
+
+    def check(self, sync: Sync) -> None:
+        """Raise ConfigError where the sync's file does not fit this destination."""
+        unknown = sorted(set(sync.options) - set(self.options))
+        strange = sorted(set(sync.connection) - {*self.settings, *self.optional_settings})
+        if unknown or strange:
+            place, name = ("options", unknown[0]) if unknown else ("connection", strange[0])
+            known = self.options if unknown else (*self.settings, *self.optional_settings)
+            raise ConfigError(
+                f"{sync.path}: {place}/{name} is not known to the destination '{sync.destination}'",
+                allowed=", ".join(known) or "none",
+                remedy="correct or remove it",
+            )
+        if sync.mode == "update" and not self.updates_only:
+            raise ConfigError(
+                f"{sync.path}: mode 'update', which the destination '{sync.destination}' cannot keep to",
+                allowed="insert, upsert, mirror, append or delete",
+                remedy="use another mode",
+            )
+
+
+def by_index(batch: Batch, errors: Mapping[int, str]) -> list[Outcome]:
+    """Outcomes of a batch of which the rows at these places were refused, with reasons."""
+    return [
+        Outcome(row, Status.rejected, errors[i]) if i in errors else Outcome(row, Status.sent)
+        for i, row in enumerate(batch.rows)
+    ]
+
+
+def given(row: Row, sync: Sync) -> dict[str, Any]:
+    """The row's values without those that are NULL and to be left alone."""
+    left = {column.name for column in sync.columns if column.when_null == "leave"}
+    return {name: value for name, value in row.values.items() if value is not None or name not in left}
+
+
+def all_destinations() -> dict[str, Destination]:
+    """Every destination by the name of its file."""
+    return discovery.members("activation.destinations", "DESTINATION", Destination)  # type: ignore[type-abstract]
+
+
+def of(sync: Sync) -> Destination:
+    """The sync's destination, after its file was checked against it."""
+    found = all_destinations()
+    if sync.destination not in found:
+        raise ConfigError(
+            f"{sync.path}: there is no destination '{sync.destination}'",
+            allowed=", ".join(found),
+            remedy="use one of these, or add activation/destinations/<name>.py",
+        )
+    destination = found[sync.destination]
+    destination.check(sync)
+    return destination
+
+
+def connection_values(sync: Sync, destination: Destination) -> tuple[dict[str, str], list[str]]:
+    """Values of the connection's settings from the environment, and the names of those that are needed and missing."""
+    values = {}
+    missing = []
+    for setting in (*destination.settings, *destination.optional_settings):
+        variable = sync.connection.get(setting)
+        value = os.environ.get(variable, "") if variable else ""
+        if value:
+            values[setting] = value
+        elif setting in destination.settings:
+            missing.append(variable or f"connection/{setting}")
+    return values, missing
+
+
+__all__ = [
+    "Destination",
+    "Pending",
+    "Session",
+    "all_destinations",
+    "by_index",
+    "connection_values",
+    "given",
+    "of",
+]

@@ -1,0 +1,84 @@
+"""A receiver of one's own: signed notices after the Standard Webhooks specification.
+
+One request carries up to 500 people. ``webhook-id`` is the same however often the same rows are tried, so a receiver
+that keeps the ids it has seen handles each once. A 2xx answer may name single rows that it refuses:
+``{"results": [{"row_key": "...", "status": "error", "message": "..."}]}``.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from activation.client import Client
+from activation.destination import Destination, Session, given
+from activation.model import Batch, Outcome, Result, Status
+from activation.redact import clean
+
+
+class Webhook(Destination):
+    """Signed HTTP notices."""
+
+    settings = ("url", "secret")
+    options = ("type",)
+    batch_rows = 500
+    cost_unit = "requests"
+
+    def upsert(self, session: Session, batch: Batch) -> Result:
+        """Tell who entered or changed."""
+        sync = session.sync
+        people = [
+            {"row_key": row.row_key, "key": row.identity, "operation": row.operation.value, "values": given(row, sync)}
+            for row in batch.rows
+        ]
+        return _deliver(session, batch, "segment.members.upserted", people)
+
+    def remove(self, session: Session, batch: Batch) -> Result:
+        """Tell who left."""
+        people = [{"row_key": row.row_key, "key": row.identity, "operation": "remove"} for row in batch.rows]
+        return _deliver(session, batch, "segment.members.removed", people)
+
+
+def _deliver(session: Session, batch: Batch, kind: str, people: list[dict[str, Any]]) -> Result:
+    import orjson
+    from standardwebhooks.webhooks import Webhook as Signer
+
+    body = orjson.dumps(
+        {"type": session.option("type", kind), "data": {"sync": session.sync.name, "operation": kind, "rows": people}}
+    )
+
+    def headers() -> dict[str, str]:
+        moment = datetime.now(UTC)
+        return {
+            "content-type": "application/json",
+            "webhook-id": f"msg_{batch.request_id}",
+            "webhook-timestamp": str(int(moment.timestamp())),
+            "webhook-signature": Signer(session.connection["secret"]).sign(
+                f"msg_{batch.request_id}", moment, body.decode()
+            ),
+        }
+
+    client = session.client(lambda: _client(session))
+    return _outcomes(batch, client.json("POST", "", content=body, headers_of=headers))
+
+
+def _client(session: Session) -> Client:
+    url = session.connection["url"]
+    return Client(url, accounts=session.accounts, account=f"webhook:{session.sync.name}", rate=session.rate(None))
+
+
+def _outcomes(batch: Batch, answer: Any) -> list[Outcome]:
+    results = answer.get("results", []) if isinstance(answer, dict) else []
+    bad = {r.get("row_key"): r for r in results if isinstance(r, dict) and r.get("status") == "error"}
+    outcomes = []
+    for row in batch.rows:
+        if row.row_key not in bad:
+            outcomes.append(Outcome(row, Status.sent))
+            continue
+        refusal = bad[row.row_key]
+        status = Status.retry if refusal.get("retryable") else Status.rejected
+        outcomes.append(Outcome(row, status, clean(refusal.get("message", "refused by the receiver"))))
+    return outcomes
+
+
+DESTINATION = Webhook()

@@ -1,0 +1,220 @@
+"""Writes the audience models of the dbt project from config/syncs: the same configuration gives the same text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from activation import config
+from activation.audience_sql import audience_sql, candidate_arguments
+from activation.config import ConsentPolicy, Sync
+from segmentry.errors import ConfigError
+from segmentry.generated import GeneratedFile
+from segmentry.settings import Settings
+
+FOLDER = "models/audiences"
+MARK = "-- Generated from config/syncs by `make generate`: change the configuration, not this file."
+
+
+def files(settings: Settings) -> list[GeneratedFile]:
+    """The audience models the configuration gives, and those of the folder that must not be there."""
+    folder = settings.dbt_project / FOLDER
+    wanted = {folder / name: text for name, text in texts(settings).items()}
+    extra = [path for path in sorted(folder.glob("aud_*.*")) if path not in wanted]
+    return [*(GeneratedFile(p, t) for p, t in wanted.items()), *(GeneratedFile(p, None) for p in extra)]
+
+
+def texts(settings: Settings) -> dict[str, str]:
+    """File name to text of each generated model and its yml."""
+    syncs = [sync for sync in config.load(settings).values() if sync.is_enabled]
+    policy = config.consent_policy(settings)
+    for sync in syncs:
+        _check_segments(settings, sync)
+    found = {"candidates.sql": _candidates_sql(syncs, policy), "candidates.yml": _CANDIDATES_YML}
+    for sync in syncs:
+        found[f"aud_{sync.name}.sql"] = (
+            f"{MARK.replace('config/syncs', f'config/syncs/{sync.name}.yml')}\n{audience_sql(sync)}"
+        )
+        found[f"aud_{sync.name}.yml"] = _audience_yml(sync)
+    return found
+
+
+def _mark(sync: Sync) -> str:
+    return MARK.replace("config/syncs", f"config/syncs/{sync.name}.yml")
+
+
+def _check_segments(settings: Settings, sync: Sync) -> None:
+    folder = settings.dbt_project / "models" / "segments"
+    known = {path.stem for path in folder.glob("*.sql")} - {"segment_memberships", "membership_history"}
+    named = {*(sync.segments or []), *(c.value for c in sync.columns if c.source == "member_of")}
+    if unknown := sorted(named - known):
+        raise ConfigError(
+            f"{sync.path}: there is no segment '{unknown[0]}'",
+            allowed=", ".join(sorted(known)) or "a segment in dbt_project/models/segments",
+            remedy="use one of these names, or add the segment",
+        )
+
+
+def _candidates_sql(syncs: Sequence[Sync], policy: ConsentPolicy) -> str:
+    if not syncs:
+        return f"{MARK}\n{_NO_CANDIDATES}"
+    judged = "\n    union all\n    ".join(
+        "{{ judged_candidates(" + candidate_arguments(sync, policy) + ") }}" for sync in syncs
+    )
+    return f"{MARK}\n" + _CANDIDATES_SQL.replace("@bounces", str(policy.bounces)).replace("@judged", judged)
+
+
+def _audience_yml(sync: Sync) -> str:
+    grain = {
+        "profile": "profile",
+        "membership": "(profile, segment)",
+        "transition": "entry into or exit from a segment",
+    }
+    lines = [
+        _mark(sync).replace("--", "#"),
+        "models:",
+        f"  - name: aud_{sync.name}",
+        "    description: >",
+        f"      {' '.join(sync.content['description'].split())}",
+        f"      One row per {grain[sync.grain]} that may be sent to the sync '{sync.name}'.",
+        "    config:",
+        "      contract: {enforced: true}",
+        f"      meta: {{owner: {sync.content['owner']}, purpose: {sync.purpose}, channel: {sync.channel}}}",
+        "    columns:",
+        "      - name: row_key",
+        "        description: Name of the row in plans and the ledger; begins with the profile_id.",
+        "        data_type: varchar",
+        "        data_tests: [not_null, unique]",
+    ]
+    for column in sync.columns:
+        lines += [f"      - name: {column.name}", f"        description: {_origin(column.source, column.value)}"]
+        lines += [f"        data_type: {column.type}"]
+        if column.name == sync.key:
+            lines += ["        data_tests: [not_null]"]
+    return "\n".join(lines) + "\n"
+
+
+def _origin(source: str, value: object) -> str:
+    return {
+        "from": f"profiles.{value}",
+        "constant": "The same for every row.",
+        "template": "Made of columns of the profile.",
+        "member_of": f"Whether the person is in the segment {value}.",
+        "segments": "The person's segments of this audience, comma-separated.",
+        "row": f"The row's own {value}.",
+    }[source]
+
+
+_CANDIDATES_YML = """\
+# Generated from config/syncs by `make generate`: change the configuration, not this file.
+models:
+  - name: candidates
+    description: >
+      Everybody a sync's segments name, with the verdict: sent, or the first reason that keeps the person out.
+      One row per (sync, profile_id).
+    columns:
+      - name: sync
+        description: Name of the sync.
+        data_tests: [not_null]
+      - name: profile_id
+        description: The person.
+        data_tests: [not_null]
+      - name: verdict
+        description: What was decided.
+        data_tests:
+          - not_null
+          - accepted_values:
+              arguments:
+                values:
+                  [sent, no_key, no_address, suppressed, refused, unknown_consent, held_out, duplicate, other_sync]
+"""
+
+_NO_CANDIDATES = """\
+select
+    cast(null as varchar) as sync,
+    cast(null as varchar) as profile_id,
+    cast(null as varchar) as verdict
+where false
+"""
+
+_CANDIDATES_SQL = """\
+with
+
+profiles as (
+    select * from {{ ref('profiles') }}
+),
+
+members as (
+    select segment, profile_id from {{ ref('segment_memberships') }}
+),
+
+past_members as (
+    select segment, profile_id from {{ ref('membership_history') }}
+),
+
+standings as (
+    select * from {{ ref('consent_standings') }}
+),
+
+refusals as (
+    select distinct profile_id, purpose, channel from standings where is_refused and profile_id is not null
+),
+
+grants as (
+    select distinct profile_id, purpose, channel from standings where is_granted and profile_id is not null
+),
+
+addresses as (
+    select * from standings
+),
+
+suppressed_addresses as (
+    select distinct identifier_type, {{ contact_key('identifier') }} as identifier, channel
+    from {{ source('activation', 'suppressions') }}
+),
+
+suppressed_profiles as (
+    select identifiers.profile_id, suppressed_addresses.channel
+    from suppressed_addresses
+    inner join {{ ref('identifier_mapping') }} as identifiers
+        on
+            suppressed_addresses.identifier_type = identifiers.identifier_type
+            and suppressed_addresses.identifier = {{ contact_key('identifiers.identifier') }}
+    union
+    select identifier as profile_id, channel
+    from suppressed_addresses
+    where identifier_type = 'profile_id'
+    union
+    select profile_id, 'email' as channel
+    from {{ ref('messages') }}
+    where event_type = 'bounce' and profile_id is not null and occurred_at < {{ as_of() }}
+    group by profile_id
+    having count(*) >= @bounces
+),
+
+judged as (
+    @judged
+),
+
+ranked as (
+    select
+        *,
+        row_number() over (partition by sync, verdict, contact order by profile_id) as contact_rank
+    from judged
+),
+
+final as (
+    select
+        *,
+        row_number() over (
+            partition by exclusive_group, profile_id, verdict, contact_rank = 1
+            order by priority, sync
+        ) as sync_rank
+    from ranked
+)
+
+select
+    sync,
+    profile_id,
+    {{ candidate_verdict() }} as verdict
+from final
+"""

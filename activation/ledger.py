@@ -1,0 +1,257 @@
+"""What was meant to be sent, what was, and what every destination holds: SQL, on SQLite or PostgreSQL by URL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert as postgres_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+from activation import ledger_tables as t
+from activation.model import Batch, Operation, Outcome, Row, Status
+from segmentry.settings import Settings
+
+
+def now() -> datetime:
+    """The wall clock, naive UTC: for audit stamps alone."""
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+class Ledger:
+    """The ledger of one installation. Every method is one transaction, so a kill leaves no half of anything."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.engine = _engine(settings.ledger_url)
+        t.METADATA.create_all(self.engine)
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self.engine.dispose()
+
+    @contextmanager
+    def begin(self) -> Iterator[sa.Connection]:
+        """One transaction."""
+        with self.engine.begin() as connection:
+            yield connection
+
+    def upsert(self, connection: sa.Connection, table: sa.Table, rows: Sequence[dict[str, Any]]) -> None:
+        """Insert rows, or bring those with the same primary key to these values."""
+        if not rows:
+            return
+        make = postgres_insert if self.engine.dialect.name == "postgresql" else sqlite_insert
+        statement = make(table)
+        keys = [column.name for column in table.primary_key]
+        values = {name: statement.excluded[name] for name in rows[0] if name not in keys}
+        connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=values), list(rows))
+
+    # Intents: written before a call, gone when its end is known.
+
+    def intend(self, sync: str, run_id: str, batch: Batch) -> None:
+        """Write down what is about to be called."""
+        with self.begin() as c:
+            self.upsert(
+                c,
+                t.intents,
+                [{"request_id": batch.request_id, "sync": sync, "run_id": run_id, "job_id": None, "created_at": now()}],
+            )
+            self.upsert(c, t.intent_rows, [_intent_row(batch.request_id, row) for row in batch.rows])
+
+    def job_started(self, request_id: str, job_id: str) -> None:
+        """Keep the id of the job the destination made of a request."""
+        with self.begin() as c:
+            c.execute(sa.update(t.intents).where(t.intents.c.request_id == request_id).values(job_id=job_id))
+
+    def open_intents(self, sync: str) -> list[tuple[Batch, str | None]]:
+        """Requests whose end is not known, oldest first, each with its job id where it has one."""
+        with self.begin() as c:
+            heads = c.execute(
+                sa.select(t.intents.c.request_id, t.intents.c.job_id)
+                .where(t.intents.c.sync == sync)
+                .order_by(t.intents.c.created_at, t.intents.c.request_id)
+            ).all()
+            return [(Batch(head.request_id, self._intent_rows(c, head.request_id)), head.job_id) for head in heads]
+
+    def _intent_rows(self, connection: sa.Connection, request_id: str) -> list[Row]:
+        r = t.intent_rows
+        rows = connection.execute(sa.select(r).where(r.c.request_id == request_id).order_by(r.c.row_key)).all()
+        return [
+            Row(Operation(x.operation), x.row_key, x.identity, x.holding, x.payload_hash, {}, x.destination_id)
+            for x in rows
+        ]
+
+    # Outcomes.
+
+    def settle(self, sync: str, run_id: str, request_id: str | None, outcomes: Sequence[Outcome]) -> None:
+        """Write what became of a request's rows, and drop its intent, in one transaction."""
+        stamp = now()
+        sent = [o for o in outcomes if o.status is Status.sent]
+        kept = [_held(sync, o, stamp) for o in sent if o.row.operation is not Operation.remove]
+        unsure = [_unsure(sync, o) for o in outcomes if o.status is Status.retry]
+        gone = [o.row.holding for o in sent if o.row.operation is Operation.remove]
+        with self.begin() as c:
+            self.upsert(c, t.held_rows, kept)
+            # A call that may have arrived counts as held with an unknown payload: whatever is wanted later, sending it
+            # or taking it back, is then planned again.
+            self.upsert(c, t.held_rows, unsure)
+            self._delete(c, t.held_rows.c.holding, sync, gone)
+            self._bury(c, sync, outcomes, stamp)
+            if outcomes:
+                c.execute(sa.insert(t.changes), [_change(sync, run_id, request_id, o, stamp) for o in outcomes])
+            if request_id is not None:
+                c.execute(sa.delete(t.intent_rows).where(t.intent_rows.c.request_id == request_id))
+                c.execute(sa.delete(t.intents).where(t.intents.c.request_id == request_id))
+
+    def _delete(self, c: sa.Connection, column: sa.Column[Any], sync: str, values: Sequence[str]) -> None:
+        if values:
+            table = column.table
+            statement = sa.delete(table).where(table.c.sync == sync, column == sa.bindparam("wanted"))
+            c.execute(statement, [{"wanted": value} for value in values])
+
+    def _bury(self, c: sa.Connection, sync: str, outcomes: Sequence[Outcome], stamp: datetime) -> None:
+        settled = [o.row.row_key for o in outcomes if o.status is Status.sent]
+        dead = [o for o in outcomes if o.status in (Status.invalid, Status.rejected)]
+        table = t.dead_letters
+        earlier = {}
+        if dead:
+            keys = [o.row.row_key for o in dead]
+            for start in range(0, len(keys), 500):  # SQLite takes at most 32,766 parameters in one statement
+                chosen = table.c.row_key.in_(keys[start : start + 500])
+                found = c.execute(sa.select(table).where(table.c.sync == sync, chosen)).all()
+                earlier.update({x.row_key: (x.attempts, x.first_at) for x in found})
+        self.upsert(c, table, [_dead(sync, o, stamp, earlier.get(o.row.row_key)) for o in dead])
+        self._delete(c, table.c.row_key, sync, settled)
+
+    def forget_dead(self, sync: str) -> int:
+        """Let every dead letter of a sync be tried again; return how many there were."""
+        with self.begin() as c:
+            return int(c.execute(sa.delete(t.dead_letters).where(t.dead_letters.c.sync == sync)).rowcount)
+
+    def sent_count(self, sync: str) -> int:
+        """Rows ever acknowledged: a number that only an acknowledgement moves on."""
+        c = t.changes.c
+        with self.begin() as connection:
+            found = connection.execute(sa.select(sa.func.count()).where(c.sync == sync, c.status == Status.sent.value))
+            return int(found.scalar_one())
+
+    # Reading.
+
+    def held(self, sync: str) -> pa.Table:
+        """Rows the destination is known, or feared, to hold."""
+        h = t.held_rows.c
+        statement = sa.select(h.holding, h.row_key, h.identity, h.destination_id, h.payload_hash)
+        names = ("holding", "row_key", "identity", "destination_id", "payload_hash")
+        return self._arrow(statement.where(h.sync == sync), pa.schema([(name, pa.string()) for name in names]))
+
+    def dead(self, sync: str) -> pa.Table:
+        """Rows not to be tried again as they are."""
+        d = t.dead_letters.c
+        schema = pa.schema([("row_key", pa.string()), ("payload_hash", pa.string())])
+        return self._arrow(sa.select(d.row_key, d.payload_hash).where(d.sync == sync), schema)
+
+    def export(self, name: str, after: int = 0) -> pa.Table:
+        """A relation as it is published to the lake."""
+        from activation.ledger_export import EXPORTS
+
+        statement, schema = EXPORTS[name]
+        return self._arrow(statement(after), schema)
+
+    def _arrow(self, statement: sa.Select[Any], schema: pa.Schema) -> pa.Table:
+        batches = []
+        with self.engine.connect() as c:
+            result = c.execution_options(yield_per=50_000).execute(statement)
+            for rows in result.partitions():
+                columns = list(zip(*rows, strict=True))
+                arrays = [pa.array(v, f.type) for v, f in zip(columns, schema, strict=True)]
+                batches.append(pa.RecordBatch.from_arrays(arrays, schema=schema))
+        return pa.Table.from_batches(batches, schema=schema)
+
+
+def _engine(url: str) -> sa.Engine:
+    parsed = sa.make_url(url)
+    if parsed.get_backend_name() != "sqlite":
+        return sa.create_engine(parsed, pool_pre_ping=True)
+    if parsed.database:
+        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = sa.create_engine(parsed, connect_args={"timeout": 60})
+
+    def prepare(connection: Any, _: Any) -> None:
+        connection.isolation_level = None  # transactions are begun below, as the driver would begin them too late
+        connection.execute("pragma journal_mode=wal")
+        connection.execute("pragma synchronous=normal")  # in WAL mode a kill of the process loses nothing committed
+
+    sa.event.listen(engine, "connect", prepare)
+    # A transaction that reads first and writes later fails at once when another wrote between: take the lock first.
+    sa.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("begin immediate"))
+    return engine
+
+
+def _intent_row(request_id: str, row: Row) -> dict[str, Any]:
+    return {
+        "request_id": request_id,
+        "holding": row.holding,
+        "row_key": row.row_key,
+        "operation": row.operation.value,
+        "identity": row.identity,
+        "destination_id": row.destination_id,
+        "payload_hash": row.payload_hash,
+    }
+
+
+def _held(sync: str, outcome: Outcome, stamp: datetime) -> dict[str, Any]:
+    row = outcome.row
+    return {
+        "sync": sync,
+        "holding": row.holding,
+        "row_key": row.row_key,
+        "identity": row.identity,
+        "destination_id": outcome.destination_id or row.destination_id,
+        "payload_hash": row.payload_hash,
+        "acknowledged_at": stamp,
+    }
+
+
+def _unsure(sync: str, outcome: Outcome) -> dict[str, Any]:
+    row = outcome.row
+    return {
+        "sync": sync,
+        "holding": row.holding,
+        "row_key": row.row_key,
+        "identity": row.identity,
+        "destination_id": row.destination_id,
+        "payload_hash": None,
+        "acknowledged_at": None,
+    }
+
+
+def _change(sync: str, run_id: str, request_id: str | None, o: Outcome, stamp: datetime) -> dict[str, Any]:
+    return {
+        "sync": sync,
+        "run_id": run_id,
+        "row_key": o.row.row_key,
+        "operation": o.row.operation.value,
+        "status": o.status.value,
+        "reason": o.reason,
+        "request_id": request_id,
+        "sent_at": stamp,
+    }
+
+
+def _dead(sync: str, o: Outcome, stamp: datetime, earlier: tuple[int, datetime] | None) -> dict[str, Any]:
+    attempts, first = earlier or (0, stamp)
+    return {
+        "sync": sync,
+        "row_key": o.row.row_key,
+        "operation": o.row.operation.value,
+        "payload_hash": o.row.payload_hash,
+        "status": o.status.value,
+        "reason": o.reason,
+        "attempts": attempts + 1,
+        "first_at": first,
+        "last_at": stamp,
+    }

@@ -1,0 +1,124 @@
+"""Tables of the ledger, for SQLite and PostgreSQL alike."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+METADATA = sa.MetaData()
+
+_COUNTS = (
+    "planned_add", "planned_update", "planned_remove", "sent_add", "sent_update", "sent_remove",
+    "invalid", "rejected", "retry", "blocked", "requests",
+)  # fmt: skip
+
+sync_runs = sa.Table(
+    "sync_runs",
+    METADATA,
+    sa.Column("run_id", sa.String, primary_key=True),
+    sa.Column("sync", sa.String, nullable=False, index=True),
+    sa.Column("status", sa.String, nullable=False),
+    sa.Column("as_of", sa.DateTime),
+    sa.Column("lake_snapshot", sa.BigInteger),
+    *(sa.Column(name, sa.BigInteger, nullable=False, default=0) for name in _COUNTS),
+    sa.Column("started_at", sa.DateTime, nullable=False),
+    sa.Column("finished_at", sa.DateTime),
+    sa.Column("note", sa.String, nullable=False, default=""),
+)
+
+# What each destination holds. payload_hash is NULL while it is not known whether the last call arrived.
+held_rows = sa.Table(
+    "held_rows",
+    METADATA,
+    sa.Column("sync", sa.String, primary_key=True),
+    sa.Column("holding", sa.String, primary_key=True),
+    sa.Column("row_key", sa.String, nullable=False),
+    sa.Column("identity", sa.String, nullable=False),
+    sa.Column("destination_id", sa.String),
+    sa.Column("payload_hash", sa.String),
+    sa.Column("acknowledged_at", sa.DateTime),
+)
+
+# One request that was about to be made and whose end is not known yet.
+intents = sa.Table(
+    "intents",
+    METADATA,
+    sa.Column("request_id", sa.String, primary_key=True),
+    sa.Column("sync", sa.String, nullable=False, index=True),
+    sa.Column("run_id", sa.String, nullable=False),
+    sa.Column("job_id", sa.String),
+    sa.Column("created_at", sa.DateTime, nullable=False),
+)
+
+intent_rows = sa.Table(
+    "intent_rows",
+    METADATA,
+    sa.Column("request_id", sa.String, primary_key=True),
+    sa.Column("holding", sa.String, primary_key=True),
+    sa.Column("row_key", sa.String, nullable=False),
+    sa.Column("operation", sa.String, nullable=False),
+    sa.Column("identity", sa.String, nullable=False),
+    sa.Column("destination_id", sa.String),
+    sa.Column("payload_hash", sa.String, nullable=False),
+)
+
+changes = sa.Table(
+    "changes",
+    METADATA,
+    sa.Column("change_id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=True),
+    sa.Column("sync", sa.String, nullable=False),
+    sa.Column("run_id", sa.String, nullable=False),
+    sa.Column("row_key", sa.String, nullable=False),
+    sa.Column("operation", sa.String, nullable=False),
+    sa.Column("status", sa.String, nullable=False),
+    sa.Column("reason", sa.String, nullable=False),
+    sa.Column("request_id", sa.String),
+    sa.Column("sent_at", sa.DateTime, nullable=False),
+)
+
+# Rows that are not tried again until they change or an operator retries them.
+dead_letters = sa.Table(
+    "dead_letters",
+    METADATA,
+    sa.Column("sync", sa.String, primary_key=True),
+    sa.Column("row_key", sa.String, primary_key=True),
+    sa.Column("operation", sa.String, nullable=False),
+    sa.Column("payload_hash", sa.String, nullable=False),
+    sa.Column("status", sa.String, nullable=False),
+    sa.Column("reason", sa.String, nullable=False),
+    sa.Column("attempts", sa.BigInteger, nullable=False),
+    sa.Column("first_at", sa.DateTime, nullable=False),
+    sa.Column("last_at", sa.DateTime, nullable=False),
+)
+
+reviews = sa.Table(
+    "reviews",
+    METADATA,
+    sa.Column("sync", sa.String, primary_key=True),
+    sa.Column("run_id", sa.String, primary_key=True),
+    sa.Column("brake", sa.String, primary_key=True),
+    sa.Column("detail", sa.String, nullable=False),
+    sa.Column("release", sa.String, nullable=False),
+    sa.Column("state", sa.String, nullable=False),
+    sa.Column("raised_at", sa.DateTime, nullable=False),
+)
+
+# One row per sync: what was last brought to its end, and who is at work on it.
+sync_states = sa.Table(
+    "sync_states",
+    METADATA,
+    sa.Column("sync", sa.String, primary_key=True),
+    sa.Column("config_hash", sa.String),
+    sa.Column("fingerprint", sa.String),
+    sa.Column("lease_holder", sa.String),
+    sa.Column("lease_until", sa.Float),
+)
+
+# Shared by every process that calls the same account: the next free slot, and how long the account is left alone.
+accounts = sa.Table(
+    "accounts",
+    METADATA,
+    sa.Column("account", sa.String, primary_key=True),
+    sa.Column("next_free_at", sa.Float, nullable=False, default=0.0),
+    sa.Column("failures", sa.BigInteger, nullable=False, default=0),
+    sa.Column("open_until", sa.Float, nullable=False, default=0.0),
+)

@@ -1,0 +1,92 @@
+"""The words of activation: rows that leave, batches of them, and what became of each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class Operation(StrEnum):
+    """What is done to one row at the destination."""
+
+    add = "add"
+    update = "update"
+    remove = "remove"
+
+
+class Status(StrEnum):
+    """What became of one row.
+
+    sent: the destination has it. invalid: never sent, it does not fit. rejected: the destination refused it.
+    retry: it may or may not have arrived; the next run sends it again. blocked: consent was missing as it left.
+    """
+
+    sent = "sent"
+    invalid = "invalid"
+    rejected = "rejected"
+    retry = "retry"
+    blocked = "blocked"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of a plan.
+
+    row_key: our name of the row; it begins with the profile_id. identity: the value of the sync's key column, which
+    names the person at the destination. holding: what the ledger counts by: the identity, or the row_key where a person
+    has several rows. values: columns as sent; empty for a removal. destination_id: the id the destination gave, where
+    it gives one.
+    """
+
+    operation: Operation
+    row_key: str
+    identity: str
+    holding: str
+    payload_hash: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+    destination_id: str | None = None
+
+    @property
+    def profile_id(self) -> str:
+        """The person of the row."""
+        return self.row_key.partition(":")[0]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Rows of one request, all removals or none. request_id is the same however often the same rows are tried."""
+
+    request_id: str
+    rows: Sequence[Row]
+
+    @property
+    def is_removal(self) -> bool:
+        """Whether the rows leave the destination."""
+        return self.rows[0].operation is Operation.remove
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a row, with a reason free of personal data where it was not sent."""
+
+    row: Row
+    status: Status
+    reason: str = ""
+    destination_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Pending:
+    """The destination took the batch as a job that is polled for its result."""
+
+    job_id: str
+
+
+Result = list[Outcome] | Pending
+
+
+def all_sent(rows: Sequence[Row]) -> list[Outcome]:
+    """Every row sent."""
+    return [Outcome(row, Status.sent) for row in rows]

@@ -1,0 +1,214 @@
+"""The plan of a sync: what is wanted (its audience) against what the ledger says the destination holds."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from activation.config import Sync
+from activation.consent import ConsentGate
+from activation.ledger import Ledger
+from activation.model import Operation, Row
+from segmentry import warehouse
+from segmentry.errors import NotReadyError
+
+
+@dataclass
+class Plan:
+    """What would be done. The rows stay in DuckDB, in the relation ``work.plan``; here are their numbers."""
+
+    sync: Sync
+    snapshot: int
+    wanted: int
+    held: int
+    counts: Counter[str]
+    fingerprint: str
+    is_resync: bool = False
+    refused: int = 0
+    digest: str = ""
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to do."""
+        return not any(self.counts.values())
+
+
+def audience(sync: Sync, snapshot: int) -> str:
+    """The sync's audience as it was at a snapshot of the lake."""
+    return f"lake.audiences.aud_{sync.name} at (version => {snapshot})"
+
+
+def snapshot_to_read(lake: duckdb.DuckDBPyConnection, sync: Sync) -> int:
+    """The newest snapshot whose audiences passed their gate; the newest of all where no gate has spoken."""
+    warehouse.require(lake, f"audiences.aud_{sync.name}", made_by="audiences")
+    if warehouse.relation_exists(lake, "observability.published"):
+        row = lake.execute(
+            "select max(snapshot_id) from observability.published where room = 'audiences' and snapshot_id is not null"
+        ).fetchone()
+        if row and row[0] is not None:
+            return int(row[0])
+    return warehouse.current_snapshot(lake)
+
+
+def make(lake: duckdb.DuckDBPyConnection, ledger: Ledger, sync: Sync, gate: ConsentGate, state: dict[str, Any]) -> Plan:
+    """Compare the audience with the ledger; fills the relation ``work.plan``."""
+    snapshot = snapshot_to_read(lake, sync)
+    gate.refresh()
+    fingerprint = _fingerprint(lake, sync, snapshot)
+    is_resync = state["config_hash"] not in (None, sync.config_hash)
+    if not is_resync and fingerprint == state["fingerprint"]:
+        held = int(fingerprint.partition(":")[0])
+        return Plan(sync, snapshot, held, held, Counter(), fingerprint)
+    # A database of its own, as temporary tables are not seen by the cursors that read them later.
+    lake.execute("attach if not exists ':memory:' as work")
+    _load_wanted(lake, sync, snapshot)
+    refused = _drop_refused(lake, sync, gate)
+    _register(lake, "held", ledger.held(sync.name))
+    _register(lake, "dead", ledger.dead(sync.name))
+    lake.execute(f"create or replace table work.plan as {_plan_sql(sync)}")
+    counts = Counter(
+        {name: int(n) for name, n in lake.execute("select operation, count(*) from work.plan group by 1").fetchall()}
+    )
+    plan = Plan(sync, snapshot, _count(lake, "wanted"), _count(lake, "held"), counts, fingerprint, is_resync, refused)
+    plan.digest = _digest(lake)
+    if is_resync:
+        plan.notes.append(f"the mapping has changed: a full resync of {plan.wanted:,} row(s)")
+    return plan
+
+
+def rows(lake: duckdb.DuckDBPyConnection, plan: Plan) -> Iterator[Row]:
+    """The plan's rows, removals first so that whoever said no is gone first; then in the order of their keys."""
+    names = [column.name for column in plan.sync.columns]
+    selected = ", ".join(f'a."{name}"' for name in names)
+    cursor = lake.cursor()
+    cursor.execute("use lake")
+    cursor.execute(
+        "select p.operation, p.row_key, p.identity, p.holding, p.payload_hash, p.destination_id, "
+        f"{selected} from work.plan p left join {audience(plan.sync, plan.snapshot)} a"
+        " on p.row_key = a.row_key and p.operation <> 'remove' order by p.operation <> 'remove', p.row_key, p.holding"
+    )
+    while chunk := cursor.fetchmany(5_000):
+        for operation, key, identity, holding, payload_hash, their_id, *values in chunk:
+            row_values = {} if operation == "remove" else dict(zip(names, values, strict=True))
+            yield Row(Operation(operation), key, identity, holding, payload_hash, row_values, their_id)
+
+
+def wanted_rows(lake: duckdb.DuckDBPyConnection, plan: Plan) -> Iterator[Row]:
+    """Every wanted row, for destinations that take the whole audience."""
+    names = [column.name for column in plan.sync.columns]
+    selected = ", ".join(f'a."{name}"' for name in names)
+    cursor = lake.cursor()
+    cursor.execute("use lake")
+    cursor.execute(
+        f"select w.row_key, w.identity, w.holding, w.payload_hash, {selected} from work.wanted w"
+        f" join {audience(plan.sync, plan.snapshot)} a on w.row_key = a.row_key order by w.row_key"
+    )
+    while chunk := cursor.fetchmany(5_000):
+        for key, identity, holding, payload_hash, *values in chunk:
+            yield Row(Operation.add, key, identity, holding, payload_hash, dict(zip(names, values, strict=True)))
+
+
+_REFUSED_PERSON = "split_part({}, ':', 1) in (select value from work.refused_people)"
+
+
+def _fingerprint(lake: duckdb.DuckDBPyConnection, sync: Sync, snapshot: int) -> str:
+    """A number of the audience and of what stands of consent that does not depend on the rows' order."""
+    parts = [audience(sync, snapshot)]
+    parts += [name for name in ("marts.consents", "activation.suppressions") if warehouse.relation_exists(lake, name)]
+    numbers = []
+    for relation in parts:
+        try:
+            row = lake.execute(f"select count(*), coalesce(bit_xor(hash(t)), 0) from {relation} t").fetchone()
+        except duckdb.CatalogException:
+            raise _unfit(sync) from None
+        numbers += [str(number) for number in row or ()]
+    return ":".join(numbers)
+
+
+def _load_wanted(lake: duckdb.DuckDBPyConnection, sync: Sync, snapshot: int) -> None:
+    packed = ", ".join(f'"{column.name}" := "{column.name}"' for column in sync.columns)
+    is_email = any(c.name == sync.key and c.source == "from" and c.value == "email" for c in sync.columns)
+    identity = f'lower(trim("{sync.key}"))' if is_email else f'cast("{sync.key}" as varchar)'
+    holding = identity if sync.grain == "profile" else "row_key"
+    try:
+        lake.execute(
+            f"create or replace table work.wanted as select row_key, {identity} as identity, {holding} as holding,"
+            f" md5(cast(to_json(struct_pack({packed})) as varchar)) as payload_hash from {audience(sync, snapshot)}"
+        )
+    except (duckdb.BinderException, duckdb.CatalogException):
+        raise _unfit(sync) from None
+
+
+def _unfit(sync: Sync) -> NotReadyError:
+    return NotReadyError(
+        f"the published audience of '{sync.name}' has not the columns of {sync.path}",
+        allowed="an audience built from the present configuration, that passed its gate",
+        remedy="run `segmentry run --select audiences+`",
+    )
+
+
+def _drop_refused(lake: duckdb.DuckDBPyConnection, sync: Sync, gate: ConsentGate) -> int:
+    """Take people out of the wanted rows who refused since the audience was built, so that they are removed."""
+    people, addresses = gate.refused()
+    _register(lake, "refused_people", pa.table({"value": pa.array(sorted(people), pa.string())}))
+    _register(lake, "refused_addresses", pa.table({"value": pa.array(sorted(addresses), pa.string())}))
+    by_address = " or identity in (select value from work.refused_addresses)" if sync.key == sync.address_column else ""
+    row = lake.execute(
+        "delete from work.wanted where split_part(row_key, ':', 1) in (select value from work.refused_people)"
+        + by_address
+    ).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _plan_sql(sync: Sync) -> str:
+    # Whoever refused is taken back in every mode but append, which is for what happened once.
+    removals = {"mirror": "true", "append": "false"}.get(sync.mode, _REFUSED_PERSON.format("h.row_key"))
+    # A row whose last call may or may not have arrived has no hash, and is sent again whatever the mode.
+    updates = (
+        "h.payload_hash is null"
+        if sync.mode in ("insert", "append")
+        else "w.payload_hash is distinct from h.payload_hash"
+    )
+    adds = "false" if sync.mode == "update" else "true"
+    alive = "not exists (select 1 from work.dead d where d.row_key = w.row_key and d.payload_hash = w.payload_hash)"
+    return f"""
+        select 'remove' as operation, h.row_key, h.identity, h.holding, '' as payload_hash, h.destination_id
+        from work.held h anti join work.wanted w on h.holding = w.holding
+        where {removals}
+        union all
+        select 'add', w.row_key, w.identity, w.holding, w.payload_hash, null
+        from work.wanted w anti join work.held h on h.holding = w.holding
+        where {adds} and {alive}
+        union all
+        select 'update', w.row_key, w.identity, w.holding, w.payload_hash, h.destination_id
+        from work.wanted w join work.held h on h.holding = w.holding
+        where {updates} and {alive}
+    """
+
+
+def _register(lake: duckdb.DuckDBPyConnection, name: str, table: pa.Table) -> None:
+    lake.register("incoming", table)
+    lake.execute(f"create or replace table work.{name} as select * from incoming")
+    lake.unregister("incoming")
+
+
+def _count(lake: duckdb.DuckDBPyConnection, name: str) -> int:
+    row = lake.execute(f"select count(*) from work.{name}").fetchone()
+    return int(row[0]) if row else 0
+
+
+def _digest(lake: duckdb.DuckDBPyConnection) -> str:
+    row = lake.execute(
+        """
+        with marks as (select md5(concat_ws('|', operation, row_key, holding, payload_hash)) as mark from work.plan),
+        parts as (select md5(string_agg(mark, '' order by mark)) as part from marks group by substr(mark, 1, 2))
+        select md5(string_agg(part, ',' order by part)) from parts
+        """
+    ).fetchone()
+    return str(row[0]) if row and row[0] else "empty"

@@ -1,0 +1,103 @@
+"""Relations of the schema ``activation`` in the lake, and how the ledger is published to them."""
+
+from __future__ import annotations
+
+import duckdb
+
+from activation.ledger import Ledger
+
+COLUMNS: dict[str, str] = {
+    "sync_runs": (
+        "run_id varchar, sync varchar, status varchar, as_of timestamp, lake_snapshot bigint,"
+        " planned_add bigint, planned_update bigint, planned_remove bigint,"
+        " sent_add bigint, sent_update bigint, sent_remove bigint,"
+        " invalid bigint, rejected bigint, retry bigint, blocked bigint,"
+        " requests bigint, started_at timestamp, finished_at timestamp, note varchar"
+    ),
+    "sync_changelog": (
+        "change_id bigint, sync varchar, run_id varchar, row_key varchar, operation varchar, status varchar,"
+        " reason varchar, request_id varchar, sent_at timestamp"
+    ),
+    "sync_snapshot": "sync varchar, row_key varchar, payload_hash varchar, acknowledged_at timestamp",
+    "dead_letters": (
+        "sync varchar, row_key varchar, operation varchar, status varchar, reason varchar, attempts bigint,"
+        " first_at timestamp, last_at timestamp"
+    ),
+    "reviews": (
+        "sync varchar, run_id varchar, brake varchar, detail varchar, release varchar, state varchar,"
+        " raised_at timestamp"
+    ),
+    "hold_outs": "sync varchar, profile_id varchar, held_out_at timestamp, released_at timestamp",
+    "suppressions": (
+        "identifier_type varchar, identifier varchar, channel varchar, reason varchar, suppressed_at timestamp"
+    ),
+}
+
+
+def ensure(lake: duckdb.DuckDBPyConnection) -> None:
+    """Create the relations that are not there yet."""
+    for name, columns in COLUMNS.items():
+        lake.execute(f"create table if not exists lake.activation.{name} ({columns})")
+
+
+def publish(lake: duckdb.DuckDBPyConnection, ledger: Ledger) -> dict[str, int]:
+    """Bring the lake's relations to what the ledger holds; nothing is written where they are equal already."""
+    ensure(lake)
+    rows = {}
+    for name in ("sync_runs", "sync_snapshot", "dead_letters", "reviews"):
+        rows[f"activation.{name}"] = _replace(lake, ledger, name)
+    rows["activation.sync_changelog"] = _append_changes(lake, ledger)
+    rows["activation.hold_outs"] = _record_hold_outs(lake)
+    return rows
+
+
+def _replace(lake: duckdb.DuckDBPyConnection, ledger: Ledger, name: str) -> int:
+    held = ledger.export(name)
+    lake.register("ledger_rows", held)
+    try:
+        target = f"lake.activation.{name}"
+        changed = lake.execute(
+            f"select exists(select * from ledger_rows except select * from {target})"
+            f" or exists(select * from {target} except select * from ledger_rows)"
+        ).fetchone()
+        if changed and changed[0]:
+            lake.execute("begin")
+            lake.execute(f"delete from {target}")
+            lake.execute(f"insert into {target} select * from ledger_rows order by all")
+            lake.execute("commit")
+    finally:
+        lake.unregister("ledger_rows")
+    return int(held.num_rows)
+
+
+def _append_changes(lake: duckdb.DuckDBPyConnection, ledger: Ledger) -> int:
+    row = lake.execute("select coalesce(max(change_id), 0) from lake.activation.sync_changelog").fetchone()
+    fresh = ledger.export("sync_changelog", after=int(row[0]) if row else 0)
+    if fresh.num_rows:
+        lake.register("fresh", fresh)
+        lake.execute("insert into lake.activation.sync_changelog select * from fresh order by change_id")
+        lake.unregister("fresh")
+    return int(fresh.num_rows)
+
+
+def _record_hold_outs(lake: duckdb.DuckDBPyConnection) -> int:
+    there = lake.execute(
+        "select 1 from information_schema.tables where table_schema = 'audiences' and table_name = 'candidates'"
+    ).fetchone()
+    if there is None:
+        return 0
+    now = "(select max(as_of) from lake.observability.clock)"
+    held = "lake.activation.hold_outs"
+    kept_out = "(select sync, profile_id from lake.audiences.candidates where verdict = 'held_out')"
+    open_rows = f"(select sync, profile_id from {held} where released_at is null)"
+    news = f"select *, {now}, null from ({kept_out} except {open_rows})"
+    ended = f"(select * from {open_rows} except select * from {kept_out})"
+    counted = lake.execute(f"select (select count(*) from ({news})), (select count(*) from {ended})").fetchone()
+    if counted and any(counted):
+        lake.execute("begin")
+        lake.execute(
+            f"update {held} set released_at = {now} where released_at is null and (sync, profile_id) in {ended}"
+        )
+        lake.execute(f"insert into {held} {news} order by all")
+        lake.execute("commit")
+    return int(counted[0]) if counted else 0

@@ -1,0 +1,18 @@
+"""Keeps people and secrets out of messages: what a vendor says may quote the row it refuses."""
+
+from __future__ import annotations
+
+import re
+
+_EMAIL = re.compile(r"[^\s'\"<>(),;:=/?&]+(?:@|%40)[^\s'\"<>(),;:/?&]+")
+_DIGITS = re.compile(r"\+?\d[\d\s().-]{5,}\d")
+_LONG = re.compile(r"[A-Za-z0-9_+/=-]{24,}")
+_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"|`[^`]*`")
+
+
+def clean(text: object, limit: int = 160) -> str:
+    """The text on one line, with quoted values, addresses, long numbers and tokens blanked out."""
+    shown = " ".join(str(text).split())[:1000]
+    for pattern in (_EMAIL, _QUOTED, _DIGITS, _LONG):
+        shown = pattern.sub("…", shown)
+    return shown[:limit]

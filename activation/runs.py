@@ -1,0 +1,176 @@
+"""Runs of syncs in the ledger: who is at work, what was planned and done, what a brake stopped."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+import uuid
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from activation import ledger_tables as t
+from activation.ledger import Ledger, now
+from activation.model import Outcome, Status
+from segmentry.errors import SegmentryError
+
+# A lease is renewed with every batch; past this many seconds without one its holder is taken for dead.
+LEASE_SECONDS = 900.0
+
+
+@dataclass
+class Run:
+    """Counts of one run as it goes on."""
+
+    sync: str
+    run_id: str = field(default_factory=lambda: f"run_{uuid.uuid4().hex[:20]}")
+    started_at: datetime = field(default_factory=now)
+    as_of: datetime | None = None
+    lake_snapshot: int | None = None
+    planned: Counter[str] = field(default_factory=Counter)
+    sent: Counter[str] = field(default_factory=Counter)
+    failed: Counter[str] = field(default_factory=Counter)
+    requests: int = 0
+    notes: list[str] = field(default_factory=list)
+
+    def count(self, outcomes: list[Outcome]) -> None:
+        """Add the outcomes of a request."""
+        for outcome in outcomes:
+            if outcome.status is Status.sent:
+                self.sent[outcome.row.operation.value] += 1
+            else:
+                self.failed[outcome.status.value] += 1
+
+    def values(self, status: str) -> dict[str, Any]:
+        """The run as a row of the ledger."""
+        operations = ("add", "update", "remove")
+        return {
+            "run_id": self.run_id,
+            "sync": self.sync,
+            "status": status,
+            "as_of": self.as_of,
+            "lake_snapshot": self.lake_snapshot,
+            **{f"planned_{name}": self.planned[name] for name in operations},
+            **{f"sent_{name}": self.sent[name] for name in operations},
+            **{name: self.failed[name] for name in ("invalid", "rejected", "retry", "blocked")},
+            "requests": self.requests,
+            "started_at": self.started_at,
+            "finished_at": None if status == "running" else now(),
+            "note": "; ".join(self.notes),
+        }
+
+
+def save(ledger: Ledger, run: Run, status: str) -> None:
+    """Write the run as it stands."""
+    with ledger.begin() as c:
+        ledger.upsert(c, t.sync_runs, [run.values(status)])
+
+
+def close_abandoned(ledger: Ledger, sync: str) -> None:
+    """Runs that a kill left 'running' become 'killed'. Call it under the lease."""
+    table = t.sync_runs
+    with ledger.begin() as c:
+        open_runs = table.c.sync == sync, table.c.status == "running"
+        c.execute(sa.update(table).where(*open_runs).values(status="killed", finished_at=now()))
+
+
+def last_runs(ledger: Ledger) -> list[dict[str, Any]]:
+    """The newest run of each sync."""
+    table = t.sync_runs
+    with ledger.begin() as c:
+        rows = c.execute(sa.select(table).order_by(table.c.started_at)).mappings().all()
+    newest = {row["sync"]: dict(row) for row in rows}
+    return [newest[name] for name in sorted(newest)]
+
+
+def state(ledger: Ledger, sync: str) -> dict[str, Any]:
+    """What was last brought to its end: config_hash and fingerprint, None where nothing was."""
+    with ledger.begin() as c:
+        row = c.execute(sa.select(t.sync_states).where(t.sync_states.c.sync == sync)).mappings().first()
+    return dict(row) if row else {"config_hash": None, "fingerprint": None}
+
+
+def keep_state(ledger: Ledger, sync: str, **values: Any) -> None:
+    """Set parts of a sync's state."""
+    with ledger.begin() as c:
+        c.execute(sa.update(t.sync_states).where(t.sync_states.c.sync == sync).values(**values))
+
+
+@contextmanager
+def lease(ledger: Ledger, sync: str) -> Iterator[None]:
+    """Hold the sync for this process: two that ran at once could send twice."""
+    holder = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+    _take(ledger, sync, holder)
+    try:
+        yield
+    finally:
+        with ledger.begin() as c:
+            mine = t.sync_states.c.sync == sync, t.sync_states.c.lease_holder == holder
+            c.execute(sa.update(t.sync_states).where(*mine).values(lease_holder=None, lease_until=None))
+
+
+def renew(ledger: Ledger, sync: str) -> None:
+    """Push the end of the lease out."""
+    keep_state(ledger, sync, lease_until=time.time() + LEASE_SECONDS)
+
+
+def _take(ledger: Ledger, sync: str, holder: str) -> None:
+    with ledger.begin() as c:
+        row = c.execute(sa.select(t.sync_states).where(t.sync_states.c.sync == sync).with_for_update()).first()
+        if row is not None and row.lease_holder and row.lease_until > time.time() and _is_alive(row.lease_holder):
+            raise SegmentryError(
+                f"the sync '{sync}' is being run by another process",
+                allowed="one run of a sync at a time",
+                remedy="wait until that run has ended, then run this one again",
+            )
+        values = {"lease_holder": holder, "lease_until": time.time() + LEASE_SECONDS}
+        if row is None:
+            c.execute(sa.insert(t.sync_states).values(sync=sync, **values))
+        else:
+            c.execute(sa.update(t.sync_states).where(t.sync_states.c.sync == sync).values(**values))
+
+
+def _is_alive(holder: str) -> bool:
+    host, pid, _ = holder.split(":")
+    if host != socket.gethostname():
+        return True
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def raise_review(ledger: Ledger, run: Run, brake: str, detail: str) -> str:
+    """Write down what a brake stopped; return the word that releases it."""
+    word = f"{run.sync}.{brake}"
+    stopped = {"sync": run.sync, "run_id": run.run_id, "brake": brake, "detail": detail, "release": word}
+    with ledger.begin() as c:
+        table = t.reviews
+        earlier = table.c.sync == run.sync, table.c.brake == brake, table.c.state == "open"
+        c.execute(sa.update(table).where(*earlier).values(state="repeated"))
+        ledger.upsert(c, table, [{**stopped, "state": "open", "raised_at": now()}])
+    return word
+
+
+def close_reviews(ledger: Ledger, sync: str, state_word: str) -> None:
+    """Close what is open for a sync, as when its run went through."""
+    table = t.reviews
+    with ledger.begin() as c:
+        c.execute(sa.update(table).where(table.c.sync == sync, table.c.state == "open").values(state=state_word))
+
+
+def open_reviews(ledger: Ledger) -> list[dict[str, Any]]:
+    """Reviews that wait for an operator."""
+    table = t.reviews
+    with ledger.begin() as c:
+        rows = c.execute(sa.select(table).where(table.c.state == "open").order_by(table.c.sync, table.c.brake))
+        return [dict(row) for row in rows.mappings()]
