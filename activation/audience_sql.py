@@ -33,9 +33,10 @@ def candidate_arguments(sync: Sync, policy: ConsentPolicy) -> str:
 
 
 def _contact(key: Column) -> str:
-    value = _value(key, "people")
-    is_email = key.source == "from" and key.value == "email"
-    return f"nullif({'lower(trim' if is_email else '(('}cast({value} as varchar))), '')"
+    value = f"cast({_value(key, 'people')} as varchar)"
+    if key.source == "from" and key.value == "email":
+        value = f"lower(trim({value}))"
+    return f"nullif({value}, '')"
 
 
 def audience_sql(sync: Sync) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -12,7 +13,7 @@ from typing import Any, ClassVar
 from activation.accounts import Accounts
 from activation.client import Client, Rate
 from activation.config import Sync
-from activation.model import Batch, Outcome, Pending, Result, Row, Status
+from activation.model import Batch, Outcome, Result, Row, Status
 from segmentry import discovery
 from segmentry.errors import ConfigError
 
@@ -33,10 +34,15 @@ class Session:
         """An option of the sync's file."""
         return self.sync.options.get(name, default)
 
-    def client(self, make: Callable[[], Client]) -> Client:
-        """The session's client, made once."""
+    def http(self, headers: Mapping[str, str], rate: Rate | None, **parts: Any) -> Client:
+        """The client of the connection's address, made once; its rate is shared by all who use the same credentials."""
         if "http" not in self.clients:
-            self.clients["http"] = make()
+            known = "\n".join([self.sync.destination, *(f"{k}={v}" for k, v in sorted(self.connection.items()))])
+            account = f"{self.sync.destination}:{hashlib.sha256(known.encode()).hexdigest()[:16]}"
+            url = parts.pop("url", None) or self.connection["url"]
+            self.clients["http"] = Client(
+                url, accounts=self.accounts, account=account, headers=headers, rate=self.rate(rate), **parts
+            )
         return self.clients["http"]
 
     @property
@@ -166,15 +172,3 @@ def connection_values(sync: Sync, destination: Destination) -> tuple[dict[str, s
         elif setting in destination.settings:
             missing.append(variable or f"connection/{setting}")
     return values, missing
-
-
-__all__ = [
-    "Destination",
-    "Pending",
-    "Session",
-    "all_destinations",
-    "by_index",
-    "connection_values",
-    "given",
-    "of",
-]

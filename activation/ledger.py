@@ -132,6 +132,15 @@ class Ledger:
         with self.begin() as c:
             return int(c.execute(sa.delete(t.dead_letters).where(t.dead_letters.c.sync == sync)).rowcount)
 
+    def doubt(self, sync: str, holdings: Sequence[str]) -> None:
+        """Count rows as perhaps not there, so that they are sent again."""
+        h = t.held_rows
+        statement = (
+            sa.update(h).where(h.c.sync == sync, h.c.holding == sa.bindparam("wanted")).values(payload_hash=None)
+        )
+        with self.begin() as c:
+            c.execute(statement, [{"wanted": holding} for holding in holdings])
+
     def sent_count(self, sync: str) -> int:
         """Rows ever acknowledged: a number that only an acknowledgement moves on."""
         c = t.changes.c

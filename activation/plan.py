@@ -41,7 +41,7 @@ class Plan:
 
 def audience(sync: Sync, snapshot: int) -> str:
     """The sync's audience as it was at a snapshot of the lake."""
-    return f"lake.audiences.aud_{sync.name} at (version => {snapshot})"
+    return f"(select * from lake.audiences.aud_{sync.name} at (version => {snapshot}))"
 
 
 def snapshot_to_read(lake: duckdb.DuckDBPyConnection, sync: Sync) -> int:
@@ -159,10 +159,7 @@ def _drop_refused(lake: duckdb.DuckDBPyConnection, sync: Sync, gate: ConsentGate
     _register(lake, "refused_people", pa.table({"value": pa.array(sorted(people), pa.string())}))
     _register(lake, "refused_addresses", pa.table({"value": pa.array(sorted(addresses), pa.string())}))
     by_address = " or identity in (select value from work.refused_addresses)" if sync.key == sync.address_column else ""
-    row = lake.execute(
-        "delete from work.wanted where split_part(row_key, ':', 1) in (select value from work.refused_people)"
-        + by_address
-    ).fetchone()
+    row = lake.execute(f"delete from work.wanted where {_REFUSED_PERSON.format('row_key')}{by_address}").fetchone()
     return int(row[0]) if row else 0
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from activation.client import Client
 from activation.destination import Destination, Session, given
 from activation.model import Batch, Outcome, Result, Status
 from activation.redact import clean
@@ -58,13 +57,8 @@ def _deliver(session: Session, batch: Batch, kind: str, people: list[dict[str, A
             ),
         }
 
-    client = session.client(lambda: _client(session))
+    client = session.http({}, None)
     return _outcomes(batch, client.json("POST", "", content=body, headers_of=headers))
-
-
-def _client(session: Session) -> Client:
-    url = session.connection["url"]
-    return Client(url, accounts=session.accounts, account=f"webhook:{session.sync.name}", rate=session.rate(None))
 
 
 def _outcomes(batch: Batch, answer: Any) -> list[Outcome]:

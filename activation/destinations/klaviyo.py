@@ -1,0 +1,139 @@
+"""Klaviyo: profiles and one list, API revision 2026-07-15.
+
+Adds go by bulk import jobs that upsert and add to the list in one step; removals look the profile ids up and take them
+off the list. Columns named as Klaviyo's own fields (email, first_name, ...) go there, every other column to a property.
+Subscriptions are never touched: an import leaves consent as it is. A bulk import cannot clear a value, so an update
+that clears one goes by itself.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from activation.client import Client, Rate
+from activation.destination import Destination, Session, given
+from activation.model import Batch, Operation, Outcome, Pending, Result, Row, Status, all_sent
+from activation.redact import clean
+
+FIELDS = {"email", "phone_number", "external_id", "first_name", "last_name", "organization", "title", "image", "locale"}
+JOBS = "/api/profile-bulk-import-jobs"
+PAGE = 100  # profiles of one page, and addresses of one filter
+
+
+class Klaviyo(Destination):
+    """One Klaviyo list."""
+
+    settings = ("url", "api_key", "list_id")
+    batch_rows = 1_000  # of the 10,000 a job may have: a list relationship takes 1,000 at once
+    batch_bytes = 4_500_000  # of 5 MB
+    rate = Rate(140, 60.0)  # of 150 a minute for jobs and list changes
+    cost_unit = "active profiles"
+
+    def upsert(self, session: Session, batch: Batch) -> Result:
+        """Upsert the profiles and put them on the list, by one job."""
+        for row in batch.rows:
+            if row.operation is Operation.update and None in given(row, session.sync).values():
+                # The bulk import ignores a null; the single import clears with it.
+                http(session).call("POST", "/api/profile-import", json={"data": _profile(session, row, clears=True)})
+        profiles = [_profile(session, row) for row in batch.rows]
+        lists = {"lists": {"data": [{"type": "list", "id": session.connection["list_id"]}]}}
+        job = {
+            "type": "profile-bulk-import-job",
+            "attributes": {"profiles": {"data": profiles}},
+            "relationships": lists,
+        }
+        answer = http(session).json("POST", JOBS, json={"data": job})
+        return Pending(answer["data"]["id"])
+
+    def poll(self, session: Session, batch: Batch, job_id: str) -> Result:
+        """The job's failed rows, by their place or else by their address."""
+        job = http(session).json("GET", f"{JOBS}/{job_id}")["data"]["attributes"]
+        if job["status"] in ("queued", "processing"):
+            return Pending(job_id)
+        if job["status"] == "cancelled":
+            return [Outcome(row, Status.retry, "the job was cancelled") for row in batch.rows]
+        reasons: dict[int, str] = {}
+        if job.get("failed_count"):
+            errors = list(_pages(session, f"{JOBS}/{job_id}/import-errors?page[size]={PAGE}"))
+            reasons = dict(found for error in errors if (found := _place(batch.rows, error)) is not None)
+            if len(reasons) < job["failed_count"]:
+                # An error that names no row: none of the batch can be taken for sent.
+                return [Outcome(row, Status.retry, "the job failed for rows it did not name") for row in batch.rows]
+        return [
+            Outcome(row, Status.rejected, reasons[i]) if i in reasons else Outcome(row, Status.sent)
+            for i, row in enumerate(batch.rows)
+        ]
+
+    def remove(self, session: Session, batch: Batch) -> Result:
+        """Take the profiles off the list; their consent and everything else stays."""
+        found = _ids(session, [row.identity for row in batch.rows])
+        if found:
+            data = [{"type": "profile", "id": profile_id} for profile_id in found]
+            path = f"/api/lists/{session.connection['list_id']}/relationships/profiles"
+            http(session).call("DELETE", path, json={"data": data})
+        return all_sent(batch.rows)
+
+    def read_back(self, session: Session) -> Iterator[str]:
+        """Addresses of the profiles on the list."""
+        fields = "fields[profile]=email,phone_number,external_id"
+        path = f"/api/lists/{session.connection['list_id']}/profiles?{fields}&page[size]={PAGE}"
+        for profile in _pages(session, path):
+            yield str(profile["attributes"].get(session.sync.key) or "").lower()
+
+    def invalid(self, row: Row) -> str:
+        """An address needs the shape of one; a phone number needs E.164."""
+        if row.values.get("email") and not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", str(row.values["email"])):
+            return "email is not an address"
+        if row.values.get("phone_number") and not re.fullmatch(r"\+[1-9]\d{1,14}", str(row.values["phone_number"])):
+            return "phone_number is not E.164"
+        return super().invalid(row)
+
+
+def http(session: Session) -> Client:
+    """The session's client."""
+    headers = {
+        "authorization": f"Klaviyo-API-Key {session.connection['api_key']}",
+        "revision": "2026-07-15",
+        "accept": "application/vnd.api+json",
+        "content-type": "application/vnd.api+json",
+    }
+    return session.http(headers, DESTINATION.rate)
+
+
+def _profile(session: Session, row: Row, *, clears: bool = False) -> dict[str, Any]:
+    values = {n: v for n, v in given(row, session.sync).items() if clears or v is not None}
+    attributes = {name: value for name, value in values.items() if name in FIELDS}
+    properties = {name: value for name, value in values.items() if name not in FIELDS}
+    return {"type": "profile", "attributes": {**attributes, **({"properties": properties} if properties else {})}}
+
+
+def _ids(session: Session, identities: Sequence[str]) -> list[str]:
+    found = []
+    for start in range(0, len(identities), PAGE):
+        listed = ",".join('"' + identity.replace('"', "") + '"' for identity in identities[start : start + PAGE])
+        params = {"filter": f"any({session.sync.key},[{listed}])", "page[size]": str(PAGE)}
+        found += [profile["id"] for profile in _pages(session, "/api/profiles", params)]
+    return found
+
+
+def _pages(session: Session, path: str, params: dict[str, str] | None = None) -> Iterator[dict[str, Any]]:
+    answer = http(session).json("GET", path, **({"params": params} if params else {}))
+    yield from answer["data"]
+    while following := (answer.get("links") or {}).get("next"):
+        answer = http(session).json("GET", "/api/" + following.partition("/api/")[2])
+        yield from answer["data"]
+
+
+def _place(rows: Sequence[Row], error: dict[str, Any]) -> tuple[int, str] | None:
+    attributes = error["attributes"]
+    reason = clean(f"{attributes.get('code', 'invalid')}: {attributes.get('detail') or attributes.get('title', '')}")
+    found = re.search(r"/profiles/data/(\d+)", str((attributes.get("source") or {}).get("pointer", "")))
+    if found and int(found.group(1)) < len(rows):
+        return int(found.group(1)), reason
+    stated = {str(value).lower() for value in (attributes.get("original_payload") or {}).values()}
+    return next(((i, reason) for i, row in enumerate(rows) if row.identity.lower() in stated), None)
+
+
+DESTINATION = Klaviyo()

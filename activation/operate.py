@@ -1,0 +1,240 @@
+"""What an operator does with syncs: plan, apply, retry, status, verify. Every answer is rows to show."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from activation import brakes, config, engine, ledger_tables, published, runs
+from activation import plan as plans
+from activation.accounts import LedgerAccounts
+from activation.config import Sync
+from activation.consent import ConsentGate
+from activation.destination import Destination, Session, connection_values
+from activation.destination import of as destination_of
+from activation.ledger import Ledger
+from segmentry import warehouse
+from segmentry.errors import SegmentryError, UsageError
+from segmentry.settings import Settings
+
+Shown = list[dict[str, Any]]
+
+
+def chosen(settings: Settings, select: Sequence[str]) -> list[Sync]:
+    """The syncs named, or every enabled one."""
+    if select:
+        return [config.one(settings, name) for name in select]
+    return [sync for sync in config.load(settings).values() if sync.is_enabled]
+
+
+def plan(settings: Settings, select: Sequence[str]) -> Shown:
+    """What each sync would do, and which brakes would stop it."""
+    ledger = Ledger(settings)
+    try:
+        return [_planned(settings, ledger, sync) for sync in chosen(settings, select)]
+    finally:
+        ledger.close()
+
+
+def _planned(settings: Settings, ledger: Ledger, sync: Sync) -> dict[str, Any]:
+    destination = destination_of(sync)
+    _, missing = connection_values(sync, destination)
+    with warehouse.connect(settings, read_only=True) as lake:
+        gate = ConsentGate(lake, sync, config.consent_policy(settings).basis(sync.purpose))
+        made = plans.make(lake, ledger, sync, gate, runs.state(ledger, sync.name))
+        held = [] if made.is_empty else brakes.stops(lake, made)
+    requests = _requests(destination, made)
+    rate = destination.rate
+    return {
+        "sync": sync.name,
+        "destination": sync.destination,
+        "audience": made.wanted,
+        "held": made.held,
+        "add": made.counts["add"],
+        "update": made.counts["update"],
+        "remove": made.counts["remove"],
+        "requests": requests,
+        "minutes": round(requests * rate.seconds / rate.requests / 60, 2) if rate else 0.0,
+        "cost": f"{made.counts.total():,} {destination.cost_unit}" if destination.cost_unit != "requests" else "",
+        "brakes": ", ".join(stop.brake for stop in held),
+        "note": "; ".join([*made.notes, *([f"set {', '.join(missing)} to send"] if missing else [])]),
+        "digest": made.digest,
+    }
+
+
+def _requests(destination: Destination, made: plans.Plan) -> int:
+    if destination.is_snapshot:
+        return 0 if made.is_empty else 1
+    upserts = made.counts["add"] + made.counts["update"]
+    return -(-upserts // destination.batch_rows) + -(-made.counts["remove"] // destination.batch_rows)
+
+
+def write_plan(path: Path, rows: Shown) -> None:
+    """Write plans to a file that bears the hash of its content."""
+    path.write_text(json.dumps({"plans": rows, "hash": _hash(rows)}, indent=2) + "\n", encoding="utf-8")
+
+
+def read_plan(path: Path) -> Shown:
+    """The plans of a file, or UsageError where it was changed since it was written."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        rows: Shown = content["plans"]
+        stated = content["hash"]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise UsageError(
+            f"{path} is not a plan", allowed="a file of `segmentry sync plan --out`", remedy="make a new plan"
+        ) from None
+    if stated != _hash(rows):
+        raise UsageError(
+            f"{path} was changed after it was written",
+            allowed="a plan as `segmentry sync plan --out` wrote it",
+            remedy="make a new plan",
+        )
+    return rows
+
+
+def _hash(rows: Shown) -> str:
+    return hashlib.sha256(json.dumps(rows, sort_keys=True).encode()).hexdigest()
+
+
+def apply(
+    settings: Settings, select: Sequence[str], release: Sequence[str] = (), file: Path | None = None
+) -> tuple[Shown, list[SegmentryError]]:
+    """Run syncs one after the other, or exactly those of a plan file; give what each did and what failed."""
+    digests = {row["sync"]: row["digest"] for row in read_plan(file)} if file else {}
+    names = (
+        [name for name in digests if not select or name in select]
+        if file
+        else [s.name for s in chosen(settings, select)]
+    )
+    shown, failures = [], []
+    for name in names:
+        try:
+            report = engine.run_sync(settings, name, release=release, digest=digests.get(name))
+            row = {
+                "sync": name,
+                "status": report.status,
+                "sent": sum(report.rows.values()),
+                "note": "; ".join(report.notes),
+            }
+        except SegmentryError as error:
+            failures.append(error)
+            status = "stopped" if error.exit_code == 3 else "failed"
+            row = {"sync": name, "status": status, "sent": 0, "note": error.received}
+        shown.append(row)
+    publish(settings)
+    return shown, failures
+
+
+def publish(settings: Settings) -> None:
+    """Bring the lake's relations to what the ledger holds."""
+    ledger = Ledger(settings)
+    try:
+        with warehouse.connect(settings) as lake:
+            published.publish(lake, ledger)
+    finally:
+        ledger.close()
+
+
+def retry(settings: Settings, select: Sequence[str]) -> tuple[Shown, list[SegmentryError]]:
+    """Forget that rows were refused, then run the syncs that had some."""
+    ledger = Ledger(settings)
+    try:
+        dead = {sync.name: ledger.forget_dead(sync.name) for sync in chosen(settings, select)}
+        for name, count in dead.items():
+            if count:
+                runs.keep_state(ledger, name, fingerprint=None)
+    finally:
+        ledger.close()
+    names = [name for name, count in dead.items() if count]
+    return apply(settings, names) if names else ([], [])
+
+
+def status(settings: Settings, select: Sequence[str]) -> Shown:
+    """Each sync's last run, what its destination holds, and its open reviews."""
+    ledger = Ledger(settings)
+    try:
+        newest = {row["sync"]: row for row in runs.last_runs(ledger)}
+        waiting: dict[str, list[str]] = {}
+        for review in runs.open_reviews(ledger):
+            waiting.setdefault(review["sync"], []).append(f"{review['brake']}: {review['detail']}")
+        held = _counts(ledger, ledger_tables.held_rows)
+        dead = _counts(ledger, ledger_tables.dead_letters)
+    finally:
+        ledger.close()
+    return [
+        _status_row(
+            sync, newest.get(sync.name), held.get(sync.name, 0), dead.get(sync.name, 0), waiting.get(sync.name, [])
+        )
+        for sync in chosen(settings, select)
+    ]
+
+
+def _status_row(sync: Sync, run: dict[str, Any] | None, held: int, dead: int, waiting: list[str]) -> dict[str, Any]:
+    _, missing = connection_values(sync, destination_of(sync))
+    never = "not_configured" if missing else "never run"
+    return {
+        "sync": sync.name,
+        "destination": sync.destination,
+        "status": run["status"] if run else never,
+        "finished_at": run["finished_at"] if run else None,
+        "held": held,
+        "refused": dead,
+        "waiting": "; ".join(waiting),
+        "note": run["note"] if run else "",
+    }
+
+
+def _counts(ledger: Ledger, table: sa.Table) -> dict[str, int]:
+    with ledger.begin() as c:
+        return {r[0]: int(r[1]) for r in c.execute(sa.select(table.c.sync, sa.func.count()).group_by(table.c.sync))}
+
+
+def verify(settings: Settings, select: Sequence[str], *, repair: bool = False) -> tuple[Shown, list[SegmentryError]]:
+    """Compare what destinations hold with the ledger: matched, missing there, surplus there."""
+    shown, missing = [], []
+    ledger = Ledger(settings)
+    try:
+        for sync in chosen(settings, select):
+            row, lost = _verified(settings, ledger, sync)
+            shown.append(row)
+            if lost and repair:
+                ledger.doubt(sync.name, lost)
+                runs.keep_state(ledger, sync.name, fingerprint=None)
+                missing.append(sync.name)
+    finally:
+        ledger.close()
+    if missing:
+        _, failures = apply(settings, missing)
+        return shown, failures
+    return shown, []
+
+
+def _verified(settings: Settings, ledger: Ledger, sync: Sync) -> tuple[dict[str, Any], list[str]]:
+    destination = destination_of(sync)
+    values, unset = connection_values(sync, destination)
+    row = {"sync": sync.name, "held": 0, "matched": 0, "missing": 0, "surplus": 0, "match_rate": None, "note": ""}
+    if unset:
+        return {**row, "note": f"set {', '.join(unset)} to read back"}, []
+    session = Session(sync, values, LedgerAccounts(ledger), settings.outbox / sync.name, "verify")
+    try:
+        found = destination.read_back(session)
+        there = None if found is None else {str(identity) for identity in found}
+    finally:
+        session.close()
+    known = dict(
+        zip(*(ledger.held(sync.name).column(name).to_pylist() for name in ("holding", "identity")), strict=True)
+    )
+    if there is None:
+        return {**row, "held": len(known), "note": "this destination cannot be read back"}, []
+    lost = [holding for holding, identity in known.items() if identity not in there]
+    here = set(known.values())
+    matched = len(known) - len(lost)
+    rate = round(matched / len(known), 4) if known else 1.0
+    numbers = {"held": len(known), "matched": matched, "missing": len(lost), "surplus": len(there - here)}
+    return {**row, **numbers, "match_rate": rate}, lost

@@ -1,0 +1,99 @@
+"""``segmentry sync``: plan, apply, retry, status and verify the deliveries."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from activation import operate
+from cli._output import Output, OutputOption, errors, progress, show
+from segmentry.errors import SegmentryError
+from segmentry.settings import Settings
+
+app = typer.Typer(no_args_is_help=True, help="Plan, send and check the deliveries to marketing tools.")
+
+Select = Annotated[list[str] | None, typer.Option("--select", "-s", help="a sync's name; may be given several times")]
+
+
+@app.command("plan")
+def plan(
+    select: Select = None,
+    out: Annotated[Path | None, typer.Option("--out", help="write the plan to this file, for `apply --plan`")] = None,
+    output: OutputOption = Output.table,
+) -> None:
+    """Show what would be sent, and send nothing.
+
+    Example: segmentry sync plan --select newsletter_file --out plan.json
+    """
+    settings = Settings.from_environment()
+    with progress("Comparing the audiences with the ledger ..."):
+        rows = operate.plan(settings, select or [])
+    if out is not None:
+        operate.write_plan(out, rows)
+    show(rows, output, empty="there is no sync")
+
+
+@app.command("apply")
+def apply(
+    select: Select = None,
+    file: Annotated[Path | None, typer.Option("--plan", help="send exactly the plan of this file, or nothing")] = None,
+    release: Annotated[str, typer.Option("--release", help="brakes to let go, by name, with commas between")] = "",
+    output: OutputOption = Output.table,
+) -> None:
+    """Send what the plan says, sync by sync; one that fails stops no other.
+
+    Example: segmentry sync apply --select newsletter_file
+    """
+    settings = Settings.from_environment()
+    released = [word.strip() for word in release.split(",") if word.strip()]
+    with progress("Sending ..."):
+        rows, failures = operate.apply(settings, select or [], released, file)
+    show(rows, output, empty="there is no sync to run")
+    _fail(failures)
+
+
+@app.command("retry")
+def retry(select: Select = None, output: OutputOption = Output.table) -> None:
+    """Send again the rows that were refused before.
+
+    Example: segmentry sync retry --select klaviyo_list
+    """
+    with progress("Sending refused rows again ..."):
+        rows, failures = operate.retry(Settings.from_environment(), select or [])
+    show(rows, output, empty="there is no sync to run")
+    _fail(failures)
+
+
+@app.command("status")
+def status(select: Select = None, output: OutputOption = Output.table) -> None:
+    """Show each sync's last run, what it holds, and what waits for an operator.
+
+    Example: segmentry sync status
+    """
+    show(operate.status(Settings.from_environment(), select or []), output, empty="there is no sync")
+
+
+@app.command("verify")
+def verify(
+    select: Select = None,
+    repair: Annotated[bool, typer.Option("--repair", help="send what is missing; surplus is never removed")] = False,
+    output: OutputOption = Output.table,
+) -> None:
+    """Read the destinations back and compare them with the ledger.
+
+    Example: segmentry sync verify --select klaviyo_list
+    """
+    with progress("Reading the destinations back ..."):
+        rows, failures = operate.verify(Settings.from_environment(), select or [], repair=repair)
+    show(rows, output, empty="there is no sync")
+    _fail(failures)
+
+
+def _fail(failures: list[SegmentryError]) -> None:
+    """Name each failure, then end with the code of the first that failed, else of the first that was stopped."""
+    for error in failures:
+        errors.print(str(error), markup=False)
+    if failures:
+        raise typer.Exit(min(error.exit_code for error in failures))

@@ -1,0 +1,125 @@
+"""A shop whose audiences are made by hand, and a receiver that a test can make misbehave: no dbt, so it is quick."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from segmentry import warehouse
+from tests.activation.shop import Shop, decision
+
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+
+
+class Reply(Exception):
+    """Raised by a script to answer at once."""
+
+    def __init__(self, status: int, body: Any = None, headers: dict[str, str] | None = None) -> None:
+        super().__init__(status)
+        self.status, self.body, self.headers = status, body, headers or {}
+
+
+class Receiver:
+    """A webhook that keeps who it holds. ``script`` is asked before each request and may raise Reply."""
+
+    def __init__(self) -> None:
+        self.people: dict[str, dict[str, Any]] = {}
+        self.requests: list[dict[str, Any]] = []
+        self.ids: list[str] = []
+        self.ever: set[str] = set()
+        self.script: Callable[[int, list[dict[str, Any]]], None] = lambda number, rows: None
+
+    def answer(self, headers: Any, body: bytes) -> tuple[int, Any, dict[str, str]]:
+        content = json.loads(body)
+        rows = content["data"]["rows"]
+        self.requests.append(content)
+        try:
+            self.script(len(self.requests), rows)
+        except Reply as reply:
+            return reply.status, reply.body, reply.headers
+        self.accept(headers["webhook-id"], rows)
+        return 200, {}, {}
+
+    def accept(self, message_id: str, rows: list[dict[str, Any]]) -> None:
+        """Apply rows, whatever is answered."""
+        self.ids.append(message_id)
+        for row in rows:
+            self.people.pop(row["key"], None)
+            if row["operation"] != "remove":
+                self.people[row["key"]] = row["values"]
+                self.ever.add(row["key"])
+
+
+@contextmanager
+def serving(receiver: Receiver) -> Iterator[str]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["content-length"]))
+            status, content, extra = receiver.answer(self.headers, body)
+            text = json.dumps(content).encode()
+            self.send_response(status)
+            for name, value in {**extra, "Content-Length": str(len(text))}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(text)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/hook"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.fixture
+def receiver(monkeypatch: pytest.MonkeyPatch) -> Iterator[Receiver]:
+    """A receiver whose address is in the environment, and no waiting between attempts."""
+    held = Receiver()
+    with serving(held) as url:
+        monkeypatch.setenv("SEGMENTRY_WEBHOOK_URL", url)
+        monkeypatch.setenv("SEGMENTRY_WEBHOOK_SECRET", SECRET)
+        monkeypatch.setattr("activation.client.FIRST_WAIT", 0.001)
+        yield held
+
+
+def webhook(shop: Shop, name: str = "hook", **content: Any) -> str:
+    """A sync into the receiver, with an empty audience."""
+    shop.sync(
+        name,
+        destination="webhook",
+        connection={"url": "SEGMENTRY_WEBHOOK_URL", "secret": "SEGMENTRY_WEBHOOK_SECRET"},
+        **content,
+    )
+    columns = "row_key varchar, email varchar, first_name varchar"
+    shop.run(f"create or replace table lake.audiences.aud_{name} ({columns})")
+    return name
+
+
+def fill(shop: Shop, name: str, people: dict[str, str | None]) -> None:
+    """Make the audience hold exactly these people (name to first name), with consent for each address."""
+    with warehouse.connect(shop.settings) as lake:
+        lake.execute("begin")
+        lake.execute(f"delete from lake.audiences.aud_{name}")
+        for person, first in people.items():
+            lake.execute(
+                f"insert into lake.audiences.aud_{name} values (?, ?, ?)",
+                [f"p_{person}", f"{person}@example.com", first],
+            )
+        lake.execute("commit")
+
+
+def consent(shop: Shop, *people: str, **content: Any) -> None:
+    """Consent of these people."""
+    shop.put("marts.consents", [decision(person, **content) for person in people])

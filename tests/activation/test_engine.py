@@ -1,0 +1,349 @@
+"""What a sync sends, and what it never sends."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from standardwebhooks.webhooks import Webhook
+
+from activation import engine, operate, runs
+from activation.ledger import Ledger
+from segmentry.errors import BrakeApplied, DestinationError, SegmentryError, UsageError
+from tests.activation.engine_shop import SECRET, Receiver, Reply, consent, fill, receiver, webhook
+from tests.activation.shop import Shop, decision
+
+__all__ = ["receiver"]
+
+
+def send(shop: Shop, name: str = "hook", **parts: object) -> tuple[int, str]:
+    report = engine.run_sync(shop.settings, name, **parts)  # type: ignore[arg-type]
+    return sum(report.rows.values()), report.status
+
+
+def mails(*names: str) -> set[str]:
+    return {f"{name}@example.com" for name in names}
+
+
+def test_adds_updates_removals_and_then_silence(shop: Shop, receiver: Receiver) -> None:
+    name = webhook(shop)
+    consent(shop, "ann", "bob", "cid")
+    fill(shop, name, {"ann": "Ann", "bob": None, "cid": "Cid"})
+    assert send(shop) == (3, "done")
+    assert receiver.people["bob@example.com"] == {"email": "bob@example.com", "first_name": None}
+    assert send(shop) == (0, "unchanged")
+    assert len(receiver.requests) == 1, "a second run over an unchanged audience makes no request"
+    fill(shop, name, {"ann": None, "bob": "Bob"})
+    assert send(shop) == (3, "done")
+    assert set(receiver.people) == mails("ann", "bob")
+    assert receiver.people["ann@example.com"]["first_name"] is None, "value to NULL is sent"
+    assert receiver.people["bob@example.com"]["first_name"] == "Bob", "NULL to value is sent"
+    kinds = [request["type"] for request in receiver.requests[1:]]
+    assert kinds == ["segment.members.removed", "segment.members.upserted"], "whoever left goes first"
+
+
+def test_who_withdrew_after_the_audience_was_built_is_not_sent_and_taken_back(shop: Shop, receiver: Receiver) -> None:
+    name = webhook(shop)
+    consent(shop, "ann", "bob", "cid")
+    fill(shop, name, {"ann": "Ann", "bob": "Bob"})
+    shop.put("marts.consents", [decision("bob", "withdrawn", "2026-05-01")])
+    assert send(shop) == (1, "done")
+    assert receiver.ever == mails("ann")
+    shop.put("marts.consents", [decision("ann", "withdrawn", "2026-05-02", identifier_type="phone", channel="any")])
+    fill(shop, name, {"ann": "Ann", "bob": "Bob", "cid": "Cid"})
+    assert send(shop) == (2, "done")
+    assert set(receiver.people) == mails("cid")
+    assert receiver.ever == mails("ann", "cid")
+
+
+def test_unknown_consent_never_leaves_even_if_the_audience_has_it(shop: Shop, receiver: Receiver) -> None:
+    name = webhook(shop)
+    consent(shop, "ann")
+    consent(shop, "bob", identifier="other@example.com")
+    fill(shop, name, {"ann": "Ann", "bob": "Bob", "cid": "Cid"})
+    assert send(shop) == (1, "partial")
+    assert receiver.ever == mails("ann")
+    reasons = shop_changes(shop)
+    assert {(key, status) for key, status, _ in reasons} == {
+        ("p_ann", "sent"),
+        ("p_bob", "blocked"),
+        ("p_cid", "blocked"),
+    }
+
+
+def shop_changes(shop: Shop) -> list[tuple[str, str, str]]:
+    operate.publish(shop.settings)
+    return shop.rows("select row_key, status, reason from activation.sync_changelog order by change_id")
+
+
+def test_a_new_address_is_a_move(shop: Shop, receiver: Receiver) -> None:
+    name = webhook(shop)
+    consent(shop, "ann", "new")
+    fill(shop, name, {"ann": "Ann"})
+    send(shop)
+    shop.run(f"update lake.audiences.aud_{name} set email = 'new@example.com'")
+    assert send(shop) == (2, "done")
+    assert set(receiver.people) == mails("new")
+
+
+def test_a_merge_that_keeps_the_address_removes_nobody(shop: Shop, receiver: Receiver) -> None:
+    name = webhook(shop)
+    consent(shop, "ann", "bob")
+    fill(shop, name, {"ann": "Ann", "bob": "Bob"})
+    send(shop)
+    shop.run(f"update lake.audiences.aud_{name} set row_key = 'p_zoe' where row_key = 'p_ann'")
+    send(shop)
+    assert set(receiver.people) == mails("ann", "bob")
+    shop.run(f"delete from lake.audiences.aud_{name} where row_key = 'p_zoe'")
+    send(shop)
+    assert set(receiver.people) == mails("bob")
+
+
+def test_two_people_who_swap_addresses(shop: Shop, receiver: Receiver) -> None:
+    name = webhook(shop)
+    consent(shop, "ann", "bob")
+    fill(shop, name, {"ann": "Ann", "bob": "Bob"})
+    send(shop)
+    shop.run(
+        f"update lake.audiences.aud_{name} set email = case row_key when 'p_ann' then 'bob@example.com'"
+        " else 'ann@example.com' end"
+    )
+    send(shop)
+    assert {mail: values["first_name"] for mail, values in receiver.people.items()} == {
+        "ann@example.com": "Bob",
+        "bob@example.com": "Ann",
+    }
+
+
+def test_throttles_and_errors_are_waited_out(shop: Shop, receiver: Receiver) -> None:
+    name = webhook(shop)
+    consent(shop, "ann")
+    fill(shop, name, {"ann": "Ann"})
+
+    def script(number: int, rows: object) -> None:
+        if number <= 4:
+            raise Reply([429, 503, 500, 502][number - 1], headers={"Retry-After": "0"} if number == 1 else {})
+
+    receiver.script = script
+    assert send(shop) == (1, "done")
+    assert len(receiver.requests) == 5
+
+
+def test_a_lost_answer_is_sent_again_under_the_same_id(shop: Shop, receiver: Receiver) -> None:
+    name = webhook(shop)
+    consent(shop, "ann", "bob")
+    fill(shop, name, {"ann": "Ann", "bob": "Bob"})
+
+    def script(number: int, rows: list[dict[str, object]]) -> None:
+        if number <= 6:
+            receiver.accept("lost", rows)
+            raise Reply(500)
+
+    receiver.script = script
+    with pytest.raises(DestinationError):
+        send(shop)
+    assert {status for _, status, _ in shop_changes(shop)} == {"retry"}
+    fill(shop, name, {"ann": "Ann"})
+    assert send(shop) == (2, "done")
+    assert set(receiver.people) == mails("ann"), "who may have arrived and is not wanted any more is taken back"
+
+
+def test_a_refused_batch_is_split_down_to_the_guilty_row(shop: Shop, receiver: Receiver) -> None:
+    name = webhook(shop)
+    names = [f"n{number}" for number in range(20)]
+    consent(shop, *names)
+    fill(shop, name, dict.fromkeys(names, "x"))
+
+    def script(number: int, rows: list[dict[str, object]]) -> None:
+        if any(row["key"] == "n7@example.com" for row in rows):
+            raise Reply(400, {"message": "n7@example.com is not welcome"})
+
+    receiver.script = script
+    assert send(shop) == (19, "partial")
+    assert set(receiver.people) == mails(*names) - mails("n7")
+    before = len(receiver.requests)
+    assert send(shop)[0] == 0
+    assert len(receiver.requests) == before, "a refused row is not tried again by itself"
+    receiver.script = lambda number, rows: None
+    shown, failures = operate.retry(shop.settings, [])
+    assert not failures
+    assert shown[0]["sent"] == 1
+    assert set(receiver.people) == mails(*names)
+
+
+def test_refused_credentials_stop_the_sync_and_leak_nothing(
+    shop: Shop, receiver: Receiver, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    name = webhook(shop)
+    consent(shop, "ann")
+    fill(shop, name, {"ann": "Ann"})
+
+    def script(number: int, rows: object) -> None:
+        raise Reply(403, {"message": f"{SECRET} ann@example.com"})
+
+    receiver.script = script
+    caplog.set_level(0)
+    with pytest.raises(DestinationError) as caught:
+        send(shop)
+    printed = capsys.readouterr()
+    said = "".join([str(caught.value), repr(caught.value), printed.out, printed.err, caplog.text])
+    said += json.dumps(shop_changes(shop)) + json.dumps(operate.status(shop.settings, []), default=str)
+    assert "example.com" not in said
+    assert SECRET[6:] not in said
+    assert receiver.people == {}
+
+
+def test_brakes_block_and_can_be_released(shop: Shop, receiver: Receiver) -> None:
+    name = webhook(shop)
+    names = [f"n{number}" for number in range(60)]
+    consent(shop, *names)
+    fill(shop, name, dict.fromkeys(names, "x"))
+    send(shop)
+    fill(shop, name, dict.fromkeys(names[:10], "x"))
+    with pytest.raises(BrakeApplied) as caught:
+        send(shop)
+    assert caught.value.exit_code == 3
+    assert "50 of 60" in str(caught.value)
+    assert "--release removals" in str(caught.value)
+    assert len(receiver.people) == 60, "the last good state stays"
+    assert "50 of 60" in operate.status(shop.settings, [name])[0]["waiting"]
+    assert operate.plan(shop.settings, [name])[0]["brakes"] == "removals"
+    fill(shop, name, {})
+    with pytest.raises(BrakeApplied) as caught:
+        send(shop, release=["removals"])
+    assert "audience is empty" in str(caught.value)
+    assert send(shop, release=["removals", "empty"]) == (60, "done")
+    assert receiver.people == {}
+    assert operate.status(shop.settings, [name])[0]["waiting"] == ""
+
+
+def test_a_changed_mapping_is_an_announced_full_resync(shop: Shop, receiver: Receiver) -> None:
+    name = webhook(shop)
+    consent(shop, "ann", "bob")
+    fill(shop, name, {"ann": "Ann", "bob": "Bob"})
+    send(shop)
+    shop.sync(
+        name,
+        destination="webhook",
+        connection={"url": "SEGMENTRY_WEBHOOK_URL", "secret": "SEGMENTRY_WEBHOOK_SECRET"},
+        columns={"email": {"from": "email"}},
+    )
+    planned = operate.plan(shop.settings, [name])[0]
+    assert planned["update"] == 2
+    assert "full resync of 2" in planned["note"]
+    send(shop)
+    assert receiver.people["ann@example.com"] == {"email": "ann@example.com"}
+
+
+def test_insert_never_updates_but_takes_back_who_refused(shop: Shop, receiver: Receiver) -> None:
+    name = webhook(shop, mode="insert")
+    consent(shop, "ann", "bob")
+    fill(shop, name, {"ann": "Ann", "bob": "Bob"})
+    send(shop)
+    fill(shop, name, {"ann": "Anna"})
+    assert send(shop)[0] == 0
+    shop.put("marts.consents", [decision("bob", "withdrawn", "2026-05-01")])
+    assert send(shop)[0] == 1
+    assert {mail: values["first_name"] for mail, values in receiver.people.items()} == {"ann@example.com": "Ann"}
+
+
+def test_a_plan_file_is_applied_exactly_or_not_at_all(shop: Shop, receiver: Receiver, tmp_path: Path) -> None:
+    name = webhook(shop)
+    consent(shop, "ann", "bob", "cid")
+    fill(shop, name, {"ann": "Ann"})
+    path = tmp_path / "plan.json"
+    operate.write_plan(path, operate.plan(shop.settings, []))
+    assert "example.com" not in path.read_text()
+    fill(shop, name, {"ann": "Ann", "bob": "Bob"})
+    _, failures = operate.apply(shop.settings, [], file=path)
+    assert [failure.exit_code for failure in failures] == [3]
+    assert receiver.people == {}
+    operate.write_plan(path, operate.plan(shop.settings, []))
+    _, failures = operate.apply(shop.settings, [], file=path)
+    assert not failures
+    assert set(receiver.people) == mails("ann", "bob")
+    path.write_text(path.read_text().replace('"add": 2', '"add": 3'))
+    with pytest.raises(UsageError, match="changed after it was written"):
+        operate.apply(shop.settings, [], file=path)
+
+
+def test_one_broken_sync_stops_no_other(shop: Shop, receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DEAD_URL", "http://127.0.0.1:9")
+    webhook(shop, "broken")
+    shop.sync("broken", destination="webhook", connection={"url": "DEAD_URL", "secret": "SEGMENTRY_WEBHOOK_SECRET"})
+    webhook(shop, "good")
+    consent(shop, "ann")
+    fill(shop, "broken", {"ann": "Ann"})
+    fill(shop, "good", {"ann": "Ann"})
+    shown, failures = operate.apply(shop.settings, [])
+    assert [(row["sync"], row["status"]) for row in shown] == [("broken", "failed"), ("good", "done")]
+    assert len(failures) == 1
+    assert set(receiver.people) == mails("ann")
+
+
+def test_a_sync_without_its_connection_says_so_and_does_not_fail(shop: Shop) -> None:
+    name = webhook(shop)
+    consent(shop, "ann")
+    fill(shop, name, {"ann": "Ann"})
+    report = engine.run_sync(shop.settings, name)
+    assert report.status == "not_configured"
+    assert "SEGMENTRY_WEBHOOK_URL" in report.notes[0]
+
+
+def test_two_processes_never_run_one_sync_at_once(shop: Shop, receiver: Receiver) -> None:
+    name = webhook(shop)
+    ledger = Ledger(shop.settings)
+    with runs.lease(ledger, name), pytest.raises(SegmentryError, match="another process"):
+        send(shop)
+    ledger.close()
+    assert send(shop) == (0, "unchanged")
+
+
+def test_the_published_relations_are_idempotent_and_free_of_addresses(shop: Shop, receiver: Receiver) -> None:
+    name = webhook(shop)
+    consent(shop, "ann", "bob")
+    fill(shop, name, {"ann": "Ann", "bob": "Bob"})
+    send(shop)
+    operate.publish(shop.settings)
+    snapshot = "select max(snapshot_id) from ducklake_snapshots('lake')"
+    before = shop.rows(snapshot)
+    operate.publish(shop.settings)
+    assert shop.rows(snapshot) == before, "publishing the same ledger again writes nothing"
+    assert shop.rows("select sync, row_key from activation.sync_snapshot order by 2") == [
+        ("hook", "p_ann"),
+        ("hook", "p_bob"),
+    ]
+    assert shop.rows("select status, sent_add, requests from activation.sync_runs") == [("done", 2, 1)]
+    for relation in ("sync_runs", "sync_changelog", "sync_snapshot"):
+        assert "example.com" not in str(shop.rows(f"select * from activation.{relation}"))
+
+
+def test_files_hold_the_whole_audience_and_only_the_newest(shop: Shop) -> None:
+    shop.sync("letters", options={"format": "csv"})
+    shop.run("create table lake.audiences.aud_letters (row_key varchar, email varchar, first_name varchar)")
+    consent(shop, "ann", "bob")
+    fill(shop, "letters", {"ann": 'A "n", n', "bob": None, "cid": "no consent"})
+    assert send(shop, "letters") == (2, "partial")
+    folder = shop.settings.outbox / "letters"
+    manifest = json.loads((folder / "manifest.json").read_text())
+    first = folder / manifest["files"][0]["path"]
+    assert first.read_text() == 'email,first_name\nann@example.com,"A ""n"", n"\nbob@example.com,\n'
+    assert manifest["files"][0]["rows"] == 2
+    fill(shop, "letters", {"bob": "Bob"})
+    assert send(shop, "letters") == (2, "done")
+    left = sorted(path.name for path in folder.iterdir())
+    assert first.name not in left
+    assert len(left) == 2
+    assert send(shop, "letters") == (0, "unchanged")
+    verified = operate.verify(shop.settings, ["letters"])[0][0]
+    assert (verified["held"], verified["missing"], verified["surplus"]) == (1, 0, 0)
+
+
+def test_the_signature_is_the_one_of_the_standard() -> None:
+    from datetime import UTC, datetime
+
+    signed = Webhook(SECRET).sign(
+        "msg_p5jXN8AQM9LWM0D4loKWxJek", datetime.fromtimestamp(1614265330, UTC), '{"test": 2432232314}'
+    )
+    assert signed == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
