@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from segmentry import generated
+from segmentry import generated, segments
 from segmentry.errors import SegmentryError
 from segmentry.settings import Settings
 
@@ -33,3 +33,13 @@ def check_generated(
             remedy="run `make generate` and commit the result",
         )
     print(f"{'now ' if write else ''}all generated files are current")
+
+
+@app.command("segments")
+def check_segments() -> None:
+    """Check that every segment is a predicate the guard admits, with meta, a description and a unit test.
+
+    Example: segmentry check segments
+    """
+    found = segments.load_all(Settings.from_environment())
+    print(f"{len(found)} segments are predicates over known columns")

@@ -1,0 +1,18 @@
+{#- Profiles join what models say, also in a lake in which no model has been trained yet. The commit is explicit because
+    dbt rolls back what a hook before the run leaves open. -#}
+{% macro ensure_ml_tables() -%}
+    {%- set columns = {
+        'scores': 'profile_id varchar, model varchar, as_of timestamp, score double, model_version varchar, '
+            ~ 'scored_at timestamp',
+        'cluster_assignments': 'profile_id varchar, as_of timestamp, cluster_id integer, persona varchar, '
+            ~ 'confidence double, model_version varchar',
+    } -%}
+    {%- for name, definition in columns.items() if execute -%}
+        {%- if adapter.get_relation(database=target.database, schema='ml', identifier=name) is none -%}
+            {%- do run_query(
+                'create table if not exists ' ~ target.database ~ '.ml.' ~ name ~ ' (' ~ definition ~ ')'
+            ) -%}
+            {%- do adapter.commit() -%}
+        {%- endif -%}
+    {%- endfor -%}
+{%- endmacro %}

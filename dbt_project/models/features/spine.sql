@@ -1,0 +1,35 @@
+with identifiers as (
+
+    select * from {{ ref('identifier_mapping') }}
+
+),
+
+first_seen as (
+
+    select
+        profile_id,
+        min(first_seen_at) as first_seen_at
+    from identifiers
+    group by profile_id
+
+),
+
+moments as (
+
+    {% for days in var('spine_days') %}
+    select
+        {{ as_of() }} - interval '{{ days }} days' as as_of,
+        {{ days }} as days_before_clock
+    {{ 'union all' if not loop.last }}
+    {% endfor %}
+
+)
+
+select
+    first_seen.profile_id,
+    moments.as_of,
+    moments.days_before_clock = 0 as is_current,
+    moments.days_before_clock::bigint as days_before_clock,
+    first_seen.first_seen_at
+from first_seen
+inner join moments on first_seen.first_seen_at < moments.as_of

@@ -1,0 +1,89 @@
+{{ config(materialized='incremental', unique_key='stay_id', incremental_strategy='delete+insert', full_refresh=false,
+    post_hook='delete from {{ this }} where is_void or dropped_at < {{ as_of() }}') }}
+{#- Evaluating an as_of again first undoes what it did before, so any number of evaluations at one as_of leave the same
+    rows. An as_of older than the newest change is ignored: the past is never rewritten. -#}
+with held as (
+
+    {{ held_states() }}
+
+),
+
+clock as (
+
+    select {{ as_of() }} as as_of
+
+),
+
+rules as (
+
+    select * from {{ ref('segment_rules') }}
+
+),
+
+matches as (
+
+    select matched.*, rules.definition_version, rules.enter_after
+    from {{ ref('segment_matches') }} as matched
+    inner join rules on matched.segment = rules.segment
+
+),
+
+before as (
+
+    select
+        held.stay_id, held.segment, held.profile_id, held.definition_version, held.pending_since,
+        nullif(held.entered_at, clock.as_of) as entered_at,
+        nullif(held.exiting_since, clock.as_of) as exiting_since,
+        nullif(held.recovered_at, clock.as_of) as recovered_at
+    from held
+    cross join clock
+    where
+        held.pending_since < clock.as_of
+        and coalesce(held.left_at >= clock.as_of, true)
+        and coalesce(held.dropped_at >= clock.as_of, true)
+
+),
+
+judged as (
+
+    select
+        before.*, rules.enter_after, rules.exit_after, rules.min_stay, clock.as_of,
+        rules.definition_version is distinct from before.definition_version as is_superseded,
+        coalesce(matches.is_match, false) as is_match,
+        matches.segment is not null as is_staying
+    from before
+    cross join clock
+    left join rules on before.segment = rules.segment
+    left join matches on before.segment = matches.segment and before.profile_id = matches.profile_id
+
+),
+
+advanced as (
+
+    {{ advanced_states('judged') }}
+
+),
+
+born as (
+
+    select
+        md5(concat_ws('|', matches.segment, matches.profile_id, matches.definition_version, clock.as_of)) as stay_id,
+        matches.segment, matches.profile_id, matches.definition_version,
+        clock.as_of as pending_since,
+        {{ entry_of_the_born() }} as entered_at
+    from matches
+    cross join clock
+    left join judged on matches.segment = judged.segment and matches.profile_id = judged.profile_id
+    where {{ is_born() }}
+
+),
+
+wanted as (
+
+    select * from advanced
+    union all
+    select *, null, null, null, null from born
+
+)
+
+{{ changed_states('wanted') }}

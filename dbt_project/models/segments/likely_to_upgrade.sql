@@ -1,0 +1,5 @@
+select profile_id
+from {{ ref('profiles') }}
+where
+    upsell_score >= 0.6
+    and is_subscribed

@@ -1,0 +1,159 @@
+"""Files of the dbt project that follow from others: the contract of profiles, and the definitions of the segments."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from segmentry import segments
+from segmentry.generated import GeneratedFile
+from segmentry.segments import Segment
+from segmentry.settings import Settings
+
+COMMAND = "segmentry check generated --write"
+
+
+def generated_files(settings: Settings) -> list[GeneratedFile]:
+    """The contract of profiles, and the segments' definitions, which are held to that very contract."""
+    contract = GeneratedFile(settings.dbt_project / "models/profiles/profiles.yml", profiles_yml(settings))
+    definitions = GeneratedFile(
+        settings.dbt_project / "macros/segments/segment_definitions.sql", definitions_macro(settings)
+    )
+    return [contract, definitions]
+
+
+def profiles_yml(settings: Settings) -> str:
+    """The contract of profiles.profiles: key, traits, every feature's column, scores, consent flags."""
+    lines = [
+        f"# Made by `{COMMAND}` from the yml of traits and features. A new column there appears here.",
+        "models:",
+        "  - name: profiles",
+        "    description: >",
+        "      Everything known of each profile at the run's clock; the vocabulary of segments. One row per profile.",
+        "    config: {contract: {enforced: true}}",
+        "    columns:",
+    ]
+    for column in _columns(settings):
+        lines += [
+            f"      - name: {column['name']}",
+            f"        description: {_quoted(column['description'])}",
+            f"        data_type: {column['data_type']}",
+        ]
+        if column["name"] == "profile_id":
+            lines.append("        data_tests: [unique, not_null]")
+        if unknown := column.get("unknown"):
+            lines.append(f"        config: {{meta: {{unknown: {_quoted(unknown)}}}}}")
+    return "\n".join(lines) + "\n"
+
+
+def _columns(settings: Settings) -> Iterator[dict[str, Any]]:
+    models = settings.dbt_project / "models"
+    variables = _variables(settings)
+    yield {"name": "profile_id", "description": "Profile.", "data_type": "varchar"}
+    yield {"name": "as_of", "description": "The run's clock; facts before it count.", "data_type": "timestamp"}
+    yield from _described(models / "identity" / "traits.yml")
+    for subject in _subjects(settings):
+        yield from _described(models / "features" / f"features__{subject}.yml")
+    for model in variables["scored_models"]:
+        description = f"Newest score of the model {model}, 0 to 1."
+        yield {
+            "name": f"{model}_score", "description": description, "data_type": "double", "unknown": "NULL: not scored"
+        }  # fmt: skip
+    for name, (data_type, description) in _CLUSTER.items():
+        yield {"name": name, "description": description, "data_type": data_type, "unknown": "NULL: not scored"}
+    for name, description in _CONSENTS.items():
+        text = f"Consent to {description}; to read, not to send by."
+        yield {"name": name, "description": text, "data_type": "boolean", "unknown": "NULL: never decided"}
+
+
+_CLUSTER: Mapping[str, tuple[str, str]] = {
+    "cluster_id": ("integer", "Number of the persona's cluster."),
+    "persona": ("varchar", "Name of the persona."),
+    "persona_confidence": ("double", "How clearly the profile belongs to it, 0 to 1."),
+}
+_CONSENTS: Mapping[str, str] = {
+    "consent_email_marketing": "marketing by e-mail",
+    "consent_sms_marketing": "marketing by text message",
+    "consent_push_marketing": "marketing by push message",
+    "consent_advertising": "advertising with its data",
+    "consent_analytics": "analytics of its behaviour",
+    "consent_personalization": "personalization",
+}
+
+
+def _described(path: Path) -> Iterator[dict[str, Any]]:
+    entry = yaml.safe_load(path.read_text(encoding="utf-8"))["models"][0]
+    for column in entry["columns"]:
+        if column["name"] in {"profile_id", "as_of"}:
+            continue
+        meta = column.get("config", {}).get("meta", {})
+        yield {
+            "name": column["name"],
+            "description": " ".join(column["description"].split()),
+            "data_type": column.get("data_type", "varchar"),
+            "unknown": meta.get("unknown"),
+        }
+
+
+def _variables(settings: Settings) -> dict[str, Any]:
+    content: dict[str, Any] = yaml.safe_load((settings.dbt_project / "dbt_project.yml").read_text(encoding="utf-8"))
+    variables: dict[str, Any] = content["vars"]
+    return variables
+
+
+def _subjects(settings: Settings) -> list[str]:
+    """The subjects in the order of the macro feature_subjects, which profiles.sql follows."""
+    macro = (settings.dbt_project / "macros" / "features" / "measures.sql").read_text(encoding="utf-8")
+    body = re.search(r"macro feature_subjects\(\).*?return\(\[(.*?)\]\)", macro, re.DOTALL)
+    return re.findall(r"'(\w+)'", body.group(1)) if body else []
+
+
+def definitions_macro(settings: Settings) -> str:
+    """What the evaluation of all segments in one scan loops over."""
+    lines = [
+        f"{{#- Made by `{COMMAND}` from models/segments/. One entry per segment, numbered from 0; durations in seconds. -#}}",
+        "{% macro segment_definitions() -%}",
+        "    {{ return([",
+    ]
+    words = {column["name"]: column["data_type"] for column in _columns(settings)}
+    for number, segment in enumerate(segments.load_all(settings, words).values()):
+        pairs = ", ".join(f"'{key}': {_literal(value)}" for key, value in _definition(number, segment).items())
+        lines.append(f"        {{{pairs}}},")
+    return "\n".join([*lines, "    ]) }}", "{%- endmacro %}"]) + "\n"
+
+
+def _definition(number: int, segment: Segment) -> dict[str, Any]:
+    return {
+        "number": number,
+        "segment": segment.name,
+        "version": segment.definition_version,
+        "predicate": segment.predicate.to_sql() if segment.predicate else None,
+        "stay_while": segment.stay.to_sql() if segment.stay else None,
+        "enter_after": int(segment.enter_after.total_seconds()),
+        "exit_after": int(segment.exit_after.total_seconds()),
+        "min_stay": int(segment.min_stay.total_seconds()),
+        "priority": segment.priority,
+        "exclusive_group": segment.exclusive_group,
+        "min_size": int(segment.meta.get("min_size", 0)),
+        "merge_into": segment.meta.get("merge_into"),
+        "action": segment.meta.get("action"),
+        "purpose": segment.meta["purpose"],
+        "owner": segment.meta["owner"],
+    }
+
+
+def _literal(value: object) -> str:
+    if value is None:
+        return "none"
+    if isinstance(value, int):
+        return str(value)
+    return '"' + str(value).replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
