@@ -123,7 +123,11 @@ def profiles(context: RunContext) -> StageReport:
 
 
 def segments(context: RunContext) -> StageReport:
-    """Segments, memberships and their history."""
+    """Segments, memberships and their history; a clock older than the newest change is refused."""
+    from segmentry.membership import refuse_the_past  # reads segments' files, which no other layer needs
+
+    if is_decided(context.settings):
+        refuse_the_past(context)
     return _layer(context, "segments")
 
 

@@ -115,7 +115,7 @@ def _subjects(settings: Settings) -> list[str]:
 def definitions_macro(settings: Settings) -> str:
     """What the evaluation of all segments in one scan loops over."""
     lines = [
-        f"{{#- Made by `{COMMAND}` from models/segments/. One entry per segment, numbered from 0; durations in seconds. -#}}",
+        f"{{#- Made by `{COMMAND}` from models/segments/. One entry per segment; seconds. -#}}",
         "{% macro segment_definitions() -%}",
         "    {{ return([",
     ]

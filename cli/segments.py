@@ -1,0 +1,168 @@
+"""``segmentry segments``: list, show, preview, explain, history, new."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from cli._output import Output, OutputOption, print_json, show
+from segmentry import clock, membership, people, preview, scaffold, segments, warehouse
+from segmentry.errors import UsageError
+from segmentry.settings import Settings
+
+app = typer.Typer(no_args_is_help=True, help="Segments: what they are, who is in them, and why.")
+SegmentName = Annotated[str, typer.Argument(help="name of a segment, as `segmentry segments list` shows it")]
+Person = Annotated[str, typer.Argument(help="profile_id, or type:value such as email:ann@example.com")]
+
+
+@app.command("list")
+def list_segments(output: OutputOption = Output.table) -> None:
+    """List the segments with their sizes.
+
+    Example: segmentry segments list
+    """
+    settings = Settings.from_environment()
+    found = segments.load_all(settings)
+    with warehouse.connect(settings, read_only=True) as lake:
+        sizes = membership.sizes(lake)
+    rows = [
+        {
+            "segment": segment.name,
+            "members": sizes.get(segment.name, 0),
+            "priority": segment.priority,
+            "group": segment.exclusive_group,
+            "purpose": segment.meta["purpose"],
+            "owner": segment.meta["owner"],
+            "version": segment.definition_version,
+            "description": " ".join(segment.description.split()).removesuffix(" One row per profile."),
+        }
+        for segment in found.values()
+    ]
+    show(rows, output)
+
+
+@app.command("show")
+def show_segment(name: SegmentName, output: OutputOption = Output.table) -> None:
+    """Show a segment's rule, meta and size.
+
+    Example: segmentry segments show loyal_customers
+    """
+    settings = Settings.from_environment()
+    segment = segments.named(settings, name)
+    with warehouse.connect(settings, read_only=True) as lake:
+        size = membership.sizes(lake).get(name, 0)
+    facts = {
+        "segment": name,
+        "description": " ".join(segment.description.split()),
+        "predicate": segment.predicate.to_sql() if segment.predicate else segment.sql,
+        **segment.meta,
+        "definition_version": segment.definition_version,
+        "members": size,
+    }
+    if output is Output.json:
+        print_json(facts)
+    else:
+        show([{"property": key, "value": str(value)} for key, value in facts.items()], output)
+
+
+@app.command("preview")
+def preview_segment(
+    file: Annotated[Path, typer.Argument(help="a segment's SQL file, in the project or not")],
+    contacts: Annotated[
+        Path | None, typer.Option("--contacts", help="a file with one profile_id or type:value per line")
+    ] = None,
+    sample: Annotated[int, typer.Option("--sample", min=0, help="members to show")] = 5,
+    output: OutputOption = Output.table,
+) -> None:
+    """Show what a segment would be before it is deployed.
+
+    Example: segmentry segments preview dbt_project/models/segments/loyal_customers.sql
+    """
+    settings = Settings.from_environment()
+    predicate = preview.read(settings, file)
+    with warehouse.connect(settings, read_only=True) as lake:
+        found: dict[str, Any] = {
+            "size": [preview.size(lake, file.stem, predicate)],
+            "overlaps": preview.overlaps(lake, file.stem, predicate),
+            "sample": preview.sample(lake, predicate, sample),
+        }
+        if contacts is not None:
+            found["contacts"] = preview.contacts(lake, predicate, _lines(contacts))
+    if output is Output.json:
+        print_json(found)
+        return
+    for title, rows in found.items():
+        show(rows, output, title=title, empty=f"{title}: none")
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    except (OSError, UnicodeDecodeError):
+        raise UsageError(f"{path} cannot be read", allowed="a text file in UTF-8", remedy="check the path") from None
+
+
+@app.command("explain")
+def explain(name: SegmentName, person: Person, output: OutputOption = Output.table) -> None:
+    """Explain why a person is in a segment or not, condition by condition.
+
+    Example: segmentry segments explain loyal_customers email:ann@example.com
+    """
+    settings = Settings.from_environment()
+    segment = segments.named(settings, name)
+    with warehouse.connect(settings, read_only=True) as lake:
+        found = membership.explanation(lake, segment, people.profile_named(lake, person))
+    if output is Output.json:
+        print_json(found)
+        return
+    show(found.pop("conditions"), output, title="conditions", empty="free SQL: no conditions to show")
+    facts = {
+        **{k: v for k, v in found.items() if not isinstance(v, dict)},
+        **(found["dwell"] or {}),
+        **found["consent"],
+    }
+    show([{"fact": key, "value": str(value)} for key, value in facts.items()], output)
+
+
+@app.command("history")
+def history(
+    person: Annotated[str | None, typer.Argument(help="profile_id, or type:value; every stay of this person")] = None,
+    segment: Annotated[str | None, typer.Option("--segment", help="with --on: who was in this segment")] = None,
+    on: Annotated[str | None, typer.Option("--on", help="an ISO 8601 date or time, UTC")] = None,
+    output: OutputOption = Output.table,
+) -> None:
+    """Show a person's stays, or who was in a segment at a time.
+
+    Example: segmentry segments history --segment loyal_customers --on 2026-05-01
+    """
+    settings = Settings.from_environment()
+    with warehouse.connect(settings, read_only=True) as lake:
+        if person is not None and segment is None and on is None:
+            rows = membership.stays(lake, people.profile_named(lake, person))
+        elif person is None and segment is not None and on is not None:
+            segments.named(settings, segment)
+            rows = membership.members_on(lake, segment, clock.parse(on))
+        else:
+            raise UsageError(
+                "a question that is neither of the two",
+                allowed="a person alone, or --segment together with --on",
+                remedy="segmentry segments history PERSON, or segmentry segments history --segment NAME --on DATE",
+            )
+    show(rows, output, empty="no stays")
+
+
+@app.command("new")
+def new(
+    name: SegmentName,
+    where: Annotated[str, typer.Option("--where", help="the predicate to begin with")] = "orders_lifetime > 0",
+    owner: Annotated[str, typer.Option("--owner", help="team that answers for it")] = "marketing",
+) -> None:
+    """Write a new segment's SQL and yml to begin from.
+
+    Example: segmentry segments new big_spenders --where "revenue_365d >= 1000"
+    """
+    for path in scaffold.segment(Settings.from_environment(), name, where, owner):
+        print(f"written: {path}")
+    print("next: say in the yml what it is for, complete its unit test, then `segmentry segments preview` it")

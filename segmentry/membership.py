@@ -1,0 +1,176 @@
+"""Who is in which segment, since when and why; and the rule that time only goes forward."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import duckdb
+
+from segmentry import warehouse
+from segmentry.clock import of
+from segmentry.errors import UsageError
+from segmentry.evaluation import compiled, explained
+from segmentry.segments import Segment
+from segmentry.stages import RunContext
+
+HISTORY = "segments.membership_history"
+MEMBERSHIPS = "segments.segment_memberships"
+STATES = "segments.dwell_states"
+Rows = list[dict[str, Any]]
+
+
+def refuse_the_past(context: RunContext) -> None:
+    """Raise UsageError when the run's clock is older than the newest change of the history.
+
+    Evaluating a past as_of would have to rewrite what happened since, and a sync would act on it.
+    """
+    as_of = of(context)
+    with warehouse.connect(context.settings, read_only=True) as lake:
+        newest = newest_change(lake)
+    if newest is not None and as_of < newest:
+        raise UsageError(
+            f"the run's clock is {as_of.isoformat()}, but memberships have already changed at {newest.isoformat()}",
+            allowed=f"a clock of {newest.isoformat()} or later: the history is never rewritten",
+            remedy="run without --as-of to continue; ask the past with `segmentry segments history --on`;"
+            " or replay it in a SEGMENTRY_HOME of its own",
+        )
+
+
+def newest_change(lake: duckdb.DuckDBPyConnection) -> datetime | None:
+    """The newest as_of at which a membership changed, or None."""
+    if not warehouse.relation_exists(lake, HISTORY):
+        return None
+    row = lake.execute(f"select max(greatest(entered_at, left_at)) from lake.{HISTORY}").fetchone()
+    return row[0] if row else None
+
+
+def stays(lake: duckdb.DuckDBPyConnection, profile_id: str) -> Rows:
+    """Every stay of one profile, in order of entry."""
+    warehouse.require(lake, HISTORY, made_by="segments")
+    return warehouse.records(
+        lake,
+        f"""
+        select segment, entered_at, left_at, definition_version from lake.{HISTORY}
+        where profile_id = ? order by entered_at, segment
+        """,
+        [profile_id],
+    )
+
+
+def members_on(lake: duckdb.DuckDBPyConnection, segment: str, moment: datetime) -> Rows:
+    """Who was in the segment at that moment."""
+    warehouse.require(lake, HISTORY, made_by="segments")
+    return warehouse.records(
+        lake,
+        f"""
+        select profile_id, entered_at, left_at, definition_version from lake.{HISTORY}
+        where segment = ? and entered_at <= ? and (left_at is null or left_at > ?) order by profile_id
+        """,
+        [segment, moment, moment],
+    )
+
+
+def explanation(lake: duckdb.DuckDBPyConnection, segment: Segment, profile_id: str) -> dict[str, Any]:
+    """Why a profile is in a segment or not: each condition, the dwell timers, priority, size and consent."""
+    warehouse.require(lake, "profiles.profiles", made_by="profiles")
+    found = warehouse.records(lake, "select * from lake.profiles.profiles where profile_id = ?", [profile_id])
+    if not found:
+        raise UsageError(
+            "this profile has no row in profiles yet",
+            allowed="a profile first seen before the run's clock",
+            remedy="run `segmentry run`, then ask again",
+        )
+    profile = found[0]
+    return {
+        "segment": segment.name,
+        "profile_id": profile_id,
+        "as_of": profile["as_of"],
+        "is_member": _is_member(lake, segment.name, profile_id),
+        "conditions": _conditions(segment, profile),
+        "predicate_holds": segment.matches(profile) if segment.predicate else None,
+        "stay_while_holds": compiled(segment.stay)(profile) if segment.stay else None,
+        "dwell": _dwell(lake, segment, profile_id),
+        "outranked_by": _outranked_by(lake, segment, profile_id),
+        "segment_size": _size(lake, segment.name),
+        "min_size": segment.meta.get("min_size", 0),
+        "consent": {name: profile[name] for name in profile if name.startswith("consent_")},
+    }
+
+
+def _conditions(segment: Segment, profile: dict[str, Any]) -> Rows:
+    parts = [("enters when", segment.predicate), ("stays while", segment.stay)]
+    return [
+        {
+            "rule": rule,
+            "condition": finding.condition,
+            "values": ", ".join(f"{name} = {value}" for name, value in finding.values.items()),
+            "verdict": {True: "holds", False: "does not hold", None: "unknown"}[finding.verdict],
+        }
+        for rule, predicate in parts
+        if predicate is not None
+        for finding in explained(predicate, profile)
+    ]
+
+
+def _is_member(lake: duckdb.DuckDBPyConnection, segment: str, profile_id: str) -> bool:
+    if not warehouse.relation_exists(lake, MEMBERSHIPS):
+        return False
+    sql = f"select 1 from lake.{MEMBERSHIPS} where segment = ? and profile_id = ?"
+    return lake.execute(sql, [segment, profile_id]).fetchone() is not None
+
+
+def _dwell(lake: duckdb.DuckDBPyConnection, segment: Segment, profile_id: str) -> dict[str, Any] | None:
+    if not warehouse.relation_exists(lake, STATES):
+        return None
+    rows = warehouse.records(
+        lake,
+        f"""
+        select pending_since, entered_at, case when recovered_at is null then exiting_since end as exiting_since
+        from lake.{STATES}
+        where segment = ? and profile_id = ? and left_at is null and dropped_at is null
+        """,
+        [segment.name, profile_id],
+    )
+    if not rows:
+        return None
+    state = rows[0]
+    if state["entered_at"] is None:
+        state["enters_from"] = state["pending_since"] + segment.enter_after
+    if state["exiting_since"] is not None:
+        state["leaves_from"] = max(state["exiting_since"] + segment.exit_after, state["entered_at"] + segment.min_stay)
+    return state
+
+
+def _outranked_by(lake: duckdb.DuckDBPyConnection, segment: Segment, profile_id: str) -> str | None:
+    """The more important segment of the same exclusive group that has the profile, if any."""
+    if segment.exclusive_group is None or not warehouse.relation_exists(lake, STATES):
+        return None
+    row = lake.execute(
+        f"""
+        select rules.segment
+        from lake.segments.segment_rules as rules
+        inner join lake.{STATES} as states using (segment)
+        where rules.exclusive_group = ? and states.profile_id = ?
+            and states.entered_at is not null and states.left_at is null
+            and (rules.priority, rules.segment) < (?, ?)
+        order by rules.priority, rules.segment limit 1
+        """,
+        [segment.exclusive_group, profile_id, segment.priority, segment.name],
+    ).fetchone()
+    return str(row[0]) if row else None
+
+
+def _size(lake: duckdb.DuckDBPyConnection, segment: str) -> int:
+    if not warehouse.relation_exists(lake, MEMBERSHIPS):
+        return 0
+    row = lake.execute(f"select count(*) from lake.{MEMBERSHIPS} where segment = ?", [segment]).fetchone()
+    return int(row[0]) if row else 0
+
+
+def sizes(lake: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    """Members of each segment now."""
+    if not warehouse.relation_exists(lake, MEMBERSHIPS):
+        return {}
+    rows = lake.execute(f"select segment, count(*) from lake.{MEMBERSHIPS} group by segment").fetchall()
+    return {str(segment): int(size) for segment, size in rows}

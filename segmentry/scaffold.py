@@ -1,0 +1,54 @@
+"""Writes the pair of files a new segment begins with."""
+
+from __future__ import annotations
+
+import os
+import re
+
+from segmentry import segments
+from segmentry.errors import UsageError
+from segmentry.predicates import columns_of, parse
+from segmentry.settings import Settings
+
+_YML = """\
+models:
+  - name: {name}
+    description: Say here who is in it and why it matters. One row per profile.
+    config:
+      meta:
+        owner: {owner}
+        purpose: marketing
+        priority: 100
+
+unit_tests:
+  - name: {name}_at_its_edges
+    model: {name}
+    given:
+      - input: ref('profiles')
+        rows:
+          # Add a row on each side of every edge; a profile whose values are unknown is not a member.
+          - {{profile_id: unknown{nulls}}}
+    expect:
+      rows: []
+"""
+
+
+def segment(settings: Settings, name: str, where: str, owner: str) -> list[str]:
+    """Write models/segments/<name>.sql and .yml; give their paths. Refuses to overwrite."""
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+        raise UsageError(f"the name '{name}'", allowed="lower-case letters, digits and _", remedy="choose another name")
+    predicate = parse(where, segments.vocabulary(settings))
+    files = {
+        segments.folder(settings) / f"{name}.sql": (
+            f"select profile_id\nfrom {{{{ ref('profiles') }}}}\nwhere\n    {predicate.to_sql()}\n"
+        ),
+        segments.folder(settings) / f"{name}.yml": _YML.format(
+            name=name, owner=owner, nulls="".join(f", {column}: null" for column in columns_of(predicate))
+        ),
+    }
+    for path in files:
+        if path.exists():
+            raise UsageError(f"{path.name} is there already", allowed="a new name", remedy="edit it, or choose another")
+    for path, text in files.items():
+        path.write_text(text, encoding="utf-8")
+    return [os.path.relpath(path) for path in files]
