@@ -7,7 +7,7 @@
         'cluster_assignments': 'profile_id varchar, as_of timestamp, cluster_id integer, persona varchar, '
             ~ 'confidence double, model_version varchar',
     } -%}
-    {%- for name, definition in columns.items() if execute -%}
+    {%- for name, definition in columns.items() if execute and flags.WHICH in ('build', 'run', 'test') -%}
         {%- if adapter.get_relation(database=target.database, schema='ml', identifier=name) is none -%}
             {%- do run_query(
                 'create table if not exists ' ~ target.database ~ '.ml.' ~ name ~ ' (' ~ definition ~ ')'

@@ -1,4 +1,4 @@
-{#- Made by `segmentry check generated --write` from models/segments/. One entry per segment, numbered from 0; durations in seconds. -#}
+{#- Made by `segmentry check generated --write` from models/segments/. One entry per segment; seconds. -#}
 {% macro segment_definitions() -%}
     {{ return([
         {'number': 0, 'segment': "at_risk_of_churn", 'version': "b7bf06e598c1", 'predicate': "churn_score >= 0.7 and orders_lifetime > 0", 'stay_while': "churn_score >= 0.6 and orders_lifetime > 0", 'enter_after': 0, 'exit_after': 0, 'min_stay': 86400, 'priority': 11, 'exclusive_group': none, 'min_size': 0, 'merge_into': none, 'action': "win_back", 'purpose': "marketing", 'owner': "marketing"},
