@@ -18,7 +18,8 @@ from segmentry.stages import RunContext, StageReport
 Row = tuple[Any, ...]
 
 _COLUMNS: Mapping[str, str] = {
-    "policy_types": "identifier_type varchar, priority integer, most_per_profile bigint, most_links bigint",
+    "policy_types": "identifier_type varchar, priority integer, most_per_profile bigint, most_links bigint,"
+    " most_people bigint",
     "policy_links": "rule varchar, strength integer, is_used boolean",
     "policy_blocks": "identifier_type varchar, pattern varchar, reason varchar",
     "policy_traits": "trait varchar, strategy varchar, source varchar, position integer",
@@ -44,11 +45,16 @@ def write_policy(settings: Settings) -> None:
             _replace(lake, name, rows)
 
 
+def table_columns() -> dict[str, str]:
+    """The policy's tables and their columns."""
+    return dict(_COLUMNS)
+
+
 def policy_rows(policy: Mapping[str, Any]) -> dict[str, list[Row]]:
     """The identity part of the policy as rows of its tables."""
     return {
         "policy_types": [
-            (kind["name"], rank, kind.get("most_per_profile"), kind.get("most_links"))
+            (kind["name"], rank, *(kind.get(limit) for limit in ("most_per_profile", "most_links", "most_people")))
             for rank, kind in enumerate(policy["types"], start=1)
         ],
         "policy_links": [

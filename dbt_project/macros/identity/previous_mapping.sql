@@ -10,3 +10,18 @@
     where false
     {%- endif -%}
 {%- endmacro %}
+
+{#- Every profile_id given before this run; no row in the first run. -#}
+{% macro given_profile_ids() -%}
+    {%- set given = adapter.get_relation(this.database, this.schema, 'profile_ids') if execute else none -%}
+    {%- if given is not none -%}
+    select * from {{ given }}
+    {%- else -%}
+    select
+        cast(null as varchar) as profile_id, cast(null as varchar) as holder_type,
+        cast(null as varchar) as holder_identifier, cast(null as varchar) as born_type,
+        cast(null as varchar) as born_identifier, cast(null as timestamp) as given_at,
+        cast(null as timestamp) as first_seen_at
+    where false
+    {%- endif -%}
+{%- endmacro %}

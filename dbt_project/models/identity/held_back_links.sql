@@ -17,17 +17,26 @@ cuts as (
 ),
 
 neighbours as (
-    select left_type as identifier_type, left_node as node, right_node as other from links
+    select left_type as identifier_type, left_node as node, right_type as other_type, right_node as other from links
     union
-    select right_type, right_node, left_node from links
+    select right_type, right_node, left_type, left_node from links
+),
+
+meetings as (
+    select
+        neighbours.node, own.most_links, own.most_people, theirs.priority < own.priority as is_stronger,
+        count(*) as number
+    from neighbours
+    inner join policy_types as own on neighbours.identifier_type = own.identifier_type
+    left join policy_types as theirs on neighbours.other_type = theirs.identifier_type
+    group by neighbours.node, own.most_links, own.most_people, neighbours.other_type, theirs.priority, own.priority
 ),
 
 hubs as (
-    select neighbours.node
-    from neighbours
-    inner join policy_types on neighbours.identifier_type = policy_types.identifier_type
-    group by neighbours.node, policy_types.most_links
-    having count(*) > policy_types.most_links
+    select node
+    from meetings
+    group by node, most_links, most_people
+    having sum(number) > most_links or max(case when is_stronger then number end) > most_people
 )
 
 select

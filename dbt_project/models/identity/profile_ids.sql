@@ -14,42 +14,34 @@ groups as (
     group by group_node
 ),
 
-given as (
-    {% if is_incremental() -%}
-    select * from {{ this }}
-    {%- else -%}
-    select
-        cast(null as varchar) as profile_id, cast(null as varchar) as holder_type,
-        cast(null as varchar) as holder_identifier, cast(null as varchar) as born_type,
-        cast(null as varchar) as born_identifier, cast(null as timestamp) as given_at,
-        cast(null as timestamp) as first_seen_at
-    where false
-    {%- endif %}
+homes as (
+    select * from {{ ref('profile_homes') }}
 ),
 
-held as (
-    select given.*, holders.group_node
-    from given
-    inner join {{ ref('identifier_groups') }} as holders
-        on given.holder_type = holders.identifier_type and given.holder_identifier = holders.identifier
+given as (
+    {{ given_profile_ids() }}
 ),
 
 rebound as (
     -- An id follows the strongest identifier of its person, so that it stays when a weaker one leaves.
     select
-        held.profile_id, groups.strongest.kind as holder_type, groups.strongest.identifier as holder_identifier,
-        held.born_type, held.born_identifier, held.given_at, held.first_seen_at
-    from held
-    inner join groups on held.group_node = groups.group_node
+        given.profile_id, groups.strongest.kind as holder_type, groups.strongest.identifier as holder_identifier,
+        given.born_type, given.born_identifier, given.given_at, given.first_seen_at
+    from given
+    inner join homes on given.profile_id = homes.profile_id
+    inner join groups on homes.group_node = groups.group_node
     where
-        held.holder_type is distinct from groups.strongest.kind
-        or held.holder_identifier is distinct from groups.strongest.identifier
+        homes.is_holder_known
+        and (
+            given.holder_type is distinct from groups.strongest.kind
+            or given.holder_identifier is distinct from groups.strongest.identifier
+        )
 ),
 
 births as (
     select groups.*, count(given.profile_id) as namesakes
     from groups
-    anti join held on groups.group_node = held.group_node
+    anti join homes on groups.group_node = homes.group_node
     left join given
         on groups.earliest.kind = given.born_type and groups.earliest.identifier = given.born_identifier
     group by all

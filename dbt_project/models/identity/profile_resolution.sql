@@ -4,9 +4,15 @@ given as (
     select * from {{ ref('profile_ids') }}
 ),
 
-held as (
-    select given.*, groups.group_node
+homes as (
+    select * from {{ ref('profile_homes') }}
+),
+
+placed as (
+    -- An id that was given in this run has no home from before: it is where its holder is.
+    select given.*, coalesce(homes.group_node, groups.group_node) as group_node
     from given
+    left join homes on given.profile_id = homes.profile_id
     left join {{ ref('identifier_groups') }} as groups
         on given.holder_type = groups.identifier_type and given.holder_identifier = groups.identifier
 )
@@ -19,4 +25,4 @@ select
         else first_value(profile_id) over (partition by group_node order by given_at, first_seen_at, profile_id)
     end as current_profile_id,
     group_node
-from held
+from placed

@@ -1,0 +1,163 @@
+"""The identity models in memory, from claims to mapping: the project's SQL without a lake and without dbt."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from segmentry.configuration import policies
+from segmentry.identity import policy_rows, table_columns
+from segmentry.settings import Settings
+from tests.dbt_sql import Project
+
+START = datetime(2026, 1, 1)
+AS_OF = datetime(2026, 6, 1)
+
+
+@dataclass(frozen=True, order=True)
+class Link:
+    """One statement: rule, left ``type:identifier``, right one, day on which it was made."""
+
+    rule: str
+    left: str
+    right: str
+    day: int = 0
+
+    @property
+    def record_id(self) -> str:
+        return f"{self.rule}|{self.left}|{self.right}|{self.day}"
+
+
+@dataclass
+class Memory:
+    """One home without a disk."""
+
+    policy: dict[str, Any] = field(default_factory=lambda: dict(policies(Settings.from_environment())["identity"]))
+    connection: duckdb.DuckDBPyConnection = field(default_factory=duckdb.connect)
+
+    def __post_init__(self) -> None:
+        self.connection.execute("set threads = 1")
+        for schema in ("staging", "identity", "observability"):
+            self.connection.execute(f"create schema {schema}")
+        self.connection.execute("create table observability.clock (as_of timestamp)")
+        self.connection.execute(
+            """create table claims (source varchar, rule varchar, left_type varchar, left_value varchar,
+            right_type varchar, right_value varchar, country varchar, seen_at timestamp, record_id varchar)"""
+        )
+        self.project = Project(self.connection)
+        self.set_policy(self.policy)
+
+    def set_policy(self, policy: dict[str, Any]) -> None:
+        """Use these rules from the next run on."""
+        for name, columns in table_columns().items():
+            self.connection.execute(f"create table if not exists identity.{name} ({columns})")
+        for name, rows in policy_rows(policy).items():
+            self.connection.execute(f"delete from identity.{name}")
+            marks = ", ".join("?" for _ in rows[0])
+            self.connection.executemany(f"insert into identity.{name} values ({marks})", rows)
+
+    def cut(self, left: str, right: str) -> None:
+        """Separate two identifiers for good."""
+        self.connection.execute(
+            "insert into identity.policy_cuts values (?, ?, ?, ?)", [*left.split(":", 1), *right.split(":", 1)]
+        )
+
+    def add(self, links: Iterable[Link]) -> None:
+        """Land statements."""
+        rows = [
+            {
+                "rule": rule, "left_type": left[0], "left_value": left[1], "right_type": right[0],
+                "right_value": right[1], "seen_at": START + timedelta(days=link.day), "record_id": link.record_id,
+            }
+            for link in links
+            for rule, left, right in _claims(link)
+        ]  # fmt: skip
+        if rows:
+            self.connection.register("fresh_claims", pa.Table.from_pylist(rows))
+            self.connection.execute("insert into claims by name select 's' as source, * from fresh_claims")
+            self.connection.unregister("fresh_claims")
+
+    def resolve(self, as_of: datetime = AS_OF) -> None:
+        """One run of the identity stage."""
+        run = self.connection.execute
+        run("delete from observability.clock")
+        run("insert into observability.clock values (?)", [as_of])
+        run(
+            """create or replace table identity.identifier_claims as
+            select source, rule, left_type, left_value, right_type, right_value, country, min(seen_at) as first_seen_at,
+                max(seen_at) as last_seen_at, min(struct_pack(at := seen_at, record_id := record_id)).record_id as record_id,
+                count(*) as records
+            from claims where seen_at < (select as_of from observability.clock) group by all"""
+        )
+        for name in (
+            "identifier_values",
+            "refused_identifiers",
+            "identifiers",
+            "identifier_links",
+            "held_back_links",
+            "contested_links",
+        ):
+            self.project.table(f"identity/{name}")
+        self.project.python("identity/yielding_links")
+        for name in ("refused_links", "identifier_groups"):
+            self.project.table(f"identity/{name}")
+        self.project.table("identity/profile_homes")
+        self.project.upsert("identity/profile_ids", ["profile_id"])
+        for name in ("profile_resolution", "identifier_mapping"):
+            self.project.table(f"identity/{name}")
+        self.project.upsert("identity/merge_events", ["merge_event_id"])
+        self.project.upsert("identity/id_mapping_scd", ["identifier_type", "identifier", "valid_from"])
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        """Rows of a query."""
+        return self.connection.execute(sql).fetchall()
+
+    def mapping(self) -> dict[str, str]:
+        """``type:identifier`` to profile_id."""
+        return dict(
+            self.rows("select identifier_type || ':' || identifier, profile_id from identity.identifier_mapping")
+        )
+
+    def groups(self) -> set[frozenset[str]]:
+        """Who is one person."""
+        found: dict[str, set[str]] = {}
+        for name, profile in self.mapping().items():
+            found.setdefault(profile, set()).add(name)
+        return {frozenset(members) for members in found.values()}
+
+    def refused(self) -> dict[frozenset[str], str]:
+        """Refused links by their two ends, with the reason."""
+        rows = self.rows(
+            """select left_type || ':' || left_identifier, right_type || ':' || right_identifier, reason
+            from identity.refused_links"""
+        )
+        return {frozenset(row[:2]): row[2] for row in rows}
+
+    def resolution(self) -> dict[str, str]:
+        """Every profile_id ever given to the one it stands for now."""
+        return dict(self.rows("select profile_id, current_profile_id from identity.profile_resolution"))
+
+
+def _claims(link: Link) -> Iterable[tuple[str, Sequence[str | None], Sequence[str | None]]]:
+    ends = [end.split(":", 1) for end in (link.left, link.right) if end]
+    yield from (("seen", end, (None, None)) for end in ends)
+    if len(ends) == 2:
+        yield link.rule, ends[0], ends[1]
+
+
+def resolved(links: Sequence[Link], **more: Any) -> Memory:
+    """A home in which these links were landed and resolved once."""
+    memory = Memory(**more)
+    memory.add(links)
+    memory.resolve()
+    return memory
+
+
+def groups(*members: Iterable[str]) -> set[frozenset[str]]:
+    """Expected groups."""
+    return {frozenset(group) for group in members}

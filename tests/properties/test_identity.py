@@ -1,0 +1,92 @@
+"""Identity is a function of what is known: no order, batch split or interleaving of runs changes who is one person."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.identity_memory import Link, Memory, resolved
+
+USERS = [f"user_id:u{n}" for n in range(4)]
+COOKIES = [f"cookie:c{n}" for n in range(5)]
+EMAILS = [f"email:e{n}@example.com" for n in range(3)]
+DEVICES = [f"device_id:d{n}" for n in range(7)]
+FULL = datetime(2026, 6, 1)
+
+link = st.one_of(
+    st.builds(Link, st.just("login"), st.sampled_from(USERS), st.sampled_from(COOKIES), st.integers(0, 9)),
+    st.builds(
+        Link, st.sampled_from(["trait", "order"]), st.sampled_from(USERS), st.sampled_from(EMAILS), st.integers(0, 9)
+    ),
+    st.builds(Link, st.just("email_click"), st.sampled_from(EMAILS), st.sampled_from(COOKIES), st.integers(0, 9)),
+    st.builds(Link, st.just("device"), st.sampled_from(COOKIES), st.sampled_from(DEVICES), st.integers(0, 9)),
+)
+links = st.lists(link, max_size=25)
+# A case is some ten runs of the whole identity SQL, about 0.1 s each: few cases, each with much in it.
+cases = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+@cases
+@given(links, st.randoms(use_true_random=False), st.integers(1, 4))
+def test_any_order_and_any_batch_split_give_the_same_partition(found: list[Link], random, batches: int) -> None:  # type: ignore[no-untyped-def]
+    whole = resolved(found)
+    shuffled = random.sample(found, len(found))
+    memory = Memory()
+    for batch in range(batches):
+        memory.add(shuffled[batch::batches])
+        memory.resolve()
+    assert memory.groups() == whole.groups()
+    assert memory.refused() == whole.refused()
+
+
+@cases
+@given(links, st.integers(2, 4))
+def test_an_id_never_moves_to_another_person_and_always_resolves(found: list[Link], batches: int) -> None:
+    memory, users = Memory(), {}
+    for batch in range(batches):
+        memory.add(found[batch::batches])
+        memory.resolve(FULL + timedelta(days=batch))
+        mapping = memory.mapping()
+        for name, profile in mapping.items():
+            if name.startswith("user_id:"):
+                assert users.setdefault(profile, name) == name, "an id moved to another user"
+        resolution = memory.resolution()
+        assert set(resolution.values()) <= set(mapping.values()), "an id leads nowhere"
+        assert set(mapping.values()) <= set(resolution)
+
+
+@cases
+@given(links)
+def test_limits_hold_and_every_refusal_is_recorded(found: list[Link]) -> None:
+    memory = resolved(found)
+    profile_of, refused = memory.mapping(), memory.refused()
+    for group in memory.groups():
+        assert sum(name.startswith("user_id:") for name in group) <= 1
+        assert sum(name.startswith("device_id:") for name in group) <= 5
+    for one in found:
+        ends = frozenset({one.left, one.right})
+        assert (profile_of[one.left] == profile_of[one.right]) or ends in refused
+
+
+@cases
+@given(links, st.data())
+def test_merge_then_undo_restores_the_former_groups(found: list[Link], data: st.DataObject) -> None:
+    former = resolved(found)
+    one = data.draw(
+        st.builds(Link, st.just("email_click"), st.sampled_from(EMAILS), st.sampled_from(COOKIES), st.just(9))
+    )
+    if any({one.left, one.right} == {x.left, x.right} for x in found):
+        return
+    memory = Memory()
+    memory.add([*found, Link("seen", one.left, "", 9), Link("seen", one.right, "", 9)])
+    memory.resolve()
+    before = memory.mapping()
+    memory.add([one])
+    memory.resolve(FULL + timedelta(days=1))
+    memory.cut(one.left, one.right)
+    memory.resolve(FULL + timedelta(days=2))
+    assert {name: memory.mapping()[name] for name in former.mapping()} == {
+        name: before[name] for name in former.mapping()
+    }

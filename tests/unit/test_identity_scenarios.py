@@ -1,0 +1,185 @@
+"""Who is one person: cases in which plain connected components are wrong, and cases that break naive code."""
+
+from __future__ import annotations
+
+import copy
+import time
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from tests.identity_memory import AS_OF, Link, Memory, groups, resolved
+
+
+def unlimited() -> dict[str, Any]:
+    """A policy without any limit."""
+    policy = copy.deepcopy(Memory().policy)
+    policy["types"] = [{"name": kind["name"]} for kind in policy["types"]]
+    return policy
+
+
+def test_two_user_ids_behind_one_cookie_stay_two_people() -> None:
+    memory = resolved(
+        [
+            Link("login", "user_id:u1", "cookie:shared", 1),
+            Link("login", "user_id:u2", "cookie:shared", 2),
+            Link("login", "user_id:u2", "cookie:own", 3),
+        ]
+    )
+    assert memory.groups() == groups({"user_id:u1", "cookie:shared"}, {"user_id:u2", "cookie:own"})
+    assert memory.refused() == {frozenset({"user_id:u2", "cookie:shared"}): "limit_user_id"}
+
+
+def test_a_device_shared_by_a_family_joins_nobody_who_logs_in() -> None:
+    memory = resolved(
+        [
+            Link("device", "cookie:c1", "device_id:tablet", 0),
+            Link("device", "cookie:c2", "device_id:tablet", 1),
+            Link("login", "user_id:mother", "cookie:c1", 5),
+            Link("login", "user_id:father", "cookie:c2", 6),
+        ]
+    )
+    assert memory.groups() == groups(
+        {"user_id:mother", "cookie:c1", "device_id:tablet"}, {"user_id:father", "cookie:c2"}
+    )
+    assert memory.refused() == {frozenset({"cookie:c2", "device_id:tablet"}): "limit_user_id"}
+
+
+def test_a_merge_followed_by_a_login_of_somebody_else() -> None:
+    memory = Memory()
+    memory.add(
+        [Link("login", "user_id:u1", "cookie:phone", 1), Link("order", "email:a@example.com", "cookie:laptop", 1)]
+    )
+    memory.resolve(datetime(2026, 1, 10))
+    memory.add([Link("email_click", "email:a@example.com", "cookie:phone", 15)])
+    memory.resolve(datetime(2026, 2, 1))
+    merged = groups({"user_id:u1", "cookie:phone", "email:a@example.com", "cookie:laptop"})
+    assert memory.groups() == merged
+    memory.add([Link("login", "user_id:u2", "cookie:laptop", 40)])
+    memory.resolve()
+    # A log-in is stronger than a guest's order and a click: the laptop, and what hangs on it, is the second user's.
+    assert memory.groups() == groups(
+        {"user_id:u1", "cookie:phone"}, {"user_id:u2", "cookie:laptop", "email:a@example.com"}
+    )
+    assert memory.refused() == {frozenset({"email:a@example.com", "cookie:phone"}): "limit_user_id"}
+
+
+def test_a_renamed_user_id_is_one_person_with_its_old_name() -> None:
+    memory = resolved(
+        [
+            Link("alias", "user_id:new", "user_id:old", 5),
+            Link("login", "user_id:old", "cookie:c1", 1),
+            Link("login", "user_id:new", "cookie:c2", 6),
+            Link("login", "user_id:other", "cookie:c2", 7),
+        ]
+    )
+    assert memory.groups() == groups({"user_id:new", "user_id:old", "cookie:c1", "cookie:c2"}, {"user_id:other"})
+
+
+def test_a_profile_has_at_most_five_devices() -> None:
+    links = [Link("device", "user_id:u1", f"device_id:d{n}", n) for n in range(7)]
+    memory = resolved(links)
+    kept = {"user_id:u1"} | {f"device_id:d{n}" for n in range(5)}
+    assert memory.groups() == groups(kept, {"device_id:d5"}, {"device_id:d6"})
+    assert set(memory.refused().values()) == {"limit_device_id"}
+
+
+def test_a_kiosk_cookie_joins_nobody_and_is_reported() -> None:
+    links = [Link("login", f"user_id:u{n}", "cookie:kiosk", n) for n in range(6)]
+    memory = resolved([*links, Link("guest_order", "email:ann@example.com", "cookie:kiosk", 9)])
+    assert frozenset({"cookie:kiosk"}) in memory.groups()
+    assert memory.refused() == {
+        **{frozenset({f"user_id:u{n}", "cookie:kiosk"}): "hub" for n in range(6)},
+        frozenset({"email:ann@example.com", "cookie:kiosk"}): "hub",
+    }
+
+
+def test_a_chain_of_ten_thousand_is_one_group_without_limits() -> None:
+    links = [Link("login", f"cookie:n{n:05}", f"cookie:n{n + 1:05}", 0) for n in range(9_999)]
+    started = time.perf_counter()
+    memory = resolved(links, policy=unlimited())
+    print(f"chain of 10,000: {time.perf_counter() - started:.1f} s")
+    (group,) = memory.groups()
+    assert len(group) == 10_000
+
+
+def test_a_chain_of_ten_thousand_people_is_cut_between_any_two() -> None:
+    ends = [f"{'user_id' if n % 2 == 0 else 'cookie'}:n{n:05}" for n in range(10_000)]
+    links = [
+        Link("login", *sorted(pair, reverse=True), day) for day, pair in enumerate(zip(ends, ends[1:], strict=False))
+    ]
+    memory = resolved([Link(x.rule, x.left, x.right, x.day % 100) for x in links])
+    assert max(len(group) for group in memory.groups()) <= 3
+    assert len(memory.groups()) == 5_000
+    assert all(sum(name.startswith("user_id") for name in group) == 1 for group in memory.groups())
+
+
+@pytest.mark.parametrize("hub", ["cookie:hub", "user_id:hub"])
+def test_a_hub_of_a_hundred_thousand_is_held_back(hub: str) -> None:
+    other = "user_id" if hub.startswith("cookie") else "cookie"
+    started = time.perf_counter()
+    memory = resolved([Link("login", *sorted((hub, f"{other}:n{n:06}"), reverse=True), 0) for n in range(100_000)])
+    print(f"hub of 100,000: {time.perf_counter() - started:.1f} s")
+    assert memory.rows("select count(distinct profile_id) from identity.identifier_mapping") == [(100_001,)]
+    assert memory.rows("select reason, count(*) from identity.refused_links group by all") == [("hub", 100_000)]
+
+
+def test_a_cycle_is_one_group() -> None:
+    names = ["user_id:u", "cookie:a", "email:e@example.com", "cookie:b"]
+    memory = resolved([Link("order", *pair) for pair in zip(names, [*names[1:], names[0]], strict=True)])
+    assert memory.groups() == groups(names)
+
+
+def test_an_identifier_is_not_linked_to_itself() -> None:
+    memory = resolved(
+        [Link("alias", "user_id:u1", "user_id:u1"), Link("trait", "email:A@example.com", "email:a@example.com ")]
+    )
+    assert memory.groups() == groups({"user_id:u1"}, {"email:a@example.com"})
+    assert memory.rows("select count(*) from identity.identifier_links") == [(0,)]
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("cookie:", "empty"),
+        ("cookie:   ", "empty"),
+        ("user_id:NULL", "placeholder"),
+        ("user_id:undefined", "placeholder"),
+        ("cookie:0000", "placeholder"),
+        ("email:test@example.com", "not_a_person"),
+        ("email:nobody", "not_a_valid_email"),
+        ("phone:000-000", "placeholder"),
+        ("phone:12", "not_a_valid_phone"),
+        ("cookie:" + "x" * 400, "too_long"),
+    ],
+)
+def test_values_that_identify_nobody_are_refused_and_join_nobody(name: str, reason: str) -> None:
+    memory = resolved([Link("order", "user_id:u1", name, 1), Link("order", "user_id:u2", name, 2)])
+    assert memory.groups() == groups({"user_id:u1"}, {"user_id:u2"})
+    assert memory.rows("select reason from identity.refused_identifiers") == [(reason,)]
+
+
+def test_spellings_of_one_identifier_are_one() -> None:
+    memory = resolved(
+        [
+            Link("trait", "user_id:u1", "email: Ann@Example.com", 1),
+            Link("guest_order", "email:ann@example.com", "phone:+49 (0)30 901820", 2),
+            Link("guest_order", "phone:0049-30-901820", "cookie:c1", 3),
+        ]
+    )
+    assert memory.groups() == groups({"user_id:u1", "email:ann@example.com", "phone:+4930901820", "cookie:c1"})
+
+
+def test_nothing_at_all_gives_no_profile() -> None:
+    memory = resolved([])
+    assert memory.groups() == set()
+
+
+def test_a_fact_after_as_of_is_not_known_yet() -> None:
+    memory = Memory()
+    memory.add([Link("login", "user_id:u1", "cookie:c1", 10), Link("login", "user_id:u1", "cookie:c2", 50)])
+    memory.resolve(datetime(2026, 2, 1))
+    assert memory.groups() == groups({"user_id:u1", "cookie:c1"})
+    memory.resolve(AS_OF)
+    assert memory.groups() == groups({"user_id:u1", "cookie:c1", "cookie:c2"})
