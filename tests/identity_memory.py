@@ -90,7 +90,8 @@ class Memory:
         run(
             """create or replace table identity.identifier_claims as
             select source, rule, left_type, left_value, right_type, right_value, country, min(seen_at) as first_seen_at,
-                max(seen_at) as last_seen_at, min(struct_pack(at := seen_at, record_id := record_id)).record_id as record_id,
+                max(seen_at) as last_seen_at,
+                min(struct_pack(at := seen_at, record_id := record_id)).record_id as record_id,
                 count(*) as records
             from claims where seen_at < (select as_of from observability.clock) group by all"""
         )

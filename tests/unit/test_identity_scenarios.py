@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import time
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -106,9 +107,7 @@ def test_a_chain_of_ten_thousand_is_one_group_without_limits() -> None:
 
 def test_a_chain_of_ten_thousand_people_is_cut_between_any_two() -> None:
     ends = [f"{'user_id' if n % 2 == 0 else 'cookie'}:n{n:05}" for n in range(10_000)]
-    links = [
-        Link("login", *sorted(pair, reverse=True), day) for day, pair in enumerate(zip(ends, ends[1:], strict=False))
-    ]
+    links = [Link("login", *sorted(pair, reverse=True), day) for day, pair in enumerate(pairwise(ends))]
     memory = resolved([Link(x.rule, x.left, x.right, x.day % 100) for x in links])
     assert max(len(group) for group in memory.groups()) <= 3
     assert len(memory.groups()) == 5_000
