@@ -22,6 +22,8 @@ HEADER = (
 INCOMES = ("low", "middle", "high", "very_high")
 _INCOME_OF = {"bargain_hunter": 0, "casual_browser": 0, "family_planner": 1, "conscious_researcher": 1}
 CHUNK = 10_000
+PLACEHOLDERS = ("test@example.com", "none@example.com", "anonymous@example.com")
+NO_NUMBER = "000-000-0000"
 Found = tuple[int, str, str, bool]  # person, identifier type, identifier, whether it is mistyped
 
 
@@ -106,6 +108,8 @@ def _identifiers(
     if has_loyalty:
         found.append((person, "loyalty_id", loyalty, False))
     written = _dressed(shown, draws.table[at, 9])
+    if has_user and draws.under(at, 11, 0.006):
+        return PLACEHOLDERS[at % 3], NO_NUMBER, loyalty, people.user_id(person)
     style = int(draws.table[at, 10] * 4)
     number = phone if style == 3 else places.national(int(people.place[person]), phone, style)
     return written, number if has_phone else "", loyalty, people.user_id(person) if has_user else ""
@@ -128,3 +132,13 @@ def _typo(word: str, salt: int) -> str:
     """Two neighbouring letters swapped."""
     at = 1 + salt % max(len(word) - 2, 1)
     return word[:at] + word[at + 1 : at + 2] + word[at : at + 1] + word[at + 2 :]
+
+
+def placeholders(rows: Sequence[Sequence[str]]) -> list[tuple[int, str, str]]:
+    """Marks of the rows in which somebody typed a value that is nobody's."""
+    return [(at, "placeholder", row[0]) for at, row in enumerate(rows) if row[1] in PLACEHOLDERS]
+
+
+def latin(row: Sequence[str]) -> bytes:
+    """A row with an accent in Latin-1, as an old export writes it."""
+    return ",".join([*row[:3], "José", *row[4:]]).encode("latin-1", "replace")

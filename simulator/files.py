@@ -15,6 +15,8 @@ import pyarrow.parquet as pq
 
 LEVEL = 2  # 1 to 9: higher is smaller and slower; 2 writes about 150 MB of text a second
 
+KEPT = 2_000  # rows of a sheet that are remembered
+
 
 class Lines:
     """A gzipped text file that is written line by line; it knows the number of its last line (from 1)."""
@@ -52,6 +54,7 @@ class Rows:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
         self.written = 1
+        self.last: list[Sequence[str]] = []
         self._file: BinaryIO = path.open("wb")
         self._file.write(_csv([header]))
 
@@ -59,6 +62,7 @@ class Rows:
         """Append rows of the header's width."""
         listed = list(rows)
         self._file.write(_csv(listed))
+        self.last = [*self.last, *listed][-KEPT:]
         self.written += len(listed)
 
     def write_raw(self, line: bytes) -> None:

@@ -1,4 +1,4 @@
-"""The shop's mails: a weekly newsletter, a monthly offer to a random half, and what readers do with them."""
+"""The shop's mails: a newsletter every two weeks, a monthly offer to a random half, and what readers do with them."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from simulator.life import OPENS
 from simulator.shop import DAY_MS, Shop
 from simulator.visits import NEWSLETTER, Visits
 
-WEEKLY, OFFERS_EVERY = 7, 28
-OFFER_DAY = 9  # the day of the first offer; a Tuesday-like day off the newsletter's
+NEWSLETTER_EVERY, OFFERS_EVERY = 14, 28
+OFFER_DAY = 9
 OFFER_SHARE = 0.5
 
 
@@ -37,7 +37,7 @@ def _moment(line: str) -> str:
 def send(shop: Shop, day: int, post: Post | None) -> None:
     """Send the campaign that is due on this day, if any; without a post only its effects are kept."""
     is_offer = day % OFFERS_EVERY == OFFER_DAY
-    if not is_offer and day % WEEKLY != 2:
+    if not is_offer and day % NEWSLETTER_EVERY != 2:
         return
     rng = shop.rng(Stream.mail, day)
     readers = np.flatnonzero(shop.known_email & shop.wants_mail)
@@ -108,7 +108,7 @@ def names(campaign: int) -> tuple[str, str]:
     """Name and subject of the campaign that was sent on a day."""
     if campaign % OFFERS_EVERY == OFFER_DAY:
         return f"Offer {campaign // OFFERS_EVERY + 1}", "20% off for two weeks"
-    return f"Newsletter {campaign // WEEKLY + 1}", "New in the shop this week"
+    return f"Newsletter {campaign // NEWSLETTER_EVERY + 1}", "New in the shop this week"
 
 
 def clicks(shop: Shop, visits: Visits, starts: Ints, day: int, post: Post) -> None:

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from simulator.arrays import Ints, Stream, iso
 from simulator.catalogue import CURRENCY
+from simulator.dirt import EXTRA, Dirt, Mark
 from simulator.people import Kind
 from simulator.personas import CATEGORIES
 from simulator.places import national
@@ -41,8 +42,11 @@ class OrderBook:
     later: dict[int, list[tuple[int, dict[str, Any]]]] = field(default_factory=dict)
     truth: list[tuple[str, int, float]] = field(default_factory=list)
 
-    def flush(self, month: str) -> int:
-        """Write the collected rows as one month's file; returns their number."""
+    def flush(self, month: str, rng: np.random.Generator, dirt: Dirt) -> int:
+        """Write the collected rows as one month's file, with broken copies of a few; returns their number."""
+        copies, marks = _broken(rng, self.rows)
+        dirt.note("orders", f"orders-{month}.parquet", len(self.rows), marks)
+        self.rows += copies
         written = len(self.rows)
         if self.rows:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -50,6 +54,25 @@ class OrderBook:
             pq.write_table(table, self.folder / f"orders-{month}.parquet", compression="zstd")
             self.rows = []
         return written
+
+
+def _broken(rng: np.random.Generator, rows: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[Mark]]:
+    copies: list[dict[str, Any]] = []
+    marks: list[Mark] = []
+    faults: dict[str, dict[str, Any]] = {
+        "duplicate": {},
+        "missing_id": {"order_id": None},
+        "broken_date": {"ordered_at": "0000-00-00"},
+    }
+    for fault, change in faults.items():
+        for at in rng.integers(0, len(rows), max(1, len(rows) // EXTRA)).tolist() if rows else []:
+            key = rows[at]["order_id"]
+            copy = rows[at] | change
+            if fault == "broken_date":
+                copy["order_id"] = f"{key}-x"
+            marks.append((len(copies), fault, copy["order_id"] or ""))
+            copies.append(copy)
+    return copies, marks
 
 
 def take(shop: Shop, visits: Visits, timeline: Timeline, views: Views, day: int, book: OrderBook) -> dict[int, Order]:

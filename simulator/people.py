@@ -123,7 +123,7 @@ def populate(seed: int, size: int, days: int) -> People:
 
 def _around_one(rng: np.random.Generator, size: int) -> Floats:
     """Factors by which people of one persona differ from each other."""
-    return rng.lognormal(0.0, 0.22, size)
+    return rng.lognormal(0.0, 0.10, size)
 
 
 def _households(rng: np.random.Generator, kind: Ints) -> Ints:

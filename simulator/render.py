@@ -14,7 +14,7 @@ import numpy as np
 import orjson
 
 from simulator import catalogue
-from simulator.arrays import Stream, hex_ids, iso
+from simulator.arrays import Bools, Stream, hex_ids, iso
 from simulator.context import visit_context
 from simulator.people import Kind
 from simulator.personas import CATEGORIES
@@ -237,3 +237,9 @@ _BODIES: list[Callable[[Speaker, Fragment, int, Order | None], Body]] = [
 def by_time(lines: list[str], timeline: Timeline) -> list[str]:
     """A day's lines in the order in which they happened."""
     return [lines[at] for at in np.argsort(timeline.at, kind="stable").tolist()]
+
+
+def spared(timeline: Timeline) -> Bools:
+    """Which of the lines, by time, carry a link between identifiers and are never broken."""
+    steps = timeline.step[np.argsort(timeline.at, kind="stable")]
+    return np.asarray(np.isin(steps, [Step.identify, Step.alias, Step.guest_identify, Step.newsletter, Step.order]))

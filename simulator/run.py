@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
 
-from simulator import catalogue, consents, contacts, mail, orders, plans, render, timeline, truth, visits, voices
-from simulator.arrays import Stream, stream
+from simulator import bots, catalogue, consents, contacts, mail, orders, plans, render, timeline, truth, visits, voices
+from simulator.arrays import Ints, Stream, stream
+from simulator.dirt import Dirt, Mark, broken_rows, spoil_lines
 from simulator.files import Rows, Series, write_records
 from simulator.life import STEP_DAYS
 from simulator.shop import Shop, open_shop
@@ -55,10 +56,11 @@ class Simulation:
         self.subscriptions = Rows(out / "subscriptions" / "subscriptions.csv", plans.HEADER)
         self.consents = Rows(out / "consents" / "consents.csv", consents.HEADER)
         self.book = orders.OrderBook(out / "orders")
-        self.post, self.voices = mail.Post(), voices.Voices()
+        self.post, self.voices, self.dirt = mail.Post(), voices.Voices(), Dirt()
         self.life_rng = stream(request.seed, Stream.life, 1)
         self.plan_rng = stream(request.seed, Stream.plans)
         self.checkpoints: list[Checkpoint] = []
+        self.shared: list[tuple[str, str, str]] = []
 
     def run(self) -> dict[str, int]:
         """Simulate all days, write everything, and return the number of records of each source."""
@@ -78,23 +80,15 @@ class Simulation:
         """Products, and the accounts that are older than the data."""
         shop = self.shop
         products = Rows(self.request.out / "products" / "products.csv", PRODUCTS_HEADER)
-        products.write(catalogue.rows(shop.catalogue, shop.first_day))
+        self._rows("products", products, catalogue.rows(shop.catalogue, shop.first_day), {"broken_number": (6, "abc")})
         products.close()
-        self._count("products", len(shop.catalogue))
         early = np.flatnonzero(shop.registered)
         midnights = np.array([shop.midnight(int(day)) for day in shop.registered_on[early]], dtype=np.int64)
         self._accounts(early, midnights, -1)
 
-    def _accounts(
-        self,
-        people: np.ndarray[tuple[int], np.dtype[np.int64]],
-        midnights: np.ndarray[tuple[int], np.dtype[np.int64]],
-        day: int,
-    ) -> None:
-        given = consents.given(self.shop, people, day, midnights)
-        self.consents.write(given)
-        first = plans.beginning(self.shop, people, midnights, day)
-        self.subscriptions.write(first)
+    def _accounts(self, people: Ints, midnights: Ints, day: int) -> None:
+        self.consents.write(given := consents.given(self.shop, people, day, midnights))
+        self.subscriptions.write(first := plans.beginning(self.shop, people, midnights, day))
         self._count("consents", len(given))
         self._count("subscriptions", len(first))
 
@@ -131,16 +125,20 @@ class Simulation:
         events = timeline.expand(shop, came, seen, day)
         told = orders.take(shop, came, events, seen, day, self.book)
         orders.count(shop, came, seen)
-        lines = render.render(shop, came, events, told, day)
-        self._write("events", f"{shop.date(day - day % 7)}", render.by_time(lines, events))
+        lines = render.by_time(render.render(shop, came, events, told, day), events)
+        is_last = day + 1 == self.request.days
+        lines, marks = self.dirt.events(shop, lines, render.spared(events), day, is_last=is_last)
+        self._write("events", f"{shop.date(day - day % 7)}", lines + bots.lines(shop, day), marks)
         mail.clicks(shop, came, timeline.begins(came, events), day, self.post)
-        self._write("email_events", month, self.post.collect(day))
-        self._write("support_tickets", month, voices.tickets(shop, came, day, self.voices))
-        self._write("surveys", month, voices.surveys(shop, day, self.voices))
+        rng = shop.rng(Stream.dirt, day + 100_000)
+        said = {"email_events": self.post.collect(day), "surveys": voices.surveys(shop, day, self.voices)}
+        said["support_tickets"] = voices.tickets(shop, came, day, self.voices)
+        for source, records in said.items():
+            self._write(source, month, *spoil_lines(rng, records))
         self._accounts(came.signed_up(), np.full(len(came.signed_up()), shop.midnight(day)), day)
         self._count("consents", len(gone))
-        if day + 1 == self.request.days or shop.date(day + 1).month != shop.date(day).month:
-            self._count("orders", self.book.flush(month))
+        if is_last or shop.date(day + 1).month != shop.date(day).month:
+            self._count("orders", self.book.flush(month, rng, self.dirt))
         if day % 10 == 9:
             self.say(f"day {day + 1} of {self.request.days}: {self.counts['events']:,} events")
 
@@ -157,16 +155,33 @@ class Simulation:
         shop, out = self.shop, self.request.out
         for series in self.series.values():
             series.close()
-        people, copies = contacts.chosen(shop)
+        found = self._contacts()
+        changes = {"broken_date": (10, "31/31/2026"), "unknown_value": (4, "gold"), "wrong_column_count": (5, "")}
+        answers = {"broken_date": (7, "yesterday"), "unknown_value": (5, "maybe"), "wrong_column_count": (4, "")}
+        self._rows("subscriptions", self.subscriptions, [], changes)
+        self._rows("consents", self.consents, [], answers)
+        self.subscriptions.close()
+        self.consents.close()
+        truth.identifiers(shop, out / "truth" / "identifiers.parquet", found)
+        self.shared = truth.shared(shop, bots.cookie(shop.seed))
+
+    def _contacts(self) -> list[contacts.Found]:
+        people, copies = contacts.chosen(self.shop)
         found: list[contacts.Found] = []
-        sheet = Rows(out / "crm_contacts" / "crm_contacts.csv", contacts.HEADER)
+        sheet = Rows(self.request.out / "crm_contacts" / "crm_contacts.csv", contacts.HEADER)
+        faults = {"broken_date": (20, "n/a"), "wrong_column_count": (18, "")}
         for number, start in enumerate(range(0, len(people), contacts.CHUNK)):
             part = slice(start, start + contacts.CHUNK)
-            sheet.write(contacts.rows(shop, people[part], copies[part], number, found))
-        self._count("crm_contacts", len(people))
-        for rows in (sheet, self.subscriptions, self.consents):
-            rows.close()
-        truth.identifiers(shop, out / "truth" / "identifiers.parquet", found)
+            rows = contacts.rows(self.shop, people[part], copies[part], number, found)
+            self.dirt.note("crm_contacts", sheet.path.name, sheet.written, contacts.placeholders(rows))
+            self._rows("crm_contacts", sheet, rows, faults)
+        if len(people):
+            # One row in another encoding than the rest.
+            self.dirt.note("crm_contacts", sheet.path.name, sheet.written, [(0, "invalid_encoding", "")])
+            sheet.write_raw(contacts.latin(contacts.rows(self.shop, people[:1], copies[:1], 0, [])[0]))
+            self._count("crm_contacts", 1)
+        sheet.close()
+        return found
 
     def _truth(self) -> None:
         folder, name = self.request.out / "truth", self.shop.people.person_id
@@ -191,10 +206,23 @@ class Simulation:
             ],
         )
 
-    def _write(self, source: str, period: str, lines: list[str]) -> None:
+        write_records(folder / "dirt.parquet", ("source", "file", "line", "fault", "record_id"), self.dirt.found)
+        write_records(folder / "shared.parquet", ("identifier_type", "identifier", "reason"), self.shared)
+
+    def _write(self, source: str, period: str, lines: list[str], marks: list[Mark]) -> None:
         if lines:
-            self.series[source].at(period).write(lines)
+            self.dirt.write(source, self.series[source].at(period), lines, marks)
         self._count(source, len(lines))
+
+    def _rows(
+        self, source: str, sheet: Rows, rows: Sequence[Sequence[str]], faults: dict[str, tuple[int, str]]
+    ) -> None:
+        """Write rows, and broken copies of a few (of the sheet's last ones where no row is given)."""
+        sheet.write(rows)
+        rng = self.shop.rng(Stream.dirt, 200_000 + self.counts.get(source, 0))
+        copies, marks = broken_rows(rng, rows or sheet.last, faults)
+        self.dirt.write(source, sheet, copies, marks)
+        self._count(source, len(rows) + len(copies))
 
     def _count(self, source: str, records: int) -> None:
         self.counts[source] = self.counts.get(source, 0) + records

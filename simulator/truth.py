@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from simulator import plans
 from simulator.arrays import Floats, Ints
 from simulator.contacts import Found
+from simulator.devices import KIOSK
 from simulator.life import STEP_DAYS
 from simulator.people import Kind
 from simulator.personas import PERSONAS
@@ -101,6 +102,13 @@ def _of_families(shop: Shop) -> Iterator[_Row]:
         cookie = shop.devices.cookie(device, generation)
         for person in people:
             yield shop.people.person_id(person), "cookie", cookie, len(people) > 1, True, False
+
+
+def shared(shop: Shop, crawler: str) -> list[tuple[str, str, str]]:
+    """Identifiers that are nobody's alone: (type, identifier, reason)."""
+    rows = [("cookie", crawler, "crawler"), ("cookie", shop.devices.cookie(KIOSK, 0), "kiosk")]
+    rows += [(kind, value, "family") for _, kind, value, is_shared, *_ in _of_families(shop) if is_shared]
+    return list(dict.fromkeys(rows))
 
 
 @dataclass
