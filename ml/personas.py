@@ -86,7 +86,7 @@ def _decide(tracker: Tracker, run: Any, spec: PersonaSpec, people: pd.DataFrame,
     version, champion = tracker.version_of(run), tracker.at_alias("champion")
     told = f"{run.data.params['clusters']} groups, silhouette {run.data.metrics['silhouette']:.3f}"
     rows = {f"training rows of {spec.name}": len(people)}
-    if champion is not None and int(champion.version) >= int(version.version):
+    if champion is not None and promotion.is_settled(version, champion):
         return StageReport(rows, [f"{spec.name} {champion.version} stays champion ({told})"], status="unchanged")
     verdict = judge(run, tracker.load(version), tracker.load(champion) if champion else None, people, policy)
     tracker.record_gates(version, verdict.gates)

@@ -27,7 +27,7 @@ class TrainingPolicy:
     retrain_after_days: int = 7
     trials: int = 4
     seconds_per_model: float = 20.0
-    threads: int = 2
+    threads: int = 1
     seed: int = 7
     min_rows: int = 200
     min_class: int = 25

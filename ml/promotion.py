@@ -17,6 +17,8 @@ from ml.policy import TrainingPolicy
 from ml.spec import ModelSpec
 from ml.tracking import Tracker
 
+ROLLED_BACK = "segmentry.rolled_back"  # tag of a version that was champion and is not to be again
+
 
 @dataclass(frozen=True)
 class Gate:
@@ -114,6 +116,13 @@ def expected_columns(model: Any, features: pd.DataFrame) -> pd.DataFrame:
     """The features in the order and number the model was fitted with."""
     names = [str(n) for n in model.feature_names_in_]
     return features.reindex(columns=names)
+
+
+def is_settled(version: Any, champion: Any | None) -> bool:
+    """Whether there is nothing to decide: the version is champion, older than the champion, or was rolled back."""
+    if version.tags.get(ROLLED_BACK):
+        return True
+    return champion is not None and int(champion.version) >= int(version.version)
 
 
 def promote(tracker: Tracker, version: Any, why: str) -> bool:

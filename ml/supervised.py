@@ -195,7 +195,7 @@ def _decide(
     reached, plain = run.data.metrics["test_roc_auc"], run.data.metrics["heuristic_roc_auc"]
     auc = f"test AUC {reached:.3f} against {plain:.3f} of the heuristic"
     rows = {f"training rows of {spec.name}": len(data.train)}
-    if champion is not None and int(champion.version) >= int(version.version):
+    if champion is not None and promotion.is_settled(version, champion):
         return StageReport(rows, [f"{spec.name} {champion.version} stays champion ({auc})"], status="unchanged")
     challenger, rule = tracker.load(version), fit_rule(spec, data)
     verdict = promotion.judge(challenger, rule, tracker.load(champion) if champion else None, data, spec, policy)

@@ -18,14 +18,14 @@ TASTES = ("Books", "Electronics", "Toys")
 def people(size: int, seed: int = 1) -> pd.DataFrame:
     """Latent truth: a persona, and a weekly rate of orders that ends when the person has left."""
     random = np.random.default_rng(seed)
-    persona = random.integers(0, 3, size)
+    started = random.uniform(-300, 140, size)
     return pd.DataFrame(
         {
             "profile_id": [f"p{n:06d}" for n in range(size)],
-            "persona": persona,
-            "rate": random.gamma(2.0, 0.03, size) + 0.01,
-            "leaves_on": random.exponential(160, size),
-            "started_on": random.uniform(-200, 0, size),
+            "persona": random.integers(0, 3, size),
+            "rate": random.choice([0.012, 0.03, 0.12], size),
+            "leaves_on": started + random.exponential(200, size),
+            "started_on": started,
         }
     )
 

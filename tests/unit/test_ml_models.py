@@ -1,0 +1,241 @@
+"""Models end to end on a small lake: trained from the past, gated, scored, repeated, refused, rolled back."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from sklearn.dummy import DummyClassifier
+from sklearn.metrics import adjusted_rand_score
+
+from ml import catalogue, dataset, frames, leakage, lifecycle, pipeline, promotion, stages, supervised
+from ml.policy import TrainingPolicy
+from ml.spec import ModelSpec
+from ml.tracking import Tracker, log_model
+from segmentry import warehouse
+from segmentry.errors import ConfigError, GateFailed, NotReadyError, UsageError
+from segmentry.settings import Settings, switch_off_telemetry
+from segmentry.stages import RunContext
+from tests import ml_lake
+
+SIZE = 1500
+
+
+def settings_in(folder: Path, size: int, **training: object) -> Settings:
+    """A prepared home with a filled lake and a training policy of its own."""
+    switch_off_telemetry()
+    config = folder / "config"
+    config.mkdir(parents=True)
+    shipped = Settings.from_environment({}).config
+    policies = yaml.safe_load((shipped / "policies.yml").read_text(encoding="utf-8"))
+    policies["training"] |= {"trials": 1, "resamples": 100, "min_rows": 200, **training}
+    (config / "policies.yml").write_text(yaml.safe_dump(policies), encoding="utf-8")
+    made = Settings.from_environment({"SEGMENTRY_HOME": str(folder / "home"), "SEGMENTRY_CONFIG": str(config)})
+    warehouse.prepare(made)
+    if size:
+        ml_lake.fill(made, size)
+    return made
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> RunContext:
+    """A home in which all three models were trained and scored once; tests must leave it as they found it."""
+    context = RunContext(settings_in(tmp_path_factory.mktemp("ml"), SIZE))
+    for model in stages.train_items(context):
+        stages.train(context, model)
+    for model in stages.score_items(context):
+        stages.score(context, model)
+    return context
+
+
+def churn() -> ModelSpec:
+    spec = catalogue.spec_named("churn")
+    assert isinstance(spec, ModelSpec)
+    return spec
+
+
+def rows(settings: Settings, sql: str) -> list[tuple[object, ...]]:
+    with warehouse.connect(settings, read_only=True) as lake:
+        return lake.execute(sql).fetchall()
+
+
+def test_champions_beat_the_heuristic_and_score_everybody(trained: RunContext) -> None:
+    listed = {row["model"]: row for row in lifecycle.listing(trained.settings)}
+    print({name: (row["champion"], round(row["quality"], 3)) for name, row in listed.items()})
+    assert listed["churn"]["champion"] == "1"
+    (gates,) = [row["gates"] for row in lifecycle.show(trained.settings, "churn")]
+    assert "better_than_the_heuristic: passed" in gates
+    people, least, most = rows(
+        trained.settings, "select count(*), min(score), max(score) from ml.scores where model = 'churn'"
+    )[0]
+    buyers = rows(trained.settings, "select count(distinct profile_id) from marts.orders")[0][0]
+    assert people == buyers
+    assert 0 < least < most < 1
+
+
+def test_personas_are_the_kinds_of_people_there_are(trained: RunContext) -> None:
+    truth = ml_lake.people(SIZE).set_index("profile_id")["persona"]
+    with warehouse.connect(trained.settings, read_only=True) as lake:
+        found = lake.execute("select * from ml.cluster_assignments").df().set_index("profile_id")
+    agreement = adjusted_rand_score(truth[found.index], found["cluster_id"])
+    print("persona ARI", round(agreement, 3), found["persona"].unique())
+    assert agreement > 0.9
+    assert found["confidence"].between(0, 1).all()
+    assert set(found["status"]) <= {"member", "ambiguous", "outlier"}
+    assert "Luxury Loyalist" not in set(found["persona"]) or found["persona"].nunique() == found["cluster_id"].nunique()
+
+
+def test_a_second_run_changes_nothing(trained: RunContext) -> None:
+    before = rows(trained.settings, "select * from ml.scores order by all")
+    assert stages.train_items(trained) == []
+    for model in ("churn", "personas"):
+        assert stages.train(trained, model).status == "unchanged"
+        assert stages.score(trained, model).status == "unchanged"
+    assert rows(trained.settings, "select * from ml.scores order by all") == before
+    assert [str(v.version) for v in Tracker(trained.settings, "churn").versions()] == ["1"]
+
+
+def test_runs_say_what_they_were_made_from(trained: RunContext) -> None:
+    tracker = Tracker(trained.settings, "churn")
+    run = tracker.client.get_run(tracker.at_alias().run_id)
+    assert run.data.tags["segmentry.as_of"] == ml_lake.CLOCK.isoformat()
+    assert int(run.data.tags["segmentry.snapshot_id"]) > 0
+    assert run.inputs.dataset_inputs
+    names = {a.path for a in tracker.client.list_artifacts(run.info.run_id)}
+    assert {"evaluation.png", "model_card.md", "training_set.sql"} <= names
+    assert (
+        run.data.metrics["test_roc_auc_low"] < run.data.metrics["test_roc_auc"] < run.data.metrics["test_roc_auc_high"]
+    )
+    card = Path(tracker.client.download_artifacts(run.info.run_id, "model_card.md")).read_text(encoding="utf-8")
+    assert not re.search(r"\bp\d{6}\b", card)
+
+
+def test_the_champion_predicts_through_mlflow_as_it_does_here(trained: RunContext) -> None:
+    import mlflow
+
+    tracker = Tracker(trained.settings, "churn")
+    served = mlflow.pyfunc.load_model("models:/segmentry.churn@champion")
+    example = served.input_example
+    assert isinstance(example, pd.DataFrame)
+    own = tracker.load(tracker.at_alias()).predict_proba(example)
+    assert np.allclose(served.predict(example), own)
+
+
+def test_a_half_written_run_is_closed_and_never_champion(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    context = RunContext(settings_in(tmp_path, 900, trials=0))
+
+    def killed(*_: object, **__: object) -> str:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(supervised, "log_model", killed)
+        with pytest.raises(KeyboardInterrupt):
+            stages.train(context, "churn")
+    tracker = Tracker(context.settings, "churn")
+    assert tracker.versions() == []
+    assert stages.score(context, "churn").status == "skipped"
+    stages.train(context, "churn")
+    assert [str(v.version) for v in tracker.versions()] == ["1"]
+
+
+def test_a_worse_challenger_is_refused_and_a_rollback_restores_the_scores(tmp_path: Path) -> None:
+    context = RunContext(settings_in(tmp_path, SIZE, trials=0))
+    stages.train(context, "churn")
+    stages.score(context, "churn")
+    sql = "select profile_id, score, model_version from ml.scores order by all"
+    first = rows(context.settings, sql)
+    tracker, data = Tracker(context.settings, "churn"), lifecycle.training_set(context, churn())
+    with tracker.run("a model that knows nothing", {"segmentry.key": "x"}) as run:
+        know_nothing = pipeline.build(DummyClassifier(strategy="prior"), data.menu)
+        log_model(know_nothing.fit(data.train.features, data.train.labels), data.test.features[:3], classifies=True)
+    version = tracker.version_of(tracker.client.get_run(run.info.run_id))
+    with pytest.raises(GateFailed, match="better than the champion"):
+        lifecycle.promote(context, "churn", str(version.version))
+    promotion.promote(tracker, version, "test")
+    stages.score(context, "churn")
+    assert rows(context.settings, sql) != first
+    lifecycle.rollback(context, "churn")
+    assert rows(context.settings, sql) == first
+    with pytest.raises(NotReadyError, match="no former champion"):
+        lifecycle.rollback(context, "churn")
+
+
+def test_a_planted_leak_stops_the_training(tmp_path: Path) -> None:
+    context = RunContext(settings_in(tmp_path, 900))
+    with warehouse.connect(context.settings) as lake:
+        lake.execute("alter table features.features__orders add column returns_later double")
+        lake.execute(
+            "update features.features__orders set returns_later = (select count(*) from marts.orders "
+            "where orders.profile_id = features__orders.profile_id and orders.ordered_at >= features__orders.as_of "
+            "and orders.ordered_at < features__orders.as_of + interval 90 day)"
+        )
+    with pytest.raises(GateFailed, match="returns_later alone tells the outcome"):
+        stages.train(context, "churn")
+
+
+def test_a_person_on_two_sides_and_a_time_to_come_are_leaks(trained: RunContext) -> None:
+    with frames.published(trained.settings) as (lake, snapshot):
+        data = dataset.load(lake, snapshot, churn(), ml_lake.CLOCK, TrainingPolicy())
+        leakage.check(lake, data)
+    twice = replace(data, test=data.train)
+    assert any("both train and test" in fault for fault in leakage.shared_people(twice))
+    assert any("not later" in fault for fault in leakage.shared_people(twice))
+    early = replace(data.train, features=data.train.features.assign(days_since_last_order=-1.0))
+    assert leakage.negative_ages(replace(data, train=early))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "reason"),
+    [
+        ("delete from marts.orders where profile_id > 'p000030'", "at least 200 rows"),
+        ("delete from marts.orders where ordered_at >= timestamp '2026-02-01'", "of the rarer outcome"),
+        ("delete from features.spine where as_of < timestamp '2026-06-01'", "at least 2 are needed"),
+    ],
+)
+def test_thin_data_are_refused_with_a_reason_and_the_job_goes_on(tmp_path: Path, spoil: str, reason: str) -> None:
+    context = RunContext(settings_in(tmp_path, 700))
+    with warehouse.connect(context.settings) as lake:
+        lake.execute(spoil)
+    report = stages.train(context, "churn")
+    print(report.notes)
+    assert report.status == "refused"
+    assert reason in report.notes[0]
+    assert stages.score(context, "churn").status == "skipped"
+    tracker = Tracker(context.settings, "churn")
+    (run,) = tracker.client.search_runs([tracker.experiment])
+    assert reason in run.data.tags["segmentry.refused"]
+    stages.train(context, "churn")
+    assert len(tracker.client.search_runs([tracker.experiment])) == 1
+
+
+def test_infinite_constant_unknown_and_unseen_values_are_sound(trained: RunContext) -> None:
+    tracker = Tracker(trained.settings, "churn")
+    model = tracker.load(tracker.at_alias())
+    names = [str(n) for n in model.feature_names_in_]
+    assert not {"constant", "never_known"} & set(names)
+    with frames.published(trained.settings) as (lake, _):
+        menu = frames.menu(lake, include=("*",), exclude=(), max_categories=25)
+        lake.execute("create temp table keyed as select profile_id, as_of from features.spine order by all limit 1")
+        people = lake.execute(menu.select("keyed")).df()
+    people["last_country"] = "a country never seen"
+    people[menu.numbers] = np.nan
+    assert np.isfinite(model.predict_proba(promotion.expected_columns(model, people))).all()
+    infinite = frames.Feature("x", "t", is_number=True).sql()
+    with warehouse.connect(trained.settings, read_only=True) as lake:
+        assert lake.execute(f"select {infinite} from (select 'inf'::double as x) as t").fetchone() == (None,)
+
+
+def test_wrong_names_say_what_there_is(trained: RunContext, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="there is no model 'chrun'") as error:
+        stages.train(trained, "chrun")
+    assert "churn" in error.value.allowed
+    with pytest.raises(UsageError, match="no version '99'"):
+        lifecycle.promote(trained, "churn", "99")
+    broken = settings_in(tmp_path, 0, retrain_after_weeks=1)
+    with pytest.raises(ConfigError, match="retrain_after_weeks"):
+        TrainingPolicy.read(broken)
