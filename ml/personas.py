@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ml import cards, clusterers, clustering, dataset, frames, pipeline, promotion, scoring, store
+from ml import cards, clusterers, clustering, dataset, frames, pipeline, promotion, scoring, store, threads
 from ml.clustering import Choice
 from ml.dataset import Refused
 from ml.frames import Lake, Menu
@@ -64,11 +64,10 @@ def _fit_and_log(
     tracker: Tracker, spec: PersonaSpec, people: pd.DataFrame, menu: Menu, context: RunContext, tags: dict[str, str]
 ) -> None:
     import mlflow
-    from threadpoolctl import threadpool_limits
 
     policy = TrainingPolicy.read(context.settings)
     features = people[menu.names]
-    with tracker.run(f"{spec.name} as of {tags['segmentry.as_of']}", tags) as run, threadpool_limits(policy.threads):
+    with tracker.run(f"{spec.name} as of {tags['segmentry.as_of']}", tags) as run, threads.limited(policy):
         prepare = pipeline.for_groups(menu).fit(features)
         rows = prepare.transform(features)
         found = clustering.choices(spec, rows, policy)

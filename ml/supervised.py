@@ -23,6 +23,7 @@ from ml import (
     plots,
     promotion,
     search,
+    threads,
 )
 from ml.dataset import Refused, TrainingSet
 from ml.evaluation import Evaluation
@@ -93,9 +94,7 @@ def refuse(tracker: Tracker, model: str, as_of: str, snapshot: int, reason: str)
 
 def fit(spec: ModelSpec, data: TrainingSet, policy: TrainingPolicy) -> Trained:
     """Search all candidates, calibrate the best, and evaluate it and the heuristic on the test part."""
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(policy.threads):
+    with threads.limited(policy):
         deadline = time.monotonic() + policy.seconds_per_model
         found = [search.search(c, data, policy, deadline) for c in candidates.of(spec)]
         chosen = min(found, key=lambda f: f.best.loss)

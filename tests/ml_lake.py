@@ -18,13 +18,14 @@ TASTES = ("Books", "Electronics", "Toys")
 def people(size: int, seed: int = 1) -> pd.DataFrame:
     """Latent truth: a persona, and a weekly rate of orders that ends when the person has left."""
     random = np.random.default_rng(seed)
-    started = random.uniform(-300, 140, size)
+    persona, started = random.integers(0, 3, size), random.uniform(-300, 140, size)
     return pd.DataFrame(
         {
             "profile_id": [f"p{n:06d}" for n in range(size)],
-            "persona": random.integers(0, 3, size),
-            "rate": random.choice([0.012, 0.03, 0.12], size),
-            "leaves_on": started + random.exponential(200, size),
+            "persona": persona,
+            "rate": 0.04,
+            # How long people stay depends on the persona, which their features show and their last order does not.
+            "leaves_on": started + random.exponential(np.array([40, 200, 800])[persona]),
             "started_on": started,
         }
     )
