@@ -112,11 +112,10 @@ def fill(shop: Shop, name: str, people: dict[str, str | None]) -> None:
     with warehouse.connect(shop.settings) as lake:
         lake.execute("begin")
         lake.execute(f"delete from lake.audiences.aud_{name}")
-        for person, first in people.items():
-            lake.execute(
-                f"insert into lake.audiences.aud_{name} values (?, ?, ?)",
-                [f"p_{person}", f"{person}@example.com", first],
-            )
+        if people:
+            values = [v for person, first in people.items() for v in (f"p_{person}", f"{person}@example.com", first)]
+            places = ", ".join(["(?, ?, ?)"] * len(people))
+            lake.execute(f"insert into lake.audiences.aud_{name} values {places}", values)
         lake.execute("commit")
 
 

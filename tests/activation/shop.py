@@ -43,9 +43,11 @@ class Shop:
         shutil.copyfile(ROOT / "config" / "policies.yml", config / "policies.yml")
         self.settings = replace(settings, config=config, dbt_project=_project(folder))
         with warehouse.connect(self.settings) as lake:
+            lake.execute("begin")
             for name, columns in TABLES.items():
                 lake.execute(f"create table lake.{name} ({columns})")
             lake.execute("insert into lake.observability.clock values (?, true)", [AS_OF])
+            lake.execute("commit")
 
     def sync(self, name: str, **content: Any) -> None:
         """Write config/syncs/<name>.yml over a marketing e-mail sync into files."""
@@ -69,11 +71,12 @@ class Shop:
     def put(self, relation: str, rows: Sequence[Mapping[str, Any]]) -> None:
         """Append rows given as mappings; columns left out are NULL."""
         names = [part.split()[0] for part in TABLES[relation].split(", ")]
+        places = ", ".join(f"({', '.join('?' * len(names))})" for _ in rows)
+        for row in rows:
+            assert set(row) <= set(names), set(row) - set(names)
         with warehouse.connect(self.settings) as lake:
-            places = ", ".join("?" * len(names))
-            for row in rows:
-                assert set(row) <= set(names), set(row) - set(names)
-                lake.execute(f"insert into lake.{relation} values ({places})", [row.get(name) for name in names])
+            values = [row.get(name) for row in rows for name in names]
+            lake.execute(f"insert into lake.{relation} values {places}", values)
 
     def run(self, sql: str) -> None:
         """Change the lake."""
