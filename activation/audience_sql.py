@@ -49,7 +49,7 @@ def audience_sql(sync: Sync) -> str:
     if sync.grain == "membership" or sources & {"segments", "member_of"}:
         imports.append(("memberships", "select * from {{ ref('segment_memberships') }}"))
     if sync.grain == "transition":
-        imports += [("stays", "select * from {{ ref('membership_history') }}"), ("transitions", _TRANSITIONS)]
+        imports += [("stays", _NEIGHBOURS), ("transitions", _TRANSITIONS)]
     if "segments" in sources:
         imports.append(("segment_lists", _LISTS % _where(sync, "segment")))
     flags = [c.value for c in sync.columns if c.source == "member_of"]
@@ -118,7 +118,9 @@ def _text(value: object) -> str:
     return f"'{quoted}'"
 
 
-_CANDIDATES = "select profile_id from {{ ref('candidates') }} where sync = '@sync' and verdict = 'sent'"
+_CANDIDATES = """select profile_id
+    from {{ ref('candidates') }}
+    where sync = '@sync' and verdict = 'sent'"""
 
 _LISTS = """select
         profile_id,
@@ -126,6 +128,17 @@ _LISTS = """select
     from memberships%s
     group by profile_id"""
 
-_TRANSITIONS = """select segment, profile_id, 'entered' as transition, entered_at as occurred_at from stays
+# A stay that a changed definition closes and opens again at the same instant is no exit and no entry.
+_NEIGHBOURS = """select
+        *,
+        lag(left_at) over (partition by segment, profile_id order by entered_at, left_at) as left_before_at,
+        lead(entered_at) over (partition by segment, profile_id order by entered_at, left_at) as entered_next_at
+    from {{ ref('membership_history') }}"""
+
+_TRANSITIONS = """select segment, profile_id, 'entered' as transition, entered_at as occurred_at
+    from stays
+    where entered_at is distinct from left_before_at
     union all
-    select segment, profile_id, 'left' as transition, left_at as occurred_at from stays where left_at is not null"""
+    select segment, profile_id, 'left' as transition, left_at as occurred_at
+    from stays
+    where left_at is not null and left_at is distinct from entered_next_at"""

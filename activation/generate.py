@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 from activation import config
@@ -69,6 +70,7 @@ def _audience_yml(sync: Sync) -> str:
         "membership": "(profile, segment)",
         "transition": "entry into or exit from a segment",
     }
+    owner = json.dumps(sync.content["owner"])
     lines = [
         _mark(sync).replace("--", "#"),
         "models:",
@@ -78,7 +80,7 @@ def _audience_yml(sync: Sync) -> str:
         f"      One row per {grain[sync.grain]} that may be sent to the sync '{sync.name}'.",
         "    config:",
         "      contract: {enforced: true}",
-        f"      meta: {{owner: {sync.content['owner']}, purpose: {sync.purpose}, channel: {sync.channel}}}",
+        f"      meta: {{owner: {owner}, purpose: {sync.purpose}, channel: {sync.channel}}}",
         "    columns:",
         "      - name: row_key",
         "        description: Name of the row in plans and the ledger; begins with the profile_id.",
@@ -144,11 +146,11 @@ profiles as (
 ),
 
 members as (
-    select segment, profile_id from {{ ref('segment_memberships') }}
+    select * from {{ ref('segment_memberships') }}
 ),
 
 past_members as (
-    select segment, profile_id from {{ ref('membership_history') }}
+    select * from {{ ref('membership_history') }}
 ),
 
 standings as (
@@ -156,11 +158,21 @@ standings as (
 ),
 
 refusals as (
-    select distinct profile_id, purpose, channel from standings where is_refused and profile_id is not null
+    select distinct
+        profile_id,
+        purpose,
+        channel
+    from standings
+    where is_refused and profile_id is not null
 ),
 
 grants as (
-    select distinct profile_id, purpose, channel from standings where is_granted and profile_id is not null
+    select distinct
+        profile_id,
+        purpose,
+        channel
+    from standings
+    where is_granted and profile_id is not null
 ),
 
 addresses as (
@@ -168,23 +180,32 @@ addresses as (
 ),
 
 suppressed_addresses as (
-    select distinct identifier_type, {{ contact_key('identifier') }} as identifier, channel
+    select distinct
+        identifier_type,
+        channel,
+        {{ contact_key('identifier') }} as identifier
     from {{ source('activation', 'suppressions') }}
 ),
 
 suppressed_profiles as (
-    select identifiers.profile_id, suppressed_addresses.channel
+    select
+        identifiers.profile_id,
+        suppressed_addresses.channel
     from suppressed_addresses
     inner join {{ ref('identifier_mapping') }} as identifiers
         on
             suppressed_addresses.identifier_type = identifiers.identifier_type
             and suppressed_addresses.identifier = {{ contact_key('identifiers.identifier') }}
     union
-    select identifier as profile_id, channel
+    select
+        identifier as profile_id,
+        channel
     from suppressed_addresses
     where identifier_type = 'profile_id'
     union
-    select profile_id, 'email' as channel
+    select
+        profile_id,
+        'email' as channel
     from {{ ref('messages') }}
     where event_type = 'bounce' and profile_id is not null and occurred_at < {{ as_of() }}
     group by profile_id

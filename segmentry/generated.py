@@ -12,7 +12,7 @@ from segmentry.settings import Settings
 from segmentry.stages import resolve
 
 # Each entry is called with the settings and gives the files that it makes.
-GENERATORS: tuple[str, ...] = ("segmentry.manifest:generated_files",)
+GENERATORS: tuple[str, ...] = ("segmentry.manifest:generated_files", "activation.generate:files")
 
 
 @dataclass(frozen=True)

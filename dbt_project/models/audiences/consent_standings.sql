@@ -36,7 +36,9 @@ newest_decisions as (
 ),
 
 uses as (
-    select purposes.purpose, channels.channel
+    select
+        purposes.purpose,
+        channels.channel
     from (values ('marketing'), ('advertising'), ('personalization'), ('analytics')) as purposes (purpose)
     cross join (values ('email'), ('sms'), ('push'), ('ads'), ('any')) as channels (channel)
 ),
@@ -94,5 +96,7 @@ final as (
     from summed_decisions
 )
 
-select *, granted_at is not null and not is_refused as is_granted
+select
+    *,
+    granted_at is not null and not is_refused as is_granted
 from final
