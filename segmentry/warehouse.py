@@ -86,17 +86,18 @@ def connect(
     """
     if not settings.extensions.exists():
         install_extensions(settings)
-    connection = duckdb.connect(":memory:", config=_duckdb_config(settings))
+    connection = duckdb.connect(":memory:", config=duckdb_config(settings))
     try:
         connection.execute("set TimeZone='UTC'")
-        connection.execute(_attach_statement(settings, snapshot, read_only))
+        connection.execute(attach_statement(settings, snapshot=snapshot, read_only=read_only))
         connection.execute("use lake")
         yield connection
     finally:
         connection.close()
 
 
-def _duckdb_config(settings: Settings) -> dict[str, str | bool | int | float | list[str]]:
+def duckdb_config(settings: Settings) -> dict[str, str | bool | int | float | list[str]]:
+    """Options every DuckDB connection of ours is opened with."""
     settings.scratch.mkdir(parents=True, exist_ok=True)
     return {
         "extension_directory": str(settings.extensions),
@@ -106,7 +107,8 @@ def _duckdb_config(settings: Settings) -> dict[str, str | bool | int | float | l
     }
 
 
-def _attach_statement(settings: Settings, snapshot: int | None, read_only: bool) -> str:
+def attach_statement(settings: Settings, *, snapshot: int | None = None, read_only: bool = False) -> str:
+    """SQL that attaches the lake as ``lake``; a snapshot implies read only."""
     options = [f"DATA_PATH '{_quoted(settings.lake_data)}'"]
     if snapshot is not None:
         options.append(f"SNAPSHOT_VERSION {int(snapshot)}")

@@ -1,0 +1,78 @@
+"""``segmentry gates``: what stands between the layers."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from cli._output import Output, OutputOption, progress, show
+from expectations import runner
+from expectations.record import TABLES
+from expectations.suite import GATES, suites
+from segmentry import clock, warehouse
+from segmentry.errors import UsageError
+from segmentry.settings import Settings
+
+app = typer.Typer(no_args_is_help=True, help="List the gates, run one, and read what failed.")
+Gate = Annotated[str, typer.Argument(help="raw, features or audiences")]
+
+
+@app.command("list")
+def list_gates(output: OutputOption = Output.table) -> None:
+    """List the gates with their suites.
+
+    Example: segmentry gates list
+    """
+    show(
+        [
+            {"gate": gate, "suite": name, "description": suite.description}
+            for gate in GATES
+            for name, suite in suites(gate).items()
+        ],
+        output,
+    )
+
+
+@app.command("run")
+def run_gate(gate: Gate) -> None:
+    """Check one gate on the lake as it is; exit 3 where it does not pass.
+
+    Example: segmentry gates run features
+    """
+    settings, name = Settings.from_environment(), _known(gate)
+    warehouse.prepare(settings)
+    with progress(f"checking the gate '{name}'"):
+        report = runner.run(settings, name, clock.read(settings) if clock.is_decided(settings) else None)
+    print("\n".join([f"the gate '{name}' passed {report.rows.get('expectations', 0)} expectation(s)", *report.notes]))
+
+
+@app.command("show")
+def show_gate(gate: Gate, output: OutputOption = Output.table) -> None:
+    """Show what a gate's newest check found, with the keys of failing rows.
+
+    Example: segmentry gates show raw
+    """
+    settings, name = Settings.from_environment(), _known(gate)
+    warehouse.prepare(settings)
+    with warehouse.connect(settings, read_only=True) as lake:
+        if not all(warehouse.relation_exists(lake, relation) for relation in TABLES):
+            raise UsageError("no gate has been checked in this lake", remedy="run `segmentry run`")
+        rows = warehouse.records(
+            lake,
+            """
+            select relation, expectation, severity, failing_rows, row_key from lake.observability.gate_failures
+            where gate = ? and snapshot_id = (
+                select max_by(snapshot_id, checked_at) from lake.observability.gate_results where gate = ?
+            )
+            order by severity, relation, expectation, row_key
+            """,
+            [name, name],
+        )
+    show(rows, output, empty=f"the newest check of '{name}' found nothing")
+
+
+def _known(gate: str) -> str:
+    if gate not in GATES:
+        raise UsageError(f"there is no gate '{gate}'", allowed=", ".join(GATES), remedy="name one of these")
+    return gate

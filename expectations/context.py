@@ -1,0 +1,129 @@
+"""The Great Expectations context: lives under the home, reads one snapshot of the lake, writes the Data Docs."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from typing import Any
+
+from expectations import _compat
+from expectations.suite import Table
+from segmentry import warehouse
+from segmentry.settings import Settings, switch_off_telemetry
+
+
+@dataclass(frozen=True)
+class Session:
+    """One gate's Great Expectations context and its data source."""
+
+    context: Any
+    source: Any
+
+
+def open_session(settings: Settings, snapshot: int) -> Session:
+    """A context whose queries read the lake at the snapshot."""
+    switch_off_telemetry()
+    _compat.keep_connection_open()
+    import great_expectations as gx
+    from great_expectations.data_context.types.base import DataContextConfig
+
+    context: Any = gx.get_context(project_config=DataContextConfig(**_layout(settings)), mode="ephemeral")
+    context.variables.progress_bars = {"globally": False}
+    source = context.data_sources.add_sql(
+        "lake",
+        connection_string="duckdb:///:memory:",
+        create_temp_table=False,
+        kwargs={"connect_args": {"config": warehouse.duckdb_config(settings)}},
+    )
+    _attach_on_connect(source, warehouse.attach_statement(settings, snapshot=snapshot))
+    return Session(context, source)
+
+
+def _attach_on_connect(source: Any, statement: str) -> None:
+    from sqlalchemy import event
+
+    def attach(connection: Any, _: Any) -> None:
+        cursor = connection.cursor()
+        cursor.execute("set TimeZone='UTC'")
+        cursor.execute(statement)
+        cursor.close()
+
+    event.listen(source.get_engine(), "connect", attach)
+
+
+def _layout(settings: Settings) -> dict[str, Any]:
+    home = settings.home / "great_expectations"
+
+    def files(folder: str) -> dict[str, str]:
+        return {
+            "class_name": "TupleFilesystemStoreBackend",
+            "base_directory": str(home / folder),
+            "filepath_suffix": ".json",
+        }
+
+    memory = {"class_name": "InMemoryStoreBackend"}
+    return {
+        "config_version": 4,
+        "stores": {
+            "suites": {"class_name": "ExpectationsStore", "store_backend": files("suites")},
+            "results": {"class_name": "ValidationResultsStore", "store_backend": files("results")},
+            "definitions": {"class_name": "ValidationDefinitionStore", "store_backend": memory},
+            "checkpoints": {"class_name": "CheckpointStore", "store_backend": memory},
+        },
+        "expectations_store_name": "suites",
+        "validation_results_store_name": "results",
+        "checkpoint_store_name": "checkpoints",
+        "data_docs_sites": {"local": _docs_site(settings)},
+        "analytics_enabled": False,
+    }
+
+
+def _docs_site(settings: Settings) -> dict[str, Any]:
+    return {
+        "class_name": "SiteBuilder",
+        "show_how_to_buttons": False,
+        "store_backend": {
+            "class_name": "TupleFilesystemStoreBackend",
+            "base_directory": str(settings.data_docs),
+        },
+        "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
+    }
+
+
+def definition(session: Session, name: str, table: Table) -> Any:
+    """The validation definition of one table: its rows with a row_key, and its expectations as a suite."""
+    import great_expectations as gx
+
+    asset = session.source.add_query_asset(
+        name, query=f"select {table.row_key} as row_key, t.* from ({table.sql}) as t"
+    )
+    suite = session.context.suites.add_or_update(gx.ExpectationSuite(name))
+    for expectation in expectations_of(table):
+        suite.add_expectation(expectation)
+    suite.save()
+    return session.context.validation_definitions.add_or_update(
+        gx.ValidationDefinition(name=name, data=asset.add_batch_definition("all"), suite=suite)
+    )
+
+
+def expectations_of(table: Table) -> list[Any]:
+    """Great Expectations' own expectations for a table."""
+    gxe: Any = importlib.import_module("great_expectations.expectations")
+    wanted: list[Any] = [gxe.ExpectColumnValuesToNotBeNull(column=column) for column in table.unique]
+    if len(table.unique) == 1:
+        wanted.append(gxe.ExpectColumnValuesToBeUnique(column=table.unique[0]))
+    elif table.unique:
+        wanted.append(gxe.ExpectCompoundColumnsToBeUnique(column_list=list(table.unique)))
+    if table.at_least:
+        wanted.append(gxe.ExpectTableRowCountToBeBetween(min_value=table.at_least))
+    if table.columns:
+        wanted.append(gxe.ExpectTableColumnsToMatchSet(column_set=["row_key", *table.columns], exact_match=True))
+    for rule in table.rules:
+        wanted.append(
+            gxe.UnexpectedRowsExpectation(
+                description=rule.text,
+                unexpected_rows_query=f"select t.row_key from {{batch}} as t where {rule.where}",
+                severity="warning" if rule.is_warning else "critical",
+            )
+        )
+    return wanted

@@ -1,0 +1,139 @@
+"""Runs one gate: its suites as a Great Expectations checkpoint on one snapshot, the Data Docs, and the record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from expectations import context, docs, record
+from expectations.record import Failure, Verdict
+from expectations.suite import Table, View, suites
+from segmentry import configuration, warehouse
+from segmentry.errors import GateFailed, SegmentryError
+from segmentry.settings import Settings
+from segmentry.stages import StageReport
+
+DEFAULTS: dict[str, dict[str, Any]] = {
+    "raw": {
+        "min_records": 100,
+        "max_quarantined_share": 0.5,
+        "noticed_quarantined_share": 0.1,
+        "released_batches": [],
+    },
+}
+
+
+def limits(settings: Settings) -> dict[str, Any]:
+    """The policies' ``gates`` with what they leave out."""
+    stated = configuration.policies(settings).get("gates") or {}
+    return {**stated, **{gate: {**values, **stated.get(gate, {})} for gate, values in DEFAULTS.items()}}
+
+
+def run(settings: Settings, gate: str, as_of: datetime | None) -> StageReport:
+    """Check one gate and record the verdict; GateFailed where an expectation that matters is not met."""
+    with warehouse.connect(settings) as lake:
+        record.ensure_tables(lake)
+        snapshot = warehouse.current_snapshot(lake)
+    verdict = check(settings, gate, as_of, snapshot)
+    record.write(settings, verdict)
+    if not verdict.passed:
+        raise _stopped(verdict)
+    notes = [
+        f"warning: {failure.relation}: {failure.expectation} ({failure.failing_rows:,} rows)"
+        for failure in verdict.failures
+    ]
+    return StageReport(rows={"expectations": verdict.evaluated}, notes=notes)
+
+
+def check(settings: Settings, gate: str, as_of: datetime | None, snapshot: int) -> Verdict:
+    """Evaluate a gate on one snapshot without recording anything but the Data Docs."""
+    tables = _tables(settings, gate, snapshot)
+    verdict = Verdict(gate, as_of, snapshot, 0, [])
+    if not tables:
+        return verdict
+    session = context.open_session(settings, snapshot)
+    import great_expectations as gx
+
+    definitions = [context.definition(session, f"{gate}.{relation}", table) for relation, table in tables.items()]
+    checkpoint = session.context.checkpoints.add_or_update(
+        gx.Checkpoint(
+            name=gate,
+            validation_definitions=definitions,
+            # Values of failing rows stay out of results and docs: they may be people's.
+            result_format={"result_format": "BASIC", "partial_unexpected_count": 0, "exclude_unexpected_values": True},
+        )
+    )
+    outcome = checkpoint.run(run_id=_run_id(gate, snapshot))
+    docs.rebuild(session.context, settings)
+    results = list(outcome.run_results.values())
+    failures = [f for r in results for f in _failures(settings, r, tables, gate, snapshot)]
+    return replace(verdict, evaluated=sum(len(r.results) for r in results), failures=failures)
+
+
+def _run_id(gate: str, snapshot: int) -> Any:
+    from great_expectations.core import RunIdentifier
+
+    return RunIdentifier(run_name=f"{gate} at snapshot {snapshot}")
+
+
+def _tables(settings: Settings, gate: str, snapshot: int) -> dict[str, Table]:
+    with warehouse.connect(settings, snapshot=snapshot) as lake:
+        view = View(lake, settings, limits(settings))
+        found = [table for suite in suites(gate).values() for table in suite.tables(view)]
+    return {table.relation: table for table in found}
+
+
+def _failures(settings: Settings, result: Any, tables: dict[str, Table], gate: str, snapshot: int) -> Iterator[Failure]:
+    table = tables[result.suite_name.removeprefix(f"{gate}.")]
+    for outcome in result.results:
+        if outcome.exception_info and outcome.exception_info.get("raised_exception"):
+            raise SegmentryError(
+                f"the gate '{gate}' could not evaluate {outcome.expectation_config.type} on {table.relation}",
+                allowed="an expectation that Great Expectations can run on DuckDB",
+                remedy=f"correct the suite in expectations/suites/ that names {table.relation}",
+            )
+        if not outcome.success:
+            yield _failure(settings, outcome, table, snapshot)
+
+
+def _failure(settings: Settings, outcome: Any, table: Table, snapshot: int) -> Failure:
+    config = outcome.expectation_config
+    text = config.description or f"{config.type} {', '.join(_about(config.kwargs))}".strip()
+    rule = next((rule for rule in table.rules if rule.text == config.description), None)
+    where = rule.where if rule else _where(config.type, config.kwargs)
+    rows, keys = _failing_rows(settings, table, where, snapshot) if where else (1, [])
+    return Failure(table.relation, text, str(config.severity or "critical").lower().rpartition(".")[2], rows, keys)
+
+
+def _about(kwargs: dict[str, Any]) -> Iterator[str]:
+    if "column" in kwargs:
+        yield str(kwargs["column"])
+    yield from kwargs.get("column_list", [])
+
+
+def _where(kind: str, kwargs: dict[str, Any]) -> str | None:
+    """The rows against one of Great Expectations' own expectations, as a predicate."""
+    if kind == "expect_column_values_to_not_be_null":
+        return f"{kwargs['column']} is null"
+    columns = [kwargs["column"]] if kind == "expect_column_values_to_be_unique" else kwargs.get("column_list")
+    return f"true qualify count(*) over (partition by {', '.join(columns)}) > 1" if columns else None
+
+
+def _failing_rows(settings: Settings, table: Table, where: str, snapshot: int) -> tuple[int, list[str]]:
+    sql = f"select row_key from (select {table.row_key} as row_key, t.* from ({table.sql}) as t) as t where {where}"
+    with warehouse.connect(settings, snapshot=snapshot) as lake:
+        (rows,) = lake.execute(f"select count(*) from ({sql})").fetchone() or (0,)
+        keys = lake.execute(f"select distinct row_key from ({sql}) order by 1 limit {record.MOST_KEYS}").fetchall()
+    return int(rows), [str(key) for (key,) in keys]
+
+
+def _stopped(verdict: Verdict) -> GateFailed:
+    lines = [f"{f.relation}: {f.expectation}: {f.failing_rows:,} row(s) against it" for f in verdict.critical[:10]]
+    return GateFailed(
+        f"the gate '{verdict.gate}' did not pass at snapshot {verdict.snapshot}:\n  " + "\n  ".join(lines),
+        allowed="data that meet every critical expectation; what was published last stays published",
+        remedy=f"see `segmentry gates show {verdict.gate}` and the Data Docs, mend the data or the limits under "
+        "`gates:` in policies.yml, then run again",
+    )

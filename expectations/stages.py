@@ -1,0 +1,22 @@
+"""The three gates as stages of the main job."""
+
+from __future__ import annotations
+
+from expectations import runner
+from segmentry import clock
+from segmentry.stages import RunContext, StageReport
+
+
+def gate_raw(context: RunContext) -> StageReport:
+    """Landed records are accounted for, accepted ones have keys and possible values."""
+    return runner.run(context.settings, "raw", context.as_of)
+
+
+def gate_features(context: RunContext) -> StageReport:
+    """Feature tables have their grain, look at nothing later than their time, and hold possible values."""
+    return runner.run(context.settings, "features", clock.of(context))
+
+
+def gate_audiences(context: RunContext) -> StageReport:
+    """Audiences hold one row per key and nobody who said no."""
+    return runner.run(context.settings, "audiences", clock.of(context))

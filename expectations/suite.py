@@ -1,0 +1,100 @@
+"""What a suite file holds, and what it may look at while it is built."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import duckdb
+
+from segmentry import discovery, warehouse
+from segmentry.errors import ConfigError
+from segmentry.settings import Settings
+
+GATES = ("raw", "features", "audiences")
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Rows that must not be there.
+
+    text: what holds when no row is found, in words. where: a predicate over the table that finds the rows against it.
+    is_warning: said, and does not stop anything.
+    """
+
+    text: str
+    where: str
+    is_warning: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """One relation and what must hold of it.
+
+    query: the rows looked at, by default the whole relation. row_key: SQL that names a row without a personal value
+    (a profile or record id). unique: columns that together occur once, none of them NULL. columns: exactly these
+    columns, where given. at_least: fewest rows.
+    """
+
+    relation: str
+    row_key: str
+    unique: Sequence[str] = ()
+    rules: Sequence[Rule] = ()
+    columns: Sequence[str] = ()
+    at_least: int = 0
+    query: str = ""
+
+    @property
+    def sql(self) -> str:
+        """The rows looked at."""
+        return self.query or f"select * from lake.{self.relation}"
+
+
+@dataclass(frozen=True)
+class View:
+    """The lake as a gate sees it: one snapshot, the settings and the policies."""
+
+    lake: duckdb.DuckDBPyConnection
+    settings: Settings
+    policies: Mapping[str, Any] = field(default_factory=dict)
+
+    def relations(self, schema: str, start: str = "") -> list[str]:
+        """Relations of a schema whose name begins with start."""
+        rows = self.lake.execute(
+            "select table_name from information_schema.tables "
+            "where table_catalog = 'lake' and table_schema = ? and starts_with(table_name, ?) order by 1",
+            [schema, start],
+        ).fetchall()
+        return [f"{schema}.{name}" for (name,) in rows]
+
+    def columns(self, relation: str) -> dict[str, str]:
+        """Column names of a relation, with their types."""
+        rows = self.lake.execute(f"describe lake.{relation}").fetchall()
+        return {row[0]: row[1] for row in rows}
+
+    def has(self, relation: str) -> bool:
+        """Whether the relation exists."""
+        return warehouse.relation_exists(self.lake, relation)
+
+
+@dataclass(frozen=True)
+class Suite:
+    """One file of expectations/suites/: the gate it belongs to, and the tables it looks at."""
+
+    gate: str
+    description: str
+    tables: Callable[[View], Sequence[Table]]
+
+
+def suites(gate: str) -> dict[str, Suite]:
+    """Suites of a gate by file name; a file that does not fit is a ConfigError that names it."""
+    found = discovery.members("expectations.suites", "SUITE", Suite)
+    for name, suite in found.items():
+        if suite.gate not in GATES:
+            raise ConfigError(
+                f"expectations/suites/{name}.py belongs to the gate '{suite.gate}'",
+                allowed=", ".join(GATES),
+                remedy="name one of these gates",
+            )
+    return {name: suite for name, suite in found.items() if suite.gate == gate}

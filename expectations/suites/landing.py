@@ -1,0 +1,43 @@
+"""Every landed record is accounted for, and no source is mostly broken."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from expectations.suite import Rule, Suite, Table, View
+
+
+def tables(view: View) -> Sequence[Table]:
+    """The balance per batch, and the share of broken records per source."""
+    limits = view.policies["raw"]
+    share = "quarantined / greatest(landed, 1)"
+    return [
+        Table(
+            "staging.landing_balance",
+            row_key="source || ' ' || _batch_id",
+            unique=("source", "_batch_id"),
+            rules=[
+                Rule("landed = accepted + quarantined + duplicates", "landed <> accepted + quarantined + duplicates"),
+                Rule("no count is negative", "least(landed, accepted, quarantined, duplicates) < 0"),
+                Rule(
+                    f"a batch of {limits['min_records']:,} records or more has at most "
+                    f"{limits['max_quarantined_share']:.0%} of them quarantined",
+                    f"landed >= {limits['min_records']} and {share} > {limits['max_quarantined_share']}"
+                    f" and _batch_id not in ({_released(limits)})",
+                ),
+                Rule(
+                    f"a batch has at most {limits['noticed_quarantined_share']:.0%} of its records quarantined",
+                    f"{share} > {limits['noticed_quarantined_share']}",
+                    is_warning=True,
+                ),
+            ],
+        ),
+    ]
+
+
+def _released(limits: dict[str, list[str]]) -> str:
+    names = [f"'{batch}'" for batch in limits["released_batches"] if batch.isalnum()]
+    return ", ".join(names) or "''"
+
+
+SUITE = Suite("raw", "Landed records are accounted for, and no batch is mostly broken.", tables)
