@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +22,8 @@ class Session:
     source: Any
 
 
-def open_session(settings: Settings, snapshot: int) -> Session:
+@contextmanager
+def open_session(settings: Settings, snapshot: int) -> Iterator[Session]:
     """A context whose queries read the lake at the snapshot."""
     switch_off_telemetry()
     _compat.keep_connection_open()
@@ -29,26 +32,35 @@ def open_session(settings: Settings, snapshot: int) -> Session:
 
     context: Any = gx.get_context(project_config=DataContextConfig(**_layout(settings)), mode="ephemeral")
     context.variables.progress_bars = {"globally": False}
-    source = context.data_sources.add_sql(
-        "lake",
-        connection_string="duckdb:///:memory:",
-        create_temp_table=False,
-        kwargs={"connect_args": {"config": warehouse.duckdb_config(settings)}},
-    )
-    _attach_on_connect(source, warehouse.attach_statement(settings, snapshot=snapshot))
-    return Session(context, source)
+    with _attached(warehouse.attach_statement(settings, snapshot=snapshot)):
+        source = context.data_sources.add_sql(
+            "lake",
+            connection_string="duckdb:///:memory:",
+            create_temp_table=False,
+            kwargs={"connect_args": {"config": warehouse.duckdb_config(settings)}},
+        )
+        yield Session(context, source)
 
 
-def _attach_on_connect(source: Any, statement: str) -> None:
+@contextmanager
+def _attached(statement: str) -> Iterator[None]:
+    """Attach the lake to every DuckDB connection opened meanwhile: the engine that opens it is not ours to reach."""
+    from duckdb_engine import ConnectionWrapper
     from sqlalchemy import event
+    from sqlalchemy.pool import Pool
 
     def attach(connection: Any, _: Any) -> None:
-        cursor = connection.cursor()
-        cursor.execute("set TimeZone='UTC'")
-        cursor.execute(statement)
-        cursor.close()
+        if isinstance(connection, ConnectionWrapper):
+            cursor = connection.cursor()
+            cursor.execute("set TimeZone='UTC'")
+            cursor.execute(statement)
+            cursor.close()
 
-    event.listen(source.get_engine(), "connect", attach)
+    event.listen(Pool, "connect", attach)
+    try:
+        yield
+    finally:
+        event.remove(Pool, "connect", attach)
 
 
 def _layout(settings: Settings) -> dict[str, Any]:
@@ -67,12 +79,12 @@ def _layout(settings: Settings) -> dict[str, Any]:
         "stores": {
             "suites": {"class_name": "ExpectationsStore", "store_backend": files("suites")},
             "results": {"class_name": "ValidationResultsStore", "store_backend": files("results")},
-            "definitions": {"class_name": "ValidationDefinitionStore", "store_backend": memory},
-            "checkpoints": {"class_name": "CheckpointStore", "store_backend": memory},
+            "validation_definition_store": {"class_name": "ValidationDefinitionStore", "store_backend": memory},
+            "checkpoint_store": {"class_name": "CheckpointStore", "store_backend": memory},
         },
         "expectations_store_name": "suites",
         "validation_results_store_name": "results",
-        "checkpoint_store_name": "checkpoints",
+        "checkpoint_store_name": "checkpoint_store",
         "data_docs_sites": {"local": _docs_site(settings)},
         "analytics_enabled": False,
     }
@@ -122,7 +134,7 @@ def expectations_of(table: Table) -> list[Any]:
         wanted.append(
             gxe.UnexpectedRowsExpectation(
                 description=rule.text,
-                unexpected_rows_query=f"select t.row_key from {{batch}} as t where {rule.where}",
+                unexpected_rows_query=f"select t.row_key from (select * from {{batch}}) as t where {rule.where}",
                 severity="warning" if rule.is_warning else "critical",
             )
         )

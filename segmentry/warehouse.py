@@ -61,7 +61,7 @@ def prepare(settings: Settings) -> None:
         Path(settings.lake_data).mkdir(parents=True, exist_ok=True)
     install_extensions(settings)
     if settings.is_embedded:
-        _use_write_ahead_log(Path(settings.catalog.partition(":")[2]))
+        _use_write_ahead_log(_catalog_file(settings))
     with connect(settings) as lake:
         for schema in SCHEMAS:
             lake.execute(f"create schema if not exists lake.{schema}")
@@ -84,8 +84,8 @@ def connect(
     snapshot: read the lake as it was at that DuckLake snapshot id (implies read only).
     Times are naive UTC. The connection is closed on leaving.
     """
-    if not settings.extensions.exists():
-        install_extensions(settings)
+    if not _is_prepared(settings):
+        prepare(settings)
     connection = duckdb.connect(":memory:", config=duckdb_config(settings))
     try:
         connection.execute("set TimeZone='UTC'")
@@ -94,6 +94,14 @@ def connect(
         yield connection
     finally:
         connection.close()
+
+
+def _is_prepared(settings: Settings) -> bool:
+    return settings.extensions.exists() and (not settings.is_embedded or _catalog_file(settings).exists())
+
+
+def _catalog_file(settings: Settings) -> Path:
+    return Path(settings.catalog.partition(":")[2])
 
 
 def duckdb_config(settings: Settings) -> dict[str, str | bool | int | float | list[str]]:

@@ -14,8 +14,8 @@ def tables(view: View) -> Sequence[Table]:
     return [
         Table(
             "staging.landing_balance",
-            row_key="source || ' ' || _batch_id",
-            unique=("source", "_batch_id"),
+            row_key="source || ' ' || batch_id",
+            unique=("source", "batch_id"),
             rules=[
                 Rule("landed = accepted + quarantined + duplicates", "landed <> accepted + quarantined + duplicates"),
                 Rule("no count is negative", "least(landed, accepted, quarantined, duplicates) < 0"),
@@ -23,7 +23,7 @@ def tables(view: View) -> Sequence[Table]:
                     f"a batch of {limits['min_records']:,} records or more has at most "
                     f"{limits['max_quarantined_share']:.0%} of them quarantined",
                     f"landed >= {limits['min_records']} and {share} > {limits['max_quarantined_share']}"
-                    f" and _batch_id not in ({_released(limits)})",
+                    f" and batch_id not in ({_released(limits)})",
                 ),
                 Rule(
                     f"a batch has at most {limits['noticed_quarantined_share']:.0%} of its records quarantined",
