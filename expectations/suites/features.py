@@ -52,7 +52,8 @@ def _faults(columns: dict[str, str]) -> Iterator[str]:
         if not kind.startswith(_NUMBERS):
             continue
         if name.endswith(_SHARES):
-            yield f"not ({name} between 0 and 1)"
+            # A margin may be a loss of any size.
+            yield f"{name} > 1" if name.startswith("margin") else f"not ({name} between 0 and 1)"
         if name.startswith("days_since_"):
             yield f"{name} < 0"
         if kind in {"DOUBLE", "FLOAT"}:
