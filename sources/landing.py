@@ -50,11 +50,15 @@ class Input:
 
 @dataclass
 class Outcome:
-    """What landing found: records landed, how many of them with a problem, and why a file was unreadable."""
+    """What landing found: records landed, how many of them with a problem, and why a file was unreadable.
+
+    failure: what the records' own source raised; then nothing was landed.
+    """
 
     records: int = 0
     problems: int = 0
     unreadable: str = ""
+    failure: Exception | None = None
 
 
 def ensure_tables(lake: duckdb.DuckDBPyConnection, sources: Iterable[str]) -> None:
@@ -87,8 +91,8 @@ def land(
 ) -> Outcome:
     """Land the records and the load's own row in one transaction: all or nothing, whenever the process dies.
 
-    only_new: leave out records whose text this file has landed before (for extractions that read a row again).
-    cursor: asked after the last record.
+    only_new: leave out records whose text this file has landed before, and keep no trace of a load without any other
+    (for extractions, which read a row again). cursor: asked after the last record.
     """
     outcome = Outcome()
     loaded_at = datetime.now(UTC).replace(tzinfo=None)
@@ -99,6 +103,11 @@ def land(
         values = [item.source, item.file, loaded_at, item.batch_id]
         row = lake.execute(_insert(item.source, only_new), values + [item.file] * only_new).fetchone()
         outcome.records = int(row[0]) if row else 0
+        if outcome.failure is not None:
+            raise outcome.failure
+        if only_new and not outcome.records:
+            lake.execute("rollback")
+            return outcome
         lake.execute(
             f"insert into lake.{LOADS} values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [item.source, item.file, item.sha256, item.bytes, item.modified_ns, outcome.records, item.batch_id,
@@ -119,19 +128,19 @@ def _insert(source: str, only_new: bool) -> str:
 
 
 def _batches(records: Iterable[Records], outcome: Outcome, on_records: OnRecords | None) -> Iterator[pa.RecordBatch]:
-    for batch in records:
-        faults = [problem for problem in batch.problems if problem is not None]
-        outcome.problems += len(faults)
-        if faults and faults[-1].startswith(UNREADABLE):
-            outcome.unreadable = faults[-1].partition(": ")[2]
-        columns = [
-            pa.array(batch.lines, pa.int64()),
-            pa.array(batch.raws, pa.string()),
-            pa.array(batch.problems, pa.string()),
-        ]
-        yield pa.record_batch(columns, schema=_ARROW)
-        if on_records:
-            on_records(len(batch.lines))
+    """Arrow batches; DuckDB turns what is raised while it reads into an error of its own, so that is kept aside."""
+    try:
+        for batch in records:
+            faults = [problem for problem in batch.problems if problem is not None]
+            outcome.problems += len(faults)
+            if faults and faults[-1].startswith(UNREADABLE):
+                outcome.unreadable = faults[-1].partition(": ")[2]
+            columns = [pa.array(batch.lines, pa.int64()), pa.array(batch.raws, pa.string()), pa.array(batch.problems, pa.string())]
+            yield pa.record_batch(columns, schema=_ARROW)
+            if on_records:
+                on_records(len(batch.lines))
+    except Exception as error:
+        outcome.failure = error
 
 
 def is_landed(lake: duckdb.DuckDBPyConnection, source: str, sha256: str) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import duckdb
 
 from segmentry import warehouse
+from segmentry.errors import SourceError
 from segmentry.settings import Settings
 from sources import files, landing, readers
 from sources.definitions import Source, expand
@@ -18,7 +19,7 @@ OnProgress = Callable[[str, int], None]
 
 @dataclass(frozen=True)
 class FileReport:
-    """What came of one file. status: landed, already loaded, empty, skipped, unreadable or missing.
+    """What came of one file. status: landed, already loaded, empty, skipped, unreadable, missing or unreachable.
 
     records: landed by this load. problems: those of them the reader marked; staging quarantines them.
     """
@@ -33,7 +34,7 @@ class FileReport:
     @property
     def is_failed(self) -> bool:
         """Whether something of the file could not be landed."""
-        return self.status in {"unreadable", "missing"}
+        return self.status in {"unreadable", "missing", "unreachable"}
 
 
 def configured_files(settings: Settings, source: Source) -> list[files.Found]:
@@ -50,7 +51,7 @@ def load(
     with landing.one_at_a_time(settings), warehouse.connect(settings) as lake:
         reports = list(_load_files(lake, source, found, on_progress))
         if not paths:
-            reports.extend(_extract(settings, lake, source, on_progress))
+            reports.extend(_extract(settings, lake, source))
     return reports
 
 
@@ -119,14 +120,14 @@ def _counter(name: str, on_progress: OnProgress | None) -> landing.OnRecords | N
     return count
 
 
-def _extract(
-    settings: Settings, lake: duckdb.DuckDBPyConnection, source: Source, on_progress: OnProgress | None
-) -> list[FileReport]:
+def _extract(settings: Settings, lake: duckdb.DuckDBPyConnection, source: Source) -> Iterator[FileReport]:
     if not is_extracted(settings, source):
-        return []
+        return
     from sources import extraction  # dlt takes a second to import: only sources that extract pay
 
-    return [
-        FileReport(source.name, name, "landed" if outcome.records else "already loaded", outcome.records)
-        for name, outcome in extraction.extract(settings, lake, source, on_progress)
-    ]
+    for name, outcome in extraction.extract(settings, lake, source):
+        if isinstance(outcome, SourceError):
+            yield FileReport(source.name, name, "unreachable", detail=outcome.received)
+        else:
+            status = "landed" if outcome.records else "already loaded"
+            yield FileReport(source.name, name, status, outcome.records)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from segmentry import warehouse
+from segmentry.errors import SourceError
 from segmentry.settings import Settings
 from segmentry.stages import RunContext, StageReport
 from sources import landing, loading
@@ -28,10 +29,14 @@ def load_items(context: RunContext) -> list[str]:
 def load(context: RunContext, source: str) -> StageReport:
     """Land what is not landed yet at the source's configured places.
 
-    A file that cannot be read stops no other: it stands in the notes and, with its reason, in staging.quarantine.
+    A file that cannot be read stops no other: it stands in the notes and, with its reason, in staging.quarantine. A
+    database or API that cannot be reached fails the stage, after the rest has landed, so that it is tried again.
     """
     ensure_raw(context.settings)
     reports = loading.load(context.settings, source_named(context.settings, source))
+    unreachable = [report.detail for report in reports if report.status == "unreachable"]
+    if unreachable:
+        raise SourceError("; ".join(unreachable), remedy="see that it answers, then run the stage again")
     notes = [f"{report.status}: {report.file}: {report.detail}" for report in reports if report.detail]
     return StageReport(rows={f"raw.{source}": sum(report.records for report in reports)}, notes=notes)
 

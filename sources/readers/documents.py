@@ -14,7 +14,6 @@ from sources.readers.records import Records
 
 # A document is held in memory as a whole, several times over while it is parsed.
 MAX_DOCUMENT_BYTES = 256 << 20
-_NOTHING = object()
 
 
 def read(path: Path, source: Source) -> Iterator[Records]:
@@ -27,35 +26,27 @@ def read(path: Path, source: Source) -> Iterator[Records]:
     except orjson.JSONDecodeError as error:
         raise SourceError(f"it is not a JSON document: line {error.lineno}, column {error.colno}") from None
     batch = Records()
-    for number, element in enumerate(unwrapped(document, source.unwrap), start=1):
-        if element is _NOTHING:
-            batch.add(number, _text(document), "empty_envelope: the request carries no record")
-        else:
-            batch.add(number, _text(element))
+    for number, (element, is_record) in enumerate(unwrapped(document, source.unwrap), start=1):
+        problem = None if is_record else "empty_envelope: the request carries no record"
+        batch.add(number, orjson.dumps(element).decode(), problem)
     if batch.lines:
         yield batch
 
 
-def unwrapped(value: object, keys: Sequence[str]) -> Iterator[object]:
-    """Records inside arrays and inside the values of the keys, at any depth of these two."""
+def unwrapped(value: object, keys: Sequence[str]) -> Iterator[tuple[object, bool]]:
+    """Records inside arrays and inside the values of the keys, at any depth of these two.
+
+    Each with True; an envelope whose value is null, as it stands, with False.
+    """
     if isinstance(value, list):
         for element in value:
             yield from unwrapped(element, keys)
         return
-    inner = (
-        next((value[key] for key in keys if _holds_records(value, key)), value) if isinstance(value, dict) else value
-    )
-    if inner is value:
-        yield value
-    elif inner is None:
-        yield _NOTHING
+    fields = value if isinstance(value, dict) else {}
+    envelope = next((key for key in keys if key in fields and isinstance(fields[key], dict | list | None)), None)
+    if envelope is None:
+        yield value, True
+    elif fields[envelope] is None:
+        yield value, False
     else:
-        yield from unwrapped(inner, keys)
-
-
-def _holds_records(value: dict[str, object], key: str) -> bool:
-    return key in value and isinstance(value[key], dict | list | None)
-
-
-def _text(value: object) -> str:
-    return orjson.dumps(value).decode()
+        yield from unwrapped(fields[envelope], keys)
