@@ -135,7 +135,11 @@ def _batches(records: Iterable[Records], outcome: Outcome, on_records: OnRecords
             outcome.problems += len(faults)
             if faults and faults[-1].startswith(UNREADABLE):
                 outcome.unreadable = faults[-1].partition(": ")[2]
-            columns = [pa.array(batch.lines, pa.int64()), pa.array(batch.raws, pa.string()), pa.array(batch.problems, pa.string())]
+            columns = [
+                pa.array(batch.lines, pa.int64()),
+                pa.array(batch.raws, pa.string()),
+                pa.array(batch.problems, pa.string()),
+            ]
             yield pa.record_batch(columns, schema=_ARROW)
             if on_records:
                 on_records(len(batch.lines))
