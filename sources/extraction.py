@@ -107,8 +107,8 @@ def _table_rows(url: str, database: dict[str, Any], after: object) -> Iterator[d
 
 
 def _api_rows(address: str, api: dict[str, Any], after: object) -> Iterator[dict[str, Any]]:
-    from dlt.sources.helpers.rest_client.client import RESTClient
     from dlt.sources.helpers.rest_client.auth import BearerTokenAuth
+    from dlt.sources.helpers.rest_client.client import RESTClient
     from dlt.sources.helpers.rest_client.paginators import JSONLinkPaginator
 
     token = os.environ.get(api.get("token_env", ""))
