@@ -6,7 +6,9 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Any
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import IO, Any
 from urllib.parse import urlsplit
 
 import duckdb
@@ -16,9 +18,11 @@ from segmentry.errors import SourceError
 from segmentry.settings import Settings
 from sources import landing
 from sources.definitions import Source, expand
-from sources.readers.records import Records
+from sources.readers import lines
 
 BATCH_ROWS = 10_000
+# Keys sorted, so that a row read again has the same text; database drivers give column names of their own type.
+_JSON = orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS | orjson.OPT_APPEND_NEWLINE
 # Seconds an API may take to answer before the extraction fails; dlt itself asks again a few times.
 API_TIMEOUT_SECONDS = 60
 
@@ -38,7 +42,7 @@ def extract(
     """Land what each configured table and address has had since its last extraction."""
     for extraction in _extractions(settings, source):
         try:
-            yield extraction.name, _land(lake, source, extraction)
+            yield extraction.name, _land(settings, lake, source, extraction)
         except SourceError as error:
             yield extraction.name, error
 
@@ -55,31 +59,30 @@ def _extractions(settings: Settings, source: Source) -> Iterator[Extraction]:
         yield Extraction(name, lambda after: _api_rows(address, api, after), api.get("cursor", {}).get("field"))
 
 
-def _land(lake: duckdb.DuckDBPyConnection, source: Source, extraction: Extraction) -> landing.Outcome:
+def _land(
+    settings: Settings, lake: duckdb.DuckDBPyConnection, source: Source, extraction: Extraction
+) -> landing.Outcome:
     reached = _Cursor(extraction.cursor, landing.last_cursor(lake, source.name, extraction.name))
-    rows = reached.watch(extraction.rows(reached.value))
     started = datetime.now(UTC).isoformat()
     item = landing.Input(source.name, extraction.name, sha256=f"{extraction.name}@{started}")
-    return landing.land(lake, item, _records(rows, extraction.name), cursor=reached.text, only_new=True)
+    # By way of a file: DuckDB would pull the rows in a thread of its own, where not every driver's connection works.
+    with NamedTemporaryFile(dir=settings.scratch, suffix=".ndjson") as spool:
+        _write(reached.watch(extraction.rows(reached.value)), spool, extraction.name)
+        return landing.land(lake, item, lines.read(Path(spool.name), None), cursor=reached.text(), only_new=True)
 
 
-def _records(rows: Iterable[dict[str, Any]], name: str) -> Iterator[Records]:
-    batch = Records()
+def _write(rows: Iterable[dict[str, Any]], spool: IO[bytes], name: str) -> None:
     number = 0
     try:
-        for number, row in enumerate(rows, start=1):
-            batch.add(number, orjson.dumps(row, default=str, option=orjson.OPT_SORT_KEYS).decode())
-            if len(batch.lines) >= BATCH_ROWS:
-                yield batch
-                batch = Records()
+        for number, row in enumerate(rows, start=1):  # noqa: B007  (the message says how far it came)
+            spool.write(orjson.dumps(row, default=str, option=_JSON))
     except Exception as error:  # whatever a driver or dlt raises; its message may hold the address with its password
         raise SourceError(
-            f"{name} could not be read after {number} record(s): {type(_root(error)).__name__}",
+            f"{name} could not be read beyond {number} record(s): {type(_root(error)).__name__}",
             allowed="a reachable address, a table or field that is there, credentials that are accepted",
             remedy="check the source's yml and its environment variables, then load again",
         ) from None
-    if batch.lines:
-        yield batch
+    spool.flush()
 
 
 def _root(error: BaseException) -> BaseException:

@@ -86,13 +86,13 @@ def land(
     records: Iterable[Records],
     *,
     on_records: OnRecords | None = None,
-    cursor: Callable[[], str | None] = lambda: None,
+    cursor: str | None = None,
     only_new: bool = False,
 ) -> Outcome:
     """Land the records and the load's own row in one transaction: all or nothing, whenever the process dies.
 
     only_new: leave out records whose text this file has landed before, and keep no trace of a load without any other
-    (for extractions, which read a row again). cursor: asked after the last record.
+    (for extractions, which read a row again). cursor: where the next extraction goes on.
     """
     outcome = Outcome()
     loaded_at = datetime.now(UTC).replace(tzinfo=None)
@@ -111,7 +111,7 @@ def land(
         lake.execute(
             f"insert into lake.{LOADS} values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [item.source, item.file, item.sha256, item.bytes, item.modified_ns, outcome.records, item.batch_id,
-             loaded_at, outcome.unreadable or None, cursor()],
+             loaded_at, outcome.unreadable or None, cursor],
         )  # fmt: skip
         lake.execute("commit")
     except BaseException:
