@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from segmentry import segments
+from segmentry import families, segments
 from segmentry.generated import GeneratedFile
 from segmentry.segments import Segment
 from segmentry.settings import Settings
@@ -23,7 +23,7 @@ def generated_files(settings: Settings) -> list[GeneratedFile]:
     definitions = GeneratedFile(
         settings.dbt_project / "macros/segments/segment_definitions.sql", definitions_macro(settings)
     )
-    return [contract, definitions]
+    return [contract, *families.generated_files(settings), definitions]
 
 
 def profiles_yml(settings: Settings) -> str:
@@ -120,10 +120,21 @@ def definitions_macro(settings: Settings) -> str:
         "    {{ return([",
     ]
     words = {column["name"]: column["data_type"] for column in _columns(settings)}
-    for number, segment in enumerate(segments.load_all(settings, words).values()):
+    for number, segment in enumerate(_segments(settings, words)):
         pairs = ", ".join(f"'{key}': {_literal(value)}" for key, value in _definition(number, segment).items())
         lines.append(f"        {{{pairs}}},")
     return "\n".join([*lines, "    ]) }}", "{%- endmacro %}"]) + "\n"
+
+
+def _segments(settings: Settings, words: Mapping[str, str]) -> list[Segment]:
+    """Segments written by hand, and those of families as they should be on disk; by name."""
+    made = families.built(settings, words)
+    by_hand = [
+        segments.load(path, words)
+        for path in segments.folder(settings).glob("*.sql")
+        if path.stem not in made and not families.is_made(path)
+    ]
+    return sorted([*by_hand, *made.values()], key=lambda segment: segment.name)
 
 
 def _definition(number: int, segment: Segment) -> dict[str, Any]:

@@ -16,7 +16,9 @@
 
 {#- The subjects whose features are columns of profiles.profiles. -#}
 {% macro feature_subjects() -%}
-    {{ return(['orders', 'categories', 'behaviour', 'engagement', 'context', 'subscription', 'surveys', 'journey']) }}
+    {{ return([
+        'orders', 'categories', 'behaviour', 'engagement', 'context', 'subscription', 'surveys', 'journey', 'patterns',
+    ]) }}
 {%- endmacro %}
 
 {#- The answers of marts.surveys that features__surveys carries, the latest one given to each question. -#}

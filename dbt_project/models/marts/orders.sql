@@ -21,7 +21,7 @@ placed as (
         orders.order_id, 'orders' as source, order_profiles.profile_id, orders.ordered_at, orders.status,
         orders.currency, orders.subtotal, orders.discount, orders.shipping, orders.tax, orders.total,
         coalesce(orders.refunded, 0) as refunded, costs.cost, coalesce(costs.items, 0) as items,
-        orders.is_guest, orders.coupon, orders.channel
+        orders.is_guest, orders.coupon, orders.channel, coalesce(orders.updated_at, orders.ordered_at) as updated_at
     from shop_orders as orders
     left join order_profiles
         on order_profiles.source = 'orders' and orders.order_id = order_profiles.order_id
@@ -33,7 +33,7 @@ placed_retail as (
         'online_retail:' || orders.order_id as order_id, 'online_retail' as source, order_profiles.profile_id,
         orders.ordered_at, orders.status, orders.currency, orders.subtotal, null as discount, orders.shipping,
         null as tax, orders.total, orders.refunded, null as cost, orders.items, orders.is_guest,
-        null as coupon, 'web' as channel
+        null as coupon, 'web' as channel, orders.ordered_at as updated_at
     from retail_orders as orders
     left join order_profiles
         on order_profiles.source = 'online_retail' and orders.order_id = order_profiles.order_id
@@ -76,5 +76,6 @@ select
     is_guest,
     is_cancelled,
     coupon,
-    channel
+    channel,
+    updated_at
 from revenue

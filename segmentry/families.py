@@ -1,0 +1,152 @@
+"""Segments that come in families: one per category of interest, per stage of each journey, per persona of the policies."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from segmentry import configuration, segments
+from segmentry.generated import GeneratedFile
+from segmentry.segments import Segment
+from segmentry.settings import Settings
+
+MARK = "Made by `segmentry check generated --write`"
+
+
+@dataclass(frozen=True)
+class Member:
+    """One segment of a family. rows: for its unit test, each with whether the profile is a member."""
+
+    name: str
+    description: str
+    where: str
+    origin: str
+    meta: Mapping[str, Any]
+    rows: tuple[tuple[Mapping[str, Any], bool], ...]
+
+    @property
+    def sql(self) -> str:
+        """The segment's SQL file."""
+        return (
+            f"-- {MARK} from {self.origin}.\n"
+            f"select profile_id\nfrom {{{{ ref('profiles') }}}}\nwhere\n    {self.where}\n"
+        )
+
+    @property
+    def entry(self) -> dict[str, Any]:
+        """What its yml says of the model."""
+        return {"name": self.name, "description": self.description, "config": {"meta": dict(self.meta)}}
+
+    @property
+    def yml(self) -> str:
+        """The segment's yml file."""
+        meta = "\n".join(f"        {key}: {value}" for key, value in self.meta.items())
+        rows = "\n".join(f"          - {_flow(row)}" for row, _ in self.rows)
+        members = [row["profile_id"] for row, is_member in self.rows if is_member]
+        expected = "\n".join(f"        - {{profile_id: {member}}}" for member in members)
+        return (
+            f"# {MARK} from {self.origin}.\nmodels:\n  - name: {self.name}\n    description: {self.description}\n"
+            f"    config:\n      meta:\n{meta}\n\nunit_tests:\n  - name: {self.name}_at_its_edges\n"
+            f"    model: {self.name}\n    given:\n      - input: ref('profiles')\n        rows:\n{rows}\n"
+            f"    expect:\n      rows:\n{expected}\n"
+        )
+
+
+def members(settings: Settings) -> list[Member]:
+    """Every member of every family."""
+    content = yaml.safe_load((settings.dbt_project / "dbt_project.yml").read_text(encoding="utf-8"))["vars"]
+    return [*_interests(content["interest_categories"]), *_stages(content["journeys"][0]), *_personas(settings)]
+
+
+def built(settings: Settings, words: Mapping[str, str]) -> dict[str, Segment]:
+    """The members as segments, from what is configured rather than from the files on disk."""
+    home = segments.folder(settings)
+    return {m.name: segments.build(home / f"{m.name}.sql", m.entry, m.sql, words) for m in members(settings)}
+
+
+def generated_files(settings: Settings) -> list[GeneratedFile]:
+    """The members' files, and the removal of files whose member is no longer configured."""
+    home = segments.folder(settings)
+    wanted: dict[Path, str | None] = {}
+    for member in members(settings):
+        wanted[home / f"{member.name}.sql"] = member.sql
+        wanted[home / f"{member.name}.yml"] = member.yml
+    for path in sorted([*home.glob("*.sql"), *home.glob("*.yml")]):
+        if path not in wanted and is_made(path):
+            wanted[path] = None
+    return [GeneratedFile(path, text) for path, text in wanted.items()]
+
+
+def is_made(path: Path) -> bool:
+    """Whether a file under models/segments/ was generated."""
+    return MARK in path.read_text(encoding="utf-8").partition("\n")[0]
+
+
+def _interests(categories: list[str]) -> Iterator[Member]:
+    for category in categories:
+        slug = _slug(category)
+        views, items = f"views_{slug}_90d", f"items_{slug}_lifetime"
+        yield Member(
+            name=f"interested_in_{slug}",
+            description=f"Viewed more than three products of {category} in 90 days, never bought any. One row per profile.",
+            where=f"{views} > 3\n    and {items} = 0",
+            origin="the variable interest_categories",
+            meta={"owner": "marketing", "purpose": "personalization", "priority": 70},
+            rows=(
+                ({"profile_id": "four", views: 4, items: 0}, True),
+                ({"profile_id": "three", views: 3, items: 0}, False),
+                ({"profile_id": "bought", views: 9, items: 1}, False),
+            ),
+        )
+
+
+def _stages(journey: Mapping[str, Any]) -> Iterator[Member]:
+    for stage in [*(stage["name"] for stage in journey["stages"]), journey["lapsed_stage"]]:
+        yield Member(
+            name=f"journey_{_slug(stage)}",
+            description=f"In the stage {stage} of the journey {journey['name']}. One row per profile.",
+            where=f"journey_stage = {_quoted(stage)}",
+            origin="the variable journeys",
+            meta={"owner": "marketing", "purpose": "marketing", "priority": 80, "exclusive_group": "journey"},
+            rows=(
+                ({"profile_id": "here", "journey_stage": stage}, True),
+                ({"profile_id": "elsewhere", "journey_stage": "another"}, False),
+                ({"profile_id": "unknown", "journey_stage": None}, False),
+            ),
+        )
+
+
+def _personas(settings: Settings) -> Iterator[Member]:
+    for entry in configuration.policies(settings).get("training", {}).get("personas", []):
+        name = str(entry["name"])
+        yield Member(
+            name=f"persona_{_slug(name)}",
+            description=f"Of the persona {name}, at a confidence of one half or more. One row per profile.",
+            where=f"persona = {_quoted(name)}\n    and persona_confidence >= 0.5",
+            origin="training.personas in config/policies.yml",
+            meta={"owner": "marketing", "purpose": "personalization", "priority": 85, "exclusive_group": "persona"},
+            rows=(
+                ({"profile_id": "sure", "persona": name, "persona_confidence": 0.5}, True),
+                ({"profile_id": "unsure", "persona": name, "persona_confidence": 0.49}, False),
+                ({"profile_id": "another", "persona": "another", "persona_confidence": 0.9}, False),
+                ({"profile_id": "unknown", "persona": None, "persona_confidence": None}, False),
+            ),
+        )
+
+
+def _slug(text: str) -> str:
+    return re.sub("[^a-z0-9]+", "_", text.lower()).strip("_")
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _flow(row: Mapping[str, Any]) -> str:
+    return "{" + ", ".join(f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in row.items()) + "}"
