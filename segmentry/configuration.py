@@ -17,8 +17,16 @@ SCHEMA_FOLDER = ROOT / "config" / "schemas"
 
 def load_file(path: Path, kind: str) -> dict[str, Any]:
     """One YAML file, valid against config/schemas/<kind>.schema.json, or ConfigError naming file, place and remedy."""
+    content = read(path)
+    _check(content, path, kind)
+    result: dict[str, Any] = content
+    return result
+
+
+def read(path: Path) -> Any:
+    """What a YAML file holds, or ConfigError naming the file and the fault."""
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}", remedy="create it or name another") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -27,9 +35,6 @@ def load_file(path: Path, kind: str) -> dict[str, Any]:
             allowed="a YAML mapping in UTF-8",
             remedy="correct the line it names",
         ) from None
-    _check(content, path, kind)
-    result: dict[str, Any] = content
-    return result
 
 
 def load_folder(settings: Settings, kind: str, folder: str) -> dict[str, dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Segments that come in families: one per category of interest, per stage of each journey, per persona of the policies."""
+"""Segments in families: one per category of interest, per stage of the journey, per persona of the policies."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import yaml
 
 from segmentry import configuration, segments
 from segmentry.generated import GeneratedFile
@@ -60,7 +58,7 @@ class Member:
 
 def members(settings: Settings) -> list[Member]:
     """Every member of every family."""
-    content = yaml.safe_load((settings.dbt_project / "dbt_project.yml").read_text(encoding="utf-8"))["vars"]
+    content = configuration.read(settings.dbt_project / "dbt_project.yml")["vars"]
     return [*_interests(content["interest_categories"]), *_stages(content["journeys"][0]), *_personas(settings)]
 
 
@@ -94,7 +92,7 @@ def _interests(categories: list[str]) -> Iterator[Member]:
         views, items = f"views_{slug}_90d", f"items_{slug}_lifetime"
         yield Member(
             name=f"interested_in_{slug}",
-            description=f"Viewed more than three products of {category} in 90 days, never bought any. One row per profile.",
+            description=f"Viewed over three products of {category} in 90 days, never bought any. One row per profile.",
             where=f"{views} > 3\n    and {items} = 0",
             origin="the variable interest_categories",
             meta={"owner": "marketing", "purpose": "personalization", "priority": 70},

@@ -7,9 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from segmentry import families, segments
+from segmentry import configuration, families, segments
 from segmentry.generated import GeneratedFile
 from segmentry.segments import Segment
 from segmentry.settings import Settings
@@ -86,7 +84,7 @@ _CONSENTS: Mapping[str, str] = {
 
 
 def _described(path: Path) -> Iterator[dict[str, Any]]:
-    entry = yaml.safe_load(path.read_text(encoding="utf-8"))["models"][0]
+    entry = configuration.read(path)["models"][0]
     for column in entry["columns"]:
         if column["name"] in {"profile_id", "as_of"}:
             continue
@@ -100,7 +98,7 @@ def _described(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def _variables(settings: Settings) -> dict[str, Any]:
-    content: dict[str, Any] = yaml.safe_load((settings.dbt_project / "dbt_project.yml").read_text(encoding="utf-8"))
+    content: dict[str, Any] = configuration.read(settings.dbt_project / "dbt_project.yml")
     variables: dict[str, Any] = content["vars"]
     return variables
 

@@ -11,8 +11,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
-import yaml
-
 from segmentry import configuration
 from segmentry.errors import ConfigError, UsageError
 from segmentry.evaluation import Evaluator, compiled
@@ -100,7 +98,7 @@ def folder(settings: Settings) -> Path:
 def vocabulary(settings: Settings) -> dict[str, str]:
     """Columns of profiles.profiles and their data types, from the enforced contract."""
     path = settings.dbt_project / "models" / "profiles" / "profiles.yml"
-    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    content = configuration.read(path)
     return {column["name"]: column["data_type"] for column in content["models"][0]["columns"]}
 
 

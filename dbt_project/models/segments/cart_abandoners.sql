@@ -1,5 +1,5 @@
 select profile_id
 from {{ ref('profiles') }}
 where
-    cart_abandonments_7d > 0
-    and orders_7d = 0
+    abandoned_carts_7d > 0
+    and (days_since_last_order is null or days_since_last_order > days_since_last_abandoned_cart)
