@@ -1,0 +1,214 @@
+"""Memberships over time: dwell, priority, repeated evaluation, changed definitions, and no way back."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from segmentry import dbt, manifest, segments, warehouse
+from segmentry.errors import UsageError
+from segmentry.membership import refuse_the_past
+from segmentry.settings import ROOT, Settings
+from segmentry.stages import RunContext
+
+START = datetime(2026, 6, 1)
+YML = """\
+models:
+  - name: {name}
+    description: Made for a test. One row per profile.
+    config:
+      meta: {{owner: test, purpose: analytics, priority: {priority}{more}}}
+unit_tests:
+  - name: {name}_at_its_edges
+    model: {name}
+    given: [{{input: ref('profiles'), rows: []}}]
+    expect: {{rows: []}}
+"""
+SEGMENTS = {
+    "plain": ("orders_lifetime >= 3", 1, ""),
+    "patient": ("orders_lifetime >= 3", 2, ", enter_after: 2 days, exit_after: 2 days"),
+    "sticky": ("churn_score >= 0.7", 3, ", stay_while: churn_score >= 0.6, min_stay: 3 days"),
+    "gold": ("orders_lifetime >= 5", 4, ", exclusive_group: tier"),
+    "silver": ("orders_lifetime >= 3", 5, ", exclusive_group: tier"),
+    "crowd": ("orders_lifetime >= 3", 6, ", min_size: 2"),
+}
+
+
+PROJECT = {
+    "dbt_project.yml": """\
+name: segmentry
+version: "1.0.0"
+profile: segmentry
+models: {segmentry: {+materialized: table, profiles: {+schema: profiles}, segments: {+schema: segments}}}
+vars:
+  interest_categories: []
+  scored_models: [churn]
+  journeys: [{name: none, lapsed_stage: lapsed, stages: []}]
+""",
+    "models/profiles/profiles.sql": "select 1 as nothing\n",
+    "models/identity/traits.yml": """\
+models:
+  - name: traits
+    columns:
+      - {name: orders_lifetime, description: "Orders.", data_type: bigint}
+      - {name: journey_stage, description: "Stage.", data_type: varchar}
+""",
+    "macros/features/measures.sql": "{% macro feature_subjects() %}{{ return([]) }}{% endmacro %}\n",
+}
+
+
+class Shop:
+    """A lake that holds profiles and segments alone, evaluated at one as_of after another."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    def write(self, name: str, where: str, priority: int, more: str) -> None:
+        folder = self.settings.dbt_project / "models" / "segments"
+        (folder / f"{name}.sql").write_text(f"select profile_id from {{{{ ref('profiles') }}}} where {where}\n")
+        (folder / f"{name}.yml").write_text(YML.format(name=name, priority=priority, more=more))
+
+    def generate(self) -> None:
+        for file in manifest.generated_files(self.settings):
+            file.write()
+
+    def evaluate(self, day: float, orders: Mapping[str, int | None], scores: Mapping[str, float] | None = None) -> None:
+        """Set the clock and everybody's values, then evaluate all segments."""
+        as_of = START + timedelta(days=day)
+        rows = [(who, as_of, count, (scores or {}).get(who)) for who, count in orders.items()]
+        with warehouse.connect(self.settings) as lake:
+            lake.execute("create or replace table lake.observability.clock (as_of timestamp, is_given boolean)")
+            lake.execute("insert into lake.observability.clock values (?, true)", [as_of])
+            lake.execute("delete from lake.profiles.profiles")
+            names = "(profile_id, as_of, orders_lifetime, churn_score)"
+            for row in rows:
+                lake.execute(f"insert into lake.profiles.profiles {names} values (?, ?, ?, ?)", list(row))
+        dbt.build(self.settings, "path:models/segments/evaluation", tests=False)
+
+    def stays(self, segment: str) -> list[tuple[str, float, float | None]]:
+        """Stays as (profile, day of entry, day of exit)."""
+        with warehouse.connect(self.settings, read_only=True) as lake:
+            rows = lake.execute(
+                "select profile_id, entered_at, left_at from segments.membership_history"
+                " where segment = ? order by entered_at, profile_id",
+                [segment],
+            ).fetchall()
+        return [(who, _day(entered), None if left is None else _day(left)) for who, entered, left in rows]
+
+    def everything(self) -> list[tuple[Any, ...]]:
+        """All rows that segments hold, to compare before and after."""
+        with warehouse.connect(self.settings, read_only=True) as lake:
+            return [
+                row
+                for relation in ("dwell_states", "membership_history", "segment_memberships")
+                for row in lake.execute(f"select '{relation}', * from segments.{relation} order by all").fetchall()
+            ]
+
+
+def _day(moment: datetime) -> float:
+    return (moment - START) / timedelta(days=1)
+
+
+@pytest.fixture
+def shop(home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shop:
+    project, config = tmp_path / "dbt_project", tmp_path / "config"
+    for part in ("macros", "models/segments/evaluation", "models/observability/_sources.yml", "profiles.yml"):
+        origin, target = ROOT / "dbt_project" / part, project / part
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copytree(origin, target) if origin.is_dir() else shutil.copyfile(origin, target)
+    for name, text in PROJECT.items():
+        (project / name).parent.mkdir(parents=True, exist_ok=True)
+        (project / name).write_text(text)
+    policies = yaml.safe_load((ROOT / "config" / "policies.yml").read_text())
+    policies["training"]["personas"] = []
+    config.mkdir()
+    (config / "policies.yml").write_text(yaml.safe_dump(policies))
+    monkeypatch.setenv("SEGMENTRY_DBT_PROJECT", str(project))
+    monkeypatch.setenv("SEGMENTRY_CONFIG", str(config))
+    made = Shop(Settings.from_environment())
+    for name, definition in SEGMENTS.items():
+        made.write(name, *definition)
+    made.generate()
+    columns = ", ".join(f"{name} {kind}" for name, kind in segments.vocabulary(made.settings).items())
+    with warehouse.connect(made.settings) as lake:
+        lake.execute(f"create table lake.profiles.profiles ({columns})")
+    return made
+
+
+def test_dwell_priority_and_size_over_time(shop: Shop) -> None:
+    shop.evaluate(0, {"ann": 3, "bob": 5, "cat": None}, {"ann": 0.7, "bob": 0.69})
+    assert shop.stays("plain") == [("ann", 0, None), ("bob", 0, None)]
+    assert shop.stays("patient") == []
+    assert shop.stays("sticky") == [("ann", 0, None)]
+    assert shop.stays("gold") == [("bob", 0, None)]
+    assert shop.stays("silver") == [("ann", 0, None)], "bob is in the more important tier of the group"
+    assert shop.stays("crowd") == [("ann", 0, None), ("bob", 0, None)]
+
+    # A second short of two days: enter_after still runs; 0.6 keeps ann in the sticky segment; bob's score is unknown.
+    almost = 2 - 1 / 86400
+    shop.evaluate(almost, {"ann": 3, "bob": 4, "cat": 3}, {"ann": 0.6})
+    assert shop.stays("patient") == []
+    assert shop.stays("gold") == [("bob", 0, almost)]
+    assert ("bob", almost, None) in shop.stays("silver"), "out of gold, so silver may have him"
+
+    shop.evaluate(2, {"ann": 3, "bob": 2, "cat": 3}, {"ann": 0.59})
+    assert shop.stays("patient") == [("ann", 2, None)], "exactly two days; bob gave up, cat began later"
+    assert shop.stays("sticky") == [("ann", 0, None)], "below 0.6, but min_stay holds for three days"
+
+    shop.evaluate(3, {"ann": 2, "bob": 2, "cat": 2}, {"ann": 0.59})
+    assert shop.stays("sticky") == [("ann", 0, 3)]
+    assert shop.stays("patient") == [("ann", 2, None)], "exit_after runs"
+    assert shop.stays("crowd")[-1][2] == 3, "nobody is left of two that are needed"
+
+    shop.evaluate(4, {"ann": 3, "bob": 2, "cat": 2})
+    assert shop.stays("crowd")[-1][2] is not None, "one member where two are needed is held back"
+    shop.evaluate(5, {"ann": 2, "bob": 2, "cat": 2})
+    shop.evaluate(6.9, {"ann": 2, "bob": 2, "cat": 2})
+    assert shop.stays("patient") == [("ann", 2, None)], "she recovered on day 4, so the two days run from day 5"
+    shop.evaluate(7, {"ann": 2, "bob": 2, "cat": 2})
+    assert shop.stays("patient") == [("ann", 2, 7)]
+
+
+def test_any_number_of_evaluations_at_one_time_leave_the_same(shop: Shop) -> None:
+    shop.evaluate(0, {"ann": 3, "bob": 5})
+    shop.evaluate(1, {"ann": 3, "bob": 1, "cat": 9})
+    first = shop.everything()
+    shop.evaluate(1, {"ann": 3, "bob": 1, "cat": 9})
+    assert shop.everything() == first
+
+    # Facts that arrive late change what is true at this very time; taken back, the first result returns.
+    shop.evaluate(1, {"ann": 1, "bob": 5, "dan": 4})
+    assert shop.stays("plain") == [("ann", 0, 1), ("bob", 0, None), ("dan", 1, None)]
+    shop.evaluate(1, {"ann": 3, "bob": 1, "cat": 9})
+    assert shop.everything() == first
+
+    # Older than the newest change: nothing is rewritten, and the stage says so.
+    shop.evaluate(0.5, {"ann": 0, "bob": 0})
+    assert shop.everything() == first
+    with pytest.raises(UsageError, match="memberships have already changed"):
+        refuse_the_past(RunContext(shop.settings))
+
+
+def test_a_changed_definition_writes_a_new_version_and_keeps_the_old(shop: Shop) -> None:
+    shop.evaluate(0, {"ann": 3, "bob": 5})
+    before = segments.named(shop.settings, "patient").definition_version
+    shop.write("plain", "orders_lifetime >= 4", 1, "")
+    shop.write("patient", "orders_lifetime >= 4", 2, ", enter_after: 2 days")
+    (segments.folder(shop.settings) / "gold.sql").unlink()
+    (segments.folder(shop.settings) / "gold.yml").unlink()
+    shop.generate()
+    assert segments.named(shop.settings, "patient").definition_version != before
+    shop.evaluate(1, {"ann": 3, "bob": 5})
+    assert shop.stays("plain") == [("ann", 0, 1), ("bob", 0, 1), ("bob", 1, None)]
+    assert shop.stays("gold") == [("bob", 0, 1)], "a segment that is gone keeps its history"
+    assert shop.stays("silver") == [("ann", 0, None), ("bob", 1, None)]
+    shop.evaluate(2, {"ann": 3, "bob": 5})
+    assert shop.stays("patient") == [], "the clock of the new definition began with it"
+    shop.evaluate(3, {"ann": 3, "bob": 5})
+    assert shop.stays("patient") == [("bob", 3, None)]
