@@ -6,9 +6,10 @@ import fcntl
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from cli import _airflow
@@ -48,31 +49,45 @@ class Request:
         return self.through_airflow and len(self.stages) > 1
 
 
-def run(settings: Settings, request: Request) -> list[Outcome]:
-    """Run the job with progress on standard error, and return every outcome."""
-    stages = request.stages
+@dataclass
+class Result:
+    """How a job went. chain_seconds: from the trigger to the last task's end, the start of Airflow left out."""
+
+    outcomes: list[Outcome] = field(default_factory=list)
+    chain_seconds: float = 0.0
+
+    @property
+    def exit_code(self) -> int:
+        """The exit code of the command that ran the job."""
+        return jobs.exit_code(self.outcomes)
+
+
+def run(settings: Settings, request: Request) -> Result:
+    """Run the job with progress on standard error."""
+    stages, result = request.stages, Result()
     warehouse.prepare(settings)
-    with _only_one(settings), _stoppable():
-        source = _through_airflow(settings, request) if request.needs_airflow else _here(settings, request, stages)
-        outcomes = []
+    with _only_one(settings), _stoppable(), _source(settings, request, stages) as source:
+        started = time.monotonic()
         for outcome in source:
             _tell(outcome)
-            outcomes.append(outcome)
-    return outcomes
+            result.outcomes.append(outcome)
+        result.chain_seconds = time.monotonic() - started
+    return result
 
 
-def _here(settings: Settings, request: Request, stages: tuple[Stage, ...]) -> Iterator[Outcome]:
-    yield from jobs.run(stages, RunContext(settings, as_of=request.as_of, retrain=request.retrain))
-
-
-def _through_airflow(settings: Settings, request: Request) -> Iterator[Outcome]:
+@contextmanager
+def _source(settings: Settings, request: Request, stages: tuple[Stage, ...]) -> Iterator[Iterator[Outcome]]:
+    """Outcomes, as they come, of a job that is ready to start."""
+    if not request.needs_airflow:
+        yield jobs.run(stages, RunContext(settings, as_of=request.as_of, retrain=request.retrain))
+        return
     conf = {
         **({"as_of": request.as_of.isoformat()} if request.as_of else {}),
         **({"retrain": True} if request.retrain else {}),
-        **({"from": request.stages[0].name} if request.selection else {}),
+        **({"from": stages[0].name} if request.selection else {}),
     }
     with _airflow_of(settings, request) as api:
-        yield from api.run_job(conf, request.stages[0].dag)
+        yield api.run_job(conf, stages[0].dag)
 
 
 @contextmanager
@@ -148,6 +163,10 @@ def _interrupt(_number: int, _frame: object) -> None:
 def _tell(outcome: Outcome) -> None:
     rows = sum(outcome.rows.values())
     what = f"{rows:,} rows" if outcome.rows else ""
-    errors.print(f"  {outcome.name:<24} {outcome.state:<8} {outcome.seconds:6.1f} s  {what}".rstrip(), markup=False)
+    errors.print(
+        f"  {outcome.name:<24} {outcome.state:<8} {outcome.seconds:6.1f} s  {what}".rstrip(),
+        markup=False,
+        soft_wrap=True,
+    )
     if outcome.error:
-        errors.print(f"    {outcome.error}".replace("\n", "\n    "), markup=False, style="red")
+        errors.print(f"    {outcome.error}".replace("\n", "\n    "), markup=False, style="red", soft_wrap=True)

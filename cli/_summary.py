@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from cli import _output
+from cli._job import Result
 from cli._output import Output
-from segmentry import jobs, warehouse
+from segmentry import warehouse
+from segmentry.errors import SegmentryError
 from segmentry.jobs import Outcome
 from segmentry.settings import Settings
 
@@ -29,17 +30,21 @@ _SECTIONS = (
 )
 
 
-def of(settings: Settings, outcomes: Sequence[Outcome], seconds: float) -> dict[str, Any]:
+def of(settings: Settings, result: Result, seconds: float) -> dict[str, Any]:
     """The summary as plain values."""
+    outcomes = result.outcomes
     summary: dict[str, Any] = {
-        "exit_code": jobs.exit_code(outcomes),
+        "exit_code": result.exit_code,
         "seconds": round(seconds, 1),
+        "chain_seconds": round(result.chain_seconds, 1),
         "stages": [_stage(outcome) for outcome in outcomes],
     }
     with warehouse.connect(settings, read_only=True) as lake:
         for name, relation, sql in _SECTIONS:
             if warehouse.relation_exists(lake, relation):
                 summary[name] = warehouse.records(lake, sql)
+    if any(outcome.stage in {"train", "score"} for outcome in outcomes):
+        summary["models"] = _models(settings)
     summary["syncs"] = [_sync(outcome) for outcome in outcomes if outcome.stage == "sync" and outcome.item]
     summary["pages"] = _pages(settings)
     return summary
@@ -55,6 +60,15 @@ def show(summary: dict[str, Any], output: Output) -> None:
             _output.show(rows, output, title=f"\n{title.capitalize()}")
     verdict = {0: "done", 2: "wrong use", 3: "stopped by a gate or brake"}.get(summary["exit_code"], "failed")
     print(f"\n{verdict} in {summary['seconds']:,.1f} s")
+
+
+def _models(settings: Settings) -> list[dict[str, Any]]:
+    from ml import lifecycle  # imports MLflow, which takes a second
+
+    try:
+        return lifecycle.listing(settings)
+    except SegmentryError as error:
+        return [{"model": "unknown", "detail": error.received}]
 
 
 def _stage(outcome: Outcome) -> dict[str, Any]:

@@ -13,7 +13,6 @@ import typer
 
 from cli import _job, _summary
 from cli._output import Output, OutputOption, errors
-from segmentry import jobs
 from segmentry.settings import Settings
 
 
@@ -32,9 +31,9 @@ def command(
     started = time.monotonic()
     _simulate(settings, people, days, seed)
     with _marketing_tools(settings):
-        outcomes = _job.run(settings, _job.Request(through_airflow=airflow, own_airflow=True))
-    _summary.show(_summary.of(settings, outcomes, time.monotonic() - started), output)
-    raise typer.Exit(jobs.exit_code(outcomes))
+        result = _job.run(settings, _job.Request(through_airflow=airflow, own_airflow=True))
+    _summary.show(_summary.of(settings, result, time.monotonic() - started), output)
+    raise typer.Exit(result.exit_code)
 
 
 def _simulate(settings: Settings, people: int, days: int, seed: int) -> None:

@@ -9,7 +9,7 @@ import typer
 
 from cli import _job, _summary
 from cli._output import Output, OutputOption
-from segmentry import clock, jobs
+from segmentry import clock
 from segmentry.settings import Settings
 
 
@@ -29,6 +29,6 @@ def command(
     settings = Settings.from_environment()
     request = _job.Request(clock.parse(as_of) if as_of else None, select, retrain, airflow)
     started = time.monotonic()
-    outcomes = _job.run(settings, request)
-    _summary.show(_summary.of(settings, outcomes, time.monotonic() - started), output)
-    raise typer.Exit(jobs.exit_code(outcomes))
+    result = _job.run(settings, request)
+    _summary.show(_summary.of(settings, result, time.monotonic() - started), output)
+    raise typer.Exit(result.exit_code)

@@ -132,5 +132,9 @@ def segments(context: RunContext) -> StageReport:
 
 
 def observability(context: RunContext) -> StageReport:
-    """Sizes, flows, freshness, gates and delivery."""
-    return _layer(context, "observability")
+    """Sizes, flows, freshness, gates and delivery; and the project's documentation, when it has changed."""
+    from segmentry import dbt_docs  # which stands on this module
+
+    report = _layer(context, "observability")
+    dbt_docs.refresh(context.settings)
+    return report
