@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from activation import config
+from activation import audience_texts, config
 from activation.audience_sql import audience_sql, candidate_arguments
 from activation.config import ConsentPolicy, Sync
 from segmentry.errors import ConfigError
@@ -30,7 +30,12 @@ def texts(settings: Settings) -> dict[str, str]:
     policy = config.consent_policy(settings)
     for sync in syncs:
         _check_segments(settings, sync)
-    found = {"candidates.sql": _candidates_sql(syncs, policy), "candidates.yml": _CANDIDATES_YML}
+    found = {
+        "candidates.sql": _candidates_sql(syncs, policy),
+        "candidates.yml": audience_texts.CANDIDATES_YML,
+        "suppressed_contacts.sql": f"{MARK}\n" + audience_texts.SUPPRESSED_SQL.replace("@bounces", str(policy.bounces)),
+        "suppressed_contacts.yml": audience_texts.SUPPRESSED_YML,
+    }
     for sync in syncs:
         found[f"aud_{sync.name}.sql"] = (
             f"{MARK.replace('config/syncs', f'config/syncs/{sync.name}.yml')}\n{audience_sql(sync)}"
@@ -57,11 +62,9 @@ def _check_segments(settings: Settings, sync: Sync) -> None:
 
 def _candidates_sql(syncs: Sequence[Sync], policy: ConsentPolicy) -> str:
     if not syncs:
-        return f"{MARK}\n{_NO_CANDIDATES}"
-    judged = "\n    union all\n    ".join(
-        "{{ judged_candidates(" + candidate_arguments(sync, policy) + ") }}" for sync in syncs
-    )
-    return f"{MARK}\n" + _CANDIDATES_SQL.replace("@bounces", str(policy.bounces)).replace("@judged", judged)
+        return f"{MARK}\n{audience_texts.NO_CANDIDATES}"
+    judged = ",\n        ".join(candidate_arguments(sync, policy) for sync in syncs)
+    return f"{MARK}\n" + audience_texts.CANDIDATES_SQL.replace("@judged", judged)
 
 
 def _audience_yml(sync: Sync) -> str:
@@ -104,138 +107,3 @@ def _origin(source: str, value: object) -> str:
         "segments": "The person's segments of this audience, comma-separated.",
         "row": f"The row's own {value}.",
     }[source]
-
-
-_CANDIDATES_YML = """\
-# Generated from config/syncs by `make generate`: change the configuration, not this file.
-models:
-  - name: candidates
-    description: >
-      Everybody a sync's segments name, with the verdict: sent, or the first reason that keeps the person out.
-      One row per (sync, profile_id).
-    columns:
-      - name: sync
-        description: Name of the sync.
-        data_tests: [not_null]
-      - name: profile_id
-        description: The person.
-        data_tests: [not_null]
-      - name: verdict
-        description: What was decided.
-        data_tests:
-          - not_null
-          - accepted_values:
-              arguments:
-                values:
-                  [sent, no_key, no_address, suppressed, refused, unknown_consent, held_out, duplicate, other_sync]
-"""
-
-_NO_CANDIDATES = """\
-select
-    cast(null as varchar) as sync,
-    cast(null as varchar) as profile_id,
-    cast(null as varchar) as verdict
-where false
-"""
-
-_CANDIDATES_SQL = """\
-with
-
-profiles as (
-    select * from {{ ref('profiles') }}
-),
-
-members as (
-    select * from {{ ref('segment_memberships') }}
-),
-
-past_members as (
-    select * from {{ ref('membership_history') }}
-),
-
-standings as (
-    select * from {{ ref('consent_standings') }}
-),
-
-refusals as (
-    select distinct
-        profile_id,
-        purpose,
-        channel
-    from standings
-    where is_refused and profile_id is not null
-),
-
-grants as (
-    select distinct
-        profile_id,
-        purpose,
-        channel
-    from standings
-    where is_granted and profile_id is not null
-),
-
-addresses as (
-    select * from standings
-),
-
-suppressed_addresses as (
-    select distinct
-        identifier_type,
-        channel,
-        {{ contact_key('identifier') }} as identifier
-    from {{ source('activation', 'suppressions') }}
-),
-
-suppressed_profiles as (
-    select
-        identifiers.profile_id,
-        suppressed_addresses.channel
-    from suppressed_addresses
-    inner join {{ ref('identifier_mapping') }} as identifiers
-        on
-            suppressed_addresses.identifier_type = identifiers.identifier_type
-            and suppressed_addresses.identifier = {{ contact_key('identifiers.identifier') }}
-    union
-    select
-        identifier as profile_id,
-        channel
-    from suppressed_addresses
-    where identifier_type = 'profile_id'
-    union
-    select
-        profile_id,
-        'email' as channel
-    from {{ ref('messages') }}
-    where event_type = 'bounce' and profile_id is not null and occurred_at < {{ as_of() }}
-    group by profile_id
-    having count(*) >= @bounces
-),
-
-judged as (
-    @judged
-),
-
-ranked as (
-    select
-        *,
-        row_number() over (partition by sync, verdict, contact order by profile_id) as contact_rank
-    from judged
-),
-
-final as (
-    select
-        *,
-        row_number() over (
-            partition by exclusive_group, profile_id, verdict, contact_rank = 1
-            order by priority, sync
-        ) as sync_rank
-    from ranked
-)
-
-select
-    sync,
-    profile_id,
-    {{ candidate_verdict() }} as verdict
-from final
-"""

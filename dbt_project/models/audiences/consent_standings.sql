@@ -1,9 +1,5 @@
 with
 
-consents as (
-    select * from {{ ref('consents') }}
-),
-
 decisions as (
     select
         identifier_type,
@@ -14,7 +10,7 @@ decisions as (
         coalesce({{ contact_key('status') }} = 'granted', false) as is_grant,
         -- A refusal without a time stands for ever; a grant without one is none.
         coalesce(decided_at, timestamp '9999-12-31') as decided_at
-    from consents
+    from {{ ref('consents') }}
     -- A refusal counts as soon as it is known; a grant only from its time on.
     where
         coalesce({{ contact_key('status') }} <> 'granted', true)
