@@ -140,7 +140,7 @@ class Client:
         if self._throttled is not None and (seconds := self._throttled(response)) is not None:
             return seconds
         if response.status_code in RETRIED:
-            return retry_after(response.headers) or 0.0
+            return retry_after(response.headers) or until_reset(response.headers) or 0.0
         return None
 
     def _final(self, response: httpx.Response) -> httpx.Response:
@@ -178,6 +178,12 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     except ValueError:
         return None
     return max(0.0, (moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
+
+
+def until_reset(headers: Mapping[str, str]) -> float | None:
+    """Seconds until the moment of an X-RateLimit-Reset header, which holds seconds since 1970; None without one."""
+    text = headers.get("x-ratelimit-reset", "")
+    return max(0.0, float(text) - time.time()) if text.isdigit() and int(text) > 1_000_000_000 else None
 
 
 def checked_url(url: str) -> str:

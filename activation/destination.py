@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -105,10 +106,17 @@ class Destination(ABC):
 
     def invalid(self, row: Row) -> str:
         """Why the row cannot be sent at all, or ''."""
+        email = row.values.get("email")
+        if email is not None and not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", str(email)):
+            return "email is not an address"
+        phone = row.values.get("phone_number")
+        if phone is not None and not re.fullmatch(r"\+[1-9]\d{6,14}", str(phone)):
+            return "phone_number is not E.164"
         return "" if row.identity else "the key is empty"
 
     def check(self, sync: Sync) -> None:
         """Raise ConfigError where the sync's file does not fit this destination."""
+        _check_no_consent(sync)
         unknown = sorted(set(sync.options) - set(self.options))
         strange = sorted(set(sync.connection) - {*self.settings, *self.optional_settings})
         if unknown or strange:
@@ -125,6 +133,28 @@ class Destination(ABC):
                 allowed="insert, upsert, mirror, append or delete",
                 remedy="use another mode",
             )
+
+
+def _check_no_consent(sync: Sync) -> None:
+    """A column that a tool reads as a subscription could bring somebody back who left: none may be mapped."""
+    for column in sync.columns:
+        if column.name.lower().replace("_", "") in _CONSENT_FIELDS:
+            raise ConfigError(
+                f"{sync.path}: columns/{column.name} is a consent or subscription field of marketing tools",
+                allowed="columns that describe the person",
+                remedy="remove it: consent is never written by a sync",
+            )
+
+
+_CONSENT_FIELDS = frozenset(
+    {
+        "consent", "subscribed", "unsubscribed", "subscription", "subscriptions", "subscriptiongroups", "status",
+        "emailsubscribe", "pushsubscribe", "smssubscribe", "optin", "optout", "hasoptedoutofemail", "donotcall",
+        "hsemailoptout", "hsmarketablestatus", "ciosubscriptionpreferences", "unsubscribedreason",
+        "marketingsuspended", "emailinvalid", "interests", "synctags", "emaillistids", "unsubscribedchannelids",
+        "unsubscribedmessagetypeids", "subscribedmessagetypeids",
+    }
+)  # fmt: skip
 
 
 def by_index(batch: Batch, errors: Mapping[int, str]) -> list[Outcome]:

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from activation.client import Client, Rate
-from activation.destination import Destination, Session, given
+from activation.destination import Destination, Session, by_index, given
 from activation.model import Batch, Operation, Outcome, Pending, Result, Row, Status, all_sent
 from activation.redact import clean
 
@@ -37,13 +37,9 @@ class Klaviyo(Destination):
             if row.operation is Operation.update and None in given(row, session.sync).values():
                 # The bulk import ignores a null; the single import clears with it.
                 http(session).call("POST", "/api/profile-import", json={"data": _profile(session, row, clears=True)})
-        profiles = [_profile(session, row) for row in batch.rows]
+        attributes = {"profiles": {"data": [_profile(session, row) for row in batch.rows]}}
         lists = {"lists": {"data": [{"type": "list", "id": session.connection["list_id"]}]}}
-        job = {
-            "type": "profile-bulk-import-job",
-            "attributes": {"profiles": {"data": profiles}},
-            "relationships": lists,
-        }
+        job = {"type": "profile-bulk-import-job", "attributes": attributes, "relationships": lists}
         answer = http(session).json("POST", JOBS, json={"data": job})
         return Pending(answer["data"]["id"])
 
@@ -61,34 +57,22 @@ class Klaviyo(Destination):
             if len(reasons) < job["failed_count"]:
                 # An error that names no row: none of the batch can be taken for sent.
                 return [Outcome(row, Status.retry, "the job failed for rows it did not name") for row in batch.rows]
-        return [
-            Outcome(row, Status.rejected, reasons[i]) if i in reasons else Outcome(row, Status.sent)
-            for i, row in enumerate(batch.rows)
-        ]
+        return by_index(batch, reasons)
 
     def remove(self, session: Session, batch: Batch) -> Result:
         """Take the profiles off the list; their consent and everything else stays."""
         found = _ids(session, [row.identity for row in batch.rows])
-        if found:
-            data = [{"type": "profile", "id": profile_id} for profile_id in found]
+        data = [{"type": "profile", "id": profile_id} for profile_id in found]
+        if data:
             path = f"/api/lists/{session.connection['list_id']}/relationships/profiles"
             http(session).call("DELETE", path, json={"data": data})
         return all_sent(batch.rows)
 
     def read_back(self, session: Session) -> Iterator[str]:
         """Addresses of the profiles on the list."""
-        fields = "fields[profile]=email,phone_number,external_id"
-        path = f"/api/lists/{session.connection['list_id']}/profiles?{fields}&page[size]={PAGE}"
+        path = f"/api/lists/{session.connection['list_id']}/profiles?page[size]={PAGE}"
         for profile in _pages(session, path):
             yield str(profile["attributes"].get(session.sync.key) or "").lower()
-
-    def invalid(self, row: Row) -> str:
-        """An address needs the shape of one; a phone number needs E.164."""
-        if row.values.get("email") and not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", str(row.values["email"])):
-            return "email is not an address"
-        if row.values.get("phone_number") and not re.fullmatch(r"\+[1-9]\d{1,14}", str(row.values["phone_number"])):
-            return "phone_number is not E.164"
-        return super().invalid(row)
 
 
 def http(session: Session) -> Client:
@@ -128,7 +112,7 @@ def _pages(session: Session, path: str, params: dict[str, str] | None = None) ->
 
 def _place(rows: Sequence[Row], error: dict[str, Any]) -> tuple[int, str] | None:
     attributes = error["attributes"]
-    reason = clean(f"{attributes.get('code', 'invalid')}: {attributes.get('detail') or attributes.get('title', '')}")
+    reason = clean(f"{attributes.get('code', 'invalid')}: {attributes.get('detail', '')}")
     found = re.search(r"/profiles/data/(\d+)", str((attributes.get("source") or {}).get("pointer", "")))
     if found and int(found.group(1)) < len(rows):
         return int(found.group(1)), reason

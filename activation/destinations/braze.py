@@ -1,0 +1,77 @@
+"""Braze: user attributes, with one boolean attribute that says who is in the audience.
+
+``attribute`` names it (default ``in_<sync>``); ``identifier`` is external_id (default) or email. Subscription states
+are never written. Removing sets the attribute to false and creates nobody.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from activation.client import Client, Rate
+from activation.config import Sync
+from activation.destination import Destination, Session, by_index, given
+from activation.model import Batch, Result, Row
+from activation.redact import clean
+from segmentry.errors import ConfigError
+
+
+class Braze(Destination):
+    """One Braze workspace."""
+
+    settings = ("url", "api_key")
+    options = ("attribute", "identifier")
+    batch_rows = 75
+    rate = Rate(3_000, 3.0)
+    cost_unit = "data points"
+
+    def upsert(self, session: Session, batch: Batch) -> Result:
+        """Set the attributes, and that the person is in the audience."""
+        users = [{**_user(session, row), **_values(session, row), _attribute(session): True} for row in batch.rows]
+        return _track(session, batch, users)
+
+    def remove(self, session: Session, batch: Batch) -> Result:
+        """Set that the person is not in the audience."""
+        gone = {_attribute(session): False, "_update_existing_only": True}
+        return _track(session, batch, [{**_user(session, row), **gone} for row in batch.rows])
+
+    def check(self, sync: Sync) -> None:
+        """Hold the identifier to those there are."""
+        super().check(sync)
+        if sync.options.get("identifier", "external_id") not in ("external_id", "email"):
+            raise ConfigError(
+                f"{sync.path}: options/identifier is '{sync.options['identifier']}'",
+                allowed="external_id, email",
+                remedy="use one of these",
+            )
+
+
+def _attribute(session: Session) -> str:
+    return str(session.option("attribute", f"in_{session.sync.name}"))
+
+
+def _user(session: Session, row: Row) -> dict[str, Any]:
+    return {session.option("identifier", "external_id"): row.identity}
+
+
+def _values(session: Session, row: Row) -> dict[str, Any]:
+    values = given(row, session.sync)
+    return {name: value for name, value in values.items() if name != session.sync.key or name == "email"}
+
+
+def _track(session: Session, batch: Batch, users: list[dict[str, Any]]) -> Result:
+    answer = http(session).json("POST", "/users/track", json={"attributes": users})
+    errors = {
+        int(error["index"]): clean(error.get("type", "refused"))
+        for error in answer.get("errors", [])
+        if error.get("input_array") == "attributes" and "index" in error
+    }
+    return by_index(batch, errors)
+
+
+def http(session: Session) -> Client:
+    """The session's client."""
+    return session.http({"authorization": f"Bearer {session.connection['api_key']}"}, DESTINATION.rate)
+
+
+DESTINATION = Braze()

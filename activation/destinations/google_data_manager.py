@@ -1,0 +1,81 @@
+"""Google Customer Match through the Data Manager API: hashed e-mail addresses and phone numbers.
+
+Columns are ``email`` and ``phone``. Google answers with a request id and matches later, counting reasons without naming
+rows: a row is taken for sent when its request was accepted. Consent is stated as granted, as only rows with consent
+for the purpose leave; the advertiser's terms must have been accepted.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from activation.client import Client, Rate
+from activation.config import Sync
+from activation.destination import Destination, Session
+from activation.hashing import google_email, google_phone, sha256
+from activation.model import Batch, Result, Row, all_sent
+from segmentry.errors import ConfigError
+
+NORMALIZED = {"email": ("emailAddress", google_email), "phone": ("phoneNumber", google_phone)}
+
+
+class GoogleDataManager(Destination):
+    """One Customer Match list."""
+
+    settings = ("url", "token", "account_id", "list_id")
+    batch_rows = 5_000  # of 10,000 members
+    rate = Rate(300, 60.0)
+    cost_unit = "members"
+
+    def upsert(self, session: Session, batch: Batch) -> Result:
+        """Add members by their hashes."""
+        consent = {"adUserData": "CONSENT_GRANTED", "adPersonalization": "CONSENT_GRANTED"}
+        members = [{"consent": consent, "userData": _user_data(dict(row.values))} for row in batch.rows]
+        terms = {"termsOfService": {"customerMatchTermsOfServiceStatus": "ACCEPTED"}}
+        return _change(session, batch, "ingest", members, terms)
+
+    def remove(self, session: Session, batch: Batch) -> Result:
+        """Take members out by the key they were added with."""
+        members = [{"userData": _user_data({session.sync.key: row.identity})} for row in batch.rows]
+        return _change(session, batch, "remove", members, {})
+
+    def invalid(self, row: Row) -> str:
+        """A hash of nothing must never be sent."""
+        return super().invalid(row) if _user_data(dict(row.values))["userIdentifiers"] else "no identifier can be made"
+
+    def check(self, sync: Sync) -> None:
+        """Hold the columns to what can be matched, and the purpose to the consent that is stated."""
+        super().check(sync)
+        unknown = [column.name for column in sync.columns if column.name not in NORMALIZED]
+        if unknown or sync.purpose != "advertising":
+            raise ConfigError(
+                f"{sync.path}: columns/{unknown[0]}" if unknown else f"{sync.path}: the purpose is '{sync.purpose}'",
+                allowed="columns email and phone; the purpose advertising",
+                remedy="rename or remove the column, or correct the purpose",
+            )
+
+
+def _user_data(values: dict[str, Any]) -> dict[str, Any]:
+    identifiers = []
+    for name, (field, normalize) in NORMALIZED.items():
+        normal = normalize(str(values[name])) if values.get(name) is not None else ""
+        identifiers += [{field: sha256(normal)}] if normal else []
+    return {"userIdentifiers": identifiers}
+
+
+def _change(
+    session: Session, batch: Batch, change: str, members: list[dict[str, Any]], terms: dict[str, Any]
+) -> Result:
+    account = {"accountType": "GOOGLE_ADS", "accountId": session.connection["account_id"]}
+    destination = {"operatingAccount": account, "productDestinationId": session.connection["list_id"]}
+    body = {"destinations": [destination], "audienceMembers": members, "encoding": "HEX", **terms}
+    http(session).call("POST", f"/v1/audienceMembers:{change}", json=body)
+    return all_sent(batch.rows)
+
+
+def http(session: Session) -> Client:
+    """The session's client."""
+    return session.http({"authorization": f"Bearer {session.connection['token']}"}, DESTINATION.rate)
+
+
+DESTINATION = GoogleDataManager()

@@ -1,0 +1,116 @@
+"""HubSpot: contacts and one manual list, CRM API v3.
+
+Upserts go 100 at a time by a unique property (``id_property``, default the key column), each row with a trace id: so
+one bad row does not refuse the others. Subscription preferences and marketing status are never written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from activation.client import Client, Rate
+from activation.destination import Destination, Session, given
+from activation.model import Batch, Outcome, Result, Row, Status, all_sent
+from activation.redact import clean
+
+CONTACTS = "/crm/v3/objects/contacts/batch"
+
+
+class HubSpot(Destination):
+    """One HubSpot list."""
+
+    settings = ("url", "token", "list_id")
+    options = ("id_property",)
+    batch_rows = 100
+    rate = Rate(100, 10.0)  # the lowest plan: 100 in 10 s
+    cost_unit = "contacts"
+
+    def upsert(self, session: Session, batch: Batch) -> Result:
+        """Upsert the contacts, then put those that were taken on the list."""
+        inputs = [
+            {
+                "id": row.identity,
+                "idProperty": session.option("id_property", session.sync.key),
+                "objectWriteTraceId": str(place),
+                "properties": {name: _text(value) for name, value in given(row, session.sync).items()},
+            }
+            for place, row in enumerate(batch.rows)
+        ]
+        answer = http(session).json("POST", f"{CONTACTS}/upsert", json={"inputs": inputs})
+        outcomes = _outcomes(batch, answer)
+        added = [outcome.destination_id for outcome in outcomes if outcome.destination_id]
+        if added:
+            _change_list(session, add=added)
+        return outcomes
+
+    def remove(self, session: Session, batch: Batch) -> Result:
+        """Take the contacts off the list."""
+        known = [row.destination_id for row in batch.rows if row.destination_id]
+        unknown = [row for row in batch.rows if not row.destination_id]
+        known += _record_ids(session, unknown) if unknown else []
+        if known:
+            _change_list(session, remove=known)
+        return all_sent(batch.rows)
+
+    def read_back(self, session: Session) -> Iterator[str]:
+        """Keys of the contacts on the list."""
+        path = f"/crm/v3/lists/{session.connection['list_id']}/memberships"
+        after: str | None = None
+        while True:
+            page = http(session).json("GET", path, params={"limit": 100, **({"after": after} if after else {})})
+            records = [{"id": entry["recordId"]} for entry in page["results"]]
+            if records:
+                body = {"inputs": records, "properties": [session.sync.key], "propertiesWithHistory": []}
+                for contact in http(session).json("POST", f"{CONTACTS}/read", json=body)["results"]:
+                    yield str(contact["properties"].get(session.sync.key) or "").lower()
+            after = page.get("paging", {}).get("next", {}).get("after")
+            if not after:
+                return
+
+
+def http(session: Session) -> Client:
+    """The session's client."""
+    return session.http({"authorization": f"Bearer {session.connection['token']}"}, DESTINATION.rate)
+
+
+def _outcomes(batch: Batch, answer: Any) -> list[Outcome]:
+    ids = {result.get("objectWriteTraceId"): str(result["id"]) for result in answer.get("results", [])}
+    errors: dict[str, str] = {}
+    for error in answer.get("errors", []):
+        for place in (error.get("context") or {}).get("objectWriteTraceId", []):
+            errors[str(place)] = clean(f"{error.get('category', 'error')}: {error.get('message', '')}")
+    outcomes = []
+    for place, row in enumerate(batch.rows):
+        if str(place) in ids:
+            outcomes.append(Outcome(row, Status.sent, "", ids[str(place)]))
+        elif str(place) in errors:
+            outcomes.append(Outcome(row, Status.rejected, errors[str(place)]))
+        else:
+            outcomes.append(Outcome(row, Status.retry, "the answer does not name the row"))
+    return outcomes
+
+
+def _change_list(session: Session, *, add: list[str] | None = None, remove: list[str] | None = None) -> None:
+    body = {"recordIdsToAdd": add or [], "recordIdsToRemove": remove or []}
+    path = f"/crm/v3/lists/{session.connection['list_id']}/memberships/add-and-remove"
+    http(session).call("PUT", path, json=body)
+
+
+def _record_ids(session: Session, rows: list[Row]) -> list[str]:
+    body = {
+        "inputs": [{"id": row.identity} for row in rows],
+        "idProperty": session.option("id_property", session.sync.key),
+        "properties": [],
+        "propertiesWithHistory": [],
+    }
+    return [str(found["id"]) for found in http(session).json("POST", f"{CONTACTS}/read", json=body).get("results", [])]
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""  # an empty text clears a property
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+DESTINATION = HubSpot()

@@ -1,0 +1,79 @@
+"""Iterable: users and one static list.
+
+A list call carries the users' fields along. Removing takes them off the list and never unsubscribes a channel; the
+subscription endpoints are never called.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from activation.client import Client, Rate
+from activation.config import Sync
+from activation.destination import Destination, Session, given
+from activation.model import Batch, Outcome, Result, Row, Status
+from segmentry.errors import ConfigError
+
+REFUSALS = ("invalid", "notFound", "invalidData", "conflict", "forgotten")
+
+
+class Iterable(Destination):
+    """One Iterable list."""
+
+    settings = ("url", "api_key", "list_id")
+    options = ("identifier",)
+    batch_rows = 1_000
+    batch_bytes = 3_500_000  # of 4 MB
+    rate = Rate(5, 1.0)
+    cost_unit = "users"
+
+    def upsert(self, session: Session, batch: Batch) -> Result:
+        """Put the users, with their fields, on the list."""
+        key = session.option("identifier", "email")
+        subscribers = [
+            {key: row.identity, "dataFields": {n: v for n, v in given(row, session.sync).items() if n != key}}
+            for row in batch.rows
+        ]
+        return _change_list(session, batch, "subscribe", subscribers)
+
+    def remove(self, session: Session, batch: Batch) -> Result:
+        """Take the users off the list. Somebody it does not know is not on it."""
+        key = session.option("identifier", "email")
+        outcomes = _change_list(session, batch, "unsubscribe", [{key: row.identity} for row in batch.rows])
+        return [Outcome(outcome.row, Status.sent) for outcome in outcomes]
+
+    def check(self, sync: Sync) -> None:
+        """Hold the identifier to those there are."""
+        super().check(sync)
+        if sync.options.get("identifier", "email") not in ("email", "userId"):
+            raise ConfigError(
+                f"{sync.path}: options/identifier is '{sync.options['identifier']}'",
+                allowed="email, userId",
+                remedy="use one of these",
+            )
+
+
+def _change_list(session: Session, batch: Batch, change: str, subscribers: list[dict[str, Any]]) -> list[Outcome]:
+    body = {"listId": int(session.connection["list_id"]), "subscribers": subscribers}
+    answer = http(session).json("POST", f"/api/lists/{change}", json=body)
+    named = {**answer, **(answer.get("failedUpdates") or {})}
+    refused = {
+        str(identity).lower(): reason
+        for reason in REFUSALS
+        for kind in ("Emails", "UserIds")
+        for identity in named.get(f"{reason}{kind}", [])
+    }
+    return [_outcome(row, refused) for row in batch.rows]
+
+
+def _outcome(row: Row, refused: dict[str, str]) -> Outcome:
+    reason = refused.get(row.identity.lower())
+    return Outcome(row, Status.rejected, reason) if reason else Outcome(row, Status.sent)
+
+
+def http(session: Session) -> Client:
+    """The session's client."""
+    return session.http({"api-key": session.connection["api_key"]}, DESTINATION.rate)
+
+
+DESTINATION = Iterable()

@@ -1,0 +1,104 @@
+"""Mailchimp: members of one audience and one static segment of it.
+
+A member is written with ``status_if_new`` alone (option of that name: transactional, pending or subscribed; default
+transactional), so the status of a member who is there, an opt-out above all, is never changed. Columns go to merge
+fields of their names in upper case. Removing takes people out of the segment and leaves them in the audience.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from activation.client import Client, Rate, Refused
+from activation.config import Sync
+from activation.destination import Destination, Session, given
+from activation.hashing import mailchimp_key
+from activation.model import Batch, Outcome, Result, Row, Status, all_sent
+from segmentry.errors import ConfigError
+
+STATUSES = ("transactional", "pending", "subscribed")
+
+
+class Mailchimp(Destination):
+    """One static segment of a Mailchimp audience."""
+
+    settings = ("url", "api_key", "list_id", "segment_id")
+    options = ("status_if_new",)
+    batch_rows = 500
+    rate = Rate(10, 1.0)  # ten connections at once; an answer takes about a second
+    cost_unit = "contacts"
+
+    def upsert(self, session: Session, batch: Batch) -> Result:
+        """Write each member, then put those that were taken into the segment."""
+        outcomes = [_member(session, row) for row in batch.rows]
+        taken = [outcome.row.identity for outcome in outcomes if outcome.status is Status.sent]
+        refused = _change_segment(session, "members_to_add", taken) if taken else set()
+        return [
+            Outcome(o.row, Status.retry, "not put into the segment") if o.row.identity.lower() in refused else o
+            for o in outcomes
+        ]
+
+    def remove(self, session: Session, batch: Batch) -> Result:
+        """Take the members out of the segment."""
+        _change_segment(session, "members_to_remove", [row.identity for row in batch.rows])
+        return all_sent(batch.rows)
+
+    def read_back(self, session: Session) -> Iterator[str]:
+        """Addresses of the segment's members."""
+        start = 0
+        while True:
+            params = {"count": 1000, "offset": start, "fields": "members.email_address"}
+            members = http(session).json("GET", f"{_segment(session)}/members", params=params).get("members", [])
+            yield from (member["email_address"].lower() for member in members)
+            start += len(members)
+            if len(members) < 1000:
+                return
+
+    def check(self, sync: Sync) -> None:
+        """Hold status_if_new to what leaves members who are there alone, and the key to the address."""
+        super().check(sync)
+        status = sync.options.get("status_if_new", STATUSES[0])
+        if status not in STATUSES or sync.address_column != sync.key or sync.address != "email":
+            raise ConfigError(
+                f"{sync.path}: status_if_new is '{status}' and the key is '{sync.key}'",
+                allowed=f"status_if_new of {', '.join(STATUSES)}; as key the column with the e-mail address",
+                remedy="correct options/status_if_new or key",
+            )
+
+
+def _member(session: Session, row: Row) -> Outcome:
+    values = given(row, session.sync)
+    fields = {
+        name.upper(): "" if value is None else value for name, value in values.items() if name != session.sync.key
+    }
+    body: dict[str, Any] = {
+        "email_address": row.identity,
+        "status_if_new": session.option("status_if_new", STATUSES[0]),
+        "merge_fields": fields,
+    }
+    path = f"/lists/{session.connection['list_id']}/members/{mailchimp_key(row.identity)}"
+    try:
+        http(session).call("PUT", path, json=body)
+    except Refused as refusal:
+        if refusal.status not in (400, 405, 414):
+            raise
+        return Outcome(row, Status.rejected, f"refused with status {refusal.status}")
+    return Outcome(row, Status.sent)
+
+
+def _segment(session: Session) -> str:
+    return f"/lists/{session.connection['list_id']}/segments/{session.connection['segment_id']}"
+
+
+def _change_segment(session: Session, change: str, emails: list[str]) -> set[str]:
+    answer = http(session).json("POST", _segment(session), json={change: emails})
+    return {email.lower() for error in answer.get("errors", []) for email in error.get("email_addresses", [])}
+
+
+def http(session: Session) -> Client:
+    """The session's client."""
+    return session.http({"authorization": f"Bearer {session.connection['api_key']}"}, DESTINATION.rate)
+
+
+DESTINATION = Mailchimp()

@@ -1,0 +1,113 @@
+"""Meta Custom Audiences: hashed identifiers, Graph API.
+
+Columns are named by Meta's keys in lower case (``email``, ``phone``, ``fn``, ``ln``, ``ct``, ``country``,
+``extern_id``); each is normalized and hashed here, ``extern_id`` is sent as it is. A removal names the person by the
+same key. The answer counts refused rows and does not name them: a batch with some is halved until they stand alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+
+from activation.client import Client, Rate, Refused, decoded
+from activation.config import Sync
+from activation.destination import Destination, Session
+from activation.hashing import meta_email, meta_name, meta_phone, meta_place, sha256
+from activation.model import Batch, Outcome, Result, Row, Status, all_sent
+from segmentry.errors import ConfigError, DestinationError
+
+NORMALIZED: dict[str, Callable[[str], str]] = {
+    "email": meta_email,
+    "phone": meta_phone,
+    "fn": meta_name,
+    "ln": meta_name,
+    "ct": meta_place,
+    "country": meta_place,
+}
+THROTTLES = {4, 17, 613, 80003, 80004, 1, 2}
+BLOCKED = 1713230
+
+
+class Meta(Destination):
+    """One Custom Audience."""
+
+    settings = ("url", "token", "audience_id")
+    batch_rows = 5_000  # of 10,000
+    rate = Rate(5, 1.0)
+    cost_unit = "matched people"
+
+    def upsert(self, session: Session, batch: Batch) -> Result:
+        """Add people by their hashes."""
+        schema = [column.name for column in session.sync.columns]
+        data = [[_cell(name, row.values.get(name)) for name in schema] for row in batch.rows]
+        return _change(session, batch, "POST", schema, data)
+
+    def remove(self, session: Session, batch: Batch) -> Result:
+        """Take people out by the key they were added with."""
+        key = session.sync.key
+        _change(session, batch, "DELETE", [key], [[_cell(key, row.identity)] for row in batch.rows])
+        return all_sent(batch.rows)
+
+    def invalid(self, row: Row) -> str:
+        """A hash of nothing must never be sent."""
+        usable = any(
+            _cell(name, value) for name, value in row.values.items() if name in ("email", "phone", "extern_id")
+        )
+        return super().invalid(row) if usable else "no identifier can be made of the row"
+
+    def check(self, sync: Sync) -> None:
+        """Hold the columns to Meta's keys."""
+        super().check(sync)
+        known = {*NORMALIZED, "extern_id"}
+        unknown = [column.name for column in sync.columns if column.name not in known]
+        if unknown or sync.key not in ("email", "phone", "extern_id"):
+            raise ConfigError(
+                f"{sync.path}: columns are {', '.join(column.name for column in sync.columns)}, the key is {sync.key}",
+                allowed=f"columns of {', '.join(sorted(known))}; as key email, phone or extern_id",
+                remedy="rename the columns",
+            )
+
+
+def _cell(name: str, value: Any) -> str:
+    if value is None:
+        return ""
+    return str(value) if name == "extern_id" else sha256(NORMALIZED[name](str(value)))
+
+
+def _change(session: Session, batch: Batch, method: str, schema: list[str], data: list[list[str]]) -> Result:
+    body = {"payload": {"schema": [name.upper() for name in schema], "data": data}}
+    try:
+        answer = http(session).json(method, f"/{session.connection['audience_id']}/users", json=body)
+    except Refused as refusal:
+        error = refusal.body.get("error", {}) if isinstance(refusal.body, dict) else {}
+        if error.get("error_subcode") == BLOCKED:
+            raise DestinationError(
+                "Meta blocks uploads to this audience",
+                allowed="an audience that Meta has not flagged",
+                remedy="look at the audience in Meta's Ads Manager",
+            ) from None
+        raise
+    if not answer.get("num_invalid_entries"):
+        return all_sent(batch.rows)
+    if len(batch.rows) > 1:
+        raise Refused(400)
+    return [Outcome(batch.rows[0], Status.rejected, "counted as invalid")]
+
+
+def throttled(response: httpx.Response) -> float | None:
+    """Meta hides throttles in answers of status 400."""
+    content = decoded(response) if response.status_code == 400 else {}
+    error = content.get("error", {}) if isinstance(content, dict) else {}
+    return 5.0 if error.get("code") in THROTTLES or error.get("is_transient") else None
+
+
+def http(session: Session) -> Client:
+    """The session's client."""
+    headers = {"authorization": f"Bearer {session.connection['token']}"}
+    return session.http(headers, DESTINATION.rate, throttled=throttled)
+
+
+DESTINATION = Meta()

@@ -1,0 +1,92 @@
+"""Redis: profile to its values, for look-ups at the edge.
+
+Each person is a hash under ``<prefix>{<key>}`` (option ``prefix``, default the sync's name and a colon), so that one
+HGETALL answers. A value that is NULL is left out; a person who leaves is unlinked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from activation.destination import Destination, Session
+from activation.model import Batch, Outcome, Result, Status, all_sent
+from segmentry.errors import DestinationError
+
+
+class Redis(Destination):
+    """One Redis database."""
+
+    settings = ("url",)
+    options = ("prefix",)
+    batch_rows = 1_000
+    cost_unit = "keys"
+
+    def upsert(self, session: Session, batch: Batch) -> Result:
+        """Write each person's hash anew, in one pipeline."""
+        with _connection(session) as store:
+            pipe = store.pipeline(transaction=False)
+            for row in batch.rows:
+                values = {name: _text(value) for name, value in row.values.items() if value is not None}
+                pipe.eval(_WRITE, 1, _key(session, row.identity), *(part for pair in values.items() for part in pair))
+            answers = _run(pipe)
+        return [
+            Outcome(row, Status.retry, type(answer).__name__)
+            if isinstance(answer, Exception)
+            else Outcome(row, Status.sent)
+            for row, answer in zip(batch.rows, answers, strict=True)
+        ]
+
+    def remove(self, session: Session, batch: Batch) -> Result:
+        """Unlink each person's hash."""
+        with _connection(session) as store:
+            pipe = store.pipeline(transaction=False)
+            for row in batch.rows:
+                pipe.unlink(_key(session, row.identity))
+            _run(pipe)
+        return all_sent(batch.rows)
+
+    def read_back(self, session: Session) -> Iterator[str]:
+        """Keys that are there."""
+        start = _key(session, "")[:-1]
+        with _connection(session) as store:
+            for key in store.scan_iter(match=f"{_escaped(start)}*", count=1_000):
+                yield key.decode()[len(start) : -1]
+
+
+# One step, so that a reader meets the old hash or the new one and never half of it.
+_WRITE = "redis.call('unlink', KEYS[1]); for i = 1, #ARGV, 2 do redis.call('hset', KEYS[1], ARGV[i], ARGV[i + 1]) end"
+
+
+def _connection(session: Session) -> Any:
+    import redis
+
+    return redis.Redis.from_url(session.connection["url"], socket_timeout=30, socket_connect_timeout=10)
+
+
+def _run(pipe: Any) -> list[Any]:
+    import redis
+
+    try:
+        return list(pipe.execute(raise_on_error=False))
+    except redis.RedisError as error:
+        raise DestinationError(
+            f"Redis did not take the commands: {type(error).__name__}",
+            allowed="a Redis that the connection's address reaches",
+            remedy="check the address; the next run sends the rows again",
+        ) from None
+
+
+def _key(session: Session, identity: str) -> str:
+    return f"{session.option('prefix', session.sync.name + ':')}{{{identity}}}"
+
+
+def _escaped(text: str) -> str:
+    return "".join(f"\\{c}" if c in "*?[]\\" else c for c in text)
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+DESTINATION = Redis()

@@ -1,0 +1,100 @@
+"""A table of another database, by SQLAlchemy URL (PostgreSQL or SQLite): one row per person, by the key column.
+
+``table`` names it. It is created where it is not there; rows of people this sync never sent are left alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import sqlalchemy as sa
+
+from activation.config import Sync
+from activation.destination import Destination, Session
+from activation.model import Batch, Result, all_sent
+from segmentry.errors import ConfigError, DestinationError
+
+TYPES: dict[str, Any] = {
+    "varchar": sa.String,
+    "bigint": sa.BigInteger,
+    "double": sa.Float,
+    "boolean": sa.Boolean,
+    "timestamp": sa.DateTime,
+    "date": sa.Date,
+}
+
+
+class SqlTable(Destination):
+    """One table."""
+
+    settings = ("url",)
+    options = ("table",)
+    batch_rows = 1_000
+    cost_unit = "rows"
+
+    def upsert(self, session: Session, batch: Batch) -> Result:
+        """Insert the rows, or bring those with the key to these values, in one transaction."""
+        from sqlalchemy.dialects.postgresql import insert as postgres_insert
+        from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+        table = _table(session.sync)
+        with _begin(session) as connection:
+            table.create(connection, checkfirst=True)
+            make = postgres_insert if connection.dialect.name == "postgresql" else sqlite_insert
+            statement = make(table)
+            others = {c.name: statement.excluded[c.name] for c in table.columns if c.name != session.sync.key}
+            connection.execute(
+                statement.on_conflict_do_update(index_elements=[session.sync.key], set_=others)
+                if others
+                else statement.on_conflict_do_nothing(),
+                [{**row.values, session.sync.key: row.identity} for row in batch.rows],
+            )
+        return all_sent(batch.rows)
+
+    def remove(self, session: Session, batch: Batch) -> Result:
+        """Delete the rows, in one transaction."""
+        table = _table(session.sync)
+        with _begin(session) as connection:
+            statement = sa.delete(table).where(table.c[session.sync.key] == sa.bindparam("wanted"))
+            connection.execute(statement, [{"wanted": row.identity} for row in batch.rows])
+        return all_sent(batch.rows)
+
+    def read_back(self, session: Session) -> Iterator[str]:
+        """Keys that are there."""
+        table = _table(session.sync)
+        with _begin(session) as connection:
+            if sa.inspect(connection).has_table(table.name, schema=table.schema):
+                yield from (str(key) for key in connection.execute(sa.select(table.c[session.sync.key])).scalars())
+
+    def check(self, sync: Sync) -> None:
+        """Hold the table's name to letters, digits and underscores, and the key to text."""
+        super().check(sync)
+        name = str(sync.options.get("table", ""))
+        key = next(column for column in sync.columns if column.name == sync.key)
+        if not name.replace(".", "", 1).isidentifier() or key.type != "varchar" or sync.grain != "profile":
+            raise ConfigError(
+                f"{sync.path}: options/table is '{name}', the key is of type {key.type}, the grain is {sync.grain}",
+                allowed="a table name, with a schema before it if need be; a key of type varchar; one row per profile",
+                remedy="correct options/table, the key's type or audience/grain",
+            )
+
+
+def _table(sync: Sync) -> sa.Table:
+    schema, _, name = str(sync.options["table"]).rpartition(".")
+    columns = [sa.Column(c.name, TYPES[c.type], primary_key=c.name == sync.key) for c in sync.columns]
+    return sa.Table(name, sa.MetaData(), *columns, schema=schema or None)
+
+
+def _begin(session: Session) -> Any:
+    try:
+        return sa.create_engine(session.connection["url"], poolclass=sa.NullPool).begin()
+    except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError):
+        raise DestinationError(
+            "the connection's address is not a database URL",
+            allowed="postgresql://... or sqlite:///...",
+            remedy="correct the connection's address variable",
+        ) from None
+
+
+DESTINATION = SqlTable()

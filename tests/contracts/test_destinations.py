@@ -1,0 +1,294 @@
+"""One battery for every file of activation/destinations that speaks HTTP."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from activation import destination as destinations
+from activation.client import Client, Refused
+from activation.config import Sync
+from activation.destination import Destination, Session
+from activation.model import Batch, Operation, Outcome, Pending, Row, Status
+from segmentry.errors import ConfigError, SegmentryError
+from tests.conftest import shared_data
+from tests.contracts.vendors import BAD, VENDORS, Journal
+
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+VALUES = {
+    "U": "https://vendor.example.com",
+    "K": "key-5ecret5ecret",
+    "L": "42",
+    "S": SECRET,
+    "I": "0b2f2f8e-6c1d-4c64-9d5e-0f6b3c2a1d00",
+}
+NAMES = sorted(VENDORS)
+NOT_HTTP = {"files", "redis", "sql_table"}
+
+
+class FreeAccounts:
+    """Accounts without limits."""
+
+    def wait(self, account: str, rate: object, sleep: object) -> None:
+        assert VALUES["K"] not in account
+
+    def failed(self, account: str) -> None: ...
+
+    def succeeded(self, account: str) -> None: ...
+
+
+class Bench:
+    """A destination with a vendor behind it."""
+
+    def __init__(self, name: str, monkeypatch: pytest.MonkeyPatch, **content: Any) -> None:
+        vendor = VENDORS[name]
+        self.journal = Journal(vendor)
+        columns = vendor.columns or {"email": {"from": "email"}, "first_name": {"from": "first_name"}}
+        self.sync = Sync(
+            "vip",
+            {
+                "name": "vip",
+                "destination": name,
+                "audience": {"segments": "all"},
+                "purpose": vendor.purpose,
+                "channel": "email",
+                "address": "email",
+                "key": "email",
+                "columns": columns,
+                "options": vendor.options,
+                "connection": {key: key.upper() for key in vendor.connection},
+                **content,
+            },
+            Path("config/syncs/vip.yml"),
+        )
+        self.destination = destinations.of(self.sync)
+        values = {key: VALUES[letter] for key, letter in vendor.connection.items()}
+        made = partial(Client, transport=self.journal.transport(), sleep=lambda seconds: None)
+        monkeypatch.setattr(destinations, "Client", made)
+        self.session = Session(self.sync, values, FreeAccounts(), Path("outbox"), "run_1")  # type: ignore[arg-type]
+
+    def send(self, *rows: Row) -> list[Outcome]:
+        """Send rows as the engine does: batches refused as a whole are halved."""
+        batch = Batch("request1", list(rows))
+        call = self.destination.remove if batch.is_removal else self.destination.upsert
+        try:
+            result = call(self.session, batch)
+            while isinstance(result, Pending):
+                result = self.destination.poll(self.session, batch, result.job_id)
+            return result
+        except Refused as refusal:
+            if refusal.status not in (400, 413, 422):
+                raise
+            if len(rows) == 1:
+                return [Outcome(rows[0], Status.rejected, f"refused with status {refusal.status}")]
+            middle = len(rows) // 2
+            return [*self.send(*rows[:middle]), *self.send(*rows[middle:])]
+
+    def bodies(self) -> str:
+        return "".join(request.content.decode() for request, _ in self.journal.calls)
+
+
+def person(name: str, operation: Operation = Operation.add, first: str | None = "Ann") -> Row:
+    email = f"{name}@example.com"
+    values: dict[str, Any] = {} if operation is Operation.remove else {"email": email, "first_name": first}
+    return Row(operation, f"p_{name}", email, email, f"hash-{name}", values)
+
+
+@pytest.fixture
+def bench(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Bench]:
+    monkeypatch.setattr("activation.client.FIRST_WAIT", 0.0)
+    return lambda name, **content: Bench(name, monkeypatch, **content)
+
+
+def test_every_destination_is_held_to_the_battery() -> None:
+    assert set(destinations.all_destinations()) == set(VENDORS) | NOT_HTTP
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_rows_have_outcomes_and_the_bad_one_alone_is_refused(name: str, bench: Callable[..., Bench]) -> None:
+    made = bench(name)
+    outcomes = made.send(person("ann"), person("bad"), person("cid"))
+    found = {outcome.row.row_key: outcome.status for outcome in outcomes}
+    refused = Status.rejected if made.journal.vendor.refuses_alone else Status.sent
+    assert found == {"p_ann": Status.sent, "p_bad": refused, "p_cid": Status.sent}
+    assert all("example.com" not in outcome.reason for outcome in outcomes), [o.reason for o in outcomes]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_removal_is_a_removal_and_never_an_unsubscription(name: str, bench: Callable[..., Bench]) -> None:
+    made = bench(name)
+    outcomes = made.send(person("ann", Operation.remove), person("cid", Operation.remove))
+    assert [outcome.status for outcome in outcomes] == [Status.sent, Status.sent]
+    assert made.journal.calls
+    said = made.bodies().lower() + "".join(request.url.path.lower() for request, _ in made.journal.calls)
+    for word in ("channelunsubscribe", "opt_out", "opted_out", "subscription", "suppress", '"unsubscribed"', "status"):
+        assert word not in said, f"{word} in {said}"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nothing_is_ever_subscribed(name: str, bench: Callable[..., Bench]) -> None:
+    made = bench(name)
+    made.send(person("ann"), person("cid", Operation.update, first=None))
+    keys = set(_keys([json.loads(request.content) for request, _ in made.journal.calls if request.content]))
+    assert not keys & {"status", "subscribed", "unsubscribed", "email_subscribe", "subscriptions", "consented_at"}, keys
+    paths = " ".join(request.url.path for request, _ in made.journal.calls)
+    assert "subscription" not in paths
+    assert "/unsuppress" not in paths
+
+
+def _keys(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        yield from value
+        for part in value.values():
+            yield from _keys(part)
+    elif isinstance(value, list):
+        for part in value:
+            yield from _keys(part)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_sending_again_makes_the_same_requests(name: str, bench: Callable[..., Bench]) -> None:
+    made = bench(name)
+    made.send(person("ann"))
+    first = [(request.method, request.url.path, _stable(request.content)) for request, _ in made.journal.calls]
+    made.journal.calls.clear()
+    made.send(person("ann"))
+    assert [(request.method, request.url.path, _stable(request.content)) for request, _ in made.journal.calls] == first
+
+
+def _stable(content: bytes) -> Any:
+    body = json.loads(content) if content else {}
+    body.pop("sentAt", None)
+    for message in body.get("batch", []):
+        message.pop("timestamp", None)
+    return body
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_throttles_and_outages_are_tried_again(name: str, status: int, bench: Callable[..., Bench]) -> None:
+    made = bench(name)
+    made.journal.script = [status, status]
+    assert [outcome.status for outcome in made.send(person("ann"))] == [Status.sent]
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("status", [401, 403])
+def test_refused_credentials_stop_at_once(name: str, status: int, bench: Callable[..., Bench]) -> None:
+    made = bench(name)
+    made.journal.script = [status] * 3
+    with pytest.raises(SegmentryError) as caught:
+        made.send(person("ann"))
+    assert len(made.journal.calls) == 1
+    assert "example.com" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_secret_and_no_address_is_ever_said(
+    name: str, bench: Callable[..., Bench], caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    made = bench(name)
+    said = []
+    made.journal.script = [500] * 6
+    with pytest.raises(SegmentryError) as caught:
+        made.send(person("ann"), person("bad"))
+    said += [str(caught.value), repr(caught.value)]
+    said += [outcome.reason for outcome in made.send(person("ann"), person("bad"))]
+    printed = capsys.readouterr()
+    text = "".join([*said, printed.out, printed.err, caplog.text, *made.session.notes])
+    assert "@example.com" not in text
+    assert VALUES["K"] not in text
+    assert SECRET[6:] not in text
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_consent_field_cannot_be_mapped(name: str, bench: Callable[..., Bench]) -> None:
+    with pytest.raises(ConfigError, match="consent or subscription field"):
+        bench(name, columns={"email": {"from": "email"}, "email_subscribe": {"from": "first_name"}})
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_values_that_are_null_and_left_alone_are_not_sent(name: str, bench: Callable[..., Bench]) -> None:
+    if VENDORS[name].columns or name == "slack":
+        return  # identifiers alone, or no person at all
+    columns = {"email": {"from": "email"}, "first_name": {"from": "first_name", "when_null": "leave"}}
+    made = bench(name, columns=columns)
+    made.send(person("ann", Operation.update, first=None))
+    assert "first_name" not in made.bodies().lower()
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if VENDORS[name].specs])
+def test_requests_and_answers_fit_the_vendors_own_specification(name: str, bench: Callable[..., Bench]) -> None:
+    checked = _checkers(name)
+    made = bench(name)
+    made.send(person("ann"), person("bad"))
+    made.send(person("ann", Operation.update, first=None))
+    made.send(person("ann", Operation.remove))
+    list(made.destination.read_back(made.session) or [])
+    results = [checked(request, response) for request, response in made.journal.calls]
+    print(name, f"{sum(results)} of {len(results)} exchanges are described by the specification")
+    assert sum(results) >= 2
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if VENDORS[name].specs and name != "braze"])
+def test_a_wrong_request_does_not_fit_the_specification(name: str, bench: Callable[..., Bench]) -> None:
+    from openapi_core.exceptions import OpenAPIError
+
+    checked = _checkers(name)
+    made = bench(name)
+    made.send(person("ann"))
+    request, response = next(c for c in made.journal.calls if c[0].content)
+    wrong = json.loads(request.content)
+    field = next(key for key in ("data", "inputs", "batch", "contacts") if key in wrong)
+    wrong[field] = 7
+    request._content = json.dumps(wrong).encode()
+    with pytest.raises(OpenAPIError):
+        checked(request, response)
+
+
+def _plain(value: Any) -> Any:
+    """A specification without the servers of its paths, and without discriminators that map to no schema by name."""
+    if isinstance(value, dict):
+        return {key: _plain(part) for key, part in value.items() if key not in ("servers", "discriminator")}
+    return [_plain(part) for part in value] if isinstance(value, list) else value
+
+
+def _checkers(name: str) -> Callable[[Any, Any], bool]:
+    """Checks one exchange against the vendor's specifications: False where none of them describes it."""
+    from openapi_core import OpenAPI
+    from openapi_core.templating.paths.exceptions import PathError
+
+    folder = shared_data("openapi") / "prism_ready"
+    documents = []
+    for file in VENDORS[name].specs:
+        content = json.loads((folder / file).read_text(encoding="utf-8"))
+        documents.append(OpenAPI.from_dict({**_plain(content), "servers": [{"url": VALUES["U"]}]}))
+
+    def checked(request: Any, response: Any) -> bool:
+        from tests.contracts.openapi import HttpxRequest, HttpxResponse
+
+        for document in documents:
+            try:
+                document.validate_request(HttpxRequest(request))
+                document.validate_response(HttpxRequest(request), HttpxResponse(response))
+            except PathError:
+                continue
+            return True
+        return False
+
+    return checked
+
+
+def test_the_battery_covers_removal_of_destinations_by_type() -> None:
+    for name, made in destinations.all_destinations().items():
+        assert isinstance(made, Destination)
+        assert made.batch_rows >= 1, name
+        assert type(made).__doc__, name
+    assert BAD.endswith("@example.com")

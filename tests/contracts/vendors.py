@@ -1,0 +1,260 @@
+"""Answers of the vendors, made by hand in the shapes of their documentation, and what a test wants to know of each.
+
+Every request a destination makes is answered as the real vendor would; one row, the person called ``bad``, is refused.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import httpx
+
+BAD = "bad@example.com"
+Answer = tuple[int, Any]
+
+
+@dataclass(frozen=True)
+class Vendor:
+    """One destination's answers. spec: file and server address of the vendor's own OpenAPI document."""
+
+    answer: Callable[[str, str, dict[str, list[str]], Any], Answer]
+    connection: dict[str, str]
+    options: dict[str, Any] = field(default_factory=dict)
+    columns: dict[str, Any] | None = None
+    purpose: str = "marketing"
+    specs: tuple[str, ...] = ()
+    prefix: str = ""
+    refuses_alone: bool = True
+    names_rows: bool = True
+
+
+def _inputs(body: Any) -> list[tuple[int, str]]:
+    """Places and addresses of the people of a request, wherever they stand in it."""
+    return [(i, m) for i, m in enumerate(re.findall(r"[a-z0-9]+@example\.com", json.dumps(body)))]
+
+
+def klaviyo(method: str, path: str, query: dict[str, list[str]], body: Any) -> Answer:
+    if path == "/api/profile-bulk-import-jobs":
+        profiles = body["data"]["attributes"]["profiles"]["data"]
+        places = [i for i, p in enumerate(profiles) if p["attributes"]["email"] == BAD]
+        job = "job-" + "-".join(map(str, places))
+        return 202, {"data": _job(job, "queued", len(profiles), 0)}
+    if found := re.fullmatch(r"/api/profile-bulk-import-jobs/job-([\d-]*)", path):
+        failed = len(found.group(1).split("-")) if found.group(1) else 0
+        return 200, {"data": _job(path.rpartition("/")[2], "complete", 3, failed)}
+    if found := re.fullmatch(r"/api/profile-bulk-import-jobs/job-([\d-]*)/import-errors", path):
+        errors = [_import_error(int(place)) for place in found.group(1).split("-") if place]
+        return 200, {"data": errors, "links": {"self": "https://a.klaviyo.com/x"}}
+    if path == "/api/profiles":
+        emails = re.findall(r'"([^"]+)"', query["filter"][0])
+        return 200, {"data": [_profile(email) for email in emails], "links": {"self": "https://a.klaviyo.com/x"}}
+    if path.endswith("/profiles") and method == "GET":
+        member = _profile("ann@example.com")
+        member["attributes"]["joined_group_at"] = "2026-06-01T00:00:00+00:00"
+        return 200, {"data": [member], "links": {"self": "https://a.klaviyo.com/x"}}
+    if path == "/api/profile-import":
+        return 200, {"data": _profile(body["data"]["attributes"]["email"])}
+    return 204, None
+
+
+def _job(job: str, status: str, total: int, failed: int) -> dict[str, Any]:
+    counts = {"total_count": total, "completed_count": total - failed, "failed_count": failed}
+    moment = "2026-06-01T00:00:00+00:00"
+    attributes = {"status": status, "created_at": moment, "expires_at": moment, **counts}
+    link = {"self": f"https://a.klaviyo.com/api/profile-bulk-import-jobs/{job}/"}
+    return {"type": "profile-bulk-import-job", "id": job, "attributes": attributes, "links": link}
+
+
+def _import_error(place: int) -> dict[str, Any]:
+    attributes = {
+        "code": "invalid",
+        "title": "Invalid",
+        "detail": f"'{BAD}' is not valid",
+        "source": {"pointer": f"/data/attributes/profiles/data/{place}/attributes/email"},
+        "original_payload": {"email": BAD},
+    }
+    return {
+        "type": "import-error",
+        "id": f"e{place}",
+        "attributes": attributes,
+        "links": {"self": "https://a.klaviyo.com"},
+    }
+
+
+def _profile(email: str) -> dict[str, Any]:
+    link = {"self": "https://a.klaviyo.com/api/profiles/1/"}
+    return {"type": "profile", "id": f"id-{email[:3]}", "attributes": {"email": email}, "links": link}
+
+
+def hubspot(method: str, path: str, query: dict[str, list[str]], body: Any) -> Answer:
+    moment = "2026-06-01T00:00:00Z"
+    stamp = {"startedAt": moment, "completedAt": moment, "status": "COMPLETE"}
+    record = {"archived": False, "createdAt": moment, "updatedAt": moment}
+    if path.endswith("/batch/upsert"):
+        good = [i for i in body["inputs"] if i["id"] != BAD]
+        bad = [i for i in body["inputs"] if i["id"] == BAD]
+        results = [
+            {
+                **record,
+                "id": f"id-{i['id'][:3]}",
+                "new": True,
+                "objectWriteTraceId": i["objectWriteTraceId"],
+                "properties": i["properties"],
+            }
+            for i in good
+        ]
+        errors = [
+            {
+                "status": "error",
+                "category": "VALIDATION_ERROR",
+                "message": f"{BAD} is invalid",
+                "context": {"objectWriteTraceId": [i["objectWriteTraceId"]]},
+                "errors": [],
+                "links": {},
+            }
+            for i in bad
+        ]
+        return (207 if bad else 200), {
+            **stamp,
+            "results": results,
+            **({"errors": errors, "numErrors": 1} if bad else {}),
+        }
+    if path.endswith("/batch/read"):
+        found = [
+            {**record, "id": f"id-{i['id'][:3]}", "properties": {"email": "ann@example.com"}} for i in body["inputs"]
+        ]
+        return 200, {**stamp, "results": found}
+    if method == "GET":
+        return 200, {"results": [{"recordId": "id-ann", "membershipTimestamp": moment}]}
+    ids = {"recordsIdsAdded": body["recordIdsToAdd"], "recordIdsRemoved": body["recordIdsToRemove"]}
+    return 200, {**ids, "recordIdsMissing": []}
+
+
+def braze(method: str, path: str, query: dict[str, list[str]], body: Any) -> Answer:
+    bad = [i for i, user in enumerate(body["attributes"]) if BAD in user.values()]
+    errors = [{"type": f"'{BAD}' refused", "input_array": "attributes", "index": i} for i in bad]
+    processed = {"message": "success", "attributes_processed": len(body["attributes"]) - len(bad)}
+    return 201, {**processed, **({"errors": errors} if errors else {})}
+
+
+def mailchimp(method: str, path: str, query: dict[str, list[str]], body: Any) -> Answer:
+    if method == "PUT":
+        if body["email_address"] == BAD:
+            return 400, {"type": "x", "title": "Invalid Resource", "status": 400, "detail": BAD, "instance": "x"}
+        return 200, {"id": path.rpartition("/")[2], "email_address": body["email_address"], "status": "unsubscribed"}
+    if method == "GET":
+        return 200, {"members": [{"email_address": "Ann@example.com"}]}
+    return 200, {"members_added": [], "members_removed": [], "errors": [], "total_added": 0, "error_count": 0}
+
+
+def customer_io(method: str, path: str, query: dict[str, list[str]], body: Any) -> Answer:
+    if path == "/api/v2/batch":
+        bad = [i for i, person in enumerate(body["batch"]) if BAD in person["identifiers"].values()]
+        errors = [{"batch_index": i, "reason": "invalid", "field": "email", "message": BAD} for i in bad]
+        return (207, {"errors": errors}) if bad else (200, {})
+    return 200, None
+
+
+def sendgrid(method: str, path: str, query: dict[str, list[str]], body: Any) -> Answer:
+    if path.endswith("/search/emails"):
+        moment = "2026-06-01T00:00:00Z"
+        contact = {"list_ids": [], "segment_ids": [], "created_at": moment, "updated_at": moment}
+        found = {email: {"contact": {**contact, "id": f"id-{email[:3]}", "email": email}} for email in body["emails"]}
+        return 200, {"result": found}
+    if method == "PUT":
+        if any(contact["email"] == BAD for contact in body["contacts"]):
+            return 400, {"errors": [{"field": "contacts", "message": f"email '{BAD}' is not valid"}]}
+        return 202, {"job_id": "job-9"}
+    if method == "GET":
+        return 200, {"id": "job-9", "status": "completed", "results": {"errored_count": 0}}
+    return 202, {"job_id": "job-10"}
+
+
+def iterable(method: str, path: str, query: dict[str, list[str]], body: Any) -> Answer:
+    bad = [s["email"] for s in body["subscribers"] if s["email"] == BAD]
+    return 200, {"successCount": 1, "failCount": len(bad), "failedUpdates": {"forgottenEmails": bad}}
+
+
+def accepted(method: str, path: str, query: dict[str, list[str]], body: Any) -> Answer:
+    """An end that takes everything and says nothing of rows."""
+    return 200, {"ok": True, "requestId": "r-1", "success": True}
+
+
+def meta(method: str, path: str, query: dict[str, list[str]], body: Any) -> Answer:
+    from activation.hashing import sha256
+
+    bad = sum(sha256(BAD) in row for row in body["payload"]["data"]) if method == "POST" else 0
+    return 200, {"audience_id": "1", "num_received": len(body["payload"]["data"]), "num_invalid_entries": bad}
+
+
+def webhook(method: str, path: str, query: dict[str, list[str]], body: Any) -> Answer:
+    bad = [row["row_key"] for row in body["data"]["rows"] if row["key"] == BAD and row["operation"] != "remove"]
+    return 200, {"results": [{"row_key": key, "status": "error", "message": f"{BAD} unknown"} for key in bad]}
+
+
+EMAIL = {"email": {"from": "email"}}
+KEYED = {"url": "U", "api_key": "K"}
+
+VENDORS: dict[str, Vendor] = {
+    "klaviyo": Vendor(klaviyo, {**KEYED, "list_id": "L"}, specs=("klaviyo.json",)),
+    "hubspot": Vendor(
+        hubspot, {"url": "U", "token": "K", "list_id": "L"}, specs=("hubspot-contacts.json", "hubspot-lists.json")
+    ),
+    "braze": Vendor(braze, KEYED, {"identifier": "email"}, specs=("braze.json",)),
+    "mailchimp": Vendor(mailchimp, {**KEYED, "list_id": "L", "segment_id": "L"}),
+    "customer_io": Vendor(
+        customer_io,
+        {**KEYED, "site_id": "K", "segment_id": "L"},
+        {"id_type": "email"},
+        specs=("customerio-track.json",),
+    ),
+    "sendgrid": Vendor(sendgrid, {**KEYED, "list_id": "I"}, specs=("sendgrid-contacts.json",)),
+    "iterable": Vendor(iterable, {**KEYED, "list_id": "L"}),
+    "segment": Vendor(accepted, {"url": "U", "write_key": "K"}, refuses_alone=False),
+    "slack": Vendor(accepted, {"url": "U", "token": "K", "channel": "L"}, refuses_alone=False, names_rows=False),
+    "meta": Vendor(meta, {"url": "U", "token": "K", "audience_id": "L"}, columns=EMAIL, purpose="advertising"),
+    "google_data_manager": Vendor(
+        accepted,
+        {"url": "U", "token": "K", "account_id": "L", "list_id": "L"},
+        columns=EMAIL,
+        purpose="advertising",
+        refuses_alone=False,
+    ),
+    "webhook": Vendor(webhook, {"url": "U", "secret": "S"}),
+}
+
+
+@dataclass
+class Journal:
+    """Every request and answer of a test, in the order in which they came."""
+
+    vendor: Vendor
+    script: list[int] = field(default_factory=list)
+    calls: list[tuple[httpx.Request, httpx.Response]] = field(default_factory=list)
+
+    def transport(self) -> httpx.MockTransport:
+        return httpx.MockTransport(self._handle)
+
+    def _handle(self, request: httpx.Request) -> httpx.Response:
+        parts = urlsplit(str(request.url))
+        body = json.loads(request.content) if request.content else None
+        if self.script:
+            status = self.script.pop(0)
+            headers = {"retry-after": "0"} if status == 429 else {}
+            response = httpx.Response(status, json={"message": BAD}, headers=headers)
+        else:
+            status, content = self.vendor.answer(request.method, unquote(parts.path), parse_qs(parts.query), body)
+            kind = (
+                {"content-type": "application/vnd.api+json"}
+                if "klaviyo" in request.headers.get("authorization", "").lower()
+                else {}
+            )
+            text = b"" if content is None else json.dumps(content).encode()
+            response = httpx.Response(status, content=text, headers=kind or {"content-type": "application/json"})
+        self.calls.append((request, response))
+        return response
