@@ -16,10 +16,11 @@ from segmentry.settings import Settings
 from segmentry.stages import RunContext, StageReport
 
 Row = tuple[Any, ...]
+Identifier = tuple[str, str]
 
 _COLUMNS: Mapping[str, str] = {
-    "policy_types": "identifier_type varchar, priority integer, most_per_profile bigint, most_links bigint,"
-    " most_people bigint",
+    "policy_types": "identifier_type varchar, priority integer, most_per_profile bigint, most_links bigint, "
+    "most_people bigint",
     "policy_links": "rule varchar, strength integer, is_used boolean",
     "policy_blocks": "identifier_type varchar, pattern varchar, reason varchar",
     "policy_traits": "trait varchar, strategy varchar, source varchar, position integer",
@@ -42,6 +43,7 @@ def write_policy(settings: Settings) -> None:
         for name, columns in _COLUMNS.items():
             lake.execute(f"create table if not exists lake.identity.{name} ({columns})")
         for name, rows in wanted.items():
+            _reshape(lake, name)
             _replace(lake, name, rows)
 
 
@@ -67,6 +69,25 @@ def policy_rows(policy: Mapping[str, Any]) -> dict[str, list[Row]]:
             for position, source in enumerate(choice["sources"] or ["*"], start=1)
         ],
     }
+
+
+def separate(settings: Settings, pairs: Sequence[tuple[Identifier, Identifier]]) -> None:
+    """Record that two identifiers are never to be linked, whichever of them a source names first."""
+    write_policy(settings)
+    rows = {(*one, *other) for one, other in pairs} | {(*other, *one) for one, other in pairs}
+    with warehouse.connect(settings) as lake:
+        held = set(lake.execute("select * from lake.identity.policy_cuts").fetchall())
+        if new := sorted(rows - held):
+            lake.execute("begin")
+            lake.executemany("insert into lake.identity.policy_cuts values (?, ?, ?, ?)", new)
+            lake.execute("commit")
+
+
+def _reshape(lake: duckdb.DuckDBPyConnection, name: str) -> None:
+    # A table of an earlier release may lack a column. It holds nothing that is not in the file.
+    held = [row[0] for row in lake.execute(f"describe lake.identity.{name}").fetchall()]
+    if held != [column.split()[0] for column in _COLUMNS[name].split(", ")]:
+        lake.execute(f"create or replace table lake.identity.{name} ({_COLUMNS[name]})")
 
 
 def _replace(lake: duckdb.DuckDBPyConnection, name: str, rows: Sequence[Row]) -> None:

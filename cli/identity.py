@@ -1,0 +1,104 @@
+"""``segmentry identity``: why two identifiers are one person, what a rule would change, and undoing a merge."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from cli import _identity, _what_if
+from cli._output import Output, OutputOption, print_json, progress, show
+from segmentry import identity, warehouse
+from segmentry.errors import UsageError
+from segmentry.settings import Settings
+from segmentry.stages import RunContext
+
+app = typer.Typer(no_args_is_help=True, help="Explain, try out and undo who is one person.")
+
+First = Annotated[str, typer.Argument(help="type:value, such as email:ann@example.com")]
+Second = Annotated[str, typer.Argument(help="type:value, such as cookie:c-1042")]
+
+
+@app.command()
+def explain(one: First, other: Second, output: OutputOption = Output.table) -> None:
+    """Print the chain of evidence that joins two identifiers, or why they are two people.
+
+    Example: segmentry identity explain email:ann@example.com cookie:c-1042
+    """
+    settings = Settings.from_environment()
+    warehouse.prepare(settings)
+    with warehouse.connect(settings, read_only=True) as lake:
+        left, right = _identity.find(lake, one), _identity.find(lake, other)
+        start, end = (_identity.spelled(lake, *_parts(text)) for text in (one, other))
+        steps = _identity.chain(_identity.links_of(lake, left), start, end) if left == right else []
+        refused = [] if left == right else _identity.refusals(lake, left, right)
+    if output is Output.json:
+        print_json({"is_one_person": left == right, "profile_ids": [left, right], "chain": steps, "refused": refused})
+        return
+    if left == right:
+        show(steps, output, title=f"One person, {left}", empty=f"One person, {left}: the two are one identifier")
+        return
+    print(f"Two people: {left} and {right}")
+    show(refused, output, title="Links between them that were refused", empty="No link joins them.")
+
+
+@app.command()
+def unmerge(one: First, other: Second) -> None:
+    """Cut two identifiers apart for good; each side keeps or takes back its own profile.
+
+    Facts, features and segments follow in the next `segmentry run`; the next sync plan carries the corrections.
+
+    Example: segmentry identity unmerge email:ann@example.com cookie:c-1042
+    """
+    settings = Settings.from_environment()
+    warehouse.prepare(settings)
+    with warehouse.connect(settings, read_only=True) as lake:
+        before = _identity.find(lake, one)
+        if before != _identity.find(lake, other):
+            raise UsageError("the two are two people already", remedy="`segmentry identity explain` says why")
+        start, end = (_identity.spelled(lake, *_parts(text)) for text in (one, other))
+        cuts = _identity.cut_between(_identity.links_of(lake, before), start, end)
+    with progress("separating"):
+        identity.separate(settings, cuts)
+        identity.resolve(RunContext(settings))
+    with warehouse.connect(settings, read_only=True) as lake:
+        after = [_identity.find(lake, text) for text in (one, other)]
+    print(f"{len(cuts)} link(s) cut. {one} is {after[0]}, {other} is {after[1]}.")
+    print("Next: `segmentry run` brings facts, segments and syncs up to it.")
+
+
+@app.command("what-if")
+def what_if(
+    policies: Annotated[Path, typer.Argument(help="a changed copy of config/policies.yml")],
+    output: OutputOption = Output.table,
+) -> None:
+    """Print what other rules would move, without changing anything: profiles, segments, rows of each destination.
+
+    Example: segmentry identity what-if changed-policies.yml
+    """
+    settings = Settings.from_environment()
+    warehouse.prepare(settings)
+    with progress("building a copy of the lake by the changed rules"):
+        found = _what_if.compare(settings, policies)
+    if output is Output.json:
+        print_json(found)
+        return
+    for name, rows in found.items():
+        show(_as_rows(rows), output, title=name.replace("_", " "), empty=f"{name.replace('_', ' ')}: no change")
+        print()
+
+
+def _as_rows(value: Any) -> list[dict[str, Any]]:
+    return [value] if isinstance(value, dict) else list(value)
+
+
+def _parts(text: str) -> tuple[str, str]:
+    kind, colon, value = text.partition(":")
+    if not colon:
+        raise UsageError(
+            "an identifier is needed here, not a profile_id",
+            allowed="type:value, such as email:ann@example.com",
+            remedy="`segmentry profile PROFILE_ID` lists the identifiers of a profile",
+        )
+    return kind, value

@@ -1,0 +1,110 @@
+"""``segmentry profile``: all that is known of one person."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import duckdb
+import typer
+
+from cli import _identity
+from cli._output import Output, OutputOption, print_json, show
+from segmentry import warehouse
+from segmentry.settings import Settings
+
+Section = list[dict[str, Any]] | dict[str, str]
+
+# Section: the relation it is read from, the stage that makes that, and the query with one mark for the profile_id.
+_SECTIONS: dict[str, tuple[str, str, str]] = {
+    "identifiers": (
+        "identity.identifier_mapping",
+        "identity",
+        """select mapping.identifier_type, mapping.identifier, mapping.first_seen_at, mapping.last_seen_at,
+            count(links.link_id) as links,
+            string_agg(distinct links.rule, ', ' order by links.rule) as rules,
+            min_by(links.record_id, links.strength) as evidence
+        from identity.identifier_mapping as mapping
+        left join (
+            select * from identity.identifier_links anti join identity.refused_links using (link_id)
+        ) as links
+            on (links.left_type = mapping.identifier_type and links.left_identifier = mapping.identifier)
+            or (links.right_type = mapping.identifier_type and links.right_identifier = mapping.identifier)
+        where mapping.profile_id = ?
+        group by all
+        order by mapping.first_seen_at, mapping.identifier_type, mapping.identifier""",
+    ),
+    "merges": (
+        "identity.merge_events",
+        "identity",
+        """select event, merged_profile_id, surviving_profile_id, merged_at, rule, evidence
+        from identity.merge_events where ? in (merged_profile_id, surviving_profile_id)
+        order by merged_at, merged_profile_id""",
+    ),
+    "traits": (
+        "identity.trait_provenance",
+        "identity",
+        """select trait, value, source, record_id, observed_at, strategy
+        from identity.trait_provenance where profile_id = ? order by trait""",
+    ),
+    "scores": (
+        "ml.scores",
+        "score",
+        """select model, score, model_version, as_of from ml.scores where profile_id = ?
+        qualify row_number() over (partition by model order by as_of desc) = 1 order by model""",
+    ),
+    "clusters": (
+        "ml.cluster_assignments",
+        "score",
+        """select persona, cluster_id, confidence, as_of from ml.cluster_assignments where profile_id = ?
+        order by as_of desc limit 1""",
+    ),
+    "segments": (
+        "segments.segment_memberships",
+        "segments",
+        "select segment, entered_at from segments.segment_memberships where profile_id = ? order by segment",
+    ),
+    "consent": (
+        "marts.consents",
+        "marts",
+        """select purpose, channel, status, decided_at, source, record_id from marts.consents where profile_id = ?
+        qualify row_number() over (partition by purpose, channel order by decided_at desc, decision_id desc) = 1
+        order by purpose, channel""",
+    ),
+    "sent": (
+        "activation.sync_snapshot",
+        "acknowledge",
+        "select sync, acknowledged_at from activation.sync_snapshot where row_key = ? order by sync",
+    ),
+}
+
+
+def command(
+    identifier: Annotated[str, typer.Argument(help="profile_id, or type:value such as email:ann@example.com")],
+    output: OutputOption = Output.table,
+) -> None:
+    """Show one person: identifiers with evidence, traits with provenance, scores, segments, consent, what was sent.
+
+    Example: segmentry profile email:ann@example.com
+    """
+    settings = Settings.from_environment()
+    warehouse.prepare(settings)
+    with warehouse.connect(settings, read_only=True) as lake:
+        profile_id = _identity.find(lake, identifier)
+        sections = {name: _section(lake, name, profile_id) for name in _SECTIONS}
+    if output is Output.json:
+        print_json({"profile_id": profile_id, **sections})
+        return
+    print(f"profile_id {profile_id}")
+    for name, content in sections.items():
+        print()
+        if isinstance(content, dict):
+            print(f"{name}: {content['missing']}")
+        else:
+            show(content, output, title=name, empty=f"{name}: none")
+
+
+def _section(lake: duckdb.DuckDBPyConnection, name: str, profile_id: str) -> Section:
+    relation, stage, query = _SECTIONS[name]
+    if not warehouse.relation_exists(lake, relation):
+        return {"missing": f"not there yet; the stage '{stage}' makes {relation}"}
+    return warehouse.records(lake, query, [profile_id])

@@ -1,0 +1,186 @@
+"""The identity and marts stages through dbt on a lake, and the verbs that read and undo them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from cli.main import run
+from segmentry import dbt, warehouse
+from segmentry.settings import ROOT, Settings
+from tests.identity_lake import Lake, groups
+
+CONTACT = {
+    "contact_id": "k1", "user_id": "u1", "email": "Ann@Example.com", "phone": "030 901820", "country": "DE",
+    "first_name": "Ann", "household_size": 2, "day": 1,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
+    """A family's shared cookie, a contact, an order, a click, an unsubscribe; resolved once."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("SEGMENTRY_HOME", str(tmp_path_factory.mktemp("identity") / "home"))
+        environment.delenv("SEGMENTRY_CONFIG", raising=False)
+        settings = Settings.from_environment()
+        warehouse.prepare(settings)
+        found = Lake(settings)
+        found.event("shared", day=0.1)
+        found.event("shared", "u1", day=0.2, locale="de-DE", timezone="Europe/Berlin")
+        found.event("shared", day=0.21)
+        found.event("shared", "u2", day=2)
+        found.event("shared", day=2.01)
+        found.event("shared", "u1", day=400)
+        found.add("stg_crm_contacts__contacts", CONTACT)
+        found.add(
+            "stg_orders__orders",
+            {
+                "order_id": "o1", "email": "ann@example.com", "anonymous_id": "laptop", "status": "completed",
+                "total": 10, "is_guest": True, "day": 3,
+            },
+        )  # fmt: skip
+        found.add(
+            "stg_email_events__email_events",
+            {"event_id": "m1", "event_type": "unsubscribe", "email": "ann@example.com", "day": 4},
+        )
+        found.resolve()
+        dbt.build(settings, "path:models/marts")
+        yield found
+
+
+def test_records_of_all_sources_make_two_people(lake: Lake) -> None:
+    ann = {
+        "user_id:u1", "crm_id:k1", "email:ann@example.com", "phone:+4930901820", "cookie:shared", "cookie:laptop",
+    }  # fmt: skip
+    assert lake.groups() == groups(ann, {"user_id:u2"})
+    assert lake.refused() == {frozenset({"user_id:u2", "cookie:shared"}): "limit_user_id"}
+
+
+def test_events_on_a_shared_cookie_go_to_who_is_logged_in(lake: Lake) -> None:
+    one, two = lake.profile_of("user_id:u1"), lake.profile_of("user_id:u2")
+    rows = lake.rows("select profile_id from marts.events order by event_at")
+    assert [row["profile_id"] for row in rows] == [one, one, one, two, two], "the event after as_of is not known yet"
+
+
+def test_sessions_follow_the_person(lake: Lake) -> None:
+    rows = lake.rows("select profile_id, events from marts.sessions order by started_at")
+    assert [row["events"] for row in rows] == [1, 2, 2]
+
+
+def test_guest_orders_and_unsubscribes_find_their_person(lake: Lake) -> None:
+    ann = lake.profile_of("user_id:u1")
+    assert lake.rows("select profile_id from marts.orders") == [{"profile_id": ann}]
+    assert lake.rows("select profile_id, status, purpose, channel from marts.consents") == [
+        {"profile_id": ann, "status": "withdrawn", "purpose": "marketing", "channel": "email"}
+    ]
+
+
+def test_the_golden_record_has_one_value_per_trait(lake: Lake) -> None:
+    (ann,) = lake.rows("select * from identity.traits where user_id = 'u1'")
+    assert (ann["first_name"], ann["email"], ann["language"]) == ("Ann", "ann@example.com", "de")
+    assert (ann["household_size"], ann["crm_id"], ann["phone"]) == (2, "k1", "+4930901820")
+
+
+def test_a_second_run_and_a_full_refresh_keep_every_id(lake: Lake) -> None:
+    before = lake.rows("select * from identity.identifier_mapping order by all")
+    history = lake.rows("select * from identity.id_mapping_scd order by all")
+    lake.resolve(full_refresh=True)
+    assert lake.rows("select * from identity.identifier_mapping order by all") == before
+    assert lake.rows("select * from identity.id_mapping_scd order by all") == history
+    assert lake.rows("select * from identity.merge_events") == []
+
+
+def call(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
+    """Exit code, output and errors of a command."""
+    code = run(list(words))
+    printed = capsys.readouterr()
+    return code, printed.out, printed.err
+
+
+def test_a_profile_shows_identifiers_with_evidence_and_traits_with_provenance(
+    lake: Lake, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, _ = call(capsys, "profile", "email:ANN@example.com", "--output", "json")
+    page = json.loads(out)
+    assert code == 0
+    assert page["profile_id"] == lake.profile_of("user_id:u1")
+    assert {row["identifier"]: row["rules"] for row in page["identifiers"]}["laptop"] == "guest_order"
+    assert {row["trait"]: row["source"] for row in page["traits"]}["first_name"] == "crm_contacts"
+    assert page["scores"] == {"missing": "not there yet; the stage 'score' makes ml.scores"}
+
+
+def test_an_unknown_person_is_wrong_use_without_naming_them(lake: Lake, capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = call(capsys, "profile", "email:secret.person@example.com")
+    assert code == 2
+    assert "nobody is known" in err
+    assert "secret.person" not in err
+
+
+def test_explain_prints_the_chain_of_evidence(lake: Lake, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = call(capsys, "identity", "explain", "cookie:laptop", "user_id:u1", "--output", "json")
+    found = json.loads(out)
+    assert code == 0
+    assert found["is_one_person"] is True
+    assert [step["rule"] for step in found["chain"]] == ["guest_order", "crm_email", "crm"]
+
+
+def test_explain_says_why_two_are_two(lake: Lake, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = call(capsys, "identity", "explain", "user_id:u2", "cookie:shared")
+    assert code == 0
+    assert "Two people" in out
+    assert "limit_user_id" in out
+
+
+def test_what_if_compares_and_changes_nothing(lake: Lake, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    policies = yaml.safe_load((ROOT / "config" / "policies.yml").read_text())
+    for rule in policies["identity"]["rules"]:
+        rule["use"] = rule["name"] != "guest_order"
+    changed = tmp_path / "policies.yml"
+    changed.write_text(yaml.safe_dump(policies))
+    before = lake.rows("select * from identity.identifier_mapping order by all")
+    code, out, err = call(capsys, "identity", "what-if", str(changed), "--output", "json")
+    assert code == 0, err
+    assert json.loads(out)["profiles"] == {
+        "profiles_now": 2, "profiles_then": 3, "would_split": 1, "would_merge": 0, "links_refused_then": 2,
+    }  # fmt: skip
+    assert lake.rows("select * from identity.identifier_mapping order by all") == before
+    assert not list(lake.settings.scratch.glob("what-if-*"))
+
+
+def test_unmerge_cuts_for_good(lake: Lake, capsys: pytest.CaptureFixture[str]) -> None:
+    ann = lake.profile_of("user_id:u1")
+    code, out, err = call(capsys, "identity", "unmerge", "cookie:laptop", "email:ann@example.com")
+    assert code == 0, err
+    assert "1 link(s) cut" in out
+    assert lake.profile_of("user_id:u1") == ann
+    assert lake.profile_of("cookie:laptop") != ann
+    lake.resolve()
+    assert lake.profile_of("cookie:laptop") != ann
+    assert lake.rows("select event, surviving_profile_id from identity.merge_events") == [
+        {"event": "split", "surviving_profile_id": ann}
+    ]
+    code, _, err = call(capsys, "identity", "unmerge", "cookie:laptop", "email:ann@example.com")
+    assert code == 2
+    assert "two people already" in err
+
+
+def test_changed_rules_reach_the_lake_without_a_new_parse(lake: Lake, tmp_path: Path) -> None:
+    config = tmp_path / "config"
+    shutil.copytree(ROOT / "config", config)
+    text = (config / "policies.yml").read_text()
+    (config / "policies.yml").write_text(text.replace("{name: crm_phone}", "{name: crm_phone, use: false}"))
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("SEGMENTRY_CONFIG", str(config))
+        Lake.resolve(_with(lake, Settings.from_environment()))
+    assert lake.profile_of("phone:+4930901820") != lake.profile_of("user_id:u1")
+
+
+def _with(lake: Lake, settings: Settings) -> Lake:
+    other = object.__new__(Lake)
+    other.settings = settings
+    return other
