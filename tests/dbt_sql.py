@@ -58,6 +58,10 @@ class Project:
         text = (PROJECT / "models" / layer / f"{name}.sql").read_text()
         return self._jinja.from_string(text).render(is_incremental=lambda: incremental, this=f"{layer}.{name}")
 
+    def call(self, macro: str, *arguments: Any) -> str:
+        """What a macro gives."""
+        return str(self._jinja.globals[macro](*arguments))
+
     def table(self, model: str) -> None:
         """Build a model as a table."""
         self.connection.execute(f"create or replace table {model.replace('/', '.')} as {self.render(model)}")

@@ -111,7 +111,7 @@ def test_a_profile_shows_identifiers_with_evidence_and_traits_with_provenance(
     assert page["profile_id"] == lake.profile_of("user_id:u1")
     assert {row["identifier"]: row["rules"] for row in page["identifiers"]}["laptop"] == "guest_order"
     assert {row["trait"]: row["source"] for row in page["traits"]}["first_name"] == "crm_contacts"
-    assert page["scores"] == {"missing": "not there yet; the stage 'score' makes ml.scores"}
+    assert page["segments"] == {"missing": "not there yet; the stage 'segments' makes segments.segment_memberships"}
 
 
 def test_an_unknown_person_is_wrong_use_without_naming_them(lake: Lake, capsys: pytest.CaptureFixture[str]) -> None:
