@@ -1,0 +1,62 @@
+"""Profiles against the simulator's truth: shared devices, typos, guests and a kiosk, with the default policy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.e2e._job import Installation
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("identity_truth")]
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> tuple[Installation, Path]:
+    """A small shop, loaded and resolved."""
+    folder = tmp_path_factory.mktemp("identity_truth")
+    installation = Installation(folder / "home")
+    data = folder / "shop"
+    installation.call("simulate", "--people", "1200", "--days", "60", "--seed", "11", "--out", str(data))
+    installation.call("load", "--from", str(data))
+    for stage in ("staging", "clock", "identity"):
+        installation.call("run", "--no-airflow", "--select", stage)
+    return installation, data / "truth" / "identifiers.parquet"
+
+
+def test_profiles_are_the_people(shop: tuple[Installation, Path]) -> None:
+    """Pairwise over the identifiers that are of one person and that some record links."""
+    installation, truth = shop
+    (found,) = installation.query(
+        f"""with known as (
+            select person_id, profile_id
+            from read_parquet('{truth}') inner join identity.identifier_mapping using (identifier_type, identifier)
+            where is_linkable and not is_shared
+        ),
+        both_ways as (select count(*) as n from known group by person_id, profile_id),
+        people as (select count(*) as n from known group by person_id),
+        profiles as (select count(*) as n, count(distinct person_id) as people from known group by profile_id)
+        select
+            (select sum(n * (n - 1)) from both_ways) as right_pairs,
+            (select sum(n * (n - 1)) from people) as true_pairs,
+            (select sum(n * (n - 1)) from profiles) as found_pairs,
+            (select count(*) from people) as people,
+            (select coalesce(sum(people), 0) from profiles where people > 1) as over_merged"""
+    )
+    f1 = 2 * found["right_pairs"] / (found["true_pairs"] + found["found_pairs"])
+    print(f"pairwise F1 {f1:.5f}; {found['over_merged']} of {found['people']} people over-merged")
+    assert found["people"] > 500
+    assert f1 >= 0.99
+    assert found["over_merged"] < max(0.001 * found["people"], 3), "one wrong pair in a small shop is two people"
+
+
+def test_no_accepted_identifier_is_left_out(shop: tuple[Installation, Path]) -> None:
+    installation, truth = shop
+    missing = installation.value(
+        f"""select count(*) from read_parquet('{truth}')
+        anti join identity.identifier_mapping using (identifier_type, identifier)
+        anti join (select identifier_type, value as identifier from identity.refused_identifiers) as refused
+            using (identifier_type, identifier)
+        where is_linkable"""
+    )
+    assert missing == 0
