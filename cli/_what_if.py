@@ -16,15 +16,8 @@ from segmentry import configuration, warehouse
 from segmentry.errors import SegmentryError, UsageError
 from segmentry.settings import Settings
 
-# A stage is repeated in the copy if the lake has what it makes.
-_STAGES = (
-    ("identity", "identity.identifier_mapping"),
-    ("marts", "marts.events"),
-    ("features", "features.spine"),
-    ("profiles", "profiles.profiles"),
-    ("segments", "segments.segment_memberships"),
-    ("audiences", "segments.segment_memberships"),
-)
+# What lies between identity and segments is repeated only where there are segments to compare.
+_SEGMENT_STAGES = ("marts", "features", "profiles", "segments", "audiences")
 _PROFILES = """
 with pairs as (
     select distinct before.profile_id as was, after.profile_id as becomes
@@ -63,7 +56,8 @@ def compare(settings: Settings, policies: Path) -> dict[str, Any]:
     configuration.load_file(policies, "policies")
     with warehouse.connect(settings, read_only=True) as lake:
         warehouse.require(lake, "identity.identifier_mapping", made_by="identity")
-        stages = [stage for stage, relation in _STAGES if warehouse.relation_exists(lake, relation)]
+        has_segments = warehouse.relation_exists(lake, "segments.segment_memberships")
+    stages = ["identity", *_SEGMENT_STAGES] if has_segments else ["identity"]
     settings.scratch.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=settings.scratch, prefix="what-if-") as folder:
         copy = _copy(settings, Path(folder), policies)

@@ -23,7 +23,7 @@ _COLUMNS: Mapping[str, str] = {
     "most_people bigint",
     "policy_links": "rule varchar, strength integer, is_used boolean",
     "policy_blocks": "identifier_type varchar, pattern varchar, reason varchar",
-    "policy_traits": "trait varchar, strategy varchar, source varchar, position integer",
+    "policy_traits": "trait varchar, attribute_group varchar, strategy varchar, source varchar, position integer",
     # Cuts are decisions of an operator (`segmentry identity unmerge`): made here, never overwritten from the file.
     "policy_cuts": "left_type varchar, left_identifier varchar, right_type varchar, right_identifier varchar",
 }
@@ -64,7 +64,7 @@ def policy_rows(policy: Mapping[str, Any]) -> dict[str, list[Row]]:
         ],
         "policy_blocks": [(block.get("type"), block["pattern"], block["reason"]) for block in policy["blocked"]],
         "policy_traits": [
-            (trait, choice["strategy"], source, position)
+            (trait, choice["group"], choice["strategy"], source, position)
             for trait, choice in policy["traits"].items()
             for position, source in enumerate(choice["sources"] or ["*"], start=1)
         ],

@@ -22,7 +22,7 @@ choices as (
 ),
 
 strategies as (
-    select trait, min(strategy) as strategy from choices group by trait
+    select trait, min(strategy) as strategy, min(attribute_group) as attribute_group from choices group by trait
 ),
 
 addresses as (
@@ -50,6 +50,7 @@ select
     statements.source,
     coalesce(choices.position, 99) as position,
     coalesce(strategies.strategy, 'most_recent') as strategy,
+    coalesce(strategies.attribute_group, 'contextual') as attribute_group,
     max(statements.record_id) as record_id,
     min(statements.first_at) as first_at,
     max(statements.observed_at) as observed_at,

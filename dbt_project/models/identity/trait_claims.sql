@@ -7,7 +7,12 @@
     'first_name': json_text('traits', 'firstName'), 'last_name': json_text('traits', 'lastName'),
     'birth_date': json_text('traits', 'birthday'), 'gender': json_text('traits', 'gender'), 'country': 'country',
     'region': 'region', 'city': 'city', 'timezone': 'timezone', 'language': "lower(substr(locale, 1, 2))",
+    'device_type': 'device_type', 'os_name': 'os_name', 'browser_name': 'browser_name',
 } -%}
+{%- set answers = [
+    'price_sensitivity', 'brand_loyalty', 'tech_affinity', 'research_habit', 'impulse_buying', 'sustainability',
+    'luxury_interest',
+] -%}
 with
 
 contacts as (
@@ -19,9 +24,13 @@ events as (
     select * from {{ ref('stg_events__events') }} where event_at < {{ as_of() }}
 ),
 
+responses as (
+    select * from {{ ref('stg_surveys__responses') }} where submitted_at < {{ as_of() }}
+),
+
 places as (
     select
-        anonymous_id, user_id, traits, country, region, city, timezone, locale,
+        anonymous_id, user_id, traits, country, region, city, timezone, locale, device_type, os_name, browser_name,
         max(event_at) as observed_at, min(event_at) as first_at, max(record_id) as record_id, count(*) as records
     from events
     group by all
@@ -41,6 +50,13 @@ claims as (
         case when user_id is not null then 'user_id' else 'cookie' end, coalesce(user_id, anonymous_id), '{{ trait }}',
         cast({{ expression }} as varchar), 'events', record_id, first_at, observed_at, records
     from places
+    union all
+    {%- endfor %}
+    {%- for answer in answers %}
+    select
+        case when user_id is not null then 'user_id' else 'email' end, coalesce(user_id, lower(trim(email))),
+        '{{ answer }}', {{ json_text('answers', answer) }}, 'surveys', record_id, submitted_at, submitted_at, 1
+    from responses
     union all
     {%- endfor %}
     select 'user_id', 'online_retail:' || customer_id, 'country', country, 'online_retail', record_id,

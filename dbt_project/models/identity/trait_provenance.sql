@@ -47,6 +47,7 @@ summaries as (
 select
     ranked.profile_id,
     ranked.trait,
+    ranked.attribute_group,
     case ranked.strategy
         when 'sum' then summaries.total
         when 'average' then summaries.average
