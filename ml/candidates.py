@@ -33,13 +33,13 @@ class Candidate:
 def _logistic() -> Estimator:
     from sklearn.linear_model import LogisticRegression
 
-    return LogisticRegression(C=0.1, max_iter=500)
+    return LogisticRegression(C=0.01, max_iter=500)
 
 
 def _forest() -> Estimator:
     from sklearn.ensemble import RandomForestClassifier
 
-    return RandomForestClassifier(n_estimators=150, min_samples_leaf=10, max_features="sqrt")
+    return RandomForestClassifier(n_estimators=120, min_samples_leaf=20, max_features=0.2)
 
 
 def _boosting() -> Estimator:
@@ -53,8 +53,8 @@ def _lightgbm() -> Estimator:
 
     # deterministic: the same data give the same trees on any number of threads.
     return LGBMClassifier(
-        n_estimators=150, learning_rate=0.05, num_leaves=15, min_child_samples=20, subsample=0.8, subsample_freq=1,
-        colsample_bytree=0.8, deterministic=True, force_row_wise=True, verbosity=-1,
+        n_estimators=250, learning_rate=0.025, num_leaves=6, min_child_samples=40, subsample=0.7, subsample_freq=1,
+        colsample_bytree=0.2, reg_lambda=10, deterministic=True, force_row_wise=True, verbosity=-1,
     )  # fmt: skip
 
 
@@ -65,20 +65,20 @@ def _network() -> Estimator:
 
 
 _TREES: Space = {
-    "learning_rate": ("log", 0.02, 0.2),
-    "max_leaf_nodes": ("int", 4, 31),
+    "learning_rate": ("log", 0.01, 0.1),
+    "max_leaf_nodes": ("int", 3, 16),
     "l2_regularization": ("log", 0.01, 30),
 }
 STANDARD: Mapping[str, Candidate] = {
     c.name: c
     for c in (
-        Candidate("logistic", _logistic, {"C": ("log", 0.001, 10)}),
-        Candidate("forest", _forest, {"min_samples_leaf": ("int", 5, 60), "max_features": ("float", 0.1, 0.6)}),
+        Candidate("logistic", _logistic, {"C": ("log", 0.0005, 1)}),
+        Candidate("forest", _forest, {"min_samples_leaf": ("int", 8, 60), "max_features": ("float", 0.05, 0.5)}),
         Candidate("boosting", _boosting, _TREES),
         Candidate(
             "lightgbm",
             _lightgbm,
-            {"learning_rate": ("log", 0.02, 0.2), "num_leaves": ("int", 4, 31), "min_child_samples": ("int", 10, 100)},
+            {"learning_rate": ("log", 0.01, 0.1), "num_leaves": ("int", 3, 16), "min_child_samples": ("int", 10, 100)},
         ),
         Candidate("network", _network, {"alpha": ("log", 0.01, 30), "learning_rate_init": ("log", 0.0005, 0.01)}),
     )

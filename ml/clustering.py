@@ -13,6 +13,8 @@ from ml.policy import TrainingPolicy
 from ml.spec import PersonaSpec
 
 SILHOUETTE_SAMPLE = 1500
+# Differences in silhouette between two samples of 1,500 people of the same groups.
+SILHOUETTE_NOISE = 0.015
 RESAMPLES = 4  # bootstrap refits per choice; their mean agreement has a spread of about 0.02 on clear groups
 
 
@@ -43,10 +45,14 @@ def choices(spec: PersonaSpec, rows: Matrix, policy: TrainingPolicy) -> list[Cho
 
 
 def best_of(found: list[Choice], policy: TrainingPolicy) -> Choice:
-    """The best silhouette among the stable choices; where none is stable, the most stable one."""
+    """Among the stable choices (or the most stable one) the first that is as clear as the clearest, but for noise.
+
+    Choices come with fewer groups and the spec's own algorithm first, so that is what a tie goes to.
+    """
     sound = [c for c in found if c.is_sound]
-    stable = [c for c in sound if c.stability >= policy.min_stability]
-    return max(stable, key=lambda c: c.silhouette) if stable else max(sound, key=lambda c: c.stability)
+    stable = [c for c in sound if c.stability >= policy.min_stability] or [max(sound, key=lambda c: c.stability)]
+    clearest = max(c.silhouette for c in stable)
+    return next(c for c in stable if c.silhouette >= clearest - SILHOUETTE_NOISE)
 
 
 def _try(name: str, spec: PersonaSpec, rows: Matrix, clusters: int, policy: TrainingPolicy) -> Choice:

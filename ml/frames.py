@@ -87,10 +87,10 @@ def _published_snapshot(lake: Lake) -> int | None:
     return int(row[0]) if row and row[0] is not None else None
 
 
-def menu(lake: Lake, *, include: Sequence[str], exclude: Sequence[str], max_categories: int) -> Menu:
+def menu(lake: Lake, *, include: Sequence[str], exclude: Sequence[str], max_categories: int | None) -> Menu:
     """Every numeric or yes/no column and every text column of few values in features__*, minus exclusions.
 
-    A name that two tables share is taken from the first table by name.
+    A name that two tables share is taken from the first table by name. max_categories None keeps every text column.
     """
     rows = lake.execute(
         """
@@ -101,12 +101,12 @@ def menu(lake: Lake, *, include: Sequence[str], exclude: Sequence[str], max_cate
     ).fetchall()
     found: dict[str, Feature] = {}
     for table, name, kind in rows:
-        if name in found or _is_key(name) or not _is_wanted(name, include, exclude):
-            continue
         is_number = kind == "BOOLEAN" or kind.partition("(")[0] in NUMBERS
-        if is_number or (kind == "VARCHAR" and 1 < _distinct(lake, table, name) <= max_categories):
+        is_usable = name not in found and not _is_key(name) and (is_number or kind == "VARCHAR")
+        if is_usable and _is_wanted(name, include, exclude):
             found[name] = Feature(name, table, is_number)
-    return Menu(tuple(found.values()))
+    many = _many_valued(lake, list(found.values()), max_categories) if max_categories is not None else set()
+    return Menu(tuple(f for f in found.values() if f.name not in many))
 
 
 def _is_key(name: str) -> bool:
@@ -117,9 +117,15 @@ def _is_wanted(name: str, include: Sequence[str], exclude: Sequence[str]) -> boo
     return any(fnmatch.fnmatch(name, p) for p in include) and not any(fnmatch.fnmatch(name, p) for p in exclude)
 
 
-def _distinct(lake: Lake, table: str, name: str) -> int:
-    row = lake.execute(f'select count(distinct "{name}") from features.{table}').fetchone()
-    return int(row[0]) if row else 0
+def _many_valued(lake: Lake, features: Sequence[Feature], limit: int) -> set[str]:
+    """Text features with more distinct values than the limit, or with one at most."""
+    found: set[str] = set()
+    for table in sorted({f.table for f in features if not f.is_number}):
+        names = [f.name for f in features if f.table == table and not f.is_number]
+        counts = ", ".join(f'count(distinct "{name}")' for name in names)
+        row = lake.execute(f"select {counts} from features.{table}").fetchone() or ()
+        found |= {name for name, count in zip(names, row, strict=True) if not 1 < count <= limit}
+    return found
 
 
 def set_moments(lake: Lake, moments: Sequence[tuple[datetime, datetime]]) -> None:

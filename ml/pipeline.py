@@ -53,11 +53,16 @@ def for_distances(menu: Menu) -> Any:
 
 
 def for_groups(menu: Menu) -> Any:
-    """Preparation for grouping: as for distances, then the directions that hold nine tenths of the variance."""
+    """Preparation for grouping: as for distances, then the directions that hold most of the variance.
+
+    Of many features the leading directions are what they have in common and the rest is noise; few features are kept
+    nearly whole.
+    """
     from sklearn.decomposition import PCA
     from sklearn.pipeline import Pipeline
 
-    return Pipeline([("prepare", for_distances(menu)), ("directions", PCA(0.9, svd_solver="full"))])
+    kept = 0.6 if len(menu.names) >= 12 else 0.9
+    return Pipeline([("prepare", for_distances(menu)), ("directions", PCA(kept, svd_solver="full"))])
 
 
 def joined(prepare: Any, model: Any) -> Any:

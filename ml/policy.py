@@ -25,8 +25,8 @@ class TrainingPolicy:
     """
 
     retrain_after_days: int = 7
-    trials: int = 4
-    seconds_per_model: float = 20.0
+    trials: int = 2
+    seconds_per_model: float = 90.0
     threads: int = 1
     seed: int = 7
     min_rows: int = 200

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ml import dataset, frames, promotion, store
+from ml import dataset, drift, frames, promotion, store
+from ml.drift import Shift
 from ml.frames import Lake, Menu
-from ml.policy import TrainingPolicy
+from ml.policy import DriftPolicy, TrainingPolicy
 from ml.spec import ModelSpec, Spec
 from ml.tracking import Tracker
 from segmentry import clock, warehouse
@@ -34,17 +35,37 @@ def score(context: RunContext, spec: ModelSpec) -> StageReport:
         store.ensure(lake)
         if store.is_current(lake, spec.name, as_of, champion.version, content):
             return StageReport({"ml.scores": 0}, [f"{spec.name} {champion.version}: unchanged"], status="unchanged")
-        rows = score_rows(spec, model, people, as_of, str(champion.version))
-        done = store.run_row(spec.name, as_of, str(champion.version), content, len(rows), rows.attrs["at"])
-        same = [spec.name, as_of]
-        store.replace_rows(lake, [("ml.scores", SAME_RUN, same, rows), ("ml.score_runs", SAME_RUN, same, done)])
-    return StageReport({"ml.scores": len(rows)}, [f"{spec.name} {champion.version}: {len(rows):,} people scored"])
+        version, same = str(champion.version), [spec.name, as_of]
+        rows = score_rows(spec, model, people, as_of, version)
+        moved = shifts(tracker, champion, people, rows["score"], DriftPolicy.read(context.settings))
+        writes = {
+            "ml.scores": rows,
+            "observability.drift": drift.rows(spec.name, as_of, version, moved),
+            "ml.score_runs": store.run_row(spec.name, as_of, version, content, len(rows), rows.attrs["at"]),
+        }
+        store.replace_rows(lake, [(relation, SAME_RUN, same, made) for relation, made in writes.items()])
+    notes = [
+        f"{spec.name} {version}: {len(rows):,} people scored",
+        *drift.note(moved, DriftPolicy.read(context.settings)),
+    ]
+    return StageReport({"ml.scores": len(rows)}, notes)
+
+
+def shifts(
+    tracker: Tracker, champion: Any, people: pd.DataFrame, scores: pd.Series, policy: DriftPolicy
+) -> list[Shift]:
+    """How far today's people and their scores are from those the champion learnt from."""
+    if not tracker.has_artifact(champion.run_id, drift.ARTIFACT):
+        return []
+    return drift.against(
+        tracker.artifact(champion.run_id, drift.ARTIFACT), people.assign(**{drift.SCORE: scores}), policy
+    )
 
 
 def population(lake: Lake, spec: Spec, as_of: datetime, model: Any, policy: TrainingPolicy) -> pd.DataFrame:
     """profile_id, as_of and the columns the model expects, for everybody it is meant for at as_of."""
     frames.set_moments(lake, [(as_of, as_of + timedelta(days=getattr(spec, "horizon_days", 90)))])
-    menu = frames.menu(lake, include=("*",), exclude=(), max_categories=10**9)
+    menu = frames.menu(lake, include=("*",), exclude=(), max_categories=None)
     menu = menu.only([str(n) for n in model.feature_names_in_])
     return people_at(lake, spec.population_sql, menu)
 

@@ -14,6 +14,8 @@ TABLES = {
     "scored_at timestamp",
     "ml.cluster_assignments": "profile_id varchar, as_of timestamp, cluster_id integer, persona varchar, "
     "confidence double, model_version varchar",
+    "observability.drift": "model varchar, as_of timestamp, model_version varchar, feature varchar, psi double, "
+    "ks double, verdict varchar",
     "ml.score_runs": "model varchar, as_of timestamp, model_version varchar, content_hash varchar, scored_rows bigint, "
     "scored_at timestamp",
 }

@@ -15,6 +15,7 @@ from ml import (
     candidates,
     card,
     dataset,
+    drift,
     evaluation,
     frames,
     leakage,
@@ -133,18 +134,14 @@ def _fit_and_log(tracker: Tracker, spec: ModelSpec, data: TrainingSet, policy: T
 
 
 def _log_trials(tracker: Tracker, trained: Trained, parent: str) -> None:
-    import mlflow
-
     for found in trained.found:
         for number, trial in enumerate(found.trials):
-            with mlflow.start_run(
-                experiment_id=tracker.experiment,
-                run_name=f"{found.candidate} {number}",
-                nested=True,
-                parent_run_id=parent,
-            ):
-                mlflow.log_params({"candidate": found.candidate, **trial.parameters})
-                mlflow.log_metrics({"validation_log_loss": trial.loss, "fit_seconds": trial.seconds})
+            tracker.log_trial(
+                parent,
+                f"{found.candidate} {number}",
+                {"candidate": found.candidate, **trial.parameters},
+                {"validation_log_loss": trial.loss, "fit_seconds": trial.seconds},
+            )
 
 
 def _log_set(spec: ModelSpec, data: TrainingSet) -> None:
@@ -164,6 +161,8 @@ def _log_quality(spec: ModelSpec, data: TrainingSet, trained: Trained) -> None:
     mlflow.log_params({"candidate": trained.chosen.candidate, **trained.chosen.best.parameters})
     mlflow.log_metrics({**trained.ours.flat("test"), **trained.theirs.flat("heuristic")})
     mlflow.log_dict(trained.ours.by_group, "auc_by_group.json")
+    # The newest people it was judged on are the nearest to those it will score.
+    mlflow.log_dict(drift.reference(data.test.features, trained.ours.scores), drift.ARTIFACT)
     title = f"{spec.name} on the test part, as of {data.test.keys['as_of'].max():%Y-%m-%d}"
     scores = (trained.ours.scores, trained.theirs.scores)
     mlflow.log_figure(

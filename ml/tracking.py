@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
@@ -81,6 +82,19 @@ class Tracker:
         with quiet(), mlflow.start_run(experiment_id=self.experiment, run_name=name, tags=dict(tags)) as run:
             yield run
 
+    def log_trial(self, parent: str, name: str, parameters: Mapping[str, Any], measures: Mapping[str, float]) -> None:
+        """A nested run of one fit, in one write: the fluent way looks the repository up anew for each run."""
+        from mlflow.entities import Metric, Param
+
+        run = self.client.create_run(self.experiment, run_name=name, tags={"mlflow.parentRunId": parent})
+        now = int(time.time() * 1000)
+        self.client.log_batch(
+            run.info.run_id,
+            metrics=[Metric(k, v, now, 0) for k, v in measures.items()],
+            params=[Param(k, str(v)) for k, v in parameters.items()],
+        )
+        self.client.set_terminated(run.info.run_id)
+
     def complete(self, run_id: str) -> None:
         """Mark the run as whole: everything that belongs to it has been logged."""
         self.client.set_tag(run_id, COMPLETE, "yes")
@@ -134,6 +148,10 @@ class Tracker:
 
         with quiet():
             return mlflow.artifacts.load_dict(f"runs:/{run_id}/{name}")
+
+    def has_artifact(self, run_id: str, name: str) -> bool:
+        """Whether a run logged that artifact."""
+        return any(found.path == name for found in self.client.list_artifacts(run_id))
 
 
 def log_model(model: Any, example: Any, *, classifies: bool) -> str:

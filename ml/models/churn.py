@@ -9,7 +9,14 @@ def estimator() -> Estimator:
     """Boosted trees: they take missing values and skewed counts as they are."""
     from sklearn.ensemble import HistGradientBoostingClassifier
 
-    return HistGradientBoostingClassifier(max_iter=120, learning_rate=0.06, max_leaf_nodes=15, l2_regularization=1.0)
+    return HistGradientBoostingClassifier(
+        max_iter=150,
+        learning_rate=0.03,
+        max_leaf_nodes=6,
+        min_samples_leaf=40,
+        l2_regularization=10.0,
+        max_features=0.2,
+    )
 
 
 MODEL = ModelSpec(

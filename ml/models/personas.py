@@ -12,6 +12,30 @@ def estimator(clusters: int, seed: int) -> Estimator:
     return KMeans(n_clusters=clusters, n_init=4, random_state=seed)
 
 
+# What people like and how they shop. How much, how lately and for how long is left out: it would group customers by
+# age of account, which models and segments tell better.
+TASTE = (
+    "*_share*",
+    "*_rate_90d",
+    "top_*_category*",
+    "views_*_90d",
+    "items_*_lifetime",
+    "usual_device_type",
+    "usual_daypart",
+    "pages_per_session_90d",
+    "searches_per_session_90d",
+    "average_session_seconds_90d",
+    "average_items_per_order",
+    "average_order_value",
+    "price_sensitivity",
+    "brand_loyalty",
+    "tech_affinity",
+    "research_habit",
+    "impulse_buying",
+    "sustainability",
+    "luxury_interest",
+)
+
 MODEL = PersonaSpec(
     name="personas",
     description="Groups of customers by how they browse, buy and answer.",
@@ -23,4 +47,5 @@ MODEL = PersonaSpec(
     """,
     estimator=estimator,
     rivals=("mixture", "ward"),
+    include=TASTE,
 )

@@ -1,4 +1,4 @@
-"""Upsell: will a customer move to a higher plan, or to a higher tier of basket, in the next 90 days?"""
+"""Upsell: will a customer move to a higher plan (or, in a shop without plans, a larger basket) in the next 90 days?"""
 
 from __future__ import annotations
 
@@ -9,7 +9,14 @@ def estimator() -> Estimator:
     """Boosted trees, small ones: upgrades are rare and a large tree would learn them by heart."""
     from sklearn.ensemble import HistGradientBoostingClassifier
 
-    return HistGradientBoostingClassifier(max_iter=80, learning_rate=0.06, max_leaf_nodes=8, l2_regularization=5.0)
+    return HistGradientBoostingClassifier(
+        max_iter=100,
+        learning_rate=0.04,
+        max_leaf_nodes=6,
+        min_samples_leaf=40,
+        l2_regularization=10.0,
+        max_features=0.3,
+    )
 
 
 # A basket tier rises when the mean basket of the window is at least half as large again as the mean basket before it.
@@ -17,7 +24,7 @@ TIER_RISE = 1.5
 
 MODEL = ModelSpec(
     name="upsell",
-    description="Probability of a plan upgrade, or of a basket half as large again, in the 90 days after as_of.",
+    description="Probability of a plan upgrade (without plans: of a much larger basket) in the 90 days after as_of.",
     population_sql="""
         select distinct orders.profile_id, moments.as_of
         from marts.orders
@@ -29,6 +36,7 @@ MODEL = ModelSpec(
         inner join moments on changes.changed_at < moments.as_of
         where changes.profile_id is not null
     """,
+    # A shop that has plans is asked about plans; one that has none about baskets.
     label_sql=f"""
         with plans as (
             select
@@ -42,8 +50,11 @@ MODEL = ModelSpec(
             select
                 plans.profile_id,
                 moments.as_of,
-                coalesce(max(tier) filter (where changed_at >= moments.as_of), -1)
-                > coalesce(arg_max(tier, (changed_at, tier)) filter (where changed_at < moments.as_of), 0) as has_risen
+                coalesce(
+                    max(tier) filter (where changed_at >= moments.as_of)
+                    > coalesce(arg_max(tier, (changed_at, tier)) filter (where changed_at < moments.as_of), 0),
+                    false
+                ) as has_risen
             from plans
             inner join moments on plans.changed_at < moments.until_at
             group by plans.profile_id, moments.as_of
@@ -60,6 +71,7 @@ MODEL = ModelSpec(
             from marts.orders
             inner join moments on orders.ordered_at < moments.until_at
             where orders.profile_id is not null and not orders.is_cancelled
+                and not exists (select 1 from plans)
             group by orders.profile_id, moments.as_of
         )
         select profile_id, as_of, cast(bool_or(has_risen) as integer) as label

@@ -1,0 +1,103 @@
+"""How far today's population has moved from what a champion learnt from: PSI and KS per feature and of the score."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ml.policy import DriftPolicy
+
+Vector = NDArray[np.float64]
+ARTIFACT = "reference.json"
+SCORE = "(score)"
+MISSING = "(missing)"
+BINS = 10
+# A share below it counts as this much: a bin that emptied would otherwise make the index infinite.
+LEAST_SHARE = 1e-4
+
+
+@dataclass(frozen=True)
+class Shift:
+    """One column's shift. psi: population stability index; ks: greatest distance of the distributions, by bins."""
+
+    column: str
+    psi: float
+    ks: float
+    verdict: str
+
+
+def reference(features: pd.DataFrame, scores: Vector) -> dict[str, Any]:
+    """What a training keeps to compare with later, without keeping anybody's row: bin edges and shares per column."""
+    kept = {str(name): _summary(features[name]) for name in features}
+    return kept | {SCORE: _summary(pd.Series(scores))}
+
+
+def _summary(values: pd.Series) -> dict[str, Any]:
+    edges = None
+    if values.dtype != object:
+        known = values.dropna().to_numpy(dtype=float)
+        edges = np.unique(np.quantile(known, np.linspace(0, 1, BINS + 1)[1:-1])) if known.size else np.zeros(0)
+    return {"edges": None if edges is None else edges.tolist(), "shares": shares(values, edges)}
+
+
+def shares(values: pd.Series, edges: Vector | None) -> dict[str, float]:
+    """Share of rows per bin (or per category, where edges is None), missing values as a bin of their own."""
+    if edges is None:
+        names = values.astype(object).where(values.notna(), MISSING).astype(str)
+    else:
+        bins = pd.Series(np.digitize(values.to_numpy(dtype=float), edges), dtype=object).map("{:02d}".format)
+        names = bins.where(values.notna().to_numpy(), MISSING)
+    return {str(k): float(v) for k, v in names.value_counts(normalize=True).sort_index().items()}
+
+
+def against(kept: Mapping[str, Any], now: pd.DataFrame, policy: DriftPolicy) -> list[Shift]:
+    """Shifts of today's columns from a kept reference, the largest first; a column that is gone has drifted."""
+    found = [_shift(name, one, now.get(name), policy) for name, one in kept.items()]
+    return sorted(found, key=lambda s: (-s.psi, s.column))
+
+
+def _shift(name: str, kept: Mapping[str, Any], now: pd.Series | None, policy: DriftPolicy) -> Shift:
+    if now is None or not len(now):
+        return Shift(name, float("inf"), 1.0, "gone")
+    edges = None if kept["edges"] is None else np.asarray(kept["edges"], dtype=float)
+    old, new = pd.Series(kept["shares"], dtype=float).align(pd.Series(shares(now, edges), dtype=float), fill_value=0.0)
+    before, after = old.clip(lower=LEAST_SHARE), new.clip(lower=LEAST_SHARE)
+    index = float(((after - before) * np.log(after / before)).sum())
+    distance = float((old.cumsum() - new.cumsum()).abs().max())
+    verdict = "alarm" if index >= policy.psi_alarm else "warning" if index >= policy.psi_warning else "stable"
+    return Shift(name, index, distance, verdict)
+
+
+def alarming_share(found: list[Shift]) -> float:
+    """Share of columns that have drifted beyond the alarm."""
+    return sum(s.verdict in {"alarm", "gone"} for s in found) / max(len(found), 1)
+
+
+def rows(model: str, as_of: datetime, version: str, found: list[Shift]) -> pd.DataFrame:
+    """Rows of observability.drift."""
+    return pd.DataFrame(
+        {
+            "model": model,
+            "as_of": as_of,
+            "model_version": version,
+            "feature": [s.column for s in found],
+            "psi": [s.psi for s in found],
+            "ks": [s.ks for s in found],
+            "verdict": [s.verdict for s in found],
+        }
+    )
+
+
+def note(found: list[Shift], policy: DriftPolicy) -> list[str]:
+    """A line for the operator when more features have drifted than the policy allows, naming the furthest."""
+    share = alarming_share(found)
+    if share <= policy.max_drifted_share:
+        return []
+    names = ", ".join(f"{s.column} {s.psi:.2f}" for s in found[:5])
+    return [f"{share:.0%} of features have drifted (PSI: {names}): train again, or find out what changed"]

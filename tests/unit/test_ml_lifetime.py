@@ -1,0 +1,85 @@
+"""BG/NBD and gamma-gamma against the published CDNOW results, and beside gradient boosting on the same hold-out."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.ensemble import HistGradientBoostingRegressor
+
+from ml.lifetime import BetaGeometric, GammaGamma, History, history
+from tests.conftest import shared_data
+
+CALIBRATED_UNTIL = datetime(1997, 10, 1)  # 39 weeks; the 39 weeks behind them are the hold-out
+WEEKS = 39.0
+
+
+def purchases() -> pd.DataFrame:
+    path = shared_data("cdnow") / "CDNOW_sample.txt"
+    names = ["master", "customer", "at", "quantity", "amount"]
+    rows = pd.read_csv(path, sep=r"\s+", names=names)
+    return rows.assign(at=pd.to_datetime(rows["at"], format="%Y%m%d"))[["customer", "at", "amount"]]
+
+
+@pytest.fixture(scope="module")
+def seen() -> History:
+    path = shared_data("cdnow") / "cdnow_customers_summary_with_transactions.csv"
+    rows = pd.read_csv(path)
+    return History(*(rows[c].to_numpy(dtype=float) for c in ("x", "t_x", "T", "zbar")))
+
+
+def test_bg_nbd_gives_the_published_parameters(seen: History) -> None:
+    model = BetaGeometric.fit(seen)
+    print(model)
+    assert model.r == pytest.approx(0.2426, abs=0.0005)
+    assert model.alpha == pytest.approx(4.4136, abs=0.005)
+    assert model.a == pytest.approx(0.7929, abs=0.0005)
+    assert model.b == pytest.approx(2.4259, abs=0.005)
+    assert model.log_likelihood == pytest.approx(-9582.43, abs=0.01)
+
+
+def test_gamma_gamma_gives_the_published_parameters(seen: History) -> None:
+    model = GammaGamma.fit(seen)
+    print(model)
+    assert model.p == pytest.approx(6.25, abs=0.01)
+    assert model.q == pytest.approx(3.74, abs=0.01)
+    assert model.gamma == pytest.approx(15.44, abs=0.05)
+
+
+def test_history_from_purchases_gives_the_same_parameters() -> None:
+    customers, seen = history(purchases(), CALIBRATED_UNTIL)
+    model = BetaGeometric.fit(seen)
+    assert len(customers) == 2357
+    assert (model.r, model.alpha) == (pytest.approx(0.243, abs=0.001), pytest.approx(4.414, abs=0.02))
+
+
+def test_hold_out_beside_gradient_boosting() -> None:
+    rows = purchases()
+    customers, seen = history(rows, CALIBRATED_UNTIL)
+    later = rows[rows["at"] >= CALIBRATED_UNTIL]
+    actual = later.groupby("customer")["at"].nunique().reindex(customers).fillna(0).to_numpy(dtype=float)
+    features = np.column_stack([seen.repeats, seen.last, seen.observed, seen.spend])
+    learn = np.arange(len(customers)) % 2 == 0  # boosting needs labels of its own; both are judged on the other half
+    boosted = HistGradientBoostingRegressor(loss="poisson", max_iter=60, max_leaf_nodes=6, random_state=1)
+    candidates = {
+        "BG/NBD": BetaGeometric.fit(seen).expected(seen, WEEKS)[~learn],
+        "gradient boosting": boosted.fit(features[learn], actual[learn]).predict(features[~learn]),
+        "as often as before": (seen.repeats / seen.observed * WEEKS)[~learn],
+    }
+    errors = {name: float(np.abs(actual[~learn] - said).mean()) for name, said in candidates.items()}
+    for name, said in candidates.items():
+        print(f"{name:20s} purchases {said.sum():7.1f} of {actual[~learn].sum():.0f}  MAE {errors[name]:.3f}")
+    assert errors["BG/NBD"] < errors["as often as before"]
+    total = BetaGeometric.fit(seen).expected(seen, WEEKS).sum()
+    assert actual.sum() == 1882
+    assert total == pytest.approx(1653, abs=5)
+
+
+def test_a_customer_just_seen_is_alive_and_one_long_silent_is_not(seen: History) -> None:
+    model = BetaGeometric.fit(seen)
+    two = History(np.array([10.0, 10.0]), np.array([30.0, 5.0]), np.array([30.0, 38.0]), np.array([20.0, 20.0]))
+    lately, long_ago = model.alive(two)
+    assert lately > 0.9
+    assert long_ago < 0.05

@@ -1,0 +1,140 @@
+"""Bring your own table: Telco churn and UCI Online Retail, every candidate beside the plain heuristic."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ml import candidates, metrics, search, supervised, tables
+from ml.dataset import TrainingSet
+from ml.policy import TrainingPolicy
+from ml.spec import ModelSpec
+from segmentry.errors import UsageError
+from tests.conftest import shared_data
+
+POLICY = TrainingPolicy(trials=0, resamples=200)
+
+
+def spec(heuristic: str) -> ModelSpec:
+    return ModelSpec(
+        name="churn",
+        description="A table of customers.",
+        population_sql="",
+        label_sql="",
+        heuristic=heuristic,
+        estimator=candidates.STANDARD["boosting"].build,
+        rivals=("logistic", "forest", "lightgbm"),
+        groups=(),
+    )
+
+
+def judged(name: str, heuristic: str, data: TrainingSet) -> supervised.Trained:
+    """Fit every candidate, print them side by side, return the chosen one."""
+    trained = supervised.fit(spec(heuristic), data, POLICY)
+    samples = metrics.draws(len(data.test), 200, seed=1)
+    rule = trained.theirs.metrics["roc_auc"]
+    print(f"\n{name}: heuristic {rule}, chosen {trained.chosen.candidate} {trained.ours.metrics['roc_auc']}")
+    for found in trained.found:
+        scores = found.fitted.predict_proba(data.test.features)[:, 1]
+        auc = metrics.interval(metrics.roc_auc, data.test.labels, scores, samples)
+        print(f"  {found.candidate:10s} AUC {auc}")
+        assert auc.value > rule.value
+    return trained
+
+
+def test_telco_churn_reaches_the_known_quality() -> None:
+    table = pd.read_csv(shared_data("telco_churn") / "Telco-Customer-Churn.csv")
+    data = tables.training_set(table, key="customerID", label="Churn", positive="Yes")
+    assert "TotalCharges" in data.menu.numbers  # eleven blanks make it text in the file
+    judged("Telco", "tenure", data)
+    labels, scores = [], []
+    for turn in range(5):
+        data = tables.training_set(table, key="customerID", label="Churn", positive="Yes", turn=turn)
+        trained = supervised.fit(replace(spec("tenure"), rivals=("logistic",)), data, POLICY)
+        labels.append(data.test.labels)
+        scores.append(trained.ours.scores)
+    truth, said = np.concatenate(labels), np.concatenate(scores)
+    auc, error = metrics.roc_auc(truth, said), metrics.calibration_error(truth, said)
+    print(f"  every customer tested once: AUC {auc:.4f}, ECE {error:.4f}")
+    assert len(truth) == len(table)
+    assert auc >= 0.84
+    assert error <= 0.03
+
+
+@pytest.fixture(scope="module")
+def invoices() -> pd.DataFrame:
+    path = shared_data("online_retail") / "online_retail.csv.gz"
+    lines = pd.read_csv(
+        path, dtype={"CustomerID": str, "InvoiceNo": str}, usecols=[0, 3, 4, 5, 6], parse_dates=["InvoiceDate"]
+    )
+    sold = lines[lines["CustomerID"].notna() & ~lines["InvoiceNo"].str.startswith("C")]
+    sold = sold[(sold["Quantity"] > 0) & (sold["UnitPrice"] > 0)]
+    sold = sold.assign(amount=sold["Quantity"] * sold["UnitPrice"])
+    each = sold.groupby(["CustomerID", "InvoiceNo"])
+    return each.agg(at=("InvoiceDate", "min"), amount=("amount", "sum"), lines=("amount", "size")).reset_index()
+
+
+@pytest.mark.parametrize("days", [30, 60, 90])
+def test_online_retail_churn_at_three_horizons(invoices: pd.DataFrame, days: int) -> None:
+    as_of = datetime(2011, 12, 9) - timedelta(days=days)
+    known, later = (
+        invoices[invoices["at"] < as_of],
+        invoices[invoices["at"].between(as_of, as_of + timedelta(days=days), "left")],
+    )
+    each = known.groupby("CustomerID")
+    gaps = known.sort_values("at").groupby("CustomerID")["at"].diff().dt.days
+    table = each.agg(
+        orders=("at", "size"),
+        revenue=("amount", "sum"),
+        lines=("lines", "mean"),
+        first=("at", "min"),
+        last=("at", "max"),
+    )
+    table["average_order_value"] = table["revenue"] / table["orders"]
+    table["days_since_last_order"] = (as_of - table.pop("last")).dt.days
+    table["days_since_first_order"] = (as_of - table.pop("first")).dt.days
+    table["average_gap"] = gaps.groupby(known["CustomerID"]).mean()
+    for window in (30, 90):
+        recent = known[known["at"] >= as_of - timedelta(days=window)]
+        table[f"orders_{window}d"] = recent.groupby("CustomerID").size().reindex(table.index).fillna(0)
+    table["churned"] = ~table.index.isin(later["CustomerID"])
+    data = tables.training_set(table.reset_index(), key="CustomerID", label="churned", positive=True)
+    if days == 90:
+        assert len(table) == 3370
+        assert table["churned"].mean() == pytest.approx(0.431, abs=0.001)
+    trained = judged(f"Online Retail, {days} days", "days_since_last_order", data)
+    assert trained.ours.metrics["roc_auc"].value > trained.theirs.metrics["roc_auc"].value
+
+
+def test_a_table_that_does_not_fit_is_refused_with_a_remedy() -> None:
+    table = pd.DataFrame({"id": [1, 2, 3], "x": [1.0, np.inf, 3.0], "left": ["no", "no", "no"]})
+    with pytest.raises(UsageError, match="no column gone"):
+        tables.training_set(table, key="id", label="gone")
+    with pytest.raises(UsageError, match="never the outcome"):
+        tables.training_set(table, key="id", label="left", positive="yes")
+    with pytest.raises(UsageError, match="repeat a key"):
+        tables.training_set(table.assign(id=1), key="id", label="left", positive="no")
+
+
+def test_columns_are_cleaned_as_the_lake_does() -> None:
+    assert tables.clean(pd.Series(["1", " 2", "", "4", "5", "6", "7", "8", "9", "10", "11"])).isna().sum() == 1
+    assert tables.clean(pd.Series([1.0, np.inf])).isna().tolist() == [False, True]
+    assert tables.clean(pd.Series(["a", None])).tolist() == ["a", "(not known)"]
+
+
+def test_search_is_the_same_twice() -> None:
+    random = np.random.default_rng(3)
+    made = pd.DataFrame({"id": range(600), "x": random.normal(size=600), "z": random.normal(size=600)})
+    made["y"] = (made["x"] + random.normal(size=600) > 0).astype(int)
+    data = tables.training_set(made, key="id", label="y")
+    candidate, policy = candidates.STANDARD["lightgbm"], TrainingPolicy(trials=3)
+    first, again = (search.search(candidate, data, policy, deadline=1e12) for _ in range(2))
+    assert [t.parameters for t in first.trials] == [t.parameters for t in again.trials]
+    assert [t.loss for t in first.trials] == [t.loss for t in again.trials]
+    cut = search.search(candidate, data, policy, deadline=0.0)
+    assert cut.is_cut_short
+    assert len(cut.trials) == 1
