@@ -20,7 +20,8 @@ from segmentry.stages import DAGS, STAGES
 POLL_SECONDS = 0.3
 # From the end of one DAG to the start of the next a scheduler takes about a second; this is for a machine under load.
 HAND_OVER_SECONDS = 60
-READY_SECONDS = 120
+# A fifth of it is the rule; a machine under load takes longer.
+READY_SECONDS = 300
 TERMINAL = {"success", "failed", "upstream_failed", "skipped", "removed"}
 
 

@@ -9,7 +9,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from segmentry import warehouse
+from segmentry import freshness, warehouse
 from segmentry.clock import is_decided
 from segmentry.errors import NotReadyError, SegmentryError
 from segmentry.settings import Settings, switch_off_telemetry
@@ -99,7 +99,14 @@ def _layer(context: RunContext, name: str) -> StageReport:
             allowed="a lake in which the stage 'clock' has run",
             remedy="run `segmentry run`, or `segmentry run --select clock` first",
         )
-    return build(context.settings, f"path:models/{name}")
+    settings = context.settings
+    if name in freshness.SCHEMAS and freshness.is_current(settings, name):
+        return StageReport(notes=["nothing it reads has changed"], status="unchanged")
+    read_from = freshness.snapshot(settings)
+    report = build(settings, f"path:models/{name}")
+    if name in freshness.SCHEMAS:
+        freshness.mark(settings, name, read_from)
+    return report
 
 
 def identity(context: RunContext) -> StageReport:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from pathlib import Path
 
-from segmentry import dbt
+from segmentry import dbt, freshness
 from segmentry.errors import SegmentryError
 from segmentry.settings import Settings
 
@@ -15,7 +14,7 @@ def refresh(settings: Settings) -> Path:
     """Write ``home/dbt_docs/index.html`` anew when the project has changed since; returns the page."""
     page = settings.home / "dbt_docs" / "index.html"
     mark = page.with_name("project.sha256")
-    wanted = _fingerprint(settings.dbt_project)
+    wanted = freshness.fingerprint(settings)
     if page.exists() and mark.exists() and mark.read_text(encoding="utf-8") == wanted:
         return page
     # Types come from the contracts in the yml files; asking the lake for them instead took most of the time.
@@ -29,11 +28,3 @@ def refresh(settings: Settings) -> Path:
     shutil.copyfile(settings.home / "dbt" / "target" / "static_index.html", page)
     mark.write_text(wanted, encoding="utf-8")
     return page
-
-
-def _fingerprint(project: Path) -> str:
-    digest = hashlib.sha256()
-    for path in sorted(project.glob("**/*")):
-        if path.suffix in {".sql", ".yml", ".md"}:
-            digest.update(f"{path.relative_to(project)}\n".encode() + path.read_bytes())
-    return digest.hexdigest()

@@ -1,0 +1,96 @@
+"""Tells whether a layer of the dbt project would only build again what it holds already.
+
+The catalog knows which snapshot changed which table. A layer is current while, since it was last built, no table it may
+read was touched, nor its own, nor the clock, nor a file of the project or the configuration.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+import duckdb
+
+from segmentry import warehouse
+from segmentry.settings import Settings
+
+MARKS = "observability.layer_marks"
+# A layer may read every schema before its own.
+SCHEMAS = ("raw", "staging", "identity", "marts", "features", "ml", "profiles", "segments")
+# What was touched after a snapshot, as schema and table: names where a table was created, ids where it was changed.
+_TOUCHED = """
+with changes as (
+    select unnest(string_split(changes_made, ',')) as change
+    from __ducklake_metadata_lake.ducklake_snapshot_changes
+    where snapshot_id > ?
+),
+
+named as (
+    select regexp_extract(change, '"([^"]+)"[.]"([^"]+)"', ['schema_name', 'table_name']) as place
+    from changes where change like '%"."%'
+),
+
+numbered as (
+    select distinct try_cast(split_part(change, ':', 2) as bigint) as table_id
+    from changes where change not like '%"%'
+)
+
+select place.schema_name as schema_name, place.table_name as table_name from named
+union
+select ducklake_schema.schema_name, ducklake_table.table_name
+from numbered
+inner join __ducklake_metadata_lake.ducklake_table on numbered.table_id = ducklake_table.table_id
+inner join __ducklake_metadata_lake.ducklake_schema on ducklake_table.schema_id = ducklake_schema.schema_id
+"""
+
+
+def snapshot(settings: Settings) -> int:
+    """The newest snapshot: what a build that begins now may have read."""
+    with warehouse.connect(settings, read_only=True) as lake:
+        return warehouse.current_snapshot(lake)
+
+
+def is_current(settings: Settings, layer: str) -> bool:
+    """Whether building the layer would change nothing."""
+    with warehouse.connect(settings, read_only=True) as lake:
+        if not warehouse.relation_exists(lake, MARKS):
+            return False
+        sql = f"select read_from, written_at, fingerprint from lake.{MARKS} where layer = ?"
+        mark = lake.execute(sql, [layer]).fetchone()
+        if mark is None or mark[2] != fingerprint(settings) or not _is_kept(lake, mark[0]):
+            return False
+        before = SCHEMAS[: SCHEMAS.index(layer)]
+        return not _touched(lake, mark[0], before) and not _touched(lake, mark[1], (layer,))
+
+
+def mark(settings: Settings, layer: str, read_from: int) -> None:
+    """Record that the layer was built from that snapshot."""
+    with warehouse.connect(settings) as lake:
+        columns = "layer varchar, read_from bigint, written_at bigint, fingerprint varchar"
+        lake.execute(f"create table if not exists lake.{MARKS} ({columns})")
+        values = [layer, read_from, warehouse.current_snapshot(lake), fingerprint(settings)]
+        lake.execute("begin")
+        lake.execute(f"delete from lake.{MARKS} where layer = ?", [layer])
+        lake.execute(f"insert into lake.{MARKS} values (?, ?, ?, ?)", values)
+        lake.execute("commit")
+
+
+def fingerprint(settings: Settings) -> str:
+    """One value for all text of the dbt project and the configuration."""
+    digest = hashlib.sha256()
+    for folder in (settings.dbt_project, settings.config):
+        for path in sorted(folder.glob("**/*")):
+            if path.suffix in {".sql", ".yml", ".yaml", ".py", ".csv", ".md"}:
+                digest.update(f"{path.relative_to(folder)}\n".encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
+def _touched(lake: duckdb.DuckDBPyConnection, since: int, schemas: Sequence[str]) -> bool:
+    touched = lake.execute(_TOUCHED, [since]).fetchall()
+    return any(schema in schemas or (schema, table) == ("observability", "clock") for schema, table in touched)
+
+
+def _is_kept(lake: duckdb.DuckDBPyConnection, number: int) -> bool:
+    # Snapshots expire oldest first: while the mark's own is there, so is every one after it.
+    sql = "select 1 from ducklake_snapshots('lake') where snapshot_id = ?"
+    return lake.execute(sql, [number]).fetchone() is not None
