@@ -60,9 +60,11 @@ class Airflow:
         """Whether the API answers and the DAGs were read after that time (seconds since the epoch)."""
         try:
             found = self.get("/dags", limit=100, tags="segmentry")["dags"]
-            broken = self.get("/importErrors")["import_errors"]
+            errors = self.get("/importErrors")["import_errors"]
         except httpx.TransportError:
             return False
+        # An older one may be of a file that was mended since.
+        broken = [error for error in errors if _seconds(error["timestamp"]) >= parsed_since]
         if broken:
             raise SegmentryError(
                 f"Airflow cannot read {len(broken)} DAG file(s): " + ", ".join(error["filename"] for error in broken),
