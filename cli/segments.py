@@ -1,4 +1,4 @@
-"""``segmentry segments``: list, show, preview, explain, history, new."""
+"""``segmentry segments``: list, show, preview, explain, history, simulate, new."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from cli._output import Output, OutputOption, print_json, show
-from segmentry import clock, membership, people, preview, scaffold, segments, warehouse
+from cli._output import Output, OutputOption, print_json, progress, show
+from segmentry import clock, membership, people, preview, replay, scaffold, segments, warehouse
 from segmentry.errors import UsageError
 from segmentry.settings import Settings
 
@@ -151,6 +151,27 @@ def history(
                 remedy="segmentry segments history PERSON, or segmentry segments history --segment NAME --on DATE",
             )
     show(rows, output, empty="no stays")
+
+
+@app.command("simulate")
+def simulate(
+    name: SegmentName,
+    weeks: Annotated[int, typer.Option("--weeks", help="how many weeks to replay, 1 to 52")] = 12,
+    output: OutputOption = Output.table,
+) -> None:
+    """Replay a segment week by week, with and without its dwell rules.
+
+    Example: segmentry segments simulate at_risk_of_churn --weeks 8
+    """
+    settings = Settings.from_environment()
+    segment = segments.named(settings, name)
+    with progress(f"building the features of {weeks} weeks"):
+        found = replay.simulated(settings, segment, weeks)
+    if output is Output.json:
+        print_json(found)
+        return
+    show(found["weeks"], output, title=name)
+    print(f"entries and exits: {found['moves_by_predicate']} by the predicate, {found['moves']} with the dwell rules")
 
 
 @app.command("new")

@@ -29,8 +29,11 @@ def environment(settings: Settings) -> dict[str, str]:
     }
 
 
-def invoke(settings: Settings, arguments: Sequence[str]) -> Any:
-    """Run one dbt command in this process and return dbt's own result; its output goes to home/dbt/logs."""
+def invoke(settings: Settings, arguments: Sequence[str], *, target: str = "target") -> Any:
+    """Run one dbt command in this process and return dbt's own result; its output goes to home/dbt/logs.
+
+    target: folder of what dbt compiles. Arguments that change how the project is parsed want one of their own.
+    """
     switch_off_telemetry()
     os.environ.update(environment(settings))
     from dbt.cli.main import dbtRunner  # dbt takes a second to import: only stages that run it pay
@@ -40,7 +43,7 @@ def invoke(settings: Settings, arguments: Sequence[str]) -> Any:
         *("--log-path", str(folder / "logs"), "--log-level", "none", "--no-use-colors"),
         *arguments,
         *("--project-dir", str(settings.dbt_project), "--profiles-dir", str(settings.dbt_project)),
-        *("--target-path", str(folder / "target")),
+        *("--target-path", str(folder / target)),
     ]
     with redirect_stdout(StringIO()):
         return dbtRunner().invoke(words)

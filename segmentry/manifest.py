@@ -50,13 +50,12 @@ def profiles_yml(settings: Settings) -> str:
 
 def _columns(settings: Settings) -> Iterator[dict[str, Any]]:
     models = settings.dbt_project / "models"
-    variables = _variables(settings)
     yield {"name": "profile_id", "description": "Profile.", "data_type": "varchar"}
     yield {"name": "as_of", "description": "The run's clock; facts before it count.", "data_type": "timestamp"}
     yield from _described(models / "identity" / "traits.yml")
-    for subject in _subjects(settings):
+    for subject in subjects(settings):
         yield from _described(models / "features" / f"features__{subject}.yml")
-    for model in variables["scored_models"]:
+    for model in scored_models(settings):
         description = f"Newest score of the model {model}, 0 to 1."
         yield {
             "name": f"{model}_score", "description": description, "data_type": "double", "unknown": "NULL: not scored"
@@ -103,11 +102,16 @@ def _variables(settings: Settings) -> dict[str, Any]:
     return variables
 
 
-def _subjects(settings: Settings) -> list[str]:
+def subjects(settings: Settings) -> list[str]:
     """The subjects in the order of the macro feature_subjects, which profiles.sql follows."""
     macro = (settings.dbt_project / "macros" / "features" / "measures.sql").read_text(encoding="utf-8")
     body = re.search(r"macro feature_subjects\(\).*?return\(\[(.*?)\]\)", macro, re.DOTALL)
     return re.findall(r"'(\w+)'", body.group(1)) if body else []
+
+
+def scored_models(settings: Settings) -> list[str]:
+    """Models whose scores are columns of profiles."""
+    return [str(name) for name in _variables(settings)["scored_models"]]
 
 
 def definitions_macro(settings: Settings) -> str:

@@ -76,6 +76,7 @@ STAGES: tuple[Stage, ...] = (
     Stage("clock", "build", "segmentry.clock:decide"),
     Stage("identity", "build", "segmentry.identity:resolve"),
     Stage("marts", "build", "segmentry.dbt:marts"),
+    Stage("texts", "build", "segmentry.texts:tag"),
     Stage("features", "build", "segmentry.dbt:features"),
     Stage("gate_features", "build", "expectations.stages:gate_features"),
     Stage("train", "score", "ml.stages:train", items="ml.stages:train_items", minutes=60),

@@ -6,6 +6,8 @@
             ~ 'scored_at timestamp',
         'cluster_assignments': 'profile_id varchar, as_of timestamp, cluster_id integer, persona varchar, '
             ~ 'confidence double, model_version varchar',
+        'text_tags': 'kind varchar, text_id varchar, text_hash varchar, language varchar, topic varchar, '
+            ~ 'sentiment double, model_version varchar, tagged_as_of timestamp',
     } -%}
     {%- for name, definition in columns.items() if execute and flags.WHICH in ('build', 'run', 'test') -%}
         {%- if adapter.get_relation(database=target.database, schema='ml', identifier=name) is none -%}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import duckdb
+import pandas as pd
 import pytest
 
 from tests.conftest import shared_data
@@ -67,6 +68,50 @@ def test_customers_orders_and_revenue_equal_the_file(shop: Installation, file: P
     print(customers, orders, revenue, found)
     assert (found["customers"], found["orders"]) == (customers, orders)
     assert found["revenue"] == pytest.approx(revenue, abs=0.01)
+
+
+def test_rfm_equals_pandas_for_every_customer(shop: Installation, file: Path) -> None:
+    as_of = shop.value("select as_of from observability.clock")
+    found = pd.DataFrame(
+        shop.query(
+            """select mapping.identifier as customer, days_since_last_order as recency, orders_lifetime as frequency,
+            revenue_lifetime as monetary, rfm_recency_score as r, rfm_frequency_score as f, rfm_monetary_score as m
+            from features.features__orders as features
+            inner join features.spine using (profile_id, as_of)
+            inner join identity.identifier_mapping as mapping using (profile_id)
+            where is_current and mapping.identifier like 'online_retail:%'"""
+        )
+    ).set_index("customer")
+    wanted = rfm(file, pd.Timestamp(as_of))
+    print(f"{len(wanted)} customers, {int((wanted.frequency > 0).sum())} of them buyers")
+    assert sorted(found.index) == sorted(wanted.index)
+    pd.testing.assert_frame_equal(
+        found.astype(float).sort_index(), wanted.astype(float).sort_index(), check_names=False, rtol=0, atol=0.005
+    )
+
+
+def rfm(file: Path, as_of: pd.Timestamp) -> pd.DataFrame:
+    """Recency, frequency, money and their fifths, from the file by pandas alone."""
+    lines = pd.read_csv(file, dtype={"CustomerID": str, "InvoiceNo": str, "StockCode": str})
+    lines = lines[lines.CustomerID.notna() & ~lines.StockCode.str.upper().str.startswith("TEST")]
+    lines["customer"] = "online_retail:" + lines.CustomerID.str.removesuffix(".0")
+    lines["amount"] = lines.Quantity * lines.UnitPrice
+    returned = lines[lines.InvoiceNo.str.startswith("C")]
+    sales = lines[~lines.InvoiceNo.str.match("[CA]") & (lines.Quantity > 0) & (lines.UnitPrice > 0)]
+    placed = pd.to_datetime(sales.InvoiceDate).groupby([sales.customer, sales.InvoiceNo]).min()
+    last = placed.groupby("customer").max()
+    table = pd.DataFrame({"recency": (as_of - last - pd.Timedelta("1us")) // pd.Timedelta("1D")})
+    table["frequency"] = placed.groupby("customer").size()
+    places = {"r": table.recency.rank(method="min", ascending=False), "f": table.frequency.rank(method="min")}
+    everybody = sorted(set(sales.customer) | set(returned.customer))
+    money = pd.concat([sales, returned]).groupby("customer").amount.sum()
+    places["m"] = money[table.index].round(6).rank(method="min")
+    for name, place in places.items():
+        table[name] = 1 + 5 * (place - 1) // len(table)
+    table.insert(2, "monetary", money)
+    table = table.reindex(everybody)
+    table["monetary"] = money
+    return table.fillna({"frequency": 0, "r": 0, "f": 0, "m": 0})
 
 
 def test_it_reaches_memberships_models_and_an_outbox(shop: Installation) -> None:

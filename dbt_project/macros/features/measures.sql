@@ -18,6 +18,7 @@
 {% macro feature_subjects() -%}
     {{ return([
         'orders', 'categories', 'behaviour', 'engagement', 'context', 'subscription', 'surveys', 'journey', 'patterns',
+        'texts',
     ]) }}
 {%- endmacro %}
 

@@ -1,0 +1,124 @@
+"""Replays a segment over the past: features as of earlier times, then the predicate and the dwell rules at each."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import duckdb
+
+from segmentry import dbt, manifest, warehouse
+from segmentry.dwell import Evaluation, Flow, Rules, replayed
+from segmentry.errors import SegmentryError, UsageError
+from segmentry.segments import Segment
+from segmentry.settings import Settings
+
+SCHEMA = "replay"
+# A year of weeks multiplies the rows of every feature model by 53; more is a job for a warehouse of its own.
+MOST_WEEKS = 52
+
+
+def simulated(settings: Settings, segment: Segment, weeks: int) -> dict[str, Any]:
+    """Sizes, entries and exits week by week with and without the segment's dwell rules, and what the rules save."""
+    if segment.predicate is None or not 1 <= weeks <= MOST_WEEKS:
+        raise UsageError(
+            f"a replay of {weeks} week(s) of '{segment.name}'",
+            allowed=f"1 to {MOST_WEEKS} weeks of a segment that is a predicate",
+            remedy="choose another number of weeks, or turn the segment's free SQL into features",
+        )
+    with _features_of_the_past(settings, weeks), warehouse.connect(settings, read_only=True) as lake:
+        evaluations = _evaluations(lake, settings, segment)
+    bare = [(as_of, {who: True for who, is_match in held.items() if is_match}) for as_of, held in evaluations]
+    return _compared(replayed(bare, Rules()), replayed(evaluations, Rules.of(segment)))
+
+
+def _compared(without: list[Flow], with_rules: list[Flow]) -> dict[str, Any]:
+    # The first evaluation has no past to be compared with: everybody in it would count as an entry.
+    moves = [sum(flow.entries + flow.exits for flow in flows[1:]) for flows in (without, with_rules)]
+    return {
+        "weeks": [
+            {
+                "as_of": ruled.as_of,
+                "members_by_predicate": plain.members,
+                "entries_by_predicate": plain.entries,
+                "exits_by_predicate": plain.exits,
+                "members": ruled.members,
+                "entries": ruled.entries,
+                "exits": ruled.exits,
+            }
+            for plain, ruled in zip(without, with_rules, strict=True)
+        ],
+        "moves_by_predicate": moves[0],
+        "moves": moves[1],
+        "moves_saved": moves[0] - moves[1],
+    }
+
+
+@contextmanager
+def _features_of_the_past(settings: Settings, weeks: int) -> Iterator[None]:
+    """Build the features weekly into a schema of their own, and drop it on leaving."""
+    variables = {"features_schema": SCHEMA, "spine_days": [7 * week for week in range(weeks + 1)]}
+    words = ["run", "--select", "path:models/features", "--vars", json.dumps(variables)]
+    try:
+        # A target folder of its own: other variables would make the next run of the job parse everything anew.
+        result = dbt.invoke(settings, words, target="target_replay")
+        if not result.success:
+            raise SegmentryError(
+                "the features of the past could not be built",
+                allowed="a lake in which the stage 'features' has run",
+                remedy="run `segmentry run --select features`, then try again",
+            )
+        yield
+    finally:
+        with warehouse.connect(settings) as lake:
+            lake.execute(f"drop schema if exists lake.{SCHEMA} cascade")
+
+
+def _evaluations(lake: duckdb.DuckDBPyConnection, settings: Settings, segment: Segment) -> list[Evaluation]:
+    match = segment.predicate.to_sql() if segment.predicate else "false"
+    stay = segment.stay.to_sql() if segment.stay else "false"
+    rows = lake.execute(
+        f"""
+        with profiles as ({_profiles(settings)})
+        select
+            as_of,
+            list(profile_id) filter (where is_match) as matching,
+            list(profile_id) filter (where not is_match and is_staying) as staying
+        from (
+            select as_of, profile_id, coalesce({match}, false) as is_match, coalesce({stay}, false) as is_staying
+            from profiles
+        )
+        group by as_of
+        order by as_of
+        """
+    ).fetchall()
+    return [
+        (as_of, {**dict.fromkeys(matching or [], True), **dict.fromkeys(staying or [], False)})
+        for as_of, matching, staying in rows
+    ]
+
+
+def _profiles(settings: Settings) -> str:
+    """The row of profiles.profiles as of each time; traits and consent flags are those of now."""
+    joins = [
+        f"inner join lake.{SCHEMA}.features__{subject} using (profile_id, as_of)"
+        for subject in manifest.subjects(settings)
+    ]
+    for model in manifest.scored_models(settings):
+        joins.append(
+            f"asof left join (select profile_id, as_of as scored_{model}_at, score as {model}_score from lake.ml.scores"
+            f" where model = '{model}') as scored_{model}"
+            f" on spine.profile_id = scored_{model}.profile_id and spine.as_of >= scored_{model}.scored_{model}_at"
+        )
+    joins.append(
+        "asof left join (select profile_id, as_of as clustered_at, cluster_id, persona,"
+        " confidence as persona_confidence from lake.ml.cluster_assignments) as clustered"
+        " on spine.profile_id = clustered.profile_id and spine.as_of >= clustered.clustered_at"
+    )
+    joins += [
+        "left join lake.identity.traits as traits on spine.profile_id = traits.profile_id",
+        "left join lake.profiles.profile_consents as consents on spine.profile_id = consents.profile_id",
+    ]
+    return f"select * from lake.{SCHEMA}.spine as spine " + " ".join(joins)
