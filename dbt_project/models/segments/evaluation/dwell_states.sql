@@ -28,7 +28,7 @@ matches as (
 
 ),
 
-before as (
+earlier as (
 
     select
         held.stay_id, held.segment, held.profile_id, held.definition_version, held.pending_since,
@@ -47,14 +47,14 @@ before as (
 judged as (
 
     select
-        before.*, rules.enter_after, rules.exit_after, rules.min_stay, clock.as_of,
-        rules.definition_version is distinct from before.definition_version as is_superseded,
+        earlier.*, rules.enter_after, rules.exit_after, rules.min_stay, clock.as_of,
+        rules.definition_version is distinct from earlier.definition_version as is_superseded,
         coalesce(matches.is_match, false) as is_match,
         matches.segment is not null as is_staying
-    from before
+    from earlier
     cross join clock
-    left join rules on before.segment = rules.segment
-    left join matches on before.segment = matches.segment and before.profile_id = matches.profile_id
+    left join rules on earlier.segment = rules.segment
+    left join matches on earlier.segment = matches.segment and earlier.profile_id = matches.profile_id
 
 ),
 

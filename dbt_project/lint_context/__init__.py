@@ -1,0 +1,36 @@
+"""What dbt would give to templates, for the linter, which renders the models without dbt. See .sqlfluff."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import yaml
+from jinja2 import pass_context
+
+_PROJECT = yaml.safe_load((Path(__file__).parent.parent / "dbt_project.yml").read_text(encoding="utf-8"))
+
+execute = False
+flags = SimpleNamespace(WHICH="lint")
+target = SimpleNamespace(type="duckdb", database="lake", schema="main")
+graph = SimpleNamespace(nodes={}, sources={})
+modules = SimpleNamespace(re=re)
+
+
+def var(name: str, default: Any = None) -> Any:
+    """A variable of dbt_project.yml."""
+    return _PROJECT.get("vars", {}).get(name, default)
+
+
+class _Adapter:
+    """Finds the DuckDB form of a macro, or its default form."""
+
+    @pass_context
+    def dispatch(self, context: Any, name: str, package: str | None = None) -> Any:
+        """The macro that dbt would choose for the lake."""
+        return context.get(f"duckdb__{name}") or context[f"default__{name}"]
+
+
+adapter = _Adapter()
