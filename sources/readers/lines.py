@@ -5,10 +5,10 @@ from __future__ import annotations
 import codecs
 import gzip
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
-from typing import IO, cast
 
 from segmentry.errors import SourceError
 from sources.readers.records import Records
@@ -23,14 +23,14 @@ _BYTE_ORDER_MARKS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16
 
 
 @contextmanager
-def open_bytes(path: Path) -> Iterator[IO[bytes]]:
+def open_bytes(path: Path) -> Iterator[io.BufferedIOBase]:
     """The file's bytes, gunzipped when they are gzip whatever the name says."""
     with path.open("rb") as raw:
         is_gzip = raw.read(2) == b"\x1f\x8b"
         raw.seek(0)
         if is_gzip:
             with gzip.open(raw) as unzipped:
-                yield cast("IO[bytes]", unzipped)
+                yield unzipped
         else:
             yield raw
 
@@ -42,57 +42,77 @@ def read(path: Path, encoding: str | None) -> Iterator[Records]:
     """
     with open_bytes(path) as stream:
         number = 0
-        for block, is_whole in _blocks(stream, encoding):
+        for block, fault in _blocks(stream, encoding):
             lines, problems = _decode(block)
             batch = Records()
             for line, problem in zip(lines, problems, strict=True):
                 number += 1
                 if line and not line.isspace():
-                    batch.add(number, line, problem if is_whole else "line_too_long: landed in pieces")
+                    batch.add(number, line, fault or problem)
             if batch.lines:
                 yield batch
 
 
-def _blocks(stream: IO[bytes], encoding: str | None) -> Iterator[tuple[bytes, bool]]:
-    """Blocks that end at a line's end; (piece, False) for a piece of a line that is too long."""
+def _blocks(stream: io.BufferedIOBase, encoding: str | None) -> Iterator[tuple[bytes, str | None]]:
+    """Blocks that end at a line's end, each with None; a part of a line alone, with why it is none."""
     rest = b""
-    pieces = False
-    for chunk in _chunks(stream, encoding):
-        head, newline, tail = chunk.rpartition(b"\n")
-        if not newline:
-            rest += tail
-            if len(rest) > MAX_LINE_BYTES:
-                yield rest, False
-                rest, pieces = b"", True
-            continue
-        yield rest + head, not pieces
-        rest, pieces = tail, False
+    fault = None
+    try:
+        for chunk in _chunks(stream, encoding):
+            head, newline, tail = chunk.rpartition(b"\n")
+            rest += head if newline else tail
+            if newline:
+                yield rest, fault
+                rest, fault = tail, None
+            elif len(rest) > MAX_LINE_BYTES:
+                fault = "line_too_long: landed in pieces"
+                yield rest, fault
+                rest = b""
+    except Exception:
+        if rest:
+            yield rest, "cut_off: the file breaks off in this line"
+        raise
     if rest:
-        yield rest, not pieces
+        yield rest, fault
 
 
-def _chunks(stream: IO[bytes], encoding: str | None) -> Iterator[bytes]:
-    first = stream.read(BLOCK_BYTES)
+def _chunks(stream: io.BufferedIOBase, encoding: str | None) -> Iterator[bytes]:
+    blocks = _read(stream)
+    first = next(blocks, b"")
     encoding = encoding or _BYTE_ORDER_MARKS.get(first[:2])
     if encoding and encoding.lower().replace("_", "-") not in {"utf-8", "utf8"}:
-        yield from _transcoded(first, stream, encoding)
+        yield from _transcoded(chain([first], blocks), encoding)
         return
     if _is_binary(first[:SNIFF_BYTES]):
         raise SourceError("it is a binary file, not text")
     yield first.removeprefix(codecs.BOM_UTF8)
-    while chunk := stream.read(BLOCK_BYTES):
-        yield chunk
+    yield from blocks
 
 
-def _transcoded(first: bytes, stream: IO[bytes], encoding: str) -> Iterator[bytes]:
+def _read(stream: io.BufferedIOBase) -> Iterator[bytes]:
+    """Blocks of the stream; of one that breaks off, first all that came before."""
+    block = bytearray()
+    try:
+        while piece := stream.read1(BLOCK_BYTES):
+            block += piece
+            if len(block) >= BLOCK_BYTES:
+                yield bytes(block)
+                block.clear()
+    except Exception:
+        if block:
+            yield bytes(block)
+        raise
+    if block:
+        yield bytes(block)
+
+
+def _transcoded(blocks: Iterable[bytes], encoding: str) -> Iterator[bytes]:
     try:
         decoder = codecs.getincrementaldecoder(encoding)()
     except LookupError:
         raise SourceError(f"there is no encoding '{encoding}'") from None
-    chunk = first
-    while chunk:
-        yield decoder.decode(chunk).encode()
-        chunk = stream.read(BLOCK_BYTES)
+    for block in blocks:
+        yield decoder.decode(block).encode()
     yield decoder.decode(b"", final=True).encode()
 
 
@@ -128,5 +148,5 @@ def read_whole(path: Path, limit: int) -> bytes:
     if len(content) > limit:
         raise SourceError(f"it holds more than {limit >> 20} MiB in one document; write one record per line instead")
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return io.BytesIO(content.decode("utf-16").encode()).getvalue()
+        return content.decode("utf-16").encode()
     return content.removeprefix(codecs.BOM_UTF8)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 from pathlib import Path
 
 import duckdb
@@ -55,6 +56,16 @@ def test_truncated_gzip_gives_what_was_read_and_says_that_it_broke_off(tmp_path:
     assert codes(records)[-1] == "unreadable_file"
     assert len(records.lines) > 1
     assert json.loads(records.raws[0])["n"] == 0
+
+
+def test_truncated_gzip_of_a_few_lines_gives_those_that_are_whole(tmp_path: Path) -> None:
+    text = b"".join(b'{"n":%d,"pad":"%s"}\n' % (n, os.urandom(50).hex().encode()) for n in range(100))
+    whole = gzip.compress(text)
+    records = read(write(tmp_path / "cut.ndjson.gz", whole[: len(whole) // 2]))
+    assert codes(records)[-2:] == ["cut_off", "unreadable_file"]
+    good = [json.loads(raw)["n"] for raw, problem in zip(records.raws, records.problems, strict=True) if not problem]
+    assert good == list(range(len(good)))
+    assert len(good) > 40
 
 
 def test_damaged_gzip_says_so(tmp_path: Path) -> None:
