@@ -130,7 +130,8 @@ def _insert(source: str, only_new: bool) -> str:
 def _batches(records: Iterable[Records], outcome: Outcome, on_records: OnRecords | None) -> Iterator[pa.RecordBatch]:
     """Arrow batches; DuckDB turns what is raised while it reads into an error of its own, so that is kept aside."""
     try:
-        for batch in records:
+        for read in records:
+            batch = read.in_pieces()
             faults = [problem for problem in batch.problems if problem is not None]
             outcome.problems += len(faults)
             if faults and faults[-1].startswith(UNREADABLE):

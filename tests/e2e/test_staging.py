@@ -118,7 +118,7 @@ def test_every_landed_record_is_accepted_quarantined_or_a_duplicate(lake: Settin
     [
         ("good.ndjson", {"conflicting_id": 1}),
         ("times.ndjson", {"out_of_range": 1, "in_future": 1}),
-        ("long.ndjson", {"not_json": 1}),
+        ("long.ndjson", {"line_too_long": 20}),
         ("shifted.csv", {"wrong_column_count": 1, "missing_field": 1}),
         ("no_header.csv", {"missing_columns": 1}),
         ("till.csv", {"invalid_value": 1}),

@@ -109,6 +109,17 @@ def test_a_broken_file_stops_no_other_and_is_told(home: Settings, tmp_path: Path
     assert [line for line, _ in lost] == [0, 0]
 
 
+def test_a_record_beyond_all_measure_lands_whole_in_pieces(home: Settings, tmp_path: Path) -> None:
+    path = tmp_path / "long.ndjson"
+    text = "".join(chr(97 + n % 26) * 1000 for n in range(10_000))
+    path.write_text("{}\n" + text + "\n{}\n", encoding="utf-8")
+    (report,) = load(home, "events", path)
+    assert (report.records, report.problems) == (12, 10)
+    pieces = rows(home, "select _raw, _problem from raw.events where _line = 2 order by length(_raw) desc, _problem")
+    whole = sorted(pieces, key=lambda piece: int(piece[1].split()[2]))
+    assert "".join(raw for raw, _ in whole) == text
+
+
 def test_command_prints_what_came_of_each_file(
     home: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
