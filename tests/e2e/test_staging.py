@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +97,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
         if RETAIL.exists():
             load(settings, "online_retail", RETAIL)
         report = stages.staging(RunContext(settings))
-        print(f"staging built in {report.seconds:.1f} s", dict(report.rows))
+        print(dict(report.rows))
         yield settings
 
 
@@ -124,16 +125,13 @@ def test_every_landed_record_is_accepted_quarantined_or_a_duplicate(lake: Settin
         ("till.csv", {"invalid_value": 1}),
         ("latin.ndjson", {"invalid_encoding": 1}),
         ("mixed.ndjson", {}),
-        ("truncated.ndjson.gz", {"unreadable_file": 1}),
+        ("truncated.ndjson.gz", {"cut_off": 1, "unreadable_file": 1}),
         ("binary.ndjson", {"unreadable_file": 1}),
     ],
 )
 def test_bad_input_is_quarantined_with_its_reason(lake: Settings, file: str, reasons: dict[str, int]) -> None:
     found = rows(lake, f"select reason, count(*) from staging.quarantine where _file like '%/{file}' group by reason")
-    # The line at which a stream was cut may be broken too.
-    assert {
-        reason: count for reason, count in found if (file, reason) != ("truncated.ndjson.gz", "not_json")
-    } == reasons
+    assert dict(found) == reasons
 
 
 def test_quarantine_keeps_the_text_and_names_no_value(lake: Settings) -> None:
@@ -178,8 +176,12 @@ def test_no_captured_sdk_event_is_lost(lake: Settings) -> None:
         type_, anonymous, user, previous, group, email, at = accepted[message]
         own = event.get("context", {}).get("traits") or {}
         traits = own if event["type"] == "group" else event.get("traits") or own
-        assert (type_, anonymous, user) == (event["type"], event.get("anonymousId"), event.get("userId"))
-        assert (previous, group) == (event.get("previousId"), event.get("groupId"))
+        assert (type_, anonymous, user) == (
+            event["type"],
+            event.get("anonymousId") or None,
+            event.get("userId") or None,
+        )
+        assert (previous, group) == (event.get("previousId") or None, event.get("groupId") or None)
         assert email == traits.get("email")
         assert at.isoformat()[:19] == (event.get("timestamp") or event["originalTimestamp"])[:19]
 
@@ -188,15 +190,15 @@ def test_no_captured_sdk_event_is_lost(lake: Settings) -> None:
 def test_online_retail_equals_the_file(lake: Settings) -> None:
     with duckdb.connect() as straight:
         straight.execute(
-            f"create view lines as select *, Quantity::bigint as quantity, UnitPrice::decimal(18, 3) as price "
+            f"create view lines as select *, Quantity::bigint as units, UnitPrice::decimal(18, 3) as price "
             f"from read_csv('{RETAIL}', all_varchar = true)"
         )
-        sold = "CustomerID is not null and InvoiceNo not like 'C%' and quantity > 0 and price > 0"
+        sold = "CustomerID is not null and InvoiceNo not like 'C%' and units > 0 and price > 0"
         (clean,) = straight.execute(
-            "select count(*), count(distinct CustomerID), count(distinct InvoiceNo), sum(quantity * price) "
+            "select count(*), count(distinct CustomerID), count(distinct InvoiceNo), sum(units * price) "
             f"from lines where {sold}"
         ).fetchall()
-        (whole,) = straight.execute("select count(*), sum(quantity * price) from lines").fetchall()
+        (whole,) = straight.execute("select count(*), sum(units * price) from lines").fetchall()
         (guests,) = straight.execute(
             "select count(*) filter (where CustomerID is null), count(*) filter (where InvoiceNo like 'C%') from lines"
         ).fetchall()
@@ -213,7 +215,13 @@ def test_online_retail_equals_the_file(lake: Settings) -> None:
     )
     print(lines, customers, orders, revenue)
     assert (lines, customers, orders, revenue) == clean
-    assert (whole[0], lines, customers, orders, round(revenue, 2)) == (541909, 397884, 4338, 18532, 8911407.90)
+    assert (whole[0], lines, customers, orders, round(revenue, 2)) == (
+        541909,
+        397884,
+        4338,
+        18532,
+        Decimal("8911407.90"),
+    )
     ((total,),) = rows(
         lake,
         "select sum(total) from staging.stg_online_retail__orders where not is_guest and _file like '%retail.csv.gz'",
