@@ -97,8 +97,11 @@ def _identifiers(
     has_phone = copy == 1 or draws.under(at, 0, 0.7)
     has_user = bool(shop.registered[person]) and draws.under(at, 1, 0.6)
     has_loyalty = draws.under(at, 2, 0.4) and copy == 0
+    has_placeholder = has_user and draws.under(at, 11, 0.006)
+    has_phone &= not has_placeholder
     # A mistyped address is an identifier of its own; number or account still tie the row to its person.
-    mistyped = draws.under(at, 3, 0.02) and (has_user or (has_phone and bool(shop.seen_phone[person])))
+    is_tied = has_user or (has_phone and bool(shop.seen_phone[person]))
+    mistyped = is_tied and not has_placeholder and draws.under(at, 3, 0.02)
     shown = _mistype(email) if mistyped else email
     loyalty = f"L{person + 400_000:08d}" if has_loyalty else ""
     found.append((person, "crm_id", contact, False))
@@ -108,7 +111,7 @@ def _identifiers(
     if has_loyalty:
         found.append((person, "loyalty_id", loyalty, False))
     written = _dressed(shown, draws.table[at, 9])
-    if has_user and draws.under(at, 11, 0.006):
+    if has_placeholder:
         return PLACEHOLDERS[at % 3], NO_NUMBER, loyalty, people.user_id(person)
     style = int(draws.table[at, 10] * 4)
     number = phone if style == 3 else places.national(int(people.place[person]), phone, style)

@@ -17,10 +17,10 @@ from simulator.people import People
 
 STEP_DAYS = 5
 ACTIVE, FADING, GONE = 0, 1, 2
-VISITS = np.array([1.0, 0.30, 0.0])  # factor of the chance to visit, by state
+VISITS = np.array([1.0, 0.22, 0.0])  # factor of the chance to visit, by state
 BUYS = np.array([1.0, 0.55, 0.0])  # factor of conversion, by state
-OPENS = np.array([1.0, 0.35, 0.05])  # factor of the chance to open a mail, by state
-LEAVE, RECOVER, RETURN = 0.14, 0.07, 0.004  # chances per step: fading to gone, fading to active, gone to active
+OPENS = np.array([1.0, 0.25, 0.03])  # factor of the chance to open a mail, by state
+LEAVE, RECOVER, RETURN = 0.11, 0.04, 0.003  # chances per step: fading to gone, fading to active, gone to active
 GRIEF = 1.1  # each unit of irritation multiplies the hazard by e to this
 CALM = 0.6  # share of irritation left after a step
 

@@ -13,7 +13,7 @@ from segmentry.errors import UsageError
 from simulator.run import Request, simulate
 
 # Raised with every change of what the same arguments write.
-EDITION = 2
+EDITION = 3
 FOLDERS = (
     "consents", "crm_contacts", "email_events", "events", "orders", "products", "subscriptions", "support_tickets",
     "surveys", "truth",

@@ -53,7 +53,7 @@ class Shop:
     seen_app: Bools
     seen_phone: Bools
     seen_second_email: Bools
-    orphans: list[tuple[int, int]] = field(default_factory=list)
+    orphans: set[tuple[int, int]] = field(default_factory=set)
     shared_cookies: set[tuple[int, int, int]] = field(default_factory=set)
 
     def date(self, day: int) -> date:

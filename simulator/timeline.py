@@ -9,7 +9,6 @@ import numpy as np
 
 from simulator import catalogue
 from simulator.arrays import Bools, Floats, Ints, Stream
-from simulator.devices import KIOSK
 from simulator.personas import column
 from simulator.shop import DAY_MS, Shop
 from simulator.visits import NEWSLETTER, SIGN_UP, Visits
@@ -131,7 +130,7 @@ def _frame(rng: np.random.Generator, visits: Visits) -> list[_Part]:
         _part(where((visits.login > 0) & (rng.random(len(visits)) < 0.3)), Step.account_page, -2),
         _part(np.repeat(np.arange(len(visits)), visits.pricing), Step.pricing_page, -2),
         _part(where(visits.demos), Step.demo, -2),
-        _part(where(visits.subscribes & (visits.device != KIOSK)), Step.newsletter, -2),
+        _part(where(visits.subscribes), Step.newsletter, -2),
         _part(where(visits.carts & ~visits.buys & (rng.random(len(visits)) < 0.2)), Step.cart_page, end),
         _part(where(checkout), Step.cart_page, end),
         _part(where(checkout), Step.cart_viewed, end),
@@ -145,7 +144,7 @@ def _frame(rng: np.random.Generator, visits: Visits) -> list[_Part]:
 def _around_views(rng: np.random.Generator, visits: Visits, views: Views) -> list[_Part]:
     """Category pages, searches, product pages, views, cart changes."""
     size = len(views.visit)
-    category = (views.place == 0) | (rng.random(size) < 0.12)
+    category = rng.random(size) < np.where(views.place == 0, 0.7, 0.1)
     searched = views.place < visits.searches[views.visit]
     removed = views.added & ~visits.buys[views.visit] & (rng.random(size) < 0.12)
     web = ~visits.is_app[views.visit]

@@ -98,9 +98,9 @@ def plan(shop: Shop, day: int) -> Visits:
         has_coupon=buys & (rng.random(size) < column("coupon")[persona]),
         pricing=rng.binomial(2, np.minimum(column("pricing")[persona], 0.9)),
         demos=rng.random(size) < column("pricing")[persona] * 0.06,
-        views=np.where(carts, views + 1 + rng.poisson(1.0, size), views),
+        views=np.where(carts, views + 1 + rng.poisson(column("basket")[persona]), views),
         searches=rng.poisson(column("searches")[persona]),
-        subscribes=(shop.people.kind[person] == Kind.guest) & ~shop.known_email[person] & (rng.random(size) < 0.2),
+        subscribes=~is_store & (device != KIOSK) & _subscribes(shop, rng, person),
     )
     _remember(shop, visits, day)
     return visits
@@ -134,12 +134,18 @@ def _device(shop: Shop, rng: np.random.Generator, person: Ints, buys: Bools, onl
     at_kiosk = buys & online & (rng.random(size) < 0.012)
     device = np.where(at_kiosk, KIOSK, device)
     for lost in device[replaced & ~at_kiosk & ~shop.linked_device[device]].tolist():
-        shop.orphans.append((lost, int(devices.generation[lost])))
+        shop.orphans.add((lost, int(devices.generation[lost])))
     fresh = device[replaced & ~at_kiosk]
     devices.generation[fresh] += 1
     devices.known[fresh] = NOBODY
     shop.linked_device[fresh] = False
     return device, devices.generation[device]
+
+
+def _subscribes(shop: Shop, rng: np.random.Generator, person: Ints) -> Bools:
+    """Guests of whom no address is known sometimes leave one for the newsletter."""
+    unknown = (shop.people.kind[person] == Kind.guest) & ~shop.known_email[person]
+    return np.asarray(unknown & (rng.random(len(person)) < 0.2))
 
 
 def _shared(shop: Shop, device: Ints) -> Bools:
