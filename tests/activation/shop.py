@@ -83,6 +83,13 @@ class Shop:
         with warehouse.connect(self.settings) as lake:
             lake.execute(sql)
 
+    def clear_breakers(self) -> None:
+        """As if a minute had passed since an account was left alone."""
+        import sqlite3
+
+        with sqlite3.connect(self.settings.home / "ledger.sqlite") as ledger:
+            ledger.execute("update accounts set open_until = 0, failures = 0")
+
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """Read the lake."""
         with warehouse.connect(self.settings, read_only=True) as lake:

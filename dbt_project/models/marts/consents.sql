@@ -5,7 +5,8 @@ declared as (
         'consents:' || consent_id as decision_id, identifier_type, identifier, purpose, channel, status, jurisdiction,
         occurred_at as decided_at, coalesce(source, 'consents') as source, record_id
     from {{ ref('stg_consents__consents') }}
-    where occurred_at < {{ as_of() }}
+    -- A refusal counts as soon as it is known, whatever time a run pretends it is.
+    where occurred_at < {{ as_of() }} or status is distinct from 'granted'
 ),
 
 withdrawn as (
@@ -15,7 +16,7 @@ withdrawn as (
         'marketing' as purpose, 'email' as channel, 'withdrawn' as status, cast(null as varchar) as jurisdiction,
         occurred_at as decided_at, event_type as source, record_id
     from {{ ref('stg_email_events__email_events') }}
-    where event_type in ('unsubscribe', 'spam_report') and occurred_at < {{ as_of() }}
+    where event_type in ('unsubscribe', 'spam_report')
 ),
 
 banners as (
@@ -23,7 +24,7 @@ banners as (
     select event_id, event_at, anonymous_id, user_id, country, record_id,
         '{{ purpose }}' as purpose, consent_{{ purpose }} as is_granted
     from {{ ref('stg_events__events') }}
-    where consent_{{ purpose }} is not null and event_at < {{ as_of() }}
+    where consent_{{ purpose }} is not null and (event_at < {{ as_of() }} or not consent_{{ purpose }})
     {{ 'union all' if not loop.last }}
     {%- endfor %}
 ),
