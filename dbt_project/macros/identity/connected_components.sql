@@ -26,6 +26,7 @@ a link; component is a number without meaning beyond this run. Works on temporar
     {%- endif -%}
     {%- for round in range(rounds | length - 2, -1, -1) -%}
         {%- do run_query(settle_labels(name, round)) -%}
+        {%- do run_query("drop table " ~ name ~ "_labels_" ~ (round + 1)) -%}
     {%- endfor -%}
     {{ return("select node, label as component from " ~ name ~ "_labels_0") }}
 {%- endmacro %}
