@@ -43,7 +43,7 @@ class ModelSpec:
     rivals: tuple[str, ...] = ("logistic", "lightgbm")
     exclude: tuple[str, ...] = ()
     costs: Costs = Costs()
-    groups: tuple[str, ...] = ("country",)
+    groups: tuple[str, ...] = ("usual_country", "subscription_plan")
 
 
 @dataclass(frozen=True)
