@@ -24,8 +24,10 @@ def _audience(view: View, name: str, sync: Mapping[str, Any]) -> Table:
         rules.append(Rule("nobody is in it whose last word on the purpose was no", _refused(sync)))
         if sync["purpose"] in _SPOKEN_TO:
             rules.append(Rule("everybody in it has said yes to the purpose", f"not ({_granted(sync)})"))
-    query = f"select *, split_part(row_key, ':', 1) as person from lake.{relation}"
-    return Table(relation, row_key="person", unique=("row_key",), rules=rules, query=query)
+    # A gate names failing rows by a row_key of its own: the audience's key, which may be one of several per person,
+    # stands beside it under another name.
+    query = f"select * rename (row_key as sent_key), split_part(row_key, ':', 1) as person from lake.{relation}"
+    return Table(relation, row_key="person", unique=("sent_key",), rules=rules, query=query)
 
 
 def _decisions(sync: Mapping[str, Any]) -> str:
