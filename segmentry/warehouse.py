@@ -89,6 +89,7 @@ def connect(
     connection = duckdb.connect(":memory:", config=duckdb_config(settings))
     try:
         connection.execute("set TimeZone='UTC'")
+        connection.execute("set enable_progress_bar=false")  # it would stand in standard output
         connection.execute(attach_statement(settings, snapshot=snapshot, read_only=read_only))
         connection.execute("use lake")
         yield connection
