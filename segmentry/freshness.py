@@ -63,6 +63,12 @@ def is_current(settings: Settings, layer: str) -> bool:
         return not _touched(lake, mark[0], before) and not _touched(lake, mark[1], (layer,))
 
 
+def forget(lake: duckdb.DuckDBPyConnection, layer: str) -> None:
+    """Have the layer built at the next run: for what it reads out of the order of SCHEMAS."""
+    if warehouse.relation_exists(lake, MARKS):
+        lake.execute(f"delete from lake.{MARKS} where layer = ?", [layer])
+
+
 def mark(settings: Settings, layer: str, read_from: int) -> None:
     """Record that the layer was built from that snapshot."""
     with warehouse.connect(settings) as lake:

@@ -12,7 +12,7 @@ from typing import Any
 
 import duckdb
 
-from segmentry import configuration, warehouse
+from segmentry import configuration, freshness, warehouse
 from segmentry.clock import of
 from segmentry.settings import ROOT, Settings
 from segmentry.stages import RunContext, StageReport
@@ -144,6 +144,8 @@ def _store(lake: duckdb.DuckDBPyConnection, rows: Sequence[tuple[Any, ...]]) -> 
         gone += " or (kind, text_id) in (select (kind, text_id) from tagged)"
     if rows or lake.execute(f"select 1 from lake.{RELATION} where {gone} limit 1").fetchone():
         lake.execute(f"delete from lake.{RELATION} where {gone}")
+        # Tags stand in a schema that comes after features, which read them all the same.
+        freshness.forget(lake, "features")
     if rows:
         chosen = ", ".join("nullif(sentiment, 'nan'::double)" if name == "sentiment" else name for name in names)
         lake.execute(f"insert into lake.{RELATION} select {chosen} from tagged")
