@@ -1,9 +1,7 @@
 """Klaviyo: profiles and one list, API revision 2026-07-15.
 
-Adds go by bulk import jobs that upsert and add to the list in one step; removals look the profile ids up and take them
-off the list. Columns named as Klaviyo's own fields (email, first_name, ...) go there, every other column to a property.
-Subscriptions are never touched: an import leaves consent as it is. A bulk import cannot clear a value, so an update
-that clears one goes by itself.
+Adds go by bulk import jobs that upsert and add to the list in one step; removals take the profiles off it. Columns named
+as Klaviyo's own fields go there, others to properties. Subscriptions are never touched: an import leaves consent alone.
 """
 
 from __future__ import annotations
@@ -62,8 +60,7 @@ class Klaviyo(Destination):
     def remove(self, session: Session, batch: Batch) -> Result:
         """Take the profiles off the list; their consent and everything else stays."""
         found = _ids(session, [row.identity for row in batch.rows])
-        data = [{"type": "profile", "id": profile_id} for profile_id in found]
-        if data:
+        if data := [{"type": "profile", "id": profile_id} for profile_id in found]:
             path = f"/api/lists/{session.connection['list_id']}/relationships/profiles"
             http(session).call("DELETE", path, json={"data": data})
         return all_sent(batch.rows)
