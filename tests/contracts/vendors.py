@@ -108,17 +108,7 @@ def hubspot(method: str, path: str, query: dict[str, list[str]], body: Any) -> A
             }
             for i in good
         ]
-        errors = [
-            {
-                "status": "error",
-                "category": "VALIDATION_ERROR",
-                "message": f"{BAD} is invalid",
-                "context": {"objectWriteTraceId": [i["objectWriteTraceId"]]},
-                "errors": [],
-                "links": {},
-            }
-            for i in bad
-        ]
+        errors = [_hubspot_error(i["objectWriteTraceId"]) for i in bad]
         return (207 if bad else 200), {
             **stamp,
             "results": results,
@@ -133,6 +123,11 @@ def hubspot(method: str, path: str, query: dict[str, list[str]], body: Any) -> A
         return 200, {"results": [{"recordId": "id-ann", "membershipTimestamp": moment}]}
     ids = {"recordsIdsAdded": body["recordIdsToAdd"], "recordIdsRemoved": body["recordIdsToRemove"]}
     return 200, {**ids, "recordIdsMissing": []}
+
+
+def _hubspot_error(trace: str) -> dict[str, Any]:
+    said = {"status": "error", "category": "VALIDATION_ERROR", "message": f"{BAD} is invalid"}
+    return {**said, "context": {"objectWriteTraceId": [trace]}, "errors": [], "links": {}}
 
 
 def braze(method: str, path: str, query: dict[str, list[str]], body: Any) -> Answer:
