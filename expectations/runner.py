@@ -89,7 +89,7 @@ def _run_id(gate: str, snapshot: int) -> Any:
 
 def _tables(settings: Settings, gate: str, snapshot: int) -> dict[str, Table]:
     with warehouse.connect(settings, snapshot=snapshot) as lake:
-        view = View(lake, settings, limits(settings))
+        view = View(lake, settings, snapshot, limits(settings))
         found = [table for suite in suites(gate).values() for table in suite.tables(view)]
     return {table.relation: table for table in found}
 

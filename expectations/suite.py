@@ -57,16 +57,13 @@ class View:
 
     lake: duckdb.DuckDBPyConnection
     settings: Settings
+    snapshot: int
     policies: Mapping[str, Any] = field(default_factory=dict)
 
     def relations(self, schema: str, start: str = "") -> list[str]:
         """Relations of a schema whose name begins with start."""
-        rows = self.lake.execute(
-            "select table_name from information_schema.tables "
-            "where table_catalog = 'lake' and table_schema = ? and starts_with(table_name, ?) order by 1",
-            [schema, start],
-        ).fetchall()
-        return [f"{schema}.{name}" for (name,) in rows]
+        found = warehouse.relations(self.lake, schema, snapshot=self.snapshot)
+        return [relation for relation in found if relation.startswith(f"{schema}.{start}")]
 
     def columns(self, relation: str) -> dict[str, str]:
         """Column names of a relation, with their types."""

@@ -137,13 +137,34 @@ def current_snapshot(lake: duckdb.DuckDBPyConnection) -> int:
 
 
 def relation_exists(lake: duckdb.DuckDBPyConnection, relation: str) -> bool:
-    """Whether ``schema.name`` is a table or view of the lake."""
+    """Whether ``schema.name`` is a table or view of the lake.
+
+    A probe, because the information schema reads the statistics of every table: a second on a lake of 150 relations.
+    """
     schema, _, name = relation.partition(".")
-    found = lake.execute(
-        "select 1 from information_schema.tables where table_catalog='lake' and table_schema=? and table_name=?",
-        [schema, name],
-    ).fetchone()
-    return found is not None
+    try:
+        lake.execute(f'select 1 from lake."{schema}"."{name}" limit 0')
+    except duckdb.CatalogException:
+        return False
+    return True
+
+
+def relations(lake: duckdb.DuckDBPyConnection, schema: str, *, snapshot: int | None = None) -> list[str]:
+    """Tables and views of a schema as ``schema.name``, sorted; read from the catalog for the reason above."""
+    moment = current_snapshot(lake) if snapshot is None else snapshot
+    parts = [
+        f"""
+        select s.schema_name || '.' || t.{kind}_name
+        from __ducklake_metadata_lake.ducklake_{kind} as t
+        inner join __ducklake_metadata_lake.ducklake_schema as s on t.schema_id = s.schema_id
+        where s.schema_name = $schema
+            and s.begin_snapshot <= $moment and coalesce(s.end_snapshot > $moment, true)
+            and t.begin_snapshot <= $moment and coalesce(t.end_snapshot > $moment, true)
+        """
+        for kind in ("table", "view")
+    ]
+    found = lake.execute(" union ".join(parts) + " order by 1", {"schema": schema, "moment": moment}).fetchall()
+    return [name for (name,) in found]
 
 
 def require(lake: duckdb.DuckDBPyConnection, relation: str, *, made_by: str) -> None:
