@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import secrets
 import sqlite3
@@ -36,7 +37,8 @@ class ToolState:
     def secret(self, name: str, prefix: str = "") -> str:
         """A secret of this home, made once."""
         with self._lock:
-            value = prefix + secrets.token_urlsafe(32)
+            # Standard base64: a signing secret in the alphabet for addresses would not decode.
+            value = prefix + base64.b64encode(secrets.token_bytes(32)).decode()
             self._db.execute("insert or ignore into secrets values (?, ?)", [name, value])
             return str(self._db.execute("select value from secrets where name = ?", [name]).fetchone()[0])
 
