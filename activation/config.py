@@ -63,7 +63,7 @@ class Sync:
 
     @property
     def mode(self) -> str:
-        """insert, update, upsert, mirror, append or delete."""
+        """insert, update, upsert, mirror or append."""
         return "append" if self.grain == "transition" else str(self.content.get("mode", "mirror"))
 
     @property

@@ -1,5 +1,12 @@
 {#- What stands in a schema. dbt asks this of every schema at every start; on a DuckLake the information schema answers
     from the statistics of every table (a second for 150 relations), the lake's own catalog from two small tables. -#}
+{% macro names_in_schema(schema) -%}
+    select entries.table_name
+    from __ducklake_metadata_lake.ducklake_table as entries
+    inner join __ducklake_metadata_lake.ducklake_schema as schemas on entries.schema_id = schemas.schema_id
+    where schemas.schema_name = '{{ schema }}' and schemas.end_snapshot is null and entries.end_snapshot is null
+{%- endmacro %}
+
 {% macro duckdb__list_relations_without_caching(schema_relation) %}
     {%- call statement('list_relations_without_caching', fetch_result=True) -%}
     {%- if schema_relation.database == 'lake' %}

@@ -1,9 +1,7 @@
 {#- Creates an empty raw table for each declared one that is not there, so that an empty lake builds. -#}
 {% macro ensure_raw_tables() -%}
     {%- if execute and flags.WHICH in ('build', 'run', 'test') -%}
-        {%- set found = run_query(
-            "select table_name from information_schema.tables where table_catalog = '" ~ target.database
-            ~ "' and table_schema = 'raw'") -%}
+        {%- set found = run_query(names_in_schema('raw')) -%}
         {%- set there = found.columns[0].values() -%}
         {%- for source in graph.sources.values() if source.source_name == 'raw' and source.name not in there -%}
             {%- do run_query(

@@ -33,9 +33,7 @@ changed as (
     -- A banner's answer rides on every event; the decision is where it differs from the one before.
     select
         *,
-        lag(is_granted) over (
-            partition by user_id, anonymous_id, purpose order by event_at, event_id
-        ) is distinct from is_granted as is_decision
+        lag(is_granted) over (partition by user_id, anonymous_id, purpose order by event_at, event_id) as was_granted
     from banners
 ),
 
@@ -47,7 +45,7 @@ answered as (
         case when is_granted then 'granted' else 'denied' end as status, country as jurisdiction,
         event_at as decided_at, 'events' as source, record_id
     from changed
-    where is_decision
+    where was_granted is distinct from is_granted
 ),
 
 decisions as (

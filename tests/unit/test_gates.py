@@ -1,0 +1,169 @@
+"""Gates on planted data: what passes, what stops, and what is left published."""
+
+from __future__ import annotations
+
+import importlib
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from expectations import docs, record, runner, suite
+from segmentry import warehouse
+from segmentry.errors import GateFailed
+from segmentry.settings import Settings
+
+AS_OF = datetime(2026, 5, 1)
+BALANCE = """
+    create or replace table lake.staging.landing_balance as
+    select 'orders' as source, 'b' || i as batch_id, 1000 as landed, {accepted} as accepted,
+        {quarantined} as quarantined, 0 as duplicates
+    from range(3) as t (i)
+"""
+
+
+def run_sql(settings: Settings, *statements: str) -> None:
+    with warehouse.connect(settings) as lake:
+        for statement in statements:
+            lake.execute(statement)
+
+
+def rows(settings: Settings, sql: str) -> list[dict[str, Any]]:
+    with warehouse.connect(settings, read_only=True) as lake:
+        return warehouse.records(lake, sql)
+
+
+def test_a_sound_balance_passes_and_is_published(home: Settings) -> None:
+    run_sql(home, BALANCE.format(accepted=990, quarantined=10))
+    report = runner.run(home, "raw", AS_OF)
+    assert report.rows["expectations"] >= 5
+    (published,) = rows(home, "select room, as_of from observability.published")
+    assert published == {"room": "raw", "as_of": AS_OF}
+    (result,) = rows(home, "select passed, unexpected from observability.gate_results")
+    assert result == {"passed": True, "unexpected": 0}
+
+
+def test_a_batch_that_is_mostly_broken_stops_and_leaves_the_last_good_version(home: Settings) -> None:
+    run_sql(home, BALANCE.format(accepted=990, quarantined=10))
+    runner.run(home, "raw", AS_OF)
+    good = rows(home, "select room, snapshot_id from observability.published")
+    run_sql(home, BALANCE.format(accepted=400, quarantined=600))
+    with pytest.raises(GateFailed) as stopped:
+        runner.run(home, "raw", AS_OF)
+    assert stopped.value.exit_code == 3
+    assert "staging.landing_balance" in str(stopped.value)
+    assert rows(home, "select room, snapshot_id from observability.published") == good
+    failing = rows(home, "select row_key from observability.gate_failures where severity = 'critical' order by 1")
+    assert [row["row_key"] for row in failing] == ["orders b0", "orders b1", "orders b2"]
+
+
+def test_a_lost_record_stops(home: Settings) -> None:
+    run_sql(home, BALANCE.format(accepted=989, quarantined=10))
+    with pytest.raises(GateFailed, match="landed = accepted"):
+        runner.run(home, "raw", AS_OF)
+
+
+def test_features_from_the_future_and_missing_rows_stop(home: Settings) -> None:
+    run_sql(
+        home,
+        "create table lake.observability.clock as select timestamp '2026-05-01' as as_of, false as is_given",
+        """create table lake.features.spine as
+        select 'p' || i as profile_id, timestamp '2026-05-01' + to_days(i - 8) as as_of from range(10) as t (i)""",
+        """create table lake.features.features__orders as
+        select profile_id, as_of, 0.5 as discount_share, 3 as days_since_last_order from lake.features.spine limit 9""",
+    )
+    verdict = runner.check(home, "features", AS_OF, _newest(home))
+    told = {(failure.relation, failure.expectation) for failure in verdict.critical}
+    assert ("features.spine", "nothing is computed for a time after the clock") in told
+    assert ("features.features__orders", "there is one row per spine row") in told
+
+
+@pytest.fixture
+def audience(home: Settings) -> Settings:
+    """The audience of the default newsletter, with one person who said yes."""
+    run_sql(
+        home,
+        "create table lake.observability.clock as select timestamp '2026-05-01' as as_of, false as is_given",
+        """create table lake.audiences.aud_newsletter_file as
+        select 'p1' as row_key, 'ann@example.com' as email, 'Ann' as first_name, 'DE' as country, '' as segments""",
+        """create table lake.marts.consents as
+        select 'p1' as profile_id, 'email' as identifier_type, 'ann@example.com' as identifier, 'marketing' as purpose,
+            'email' as channel, 'granted' as status, timestamp '2026-01-01' as decided_at""",
+    )
+    return home
+
+
+def test_an_audience_of_people_who_said_yes_passes(audience: Settings) -> None:
+    assert runner.check(audience, "audiences", AS_OF, _newest(audience)).passed
+
+
+@pytest.mark.parametrize(
+    ("decision", "why"),
+    [
+        ("'p1', 'email', 'ann@example.com', 'marketing', 'email', 'withdrawn'", "last word"),
+        ("'p1', 'user_id', 'u1', 'marketing', 'any', 'denied'", "last word"),
+        ("'p9', 'email', 'Ann@Example.com ', 'marketing', 'any', 'withdrawn'", "last word"),
+    ],
+)
+def test_somebody_who_said_no_stops_whatever_built_the_audience(audience: Settings, decision: str, why: str) -> None:
+    run_sql(audience, f"insert into lake.marts.consents values ({decision}, timestamp '2026-02-01')")
+    with pytest.raises(GateFailed, match=why) as stopped:
+        runner.run(audience, "audiences", AS_OF)
+    assert "ann@" not in str(stopped.value).lower()
+
+
+def test_somebody_who_never_answered_stops(audience: Settings) -> None:
+    run_sql(
+        audience, "insert into lake.audiences.aud_newsletter_file values ('p2', 'bob@example.com', 'Bob', 'DE', '')"
+    )
+    with pytest.raises(GateFailed, match="has said yes"):
+        runner.run(audience, "audiences", AS_OF)
+    (failing,) = rows(audience, "select distinct row_key from observability.gate_failures")
+    assert failing["row_key"] == "p2"
+
+
+def test_the_docs_fetch_nothing_and_hold_no_address(audience: Settings) -> None:
+    run_sql(
+        audience, "insert into lake.audiences.aud_newsletter_file values ('p2', 'bob@example.com', 'Bob', 'DE', '')"
+    )
+    runner.check(audience, "audiences", AS_OF, _newest(audience))
+    pages = list(audience.data_docs.rglob("*.html"))
+    assert audience.data_docs / "index.html" in pages
+    for page in pages:
+        text = page.read_text(encoding="utf-8")
+        assert "@example.com" not in text
+        assert not docs._REMOTE.search(text), page.name
+
+
+def test_great_expectations_still_needs_its_connection_kept_open(
+    home: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When this fails, expectations/_compat.py can go."""
+    engine = importlib.import_module("great_expectations.execution_engine.sqlalchemy_execution_engine")
+    shipped = tuple(d for d in engine._PERSISTED_CONNECTION_DIALECTS if getattr(d, "value", d) != "duckdb")
+    monkeypatch.setattr(engine, "_PERSISTED_CONNECTION_DIALECTS", shipped)
+    monkeypatch.setattr("expectations._compat.keep_connection_open", lambda: None)
+    run_sql(home, BALANCE.format(accepted=990, quarantined=10))
+    with pytest.raises(Exception, match="could not evaluate"):
+        runner.check(home, "raw", AS_OF, _newest(home))
+
+
+def test_every_suite_belongs_to_a_gate() -> None:
+    assert sorted(name for gate in suite.GATES for name in suite.suites(gate)) == [
+        "audiences",
+        "features",
+        "landing",
+        "records",
+    ]
+
+
+def test_a_gate_checked_twice_on_one_snapshot_leaves_one_verdict(home: Settings) -> None:
+    verdict = record.Verdict("raw", AS_OF, 1, 5, [])
+    record.write(home, verdict)
+    record.write(home, verdict)
+    assert rows(home, "select count(*) as n from observability.gate_results") == [{"n": 1}]
+
+
+def _newest(settings: Settings) -> int:
+    with warehouse.connect(settings) as lake:
+        return warehouse.current_snapshot(lake)
