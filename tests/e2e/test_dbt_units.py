@@ -1,0 +1,30 @@
+"""Every unit test of the dbt project, on an empty lake whose relations have been created without rows."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import datetime
+
+import pytest
+
+from segmentry import dbt, identity
+from segmentry.clock import decide
+from segmentry.settings import Settings
+from segmentry.stages import RunContext
+from sources.stages import ensure_raw
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("dbt_units")]
+
+
+def test_the_projects_unit_tests_pass(home: Settings) -> None:
+    ensure_raw(home)
+    decide(RunContext(home, as_of=datetime(2026, 1, 1)))
+    identity.write_policy(home)
+    empty = dbt.invoke(home, ["run", "--empty"])
+    assert empty.success, [(r.node.name, r.message) for r in empty.result or [] if str(r.status) == "error"]
+    outcome = dbt.invoke(home, ["test", "--select", "test_type:unit"])
+    states = Counter(str(result.status) for result in outcome.result)
+    failed = [f"{r.node.name}: {r.message}" for r in outcome.result if str(r.status) != "pass"]
+    print(f"{sum(states.values())} unit tests: {dict(states)}")
+    assert not failed, "\n".join(failed)
+    assert states["pass"] > 50
