@@ -1,4 +1,4 @@
-"""Requests as the real Segment, RudderStack and Jitsu clients send them: all events kept, and one person behind them."""
+"""Requests as the Segment, RudderStack and Jitsu clients send them: every event kept, and one person behind them."""
 
 from __future__ import annotations
 
