@@ -77,7 +77,7 @@ def _run_checkpoint(settings: Settings, gate: str, snapshot: int, tables: dict[s
             )
         )
         outcome = checkpoint.run(run_id=_run_id(gate, snapshot))
-        docs.rebuild(session.context, settings)
+        docs.add(session.context, settings, outcome.run_results)
     return outcome
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import importlib
+import re
 from datetime import datetime
 from typing import Any
 
@@ -133,6 +135,20 @@ def test_the_docs_fetch_nothing_and_hold_no_address(audience: Settings) -> None:
         text = page.read_text(encoding="utf-8")
         assert "@example.com" not in text
         assert not docs._REMOTE.search(text), page.name
+
+
+def test_the_index_lists_each_check_with_its_verdict_and_keeps_the_newest(
+    home: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(docs, "KEPT", 2)
+    for accepted in (990, 989, 990):
+        run_sql(home, BALANCE.format(accepted=accepted, quarantined=10))
+        runner.check(home, "raw", AS_OF, _newest(home))
+    text = (home.data_docs / "index.html").read_text(encoding="utf-8")
+    assert (text.count(">passed<"), text.count(">failed<")) == (1, 1)
+    links = [home.data_docs / html.unescape(link) for link in re.findall(r'href="([^"]+)"', text)]
+    assert len(links) == 2
+    assert all(link.exists() for link in links)
 
 
 def test_great_expectations_still_needs_its_connection_kept_open(
