@@ -40,7 +40,7 @@ def invoke(settings: Settings, arguments: Sequence[str], *, target: str = "targe
 
     folder = settings.home / "dbt"
     words = [
-        *("--log-path", str(folder / "logs"), "--log-level", "none", "--no-use-colors"),
+        *("--log-path", str(folder / "logs"), "--log-level", "none", "--log-level-file", "info", "--no-use-colors"),
         *arguments,
         *("--project-dir", str(settings.dbt_project), "--profiles-dir", str(settings.dbt_project)),
         *("--target-path", str(folder / target)),

@@ -12,7 +12,11 @@ from segmentry.settings import Settings
 from segmentry.stages import resolve
 
 # Each entry is called with the settings and gives the files that it makes.
-GENERATORS: tuple[str, ...] = ("segmentry.manifest:generated_files", "activation.generate:files")
+GENERATORS: tuple[str, ...] = (
+    "segmentry.manifest:generated_files",
+    "activation.generate:files",
+    "cli._reference:generated_files",
+)
 
 
 @dataclass(frozen=True)
