@@ -7,7 +7,8 @@ from datetime import datetime
 
 import pytest
 
-from segmentry import dbt, identity
+from activation import published
+from segmentry import dbt, identity, warehouse
 from segmentry.clock import decide
 from segmentry.settings import Settings
 from segmentry.stages import RunContext
@@ -20,6 +21,8 @@ def test_the_projects_unit_tests_pass(home: Settings) -> None:
     ensure_raw(home)
     decide(RunContext(home, as_of=datetime(2026, 1, 1)))
     identity.write_policy(home)
+    with warehouse.connect(home) as lake:
+        published.ensure(lake)
     empty = dbt.invoke(home, ["run", "--empty"])
     assert empty.success, [(r.node.name, r.message) for r in empty.result or [] if str(r.status) == "error"]
     outcome = dbt.invoke(home, ["test", "--select", "test_type:unit"])
