@@ -27,7 +27,7 @@ def test_the_projects_unit_tests_pass(home: Settings) -> None:
     assert empty.success, [(r.node.name, r.message) for r in empty.result or [] if str(r.status) == "error"]
     outcome = dbt.invoke(home, ["test", "--select", "test_type:unit"])
     states = Counter(str(result.status) for result in outcome.result)
-    failed = [f"{r.node.name}: {r.message}" for r in outcome.result if str(r.status) != "pass"]
+    failed = [f"{r.node.name}: {r.message}" for r in outcome.result if str(r.status) not in {"pass", "success"}]
     print(f"{sum(states.values())} unit tests: {dict(states)}")
     assert not failed, "\n".join(failed)
     assert states["pass"] > 50

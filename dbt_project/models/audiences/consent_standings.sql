@@ -85,7 +85,6 @@ final as (
         channel,
         profile_id,
         granted_at,
-        greatest(refused_here_at, refused_widely_at) as refused_at,
         -- Of two at the same instant the refusal wins.
         coalesce(refused_here_at >= coalesce(granted_here_at, timestamp '0001-01-01'), false)
         or coalesce(refused_widely_at >= coalesce(granted_at, timestamp '0001-01-01'), false) as is_refused
@@ -93,6 +92,11 @@ final as (
 )
 
 select
-    *,
+    identifier_type,
+    identifier,
+    purpose,
+    channel,
+    profile_id,
+    is_refused,
     granted_at is not null and not is_refused as is_granted
 from final
