@@ -92,11 +92,6 @@ final as (
 )
 
 select
-    identifier_type,
-    identifier,
-    purpose,
-    channel,
-    profile_id,
-    is_refused,
+    identifier_type, identifier, purpose, channel, profile_id, is_refused,
     granted_at is not null and not is_refused as is_granted
 from final
