@@ -49,7 +49,7 @@ class Tracker:
         self.model = model
         self.registered = f"segmentry.{model}"
         if settings.mlflow_uri.startswith("sqlite:///"):
-            Path(settings.mlflow_uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+            _create_database(Path(settings.mlflow_uri.removeprefix("sqlite:///")), settings)
         mlflow.set_tracking_uri(settings.mlflow_uri)
         self.client = mlflow.MlflowClient()
         self.experiment = _experiment(self.client, f"segmentry/{model}", settings)
@@ -180,6 +180,19 @@ def _pinned() -> list[str]:
     from importlib.metadata import version
 
     return [f"{name}=={version(name)}" for name in REQUIREMENTS]
+
+
+def _create_database(file: Path, settings: Settings) -> None:
+    """Create MLflow's tables beside the file and move them there: a kill in between leaves no half-made schema."""
+    if file.exists():
+        return
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    file.parent.mkdir(parents=True, exist_ok=True)
+    partial = file.with_name(f".{file.name}.{os.getpid()}")
+    partial.unlink(missing_ok=True)
+    SqlAlchemyStore(f"sqlite:///{partial}", str(settings.mlflow_artifacts)).engine.dispose()
+    partial.replace(file)
 
 
 def _experiment(client: Any, name: str, settings: Settings) -> str:
