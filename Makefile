@@ -30,10 +30,13 @@ run: $(READY)  ## run the whole main job on the simulated shop, through Airflow
 	@$(BIN)/segmentry demo
 
 test: $(READY)  ## run the whole test suite
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m "not cluster"
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m "not cluster and not soak"
 
 test-cluster: $(READY)  ## the many-machines layout: PostgreSQL, Redis, two Celery workers, on loopback
 	@$(BIN)/python -m pytest -m cluster
+
+soak: $(READY)  ## the long tests: the job killed at every stage
+	@$(BIN)/python -m pytest -m soak
 
 check: $(READY)  ## linters, types, import rule, budgets, generated files
 	@$(BIN)/ruff check .

@@ -22,7 +22,17 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("main_job")]
 PEOPLE, DAYS, SEED = "150", "120", "5"
 SCHEMAS = ("raw", "staging", "identity", "marts", "features", "ml", "profiles", "segments", "audiences")
 # When and under which random name a thing was done; everything else must be the same.
-AUDIT = ("_loaded_at", "_batch_id", "_file", "scored_at", "trained_at", "finished_at", "started_at", "recorded_at")
+AUDIT = (
+    "_loaded_at",
+    "loaded_at",
+    "_batch_id",
+    "_file",
+    "scored_at",
+    "trained_at",
+    "finished_at",
+    "started_at",
+    "recorded_at",
+)
 
 
 @dataclass(frozen=True)
@@ -105,6 +115,7 @@ def test_again_without_news_nothing_changes_and_nothing_is_sent(first: dict[str,
     assert not any(row["stage"].startswith("load[") for row in again["stages"])
 
 
+@pytest.mark.soak
 def test_killed_at_every_stage_it_ends_the_same(
     first: dict[str, Any], shop: Shop, inbox: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
