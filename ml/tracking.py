@@ -191,7 +191,8 @@ def _create_database(file: Path, settings: Settings) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     partial = file.with_name(f".{file.name}.{os.getpid()}")
     partial.unlink(missing_ok=True)
-    SqlAlchemyStore(f"sqlite:///{partial}", str(settings.mlflow_artifacts)).engine.dispose()
+    store = SqlAlchemyStore(f"sqlite:///{partial}", str(settings.mlflow_artifacts))  # type: ignore[no-untyped-call]
+    store.engine.dispose()
     partial.replace(file)
 
 
