@@ -25,8 +25,8 @@
     {{ count_in('is_ticket::integer') }} as tickets_lifetime,
     {{ count_in('is_open::integer') }} as open_tickets,
     min(age_days) filter (where is_ticket) as days_since_last_ticket,
-    (avg(satisfaction) filter (where is_resolved))::double as average_ticket_satisfaction,
-    (avg(hours_to_resolve) filter (where is_resolved))::double as average_ticket_hours
+    ({{ exact_average('satisfaction') }} filter (where is_resolved))::double as average_ticket_satisfaction,
+    ({{ exact_average('hours_to_resolve') }} filter (where is_resolved))::double as average_ticket_hours
 {%- endmacro %}
 
 {#- 0 to 100: days with activity (40 points at 8 of the last 30), product views (20 at 20 in 30 days), e-mail clicks

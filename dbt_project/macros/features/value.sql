@@ -18,7 +18,7 @@
     max(age_days) filter (where is_purchase) as days_since_first_order,
     {{ share('sum(total) filter (where is_purchase)', 'count(*) filter (where is_purchase)') }} as average_order_value,
     (max(total) filter (where is_purchase))::double as largest_order_value,
-    (avg(gap_days))::double as average_order_gap_days,
+    ({{ exact_average('gap_days') }})::double as average_order_gap_days,
     (max(gap_days))::double as longest_order_gap_days,
     {{ count_in('items_purchased') }} as items_lifetime,
     {{ share('sum(items_purchased)', 'count(*) filter (where is_purchase)') }} as average_items_per_order,

@@ -34,3 +34,9 @@
 
 {#- Text without the blanks around it; NULL when nothing is left. -#}
 {% macro filled(text) -%} nullif(trim({{ text }}), '') {%- endmacro %}
+
+{#- The mean as a double, the same whatever the order of the rows: sums of doubles differ in their last bits. -#}
+{% macro exact_average(expression) -%} avg(cast({{ expression }} as decimal(24, 6))) {%- endmacro %}
+
+{#- The sum as a double, the same whatever the order of the rows. -#}
+{% macro exact_sum(expression) -%} cast(sum(cast({{ expression }} as decimal(24, 6))) as double) {%- endmacro %}

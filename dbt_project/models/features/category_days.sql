@@ -59,6 +59,6 @@ select
     is_luxury,
     sum(views)::bigint as views,
     sum(items)::double as items,
-    sum(amount)::double as amount
+    sum(amount)::{{ type_amount() }} as amount
 from touches
 group by 1, 2, 3, 4

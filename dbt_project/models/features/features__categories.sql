@@ -32,7 +32,7 @@ by_category as (
         category,
         {{ count_in('views', 90) }} as views_90d,
         {{ sum_in('items') }} as items,
-        {{ sum_in('amount') }} as amount
+        coalesce(sum(amount), 0) as amount
     from aged
     group by profile_id, as_of, category
 

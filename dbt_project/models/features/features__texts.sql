@@ -57,7 +57,7 @@ select
     {{ latest_known('topic', 'written_at', 'text_id') }} as last_text_topic,
     {{ latest_known('language', 'written_at', 'text_id') }} as last_text_language,
     ({{ latest_known('sentiment', 'written_at', 'text_id') }})::double as last_text_sentiment,
-    (avg(sentiment) filter (where age_days < 365))::double as average_text_sentiment_365d,
+    ({{ exact_average('sentiment') }} filter (where age_days < 365))::double as average_text_sentiment_365d,
     {{ count_in("(kind = 'ticket' and sentiment <= -0.3)::integer", 90) }} as negative_tickets_90d
 from known
 group by profile_id, as_of

@@ -33,8 +33,8 @@ summaries as (
     select
         profile_id,
         trait,
-        cast(sum(number) as varchar) as total,
-        cast(avg(number) as varchar) as average,
+        cast({{ exact_sum('number') }} as varchar) as total,
+        cast({{ exact_average('number') }} as varchar) as average,
         cast(count(distinct value) as varchar) as number_of_values,
         string_agg(distinct value, '; ' order by value) as listed,
         max(case when lower(value) in ('true', 'yes', '1') then 'true' else 'false' end) as any_true,
