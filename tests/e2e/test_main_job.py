@@ -115,7 +115,6 @@ def test_again_without_news_nothing_changes_and_nothing_is_sent(first: dict[str,
     assert not any(row["stage"].startswith("load[") for row in again["stages"])
 
 
-@pytest.mark.soak
 def test_killed_at_every_stage_it_ends_the_same(
     first: dict[str, Any], shop: Shop, inbox: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
