@@ -107,7 +107,8 @@ class Memory:
         self.project.python("identity/yielding_links")
         for name in ("refused_links", "identifier_groups"):
             self.project.table(f"identity/{name}")
-        self.project.table("identity/profile_homes")
+        for name in ("restored_homes", "profile_homes"):
+            self.project.table(f"identity/{name}")
         self.project.upsert("identity/profile_ids", ["profile_id"])
         for name in ("profile_resolution", "identifier_mapping"):
             self.project.table(f"identity/{name}")

@@ -1,14 +1,19 @@
-{#- The open periods of id_mapping_scd as the run before left them; no row in the first run. -#}
-{% macro previous_mapping() -%}
+{#- Whose each identifier was and when, as the run before left it; no row in the first run. -#}
+{% macro mapping_history() -%}
     {%- set history = adapter.get_relation(this.database, this.schema, 'id_mapping_scd') if execute else none -%}
     {%- if history is not none -%}
-    select identifier_type, identifier, profile_id from {{ history }} where valid_to is null
+    select identifier_type, identifier, profile_id, valid_from, valid_to from {{ history }}
     {%- else -%}
     select
         cast(null as varchar) as identifier_type, cast(null as varchar) as identifier,
-        cast(null as varchar) as profile_id
+        cast(null as varchar) as profile_id, cast(null as timestamp) as valid_from, cast(null as timestamp) as valid_to
     where false
     {%- endif -%}
+{%- endmacro %}
+
+{#- Its open periods. -#}
+{% macro previous_mapping() -%}
+    select identifier_type, identifier, profile_id from ({{ mapping_history() }}) as history where valid_to is null
 {%- endmacro %}
 
 {#- Every profile_id given before this run; no row in the first run. -#}
