@@ -82,8 +82,7 @@ def launch(settings: Settings, registry: Registry, port: int, *, schedules: bool
     _wait(api.answers, api.services)
     api.warm_up()
     _wait(lambda: api.is_ready(parsed_since=started), api.services)
-    # One writer on the embedded catalog; a PostgreSQL catalog takes as many as dbt may use threads.
-    api.set_pool("lake_writer", 1 if settings.is_embedded else 4)
+    api.set_pool("lake_writer", settings.writers)
     return api
 
 

@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 AIRFLOW = [sys.executable, "-m", "airflow"]
-# What dbt may use on the PostgreSQL catalog, and so how many tasks may write at once.
-WRITERS = os.environ.get("SEGMENTRY_THREADS") or "4"
+# How many tasks may write to the lake on the PostgreSQL catalog at once.
+WRITERS = os.environ.get("SEGMENTRY_WRITERS") or "4"
 
 passwords = Path(os.environ["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE"])
 with os.fdopen(os.open(passwords, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:

@@ -23,7 +23,6 @@ def environment(settings: Settings) -> dict[str, str]:
         "SEGMENTRY_DBT_ATTACH": schema,
         "SEGMENTRY_DBT_DATA": settings.lake_data,
         "SEGMENTRY_DBT_EXTENSIONS": str(settings.extensions),
-        "SEGMENTRY_DBT_THREADS": str(settings.threads),
         "SEGMENTRY_DBT_MEMORY": settings.memory_limit,
         "SEGMENTRY_DBT_SCRATCH": str(settings.scratch / "duckdb"),
     }

@@ -29,7 +29,8 @@ class Settings:
 
     home: all state. config: what an operator edits. catalog: DuckLake catalog, ``sqlite:<file>`` or
     ``postgres:<libpq words>``. lake_data: folder or s3:// prefix of the Parquet files. ledger_url and mlflow_uri:
-    SQLAlchemy URLs (mlflow_uri may be http). threads: writers dbt may use; 1 on the embedded catalog.
+    SQLAlchemy URLs (mlflow_uri may be http). writers: processes that may write to the lake at
+    once; 1 on the embedded catalog.
     """
 
     home: Path
@@ -39,7 +40,7 @@ class Settings:
     lake_data: str
     ledger_url: str
     mlflow_uri: str
-    threads: int
+    writers: int
     memory_limit: str
 
     @classmethod
@@ -62,7 +63,7 @@ class Settings:
             lake_data=env.get("SEGMENTRY_LAKE_DATA") or f"{home / 'lake' / 'data'}/",
             ledger_url=env.get("SEGMENTRY_LEDGER_URL") or f"sqlite:///{home / 'ledger.sqlite'}",
             mlflow_uri=env.get("MLFLOW_TRACKING_URI") or f"sqlite:///{home / 'mlflow' / 'mlflow.db'}",
-            threads=_threads(env, embedded=catalog.startswith("sqlite:")),
+            writers=_writers(env, embedded=catalog.startswith("sqlite:")),
             memory_limit=env.get("SEGMENTRY_MEMORY_LIMIT") or "2GB",
         )
 
@@ -97,17 +98,17 @@ class Settings:
         return self.home / "scratch"
 
 
-def _threads(env: Mapping[str, str], *, embedded: bool) -> int:
-    text = env.get("SEGMENTRY_THREADS") or ("1" if embedded else "4")
+def _writers(env: Mapping[str, str], *, embedded: bool) -> int:
+    text = env.get("SEGMENTRY_WRITERS") or ("1" if embedded else "4")
     if not text.isdigit() or int(text) < 1:
         raise ConfigError(
-            f"SEGMENTRY_THREADS is '{text}'", allowed="a whole number from 1", remedy="correct or unset the variable"
+            f"SEGMENTRY_WRITERS is '{text}'", allowed="a whole number from 1", remedy="correct or unset the variable"
         )
     if embedded and int(text) > 1:
         raise ConfigError(
-            f"SEGMENTRY_THREADS is {text} with the SQLite catalog, which has one writer",
+            f"SEGMENTRY_WRITERS is {text} with the SQLite catalog, which has one writer",
             allowed="1 on a SQLite catalog, any number on PostgreSQL",
-            remedy="unset SEGMENTRY_THREADS, or set SEGMENTRY_CATALOG to a PostgreSQL catalog",
+            remedy="unset SEGMENTRY_WRITERS, or set SEGMENTRY_CATALOG to a PostgreSQL catalog",
         )
     return int(text)
 

@@ -18,6 +18,9 @@ from segmentry.errors import NotReadyError, SegmentryError
 from segmentry.settings import Settings
 
 EXTENSIONS = ("ducklake", "sqlite_scanner", "postgres_scanner", "httpfs")
+# Writers that meet take a new snapshot id and try again; with DuckLake's own 10 attempts, 3 of 545 commits of two
+# processes that did nothing but write were lost.
+COMMIT_ATTEMPTS = 100
 SCHEMAS = (
     "raw", "staging", "identity", "marts", "features", "profiles", "segments",
     "audiences", "ml", "activation", "observability",
@@ -92,6 +95,7 @@ def connect(
         connection.execute("set enable_progress_bar=false")  # it would stand in standard output
         connection.execute(attach_statement(settings, snapshot=snapshot, read_only=read_only))
         connection.execute("use lake")
+        connection.execute(f"set ducklake_max_retry_count={COMMIT_ATTEMPTS}")
         yield connection
     finally:
         connection.close()

@@ -45,7 +45,7 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settin
             "PYTHONPATH": str(ROOT),
         }.items():
             monkeypatch.setenv(name, value)
-        for name in ("SEGMENTRY_LAKE_DATA", "SEGMENTRY_CONFIG", "SEGMENTRY_INBOX", "SEGMENTRY_THREADS"):
+        for name in ("SEGMENTRY_LAKE_DATA", "SEGMENTRY_CONFIG", "SEGMENTRY_INBOX", "SEGMENTRY_WRITERS"):
             monkeypatch.delenv(name, raising=False)
         yield Settings.from_environment()
 
