@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ml.policy import TrainingPolicy
@@ -19,13 +19,14 @@ class Candidate:
 
     name: str
     build: Callable[[], Estimator]
-    space: Space
+    space: Space = field(default_factory=dict)
+    is_parallel: bool = False  # takes a number of threads; where it has none, scikit-learn warns of one that is given
 
     def make(self, parameters: Mapping[str, Any], policy: TrainingPolicy) -> Estimator:
         """An unfitted estimator with these parameters, the policy's seed and its number of threads."""
         estimator = self.build()
         accepted = estimator.get_params()
-        fixed = {"random_state": policy.seed, "n_jobs": policy.threads}
+        fixed = {"random_state": policy.seed} | ({"n_jobs": policy.threads} if self.is_parallel else {})
         chosen = {**{k: v for k, v in fixed.items() if k in accepted}, **parameters}
         return estimator.set_params(**{k: v for k, v in chosen.items() if k in accepted})
 
@@ -39,7 +40,7 @@ def _logistic() -> Estimator:
 def _forest() -> Estimator:
     from sklearn.ensemble import RandomForestClassifier
 
-    return RandomForestClassifier(n_estimators=120, min_samples_leaf=20, max_features=0.2)
+    return RandomForestClassifier(n_estimators=60, min_samples_leaf=20, max_features=0.2)
 
 
 def _boosting() -> Estimator:
@@ -73,12 +74,13 @@ STANDARD: Mapping[str, Candidate] = {
     c.name: c
     for c in (
         Candidate("logistic", _logistic, {"C": ("log", 0.0005, 1)}),
-        Candidate("forest", _forest, {"min_samples_leaf": ("int", 8, 60), "max_features": ("float", 0.05, 0.5)}),
+        Candidate("forest", _forest, {"min_samples_leaf": ("int", 8, 60), "max_features": ("float", 0.05, 0.5)}, True),
         Candidate("boosting", _boosting, _TREES),
         Candidate(
             "lightgbm",
             _lightgbm,
             {"learning_rate": ("log", 0.01, 0.1), "num_leaves": ("int", 3, 16), "min_child_samples": ("int", 10, 100)},
+            is_parallel=True,
         ),
         Candidate("network", _network, {"alpha": ("log", 0.01, 30), "learning_rate_init": ("log", 0.0005, 0.01)}),
     )

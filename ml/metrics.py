@@ -114,9 +114,14 @@ def cheapest_threshold(labels: ArrayLike, scores: ArrayLike, costs: Costs) -> fl
     return float(values[int(np.argmin(totals))])
 
 
+# Drawn rows in all. Beyond some thousand rows intervals are narrow, and a hundred draws tell their ends well enough.
+MOST_DRAWN, LEAST_RESAMPLES = 1_500_000, 100
+
+
 def draws(size: int, resamples: int, seed: int) -> NDArray[np.int64]:
-    """Row numbers of bootstrap samples, shape (resamples, size)."""
-    return np.random.default_rng(seed).integers(0, size, (resamples, size))
+    """Row numbers of bootstrap samples, shape (resamples, size); fewer resamples, but a hundred, of many rows."""
+    enough = min(resamples, max(LEAST_RESAMPLES, MOST_DRAWN // max(size, 1)))
+    return np.random.default_rng(seed).integers(0, size, (enough, size))
 
 
 def interval(

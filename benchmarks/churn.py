@@ -1,0 +1,122 @@
+"""The churn model beside the best that anybody could know: the simulated shop's own probabilities.
+
+The shop knows of everybody how likely an order is, from the true parameters of each person and all that was seen of
+them. Both are judged twice by what people then did: on the model's test part, and on the scores of the newest time, for
+which the shop is simulated 90 days further than its data go.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ml import dataset, evaluation, frames, metrics
+from ml.catalogue import spec_named
+from ml.policy import TrainingPolicy
+from ml.spec import ModelSpec
+from ml.tracking import Tracker
+from segmentry import clock, warehouse
+from segmentry.settings import Settings, switch_off_telemetry
+from segmentry.stages import STAGES, RunContext
+
+PEOPLE = int(os.environ.get("SEGMENTRY_BENCH_CHURN_PEOPLE", "6000"))
+DAYS, SEED = int(os.environ.get("SEGMENTRY_BENCH_CHURN_DAYS", "365")), 3
+ALLOWED_GAP, ALLOWED_DECILE = 0.02, 0.02
+TRUTH, CHURNED = "churn_probability_90d", "has_churned_90d"
+
+
+def run() -> dict[str, Any]:
+    """Simulate a shop, build its features, train and score churn, and compare with the truth."""
+    switch_off_telemetry()
+    with tempfile.TemporaryDirectory() as folder:
+        shop = Path(folder) / "shop"
+        words = ["simulate", "--people", str(PEOPLE), "--days", str(DAYS), "--seed", str(SEED), "--out", str(shop)]
+        subprocess.run([sys.executable, "-c", "from cli.main import main; main()", *words], check=True)
+        return measured(built(Path(folder) / "home", shop), shop)
+
+
+def built(home: Path, shop: Path) -> RunContext:
+    """A lake with the shop's features, and its churn model trained and scored."""
+    os.environ["SEGMENTRY_INBOX"] = str(shop)
+    settings = Settings.from_environment({**os.environ, "SEGMENTRY_HOME": str(home)})
+    warehouse.prepare(settings)
+    context = RunContext(settings)
+    for stage in STAGES:
+        items = ["churn"] if stage.name in {"train", "score"} else stage.item_names(context)
+        for item in items or [None]:  # type: ignore[list-item]
+            print(stage.name, item or "", *stage.run(context, item).notes, file=sys.stderr, flush=True)
+        if stage.name == "score":
+            break
+    return context
+
+
+def measured(context: RunContext, shop: Path) -> dict[str, Any]:
+    """AUC and calibration by decile of model and truth, on the test part and on the newest scores."""
+    spec, tracker = spec_named("churn"), Tracker(context.settings, "churn")
+    assert isinstance(spec, ModelSpec)
+    with frames.published(context.settings) as (lake, snapshot):
+        data = dataset.load(lake, snapshot, spec, clock.of(context), TrainingPolicy.read(context.settings))
+        newest = lake.execute("select profile_id, as_of, score from ml.scores where model = 'churn'").df()
+        truth = _truth(lake, shop)
+    test = data.test.keys.assign(score=evaluation.probabilities(tracker.load(tracker.at_alias()), data.test))
+    newest = newest[newest["as_of"] == clock.of(context)]
+    return {
+        "people": PEOPLE,
+        "days": DAYS,
+        "training_rows": len(data.train),
+        "test_part": _compared(test.merge(truth, on=["profile_id", "as_of"])),
+        "newest_scores": _compared(newest.merge(truth, on=["profile_id", "as_of"])),
+        "allowed_gap": ALLOWED_GAP,
+        "allowed_decile": ALLOWED_DECILE,
+    }
+
+
+def _truth(lake: frames.Lake, shop: Path) -> pd.DataFrame:
+    """profile_id, as_of, the shop's probability and what happened."""
+    return lake.execute(
+        f"""
+        with owners as (
+            select profile_id, mode(person_id order by person_id) as person_id
+            from identity.identifier_mapping
+            inner join '{shop}/truth/identifiers.parquet' as truth using (identifier_type, identifier)
+            where not truth.is_shared
+            group by profile_id
+        )
+        select profile_id, as_of, {TRUTH}, {CHURNED}::integer as {CHURNED}
+        from owners inner join '{shop}/truth/hazards.parquet' using (person_id)
+        """
+    ).df()
+
+
+def _compared(rows: pd.DataFrame) -> dict[str, Any]:
+    labels, ours, best = (rows[c].to_numpy() for c in (CHURNED, "score", TRUTH))
+    samples = metrics.draws(len(rows), 300, 1)
+    gap = metrics.paired_gain(metrics.roc_auc, labels, best, ours, samples, 0.95)
+    means, rates, _ = metrics.calibration_bins(labels, ours)
+    truths, true_rates, sizes = metrics.calibration_bins(labels, best)
+    return {
+        "rows": len(rows),
+        "auc_of_model": str(metrics.interval(metrics.roc_auc, labels, ours, samples)),
+        "auc_of_truth": str(metrics.interval(metrics.roc_auc, labels, best, samples)),
+        "gap": str(gap),
+        "is_within": gap.value <= ALLOWED_GAP,
+        "deciles": [
+            {"said": round(float(m), 3), "happened": round(float(r), 3), "off": round(float(m - r), 3)}
+            for m, r in zip(means, rates, strict=True)
+        ],
+        "worst_decile": round(float(abs(means - rates).max()), 3),
+        "worst_decile_of_truth": round(float(abs(truths - true_rates).max()), 3),
+        # One standard error of a decile's share at one half: what chance alone moves it by.
+        "chance_per_decile": round(float((0.25 / sizes.min()) ** 0.5), 3),
+    }
+
+
+if __name__ == "__main__":
+    print(json.dumps(run(), indent=2))
