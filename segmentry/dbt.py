@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
 from io import StringIO
 from pathlib import Path
@@ -94,7 +94,7 @@ def _shown(path: Path) -> str:
     return os.path.relpath(path)
 
 
-def _layer(context: RunContext, name: str) -> StageReport:
+def _layer(context: RunContext, name: str, making: Callable[[Settings], StageReport] | None = None) -> StageReport:
     if not is_decided(context.settings):
         raise NotReadyError(
             f"the stage '{name}' needs the run's clock, which is not decided yet",
@@ -105,7 +105,7 @@ def _layer(context: RunContext, name: str) -> StageReport:
     if name in freshness.SCHEMAS and freshness.is_current(settings, name):
         return StageReport(notes=["nothing it reads has changed"], status="unchanged")
     read_from = freshness.snapshot(settings)
-    report = build(settings, f"path:models/{name}")
+    report = making(settings) if making else build(settings, f"path:models/{name}")
     if name in freshness.SCHEMAS:
         freshness.mark(settings, name, read_from)
     return report
@@ -137,7 +137,17 @@ def segments(context: RunContext) -> StageReport:
 
     if is_decided(context.settings):
         refuse_the_past(context)
-    return _layer(context, "segments")
+    return _layer(context, "segments", _evaluated_segments)
+
+
+def _evaluated_segments(settings: Settings) -> StageReport:
+    """Memberships come from one scan; a segment's own view is for people to read and is made when its rule is new."""
+    from segmentry.membership import stale_views
+
+    # First, so that a stage killed in between finds them stale again: rules are recorded by the evaluation.
+    if stale := stale_views(settings):
+        build(settings, " ".join(stale))
+    return build(settings, "path:models/segments/evaluation")
 
 
 def observability(context: RunContext) -> StageReport:

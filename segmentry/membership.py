@@ -7,16 +7,18 @@ from typing import Any
 
 import duckdb
 
-from segmentry import warehouse
+from segmentry import segments, warehouse
 from segmentry.clock import of
 from segmentry.errors import UsageError
 from segmentry.evaluation import compiled, explained
 from segmentry.segments import Segment
+from segmentry.settings import Settings
 from segmentry.stages import RunContext
 
 HISTORY = "segments.membership_history"
 MEMBERSHIPS = "segments.segment_memberships"
 STATES = "segments.dwell_states"
+RULES = "segments.segment_rules"
 Rows = list[dict[str, Any]]
 
 
@@ -35,6 +37,22 @@ def refuse_the_past(context: RunContext) -> None:
             remedy="run without --as-of to continue; ask the past with `segmentry segments history --on`;"
             " or replay it in a SEGMENTRY_HOME of its own",
         )
+
+
+def stale_views(settings: Settings) -> list[str]:
+    """Segments whose view has to be made: new, with another rule than at the last evaluation, or free SQL."""
+    found = segments.load_all(settings)
+    with warehouse.connect(settings, read_only=True) as lake:
+        views = "select view_name from duckdb_views() where database_name = 'lake' and schema_name = 'segments'"
+        there = {name for (name,) in lake.execute(views).fetchall()}
+        known: dict[str, str] = {}
+        if warehouse.relation_exists(lake, RULES):
+            known = dict(lake.execute(f"select segment, definition_version from lake.{RULES}").fetchall())
+    return [
+        name
+        for name, segment in found.items()
+        if name not in there or segment.predicate is None or known.get(name) != segment.definition_version
+    ]
 
 
 def newest_change(lake: duckdb.DuckDBPyConnection) -> datetime | None:
@@ -149,7 +167,7 @@ def _outranked_by(lake: duckdb.DuckDBPyConnection, segment: Segment, profile_id:
     row = lake.execute(
         f"""
         select rules.segment
-        from lake.segments.segment_rules as rules
+        from lake.{RULES} as rules
         inner join lake.{STATES} as states using (segment)
         where rules.exclusive_group = ? and states.profile_id = ?
             and states.entered_at is not null and states.left_at is null

@@ -13,7 +13,7 @@ import yaml
 
 from segmentry import dbt, manifest, segments, warehouse
 from segmentry.errors import UsageError
-from segmentry.membership import refuse_the_past
+from segmentry.membership import refuse_the_past, stale_views
 from segmentry.settings import ROOT, Settings
 from segmentry.stages import RunContext
 
@@ -118,7 +118,13 @@ def _day(moment: datetime) -> float:
 @pytest.fixture
 def shop(home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shop:
     project, config = tmp_path / "dbt_project", tmp_path / "config"
-    for part in ("macros", "models/segments/evaluation", "models/observability/_sources.yml", "profiles.yml"):
+    for part in (
+        "macros",
+        "tests/generic",
+        "models/segments/evaluation",
+        "models/observability/_sources.yml",
+        "profiles.yml",
+    ):
         origin, target = ROOT / "dbt_project" / part, project / part
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copytree(origin, target) if origin.is_dir() else shutil.copyfile(origin, target)
@@ -212,3 +218,22 @@ def test_a_changed_definition_writes_a_new_version_and_keeps_the_old(shop: Shop)
     assert shop.stays("patient") == [], "the clock of the new definition began with it"
     shop.evaluate(3, {"ann": 3, "bob": 5})
     assert shop.stays("patient") == [("bob", 3, None)]
+
+
+def test_a_view_is_made_when_its_rule_is_new(shop: Shop) -> None:
+    assert stale_views(shop.settings) == sorted([*SEGMENTS, "journey_lapsed"])
+    shop.evaluate(0, {"ann": 3})
+    dbt.segments(RunContext(shop.settings))
+    assert stale_views(shop.settings) == []
+    with warehouse.connect(shop.settings, read_only=True) as lake:
+        assert lake.execute("select profile_id from segments.plain").fetchall() == [("ann",)]
+
+    shop.write("plain", "orders_lifetime >= 4", 1, "")
+    shop.write("fresh", "orders_lifetime >= 1", 9, "")
+    shop.generate()
+    assert stale_views(shop.settings) == ["fresh", "plain"]
+    dbt.segments(RunContext(shop.settings))
+    assert stale_views(shop.settings) == []
+    with warehouse.connect(shop.settings, read_only=True) as lake:
+        assert lake.execute("select count(*) from segments.plain").fetchall() == [(0,)]
+        assert lake.execute("select profile_id from segments.fresh").fetchall() == [("ann",)]
