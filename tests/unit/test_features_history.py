@@ -45,7 +45,11 @@ PROJECT = {
 name: segmentry
 version: "1.0.0"
 profile: segmentry
-models: {segmentry: {+materialized: table, profiles: {+schema: profiles}, segments: {+schema: segments}}}
+models:
+  segmentry:
+    +materialized: table
+    profiles: {+schema: profiles}
+    segments: {+schema: segments, +materialized: view, evaluation: {+materialized: table}}
 vars:
   interest_categories: []
   scored_models: [churn]
