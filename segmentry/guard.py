@@ -165,7 +165,7 @@ class Guard:
         left, right = _as_time(left, right), _as_time(right, left)
         if left.family != right.family or left.family == "other":
             _refuse(
-                f"'{node.sql()}' compares a {left.family} with a {right.family}",
+                f"'{node.sql(dialect='duckdb')}' compares a {left.family} with a {right.family}",
                 "write the value in the column's own type: 5, 'text', true, date '2026-05-01', timestamp '2026-05-01'",
             )
         return left, right
@@ -175,7 +175,9 @@ def _parsed(text: str) -> exp.Expr:
     try:
         trees = [tree for tree in sqlglot.parse(text, dialect="duckdb") if tree is not None]
     except SqlglotError as error:
-        _refuse(f"text that is not SQL: {str(error).splitlines()[0][:200]}", "correct the predicate")
+        # Some of the parser's messages name its own classes, which tell a writer nothing.
+        fault = re.sub(r"Required keyword.*?>\.", "something is missing.", str(error).splitlines()[0])
+        _refuse(f"text that is not SQL: {fault[:200]}", "correct the predicate")
     if len(trees) != 1:
         _refuse(f"{len(trees)} statements", "write one", allowed=SHAPE)
     return trees[0]

@@ -10,22 +10,29 @@ import duckdb
 
 from segmentry import people, segments, warehouse
 from segmentry.errors import UsageError
-from segmentry.predicates import Predicate, PredicateError, columns_of, parse_model
+from segmentry.predicates import Predicate, columns_of
 from segmentry.settings import Settings
 
 Rows = list[dict[str, Any]]
 
 
 def read(settings: Settings, path: Path) -> Predicate:
-    """The predicate of a segment's file, which need not be in the project."""
+    """The predicate of a segment's file, in the project or not; the yml beside it is held to what it must say."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
         raise UsageError(f"{path} cannot be read", allowed="a segment's SQL file", remedy="check the path") from None
-    try:
-        return parse_model(text, segments.vocabulary(settings))
-    except PredicateError as error:
-        raise PredicateError(f"{path.name}: {error.received}", allowed=error.allowed, remedy=error.remedy) from None
+    words = segments.vocabulary(settings)
+    if not path.with_suffix(".yml").exists():
+        segments.parsed(path.name, text, words)
+    predicate = segments.load(path, words).predicate
+    if predicate is None:
+        raise UsageError(
+            f"{path.name} is free SQL, which cannot be previewed",
+            allowed="a segment of kind predicate",
+            remedy="turn its windows and joins into features, then write it as a predicate",
+        )
+    return predicate
 
 
 def size(lake: duckdb.DuckDBPyConnection, name: str, predicate: Predicate) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
@@ -139,14 +139,21 @@ def build(path: Path, entry: Mapping[str, Any], sql: str, words: Mapping[str, st
     """A segment from what its files say."""
     meta = entry["config"]["meta"]
     is_free = meta.get("kind") == "batch_only"
-    try:
-        predicate = None if is_free else parse_model(sql, words)
-        stay = parse(meta["stay_while"], words) if meta.get("stay_while") else None
-    except PredicateError as error:
-        raise PredicateError(f"{path.name}: {error.received}", allowed=error.allowed, remedy=error.remedy) from None
+    predicate = None if is_free else parsed(path.name, sql, words)
+    stay = parsed(path.name, meta["stay_while"], words, parse) if meta.get("stay_while") else None
     if not re.search(r"\b[Oo]ne row per\b", entry["description"]):
         raise ConfigError(f"{path.stem}: the description states no grain", remedy="end it with 'One row per profile.'")
     return Segment(path.stem, path, entry["description"], meta, predicate, stay, sql)
+
+
+def parsed(
+    name: str, text: str, words: Mapping[str, str], by: Callable[[str, Mapping[str, str]], Predicate] = parse_model
+) -> Predicate:
+    """The predicate of a file, or PredicateError that names the file."""
+    try:
+        return by(text, words)
+    except PredicateError as error:
+        raise PredicateError(f"{name}: {error.received}", allowed=error.allowed, remedy=error.remedy) from None
 
 
 def named(settings: Settings, name: str) -> Segment:
