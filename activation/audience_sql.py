@@ -11,6 +11,8 @@ from activation.config import Column, ConsentPolicy, Sync
 def candidate_arguments(sync: Sync, policy: ConsentPolicy) -> str:
     """Argument of the macro judged_candidates, as a literal of the template language."""
     basis = policy.basis(sync.purpose)
+    # To be taken out of a tool nobody needs to have agreed to anything.
+    is_sent = sync.mode != "delete"
     hold_out = sync.content.get("hold_out", {})
     key = next(column for column in sync.columns if column.name == sync.key)
     arguments = {
@@ -18,12 +20,12 @@ def candidate_arguments(sync: Sync, policy: ConsentPolicy) -> str:
         "segments": sync.segments or [],
         "past_members": sync.grain == "transition",
         "key": _contact(key),
-        "address": sync.address or "",
-        "address_type": sync.address or "",
-        "purpose": sync.purpose,
-        "channel": sync.channel,
-        "needs_grant": basis.is_opt_in,
-        "opt_in_countries": list(basis.opt_in_countries),
+        "address": (sync.address or "") if is_sent else "",
+        "address_type": (sync.address or "") if is_sent else "",
+        "purpose": sync.purpose if is_sent else "",
+        "channel": sync.channel if is_sent else "",
+        "needs_grant": basis.is_opt_in and is_sent,
+        "opt_in_countries": list(basis.opt_in_countries) if is_sent else [],
         "share": hold_out.get("share", 0),
         "salt": hold_out.get("salt", ""),
         "exclusive_group": sync.content.get("exclusive_group", ""),

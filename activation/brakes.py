@@ -8,6 +8,7 @@ from typing import Any
 
 import duckdb
 
+from activation.config import Sync
 from activation.ledger import now
 from activation.plan import Plan
 from segmentry import warehouse
@@ -17,6 +18,8 @@ DEFAULTS: Mapping[str, Any] = {
     "min_rows_for_share": 50,  # below so many held rows a share says little
     "max_added_rows": None,
     "max_age_hours": None,
+    "max_coverage_drop": 0.2,  # a fifth of all people do not lose their consent between two runs
+    "max_drifted_share": None,
     "allow_empty": False,
 }
 
@@ -33,6 +36,7 @@ def stops(lake: duckdb.DuckDBPyConnection, plan: Plan) -> list[Stop]:
     """Every brake that holds for the plan, the released ones too."""
     limits = {**DEFAULTS, **plan.sync.brakes}
     found = [_empty(plan, limits), _removals(plan, limits), _additions(plan, limits), _age(lake, limits), _gate(lake)]
+    found += [_coverage(plan, limits), _drift(lake, limits)]
     return [stop for stop in found if stop is not None]
 
 
@@ -75,3 +79,36 @@ def _gate(lake: duckdb.DuckDBPyConnection) -> Stop | None:
     if row is None or row[0]:
         return None
     return Stop("gate", "the newest audiences did not pass their gate; the last good ones would be sent")
+
+
+def coverage(lake: duckdb.DuckDBPyConnection, sync: Sync) -> float | None:
+    """Share of the people of the sync's segments whose consent lets them be sent; None where nobody is counted."""
+    if not warehouse.relation_exists(lake, "audiences.candidates"):
+        return None
+    row = lake.execute(
+        "select avg(case when verdict in ('refused', 'unknown_consent', 'suppressed') then 0 else 1 end)"
+        " from audiences.candidates where sync = ? having count(*) >= ?",
+        [sync.name, DEFAULTS["min_rows_for_share"]],
+    ).fetchone()
+    return float(row[0]) if row and row[0] is not None else None
+
+
+def _coverage(plan: Plan, limits: Mapping[str, Any]) -> Stop | None:
+    now_share, before = plan.coverage, plan.coverage_before
+    if now_share is None or before is None or before - now_share <= limits["max_coverage_drop"]:
+        return None
+    return Stop("coverage", f"the share of people with consent fell from {before:.0%} to {now_share:.0%}")
+
+
+def _drift(lake: duckdb.DuckDBPyConnection, limits: Mapping[str, Any]) -> Stop | None:
+    most = limits["max_drifted_share"]
+    if most is None or not warehouse.relation_exists(lake, "observability.drift"):
+        return None
+    row = lake.execute(
+        "select model, avg(case when verdict in ('alarm', 'gone') then 1 else 0 end) as share"
+        " from observability.drift where as_of = (select max(as_of) from observability.clock)"
+        " group by model order by share desc, model limit 1"
+    ).fetchone()
+    if row is None or row[1] <= most:
+        return None
+    return Stop("drift", f"{row[1]:.0%} of the features of the model '{row[0]}' have drifted, at most {most:.0%}")

@@ -50,9 +50,13 @@ class Refused(Exception):
 
 
 class Unanswered(DestinationError):
-    """Every attempt failed: the last call may or may not have arrived."""
+    """Every attempt failed. may_have_arrived: whether one of them may have been taken all the same."""
+
+    may_have_arrived = True
 
 
+# The request has certainly not been taken: the connection was not made, or the answer says "not now".
+UNTAKEN = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 Throttled = Callable[[httpx.Response], float | None]
 
 
@@ -60,7 +64,9 @@ class Client:
     """Calls one account of one destination.
 
     throttled: gives the seconds to wait where a vendor hides its throttle in an answer that does not look like one.
-    renew: fetches new credentials once after a 401 and gives the headers that carry them.
+    renew: fetches new credentials once after a 401 and gives the headers that carry them. is_stale: whether an answer
+    says what others say with a 401.
+    is_repeatable: False where a repeated request does harm: one that may have been taken is then not tried again.
     """
 
     def __init__(
@@ -73,18 +79,22 @@ class Client:
         rate: Rate | None = None,
         throttled: Throttled | None = None,
         renew: Callable[[], Mapping[str, str]] | None = None,
+        is_stale: Callable[[httpx.Response], bool] = lambda response: response.status_code == 401,
+        is_repeatable: bool = True,
         transport: httpx.BaseTransport | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._base = checked_url(base_url)
         self._http = httpx.Client(
-            headers=dict(headers or {}), timeout=30.0, transport=transport, follow_redirects=False
+            headers=dict(headers or {}), timeout=TIMEOUT, transport=transport, follow_redirects=False
         )
         self._accounts = accounts
         self._account = account
         self._rate = rate
         self._throttled = throttled
         self._renew = renew
+        self._is_stale = is_stale
+        self._is_repeatable = is_repeatable
         self._sleep = sleep
         self.requests = 0
 
@@ -92,56 +102,75 @@ class Client:
         """Close the connections."""
         self._http.close()
 
+    def sign_in(self) -> None:
+        """Fetch credentials and carry them from now on."""
+        self._http.headers.pop("authorization", None)
+        self._http.headers.update(self._renew() if self._renew is not None else {})
+
     def json(self, method: str, path: str, **parts: Any) -> Any:
-        """The decoded body of the answer; {} where it is empty or not JSON."""
-        return decoded(self.call(method, path, **parts))
+        """The decoded body of the answer; {} where it is empty. One that is cut off or no JSON is no answer."""
+        return decoded(self.call(method, path, is_json=True, **parts))
 
     def call(self, method: str, path: str, **parts: Any) -> httpx.Response:
         """One request, tried until it has an answer that means something.
 
         Raises Refused for an answer that no repetition will change, Unanswered when the attempts are used up.
         """
-        headers_of = parts.pop("headers_of", None)
+        is_json = parts.pop("is_json", False)
+        taken = False  # whether an attempt so far may have been taken
         last = "no answer"
         for attempt in range(ATTEMPTS):
-            self._accounts.wait(self._account, self._rate, self._sleep)
+            self._wait_for_slot(taken)
             wait = FIRST_WAIT * 2**attempt
             try:
-                # Signatures carry the time of the attempt, so headers are made anew for each.
-                extra = {"headers": headers_of()} if headers_of else {}
-                response = self._once(method, path, {**parts, **extra})
+                response = self._once(method, path, parts)
             except httpx.TransportError as error:
-                last = type(error).__name__
+                last, taken = type(error).__name__, taken or not isinstance(error, UNTAKEN)
             else:
-                asked = self._asked_to_wait(response)
+                asked = self._asked_to_wait(response, is_json)
                 if asked is None:
                     return self._final(response)
                 wait, last = max(wait, asked), f"status {response.status_code}"
+                taken = taken or not self._is_throttle(response)
             self._accounts.failed(self._account)
-            if wait > LONGEST_WAIT or attempt + 1 == ATTEMPTS:
+            if wait > LONGEST_WAIT or attempt + 1 == ATTEMPTS or (taken and not self._is_repeatable):
                 break
             self._sleep(wait * random.uniform(1.0, 1.25))  # noqa: S311  jitter, so that workers do not return together
-        raise Unanswered(
+        raise _unanswered(
             f"the destination did not take a {method} request: {last}",
-            allowed="an answer within the attempts of one run",
-            remedy="the next run sends it again; if it goes on, look at the vendor's status page and the connection",
+            "an answer within the attempts of one run",
+            "the next run settles it; if it goes on, look at the vendor's status page and the connection",
+            taken,
         )
+
+    def _wait_for_slot(self, taken: bool) -> None:
+        try:
+            self._accounts.wait(self._account, self._rate, self._sleep)
+        except DestinationError as error:
+            raise _unanswered(error.received, error.allowed, error.remedy, taken) from None
 
     def _once(self, method: str, path: str, parts: Mapping[str, Any]) -> httpx.Response:
         self.requests += 1
+        # Signatures carry the time of the attempt, so headers are made anew for each.
+        parts = {**parts, "headers": parts["headers_of"]()} if "headers_of" in parts else dict(parts)
+        parts.pop("headers_of", None)
         response = self._http.request(method, self._base + path, **parts)
-        if response.status_code == 401 and self._renew is not None:
-            self._http.headers.update(self._renew())
+        if self._renew is not None and self._is_stale(response):
+            self.sign_in()
             self.requests += 1
             response = self._http.request(method, self._base + path, **parts)
         return response
 
-    def _asked_to_wait(self, response: httpx.Response) -> float | None:
+    def _is_throttle(self, response: httpx.Response) -> bool:
+        return response.status_code == 429 or (self._throttled is not None and self._throttled(response) is not None)
+
+    def _asked_to_wait(self, response: httpx.Response, is_json: bool) -> float | None:
         if self._throttled is not None and (seconds := self._throttled(response)) is not None:
             return seconds
         if response.status_code in RETRIED:
             return retry_after(response.headers) or until_reset(response.headers) or 0.0
-        return None
+        # A proxy's page or half an answer, with a status of success, says nothing of what the destination did.
+        return 0.0 if is_json and response.is_success and not _is_whole(response) else None
 
     def _final(self, response: httpx.Response) -> httpx.Response:
         self._accounts.succeeded(self._account)
@@ -154,6 +183,19 @@ class Client:
         if response.is_success:
             return response
         raise Refused(response.status_code, decoded(response))
+
+
+def _unanswered(received: str, allowed: str, remedy: str, may_have_arrived: bool) -> Unanswered:
+    error = Unanswered(received, allowed=allowed, remedy=remedy)
+    error.may_have_arrived = may_have_arrived
+    return error
+
+
+def _is_whole(response: httpx.Response) -> bool:
+    try:
+        return not response.content.strip() or isinstance(response.json(), dict | list)
+    except ValueError:
+        return False
 
 
 def decoded(response: httpx.Response) -> Any:

@@ -63,7 +63,7 @@ class Sync:
 
     @property
     def mode(self) -> str:
-        """insert, update, upsert, mirror or append."""
+        """insert, update, upsert, mirror, append or delete."""
         return "append" if self.grain == "transition" else str(self.content.get("mode", "mirror"))
 
     @property
@@ -87,7 +87,7 @@ class Sync:
         """The channel the person is reached by."""
         return str(self.content.get("channel", "any"))
 
-    @property
+    @cached_property
     def address(self) -> str | None:
         """The profile's column that a message goes to."""
         return self.content.get("address")
@@ -117,7 +117,7 @@ class Sync:
         """The columns that are sent, in order."""
         return [_column(name, entry) for name, entry in self.content["columns"].items()]
 
-    @property
+    @cached_property
     def address_column(self) -> str | None:
         """The sent column that carries the address as it is, where there is one."""
         carried = [c.name for c in self.columns if c.source == "from" and c.value == self.address]

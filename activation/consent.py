@@ -7,42 +7,12 @@ one that came after the audience was built still counts, and a fault in either p
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import datetime
-from itertools import chain, groupby
-from operator import itemgetter
 
 import duckdb
 
 from activation.config import Basis, Sync
 from activation.model import Row
 from segmentry import warehouse
-
-_EVER = datetime(1, 1, 1)
-
-
-@dataclass(frozen=True)
-class Standing:
-    """Newest decisions on one identifier for one purpose. here: for the very channel; widely: for a wider one."""
-
-    granted_here: datetime | None = None
-    granted_widely: datetime | None = None
-    refused_here: datetime | None = None
-    refused_widely: datetime | None = None
-
-    @property
-    def is_refused(self) -> bool:
-        """Whether a refusal stands: only a later grant that is at least as specific lifts it."""
-        here = self.granted_here or _EVER
-        widely = max(here, self.granted_widely or _EVER)
-        return (self.refused_here is not None and self.refused_here >= here) or (
-            self.refused_widely is not None and self.refused_widely >= widely
-        )
-
-    @property
-    def is_granted(self) -> bool:
-        """Whether a grant stands and no refusal does."""
-        return not self.is_refused and (self.granted_here is not None or self.granted_widely is not None)
 
 
 class ConsentGate:
@@ -97,15 +67,22 @@ class ConsentGate:
         return contact_key(value)
 
     def _read_decisions(self) -> None:
-        for kind, identifier, person, standing in _standings(self._lake, self._sync):
-            if standing.is_refused:
-                self._refused_people.update([person] if person else [])
-                if kind == self._sync.address:
-                    self._refused_addresses.add(identifier)
-            elif standing.is_granted:
-                self._granted_people.update([person] if person else [])
-                if kind == self._sync.address:
-                    self._granted_addresses.add(identifier)
+        """Whoever refuses; and, where a grant is needed, whoever has given one: for the address, or for the person."""
+        if not warehouse.relation_exists(self._lake, "marts.consents"):
+            return
+        cursor = self._lake.cursor()
+        cursor.execute("use lake")
+        words = {"purpose": self._sync.purpose, "channel": self._sync.channel}
+        people = f"select unnest([first_profile, last_profile]) from ({_STANDINGS})"
+        _fill(self._refused_people, cursor, f"{people} where is_refused", words)
+        if self._sync.address is None or self._sync.address_column is None:
+            _fill(self._granted_people, cursor, f"{people} where is_granted", words)
+            return
+        words["kind"] = self._sync.address
+        addresses = f"select identifier from ({_STANDINGS}) where identifier_type = $kind"
+        _fill(self._refused_addresses, cursor, f"{addresses} and is_refused", words)
+        if self._basis.is_opt_in:
+            _fill(self._granted_addresses, cursor, f"{addresses} and is_granted", words)
 
     def _read_suppressions(self) -> None:
         if not warehouse.relation_exists(self._lake, "activation.suppressions"):
@@ -146,43 +123,46 @@ def _people_of(lake: duckdb.DuckDBPyConnection, identifiers: Iterable[tuple[str,
     return {row[0] for row in found}
 
 
-def _standings(lake: duckdb.DuckDBPyConnection, sync: Sync) -> Iterable[tuple[str, str, str | None, Standing]]:
-    """Every identifier with a decision that touches the sync, and where it stands."""
-    if not warehouse.relation_exists(lake, "marts.consents"):
-        return
-    cursor = lake.cursor()
-    cursor.execute("use lake")
-    cursor.execute(
-        """
-        with decisions as (
-            select
-                identifier_type, lower(trim(identifier)) as identifier, profile_id,
-                lower(trim(purpose)) as purpose, coalesce(lower(trim(channel)), 'any') as channel,
-                coalesce(lower(trim(status)) = 'granted', false) as is_grant, decided_at
-            from marts.consents
-        )
+def _fill(held: set[str], cursor: duckdb.DuckDBPyConnection, sql: str, words: dict[str, str]) -> None:
+    for batch in cursor.execute(sql, words).fetch_record_batch(50_000):
+        held.update(value for value in batch.column(0).to_pylist() if value is not None)
+
+
+# Every identifier with a decision that touches the sync, and where it stands: a refusal is lifted only by a later grant
+# that is at least as specific. here: decided for the very channel; widely: for a wider one.
+_STANDINGS = """
+    select
+        *,
+        coalesce(refused_here >= granted_here, false)
+            or coalesce(refused_widely >= granted_at_all, false) as is_refused,
+        not is_refused and granted_at_all > timestamp '0001-01-01' as is_granted
+    from (
         select
-            identifier_type, identifier, max(profile_id), channel = $channel as is_here, is_grant,
-            max(coalesce(decided_at, timestamp '9999-12-31'))
-        from decisions
-        where
-            identifier is not null
-            and (
-                (is_grant and purpose = $purpose and channel in ($channel, 'any')
-                    and decided_at < (select max(as_of) from observability.clock))
-                or (not is_grant and coalesce(purpose, 'any') in ($purpose, 'any', 'all')
-                    and (channel in ($channel, 'any') or $channel = 'any'))
-            )
-        group by identifier_type, identifier, is_here, is_grant
-        order by identifier_type, identifier
-        """,
-        {"channel": sync.channel, "purpose": sync.purpose},
+            identifier_type, lower(trim(identifier)) as identifier,
+            min(profile_id) as first_profile, max(profile_id) as last_profile,
+            coalesce(max(moment) filter (is_grant and is_here), timestamp '0001-01-01') as granted_here,
+            coalesce(max(moment) filter (is_grant), timestamp '0001-01-01') as granted_at_all,
+            max(moment) filter (not is_grant and is_here) as refused_here,
+            max(moment) filter (not is_grant and not is_here) as refused_widely
+        from (
+            select
+                identifier_type, identifier, profile_id,
+                coalesce(lower(trim(status)) = 'granted', false) as is_grant,
+                coalesce(lower(trim(channel)), 'any') = $channel as is_here,
+                coalesce(decided_at, timestamp '9999-12-31') as moment
+            from marts.consents
+            where
+                identifier is not null
+                and case
+                    when lower(trim(status)) = 'granted'
+                        then lower(trim(purpose)) = $purpose
+                            and coalesce(lower(trim(channel)), 'any') in ($channel, 'any')
+                            and coalesce(decided_at, timestamp '9999-12-31')
+                                < (select max(as_of) from observability.clock)
+                    else coalesce(lower(trim(purpose)), 'any') in ($purpose, 'any', 'all')
+                        and ($channel = 'any' or coalesce(lower(trim(channel)), 'any') in ($channel, 'any'))
+                end
+        )
+        group by identifier_type, lower(trim(identifier))
     )
-    rows = chain.from_iterable(iter(lambda: cursor.fetchmany(20_000), []))
-    for (kind, identifier), decisions in groupby(rows, key=itemgetter(0, 1)):
-        person = None
-        parts: dict[str, datetime] = {}
-        for _, _, profile_id, is_here, is_grant, moment in decisions:
-            person = person or profile_id
-            parts[f"{'granted' if is_grant else 'refused'}_{'here' if is_here else 'widely'}"] = moment
-        yield kind, identifier, person, Standing(**parts)
+"""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
@@ -11,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
+from activation import credentials
 from activation.accounts import Accounts
 from activation.client import Client, Rate
 from activation.config import Sync
@@ -24,7 +24,7 @@ class Session:
     """What a destination is given for one run: the sync, its connection's values, a client, and where files go."""
 
     sync: Sync
-    connection: Mapping[str, str]
+    connection: Mapping[str, str] = field(repr=False)
     accounts: Accounts
     folder: Path
     run_id: str
@@ -70,6 +70,9 @@ class Destination(ABC):
     settings: what the connection must name. optional_settings: what it may. batch_rows: most rows of one request.
     batch_bytes: most bytes of their JSON. rate: the vendor's limit. options: names the sync's options may have.
     cost_unit: what the vendor charges for. is_snapshot: it takes the whole audience at once (files).
+    updates_only: it can keep from creating people. is_repeatable: False where the same call twice is two messages.
+    grains: what a row may stand for; a list of people knows each person once. job_seconds: how long a request that was
+    taken, and whose job's id was lost, may go on there.
 
     A batch never holds two rows of one person, and it holds removals alone or none.
     """
@@ -83,6 +86,9 @@ class Destination(ABC):
     cost_unit: ClassVar[str] = "requests"
     is_snapshot: ClassVar[bool] = False
     updates_only: ClassVar[bool] = False
+    is_repeatable: ClassVar[bool] = True
+    grains: ClassVar[tuple[str, ...]] = ("profile",)
+    job_seconds: ClassVar[float] = 0.0
 
     @abstractmethod
     def upsert(self, session: Session, batch: Batch) -> Result:
@@ -127,10 +133,16 @@ class Destination(ABC):
                 allowed=", ".join(known) or "none",
                 remedy="correct or remove it",
             )
-        if sync.mode == "update" and not self.updates_only:
+        if sync.grain not in self.grains:
             raise ConfigError(
-                f"{sync.path}: mode 'update', which the destination '{sync.destination}' cannot keep to",
-                allowed="insert, upsert, mirror, append or delete",
+                f"{sync.path}: the destination '{sync.destination}' takes no audience/grain '{sync.grain}'",
+                allowed=", ".join(self.grains),
+                remedy="use another grain or another destination",
+            )
+        if (sync.mode == "update" and not self.updates_only) or (sync.mode == "delete" and self.is_snapshot):
+            raise ConfigError(
+                f"{sync.path}: mode '{sync.mode}', which the destination '{sync.destination}' cannot keep to",
+                allowed="insert, upsert, mirror or append",
                 remedy="use another mode",
             )
 
@@ -191,14 +203,14 @@ def of(sync: Sync) -> Destination:
 
 
 def connection_values(sync: Sync, destination: Destination) -> tuple[dict[str, str], list[str]]:
-    """Values of the connection's settings from the environment, and the names of those that are needed and missing."""
+    """Values of the connection's settings, and the names of those that are needed and missing."""
     values = {}
     missing = []
     for setting in (*destination.settings, *destination.optional_settings):
-        variable = sync.connection.get(setting)
-        value = os.environ.get(variable, "") if variable else ""
+        reference = sync.connection.get(setting)
+        value = credentials.value(reference) if reference else ""
         if value:
             values[setting] = value
         elif setting in destination.settings:
-            missing.append(variable or f"connection/{setting}")
+            missing.append(credentials.described(reference) if reference else f"connection/{setting}")
     return values, missing

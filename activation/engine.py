@@ -34,8 +34,8 @@ def run_sync(settings: Settings, name: str, *, release: Sequence[str] = (), dige
         return StageReport({f"sync {name}": 0}, [note], "not_configured")
     ledger = Ledger(settings)
     try:
-        with runs.lease(ledger, name), warehouse.connect(settings, read_only=True) as lake:
-            run = Run(name)
+        with runs.lease(ledger, name) as holder, warehouse.connect(settings, read_only=True) as lake:
+            run = Run(name, holder=holder)
             accounts = LedgerAccounts(ledger)
             session = Session(sync, values, accounts, settings.outbox / name, run.run_id)
             gate = ConsentGate(lake, sync, config.consent_policy(settings).basis(sync.purpose))
@@ -51,7 +51,7 @@ def run_sync(settings: Settings, name: str, *, release: Sequence[str] = (), dige
 def _run(sender: Sender, release: Sequence[str], digest: str | None) -> StageReport:
     run, ledger = sender.run, sender.ledger
     runs.close_abandoned(ledger, run.sync)
-    run.as_of = clock.read(sender.settings)
+    run.as_of = clock.read_from(sender.lake)
     runs.save(ledger, run, "running")
     status = "failed"
     try:
@@ -85,6 +85,8 @@ def _brake(sender: Sender, plan: Plan, release: Sequence[str], digest: str | Non
         )
     if plan.is_empty:
         return
+    plan.coverage = brakes.coverage(sender.lake, sender.sync)
+    plan.coverage_before = runs.measure(sender.ledger, sender.sync.name, "coverage")
     held = [stop for stop in brakes.stops(sender.lake, plan) if stop.brake not in release]
     words = [runs.raise_review(sender.ledger, sender.run, stop.brake, stop.detail) for stop in held]
     if words:
@@ -101,11 +103,15 @@ def _conclude(sender: Sender, plan: Plan) -> str:
     """Keep what was brought to its end, so that an unchanged audience is known as such at a glance."""
     run, ledger = sender.run, sender.ledger
     unsettled = run.failed["retry"] or run.failed["blocked"] or ledger.open_intents(run.sync)
-    fingerprint = None if unsettled else plan.fingerprint
+    fingerprint = None if unsettled or plan.has_waiting else plan.fingerprint
     runs.keep_state(ledger, run.sync, config_hash=sender.sync.config_hash, fingerprint=fingerprint)
     runs.close_reviews(ledger, run.sync, "released")
+    if plan.coverage is not None:
+        runs.keep_measure(ledger, run.sync, "coverage", plan.coverage)
     if plan.is_empty and not run.sent:
-        return "unchanged"
+        return "waiting" if plan.has_waiting else "unchanged"
+    if run.failed["unknown"]:
+        run.notes.append(f"{run.failed['unknown']:,} row(s) may have arrived and are not sent again")
     return "partial" if any(run.failed.values()) else "done"
 
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
+import orjson
 import pyarrow as pa
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert as postgres_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
+from activation import ledger_sql
 from activation import ledger_tables as t
 from activation.model import Batch, Operation, Outcome, Row, Status
 from segmentry.settings import Settings
@@ -23,11 +25,20 @@ def now() -> datetime:
     return datetime.now(UTC).replace(tzinfo=None)
 
 
+@dataclass(frozen=True)
+class Intent:
+    """A request that was about to be made and whose end is not known; job_id where the destination made a job of it."""
+
+    batch: Batch
+    job_id: str | None
+    created_at: datetime
+
+
 class Ledger:
     """The ledger of one installation. Every method is one transaction, so a kill leaves no half of anything."""
 
     def __init__(self, settings: Settings) -> None:
-        self.engine = _engine(settings.ledger_url)
+        self.engine = ledger_sql.engine(settings.ledger_url)
         t.METADATA.create_all(self.engine)
 
     def close(self) -> None:
@@ -44,56 +55,61 @@ class Ledger:
         """Insert rows, or bring those with the same primary key to these values."""
         if not rows:
             return
-        make = postgres_insert if self.engine.dialect.name == "postgresql" else sqlite_insert
-        statement = make(table)
         keys = [column.name for column in table.primary_key]
+        if self.engine.dialect.name == "sqlite":
+            ledger_sql.write_to_sqlite(connection, table.name, keys, rows)
+            return
+        statement = postgres_insert(table)
         values = {name: statement.excluded[name] for name in rows[0] if name not in keys}
         connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=values), list(rows))
+
+    def _append(self, connection: sa.Connection, table: sa.Table, rows: Sequence[dict[str, Any]]) -> None:
+        if self.engine.dialect.name == "sqlite":
+            ledger_sql.write_to_sqlite(connection, table.name, [], rows)
+        else:
+            connection.execute(sa.insert(table), list(rows))
 
     # Intents: written before a call, gone when its end is known.
 
     def intend(self, sync: str, run_id: str, batch: Batch) -> None:
         """Write down what is about to be called."""
+        intent = {"request_id": batch.request_id, "sync": sync, "run_id": run_id, "job_id": None, "created_at": now()}
         with self.begin() as c:
-            self.upsert(
-                c,
-                t.intents,
-                [{"request_id": batch.request_id, "sync": sync, "run_id": run_id, "job_id": None, "created_at": now()}],
-            )
-            self.upsert(c, t.intent_rows, [_intent_row(batch.request_id, row) for row in batch.rows])
+            self.upsert(c, t.intents, [{**intent, "rows": _packed(batch.rows)}])
 
     def job_started(self, request_id: str, job_id: str) -> None:
         """Keep the id of the job the destination made of a request."""
         with self.begin() as c:
             c.execute(sa.update(t.intents).where(t.intents.c.request_id == request_id).values(job_id=job_id))
 
-    def open_intents(self, sync: str) -> list[tuple[Batch, str | None]]:
-        """Requests whose end is not known, oldest first, each with its job id where it has one."""
+    def open_intents(self, sync: str) -> list[Intent]:
+        """Requests whose end is not known, oldest first."""
+        i = t.intents
         with self.begin() as c:
-            heads = c.execute(
-                sa.select(t.intents.c.request_id, t.intents.c.job_id)
-                .where(t.intents.c.sync == sync)
-                .order_by(t.intents.c.created_at, t.intents.c.request_id)
-            ).all()
-            return [(Batch(head.request_id, self._intent_rows(c, head.request_id)), head.job_id) for head in heads]
-
-    def _intent_rows(self, connection: sa.Connection, request_id: str) -> list[Row]:
-        r = t.intent_rows
-        rows = connection.execute(sa.select(r).where(r.c.request_id == request_id).order_by(r.c.row_key)).all()
-        return [
-            Row(Operation(x.operation), x.row_key, x.identity, x.holding, x.payload_hash, {}, x.destination_id)
-            for x in rows
-        ]
+            found = c.execute(sa.select(i).where(i.c.sync == sync).order_by(i.c.created_at, i.c.request_id)).all()
+        return [Intent(Batch(x.request_id, _unpacked(x.rows)), x.job_id, x.created_at) for x in found]
 
     # Outcomes.
 
-    def settle(self, sync: str, run_id: str, request_id: str | None, outcomes: Sequence[Outcome]) -> None:
-        """Write what became of a request's rows, and drop its intent, in one transaction."""
+    def settle(
+        self,
+        sync: str,
+        run_id: str,
+        request_id: str | None,
+        outcomes: Sequence[Outcome],
+        *,
+        keeps_removed: bool = False,
+    ) -> None:
+        """Write what became of a request's rows, and drop its intent, in one transaction.
+
+        keeps_removed: remember who was removed, so that it is done once.
+        """
         stamp = now()
-        sent = [o for o in outcomes if o.status is Status.sent]
-        kept = [_held(sync, o, stamp) for o in sent if o.row.operation is not Operation.remove]
+        # What may have arrived and cannot be repeated counts as there, or as gone, like what has arrived.
+        sent = [o for o in outcomes if o.status in (Status.sent, Status.unknown)]
+        kept = [_held(sync, o, stamp) for o in sent if keeps_removed or o.row.operation is not Operation.remove]
         unsure = [_unsure(sync, o) for o in outcomes if o.status is Status.retry]
-        gone = [o.row.holding for o in sent if o.row.operation is Operation.remove]
+        gone = [o.row.holding for o in sent if o.row.operation is Operation.remove and not keeps_removed]
         with self.begin() as c:
             self.upsert(c, t.held_rows, kept)
             # A call that may have arrived counts as held with an unknown payload: whatever is wanted later, sending it
@@ -102,9 +118,8 @@ class Ledger:
             self._delete(c, t.held_rows.c.holding, sync, gone)
             self._bury(c, sync, outcomes, stamp)
             if outcomes:
-                c.execute(sa.insert(t.changes), [_change(sync, run_id, request_id, o, stamp) for o in outcomes])
+                self._append(c, t.changes, [_change(sync, run_id, request_id, o, stamp) for o in outcomes])
             if request_id is not None:
-                c.execute(sa.delete(t.intent_rows).where(t.intent_rows.c.request_id == request_id))
                 c.execute(sa.delete(t.intents).where(t.intents.c.request_id == request_id))
 
     def _delete(self, c: sa.Connection, column: sa.Column[Any], sync: str, values: Sequence[str]) -> None:
@@ -114,7 +129,7 @@ class Ledger:
             c.execute(statement, [{"wanted": value} for value in values])
 
     def _bury(self, c: sa.Connection, sync: str, outcomes: Sequence[Outcome], stamp: datetime) -> None:
-        settled = [o.row.row_key for o in outcomes if o.status is Status.sent]
+        settled = [o.row.row_key for o in outcomes if o.status in (Status.sent, Status.unknown)]
         dead = [o for o in outcomes if o.status in (Status.invalid, Status.rejected)]
         table = t.dead_letters
         earlier = {}
@@ -125,7 +140,8 @@ class Ledger:
                 found = c.execute(sa.select(table).where(table.c.sync == sync, chosen)).all()
                 earlier.update({x.row_key: (x.attempts, x.first_at) for x in found})
         self.upsert(c, table, [_dead(sync, o, stamp, earlier.get(o.row.row_key)) for o in dead])
-        self._delete(c, table.c.row_key, sync, settled)
+        if settled and c.execute(sa.select(sa.exists().where(table.c.sync == sync))).scalar_one():
+            self._delete(c, table.c.row_key, sync, settled)
 
     def forget_dead(self, sync: str) -> int:
         """Let every dead letter of a sync be tried again; return how many there were."""
@@ -147,6 +163,17 @@ class Ledger:
         with self.begin() as connection:
             found = connection.execute(sa.select(sa.func.count()).where(c.sync == sync, c.status == Status.sent.value))
             return int(found.scalar_one())
+
+    def sent_since(self, sync: str, moment: datetime) -> dict[str, int]:
+        """How many rows of each person were sent, or may have been, since a moment; removals are not counted."""
+        c = t.changes.c
+        counted = Counter[str]()
+        arrived = c.status.in_([Status.sent.value, Status.unknown.value])
+        chosen = c.sync == sync, c.sent_at >= moment, arrived, c.operation != Operation.remove.value
+        with self.begin() as connection:
+            for (row_key,) in connection.execute(sa.select(c.row_key).where(*chosen)):
+                counted[row_key.partition(":")[0]] += 1
+        return dict(counted)
 
     # Reading.
 
@@ -181,35 +208,16 @@ class Ledger:
         return pa.Table.from_batches(batches, schema=schema)
 
 
-def _engine(url: str) -> sa.Engine:
-    parsed = sa.make_url(url)
-    if parsed.get_backend_name() != "sqlite":
-        return sa.create_engine(parsed, pool_pre_ping=True)
-    if parsed.database:
-        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = sa.create_engine(parsed, connect_args={"timeout": 60})
-
-    def prepare(connection: Any, _: Any) -> None:
-        connection.isolation_level = None  # transactions are begun below, as the driver would begin them too late
-        connection.execute("pragma journal_mode=wal")
-        connection.execute("pragma synchronous=normal")  # in WAL mode a kill of the process loses nothing committed
-
-    sa.event.listen(engine, "connect", prepare)
-    # A transaction that reads first and writes later fails at once when another wrote between: take the lock first.
-    sa.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("begin immediate"))
-    return engine
+def _packed(rows: Sequence[Row]) -> bytes:
+    names = [[r.operation.value, r.row_key, r.identity, r.holding, r.payload_hash, r.destination_id] for r in rows]
+    return orjson.dumps(names)
 
 
-def _intent_row(request_id: str, row: Row) -> dict[str, Any]:
-    return {
-        "request_id": request_id,
-        "holding": row.holding,
-        "row_key": row.row_key,
-        "operation": row.operation.value,
-        "identity": row.identity,
-        "destination_id": row.destination_id,
-        "payload_hash": row.payload_hash,
-    }
+def _unpacked(packed: bytes) -> list[Row]:
+    return [
+        Row(Operation(o), key, who, holding, hash_, {}, id_)
+        for o, key, who, holding, hash_, id_ in orjson.loads(packed)
+    ]
 
 
 def _held(sync: str, outcome: Outcome, stamp: datetime) -> dict[str, Any]:

@@ -38,27 +38,16 @@ held_rows = sa.Table(
     sa.Column("acknowledged_at", sa.DateTime),
 )
 
-# One request that was about to be made and whose end is not known yet.
+# One request that was about to be made and whose end is not known yet, with its rows.
 intents = sa.Table(
-    "intents",
+    "open_requests",
     METADATA,
     sa.Column("request_id", sa.String, primary_key=True),
     sa.Column("sync", sa.String, nullable=False, index=True),
     sa.Column("run_id", sa.String, nullable=False),
     sa.Column("job_id", sa.String),
+    sa.Column("rows", sa.LargeBinary, nullable=False),
     sa.Column("created_at", sa.DateTime, nullable=False),
-)
-
-intent_rows = sa.Table(
-    "intent_rows",
-    METADATA,
-    sa.Column("request_id", sa.String, primary_key=True),
-    sa.Column("holding", sa.String, primary_key=True),
-    sa.Column("row_key", sa.String, nullable=False),
-    sa.Column("operation", sa.String, nullable=False),
-    sa.Column("identity", sa.String, nullable=False),
-    sa.Column("destination_id", sa.String),
-    sa.Column("payload_hash", sa.String, nullable=False),
 )
 
 changes = sa.Table(
@@ -111,6 +100,15 @@ sync_states = sa.Table(
     sa.Column("fingerprint", sa.String),
     sa.Column("lease_holder", sa.String),
     sa.Column("lease_until", sa.Float),
+)
+
+# Numbers of a sync's last run that went through, by name.
+sync_measures = sa.Table(
+    "sync_measures",
+    METADATA,
+    sa.Column("sync", sa.String, primary_key=True),
+    sa.Column("name", sa.String, primary_key=True),
+    sa.Column("value", sa.Float, nullable=False),
 )
 
 # Shared by every process that calls the same account: the next free slot, and how long the account is left alone.

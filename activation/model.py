@@ -21,6 +21,7 @@ class Status(StrEnum):
 
     sent: the destination has it. invalid: never sent, it does not fit. rejected: the destination refused it.
     retry: it may or may not have arrived; the next run sends it again. blocked: consent was missing as it left.
+    unknown: it may have arrived, and is not sent again, as the destination would take a repetition for news.
     """
 
     sent = "sent"
@@ -28,6 +29,7 @@ class Status(StrEnum):
     rejected = "rejected"
     retry = "retry"
     blocked = "blocked"
+    unknown = "unknown"
 
 
 @dataclass(frozen=True)
@@ -42,10 +44,10 @@ class Row:
 
     operation: Operation
     row_key: str
-    identity: str
-    holding: str
+    identity: str = field(repr=False)
+    holding: str = field(repr=False)
     payload_hash: str
-    values: Mapping[str, Any] = field(default_factory=dict)
+    values: Mapping[str, Any] = field(default_factory=dict, repr=False)
     destination_id: str | None = None
 
     @property

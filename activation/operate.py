@@ -47,6 +47,8 @@ def _planned(settings: Settings, ledger: Ledger, sync: Sync) -> dict[str, Any]:
     with warehouse.connect(settings, read_only=True) as lake:
         gate = ConsentGate(lake, sync, config.consent_policy(settings).basis(sync.purpose))
         made = plans.make(lake, ledger, sync, gate, runs.state(ledger, sync.name))
+        made.coverage = brakes.coverage(lake, sync)
+        made.coverage_before = runs.measure(ledger, sync.name, "coverage")
         held = [] if made.is_empty else brakes.stops(lake, made)
     requests = _requests(destination, made)
     rate = destination.rate
@@ -230,8 +232,9 @@ def _verified(settings: Settings, ledger: Ledger, sync: Sync) -> tuple[dict[str,
     known = dict(
         zip(*(ledger.held(sync.name).column(name).to_pylist() for name in ("holding", "identity")), strict=True)
     )
-    if there is None:
-        return {**row, "held": len(known), "note": "this destination cannot be read back"}, []
+    if there is None or sync.mode == "delete":
+        note = "this destination cannot be read back" if there is None else "a sync that deletes is not read back"
+        return {**row, "held": len(known), "note": note}, []
     lost = [holding for holding, identity in known.items() if identity not in there]
     here = set(known.values())
     matched = len(known) - len(lost)

@@ -10,9 +10,10 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from activation import pace
 from activation.config import Sync
 from activation.consent import ConsentGate
-from activation.ledger import Ledger
+from activation.ledger import Ledger, now
 from activation.model import Operation, Row
 from segmentry import warehouse
 from segmentry.errors import NotReadyError
@@ -31,6 +32,9 @@ class Plan:
     is_resync: bool = False
     refused: int = 0
     digest: str = ""
+    has_waiting: bool = False
+    coverage: float | None = None
+    coverage_before: float | None = None
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -59,24 +63,26 @@ def snapshot_to_read(lake: duckdb.DuckDBPyConnection, sync: Sync) -> int:
 def make(lake: duckdb.DuckDBPyConnection, ledger: Ledger, sync: Sync, gate: ConsentGate, state: dict[str, Any]) -> Plan:
     """Compare the audience with the ledger; fills the relation ``work.plan``."""
     snapshot = snapshot_to_read(lake, sync)
-    gate.refresh()
     fingerprint = _fingerprint(lake, sync, snapshot)
     is_resync = state["config_hash"] not in (None, sync.config_hash)
     if not is_resync and fingerprint == state["fingerprint"]:
         held = int(fingerprint.partition(":")[0])
         return Plan(sync, snapshot, held, held, Counter(), fingerprint)
+    gate.refresh()
     # A database of its own, as temporary tables are not seen by the cursors that read them later.
     lake.execute("attach if not exists ':memory:' as work")
     _load_wanted(lake, sync, snapshot)
-    refused = _drop_refused(lake, sync, gate)
+    refused = 0 if sync.mode == "delete" else _drop_refused(lake, sync, gate)
     _register(lake, "held", ledger.held(sync.name))
     _register(lake, "dead", ledger.dead(sync.name))
     lake.execute(f"create or replace table work.plan as {_plan_sql(sync)}")
+    waiting = pace.hold_back(lake, ledger, sync, now())
     counts = Counter(
         {name: int(n) for name, n in lake.execute("select operation, count(*) from work.plan group by 1").fetchall()}
     )
     plan = Plan(sync, snapshot, _count(lake, "wanted"), _count(lake, "held"), counts, fingerprint, is_resync, refused)
-    plan.digest = _digest(lake)
+    plan.digest, plan.has_waiting = _digest(lake), bool(waiting)
+    plan.notes += waiting
     if is_resync:
         plan.notes.append(f"the mapping has changed: a full resync of {plan.wanted:,} row(s)")
     return plan
@@ -158,12 +164,20 @@ def _drop_refused(lake: duckdb.DuckDBPyConnection, sync: Sync, gate: ConsentGate
     people, addresses = gate.refused()
     _register(lake, "refused_people", pa.table({"value": pa.array(sorted(people), pa.string())}))
     _register(lake, "refused_addresses", pa.table({"value": pa.array(sorted(addresses), pa.string())}))
+    if warehouse.relation_exists(lake, "identity.profile_resolution"):
+        # What was sent under an id that has since gone into another person's is that person's.
+        lake.execute(
+            "insert into work.refused_people select profile_id from lake.identity.profile_resolution"
+            " where current_profile_id in (select value from work.refused_people)"
+        )
     by_address = " or identity in (select value from work.refused_addresses)" if sync.key == sync.address_column else ""
     row = lake.execute(f"delete from work.wanted where {_REFUSED_PERSON.format('row_key')}{by_address}").fetchone()
     return int(row[0]) if row else 0
 
 
 def _plan_sql(sync: Sync) -> str:
+    if sync.mode == "delete":
+        return _DELETIONS
     # Whoever refused is taken back in every mode but append, which is for what happened once.
     removals = {"mirror": "true", "append": "false"}.get(sync.mode, _REFUSED_PERSON.format("h.row_key"))
     # A row whose last call may or may not have arrived has no hash, and is sent again whatever the mode.
@@ -172,21 +186,30 @@ def _plan_sql(sync: Sync) -> str:
         if sync.mode in ("insert", "append")
         else "w.payload_hash is distinct from h.payload_hash"
     )
-    adds = "false" if sync.mode == "update" else "true"
+    # Where nobody may be created, the first time as well is a change of somebody who has to be there.
+    first = "update" if sync.mode == "update" else "add"
     alive = "not exists (select 1 from work.dead d where d.row_key = w.row_key and d.payload_hash = w.payload_hash)"
     return f"""
         select 'remove' as operation, h.row_key, h.identity, h.holding, '' as payload_hash, h.destination_id
         from work.held h anti join work.wanted w on h.holding = w.holding
         where {removals}
         union all
-        select 'add', w.row_key, w.identity, w.holding, w.payload_hash, null
+        select '{first}', w.row_key, w.identity, w.holding, w.payload_hash, null
         from work.wanted w anti join work.held h on h.holding = w.holding
-        where {adds} and {alive}
+        where {alive}
         union all
         select 'update', w.row_key, w.identity, w.holding, w.payload_hash, h.destination_id
         from work.wanted w join work.held h on h.holding = w.holding
         where {updates} and {alive}
     """
+
+
+# Everybody of the audience whose removal is not known to have been done.
+_DELETIONS = """
+    select 'remove' as operation, w.row_key, w.identity, w.holding, '' as payload_hash, h.destination_id
+    from work.wanted w left join work.held h on w.holding = h.holding and h.payload_hash is not null
+    where h.holding is null
+"""
 
 
 def _register(lake: duckdb.DuckDBPyConnection, name: str, table: pa.Table) -> None:

@@ -29,6 +29,7 @@ class Run:
     """Counts of one run as it goes on."""
 
     sync: str
+    holder: str = ""
     run_id: str = field(default_factory=lambda: f"run_{uuid.uuid4().hex[:20]}")
     started_at: datetime = field(default_factory=now)
     as_of: datetime | None = None
@@ -102,33 +103,56 @@ def keep_state(ledger: Ledger, sync: str, **values: Any) -> None:
         c.execute(sa.update(t.sync_states).where(t.sync_states.c.sync == sync).values(**values))
 
 
+def measure(ledger: Ledger, sync: str, name: str) -> float | None:
+    """A number of the sync's last run that went through; None where there is none."""
+    m = t.sync_measures.c
+    with ledger.begin() as c:
+        return c.execute(sa.select(m.value).where(m.sync == sync, m.name == name)).scalar_one_or_none()
+
+
+def keep_measure(ledger: Ledger, sync: str, name: str, value: float) -> None:
+    """Keep a number for the next run to compare with."""
+    with ledger.begin() as c:
+        ledger.upsert(c, t.sync_measures, [{"sync": sync, "name": name, "value": value}])
+
+
 @contextmanager
-def lease(ledger: Ledger, sync: str) -> Iterator[None]:
-    """Hold the sync for this process: two that ran at once could send twice."""
-    holder = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+def lease(ledger: Ledger, sync: str) -> Iterator[str]:
+    """Hold the sync for this process: two that ran at once could send twice. Gives the holder's name."""
+    pid = os.getpid()
+    holder = f"{socket.gethostname()}:{pid}:{_started(pid)}:{uuid.uuid4().hex[:8]}"
     _take(ledger, sync, holder)
     try:
-        yield
+        yield holder
     finally:
         with ledger.begin() as c:
             mine = t.sync_states.c.sync == sync, t.sync_states.c.lease_holder == holder
             c.execute(sa.update(t.sync_states).where(*mine).values(lease_holder=None, lease_until=None))
 
 
-def renew(ledger: Ledger, sync: str) -> None:
-    """Push the end of the lease out."""
-    keep_state(ledger, sync, lease_until=time.time() + LEASE_SECONDS)
+def renew(ledger: Ledger, run: Run) -> None:
+    """Push the end of the lease out; raise where another process has taken the sync over."""
+    table = t.sync_states
+    mine = table.c.sync == run.sync, table.c.lease_holder == run.holder
+    with ledger.begin() as c:
+        kept = c.execute(sa.update(table).where(*mine).values(lease_until=time.time() + LEASE_SECONDS)).rowcount
+    if not kept:
+        raise _taken(run.sync)
+
+
+def _taken(sync: str) -> SegmentryError:
+    return SegmentryError(
+        f"the sync '{sync}' is being run by another process",
+        allowed="one run of a sync at a time",
+        remedy="wait until that run has ended, then run this one again",
+    )
 
 
 def _take(ledger: Ledger, sync: str, holder: str) -> None:
     with ledger.begin() as c:
         row = c.execute(sa.select(t.sync_states).where(t.sync_states.c.sync == sync).with_for_update()).first()
-        if row is not None and row.lease_holder and row.lease_until > time.time() and _is_alive(row.lease_holder):
-            raise SegmentryError(
-                f"the sync '{sync}' is being run by another process",
-                allowed="one run of a sync at a time",
-                remedy="wait until that run has ended, then run this one again",
-            )
+        if row is not None and row.lease_holder and _is_alive(row.lease_holder, row.lease_until):
+            raise _taken(sync)
         values = {"lease_holder": holder, "lease_until": time.time() + LEASE_SECONDS}
         if row is None:
             c.execute(sa.insert(t.sync_states).values(sync=sync, **values))
@@ -136,17 +160,23 @@ def _take(ledger: Ledger, sync: str, holder: str) -> None:
             c.execute(sa.update(t.sync_states).where(t.sync_states.c.sync == sync).values(**values))
 
 
-def _is_alive(holder: str) -> bool:
-    host, pid, _ = holder.split(":")
+def _is_alive(holder: str, until: float) -> bool:
+    """On this machine whether the process is there, however long it takes; of another the lease alone tells."""
+    host, pid, started, _ = holder.split(":")
     if host != socket.gethostname():
-        return True
+        return until > time.time()
+    return _started(int(pid)) == started
+
+
+def _started(pid: int) -> str:
+    """When the process began, which tells it from a later one with the same number; '' where there is none."""
+    import psutil
+
     try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+        process = psutil.Process(pid)
+        return "" if process.status() == psutil.STATUS_ZOMBIE else f"{process.create_time():.2f}"
+    except psutil.Error:
+        return ""
 
 
 def raise_review(ledger: Ledger, run: Run, brake: str, detail: str) -> str:

@@ -6,6 +6,7 @@ import hashlib
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from itertools import groupby
 
 import duckdb
@@ -16,7 +17,7 @@ from activation.client import Refused, Unanswered
 from activation.config import Sync
 from activation.consent import ConsentGate
 from activation.destination import Destination, Session
-from activation.ledger import Ledger
+from activation.ledger import Intent, Ledger, now
 from activation.model import Batch, Operation, Outcome, Pending, Result, Row, Status
 from activation.plan import Plan
 from activation.runs import Run
@@ -24,6 +25,9 @@ from segmentry.errors import DestinationError
 from segmentry.settings import Settings
 
 JOB_PATIENCE = 900.0  # seconds a run waits for one job; the next run goes on waiting
+JOB_GIVEN_UP = timedelta(days=1)  # a job older than this counts as perhaps done
+# What reading an answer of another shape than the documented one raises.
+MALFORMED = (LookupError, TypeError, AttributeError, ValueError)
 SPLIT = frozenset({400, 409, 413, 422})  # answers that one row of the batch may have caused
 
 
@@ -44,17 +48,35 @@ class Sender:
 
     def recover(self) -> None:
         """Bring every request whose end is not known to an end: ask for its job, or count it as perhaps arrived."""
-        for batch, job_id in self.ledger.open_intents(self.sync.name):
-            outcomes = None
-            if job_id is not None:
-                try:
-                    outcomes = self._wait_for_job(batch, job_id)
-                except Refused:  # the job is not known any more
-                    outcomes = None
+        for intent in self.ledger.open_intents(self.sync.name):
+            outcomes = self._of_job(intent)
             if outcomes is None:
-                outcomes = [Outcome(row, Status.retry, "the run before ended before the answer") for row in batch.rows]
-            self._settle(batch.request_id, outcomes)
+                outcomes = [self._doubt(row, "the run before ended before the answer") for row in intent.batch.rows]
+            self._settle(intent.batch.request_id, outcomes)
         self.sent_before = self.ledger.sent_count(self.sync.name)
+
+    def _of_job(self, intent: Intent) -> list[Outcome] | None:
+        """What the job of a request of an earlier run came to; None where nobody can tell any more."""
+        age = now() - intent.created_at
+        if intent.job_id is None:
+            # Taken or not, nothing is sent after it while it may still be at work: it could undo what comes later.
+            self.sleep(max(0.0, self.destination.job_seconds - age.total_seconds()))
+            return None
+        try:
+            outcomes = self._wait_for_job(intent.batch, intent.job_id)
+        except (Refused, *MALFORMED):  # the job is not known any more
+            return None
+        if outcomes is None and age < JOB_GIVEN_UP:
+            raise DestinationError(
+                "a job of an earlier run is still at work at the destination",
+                allowed="an ended job, as a later request could be undone by an earlier one",
+                remedy="run the sync again later; look at the destination's import jobs if it goes on for hours",
+            )
+        return outcomes
+
+    def _doubt(self, row: Row, reason: str, *, may_have_arrived: bool = True) -> Outcome:
+        is_last = may_have_arrived and not self.destination.is_repeatable
+        return Outcome(row, Status.unknown if is_last else Status.retry, reason)
 
     def apply(self, plan: Plan) -> None:
         """Send the plan."""
@@ -63,7 +85,7 @@ class Sender:
             return
         for batch in self._batches(plans.rows(self.lake, plan)):
             self._send(batch)
-            runs.renew(self.ledger, self.sync.name)
+            runs.renew(self.ledger, self.run)
 
     def _apply_snapshot(self, plan: Plan) -> None:
         blocked: dict[str, str] = {}
@@ -76,7 +98,14 @@ class Sender:
                 else:
                     yield row
 
-        self.destination.replace(self.session, allowed())
+        try:
+            self.destination.replace(self.session, allowed())
+        except OSError as error:
+            raise DestinationError(
+                f"the audience could not be written: {type(error).__name__}",
+                allowed="a place that can be written to, with room for the whole audience",
+                remedy="check the place and run again; what was written last stays",
+            ) from None
         self.run.requests += 1
         for _, chunk in groupby(enumerate(plans.rows(self.lake, plan)), key=lambda pair: pair[0] // 5_000):
             rows = [row for _, row in chunk]
@@ -90,8 +119,6 @@ class Sender:
             kept: list[Row] = []
             size = 0
             for row in group:
-                if not kept:
-                    self.gate.refresh()
                 if not is_removal and not self._may_leave(row):
                     continue
                 length = _length(row)
@@ -125,15 +152,34 @@ class Sender:
         self.ledger.intend(self.sync.name, self.run.run_id, batch)
         try:
             result = self._call(batch)
+        except Refused as refusal:
+            self._split(batch, refusal)
+            return
+        except DestinationError as error:
+            arrived = isinstance(error, Unanswered) and error.may_have_arrived
+            if arrived and self.destination.job_seconds:
+                raise  # it may have become a job: the next run waits for its end before it sends anything
+            self._settle(batch.request_id, [self._doubt(r, "no answer", may_have_arrived=arrived) for r in batch.rows])
+            raise
+        except MALFORMED as error:
+            self._settle(batch.request_id, [self._doubt(r, "the answer could not be read") for r in batch.rows])
+            raise _unreadable(error) from None
+        self._conclude(batch, result)
+
+    def _conclude(self, batch: Batch, result: Result) -> None:
+        """Settle what was answered. A job whose result cannot be had stays open: the next run asks for it first."""
+        try:
             outcomes = self._finish(batch, result)
         except Refused as refusal:
             self._split(batch, refusal)
             return
-        except Unanswered:
-            self._settle(batch.request_id, [Outcome(r, Status.retry, "no answer") for r in batch.rows])
-            raise
-        if outcomes is not None:
-            self._settle(batch.request_id, outcomes)
+        except MALFORMED as error:
+            raise _unreadable(error) from None
+        if outcomes is None:
+            return
+        named = {outcome.row.row_key for outcome in outcomes}
+        missing = [self._doubt(r, "the answer does not name the row") for r in batch.rows if r.row_key not in named]
+        self._settle(batch.request_id, [*outcomes, *missing])
 
     def _still_allowed(self, batch: Batch) -> Batch:
         """The batch right before it leaves, without those who have refused since it was put together."""
@@ -166,6 +212,7 @@ class Sender:
             result = self.destination.poll(self.session, batch, job_id)
             if not isinstance(result, Pending):
                 return result
+            runs.renew(self.ledger, self.run)
             self.sleep(pause)
             waited, pause = waited + pause, min(pause * 1.6, 15.0)
         return None
@@ -189,9 +236,18 @@ class Sender:
             self._send(self._batch(half))
 
     def _settle(self, request_id: str | None, outcomes: list[Outcome]) -> None:
-        self.ledger.settle(self.sync.name, self.run.run_id, request_id, outcomes)
+        keeps = self.sync.mode == "delete"
+        self.ledger.settle(self.sync.name, self.run.run_id, request_id, outcomes, keeps_removed=keeps)
         self.run.count(outcomes)
         self.sent_before += sum(outcome.status is Status.sent for outcome in outcomes)
+
+
+def _unreadable(error: Exception) -> DestinationError:
+    return DestinationError(
+        f"the destination's answer could not be read: {type(error).__name__}",
+        allowed="an answer of the documented shape",
+        remedy="check the connection's address; the next run settles what was sent",
+    )
 
 
 def _snapshot_outcome(row: Row, blocked: dict[str, str]) -> Outcome:

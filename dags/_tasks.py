@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from _connections import offer
 from airflow.sdk import get_current_context, task
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
@@ -23,6 +24,7 @@ def run_stage(name: str, **options: Any) -> None:
 def run_item(name: str, item: str, **options: Any) -> None:
     """Run one item of a mapped stage."""
     get_current_context()["item"] = item  # type: ignore[typeddict-unknown-key]
+    offer()
     _settle(jobs.attempt(stage_named(name), _run_context(name, options), item))
 
 

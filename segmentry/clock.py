@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import duckdb
+
 from segmentry import warehouse
 from segmentry.errors import NotReadyError, UsageError
 from segmentry.settings import Settings
@@ -28,8 +30,13 @@ def parse(text: str) -> datetime:
 def read(settings: Settings) -> datetime:
     """The as_of of the current run (naive UTC), or NotReadyError."""
     with warehouse.connect(settings, read_only=True) as lake:
-        warehouse.require(lake, RELATION, made_by="clock")
-        row = lake.execute(f"select as_of from lake.{RELATION}").fetchone()
+        return read_from(lake)
+
+
+def read_from(lake: duckdb.DuckDBPyConnection) -> datetime:
+    """The as_of of the current run, from a connection that is open already."""
+    warehouse.require(lake, RELATION, made_by="clock")
+    row = lake.execute(f"select as_of from lake.{RELATION}").fetchone()
     if row is None:
         raise NotReadyError("the run's clock is empty", remedy="run `segmentry run --select clock`")
     moment: datetime = row[0]

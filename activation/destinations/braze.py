@@ -1,7 +1,7 @@
 """Braze: user attributes, with one boolean attribute that says who is in the audience.
 
 ``attribute`` names it (default ``in_<sync>``); ``identifier`` is external_id (default) or email. Subscription states
-are never written. Removing sets the attribute to false and creates nobody.
+are never written. Removing sets the attribute to false and creates nobody; nor does the mode ``update``.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 from activation.client import Client, Rate
 from activation.config import Sync
 from activation.destination import Destination, Session, by_index, given
-from activation.model import Batch, Result, Row
+from activation.model import Batch, Outcome, Result, Row, Status
 from activation.redact import clean
 from segmentry.errors import ConfigError
 
@@ -24,10 +24,13 @@ class Braze(Destination):
     batch_rows = 75
     rate = Rate(3_000, 3.0)
     cost_unit = "data points"
+    updates_only = True
 
     def upsert(self, session: Session, batch: Batch) -> Result:
         """Set the attributes, and that the person is in the audience."""
-        users = [{**_user(session, row), **_values(session, row), _attribute(session): True} for row in batch.rows]
+        only = {"_update_existing_only": True} if session.sync.mode == "update" else {}
+        flag = {_attribute(session): True, **only}
+        users = [{**_user(session, row), **_values(session, row), **flag} for row in batch.rows]
         return _track(session, batch, users)
 
     def remove(self, session: Session, batch: Batch) -> Result:
@@ -66,6 +69,10 @@ def _track(session: Session, batch: Batch, users: list[dict[str, Any]]) -> Resul
         for error in answer.get("errors", [])
         if error.get("input_array") == "attributes" and "index" in error
     }
+    taken = answer.get("attributes_processed", len(batch.rows) - len(errors))
+    if taken < len(batch.rows) - len(errors):
+        reason = "fewer were processed than were accepted"
+        return [o if o.reason else Outcome(o.row, Status.retry, reason) for o in by_index(batch, errors)]
     return by_index(batch, errors)
 
 

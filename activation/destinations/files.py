@@ -7,7 +7,6 @@ file.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator
 
@@ -15,7 +14,7 @@ from activation.config import Sync
 from activation.destination import Destination, Session
 from activation.file_formats import WRITERS, keys
 from activation.model import Batch, Result, Row, all_sent
-from segmentry.errors import ConfigError
+from activation.remote_files import check_format, manifest_text
 
 
 class Files(Destination):
@@ -24,6 +23,7 @@ class Files(Destination):
     options = ("format",)
     is_snapshot = True
     cost_unit = "files"
+    grains = ("profile", "membership", "transition")
 
     def upsert(self, session: Session, batch: Batch) -> Result:
         """Not used: the audience is written as a whole."""
@@ -58,23 +58,12 @@ class Files(Destination):
     def check(self, sync: Sync) -> None:
         """Hold the format to those there are."""
         super().check(sync)
-        if sync.options.get("format", "csv") not in WRITERS:
-            raise ConfigError(
-                f"{sync.path}: options/format is '{sync.options['format']}'",
-                allowed=", ".join(WRITERS),
-                remedy="use one of these formats",
-            )
+        check_format(sync)
 
 
 def _write_manifest(session: Session, name: str, count: int) -> None:
-    path = session.folder / name
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    entry = {"path": name, "rows": count, "sha256": digest, "bytes": path.stat().st_size}
-    columns = {column.name: column.type for column in session.sync.columns}
-    content = {"sync": session.sync.name, "run_id": session.run_id, "columns": columns, "files": [entry]}
     partial = session.folder / ".manifest.partial"
-    partial.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    partial.write_text(manifest_text(session, session.folder / name, count), encoding="utf-8")
     partial.replace(session.folder / "manifest.json")
 
 

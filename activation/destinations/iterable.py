@@ -40,7 +40,7 @@ class Iterable(Destination):
         """Take the users off the list. Somebody it does not know is not on it."""
         key = session.option("identifier", "email")
         outcomes = _change_list(session, batch, "unsubscribe", [{key: row.identity} for row in batch.rows])
-        return [Outcome(outcome.row, Status.sent) for outcome in outcomes]
+        return [o if o.status is Status.retry else Outcome(o.row, Status.sent) for o in outcomes]
 
     def check(self, sync: Sync) -> None:
         """Hold the identifier to those there are."""
@@ -63,7 +63,10 @@ def _change_list(session: Session, batch: Batch, change: str, subscribers: list[
         for kind in ("Emails", "UserIds")
         for identity in named.get(f"{reason}{kind}", [])
     }
-    return [_outcome(row, refused) for row in batch.rows]
+    outcomes = [_outcome(row, refused) for row in batch.rows]
+    if answer.get("failCount", 0) > sum(outcome.status is Status.rejected for outcome in outcomes):
+        return [o if o.reason else Outcome(o.row, Status.retry, "refusals are counted, not named") for o in outcomes]
+    return outcomes
 
 
 def _outcome(row: Row, refused: dict[str, str]) -> Outcome:

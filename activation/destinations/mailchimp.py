@@ -2,7 +2,8 @@
 
 A member is written with ``status_if_new`` alone (option of that name: transactional, pending or subscribed; default
 transactional), so the status of a member who is there, an opt-out above all, is never changed. Columns go to merge
-fields of their names in upper case. Removing takes people out of the segment and leaves them in the audience.
+fields of their names in upper case. Removing takes people out of the segment and leaves them in the audience. With
+mode ``update`` no member is created.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ class Mailchimp(Destination):
     batch_rows = 500
     rate = Rate(10, 1.0)  # ten connections at once; an answer takes about a second
     cost_unit = "contacts"
+    updates_only = True
 
     def upsert(self, session: Session, batch: Batch) -> Result:
         """Write each member, then put those that were taken into the segment."""
@@ -79,9 +81,13 @@ def _member(session: Session, row: Row) -> Outcome:
     }
     path = f"/lists/{session.connection['list_id']}/members/{mailchimp_key(row.identity)}"
     try:
-        http(session).call("PUT", path, json=body)
+        if session.sync.mode == "update":
+            http(session).call("PATCH", path, json={"merge_fields": fields})
+        else:
+            http(session).call("PUT", path, json=body)
     except Refused as refusal:
-        if refusal.status not in (400, 405, 414):
+        is_absent = refusal.status == 404 and session.sync.mode == "update"
+        if refusal.status not in (400, 405, 414) and not is_absent:
             raise
         return Outcome(row, Status.rejected, f"refused with status {refusal.status}")
     return Outcome(row, Status.sent)

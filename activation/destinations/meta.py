@@ -48,8 +48,7 @@ class Meta(Destination):
     def remove(self, session: Session, batch: Batch) -> Result:
         """Take people out by the key they were added with."""
         key = session.sync.key
-        _change(session, batch, "DELETE", [key], [[_cell(key, row.identity)] for row in batch.rows])
-        return all_sent(batch.rows)
+        return _change(session, batch, "DELETE", [key], [[_cell(key, row.identity)] for row in batch.rows])
 
     def invalid(self, row: Row) -> str:
         """A hash of nothing must never be sent."""
@@ -90,10 +89,13 @@ def _change(session: Session, batch: Batch, method: str, schema: list[str], data
                 remedy="look at the audience in Meta's Ads Manager",
             ) from None
         raise
-    if not answer.get("num_invalid_entries"):
+    received = answer.get("num_received", len(batch.rows))
+    if not answer.get("num_invalid_entries") and received >= len(batch.rows):
         return all_sent(batch.rows)
     if len(batch.rows) > 1:
         raise Refused(400)
+    if not received:
+        return [Outcome(batch.rows[0], Status.retry, "not counted as received")]
     return [Outcome(batch.rows[0], Status.rejected, "counted as invalid")]
 
 

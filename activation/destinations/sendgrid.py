@@ -31,6 +31,7 @@ class SendGrid(Destination):
     batch_rows = 1_000  # of 30,000: a smaller batch is halved sooner
     batch_bytes = 5_000_000  # of 6 MB
     rate = Rate(3, 1.0)
+    job_seconds = 60.0
     cost_unit = "contacts"
 
     def upsert(self, session: Session, batch: Batch) -> Result:

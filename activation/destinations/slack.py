@@ -1,6 +1,6 @@
 """Slack: a notice of how many people entered, changed and left, to one channel. No person is named.
 
-Slack cannot tell a repetition: when an answer is lost, the notice may come twice.
+Slack cannot tell a repetition: when an answer is lost, the notice is not sent again and its rows are ``unknown``.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ class Slack(Destination):
     batch_bytes = 1_000_000_000
     rate = Rate(1, 1.0)
     cost_unit = "messages"
+    is_repeatable = False
+    grains = ("profile", "membership", "transition")
 
     def upsert(self, session: Session, batch: Batch) -> Result:
         """Say how many entered and changed."""
@@ -61,7 +63,7 @@ def throttled(response: httpx.Response) -> float | None:
 def http(session: Session) -> Client:
     """The session's client."""
     headers = {"authorization": f"Bearer {session.connection['token']}"}
-    return session.http(headers, DESTINATION.rate, throttled=throttled)
+    return session.http(headers, DESTINATION.rate, throttled=throttled, is_repeatable=False)
 
 
 DESTINATION = Slack()

@@ -1,6 +1,7 @@
 """A table of another database, by SQLAlchemy URL (PostgreSQL or SQLite): one row per person, by the key column.
 
-``table`` names it. It is created where it is not there; rows of people this sync never sent are left alone.
+``table`` names it. It is created where it is not there; rows of people this sync never sent are left alone, and with
+mode ``update`` none is added.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import sqlalchemy as sa
 
 from activation.config import Sync
 from activation.destination import Destination, Session
-from activation.model import Batch, Result, all_sent
+from activation.model import Batch, Outcome, Result, Row, Status, all_sent
 from segmentry.errors import ConfigError, DestinationError
 
 TYPES: dict[str, Any] = {
@@ -32,6 +33,7 @@ class SqlTable(Destination):
     options = ("table",)
     batch_rows = 1_000
     cost_unit = "rows"
+    updates_only = True
 
     def upsert(self, session: Session, batch: Batch) -> Result:
         """Insert the rows, or bring those with the key to these values, in one transaction."""
@@ -41,6 +43,8 @@ class SqlTable(Destination):
         table = _table(session.sync)
         with _begin(session) as connection:
             table.create(connection, checkfirst=True)
+            if session.sync.mode == "update":
+                return [_updated(connection, table, session.sync.key, row) for row in batch.rows]
             make = postgres_insert if connection.dialect.name == "postgresql" else sqlite_insert
             statement = make(table)
             others = {c.name: statement.excluded[c.name] for c in table.columns if c.name != session.sync.key}
@@ -78,6 +82,14 @@ class SqlTable(Destination):
                 allowed="a table name, with a schema before it if need be; a key of type varchar; one row per profile",
                 remedy="correct options/table, the key's type or audience/grain",
             )
+
+
+def _updated(connection: sa.Connection, table: sa.Table, key: str, row: Row) -> Outcome:
+    values = {name: value for name, value in row.values.items() if name != key}
+    statement = sa.update(table).where(table.c[key] == row.identity).values(**values)
+    if values and connection.execute(statement).rowcount:
+        return Outcome(row, Status.sent)
+    return Outcome(row, Status.rejected, "not there")
 
 
 def _table(sync: Sync) -> sa.Table:

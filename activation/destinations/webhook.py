@@ -1,6 +1,6 @@
 """A receiver of one's own: signed notices after the Standard Webhooks specification.
 
-One request carries up to 500 people. ``webhook-id`` is the same however often the same rows are tried, so a receiver
+One request carries up to 1,000 people. ``webhook-id`` is the same however often the same rows are tried, so a receiver
 that keeps the ids it has seen handles each once. A 2xx answer may name single rows that it refuses:
 ``{"results": [{"row_key": "...", "status": "error", "message": "..."}]}``.
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from activation.client import decoded
 from activation.destination import Destination, Session, given
 from activation.model import Batch, Outcome, Result, Status
 from activation.redact import clean
@@ -20,8 +21,9 @@ class Webhook(Destination):
 
     settings = ("url", "secret")
     options = ("type",)
-    batch_rows = 500
+    batch_rows = 1_000
     cost_unit = "requests"
+    grains = ("profile", "membership", "transition")
 
     def upsert(self, session: Session, batch: Batch) -> Result:
         """Tell who entered or changed."""
@@ -58,7 +60,7 @@ def _deliver(session: Session, batch: Batch, kind: str, people: list[dict[str, A
         }
 
     client = session.http({}, None)
-    return _outcomes(batch, client.json("POST", "", content=body, headers_of=headers))
+    return _outcomes(batch, decoded(client.call("POST", "", content=body, headers_of=headers)))
 
 
 def _outcomes(batch: Batch, answer: Any) -> list[Outcome]:

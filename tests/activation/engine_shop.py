@@ -94,14 +94,25 @@ def receiver(monkeypatch: pytest.MonkeyPatch) -> Iterator[Receiver]:
         yield held
 
 
+@pytest.fixture
+def open_lake(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The lake stays open for the whole test: to open it takes longer than most of what is done with it."""
+    with warehouse.connect(shop.settings) as lake:
+
+        @contextmanager
+        def still_open(*_: Any, **__: Any) -> Iterator[Any]:
+            cursor = lake.cursor()
+            cursor.execute("use lake")
+            yield cursor
+
+        monkeypatch.setattr(warehouse, "connect", still_open)
+        yield
+
+
 def webhook(shop: Shop, name: str = "hook", **content: Any) -> str:
     """A sync into the receiver, with an empty audience."""
-    shop.sync(
-        name,
-        destination="webhook",
-        connection={"url": "SEGMENTRY_WEBHOOK_URL", "secret": "SEGMENTRY_WEBHOOK_SECRET"},
-        **content,
-    )
+    names = {"url": "SEGMENTRY_WEBHOOK_URL", "secret": "SEGMENTRY_WEBHOOK_SECRET"}
+    shop.sync(name, **{"destination": "webhook", "connection": names, **content})
     columns = "row_key varchar, email varchar, first_name varchar"
     shop.run(f"create or replace table lake.audiences.aud_{name} ({columns})")
     return name

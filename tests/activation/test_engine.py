@@ -11,10 +11,12 @@ from standardwebhooks.webhooks import Webhook
 from activation import engine, operate, runs
 from activation.ledger import Ledger
 from segmentry.errors import BrakeApplied, DestinationError, SegmentryError, UsageError
-from tests.activation.engine_shop import SECRET, Receiver, Reply, consent, fill, receiver, webhook
+from tests.activation.engine_shop import SECRET, Receiver, Reply, consent, fill, open_lake, receiver, webhook
 from tests.activation.shop import Shop, decision
 
-__all__ = ["receiver"]
+__all__ = ["open_lake", "receiver"]
+
+pytestmark = pytest.mark.usefixtures("open_lake")
 
 
 def send(shop: Shop, name: str = "hook", **parts: object) -> tuple[int, str]:
@@ -246,6 +248,30 @@ def test_insert_never_updates_but_takes_back_who_refused(shop: Shop, receiver: R
     shop.put("marts.consents", [decision("bob", "withdrawn", "2026-05-01")])
     assert send(shop)[0] == 1
     assert {mail: values["first_name"] for mail, values in receiver.people.items()} == {"ann@example.com": "Ann"}
+
+
+def test_delete_takes_the_audience_out_once_and_asks_for_no_consent(shop: Shop, receiver: Receiver) -> None:
+    name = webhook(shop, mode="delete")
+    receiver.people = {f"{who}@example.com": {} for who in ("ann", "bob", "cid")}
+    shop.put("marts.consents", [decision("ann", "withdrawn", "2026-05-01")])
+    fill(shop, name, {"ann": "Ann", "bob": "Bob"})
+
+    def script(number: int, rows: list[dict[str, object]]) -> None:
+        if number <= 6:
+            raise Reply(500)
+
+    receiver.script = script
+    with pytest.raises(DestinationError):
+        send(shop)
+    assert send(shop) == (2, "done")
+    assert set(receiver.people) == mails("cid")
+    assert receiver.ever == set()
+    before = len(receiver.requests)
+    assert send(shop) == (0, "unchanged")
+    fill(shop, name, {"ann": "Anna", "cid": None})
+    assert send(shop) == (1, "done")
+    assert receiver.people == {}
+    assert len(receiver.requests) == before + 1
 
 
 def test_a_plan_file_is_applied_exactly_or_not_at_all(shop: Shop, receiver: Receiver, tmp_path: Path) -> None:

@@ -1,128 +1,314 @@
-"""A destination that does everything wrong, and a process that is killed at any moment: it ends right all the same."""
+"""Whatever an end does, by any schedule: run until quiet, it holds what is wanted and nobody who said no.
+
+The ends are those of tests/activation/hostile.py; the kills are in test_killed.py.
+"""
 
 from __future__ import annotations
 
 import os
-import random
-import signal
-import subprocess
-import sys
-import time
 from collections import Counter
+from dataclasses import replace
+from functools import partial
+from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
 
+from activation import destination as destinations
 from activation import engine
+from activation.client import Client
+from activation.destinations import slack
+from activation.hashing import sha256
+from activation.ledger import Ledger
+from activation.model import Batch
+from activation.sender import Sender
 from segmentry.errors import SegmentryError
-from segmentry.settings import ROOT
-from tests.activation.engine_shop import Receiver, Reply, consent, fill, receiver, webhook
+from tests.activation.engine_shop import SECRET, consent, fill, open_lake, webhook
+from tests.activation.hostile import End, HostileKlaviyo, HostileMeta, HostileSlack, HostileWebhook
 from tests.activation.shop import Shop, decision
 
-__all__ = ["receiver"]
+__all__ = ["open_lake"]
 
-NAMES = [f"n{number}" for number in range(24)]
-# In CI a few schedules and kills, in a soak many: each costs a few seconds.
-SCHEDULES = int(os.environ.get("SEGMENTRY_SOAK_SCHEDULES", "2"))
-KILLS = int(os.environ.get("SEGMENTRY_SOAK_KILLS", "6"))
+NAMES = [f"n{number}" for number in range(8)]
+SCHEDULES = [
+    int(os.environ.get("SEGMENTRY_SCHEDULES", "10")),
+    pytest.param(int(os.environ.get("SEGMENTRY_SOAK_SCHEDULES", "200")), marks=pytest.mark.soak),
+]
 
-
-def misbehave(receiver: Receiver, dice: random.Random, counts: Counter[str]) -> None:
-    """Half of all requests go wrong, in one of the ways in which real ends do."""
-
-    def script(number: int, rows: list[dict[str, object]]) -> None:
-        ways = ("throttled", "outage", "committed then lost", "half committed", "one refused", "fine", "fine", "fine")
-        way = dice.choice(ways)
-        counts[way] += 1
-        if way == "throttled":
-            raise Reply(429, headers=dice.choice([{}, {"Retry-After": "0"}]))
-        if way == "outage":
-            raise Reply(dice.choice([500, 502, 503, 504]))
-        if way == "committed then lost":
-            receiver.accept(f"lost{number}", rows)
-            raise Reply(500)
-        if way == "half committed":
-            receiver.accept(f"half{number}", rows[: len(rows) // 2])
-            raise Reply(503)
-        if way == "one refused" and len(rows) > 1:
-            receiver.accept(f"part{number}", rows[1:])
-            results = [{"row_key": rows[0]["row_key"], "status": "error", "retryable": True, "message": "later"}]
-            raise Reply(200, {"results": results})
-
-    receiver.script = script
+people = st.dictionaries(st.sampled_from(NAMES), st.sampled_from([None, "a", "b"]), min_size=1)
+leavers = st.sets(st.sampled_from(NAMES), max_size=2)
 
 
-def settle(shop: Shop, name: str, receiver: Receiver, tries: int = 30) -> None:
-    """Run until a run has nothing to ask of the destination."""
-    for _ in range(tries):
-        before = len(receiver.requests)
+def quiet(schedules: int) -> Any:
+    """So many schedules, however long one takes: the same ones each time where they are few."""
+    checks, phases = [HealthCheck.function_scoped_fixture], [Phase.explicit, Phase.generate]
+    few = schedules <= 20
+    return settings(
+        max_examples=schedules,
+        deadline=None,
+        suppress_health_check=checks,
+        phases=phases,
+        derandomize=few,
+        database=None,
+    )
+
+
+def rounds(ways: tuple[str, ...]) -> Any:
+    """Up to three rounds of an audience, a schedule of the end, and who says no after it."""
+    script = st.lists(st.sampled_from(ways), min_size=2, max_size=10)
+    return st.lists(st.tuples(people, script, leavers), min_size=1, max_size=3)
+
+
+class World:
+    """A shop whose lake stays open, and an end that each example puts in the vendor's place."""
+
+    def __init__(self, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.shop = shop
+        self.home = shop.settings
+        self.patch = monkeypatch
+        self.number = 0
+        self.said = ""
+
+    def begin(self, end: End) -> None:
+        """A ledger and an end of their own, nobody in the audience, consent of all but the last."""
+        self.number += 1
+        self.shop.settings = replace(self.home, ledger_url=f"sqlite:///{self.home.home}/ledger{self.number}.sqlite")
+        made = partial(Client, transport=end.transport(), sleep=lambda seconds: None)
+        self.patch.setattr(destinations, "Client", made)
+        self.shop.run("delete from lake.marts.consents")
+        consent(self.shop, *NAMES[:-1])
+        end.refused = {f"{NAMES[-1]}@example.com"}
+
+    def leave(self, end: End, who: set[str]) -> None:
+        if who:
+            self.shop.put("marts.consents", [decision(name, "withdrawn", "2026-05-20") for name in sorted(who)])
+            end.refused |= {f"{name}@example.com" for name in who}
+
+    def run(self, name: str) -> str:
+        """The status of one run, '' where it failed in a way that is its own."""
         try:
-            engine.run_sync(shop.settings, name, release=["removals", "empty"])
-        except SegmentryError:
-            shop.clear_breakers()
-            continue
-        if len(receiver.requests) == before:
-            return
-    pytest.fail("the sync did not come to rest")
+            return engine.run_sync(self.shop.settings, name, release=["removals", "empty"]).status
+        except SegmentryError as error:
+            assert "example.com" not in str(error)
+            self.said = str(error)
+            ledger = Ledger(self.shop.settings)
+            with ledger.begin() as connection:
+                connection.exec_driver_sql("update accounts set open_until = 0, failures = 0")
+            ledger.close()
+            return ""
+
+    def rest(self, name: str, end: End) -> None:
+        """Run until nothing is asked of the end, which behaves from now on."""
+        end.script.clear()
+        for _ in range(6):
+            before = end.requests
+            if self.run(name) and end.requests == before:
+                return
+        pytest.fail(f"the sync did not come to rest: {self.said}")
+
+    def outcomes(self, name: str) -> dict[str, str]:
+        """The last outcome of each row."""
+        ledger = Ledger(self.shop.settings)
+        assert ledger.open_intents(name) == []
+        table = ledger.export("sync_changelog")
+        ledger.close()
+        return dict(zip(table["row_key"].to_pylist(), table["status"].to_pylist(), strict=True))
 
 
-@pytest.mark.parametrize("seed", range(SCHEDULES))
-def test_after_any_schedule_the_destination_holds_what_is_wanted(shop: Shop, receiver: Receiver, seed: int) -> None:
-    dice = random.Random(seed)
-    counts: Counter[str] = Counter()
-    name = webhook(shop, limits={"batch_rows": 5})
-    consent(shop, *NAMES[:-1])  # the last one has never agreed
-    refused: set[str] = {NAMES[-1]}
-    for _ in range(3):
-        misbehave(receiver, dice, counts)
-        fill(shop, name, {who: dice.choice(["a", "b", None]) for who in dice.sample(NAMES, 15)})
-        before = set(receiver.ever)
-        try:
-            engine.run_sync(shop.settings, name, release=["removals", "empty"])
-        except SegmentryError:
-            shop.clear_breakers()
-        leaving = dice.choice([who for who in NAMES if who not in refused])
-        refused.add(leaving)
-        shop.put("marts.consents", [decision(leaving, "withdrawn", "2026-05-20")])
-        assert before <= receiver.ever
-    wanted = {who: dice.choice(["a", "b", None]) for who in dice.sample(NAMES, 15)}
-    fill(shop, name, wanted)
-    arrived = set(receiver.ever)
-    settle(shop, name, receiver)
-    print(dict(counts))
-    allowed = {f"{who}@example.com": first for who, first in wanted.items() if who not in refused}
-    assert {mail: values["first_name"] for mail, values in receiver.people.items()} == allowed
-    assert f"{NAMES[-1]}@example.com" not in receiver.ever
-    assert not (receiver.ever - arrived) & {f"{who}@example.com" for who in refused}
+@pytest.fixture
+def world(shop: Shop, open_lake: None, monkeypatch: pytest.MonkeyPatch) -> World:
+    monkeypatch.setenv("TEST_URL", "https://vendor.example.com")
+    monkeypatch.setenv("TEST_SECRET", SECRET)
+    monkeypatch.setenv("TEST_LIST", "42")
+    monkeypatch.setattr(engine, "Sender", partial(Sender, sleep=lambda seconds: None))
+    monkeypatch.setattr("activation.sender.JOB_PATIENCE", 0.5)
+    return World(shop, monkeypatch)
 
 
-def test_killed_at_any_moment_and_run_again_it_ends_right(shop: Shop, receiver: Receiver) -> None:
-    dice = random.Random(11)
-    name = webhook(shop, limits={"batch_rows": 2})
-    consent(shop, *NAMES)
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-m", "tests.activation._killed", str(shop.settings.config), name]
-    killed = 0
-    for turn in range(KILLS):
-        fill(shop, name, dict.fromkeys(dice.sample(NAMES, 20), f"{turn}"))
-        seen = len(receiver.requests)
-        process = subprocess.Popen(
-            command, env=environment, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        after = dice.randrange(0, 9)
-        while process.poll() is None and len(receiver.requests) < seen + after:
-            time.sleep(0.002)
-        time.sleep(dice.random() * 0.02)
-        if process.poll() is None:
-            process.send_signal(signal.SIGKILL)
-            killed += 1
-        process.wait()
-    wanted = dict.fromkeys(NAMES[:15], "end")
-    fill(shop, name, wanted)
-    settle(shop, name, receiver)
-    print(f"{killed} kills, {len(receiver.requests)} requests")
-    assert killed
-    assert set(receiver.people) == {f"{who}@example.com" for who in wanted}
-    assert {values["first_name"] for values in receiver.people.values()} == {"end"}
-    before = len(receiver.requests)
-    assert engine.run_sync(shop.settings, name).status == "unchanged"
-    assert len(receiver.requests) == before
+def assert_right(world: World, name: str, end: End, wanted: dict[str, str | None]) -> None:
+    """The end holds exactly what is wanted of those who may be reached, and every row has an outcome."""
+    allowed = {f"{who}@example.com": first for who, first in wanted.items()}
+    allowed = {email: first for email, first in allowed.items() if email not in end.refused}
+    held = {email: values.get("first_name") for email, values in end.people.items()}
+    assert held == allowed
+    assert not end.violations, end.violations
+    outcomes = world.outcomes(name)
+    arrived = {f"p_{email.partition('@')[0]}" for email in end.arrivals}
+    assert arrived <= set(outcomes), "a row arrived and has no outcome"
+    assert {outcomes[f"p_{email.partition('@')[0]}"] for email in allowed} <= {"sent"}
+
+
+@pytest.mark.timeout(3_600)
+@pytest.mark.parametrize("schedules", SCHEDULES)
+def test_a_webhook_ends_with_what_is_wanted(world: World, schedules: int) -> None:
+    name = webhook(world.shop, limits={"batch_rows": 3}, connection={"url": "TEST_URL", "secret": "TEST_SECRET"})
+
+    seen: Counter[str] = Counter()
+
+    @quiet(schedules)
+    @given(rounds(HostileWebhook.ways))
+    def holds(schedule: list[tuple[dict[str, str | None], list[str], set[str]]]) -> None:
+        end = HostileWebhook()
+        world.begin(end)
+        for audience, script, leaving in schedule:
+            fill(world.shop, name, audience)
+            end.script = list(script)
+            world.run(name)
+            world.leave(end, leaving)
+        world.rest(name, end)
+        seen.update(end.used)
+        assert_right(world, name, end, schedule[-1][0])
+
+    holds()
+    print(dict(seen))
+
+
+@pytest.mark.timeout(3_600)
+@pytest.mark.parametrize("schedules", SCHEDULES)
+def test_jobs_that_end_late_or_wrong_end_with_what_is_wanted(world: World, schedules: int) -> None:
+    names = {"url": "TEST_URL", "api_key": "TEST_SECRET", "list_id": "TEST_LIST"}
+    name = webhook(world.shop, "list")
+    world.shop.sync("list", destination="klaviyo", connection=names, limits={"batch_rows": 3})
+    seen: Counter[str] = Counter()
+
+    @quiet(schedules)
+    @given(rounds(HostileKlaviyo.ways))
+    def holds(schedule: list[tuple[dict[str, str | None], list[str], set[str]]]) -> None:
+        end = HostileKlaviyo()
+        world.begin(end)
+        for audience, script, leaving in schedule:
+            fill(world.shop, name, audience)
+            end.script = list(script)
+            world.run(name)
+            world.leave(end, leaving)
+            end.let_time_pass()
+        world.rest(name, end)
+        seen.update(end.used)
+        assert_right(world, name, end, schedule[-1][0])
+
+    holds()
+    print(dict(seen))
+
+
+@pytest.mark.timeout(3_600)
+@pytest.mark.parametrize("schedules", SCHEDULES)
+def test_throttles_in_other_words_and_counts_that_are_not_so(world: World, schedules: int) -> None:
+    names = {"url": "TEST_URL", "token": "TEST_SECRET", "audience_id": "TEST_LIST"}
+    name = webhook(world.shop, "lookalikes")
+    world.shop.run(f"alter table lake.audiences.aud_{name} drop column first_name")
+    columns = {"email": {"from": "email"}}
+    parts = {"destination": "meta", "connection": names, "columns": columns, "limits": {"batch_rows": 3}}
+    world.shop.sync(name, purpose="advertising", channel="ads", **parts)
+
+    @quiet(schedules)
+    @given(rounds(HostileMeta.ways))
+    def holds(schedule: list[tuple[dict[str, str | None], list[str], set[str]]]) -> None:
+        end = HostileMeta()
+        world.begin(end)
+        consent(world.shop, *NAMES[:-1], purpose="advertising", channel="ads")
+        end.refused = {sha256(email) for email in end.refused}
+        for audience, script, leaving in schedule:
+            emails = ", ".join(f"('p_{who}', '{who}@example.com')" for who in audience)
+            world.shop.run(f"delete from lake.audiences.aud_{name}")
+            world.shop.run(f"insert into lake.audiences.aud_{name} values {emails}")
+            end.script = list(script)
+            world.run(name)
+            refusals = [decision(who, "denied", "2026-05-20", purpose="advertising", channel="any") for who in leaving]
+            if refusals:
+                world.shop.put("marts.consents", refusals)
+            end.refused |= {sha256(f"{who}@example.com") for who in leaving}
+        world.rest(name, end)
+        assert set(end.people) == {sha256(f"{who}@example.com") for who in schedule[-1][0]} - end.refused
+        assert not end.violations
+        world.outcomes(name)
+
+    holds()
+
+
+@pytest.mark.timeout(3_600)
+@pytest.mark.parametrize("schedules", SCHEDULES)
+def test_a_notice_is_never_repeated(world: World, monkeypatch: pytest.MonkeyPatch, schedules: int) -> None:
+    names = {"url": "TEST_URL", "token": "TEST_SECRET", "channel": "TEST_LIST"}
+    name = webhook(world.shop, "notices")
+    world.shop.sync("notices", destination="slack", connection=names, mode="insert", limits={"batch_rows": 2})
+    sending: list[str] = []
+    post = slack._post
+
+    def noted(session: Any, batch: Batch) -> Any:
+        sending[:] = [row.identity for row in batch.rows]
+        return post(session, batch)
+
+    monkeypatch.setattr(slack, "_post", noted)
+    ways = tuple(way for way in HostileSlack.ways if not way.startswith(("half", "twice")))
+
+    @quiet(schedules)
+    @given(st.lists(st.tuples(people, st.lists(st.sampled_from(ways), max_size=8)), min_size=1, max_size=3))
+    def holds(schedule: list[tuple[dict[str, str | None], list[str]]]) -> None:
+        end = HostileSlack(posting=lambda: list(sending))
+        world.begin(end)
+        everybody: dict[str, str | None] = {}
+        for audience, script in schedule:
+            everybody |= audience
+            fill(world.shop, name, everybody)
+            end.script = list(script)
+            world.run(name)
+        world.rest(name, end)
+        assert not end.violations
+        assert not [email for email, times in end.arrivals.items() if times > 1], "told of twice"
+        outcomes = world.outcomes(name)
+        for who in set(everybody) - {NAMES[-1]}:
+            arrived = f"{who}@example.com" in end.people
+            assert outcomes[f"p_{who}"] == "sent" if arrived and outcomes[f"p_{who}"] != "unknown" else True
+            assert arrived or outcomes[f"p_{who}"] == "unknown", "lost, and nobody knows"
+
+    holds()
+
+
+def test_a_person_of_two_who_were_one_is_corrected_with_the_other(world: World) -> None:
+    """Merge, then un-merge: the key is the person's id, so both have to be put right."""
+    end = HostileWebhook()
+    name = webhook(world.shop, connection={"url": "TEST_URL", "secret": "TEST_SECRET"}, key="profile_id")
+    columns = {"profile_id": {"from": "profile_id"}, "email": {"from": "email"}, "first_name": {"from": "first_name"}}
+    world.shop.sync(
+        name,
+        destination="webhook",
+        connection={"url": "TEST_URL", "secret": "TEST_SECRET"},
+        key="profile_id",
+        columns=columns,
+    )
+    world.begin(end)
+
+    def audience(*rows: tuple[str, str, str]) -> None:
+        values = ", ".join(f"('{key}', '{key}', '{email}@example.com', '{first}')" for key, email, first in rows)
+        columns = "row_key varchar, profile_id varchar, email varchar, first_name varchar"
+        world.shop.run(f"create or replace table lake.audiences.aud_{name} ({columns})")
+        world.shop.run(f"insert into lake.audiences.aud_{name} values {values}")
+        world.run(name)
+
+    def held() -> dict[str, tuple[str, str]]:
+        return {key: (values["email"], values["first_name"]) for key, values in end.people.items()}
+
+    audience(("p_n0", "n0", "Ann"), ("p_n1", "n1", "Bob"))
+    audience(("p_n0", "n1", "Ann and Bob"))
+    assert held() == {"p_n0": ("n1@example.com", "Ann and Bob")}, "a merge takes back the one who is gone"
+    audience(("p_n0", "n0", "Ann"), ("p_n1", "n1", "Bob"))
+    assert held() == {"p_n0": ("n0@example.com", "Ann"), "p_n1": ("n1@example.com", "Bob")}
+
+
+def test_a_refusal_reaches_what_was_sent_under_an_id_that_has_since_been_merged(world: World) -> None:
+    """In a mode that removes nobody who merely leaves."""
+    end = HostileWebhook()
+    name = webhook(world.shop, mode="upsert", connection={"url": "TEST_URL", "secret": "TEST_SECRET"})
+    world.begin(end)
+    fill(world.shop, name, {"n0": "Ann", "n1": "Bob"})
+    world.run(name)
+    fill(world.shop, name, {"n0": "Ann"})
+    world.run(name)
+    assert set(end.people) == {"n0@example.com", "n1@example.com"}
+    columns = "profile_id varchar, current_profile_id varchar"
+    world.shop.run(f"create table lake.identity.profile_resolution ({columns})")
+    world.shop.run("insert into lake.identity.profile_resolution values ('p_n1', 'p_n0'), ('p_n0', 'p_n0')")
+    world.leave(end, {"n0"})
+    world.run(name)
+    assert end.people == {}

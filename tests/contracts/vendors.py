@@ -192,6 +192,54 @@ def webhook(method: str, path: str, query: dict[str, list[str]], body: Any) -> A
     return 200, {"results": [{"row_key": key, "status": "error", "message": f"{BAD} unknown"} for key in bad]}
 
 
+def marketo(method: str, path: str, query: dict[str, list[str]], body: Any) -> Answer:
+    if path == "/identity/oauth/token":
+        return 200, {"access_token": "t-1", "token_type": "bearer", "expires_in": 3599, "scope": "api"}
+    said: dict[str, Any] = {"requestId": "r#1", "success": True, "errors": [], "warnings": []}
+    if path.endswith("/lists/42/leads.json"):
+        word = "added" if method == "POST" else "removed"
+        return 200, {**said, "result": [{"id": int(lead), "status": word} for lead in query["id"]]}
+    if method == "GET":
+        return 200, {**said, "result": [{"id": i} for i, _ in enumerate(query["filterValues"][0].split(","), 50)]}
+    refused = {"status": "skipped", "reasons": [{"code": "1003", "message": f"Value '{BAD}' is invalid"}]}
+    people = [
+        refused if p["email"] == BAD else {"id": 50 + i, "status": "created"} for i, p in enumerate(body["input"])
+    ]
+    return 200, {**said, "result": people}
+
+
+SALESFORCE_JOBS: dict[str, str] = {}
+
+
+def salesforce(method: str, path: str, query: dict[str, list[str]], body: Any) -> Answer:
+    name = path.removeprefix("/services/data/v62.0")
+    if name == "/jobs/ingest":
+        return 200, {"id": "750x", "state": "Open", **body}
+    if name == "/query":
+        return 200, {"totalSize": 1, "done": True, "records": [{"Id": "00v1"}]}
+    if name == "/composite/sobjects":
+        count = len(body["records"]) if method == "POST" else len(query["ids"][0].split(","))
+        return 200, [{"id": "00v1", "success": True, "errors": []}] * count
+    if name.endswith("/batches"):
+        SALESFORCE_JOBS["750x"] = body
+        return 201, None
+    if name.endswith("Results"):
+        head, *rows = SALESFORCE_JOBS["750x"].strip().split("\n")
+        if name.endswith("/failedResults"):
+            failed = [f'"","INVALID_EMAIL_ADDRESS:{BAD}",{row}' for row in rows if BAD in row]
+            return 200, "\n".join([f"sf__Id,sf__Error,{head}", *failed])
+        good = [f"003{i},true,{row}" for i, row in enumerate(rows) if BAD not in row]
+        return 200, "\n".join([f"sf__Id,sf__Created,{head}", *good])
+    return 200, {"id": "750x", "state": "JobComplete" if method == "GET" else "UploadComplete"}
+
+
+def optimizely_odp(method: str, path: str, query: dict[str, list[str]], body: Any) -> Answer:
+    if any(BAD in person["attributes"].values() for person in body):
+        invalid = {"invalids": [{"field": "email", "reason": f"{BAD} is invalid"}]}
+        return 400, {"title": "Bad Request", "status": 400, "detail": invalid}
+    return 202, {"title": "Accepted", "status": 202, "timestamp": "2026-06-01T00:00:00Z"}
+
+
 EMAIL = {"email": {"from": "email"}}
 KEYED = {"url": "U", "api_key": "K"}
 
@@ -201,7 +249,18 @@ VENDORS: dict[str, Vendor] = {
         hubspot, {"url": "U", "token": "K", "list_id": "L"}, specs=("hubspot-contacts.json", "hubspot-lists.json")
     ),
     "braze": Vendor(braze, KEYED, {"identifier": "email"}, specs=("braze.json",)),
-    "mailchimp": Vendor(mailchimp, {**KEYED, "list_id": "L", "segment_id": "L"}),
+    "mailchimp": Vendor(mailchimp, {**KEYED, "list_id": "L", "segment_id": "L"}, specs=("mailchimp-list-id.json",)),
+    "marketo": Vendor(
+        marketo, {"url": "U", "client_id": "K", "client_secret": "K", "list_id": "L"}, specs=("marketo-mapi.json",)
+    ),
+    "salesforce": Vendor(salesforce, {"url": "U", "token": "K", "campaign_id": "L"}, {"external_id": "Shop_Id__c"}),
+    "optimizely_odp": Vendor(optimizely_odp, KEYED),
+    "adobe_target": Vendor(
+        accepted,
+        {"url": "U", "client": "L"},
+        columns={"email": {"from": "user_id"}, "first_name": {"from": "country"}},
+        refuses_alone=False,
+    ),
     "customer_io": Vendor(
         customer_io,
         {**KEYED, "site_id": "K", "segment_id": "L"},
@@ -224,6 +283,14 @@ VENDORS: dict[str, Vendor] = {
 }
 
 
+def content_of(request: httpx.Request) -> Any:
+    """The request's body: decoded where it is JSON, else its text; None where it is empty."""
+    if not request.content:
+        return None
+    is_json = "json" in request.headers.get("content-type", "json")
+    return json.loads(request.content) if is_json else request.content.decode()
+
+
 @dataclass
 class Journal:
     """Every request and answer of a test, in the order in which they came."""
@@ -237,7 +304,7 @@ class Journal:
 
     def _handle(self, request: httpx.Request) -> httpx.Response:
         parts = urlsplit(str(request.url))
-        body = json.loads(request.content) if request.content else None
+        body = content_of(request)
         if self.script:
             status = self.script.pop(0)
             headers = {"retry-after": "0"} if status == 429 else {}
@@ -250,6 +317,8 @@ class Journal:
                 else {}
             )
             text = b"" if content is None else json.dumps(content).encode()
+            if isinstance(content, str):
+                text, kind = content.encode(), {"content-type": "text/csv"}
             response = httpx.Response(status, content=text, headers=kind or {"content-type": "application/json"})
         self.calls.append((request, response))
         return response

@@ -1,0 +1,119 @@
+"""Marketo: people and one static list.
+
+Marketo answers every request with status 200: throttles, stale tokens and refusals stand in the body. The key column
+is the lookup field. With mode ``update`` nobody is created. Unsubscriptions are never written.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+
+from activation.client import Client, Rate, Refused, decoded
+from activation.destination import Destination, Session, given
+from activation.model import Batch, Outcome, Result, Row, Status, all_sent
+from activation.redact import clean
+from segmentry.errors import DestinationError
+
+LEADS = "/rest/v1/leads.json"
+THROTTLES = {"606": 20.0, "607": 3600.0, "615": 2.0, **dict.fromkeys(("502", "604", "608", "611", "614", "713"), 5.0)}
+STALE = {"600", "601", "602"}
+ROW_CODES = {"1003", "1004", "1005", "1006", "1007", "1008", "609"}
+
+
+class Marketo(Destination):
+    """One static list."""
+
+    settings = ("url", "client_id", "client_secret", "list_id")
+    batch_rows = 300
+    batch_bytes = 900_000  # of 1 MB
+    rate = Rate(90, 20.0)  # of 100 in 20 seconds
+    cost_unit = "people"
+    updates_only = True
+
+    def upsert(self, session: Session, batch: Batch) -> Result:
+        """Write the people, then put those that were taken on the list."""
+        body = {
+            "action": "updateOnly" if session.sync.mode == "update" else "createOrUpdate",
+            "lookupField": session.sync.key,
+            "input": [given(row, session.sync) for row in batch.rows],
+        }
+        results = _answer(session, "POST", LEADS, json=body)
+        outcomes = [_outcome(row, result) for row, result in zip(batch.rows, results, strict=False)]
+        added = [outcome.destination_id for outcome in outcomes if outcome.destination_id]
+        if added:
+            _change_list(session, "POST", added)
+        return outcomes
+
+    def remove(self, session: Session, batch: Batch) -> Result:
+        """Take the people off the list."""
+        known = [row.destination_id for row in batch.rows if row.destination_id]
+        known += _ids(session, [row.identity for row in batch.rows if not row.destination_id])
+        if known:
+            _change_list(session, "DELETE", known)
+        return all_sent(batch.rows)
+
+    def invalid(self, row: Row) -> str:
+        """An address must be ASCII."""
+        return super().invalid(row) if row.identity.isascii() else "the key is not ASCII"
+
+
+def _answer(session: Session, method: str, path: str, **parts: Any) -> list[dict[str, Any]]:
+    answer = http(session).json(method, path, **parts)
+    if answer["success"]:
+        return list(answer.get("result", []))
+    code = str(answer["errors"][0]["code"])
+    if code in ROW_CODES:
+        raise Refused(400)
+    raise DestinationError(
+        f"Marketo refused a request with code {clean(code)}",
+        allowed="a request that the API user may make",
+        remedy="look the code up in Marketo's documentation; check the API user's rights and the list",
+    )
+
+
+def _outcome(row: Row, result: dict[str, Any]) -> Outcome:
+    if result["status"] in ("created", "updated"):
+        return Outcome(row, Status.sent, "", str(result["id"]))
+    reasons = result.get("reasons") or [{}]
+    return Outcome(row, Status.rejected, clean(f"code {reasons[0].get('code', 'unknown')}"))
+
+
+def _change_list(session: Session, method: str, ids: list[str]) -> None:
+    path = f"/rest/v1/lists/{session.connection['list_id']}/leads.json"
+    # The specification asks for the body as well, the documentation for the ids in the address.
+    people = {"input": [{"id": int(lead)} for lead in ids]}
+    _answer(session, method, path, params=[("id", lead) for lead in ids], json=people)
+
+
+def _ids(session: Session, keys: list[str]) -> list[str]:
+    if not keys:
+        return []
+    asked = {"filterType": session.sync.key, "filterValues": ",".join(keys), "fields": "id"}
+    return [str(lead["id"]) for lead in _answer(session, "GET", LEADS, params=asked)]
+
+
+def _code(response: httpx.Response) -> str:
+    content = decoded(response)
+    errors = content.get("errors") if isinstance(content, dict) else None
+    return str(errors[0].get("code", "")) if errors else ""
+
+
+def _token(session: Session) -> dict[str, str]:
+    form = {"grant_type": "client_credentials"}
+    form |= {name: session.connection[name] for name in ("client_id", "client_secret")}
+    answer = session.clients["http"].json("POST", "/identity/oauth/token", data=form)
+    return {"authorization": f"Bearer {answer['access_token']}"}
+
+
+def http(session: Session) -> Client:
+    """The session's client, with a token."""
+    if "http" not in session.clients:
+        signs: dict[str, Any] = {"throttled": lambda response: THROTTLES.get(_code(response))}
+        signs |= {"is_stale": lambda response: _code(response) in STALE, "renew": lambda: _token(session)}
+        session.http({}, DESTINATION.rate, **signs).sign_in()
+    return session.clients["http"]
+
+
+DESTINATION = Marketo()

@@ -1,0 +1,114 @@
+"""Salesforce: contacts or leads by Bulk API 2.0, and their membership of one campaign.
+
+``external_id`` names the unique field that the key fills; ``object`` is Contact (default) or Lead. A job upserts; those
+it took become members of the campaign, of which a second creation is refused as a duplicate and counts as there. An
+empty cell would leave a value alone, so NULL is sent as #N/A. The fields for opt-outs are never written.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+
+import httpx
+
+from activation import campaigns
+from activation.client import Client, Rate, decoded
+from activation.config import Sync
+from activation.destination import Destination, Session
+from activation.model import Batch, Outcome, Pending, Result, Row, Status, all_sent
+from activation.redact import clean
+from segmentry.errors import ConfigError
+
+API = campaigns.API
+
+
+class Salesforce(Destination):
+    """One campaign."""
+
+    settings = ("url", "token", "campaign_id")
+    options = ("object", "external_id")
+    batch_rows = 10_000
+    batch_bytes = 90_000_000  # of 100 MB
+    rate = Rate(25, 1.0)
+    job_seconds = 0.0  # a job whose id was lost was never told to begin
+    cost_unit = "API records"
+
+    def upsert(self, session: Session, batch: Batch) -> Result:
+        """Upsert the people by one job."""
+        kind, field = session.option("object", "Contact"), session.option("external_id")
+        job = {"object": kind, "operation": "upsert", "externalIdFieldName": field, "contentType": "CSV"}
+        made = http(session).json("POST", f"{API}/jobs/ingest", json={**job, "lineEnding": "LF"})["id"]
+        body, kind_of = _csv(session, batch), {"content-type": "text/csv"}
+        http(session).call("PUT", f"{API}/jobs/ingest/{made}/batches", content=body, headers_of=lambda: kind_of)
+        http(session).call("PATCH", f"{API}/jobs/ingest/{made}", json={"state": "UploadComplete"})
+        return Pending(made)
+
+    def poll(self, session: Session, batch: Batch, job_id: str) -> Result:
+        """The job's rows; those it took are put into the campaign."""
+        state = http(session).json("GET", f"{API}/jobs/ingest/{job_id}")["state"]
+        if state in ("Open", "UploadComplete", "InProgress"):
+            return Pending(job_id)
+        if state != "JobComplete":
+            return [Outcome(row, Status.retry, "the job was not done") for row in batch.rows]
+        taken, failed = (_results(session, job_id, f"{name}Results") for name in ("successful", "failed"))
+        ids = {key: found["sf__Id"] for key, found in taken.items()}
+        lost = campaigns.join(http(session), session, [ids[row.identity] for row in batch.rows if row.identity in ids])
+        return [_outcome(row, ids.get(row.identity), failed.get(row.identity), lost) for row in batch.rows]
+
+    def remove(self, session: Session, batch: Batch) -> Result:
+        """Take the people out of the campaign; they stay what they are."""
+        if not campaigns.take_out(http(session), session, [row.identity for row in batch.rows]):
+            return [Outcome(row, Status.retry, "not all were taken out") for row in batch.rows]
+        return all_sent(batch.rows)
+
+    def check(self, sync: Sync) -> None:
+        """Hold the object to those a campaign has, and ask for the field of the key."""
+        super().check(sync)
+        kind, field = sync.options.get("object", "Contact"), str(sync.options.get("external_id", ""))
+        if kind not in ("Contact", "Lead") or not field.isidentifier():
+            raise ConfigError(
+                f"{sync.path}: options/object is '{kind}', options/external_id is '{field}'",
+                allowed="object Contact or Lead; external_id the API name of a unique external id field",
+                remedy="correct options/object or options/external_id",
+            )
+
+
+def _csv(session: Session, batch: Batch) -> bytes:
+    text = io.StringIO()
+    others = [column for column in session.sync.columns if column.name != session.sync.key]
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([session.option("external_id"), *(column.name for column in others)])
+    for row in batch.rows:
+        blank = [(row.values[c.name], "#N/A" if c.when_null == "clear" else "") for c in others]
+        writer.writerow([row.identity, *(empty if value is None else value for value, empty in blank)])
+    return text.getvalue().encode()
+
+
+def _results(session: Session, job_id: str, name: str) -> dict[str, dict[str, str]]:
+    text = http(session).call("GET", f"{API}/jobs/ingest/{job_id}/{name}").text
+    return {row[session.option("external_id")]: row for row in csv.DictReader(io.StringIO(text))}
+
+
+def _outcome(row: Row, their_id: str | None, failure: dict[str, str] | None, lost: set[str]) -> Outcome:
+    if failure is not None:
+        return Outcome(row, Status.rejected, clean(failure["sf__Error"].partition(":")[0]))
+    if their_id is None or their_id in lost:
+        return Outcome(row, Status.retry, "not put into the campaign" if their_id else "the job does not name the row")
+    return Outcome(row, Status.sent, "", their_id)
+
+
+def throttled(response: httpx.Response) -> float | None:
+    """Salesforce says with status 403 that the day's calls are used up."""
+    content = decoded(response) if response.status_code == 403 else []
+    codes = [error.get("errorCode") for error in content if isinstance(error, dict)]
+    return 3600.0 if "REQUEST_LIMIT_EXCEEDED" in codes else None
+
+
+def http(session: Session) -> Client:
+    """The session's client."""
+    headers = {"authorization": f"Bearer {session.connection['token']}"}
+    return session.http(headers, DESTINATION.rate, throttled=throttled)
+
+
+DESTINATION = Salesforce()
