@@ -92,14 +92,14 @@ def _unknown_or_below(chance: random.Random, columns: dict[str, list[str]]) -> t
     return f"({name} is null or {name} < {value})", 1 - KNOWN + KNOWN * value / 100
 
 
-def _among(chance: random.Random, columns: dict[str, list[str]]) -> tuple[str, float]:
-    count = chance.randint(11, 15)
+def _not_among(chance: random.Random, columns: dict[str, list[str]]) -> tuple[str, float]:
+    count = chance.randint(2, 4)
     words = ", ".join(f"'word{number}'" for number in chance.sample(range(20), count))
-    return f"{chance.choice(columns['varchar'])} in ({words})", KNOWN * count / 20
+    return f"{chance.choice(columns['varchar'])} not in ({words})", KNOWN * (20 - count) / 20
 
 
 CONDITIONS: tuple[Callable[[random.Random, dict[str, list[str]]], tuple[str, float]], ...] = (
-    _at_least, _unknown_or_below, _among,
+    _at_least, _unknown_or_below, _not_among,
 )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""``segmentry segments``: list, show, preview, explain, history, simulate, new."""
+"""``segmentry segments``: list, show, preview, explain, history, audit, simulate, new."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from cli._output import Output, OutputOption, print_json, progress, show
-from segmentry import clock, membership, people, preview, replay, scaffold, segments, warehouse
+from segmentry import audit, clock, membership, people, preview, replay, scaffold, segments, warehouse
 from segmentry.errors import UsageError
 from segmentry.settings import Settings
 
@@ -151,6 +151,58 @@ def history(
                 remedy="segmentry segments history PERSON, or segmentry segments history --segment NAME --on DATE",
             )
     show(rows, output, empty="no stays")
+
+
+@app.command("audit")
+def audit_segments(
+    name: Annotated[str | None, typer.Argument(help="a segment to draw members of; none: a report on all")] = None,
+    days: Annotated[int, typer.Option("--days", min=1, help="how far back the report counts moves")] = 30,
+    sample: Annotated[int, typer.Option("--sample", min=1, help="members to draw")] = 20,
+    seed: Annotated[int, typer.Option("--seed", help="same seed and members, same sample")] = 1,
+    out: Annotated[Path | None, typer.Option("--out", help="CSV file for people to fill in")] = None,
+    verdicts: Annotated[Path | None, typer.Option("--verdicts", help="that file, with yes and no filled in")] = None,
+    output: OutputOption = Output.table,
+) -> None:
+    """Report sizes, moves, conflicts and overlaps; or draw members of one segment, and count what people said of them.
+
+    Example: segmentry segments audit loyal_customers --sample 50 --out to_judge.csv
+    """
+    settings = Settings.from_environment()
+    if name is None:
+        if out or verdicts:
+            raise UsageError(
+                "a file without a segment", allowed="--out and --verdicts with NAME", remedy="name the segment"
+            )
+        _report(settings, days, output)
+        return
+    segment = segments.named(settings, name)
+    if verdicts is not None:
+        show([{"segment": name, **audit.precision(verdicts)}], output)
+        return
+    with warehouse.connect(settings, read_only=True) as lake:
+        rows = audit.sample(lake, segment, sample, seed)
+    if out is None:
+        show(rows, output, title=name, empty=f"{name} has no members")
+        return
+    audit.write(rows, out)
+    print(f"written: {out}, {len(rows)} member(s); fill the column verdict with yes or no, then --verdicts {out}")
+
+
+def _report(settings: Settings, days: int, output: Output) -> None:
+    found = segments.load_all(settings)
+    with warehouse.connect(settings, read_only=True) as lake:
+        report = {
+            "sizes": audit.sizes(lake, found, days),
+            "conflicts": audit.conflicts(lake, found),
+            "overlaps": audit.overlaps(lake),
+        }
+    if output is Output.json:
+        print_json(report)
+        return
+    titles = {"sizes": f"sizes, and moves of the last {days} days", "conflicts": "actions that must not meet",
+              "overlaps": "segments that share half of the smaller one"}  # fmt: skip
+    for part, rows in report.items():
+        show(rows, output, title=titles[part], empty=f"{part}: none")
 
 
 @app.command("simulate")
