@@ -63,6 +63,7 @@ def measured(context: RunContext, shop: Path) -> dict[str, Any]:
     assert isinstance(spec, ModelSpec)
     with frames.published(context.settings) as (lake, snapshot):
         data = dataset.load(lake, snapshot, spec, clock.of(context), TrainingPolicy.read(context.settings))
+    with warehouse.connect(context.settings, read_only=True) as lake:
         newest = lake.execute("select profile_id, as_of, score from ml.scores where model = 'churn'").df()
         truth = _truth(lake, shop)
     test = data.test.keys.assign(score=evaluation.probabilities(tracker.load(tracker.at_alias()), data.test))

@@ -89,7 +89,7 @@ def score(models: ModelsArgument = None, as_of: AsOfOption = None, output: Outpu
 
 @app.command()
 def compare(model: ModelArgument, version: VersionOption = None, output: OutputOption = Output.table) -> None:
-    """Compare a challenger with the champion: metrics, and the members each segment would gain and lose.
+    """Compare a challenger with the champion: metrics, members each segment would gain and lose, rows of syncs.
 
     Example: segmentry models compare churn --version 3
     """
@@ -97,14 +97,16 @@ def compare(model: ModelArgument, version: VersionOption = None, output: OutputO
 
     context = _context()
     figures = lifecycle.measures(context, model, version)
-    moved = [asdict(one) for one in impact.of_promotion(context, model, version)]
+    moves = asdict(impact.of_promotion(context, model, version))
     if output is Output.json:
         from cli._output import print_json
 
-        print_json({"metrics": figures, "segments": moved})
+        print_json({"metrics": figures, **moves})
         return
     show(figures, output, title=f"{model}: newest test window, 90% intervals")
-    show(moved, output, title="If the challenger were promoted", empty="no segment reads this model's scores")
+    title = "If the challenger were promoted"
+    show(moves["segments"], output, title=f"{title}: members", empty="no segment reads this model's scores")
+    show(moves["syncs"], output, title=f"{title}: rows of syncs", empty="no sync would send anything else")
 
 
 @app.command()

@@ -118,6 +118,8 @@ def explain(name: SegmentName, person: Person, output: OutputOption = Output.tab
         print_json(found)
         return
     show(found.pop("conditions"), output, title="conditions", empty="free SQL: no conditions to show")
+    if reasons := found.pop("score_reasons"):
+        show(reasons, output, title="why the score: its value against the usual one, and what that changes")
     facts = {
         **{k: v for k, v in found.items() if not isinstance(v, dict)},
         **(found["dwell"] or {}),

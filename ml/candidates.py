@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ml.policy import TrainingPolicy
-from ml.spec import Estimator, ModelSpec
+from ml.spec import Estimator, ForecastSpec, Learnt
 from segmentry.errors import ConfigError
 
 Space = Mapping[str, tuple[str, float, float]]  # parameter: (int | float | log, low, high)
@@ -87,14 +87,46 @@ STANDARD: Mapping[str, Candidate] = {
 }
 
 
-def of(spec: ModelSpec) -> list[Candidate]:
+def _lifetime() -> Estimator:
+    from ml.lifetime import LifetimeValue
+
+    return LifetimeValue()
+
+
+def _amount_network() -> Estimator:
+    from sklearn.neural_network import MLPRegressor
+
+    return MLPRegressor(hidden_layer_sizes=(32,), alpha=10.0, early_stopping=True, max_iter=60)
+
+
+def _amount_linear() -> Estimator:
+    from sklearn.linear_model import PoissonRegressor
+
+    return PoissonRegressor(alpha=1.0, max_iter=300)
+
+
+AMOUNTS: Mapping[str, Candidate] = {
+    c.name: c
+    for c in (
+        Candidate("lifetime", _lifetime),
+        Candidate("linear", _amount_linear, {"alpha": ("log", 0.01, 10)}),
+        Candidate("network", _amount_network, {"alpha": ("log", 0.1, 100)}),
+    )
+}
+
+
+def of(spec: Learnt) -> list[Candidate]:
     """The spec's own estimator and its rivals, or ConfigError naming a rival there is not."""
-    unknown = [r for r in spec.rivals if r not in STANDARD]
+    from sklearn.base import is_regressor
+
+    own = spec.estimator()
+    known = AMOUNTS if isinstance(spec, ForecastSpec) and is_regressor(own) else STANDARD
+    unknown = [r for r in spec.rivals if r not in known]
     if unknown:
         raise ConfigError(
             f"ml/models/{spec.name}.py names the rival(s) {', '.join(unknown)}",
-            allowed=", ".join(STANDARD),
+            allowed=", ".join(known),
             remedy="correct `rivals`, or add the candidate in ml/candidates.py",
         )
-    space = _TREES if "l2_regularization" in spec.estimator().get_params() else {}
-    return [Candidate("own", spec.estimator, space), *(STANDARD[r] for r in spec.rivals)]
+    space = _TREES if "l2_regularization" in own.get_params() else {}
+    return [Candidate("own", spec.estimator, space), *(known[r] for r in spec.rivals)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from ml import frames
 from ml.frames import Lake, Menu
 from ml.policy import TrainingPolicy
-from ml.spec import ModelSpec
+from ml.spec import Learnt
 
 KEYS = ("profile_id", "as_of", "bucket", "label")
 # Of 100 buckets of people: 0-59 train, 60-79 validate, 80-99 test. A person keeps the bucket for ever, so that no
@@ -27,11 +28,14 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class Part:
-    """One side of the split: keys of the rows (never features), the feature matrix and the labels (0 or 1)."""
+    """One side of the split: keys of the rows (never features), the feature matrix and the labels.
+
+    Labels are 0 or 1 (integers), amounts (floats), or choices (text).
+    """
 
     keys: pd.DataFrame
     features: pd.DataFrame
-    labels: NDArray[np.int64]
+    labels: NDArray[Any]
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -49,6 +53,7 @@ class TrainingSet:
     snapshot: int
     as_of: datetime
     query: str
+    unreviewed: Part | None = None  # the rows to learn from without people's verdicts, where there are any
 
     @property
     def parts(self) -> dict[str, Part]:
@@ -56,8 +61,14 @@ class TrainingSet:
         return {"train": self.train, "validation": self.validation, "test": self.test}
 
 
-def load(lake: Lake, snapshot: int, spec: ModelSpec, as_of: datetime, policy: TrainingPolicy) -> TrainingSet:
-    """The training set of a model at as_of, or Refused when the data are too thin to judge one."""
+def load(
+    lake: Lake, snapshot: int, spec: Learnt, as_of: datetime, policy: TrainingPolicy,
+    verdicts: pd.DataFrame | None = None,
+) -> TrainingSet:  # fmt: skip
+    """The training set of a model at as_of, or Refused when the data are too thin to judge one.
+
+    verdicts: ``profile_id, as_of, verdict``, which take the place of the outcome in rows to learn from.
+    """
     horizon = timedelta(days=spec.horizon_days)
     times = [t for t in frames.spine_times(lake) if t + horizon <= as_of]
     if len(times) < 2:
@@ -72,8 +83,23 @@ def load(lake: Lake, snapshot: int, spec: ModelSpec, as_of: datetime, policy: Tr
     parts = split(rows, menu)
     _refuse_if_thin(parts, menu, policy)
     menu = telling(parts[0].features, menu)
-    parts = split(rows, menu)
-    return TrainingSet(*parts, menu, content_hash(rows), snapshot, as_of, query)
+    train, validation, test = split(rows, menu)
+    if verdicts is None or not len(reviewed := _reviewed(train, verdicts, policy.verdict_weight)):
+        return TrainingSet(train, validation, test, menu, content_hash(rows), snapshot, as_of, query)
+    content = content_hash(pd.concat([rows, reviewed.keys.assign(label=reviewed.labels)], axis=1))
+    return TrainingSet(reviewed, validation, test, menu, content, snapshot, as_of, query, unreviewed=train)
+
+
+def _reviewed(train: Part, verdicts: pd.DataFrame, weight: int) -> Part:
+    """The part with verdicts for labels, each such row as often as it weighs; empty where no verdict is about it."""
+    keyed = verdicts.astype({"as_of": train.keys["as_of"].dtype, "verdict": "int64"})
+    said = train.keys.merge(keyed, how="left", on=["profile_id", "as_of"])["verdict"]
+    if said.isna().all():
+        return Part(train.keys.iloc[:0], train.features.iloc[:0], train.labels[:0])
+    labels = np.where(said.notna(), said.fillna(0), train.labels).astype(np.int64)
+    again = np.repeat(np.arange(len(train)), np.where(said.notna(), weight, 1))
+    keys, features = (table.iloc[again].reset_index(drop=True) for table in (train.keys, train.features))
+    return Part(keys, features, labels[again])
 
 
 def telling(features: pd.DataFrame, menu: Menu) -> Menu:
@@ -81,7 +107,7 @@ def telling(features: pd.DataFrame, menu: Menu) -> Menu:
     return menu.only([n for n in menu.names if features[n].nunique(dropna=True) > 1])
 
 
-def training_query(spec: ModelSpec, menu: Menu) -> str:
+def training_query(spec: Learnt, menu: Menu) -> str:
     """SQL of the whole set, one row per (profile_id, as_of), in a fixed order."""
     keys = f"""
     select profile_id, as_of, hash(profile_id || ':split') % 100 as bucket, labels.label
@@ -97,16 +123,17 @@ def split(rows: pd.DataFrame, menu: Menu) -> tuple[Part, Part, Part]:
     """Test on the newest as_of, learn and calibrate on older ones; no person on two sides.
 
     With four or more times validation is strictly later than training too; with two or three that would leave the
-    oldest rows alone to learn from, so validation shares its time with training there, never its people.
+    oldest rows alone to learn from, so validation shares its times with training there, never its people.
     """
     times = sorted(rows["as_of"].unique())
     if len(times) < 2:
         return _part(rows.iloc[:0], menu), _part(rows.iloc[:0], menu), _part(rows, menu)
     newest, before = times[-1], times[-2]
     is_early = rows["as_of"] < (before if len(times) > 3 else newest)
+    is_between = (rows["as_of"] == before) if len(times) > 3 else is_early
     bucket = rows["bucket"]
     train = rows[is_early & (bucket < VALIDATION_FROM)]
-    validation = rows[(rows["as_of"] == before) & bucket.between(VALIDATION_FROM, TEST_FROM - 1)]
+    validation = rows[is_between & bucket.between(VALIDATION_FROM, TEST_FROM - 1)]
     test = rows[(rows["as_of"] == newest) & (bucket >= TEST_FROM)]
     return _part(train, menu), _part(validation, menu), _part(test, menu)
 
@@ -115,7 +142,23 @@ def _part(rows: pd.DataFrame, menu: Menu) -> Part:
     rows = rows.reset_index(drop=True)
     features = rows[menu.names].copy()
     features[menu.numbers] = features[menu.numbers].astype("float64")
-    return Part(rows[["profile_id", "as_of"]], features, rows["label"].to_numpy(dtype=np.int64))
+    return Part(rows[["profile_id", "as_of"]], features, _labels(rows["label"]))
+
+
+def _labels(column: pd.Series) -> NDArray[Any]:
+    if pd.api.types.is_float_dtype(column):
+        return column.to_numpy(dtype=np.float64)
+    if pd.api.types.is_numeric_dtype(column):
+        return column.to_numpy(dtype=np.int64)
+    return column.astype(str).to_numpy(dtype=object)
+
+
+def is_rare(labels: NDArray[Any]) -> NDArray[np.bool_]:
+    """Labels as yes or no: true, above the mean amount, or another than the commonest choice."""
+    if labels.dtype == object:
+        names, counts = np.unique(labels, return_counts=True)
+        return np.asarray(labels != (names[counts.argmax()] if len(names) else ""))
+    return np.asarray(labels > (labels.mean() if labels.dtype.kind == "f" and len(labels) else 0))
 
 
 def content_hash(rows: pd.DataFrame) -> str:
@@ -127,7 +170,7 @@ def content_hash(rows: pd.DataFrame) -> str:
 
 def _refuse_if_thin(parts: tuple[Part, Part, Part], menu: Menu, policy: TrainingPolicy) -> None:
     for name, part, share in zip(("train", "validation", "test"), parts, (1.0, 0.2, 0.2), strict=True):
-        rows, rarer = len(part), int(min(part.labels.sum(), len(part) - part.labels.sum())) if len(part) else 0
+        rows, rarer = len(part), int(min(is_rare(part.labels).sum(), (~is_rare(part.labels)).sum()))
         least_rows, least_class = int(policy.min_rows * share), max(5, int(policy.min_class * share))
         if rows < least_rows or rarer < least_class:
             raise Refused(

@@ -16,6 +16,8 @@ from ml.policy import DriftPolicy
 Vector = NDArray[np.float64]
 ARTIFACT = "reference.json"
 SCORE = "(score)"
+# Rows about outcomes, written when the truth of a new window is known; those of scoring are written anew each time.
+LABEL, CALIBRATION = "(label)", "(calibration)"
 MISSING = "(missing)"
 BINS = 10
 # A share below it counts as this much: a bin that emptied would otherwise make the index infinite.
@@ -72,6 +74,23 @@ def _shift(name: str, kept: Mapping[str, Any], now: pd.Series | None, policy: Dr
     distance = float((old.cumsum() - new.cumsum()).abs().max())
     verdict = "alarm" if index >= policy.psi_alarm else "warning" if index >= policy.psi_warning else "stable"
     return Shift(name, index, distance, verdict)
+
+
+def is_harmful(found: list[Shift], policy: DriftPolicy) -> bool:
+    """Whether too many features have drifted and the scores with them: what drifts without effect harms nobody."""
+    moved = {s.column for s in found if s.verdict in {"alarm", "gone"}}
+    return alarming_share(found) > policy.max_drifted_share and SCORE in moved
+
+
+def of_outcomes(rate: tuple[float, float], error: tuple[float, float], policy: DriftPolicy) -> list[Shift]:
+    """Shifts of the share of true labels and of the calibration error, each (when the champion was tested, now)."""
+    growth, shift = error[1] - error[0], abs(rate[1] - rate[0])
+    before, after = (np.clip([1 - r, r], LEAST_SHARE, None) for r in rate)
+    index = float(((after - before) * np.log(after / before)).sum())
+    return [
+        Shift(LABEL, index, shift, "alarm" if shift > policy.max_label_shift else "stable"),
+        Shift(CALIBRATION, 0.0, growth, "alarm" if growth > policy.max_calibration_growth else "stable"),
+    ]
 
 
 def alarming_share(found: list[Shift]) -> float:

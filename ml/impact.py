@@ -11,9 +11,9 @@ import pandas as pd
 
 from ml import catalogue, frames, lifecycle, personas, scoring
 from ml.policy import TrainingPolicy
-from ml.spec import ModelSpec
+from ml.spec import ForecastSpec, PersonaSpec
 from ml.tracking import Tracker
-from segmentry import clock, warehouse
+from segmentry import clock, configuration, warehouse
 from segmentry.stages import RunContext
 
 PROFILES = re.compile(r"\{\{\s*ref\(\s*'profiles'\s*\)\s*\}\}")
@@ -29,18 +29,34 @@ class Move:
     lost: int
 
 
-def of_promotion(context: RunContext, model: str, version: str | None) -> list[Move]:
-    """One Move per segment whose predicate reads the model's columns."""
+@dataclass(frozen=True)
+class SyncMove:
+    """One sync's rows: people it holds whose segments would change, and people who might enter, consent permitting."""
+
+    sync: str
+    changed: int
+    entering: int
+
+
+@dataclass(frozen=True)
+class Impact:
+    """What a promotion would move."""
+
+    segments: list[Move]
+    syncs: list[SyncMove]
+
+
+def of_promotion(context: RunContext, model: str, version: str | None) -> Impact:
+    """One Move per segment whose predicate reads the model's columns, one SyncMove per sync that sends such a one."""
     spec, tracker = catalogue.spec_named(model), Tracker(context.settings, model)
     wanted = lifecycle.version_named(tracker, version)
     policy, as_of, fitted = TrainingPolicy.read(context.settings), clock.of(context), tracker.load(wanted)
     with frames.published(context.settings) as (lake, _):
         people = scoring.population(lake, spec, as_of, fitted, policy)
-    if isinstance(spec, ModelSpec):
-        rows = scoring.score_rows(spec, fitted, people, as_of, wanted.version).rename(
-            columns={"score": f"{model}_score"}
-        )
-        columns = [f"{model}_score"]
+    if not isinstance(spec, PersonaSpec):
+        rows = scoring.score_rows(spec, fitted, people, as_of, wanted.version)
+        rows = rows.rename(columns={"score": f"{model}_score", "outcome": model})
+        columns = [f"{model}_score", *([model] if isinstance(spec, ForecastSpec) else [])]
     else:
         deck = tracker.artifact(wanted.run_id, "personas.json")
         rows = personas.assign(fitted, deck, people, as_of, wanted.version, policy)
@@ -49,7 +65,9 @@ def of_promotion(context: RunContext, model: str, version: str | None) -> list[M
             ["persona", "cluster_id", "persona_confidence"],
         )
     segments = {
-        name: sql for name, sql in _segments(context.settings.dbt_project).items() if any(c in sql for c in columns)
+        name: sql
+        for name, sql in _segments(context.settings.dbt_project).items()
+        if any(re.search(rf"\b{c}\b", sql) for c in columns)
     }
     return _moves(context, rows[["profile_id", *columns]], columns, segments)
 
@@ -60,10 +78,10 @@ def _segments(project: Path) -> dict[str, str]:
     return {name: sql for name, sql in found.items() if PROFILES.search(sql) and "ref(" not in PROFILES.sub("", sql)}
 
 
-def _moves(context: RunContext, rows: pd.DataFrame, columns: list[str], segments: dict[str, str]) -> list[Move]:
+def _moves(context: RunContext, rows: pd.DataFrame, columns: list[str], segments: dict[str, str]) -> Impact:
     with warehouse.connect(context.settings, read_only=True) as lake:
         if not segments or not warehouse.relation_exists(lake, "profiles.profiles"):
-            return []
+            return Impact([], [])
         held = {row[0] for row in lake.execute("describe lake.profiles.profiles").fetchall()}
         used = [c for c in columns if c in held]
         lake.register("challenger", rows)
@@ -72,16 +90,50 @@ def _moves(context: RunContext, rows: pd.DataFrame, columns: list[str], segments
             f"create temp table challenged as select profiles.* replace ({swapped}) "
             "from lake.profiles.profiles left join challenger using (profile_id)"
         )
-        return [_move(lake, name, sql) for name, sql in segments.items()]
+        lake.execute("create temp table moved (segment varchar, profile_id varchar, is_gained boolean)")
+        return Impact([_move(lake, name, sql) for name, sql in segments.items()], _syncs(context, lake))
 
 
 def _move(lake: Any, name: str, sql: str) -> Move:
     now, after = PROFILES.sub("lake.profiles.profiles", sql), PROFILES.sub("challenged", sql)
-    row = lake.execute(
+    lake.execute(
         f"""
-        select count(now.profile_id), count(*) filter (where now.profile_id is null),
-            count(*) filter (where after.profile_id is null)
+        insert into moved
+        select '{name}', coalesce(after.profile_id, now.profile_id), now.profile_id is null
         from ({now}) as now full join ({after}) as after using (profile_id)
+        where now.profile_id is null or after.profile_id is null
         """
+    )
+    members, gained, lost = lake.execute(
+        f"""
+        select (select count(*) from ({now})), count(*) filter (where is_gained), count(*) filter (where not is_gained)
+        from moved where segment = ?
+        """,
+        [name],
     ).fetchone()
-    return Move(name, *map(int, row))
+    return Move(name, members, gained, lost)
+
+
+def _syncs(context: RunContext, lake: Any) -> list[SyncMove]:
+    """By the audience that each sync's file names, and the verdicts its audience was built with."""
+    if not warehouse.relation_exists(lake, "audiences.candidates"):
+        return []
+    found = []
+    for path in sorted((context.settings.config / "syncs").glob("*.yml")):
+        named = configuration.read(path).get("audience", {}).get("segments", "all")
+        row = lake.execute(
+            """
+            with held as (
+                select profile_id from lake.audiences.candidates where sync = $sync and verdict = 'sent'
+            ),
+            touched as (
+                select profile_id, bool_or(is_gained) as is_gaining from moved
+                where $everything or list_contains($named, segment) group by profile_id
+            )
+            select count(held.profile_id), count(*) filter (where held.profile_id is null and is_gaining)
+            from touched left join held using (profile_id)
+            """,
+            {"sync": path.stem, "everything": named == "all", "named": [] if named == "all" else list(named)},
+        ).fetchone()
+        found.append(SyncMove(path.stem, *map(int, row)))
+    return [one for one in found if one.changed or one.entering]

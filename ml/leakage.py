@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from ml import metrics
+from ml import dataset, metrics
 from ml.dataset import TrainingSet
 from ml.frames import Lake
 from segmentry.errors import GateFailed
@@ -50,8 +50,8 @@ def _lone_auc(data: TrainingSet, name: str) -> float:
     lowest = 1.0
     for part in (data.train, data.test):
         values = part.features[name]
-        ranks = _as_numbers(values, data.train.features[name], data.train.labels)
-        auc = metrics.roc_auc(part.labels, ranks)
+        ranks = _as_numbers(values, data.train.features[name], dataset.is_rare(data.train.labels))
+        auc = metrics.roc_auc(dataset.is_rare(part.labels), ranks)
         lowest = min(lowest, max(auc, 1 - auc))
     return lowest
 

@@ -5,16 +5,31 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ml import catalogue, evaluation, frames, leakage, metrics, personas, promotion, scoring, supervised
+from ml import (
+    catalogue,
+    evaluation,
+    forecast,
+    frames,
+    leakage,
+    metrics,
+    personas,
+    promotion,
+    scoring,
+    supervised,
+    training,
+)
 from ml.dataset import Refused, TrainingSet
 from ml.policy import TrainingPolicy
 from ml.promotion import Verdict
-from ml.spec import ModelSpec, Spec
+from ml.spec import ForecastSpec, Learnt, PersonaSpec, Spec
 from ml.tracking import Tracker
 from segmentry import clock
 from segmentry.errors import GateFailed, NotReadyError, UsageError
 from segmentry.settings import Settings
 from segmentry.stages import RunContext, StageReport
+
+# The one figure of a model that a list shows: of a probability, an amount, a choice, groups.
+QUALITY = ("test_roc_auc", "test_rank_agreement", "test_accuracy", "silhouette")
 
 
 def listing(settings: Settings) -> list[dict[str, Any]]:
@@ -29,7 +44,7 @@ def _listed(tracker: Tracker, spec: Spec) -> dict[str, Any]:
         "model": spec.name,
         "champion": str(champion.version) if champion else None,
         "as_of": champion.tags.get("segmentry.as_of") if champion else None,
-        "quality": measures.get("test_roc_auc", measures.get("silhouette")),
+        "quality": next((measures[name] for name in QUALITY if name in measures), None),
         "newest": str(versions[0].version) if versions else None,
         "description": spec.description,
     }
@@ -78,7 +93,7 @@ def version_named(tracker: Tracker, version: str | None) -> Any:
     )
 
 
-def training_set(context: RunContext, spec: ModelSpec) -> TrainingSet:
+def training_set(context: RunContext, spec: Learnt) -> TrainingSet:
     """Today's training set, checked for leaks; NotReadyError where the data are too thin to compare models on."""
     from ml import dataset
 
@@ -99,16 +114,18 @@ def measures(context: RunContext, model: str, version: str | None) -> list[dict[
     spec = catalogue.spec_named(model)
     tracker = Tracker(context.settings, model)
     challenger, champion = version_named(tracker, version), tracker.at_alias("champion")
-    if not isinstance(spec, ModelSpec):
+    if isinstance(spec, PersonaSpec):
         return _logged(tracker, {"challenger": challenger, "champion": champion})
     policy, data = TrainingPolicy.read(context.settings), training_set(context, spec)
-    samples = metrics.draws(len(data.test), policy.resamples, policy.seed)
-    rivals = {
-        f"challenger {challenger.version}": tracker.load(challenger),
-        "heuristic": supervised.fit_rule(spec, data),
-    }
+    rivals = {f"challenger {challenger.version}": tracker.load(challenger)}
     if champion is not None:
         rivals[f"champion {champion.version}"] = tracker.load(champion)
+    if isinstance(spec, ForecastSpec):
+        rivals["heuristic"] = forecast.fit_rule(spec, data)
+        found = {n: forecast.measured(m, promotion.fitted_to(m, data.test), policy) for n, m in rivals.items()}
+        return [{"metric": n, **{r: str(f[n]) for r, f in found.items()}} for n in found["heuristic"]]
+    samples = metrics.draws(len(data.test), policy.resamples, policy.seed)
+    rivals["heuristic"] = supervised.fit_rule(spec, data)
     scores = {n: evaluation.probabilities(m, promotion.fitted_to(m, data.test)) for n, m in rivals.items()}
     return [
         {"metric": name, **{n: str(metrics.interval(measure, data.test.labels, s, samples)) for n, s in scores.items()}}
@@ -127,9 +144,9 @@ def verdict(context: RunContext, spec: Spec, tracker: Tracker, version: Any) -> 
     policy, champion = TrainingPolicy.read(context.settings), tracker.at_alias("champion")
     challenger = tracker.load(version)
     held = tracker.load(champion) if champion is not None else None
-    if isinstance(spec, ModelSpec):
-        data = training_set(context, spec)
-        return promotion.judge(challenger, supervised.fit_rule(spec, data), held, data, spec, policy)
+    if not isinstance(spec, PersonaSpec):
+        found = training.judge(spec, challenger, held, training_set(context, spec), policy)
+        return Verdict((*found.gates, training.steady(context, tracker, spec, version, challenger)))
     with frames.published(context.settings) as (lake, _):
         people, _menu = personas.load(lake, spec, clock.of(context), policy)
     return personas.judge(tracker.client.get_run(version.run_id), challenger, held, people, policy)
@@ -169,6 +186,6 @@ def rollback(context: RunContext, model: str) -> StageReport:
 
 def rescore(context: RunContext, spec: Spec) -> StageReport:
     """Score everybody with whoever is champion now."""
-    if isinstance(spec, ModelSpec):
-        return scoring.score(context, spec)
-    return personas.score(context, spec)
+    if isinstance(spec, PersonaSpec):
+        return personas.score(context, spec)
+    return scoring.score(context, spec)

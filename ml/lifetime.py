@@ -15,6 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import gammaln, hyp2f1
+from sklearn.base import BaseEstimator, RegressorMixin
 
 Vector = NDArray[np.float64]
 DAYS_PER_WEEK = 7.0
@@ -142,3 +143,38 @@ def _maximize(likelihood: Callable[[Vector], float], size: int) -> tuple[Vector,
 
 
 _PATIENT = {"maxiter": 4000, "maxfev": 4000, "xatol": 1e-6, "fatol": 1e-6}
+
+
+class LifetimeValue(RegressorMixin, BaseEstimator):  # type: ignore[misc]
+    """BG/NBD and gamma-gamma as an estimator: spend expected in the coming days, from the features of orders.
+
+    It learns from purchases before as_of alone; the labels are not read. An order counts as a purchase day, and the
+    mean of all orders stands for the mean of the repeated ones, which is what the features have.
+    """
+
+    columns = ("orders_lifetime", "days_since_first_order", "days_since_last_order", "average_order_value")
+
+    def __init__(self, days: float = 90.0) -> None:
+        self.days = days
+
+    def fit(self, rows: Vector, amounts: Vector) -> LifetimeValue:
+        """Fit both models to rows in the order of ``columns``."""
+        seen = self._history(rows)
+        purchases, spend = BetaGeometric.fit(seen), GammaGamma.fit(seen)
+        self.purchases_ = np.array([purchases.r, purchases.alpha, purchases.a, purchases.b])
+        self.spend_ = np.array([spend.p, spend.q, spend.gamma])
+        return self
+
+    def predict(self, rows: Vector) -> Vector:
+        """Expected spend per row."""
+        seen = self._history(rows)
+        r, alpha, a, b = map(float, self.purchases_)
+        purchases = BetaGeometric(r, alpha, a, b, log_likelihood=float("nan"))
+        amount = GammaGamma(*map(float, self.spend_)).expected(seen)
+        return np.asarray(purchases.expected(seen, self.days / DAYS_PER_WEEK) * amount)
+
+    def _history(self, rows: Vector) -> History:
+        orders, first, last, spend = np.nan_to_num(np.asarray(rows, dtype=np.float64)).T
+        return History(
+            np.maximum(orders - 1, 0), np.maximum(first - last, 0) / DAYS_PER_WEEK, first / DAYS_PER_WEEK, spend
+        )

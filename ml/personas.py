@@ -15,8 +15,8 @@ from ml.frames import Lake, Menu
 from ml.policy import DriftPolicy, TrainingPolicy
 from ml.promotion import Gate, Verdict
 from ml.spec import PersonaSpec
-from ml.supervised import example_rows, refuse, training_key
 from ml.tracking import Tracker, log_model
+from ml.training import example_rows, refuse, training_key
 from segmentry import clock, warehouse
 from segmentry.stages import RunContext, StageReport
 

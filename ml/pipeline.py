@@ -1,6 +1,7 @@
 """From features to a fitted pipeline: missing values and categories are handled inside it, in plain scikit-learn parts.
 
-No class of ours goes into a pipeline, so a champion is loaded and served without this package.
+No class of ours goes into a pipeline, so a champion is loaded and served without this package; the one exception,
+``ml.lifetime.LifetimeValue``, is logged together with its file.
 """
 
 from __future__ import annotations
@@ -13,8 +14,12 @@ from ml.spec import Estimator
 
 def build(estimator: Estimator, menu: Menu) -> Any:
     """An unfitted pipeline of the preparation this estimator needs, and the estimator."""
+    from sklearn.compose import ColumnTransformer
     from sklearn.pipeline import Pipeline
 
+    if hasattr(estimator, "columns"):  # it names the columns it reads, and takes them as they are
+        chosen = ColumnTransformer([("columns", "passthrough", list(estimator.columns))])
+        return Pipeline([("prepare", chosen), ("model", estimator)])
     takes_missing = estimator.__sklearn_tags__().input_tags.allow_nan
     prepare = for_trees(menu) if takes_missing else for_distances(menu)
     return Pipeline([("prepare", prepare), ("model", estimator)])
@@ -82,3 +87,24 @@ def heuristic(feature: str) -> Any:
 
     steps = Pipeline([("impute", SimpleImputer(strategy="median")), ("scale", StandardScaler())])
     return Pipeline([("prepare", ColumnTransformer([("rule", steps, [feature])])), ("model", LogisticRegression())])
+
+
+def amount_heuristic(feature: str) -> Any:
+    """The plain rule for an amount: the mean outcome in each of some ranges of one feature."""
+    from sklearn.compose import ColumnTransformer
+    from sklearn.pipeline import Pipeline
+    from sklearn.tree import DecisionTreeRegressor
+
+    ranges = DecisionTreeRegressor(max_leaf_nodes=10, min_samples_leaf=20)
+    return Pipeline([("prepare", ColumnTransformer([("rule", "passthrough", [feature])])), ("model", ranges)])
+
+
+def choice_heuristic(feature: str) -> Any:
+    """The plain rule for a choice: how often each was made after each value of one feature."""
+    from sklearn.compose import ColumnTransformer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import Pipeline
+    from sklearn.preprocessing import OneHotEncoder
+
+    seen = OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=10)
+    return Pipeline([("prepare", ColumnTransformer([("rule", seen, [feature])])), ("model", LogisticRegression())])

@@ -21,7 +21,8 @@ class TrainingPolicy:
     min_rows, min_class: fewer training rows, or fewer of the rarer class, and training is refused. max_categories: a
     text feature with more distinct values is left out. confidence: certainty with which a challenger must be better.
     max_calibration_error: ECE above it (and above what chance explains) bars promotion. max_group_gap: how much worse
-    the AUC may be in a group of people than overall. min_silhouette, min_stability: floors for personas.
+    the AUC may be in a group of people than overall. max_total_error: by how large a share the sum of forecast amounts
+    may miss what came. min_silhouette, min_stability: floors for personas.
     """
 
     retrain_after_days: int = 7
@@ -36,11 +37,13 @@ class TrainingPolicy:
     resamples: int = 300
     max_calibration_error: float = 0.05
     max_group_gap: float = 0.15
+    max_total_error: float = 0.25
     max_seconds_per_100k: float = 30.0
     min_silhouette: float = 0.05
     min_stability: float = 0.6
     ambiguous_below: float = 0.5
     outlier_share: float = 0.01
+    verdict_weight: int = 5
     personas: list[dict[str, Any]] = field(default_factory=list)
 
     @classmethod

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ml import evaluation, metrics
+from ml import evaluation, metrics, threads
 from ml.dataset import Part, TrainingSet
 from ml.evaluation import Evaluation
 from ml.metrics import Vector
@@ -51,9 +52,7 @@ def judge(
 ) -> Verdict:
     """Every gate, on the test part: the newest time, people none of the models was fitted to."""
     part = data.test
-    started = time.perf_counter()
-    ours = evaluation.probabilities(challenger, part)
-    seconds = time.perf_counter() - started
+    ours, seconds = timed(lambda: evaluation.probabilities(challenger, part), policy)
     rule = evaluation.probabilities(heuristic, part)
     gates = [beats("the heuristic", part, ours, rule, policy), calibrated(part, ours, policy)]
     gates.append(even(spec, part, ours, policy))
@@ -99,6 +98,13 @@ def _half_width(part: Part, spec: ModelSpec, group: str) -> float:
     auc, q1, q2 = 0.75, 0.75 / 1.25, 2 * 0.75**2 / 1.75
     variance = (auc * (1 - auc) + (hits - 1) * (q1 - auc**2) + (misses - 1) * (q2 - auc**2)) / (hits * misses)
     return 1.645 * float(np.sqrt(variance))
+
+
+def timed(work: Callable[[], Vector], policy: TrainingPolicy) -> tuple[Vector, float]:
+    """What the work gives, and its processor seconds on the policy's threads: a busy machine bars no model."""
+    with threads.limited(policy):
+        started = time.process_time()
+        return work(), time.process_time() - started
 
 
 def fast(seconds: float, rows: int, policy: TrainingPolicy) -> Gate:

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ml import dataset, drift, frames, promotion, store
+from ml import dataset, drift, frames, promotion, reasons, reviews, store
 from ml.drift import Shift
 from ml.frames import Lake, Menu
 from ml.policy import DriftPolicy, TrainingPolicy
-from ml.spec import ModelSpec, Spec
+from ml.spec import Learnt, ModelSpec, Spec
 from ml.tracking import Tracker
 from segmentry import clock, warehouse
 from segmentry.stages import RunContext, StageReport
@@ -20,7 +20,7 @@ from segmentry.stages import RunContext, StageReport
 SAME_RUN = "model = ? and as_of = ?"
 
 
-def score(context: RunContext, spec: ModelSpec) -> StageReport:
+def score(context: RunContext, spec: Learnt) -> StageReport:
     """Write ml.scores for the champion at the context's time; the same champion and content change nothing."""
     tracker = Tracker(context.settings, spec.name)
     champion = tracker.at_alias("champion")
@@ -41,14 +41,48 @@ def score(context: RunContext, spec: ModelSpec) -> StageReport:
         writes = {
             "ml.scores": rows,
             "observability.drift": drift.rows(spec.name, as_of, version, moved),
+            **beside(spec, model, shadow(tracker, spec, champion, people, as_of), people, rows),
             "ml.score_runs": store.run_row(spec.name, as_of, version, content, len(rows), rows.attrs["at"]),
         }
-        store.replace_rows(lake, [(relation, SAME_RUN, same, made) for relation, made in writes.items()])
+        store.replace_rows(lake, [(relation, replaced(relation), same, made) for relation, made in writes.items()])
     notes = [
         f"{spec.name} {version}: {len(rows):,} people scored",
         *drift.note(moved, DriftPolicy.read(context.settings)),
     ]
     return StageReport({"ml.scores": len(rows)}, notes)
+
+
+def replaced(relation: str) -> str:
+    """Condition of the rows that a scoring replaces: those of its run, but for what training says of outcomes."""
+    spared = f" and feature not in ('{drift.LABEL}', '{drift.CALIBRATION}')"
+    return SAME_RUN + (spared if relation == "observability.drift" else "")
+
+
+def shadow(tracker: Tracker, spec: Learnt, champion: Any, people: pd.DataFrame, as_of: datetime) -> pd.DataFrame | None:
+    """What the newest challenger would have said of the same people; None where there is none, or it was champion."""
+    newest = next(iter(tracker.versions()), None)
+    if newest is None or promotion.is_settled(newest, champion):
+        return None
+    expected = promotion.expected_columns(tracker.load(newest), people)
+    if expected.isna().all().any():  # it reads a feature that the champion's matrix does not have
+        return None
+    return score_rows(spec, tracker.load(newest), people, as_of, str(newest.version))
+
+
+def beside(
+    spec: Learnt, model: Any, challenged: pd.DataFrame | None, people: pd.DataFrame, rows: pd.DataFrame
+) -> dict[str, pd.DataFrame]:
+    """What is written beside the scores: their reasons, the challenger's scores, cases to review."""
+    if not len(people):
+        return {}
+    key = {"model": spec.name, "as_of": rows["as_of"].iloc[0]}
+    found = {"ml.score_reasons": reasons.of_scores(spec, model, people, rows["score"].to_numpy()).assign(**key)}
+    if challenged is not None:
+        found["ml.shadow_scores"] = challenged.drop(columns="scored_at")
+    if isinstance(spec, ModelSpec):
+        other = None if challenged is None else challenged["score"].to_numpy()
+        found["ml.reviews"] = reviews.cases(spec.name, key["as_of"], people, rows["score"].to_numpy(), other)
+    return found
 
 
 def shifts(
@@ -81,10 +115,11 @@ def score_rows(spec: Spec, model: Any, people: pd.DataFrame, as_of: datetime, ve
     """Rows of ml.scores; ``attrs['at']`` is when they were made."""
     at = datetime.now(UTC).replace(tzinfo=None)
     features = promotion.expected_columns(model, people)
-    scores = model.predict_proba(features)[:, 1] if len(people) else np.zeros(0)
+    scores, outcomes = reasons.said(spec, model, features) if len(people) else (np.zeros(0), None)
     rows = pd.DataFrame(
         {"profile_id": people["profile_id"].to_numpy(), "model": spec.name, "as_of": as_of, "score": scores}
     )
+    rows["outcome"] = pd.Series(outcomes, index=rows.index, dtype=object)
     rows["model_version"], rows["scored_at"] = version, at
     rows.attrs["at"] = at
     return rows

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ml import metrics, pipeline
+from ml import losses, pipeline
 from ml.candidates import Candidate
 from ml.dataset import TrainingSet
 from ml.policy import TrainingPolicy
@@ -15,7 +15,7 @@ from ml.policy import TrainingPolicy
 
 @dataclass(frozen=True)
 class Trial:
-    """One fit: its parameters and its log loss on the validation part (less is better)."""
+    """One fit: its parameters and its mean loss on the validation part (less is better)."""
 
     parameters: Mapping[str, Any]
     loss: float
@@ -77,5 +77,5 @@ def _fit(
     started = time.monotonic()
     pipe = pipeline.build(candidate.make(parameters, policy), data.menu)
     pipe.fit(data.train.features, data.train.labels)
-    loss = metrics.log_loss(data.validation.labels, pipe.predict_proba(data.validation.features)[:, 1])
+    loss = float(losses.each(pipe, data.validation).mean())
     return Trial(dict(parameters), loss, time.monotonic() - started), pipe

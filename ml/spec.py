@@ -66,4 +66,28 @@ class PersonaSpec:
     labels: Mapping[str, str] = field(default_factory=dict)
 
 
-Spec = ModelSpec | PersonaSpec
+@dataclass(frozen=True)
+class ForecastSpec:
+    """An amount per person (money, days), or the likeliest of several choices, learnt from past as_of dates.
+
+    population_sql, heuristic, horizon_days, exclude: as in ModelSpec. label_sql: ``profile_id, as_of, label``; a label
+    of type double is an amount of at least 0 and is forecast in the mean, text is a choice. NULL labels are not learnt
+    from. unit: what the score is in. most: the largest amount there can be. rivals: names of ml/candidates.py for
+    amounts, or for choices.
+    """
+
+    name: str
+    description: str
+    population_sql: str
+    label_sql: str
+    heuristic: str
+    estimator: Callable[[], Estimator]
+    unit: str
+    most: float | None = None
+    horizon_days: int = 90
+    rivals: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+
+
+Learnt = ModelSpec | ForecastSpec
+Spec = ModelSpec | ForecastSpec | PersonaSpec

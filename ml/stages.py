@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 
 from ml import catalogue
-from ml.spec import ModelSpec
+from ml.spec import PersonaSpec
 from segmentry import clock, warehouse
 from segmentry.stages import RunContext, StageReport
 
 
 def train_items(context: RunContext) -> list[str]:
-    """Models that are due: never trained to a champion, or last trained longer ago than the policy allows at as_of."""
+    """Models that are due at as_of: without a champion, trained longer ago than the policy allows, or drifted since."""
     names = list(catalogue.specs())
     if context.retrain:
         return names
@@ -19,26 +19,48 @@ def train_items(context: RunContext) -> list[str]:
     from ml.tracking import Tracker
 
     allowed, as_of = timedelta(days=TrainingPolicy.read(context.settings).retrain_after_days), clock.of(context)
-    due = []
+    due, drifted = [], _drifted(context)
     for name in names:
         tracker = Tracker(context.settings, name)
         last = tracker.last_as_of()
-        if tracker.at_alias("champion") is None or last is None or abs(as_of - last) >= allowed:
+        is_old = tracker.at_alias("champion") is None or last is None or abs(as_of - last) >= allowed
+        if is_old or (name in drifted and last != as_of):
             due.append(name)
     return due
+
+
+def _drifted(context: RunContext) -> set[str]:
+    """Models whose newest scoring found more drift than the policy allows."""
+    from ml.policy import DriftPolicy
+
+    limit = DriftPolicy.read(context.settings).max_drifted_share
+    with warehouse.connect(context.settings, read_only=True) as lake:
+        if not warehouse.relation_exists(lake, "observability.drift"):
+            return set()
+        rows = lake.execute(
+            """
+            select model from observability.drift
+            where (model, as_of) in (select (model, max(as_of)) from observability.drift group by model)
+            group by model
+            having avg((verdict in ('alarm', 'gone'))::integer) > ?
+                or bool_or(feature in ('(score)', '(label)', '(calibration)') and verdict = 'alarm')
+            """,
+            [limit],
+        ).fetchall()
+    return {row[0] for row in rows}
 
 
 def train(context: RunContext, model: str) -> StageReport:
     """Train one model; data too thin to judge one are a refusal in the notes, not an error."""
     spec = catalogue.spec_named(model)
     _prepare(context)
-    if isinstance(spec, ModelSpec):
-        from ml import supervised
+    if isinstance(spec, PersonaSpec):
+        from ml import personas
 
-        return supervised.train(context, spec)
-    from ml import personas
+        return personas.train(context, spec)
+    from ml import training
 
-    return personas.train(context, spec)
+    return training.train(context, spec)
 
 
 def score_items(context: RunContext) -> list[str]:
@@ -50,13 +72,13 @@ def score(context: RunContext, model: str) -> StageReport:
     """Score everybody a model is meant for, into ml.scores or ml.cluster_assignments."""
     spec = catalogue.spec_named(model)
     _prepare(context)
-    if isinstance(spec, ModelSpec):
-        from ml import scoring
+    if isinstance(spec, PersonaSpec):
+        from ml import personas
 
-        return scoring.score(context, spec)
-    from ml import personas
+        return personas.score(context, spec)
+    from ml import scoring
 
-    return personas.score(context, spec)
+    return scoring.score(context, spec)
 
 
 def _prepare(context: RunContext) -> None:

@@ -16,11 +16,18 @@ TABLES = {
     "confidence double, model_version varchar",
     "observability.drift": "model varchar, as_of timestamp, model_version varchar, feature varchar, psi double, "
     "ks double, verdict varchar",
+    "ml.score_reasons": "profile_id varchar, model varchar, as_of timestamp, rank integer, feature varchar, "
+    "value varchar, usual varchar, effect double",
+    "ml.shadow_scores": "profile_id varchar, model varchar, as_of timestamp, score double, outcome varchar, "
+    "model_version varchar",
+    "ml.reviews": "profile_id varchar, model varchar, as_of timestamp, reason varchar, score double, doubt double, "
+    "evidence varchar",
+    "ml.verdicts": "profile_id varchar, model varchar, as_of timestamp, verdict integer",
     "ml.score_runs": "model varchar, as_of timestamp, model_version varchar, content_hash varchar, scored_rows bigint, "
     "scored_at timestamp",
 }
 # Columns beyond what other rooms create the relation with.
-ADDED = (("ml.cluster_assignments", "status varchar"),)
+ADDED = (("ml.cluster_assignments", "status varchar"), ("ml.scores", "outcome varchar"))
 
 
 def ensure(lake: Lake) -> None:

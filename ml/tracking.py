@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
+import tempfile
 import time
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
@@ -22,10 +24,15 @@ TRUSTED = (
     "lightgbm.basic.Booster",
     "lightgbm.sklearn.LGBMClassifier",
     "lightgbm.sklearn.LGBMRegressor",
+    "ml.lifetime.LifetimeValue",
     "numpy.dtype",
     "sklearn._loss.link.Interval",
+    "sklearn._loss.link.LogLink",
     "sklearn._loss.link.LogitLink",
+    "sklearn._loss.link.MultinomialLogit",
     "sklearn._loss.loss.HalfBinomialLoss",
+    "sklearn._loss.loss.HalfMultinomialLoss",
+    "sklearn._loss.loss.HalfPoissonLoss",
     "sklearn.calibration._CalibratedClassifier",
     "sklearn.calibration._SigmoidCalibration",
     "sklearn.calibration._TemperatureScaling",
@@ -161,19 +168,36 @@ def log_model(model: Any, example: Any, *, classifies: bool) -> str:
     from mlflow.models import infer_signature
 
     output = model.predict_proba(example) if classifies else model.predict(example)
-    logged = mlflow.sklearn.log_model(
-        model,
-        name="model",
-        signature=infer_signature(example, output),
-        input_example=example,
-        serialization_format="skops",
-        skops_trusted_types=list(TRUSTED),
-        pip_requirements=_pinned(),  # inferring them by importing the model anew takes 4 s
-        pyfunc_predict_fn="predict_proba" if classifies else "predict",
-    )
+    with own_code(model) as code:
+        logged = mlflow.sklearn.log_model(
+            model,
+            name="model",
+            signature=infer_signature(example, output),
+            input_example=example,
+            serialization_format="skops",
+            skops_trusted_types=list(TRUSTED),
+            code_paths=code,
+            pip_requirements=_pinned(),  # inferring them by importing the model anew takes 4 s
+            pyfunc_predict_fn="predict_proba" if classifies else "predict",
+        )
     uri: str = logged.model_uri
     mlflow.set_tag("segmentry.model_uri", uri)
     return uri
+
+
+@contextmanager
+def own_code(model: Any) -> Iterator[list[str] | None]:
+    """The files of ours that a pipeline needs to be served by others: none, but for the lifetime model its one file."""
+    home = type(model[-1] if hasattr(model, "steps") else model).__module__
+    if not home.startswith("ml."):
+        yield None
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        package = Path(folder) / "ml"
+        package.mkdir()
+        for name in ("__init__", home.removeprefix("ml.")):
+            shutil.copy(Path(__file__).with_name(f"{name}.py"), package)
+        yield [str(package)]
 
 
 def _pinned() -> list[str]:

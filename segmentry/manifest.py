@@ -56,10 +56,13 @@ def _columns(settings: Settings) -> Iterator[dict[str, Any]]:
     for subject in subjects(settings):
         yield from _described(models / "features" / f"features__{subject}.yml")
     for model in scored_models(settings):
-        description = f"Newest score of the model {model}, 0 to 1."
+        description = f"Newest score of the model {model}, {_UNITS.get(model, '0 to 1')}."
         yield {
             "name": f"{model}_score", "description": description, "data_type": "double", "unknown": "NULL: not scored"
         }  # fmt: skip
+    for model in choice_models(settings):
+        description = f"Likeliest choice by the model {model}."
+        yield {"name": model, "description": description, "data_type": "varchar", "unknown": "NULL: not scored"}
     for name, (data_type, description) in _CLUSTER.items():
         yield {"name": name, "description": description, "data_type": data_type, "unknown": "NULL: not scored"}
     for name, description in _CONSENTS.items():
@@ -67,6 +70,11 @@ def _columns(settings: Settings) -> Iterator[dict[str, Any]]:
         yield {"name": name, "description": text, "data_type": "boolean", "unknown": "NULL: never decided"}
 
 
+# What the scores are in that are no probabilities of the model's own event.
+_UNITS: Mapping[str, str] = {
+    "clv": "revenue expected in the coming 90 days",
+    "next_order": "days until the next order, 90 at most",
+}
 _CLUSTER: Mapping[str, tuple[str, str]] = {
     "cluster_id": ("integer", "Number of the persona's cluster."),
     "persona": ("varchar", "Name of the persona."),
@@ -112,6 +120,11 @@ def subjects(settings: Settings) -> list[str]:
 def scored_models(settings: Settings) -> list[str]:
     """Models whose scores are columns of profiles."""
     return [str(name) for name in _variables(settings)["scored_models"]]
+
+
+def choice_models(settings: Settings) -> list[str]:
+    """Those of them whose likeliest choice is a column of profiles too."""
+    return [str(name) for name in _variables(settings).get("choice_models", [])]
 
 
 def definitions_macro(settings: Settings) -> str:

@@ -106,6 +106,7 @@ def explanation(lake: duckdb.DuckDBPyConnection, segment: Segment, profile_id: s
         "as_of": profile["as_of"],
         "is_member": _is_member(lake, segment.name, profile_id),
         "conditions": _conditions(segment, profile),
+        "score_reasons": _score_reasons(lake, segment, profile_id),
         "predicate_holds": segment.matches(profile) if segment.predicate else None,
         "stay_while_holds": compiled(segment.stay)(profile) if segment.stay else None,
         "dwell": _dwell(lake, segment, profile_id),
@@ -114,6 +115,22 @@ def explanation(lake: duckdb.DuckDBPyConnection, segment: Segment, profile_id: s
         "min_size": segment.meta.get("min_size", 0),
         "consent": {name: profile[name] for name in profile if name.startswith("consent_")},
     }
+
+
+def _score_reasons(lake: duckdb.DuckDBPyConnection, segment: Segment, profile_id: str) -> Rows:
+    """What moved the scores that the segment's conditions read, the strongest first."""
+    if segment.predicate is None or not warehouse.relation_exists(lake, "ml.score_reasons"):
+        return []
+    return warehouse.records(
+        lake,
+        """
+        select model, feature, value, usual, effect from lake.ml.score_reasons
+        where profile_id = ? and contains(?, model || '_score')
+        qualify rank() over (partition by model order by as_of desc) = 1
+        order by model, rank
+        """,
+        [profile_id, segment.sql],
+    )
 
 
 def _conditions(segment: Segment, profile: dict[str, Any]) -> Rows:

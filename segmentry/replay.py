@@ -106,9 +106,12 @@ def _profiles(settings: Settings) -> str:
         f"inner join lake.{SCHEMA}.features__{subject} using (profile_id, as_of)"
         for subject in manifest.subjects(settings)
     ]
+    choices = set(manifest.choice_models(settings))
     for model in manifest.scored_models(settings):
+        choice = f", outcome as {model}" if model in choices else ""
         joins.append(
-            f"asof left join (select profile_id, as_of as scored_{model}_at, score as {model}_score from lake.ml.scores"
+            f"asof left join (select profile_id, as_of as scored_{model}_at, score as {model}_score{choice}"
+            " from lake.ml.scores"
             f" where model = '{model}') as scored_{model}"
             f" on spine.profile_id = scored_{model}.profile_id and spine.as_of >= scored_{model}.scored_{model}_at"
         )

@@ -59,9 +59,13 @@ def features(truth: pd.DataFrame, bought: pd.DataFrame, seed: int = 3) -> pd.Dat
                 orders_lifetime=("day", "size"),
                 average_order_value=("net_revenue", "mean"),
                 last=("ordered_at", "max"),
+                first=("ordered_at", "min"),
             ).reset_index()
         )
         table["days_since_last_order"] = (as_of - table.pop("last")).dt.days
+        table["days_since_first_order"] = (as_of - table.pop("first")).dt.days
+        recent = bought[bought["ordered_at"].between(as_of - timedelta(days=90), as_of, "left")]
+        table["revenue_90d"] = table["profile_id"].map(recent.groupby("profile_id")["net_revenue"].sum()).fillna(0.0)
         table["as_of"] = as_of
         parts.append(table)
     made = pd.concat(parts, ignore_index=True)
@@ -85,13 +89,30 @@ def fill(settings: Settings, size: int = 1500, seed: int = 1) -> pd.DataFrame:
     bought = orders(truth)
     known = features(truth, bought)
     spine = known[["profile_id", "as_of"]].assign(is_current=known["as_of"] == CLOCK)
-    shop = ["profile_id", "as_of", "orders_lifetime", "average_order_value", "days_since_last_order", "is_repeat_buyer"]
+    shop = [
+        "profile_id",
+        "as_of",
+        "orders_lifetime",
+        "average_order_value",
+        "days_since_last_order",
+        "days_since_first_order",
+        "is_repeat_buyer",
+        "revenue_90d",
+    ]
     rest = ["profile_id", "as_of", *[c for c in known if c not in shop]]
     sales = bought.assign(is_cancelled=False)[["profile_id", "ordered_at", "net_revenue", "is_cancelled"]]
     write(settings, "features.spine", spine)
     write(settings, "features.features__orders", known[shop])
     write(settings, "features.features__behaviour", known[rest])
-    write(settings, "marts.orders", sales)
+    lines = sales.assign(order_id=[f"o{n}" for n in range(len(sales))])
+    write(settings, "marts.orders", lines)
+    # What people buy follows their taste, but for every fifth line.
+    liked = np.array(TASTES, dtype=object)[truth.set_index("profile_id").loc[lines["profile_id"], "persona"].to_numpy()]
+    other = np.random.default_rng(4).random(len(lines)) < 0.2
+    items = lines[["order_id", "profile_id", "ordered_at"]].assign(
+        category=np.where(other, "Garden", liked), amount=lines["net_revenue"]
+    )
+    write(settings, "marts.order_items", items)
     plans = pd.DataFrame({"profile_id": ["x"], "plan": ["x"], "status": ["x"], "changed_at": [CLOCK]}).iloc[:0]
     write(settings, "marts.subscription_changes", plans)
     write(settings, "observability.clock", pd.DataFrame({"as_of": [CLOCK], "is_given": [True]}))

@@ -3,7 +3,7 @@
 {% macro ensure_ml_tables() -%}
     {%- set columns = {
         'scores': 'profile_id varchar, model varchar, as_of timestamp, score double, model_version varchar, '
-            ~ 'scored_at timestamp',
+            ~ 'scored_at timestamp, outcome varchar',
         'cluster_assignments': 'profile_id varchar, as_of timestamp, cluster_id integer, persona varchar, '
             ~ 'confidence double, model_version varchar',
         'text_tags': 'kind varchar, text_id varchar, text_hash varchar, language varchar, topic varchar, '

@@ -61,18 +61,30 @@ def test_hold_out_beside_gradient_boosting() -> None:
     later = rows[rows["at"] >= CALIBRATED_UNTIL]
     actual = later.groupby("customer")["at"].nunique().reindex(customers).fillna(0).to_numpy(dtype=float)
     features = np.column_stack([seen.repeats, seen.last, seen.observed, seen.spend])
-    learn = np.arange(len(customers)) % 2 == 0  # boosting needs labels of its own; both are judged on the other half
+    learn = np.arange(len(customers)) % 2 == 0  # boosting needs labels of its own; all are judged on the other half
+    rest = ~learn
     boosted = HistGradientBoostingRegressor(loss="poisson", max_iter=60, max_leaf_nodes=6, random_state=1)
+    visits = BetaGeometric.fit(seen).expected(seen, WEEKS)
     candidates = {
-        "BG/NBD": BetaGeometric.fit(seen).expected(seen, WEEKS)[~learn],
-        "gradient boosting": boosted.fit(features[learn], actual[learn]).predict(features[~learn]),
-        "as often as before": (seen.repeats / seen.observed * WEEKS)[~learn],
+        "BG/NBD": visits[rest],
+        "gradient boosting": boosted.fit(features[learn], actual[learn]).predict(features[rest]),
+        "as often as before": (seen.repeats / seen.observed * WEEKS)[rest],
     }
-    errors = {name: float(np.abs(actual[~learn] - said).mean()) for name, said in candidates.items()}
+    errors = {name: float(np.abs(actual[rest] - said).mean()) for name, said in candidates.items()}
     for name, said in candidates.items():
-        print(f"{name:20s} purchases {said.sum():7.1f} of {actual[~learn].sum():.0f}  MAE {errors[name]:.3f}")
+        print(f"{name:30s} purchases {said.sum():7.1f} of {actual[rest].sum():.0f}  MAE {errors[name]:.3f}")
+    spent = later.groupby("customer")["amount"].sum().reindex(customers).fillna(0).to_numpy(dtype=float)
+    values = {
+        "BG/NBD and gamma-gamma": (visits * GammaGamma.fit(seen).expected(seen))[rest],
+        "gradient boosting": boosted.fit(features[learn], spent[learn]).predict(features[rest]),
+        "as much as before": (seen.repeats / seen.observed * WEEKS * seen.spend)[rest],
+    }
+    losses = {name: float(np.abs(spent[rest] - said).mean()) for name, said in values.items()}
+    for name, said in values.items():
+        print(f"{name:30s} spend {said.sum():9.1f} of {spent[rest].sum():.1f}  MAE {losses[name]:.2f}")
+    assert losses["BG/NBD and gamma-gamma"] < losses["as much as before"]
     assert errors["BG/NBD"] < errors["as often as before"]
-    total = BetaGeometric.fit(seen).expected(seen, WEEKS).sum()
+    total = visits.sum()
     assert actual.sum() == 1882
     assert total == pytest.approx(1653, abs=5)
 

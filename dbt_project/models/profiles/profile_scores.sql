@@ -32,6 +32,9 @@ newest_scores as (
 
     select
         profile_id,
+        {% for model in var('choice_models') %}
+        max(outcome) filter (where model = '{{ model }}') as {{ model }},
+        {% endfor %}
         {% for model in var('scored_models') %}
         max(score) filter (where model = '{{ model }}') as {{ model }}_score{{ ',' if not loop.last }}
         {% endfor %}
@@ -53,6 +56,9 @@ select
     coalesce(newest_scores.profile_id, newest_clusters.profile_id) as profile_id,
     {% for model in var('scored_models') %}
     newest_scores.{{ model }}_score,
+    {% endfor %}
+    {% for model in var('choice_models') %}
+    newest_scores.{{ model }},
     {% endfor %}
     newest_clusters.cluster_id,
     newest_clusters.persona,

@@ -1,0 +1,33 @@
+"""What one wrong prediction costs a model: the loss of each row, by the kind of label."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ml.dataset import Part
+from ml.metrics import Vector
+
+LEAST = 1e-6  # probabilities and amounts are kept at least this far from nothing
+
+
+def each(model: Any, part: Part) -> Vector:
+    """Loss per row: log loss of a probability or a choice, Poisson deviance of an amount (both want the mean right)."""
+    labels = part.labels
+    if labels.dtype.kind == "f":
+        return deviance(labels, model.predict(part.features))
+    chances = np.clip(model.predict_proba(part.features), LEAST, 1 - LEAST)
+    if labels.dtype != object:
+        return np.asarray(-np.where(labels > 0, np.log(chances[:, 1]), np.log1p(-chances[:, 1])))
+    column = {name: place for place, name in enumerate(model.classes_)}
+    places = np.array([column.get(name, -1) for name in labels])
+    # A choice that was never seen in training was given no chance at all.
+    return np.asarray(-np.log(np.where(places >= 0, chances[np.arange(len(labels)), places], LEAST)))
+
+
+def deviance(happened: Vector, said: Vector) -> Vector:
+    """Poisson deviance per row; amounts may be any number of at least 0."""
+    mean = np.maximum(np.asarray(said, dtype=np.float64), LEAST)
+    ratio = np.where(happened > 0, happened / mean, 1.0)
+    return np.asarray(2 * (happened * np.log(ratio) - happened + mean))

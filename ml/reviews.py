@@ -1,0 +1,62 @@
+"""Cases that a person's eye would teach most about, and what people said of them.
+
+Scoring writes the cases to ``ml.reviews``. A verdict (0 or 1) comes back as a row of ``ml.verdicts``, or in a CSV file
+``reviews/<model>.csv`` in SEGMENTRY_HOME with the columns profile_id, as_of, verdict. The next training takes it for
+the outcome of that person at that time and counts the row several times (policy ``training.verdict_weight``).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ml.metrics import Vector
+from segmentry import warehouse
+from segmentry.errors import UsageError
+from segmentry.settings import Settings
+
+CASES = 50  # per model and scoring: what a person can look at in an hour
+COLUMNS = ["profile_id", "as_of", "verdict"]
+
+
+def cases(model: str, as_of: datetime, people: pd.DataFrame, scores: Vector, other: Vector | None) -> pd.DataFrame:
+    """The people whose probability is nearest to one half, and those of whom another version says most else."""
+    unsure = pd.DataFrame({"profile_id": people["profile_id"], "reason": "uncertain", "score": scores})
+    unsure["doubt"] = 1 - 2 * np.abs(scores - 0.5)
+    found = unsure.nlargest(CASES // 2, "doubt", keep="first").assign(evidence="near one half")
+    if other is not None:
+        apart = unsure.assign(reason="disputed", doubt=np.abs(scores - other))
+        apart["evidence"] = [f"the challenger says {value:.3f}" for value in other]
+        found = pd.concat([found, apart.nlargest(CASES // 2, "doubt", keep="first")])
+    found = found.drop_duplicates("profile_id")
+    return found.assign(model=model, as_of=as_of)[
+        ["profile_id", "model", "as_of", "reason", "score", "doubt", "evidence"]
+    ]
+
+
+def verdicts(settings: Settings, model: str) -> pd.DataFrame | None:
+    """profile_id, as_of, verdict of a model: those of the table, and those of the file, which win; None if none."""
+    found = pd.DataFrame(columns=COLUMNS)
+    with warehouse.connect(settings, read_only=True) as lake:
+        if warehouse.relation_exists(lake, "ml.verdicts"):
+            found = lake.execute("select profile_id, as_of, verdict from ml.verdicts where model = ?", [model]).df()
+    path = settings.home / "reviews" / f"{model}.csv"
+    if path.exists():
+        found = pd.concat([found, _file(path)], ignore_index=True) if len(found) else _file(path)
+    return None if found.empty else found.drop_duplicates(["profile_id", "as_of"], keep="last", ignore_index=True)
+
+
+def _file(path: Any) -> pd.DataFrame:
+    rows = pd.read_csv(path, dtype={"profile_id": str})
+    bad = [name for name in COLUMNS if name not in rows.columns]
+    times = pd.to_datetime(rows["as_of"], errors="coerce") if not bad else pd.Series(dtype="datetime64[us]")
+    if bad or times.isna().any() or not rows["verdict"].isin([0, 1]).all():
+        raise UsageError(
+            f"{path} cannot be used: " + (f"no column {', '.join(bad)}" if bad else "an as_of or verdict is not valid"),
+            allowed="a CSV file with profile_id, as_of (ISO 8601) and verdict (0 or 1)",
+            remedy="correct the file, or move it away to train without it",
+        )
+    return rows.assign(as_of=times)[COLUMNS]

@@ -1,0 +1,175 @@
+"""Trains one spec with labels: data, leakage check, fit, MLflow, gates, promotion."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+from typing import Any
+
+import pandas as pd
+
+from ml import (
+    dataset,
+    drift,
+    evaluation,
+    forecast,
+    frames,
+    leakage,
+    metrics,
+    promotion,
+    reviews,
+    scoring,
+    store,
+    supervised,
+)  # fmt: skip
+from ml.dataset import Refused, TrainingSet
+from ml.policy import DriftPolicy, TrainingPolicy
+from ml.promotion import Gate, Verdict
+from ml.spec import Learnt, ModelSpec
+from ml.tracking import Tracker, log_model
+from segmentry import clock, warehouse
+from segmentry.stages import RunContext, StageReport
+
+
+def train(context: RunContext, spec: Learnt) -> StageReport:
+    """Train the model as of the context's time and promote it if it passes the gates.
+
+    The same spec, policy, time and data give the same training key; a complete run with that key is used again.
+    """
+    policy = TrainingPolicy.read(context.settings)
+    tracker = Tracker(context.settings, spec.name)
+    as_of = clock.of(context)
+    verdicts = reviews.verdicts(context.settings, spec.name) if isinstance(spec, ModelSpec) else None
+    with frames.published(context.settings) as (lake, snapshot):
+        try:
+            data = dataset.load(lake, snapshot, spec, as_of, policy, verdicts)
+        except Refused as refusal:
+            return refuse(tracker, spec.name, as_of.isoformat(), snapshot, str(refusal))
+        leakage.check(lake, data)
+    key = training_key(spec, policy, as_of.isoformat(), data.content_hash)
+    run = tracker.finished(key)
+    is_new = run is None
+    if run is None:
+        _fit_and_log(tracker, spec, data, policy, key)
+        run = tracker.finished(key)
+    return _decide(context, tracker, run, spec, data, policy, is_new=is_new)
+
+
+def training_key(spec: Any, policy: TrainingPolicy, as_of: str, content: str) -> str:
+    """What makes two trainings the same: the model's file, the policy, the time and the data."""
+    source = inspect.getsource(inspect.getmodule(spec.estimator))  # type: ignore[arg-type]
+    return hashlib.sha256("\0".join([spec.name, source, repr(policy), as_of, content]).encode()).hexdigest()[:40]
+
+
+def refuse(tracker: Tracker, model: str, as_of: str, snapshot: int, reason: str) -> StageReport:
+    """Record in MLflow that the data do not allow training; the job goes on without this model's scores."""
+    key = hashlib.sha256("\0".join([model, as_of, reason]).encode()).hexdigest()[:40]
+    if tracker.finished(key) is None:
+        tags = {
+            "segmentry.key": key,
+            "segmentry.as_of": as_of,
+            "segmentry.snapshot_id": str(snapshot),
+            "segmentry.refused": reason,
+        }
+        with tracker.run(f"refused as of {as_of}", tags) as run:
+            pass
+        tracker.complete(run.info.run_id)
+    return StageReport(notes=[f"{model} is not trained: {reason}"], status="refused")
+
+
+def _fit_and_log(tracker: Tracker, spec: Learnt, data: TrainingSet, policy: TrainingPolicy, key: str) -> None:
+    tags = {
+        "segmentry.key": key,
+        "segmentry.as_of": data.as_of.isoformat(),
+        "segmentry.snapshot_id": str(data.snapshot),
+        "segmentry.content": data.content_hash,
+    }
+    with tracker.run(f"{spec.name} as of {data.as_of:%Y-%m-%d %H:%M}", tags) as run:
+        if isinstance(spec, ModelSpec):
+            model = supervised.fit_and_log(tracker, spec, data, policy, run.info.run_id)
+        else:
+            model = forecast.fit_and_log(tracker, spec, data, policy, run.info.run_id)
+        log_model(model, example_rows(data.train.features), classifies=hasattr(model, "classes_"))
+    tracker.complete(run.info.run_id)
+
+
+def example_rows(features: pd.DataFrame) -> pd.DataFrame:
+    """Rows of quartiles and of the commonest categories: what input looks like, and nobody's data."""
+    made = {}
+    for name in features:
+        column = features[name]
+        if column.dtype == object:
+            made[name] = pd.Series([column.mode().iloc[0]] * 3)
+        else:
+            made[name] = column.quantile([0.25, 0.5, 0.75]).fillna(0.0).reset_index(drop=True)
+    return pd.DataFrame(made)
+
+
+def judge(spec: Learnt, challenger: Any, champion: Any | None, data: TrainingSet, policy: TrainingPolicy) -> Verdict:
+    """How a challenger does at every gate, on the newest test window."""
+    if isinstance(spec, ModelSpec):
+        rule = supervised.fit_rule(spec, data)
+        return promotion.judge(challenger, rule, champion, data, spec, policy)
+    return forecast.judge(challenger, forecast.fit_rule(spec, data), champion, data, policy)
+
+
+def steady(context: RunContext, tracker: Tracker, spec: Learnt, version: Any, challenger: Any) -> Gate:
+    """Whom it would score is like whom it was tested on; drift that moves features and scores bars promotion."""
+    if not tracker.has_artifact(version.run_id, drift.ARTIFACT):
+        return Gate("drift", True, "no reference to compare with")
+    policy, as_of = TrainingPolicy.read(context.settings), clock.of(context)
+    with frames.published(context.settings) as (lake, _):
+        people = scoring.population(lake, spec, as_of, challenger, policy)
+    if not len(people):
+        return Gate("drift", True, "nobody to score")
+    scores = scoring.score_rows(spec, challenger, people, as_of, "")["score"]
+    limits = DriftPolicy.read(context.settings)
+    moved = scoring.shifts(tracker, version, people, scores, limits)
+    share, of_score = drift.alarming_share(moved), next(s.psi for s in moved if s.column == drift.SCORE)
+    detail = f"{share:.0%} of features, allowed {limits.max_drifted_share:.0%}; score {of_score:.2f}"
+    return Gate("drift", not drift.is_harmful(moved, limits), detail)
+
+
+def _note_outcomes(context: RunContext, tracker: Tracker, champion: Any, held: Any, data: TrainingSet) -> None:
+    """Label drift and calibration drift of the champion, in observability.drift."""
+    then = tracker.client.get_run(champion.run_id).data.metrics
+    scores = evaluation.probabilities(held, promotion.fitted_to(held, data.test))
+    rate = float(data.test.labels.mean())
+    error = metrics.calibration_error(data.test.labels, scores)
+    policy = DriftPolicy.read(context.settings)
+    found = drift.of_outcomes((then.get("test_rate", rate), rate), (then.get("test_ece", error), error), policy)
+    rows = drift.rows(tracker.model, data.as_of, str(champion.version), found)
+    condition = f"model = ? and as_of = ? and feature in ('{drift.LABEL}', '{drift.CALIBRATION}')"
+    with warehouse.connect(context.settings) as lake:
+        store.replace_rows(lake, [("observability.drift", condition, [tracker.model, data.as_of], rows)])
+
+
+def _decide(
+    context: RunContext,
+    tracker: Tracker,
+    run: Any,
+    spec: Learnt,
+    data: TrainingSet,
+    policy: TrainingPolicy,
+    *,
+    is_new: bool,
+) -> StageReport:
+    version, champion = tracker.version_of(run), tracker.at_alias("champion")
+    told = supervised.told(run) if isinstance(spec, ModelSpec) else forecast.told(run)
+    rows = {f"training rows of {spec.name}": len(data.train)}
+    if champion is not None and promotion.is_settled(version, champion):
+        return StageReport(rows, [f"{spec.name} {champion.version} stays champion ({told})"], status="unchanged")
+    challenger, held = tracker.load(version), tracker.load(champion) if champion else None
+    found = judge(spec, challenger, held, data, policy)
+    verdict = Verdict((*found.gates, steady(context, tracker, spec, version, challenger)))
+    tracker.record_gates(version, verdict.gates)
+    if champion is not None and isinstance(spec, ModelSpec):
+        _note_outcomes(context, tracker, champion, held, data)
+    if verdict.passed:
+        promotion.promote(tracker, version, told)
+        return StageReport(
+            rows, [f"{spec.name} {version.version} ({run.data.params['candidate']}) is champion: {told}"]
+        )
+    kept = f"{spec.name} {champion.version} stays champion" if champion else f"{spec.name} has no champion"
+    note = f"{kept}; version {version.version} is refused: {verdict.failures}"
+    return StageReport(rows, [note], status="done" if is_new else "unchanged")

@@ -1,0 +1,117 @@
+"""Amounts and choices: trained, judged against a plain rule, scored into the lake with their outcome."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ml import catalogue, dataset, forecast, frames, losses, pipeline, stages
+from ml.dataset import Part
+from ml.lifetime import LifetimeValue
+from ml.policy import TrainingPolicy
+from ml.spec import ForecastSpec
+from ml.tracking import Tracker
+from segmentry import warehouse
+from segmentry.stages import RunContext
+from tests import ml_lake
+from tests.unit.test_ml_models import rows, settings_in
+
+MODELS = ("clv", "next_order", "next_category")
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> RunContext:
+    context = RunContext(settings_in(tmp_path_factory.mktemp("forecast"), 1500, max_total_error=0.5))
+    with warehouse.connect(context.settings) as lake:
+        # The last purchase tells less than all that is known, or no model could do better than the plain rule.
+        lake.execute(
+            "update lake.features.features__behaviour set top_purchased_category = 'Garden' "
+            "where hash(profile_id || as_of) % 3 = 0"
+        )
+    for model in MODELS:
+        print(*stages.train(context, model).notes)
+        stages.score(context, model)
+    return context
+
+
+def spec(name: str) -> ForecastSpec:
+    found = catalogue.spec_named(name)
+    assert isinstance(found, ForecastSpec)
+    return found
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_forecast_beats_its_rule_and_scores_everybody(trained: RunContext, model: str) -> None:
+    tracker = Tracker(trained.settings, model)
+    champion = tracker.at_alias()
+    assert champion is not None, [v.tags for v in tracker.versions()]
+    scored = rows(trained.settings, f"select count(*), min(score), max(score) from ml.scores where model = '{model}'")
+    buyers = rows(trained.settings, "select count(distinct profile_id) from marts.orders")
+    assert scored[0][0] == buyers[0][0]
+    lowest, highest = float(str(scored[0][1])), float(str(scored[0][2]))
+    assert lowest >= 0
+    assert highest <= {"clv": 1e6, "next_order": 90.5, "next_category": 1.0}[model]
+    assert stages.train(trained, model).status == stages.score(trained, model).status == "unchanged"
+
+
+def test_the_likeliest_category_is_the_taste_people_have(trained: RunContext) -> None:
+    truth = ml_lake.people(1500).set_index("profile_id")["persona"].map(dict(enumerate(ml_lake.TASTES)))
+    with warehouse.connect(trained.settings, read_only=True) as lake:
+        found = lake.execute("select profile_id, outcome from ml.scores where model = 'next_category'").df()
+    assert (found["outcome"].to_numpy() == truth[found["profile_id"]].to_numpy()).mean() > 0.9
+    assert rows(
+        trained.settings, "select count(*) from ml.scores where model <> 'next_category' and outcome is not null"
+    )
+    assert rows(trained.settings, "select count(outcome) from ml.scores where model = 'clv'") == [(0,)]
+
+
+def test_a_worse_forecast_is_refused(trained: RunContext) -> None:
+    policy = TrainingPolicy(resamples=100, max_total_error=0.5)
+    with frames.published(trained.settings) as (lake, snapshot):
+        data = dataset.load(lake, snapshot, spec("clv"), ml_lake.CLOCK, policy)
+    good = Tracker(trained.settings, "clv").load(Tracker(trained.settings, "clv").at_alias())
+    rule = forecast.fit_rule(spec("clv"), data)
+    refused = forecast.judge(rule, rule, good, data, policy)
+    print(refused.failures)
+    assert "better than the heuristic" in refused.failures
+    assert "better than the champion" in refused.failures
+    lost = replace(data, test=replace(data.test, labels=data.test.labels * 3))
+    assert "total" in forecast.judge(good, rule, None, lost, policy).failures
+
+
+def test_the_lifetime_model_is_served_with_its_own_file_alone(trained: RunContext) -> None:
+    from ml.tracking import own_code
+
+    table = pd.DataFrame(
+        {
+            "orders_lifetime": [1.0, 3, 8, 2] * 40,
+            "days_since_first_order": [80.0, 90, 150, 60] * 40,
+            "days_since_last_order": [80.0, 10, 5, 30] * 40,
+            "average_order_value": np.linspace(10, 90, 160),
+        }
+    )
+    menu = frames.Menu(tuple(frames.Feature(str(name), "t", is_number=True) for name in table))
+    model = pipeline.build(LifetimeValue(), menu).fit(table, np.ones(len(table)))
+    said = model.predict(table)
+    assert (said > 0).all()
+    assert said.std() > 0
+    with own_code(model) as code:
+        assert code is not None
+    with own_code(pipeline.amount_heuristic("orders_lifetime")) as code:
+        assert code is None
+
+
+def test_losses_want_the_mean_and_the_chance_right() -> None:
+    random = np.random.default_rng(1)
+    amounts = random.exponential(40, 4000) * (random.random(4000) < 0.4)
+    at = {said: losses.deviance(amounts, np.full(4000, said)).mean() for said in (8.0, float(amounts.mean()), 32.0)}
+    assert min(at, key=lambda said: at[said]) == float(amounts.mean())
+    assert np.isfinite(losses.deviance(amounts, np.zeros(4000))).all()
+    labels = np.array(["a", "b", "never seen"], dtype=object)
+    part = Part(pd.DataFrame(), pd.DataFrame({"x": ["a", "b", "b"]}), labels)
+    model = pipeline.choice_heuristic("x").fit(pd.DataFrame({"x": ["a", "b"] * 20}), np.array(["a", "b"] * 20))
+    found = losses.each(model, part)
+    assert found[2] > 10 > found[0]
