@@ -95,14 +95,18 @@ def floor(path: Path) -> int:
 
 
 def _encoded(connection: duckdb.DuckDBPyConnection) -> None:
+    # Joined by 64-bit hash, which needs half the time and memory of the texts; that no two share one is checked.
     connection.execute(
-        f"""create table nodes as select row_number() over () as node, identifier
-        from (select l as identifier from ({_LINKS}) union select r from ({_LINKS}))"""
+        """create table nodes as select row_number() over () as node, hash(identifier) as key, identifier
+        from (select one as identifier from records union select two from records union select three from records)"""
     )
+    shared = connection.execute("select count(*) - count(distinct key) from nodes").fetchone()
+    assert shared == (0,), "two identifiers share a hash"
     connection.execute(
-        f"""create table links as select lefts.node as left_node, rights.node as right_node
-        from ({_LINKS}) as links inner join nodes as lefts on links.l = lefts.identifier
-        inner join nodes as rights on links.r = rights.identifier"""
+        """create table links as select ones.node as left_node, unnest([twos.node, threes.node]) as right_node
+        from records inner join nodes as ones on hash(records.one) = ones.key
+        inner join nodes as twos on hash(records.two) = twos.key
+        inner join nodes as threes on hash(records.three) = threes.key"""
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,12 +10,20 @@ import typer
 
 from cli import _identity, _what_if
 from cli._output import Output, OutputOption, print_json, progress, show
-from segmentry import identity, warehouse
+from segmentry import identity, linking, warehouse
 from segmentry.errors import UsageError
 from segmentry.settings import Settings
 from segmentry.stages import RunContext
 
 app = typer.Typer(no_args_is_help=True, help="Explain, try out and undo who is one person.")
+
+
+class Verdict(StrEnum):
+    """What a reviewer may say of a pair."""
+
+    accepted = "accepted"
+    refused = "refused"
+
 
 First = Annotated[str, typer.Argument(help="type:value, such as email:ann@example.com")]
 Second = Annotated[str, typer.Argument(help="type:value, such as cookie:c-1042")]
@@ -87,6 +96,52 @@ def what_if(
     for name, rows in found.items():
         show(_as_rows(rows), output, title=name.replace("_", " "), empty=f"{name.replace('_', ' ')}: no change")
         print()
+
+
+@app.command()
+def suggest() -> None:
+    """Find pairs of contacts that are likely one person, and keep them for review. Joins nobody by itself.
+
+    It looks as `identity.probabilistic` in config/policies.yml says, where it is off by default.
+
+    Example: segmentry identity suggest
+    """
+    settings = Settings.from_environment()
+    warehouse.prepare(settings)
+    with progress("comparing contacts"):
+        number = linking.suggest(settings)
+    print(f"{number} pair(s) wait for a review: `segmentry identity reviews`")
+
+
+@app.command()
+def reviews(
+    limit: Annotated[int, typer.Option(help="at most this many", min=1)] = 20, output: OutputOption = Output.table
+) -> None:
+    """List the pairs of contacts that wait for a review, the likeliest first.
+
+    Example: segmentry identity reviews --limit 50
+    """
+    settings = Settings.from_environment()
+    warehouse.prepare(settings)
+    with warehouse.connect(settings, read_only=True) as lake:
+        found = linking.waiting(lake, limit)
+    show(found, output, title="Likely one person", empty="No pair waits for a review.")
+
+
+@app.command()
+def review(
+    one: Annotated[str, typer.Argument(help="CRM id")],
+    other: Annotated[str, typer.Argument(help="CRM id")],
+    verdict: Annotated[Verdict, typer.Argument(help="what you found")],
+) -> None:
+    """Accept or refuse a pair of contacts; it is remembered, and used from the next run of the identity stage on.
+
+    Example: segmentry identity review K-1 K-2 accepted
+    """
+    settings = Settings.from_environment()
+    warehouse.prepare(settings)
+    linking.decide(settings, one, other, verdict.value)
+    print(f"{verdict.value}. Next: `segmentry run --select identity+`")
 
 
 def _as_rows(value: Any) -> list[dict[str, Any]]:

@@ -111,9 +111,9 @@ def _layer(context: RunContext, name: str, making: Callable[[Settings], StageRep
     return report
 
 
-def identity(context: RunContext) -> StageReport:
+def identity(context: RunContext, making: Callable[[Settings], StageReport] | None = None) -> StageReport:
     """Identifiers and links to profiles."""
-    return _layer(context, "identity")
+    return _layer(context, "identity", making)
 
 
 def marts(context: RunContext) -> StageReport:

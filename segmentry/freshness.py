@@ -91,6 +91,14 @@ def fingerprint(settings: Settings) -> str:
     return digest.hexdigest()
 
 
+def is_touched(settings: Settings, since: int, schema: str) -> bool:
+    """Whether anything changed a relation of the schema after that snapshot, or nobody can tell any more."""
+    with warehouse.connect(settings, read_only=True) as lake:
+        return not _is_kept(lake, since) or any(
+            found == schema for found, _ in lake.execute(_TOUCHED, [since]).fetchall()
+        )
+
+
 def _touched(lake: duckdb.DuckDBPyConnection, since: int, schemas: Sequence[str]) -> bool:
     touched = lake.execute(_TOUCHED, [since]).fetchall()
     return any(schema in schemas or (schema, table) == ("observability", "clock") for schema, table in touched)

@@ -11,7 +11,7 @@ from typing import Any
 
 import duckdb
 
-from segmentry import configuration, dbt, warehouse
+from segmentry import configuration, dbt, resolution, warehouse
 from segmentry.settings import Settings
 from segmentry.stages import RunContext, StageReport
 
@@ -24,16 +24,27 @@ _COLUMNS: Mapping[str, str] = {
     "policy_links": "rule varchar, strength integer, is_used boolean",
     "policy_blocks": "identifier_type varchar, pattern varchar, reason varchar",
     "policy_traits": "trait varchar, attribute_group varchar, strategy varchar, source varchar, position integer",
+    "policy_probabilistic": "is_used boolean, link_above double",
     # Cuts are decisions of an operator (`segmentry identity unmerge`): made here, never overwritten from the file.
     "policy_cuts": "left_type varchar, left_identifier varchar, right_type varchar, right_identifier varchar",
+    # Likely pairs of contacts (`segmentry identity suggest`) with what a reviewer said of them.
+    "link_candidates": "left_crm_id varchar, right_crm_id varchar, probability double, known_at timestamp, "
+    "verdict varchar, decided_at timestamp",
 }
 
 
 def resolve(context: RunContext) -> StageReport:
-    """Identifiers and links to profiles."""
+    """Identifiers and links to profiles: what has changed since the last run, or everything where that is in doubt."""
     warehouse.prepare(context.settings)
     write_policy(context.settings)
-    return dbt.identity(context)
+    return dbt.identity(context, _resolved)
+
+
+def _resolved(settings: Settings) -> StageReport:
+    is_partial = resolution.begin(settings)
+    report = dbt.build(settings, "path:models/identity", full_refresh=not is_partial)
+    resolution.finish(settings)
+    return report
 
 
 def write_policy(settings: Settings) -> None:
@@ -54,7 +65,9 @@ def table_columns() -> dict[str, str]:
 
 def policy_rows(policy: Mapping[str, Any]) -> dict[str, list[Row]]:
     """The identity part of the policy as rows of its tables."""
+    guessing = policy.get("probabilistic", {})
     return {
+        "policy_probabilistic": [(guessing.get("use", False), guessing.get("link_above"))],
         "policy_types": [
             (kind["name"], rank, *(kind.get(limit) for limit in ("most_per_profile", "most_links", "most_people")))
             for rank, kind in enumerate(policy["types"], start=1)

@@ -26,6 +26,15 @@ class _Return(Exception):
         self.value = value
 
 
+class _Relation:
+    """What ``this`` is to a model."""
+
+    database, schema, identifier = "memory", "", ""
+
+    def __str__(self) -> str:
+        return f"{self.schema}.{self.identifier}"
+
+
 class Project:
     """The dbt project on one DuckDB connection; a relation of layer L is ``L.name``."""
 
@@ -36,8 +45,11 @@ class Project:
         self._jinja = jinja2.Environment(extensions=["jinja2.ext.do"], undefined=jinja2.StrictUndefined)
         self._jinja.globals.update(self._given())
         self._macros: dict[str, Any] = {}
+        self._config: dict[str, Any] = {}
+        self._is_incremental = False
+        self._templates: dict[str, jinja2.Template] = {}
         # A macro holds on to what it was loaded with: one object, changed from model to model.
-        self._this = SimpleNamespace(database="memory", schema="", identifier="")
+        self._this = _Relation()
         self._jinja.globals["this"] = self._this
         texts = [
             # As in dbt, a macro is called through its wrapper, from its own file too.
@@ -55,8 +67,14 @@ class Project:
         """The SQL of a model, given as ``layer/name``."""
         layer, name = model.split("/")
         self._this.schema, self._this.identifier = layer, name
+        self._is_incremental = incremental
         text = (PROJECT / "models" / layer / f"{name}.sql").read_text()
-        return self._jinja.from_string(text).render(is_incremental=lambda: incremental, this=f"{layer}.{name}")
+        return str(self._compiled(text).render(this=self._this))
+
+    def _compiled(self, text: str) -> jinja2.Template:
+        if text not in self._templates:
+            self._templates[text] = self._jinja.from_string(text)
+        return self._templates[text]
 
     def call(self, macro: str, *arguments: Any) -> str:
         """What a macro gives."""
@@ -65,6 +83,16 @@ class Project:
     def table(self, model: str) -> None:
         """Build a model as a table."""
         self.connection.execute(f"create or replace table {model.replace('/', '.')} as {self.render(model)}")
+
+    def append(self, model: str) -> None:
+        """Build an incremental model that makes room for its rows in a hook before it."""
+        relation = model.replace("/", ".")
+        if not self._exists(relation):
+            self.table(model)
+            return
+        fresh = self.render(model, incremental=True)
+        self.connection.execute(self._compiled(str(self._config["pre_hook"])).render())
+        self.connection.execute(f"insert into {relation} by name {fresh}")
 
     def upsert(self, model: str, key: Iterable[str]) -> None:
         """Build an incremental model: first whole, then delete and insert by key."""
@@ -100,13 +128,18 @@ class Project:
         return {
             "ref": lambda name: f"{schemas.get(name, 'staging')}.{name}",
             "source": lambda source, name: f"{'identity' if source == 'identity_policy' else source}.{name}",
-            "config": lambda **_: "",
+            "config": self._configure,
+            "is_incremental": lambda: self._is_incremental,
             "execute": True,
-            "flags": SimpleNamespace(WHICH="build"),
+            "flags": SimpleNamespace(WHICH="build", FULL_REFRESH=False),
             "return": _raise,
             "run_query": self._query,
             "adapter": SimpleNamespace(dispatch=self._dispatch, get_relation=self._relation),
         }
+
+    def _configure(self, **config: Any) -> str:
+        self._config = config
+        return ""
 
     def _wrapper(self, name: str) -> Callable[..., Any]:
         def call(*arguments: Any, **named: Any) -> Any:
@@ -132,11 +165,8 @@ class Project:
 
     def _query(self, sql: str) -> Any:
         rows = self.connection.execute(sql).fetchall()
-        columns = (
-            [SimpleNamespace(values=lambda at=at: [row[at] for row in rows]) for at in range(len(rows[0]))]
-            if rows
-            else []
-        )
+        width = len(self.connection.description or ())
+        columns = [SimpleNamespace(values=lambda at=at: [row[at] for row in rows]) for at in range(width)]
         return SimpleNamespace(columns=columns, rows=rows)
 
 

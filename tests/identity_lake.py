@@ -117,10 +117,12 @@ class Lake:
         with warehouse.connect(self.settings) as lake:
             lake.execute("begin")
             held = lake.execute(f"select count(*) from lake.staging.{table}").fetchone()
-            for number, row in enumerate(rows, start=held[0] if held else 0):
-                values = {k: v for k, v in row.items() if k not in {"day", "id"}}
+            begin = held[0] if held else 0
+            for number, row in enumerate(rows, start=begin):
+                values = {k: v for k, v in row.items() if k not in {"day", "id", "batch"}}
                 values.setdefault(at, START + timedelta(days=row.get("day", 0)))
                 values["record_id"] = row.get("id", f"{table}:{number}")
+                values["_batch_id"], values["_line"] = row.get("batch", f"{table}:{begin}"), number
                 marks = ", ".join("?" for _ in values)
                 lake.execute(
                     f"insert into lake.staging.{table} ({', '.join(values)}) values ({marks})", list(values.values())
@@ -132,11 +134,14 @@ class Lake:
         self.add("stg_events__events", event_row(cookie, user, **more))
 
     def resolve(self, as_of: datetime = AS_OF, *, full_refresh: bool = False) -> None:
-        """Run the identity stage at as_of."""
+        """Run the identity stage at as_of: as a run does, or from the beginning."""
         context = RunContext(self.settings, as_of)
         clock.decide(context)
+        if not full_refresh:
+            identity.resolve(context)
+            return
         identity.write_policy(self.settings)
-        dbt.build(self.settings, "path:models/identity", full_refresh=full_refresh)
+        dbt.build(self.settings, "path:models/identity", full_refresh=True)
 
     def rows(self, sql: str) -> list[dict[str, Any]]:
         """Rows of a query on the lake."""

@@ -19,6 +19,44 @@ START = datetime(2026, 1, 1)
 AS_OF = datetime(2026, 6, 1)
 
 
+_SAID = """
+select source, rule, left_type, left_value, right_type, right_value, country, min(seen_at) as first_seen_at,
+    max(seen_at) as last_seen_at, min(struct_pack(at := seen_at, record_id := record_id)).record_id as record_id,
+    count(*) as records
+from claims where seen_at < (select as_of from observability.clock) group by all
+"""
+_CHANGED = """
+with said as (from said except from {held}), gone as (from {held} except from said)
+from said
+union all
+select gone.* exclude (first_seen_at, last_seen_at, record_id, records), null, null, null, 0
+from gone anti join said
+    on gone.source = said.source and gone.rule = said.rule and gone.left_type = said.left_type
+    and gone.left_value = said.left_value and gone.right_type is not distinct from said.right_type
+    and gone.right_value is not distinct from said.right_value
+"""
+# The models in the order of dbt, and how each is built.
+_MODELS = {
+    "spelling_changes": "table",
+    "identifier_values": "append",
+    "refused_identifiers": "table",
+    "identifier_changes": "table",
+    "identifiers": "append",
+    "link_changes": "table",
+    "identifier_links": "append",
+    "region": "table",
+    "region_links": "table",
+    "held_back_links": "table",
+    "wide_components": "table",
+    "contested_links": "table",
+    "yielding_links": "python",
+    "refused_links": "append",
+    "identifier_groups": "append",
+    "restored_homes": "table",
+    "profile_homes": "table",
+}
+
+
 @dataclass(frozen=True, order=True)
 class Link:
     """One statement: rule, left ``type:identifier``, right one, day on which it was made."""
@@ -45,6 +83,7 @@ class Memory:
         for schema in ("staging", "identity", "observability"):
             self.connection.execute(f"create schema {schema}")
         self.connection.execute("create table observability.clock (as_of timestamp)")
+        self.connection.execute("create table observability.identity_state (is_partial boolean)")
         self.connection.execute(
             """create table claims (source varchar, rule varchar, left_type varchar, left_value varchar,
             right_type varchar, right_value varchar, country varchar, seen_at timestamp, record_id varchar)"""
@@ -54,6 +93,7 @@ class Memory:
 
     def set_policy(self, policy: dict[str, Any]) -> None:
         """Use these rules from the next run on."""
+        self.is_in_doubt = True
         for name, columns in table_columns().items():
             self.connection.execute(f"create table if not exists identity.{name} ({columns})")
         for name, rows in policy_rows(policy).items():
@@ -63,6 +103,7 @@ class Memory:
 
     def cut(self, left: str, right: str) -> None:
         """Separate two identifiers for good."""
+        self.is_in_doubt = True
         self.connection.execute(
             "insert into identity.policy_cuts values (?, ?, ?, ?)", [*left.split(":", 1), *right.split(":", 1)]
         )
@@ -82,38 +123,30 @@ class Memory:
             self.connection.execute("insert into claims by name select 's' as source, * from fresh_claims")
             self.connection.unregister("fresh_claims")
 
-    def resolve(self, as_of: datetime = AS_OF) -> None:
-        """One run of the identity stage."""
+    def forget(self, links: Iterable[Link]) -> None:
+        """Take statements back, as a source does that has corrected a record."""
+        for link in links:
+            self.connection.execute("delete from claims where record_id = ?", [link.record_id])
+
+    def resolve(self, as_of: datetime = AS_OF, *, is_whole: bool = False) -> None:
+        """One run of the identity stage: partial, as in the stage, unless asked for a whole one or in doubt."""
         run = self.connection.execute
         run("delete from observability.clock")
         run("insert into observability.clock values (?)", [as_of])
-        run(
-            """create or replace table identity.identifier_claims as
-            select source, rule, left_type, left_value, right_type, right_value, country, min(seen_at) as first_seen_at,
-                max(seen_at) as last_seen_at,
-                min(struct_pack(at := seen_at, record_id := record_id)).record_id as record_id,
-                count(*) as records
-            from claims where seen_at < (select as_of from observability.clock) group by all"""
-        )
-        for name in (
-            "identifier_values",
-            "refused_identifiers",
-            "identifiers",
-            "identifier_links",
-            "held_back_links",
-            "contested_links",
-        ):
-            self.project.table(f"identity/{name}")
-        self.project.python("identity/yielding_links")
-        for name in ("refused_links", "identifier_groups"):
-            self.project.table(f"identity/{name}")
-        for name in ("restored_homes", "profile_homes"):
-            self.project.table(f"identity/{name}")
+        run("delete from observability.identity_state")
+        run("insert into observability.identity_state values (?)", [not (is_whole or self.is_in_doubt)])
+        run(f"create or replace temp table said as {_SAID}")
+        held = "identity.identifier_claims" if not (is_whole or self.is_in_doubt) else "said"
+        run(f"create or replace table identity.claim_changes as {_CHANGED.format(held=held)}")
+        run("create or replace table identity.identifier_claims as from said")
+        for name, build in _MODELS.items():
+            getattr(self.project, build)(f"identity/{name}")
         self.project.upsert("identity/profile_ids", ["profile_id"])
-        for name in ("profile_resolution", "identifier_mapping"):
-            self.project.table(f"identity/{name}")
+        self.project.upsert("identity/profile_resolution", ["profile_id"])
+        self.project.append("identity/identifier_mapping")
         self.project.upsert("identity/merge_events", ["merge_event_id"])
         self.project.upsert("identity/id_mapping_scd", ["identifier_type", "identifier", "valid_from"])
+        self.is_in_doubt = False
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """Rows of a query."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from datetime import datetime, timedelta
+from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -87,3 +89,44 @@ def test_merge_then_undo_restores_the_former_ids(found: list[Link], data: st.Dat
     memory.cut(one.left, one.right)
     memory.resolve(FULL + timedelta(days=2))
     assert memory.mapping() == before
+
+
+TABLES = {
+    "identifier_values": "*",
+    "identifiers": "* exclude (node)",
+    "identifier_links": "* exclude (left_node, right_node)",
+    "refused_links": "*",
+    "profile_ids": "*",
+    "profile_resolution": "profile_id, current_profile_id",
+    "identifier_mapping": "*",
+    "id_mapping_scd": "*",
+    "merge_events": "*",
+}
+
+
+def tight() -> dict[str, Any]:
+    """The policy with limits that few links break, so that identifiers become hubs and cease to be."""
+    policy = copy.deepcopy(Memory().policy)
+    limits = {"cookie": {"most_people": 2, "most_links": 4}, "device_id": {"most_people": 2, "most_per_profile": 2}}
+    for kind in policy["types"]:
+        kind.update(limits.get(kind["name"], {}))
+    return policy
+
+
+@cases
+@given(st.lists(st.tuples(st.booleans(), st.lists(link, max_size=8)), min_size=1, max_size=4), st.booleans())
+def test_resolving_what_changed_gives_exactly_what_a_full_rebuild_gives(
+    steps: list[tuple[bool, list[Link]]], is_tight: bool
+) -> None:
+    homes = [Memory(policy=tight()) if is_tight else Memory() for _ in range(2)]
+    landed: list[Link] = []
+    for day, (is_deleting, found) in enumerate(steps):
+        gone = landed[::3] if is_deleting else []
+        landed = [one for one in landed if one not in gone] + found
+        for memory, is_whole in zip(homes, (False, True), strict=True):
+            memory.forget(gone)
+            memory.add(found)
+            memory.resolve(FULL + timedelta(days=day), is_whole=is_whole)
+        for table, columns in TABLES.items():
+            partial, whole = (m.rows(f"select {columns} from identity.{table} order by all") for m in homes)
+            assert partial == whole, table

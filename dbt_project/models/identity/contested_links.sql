@@ -1,12 +1,8 @@
-{%- set usable -%}
-    select links.left_node, links.right_node
-    from {{ ref('identifier_links') }} as links
-    anti join {{ ref('held_back_links') }} as held on links.link_id = held.link_id
-{%- endset -%}
+-- depends_on: {{ ref('region_links') }}, {{ ref('identifier_links') }}
 with
 
 components as (
-    {{ connected_components(usable, 'wide') }}
+    select * from {{ ref('wide_components') }}
 ),
 
 nodes as (
@@ -14,7 +10,7 @@ nodes as (
 ),
 
 links as (
-    select * from {{ ref('identifier_links') }}
+    select * from {{ links_in_question() }}
 ),
 
 held as (

@@ -1,7 +1,13 @@
+-- depends_on: {{ ref('region_links') }}, {{ ref('identifier_links') }}
 with
 
 links as (
-    select * from {{ ref('identifier_links') }}
+    select * from {{ links_in_question() }}
+),
+
+met as (
+    -- Whom an identifier meets counts whole, those beyond the region too.
+    select * from {{ ref('region_links') if is_partial() else ref('identifier_links') }}
 ),
 
 policy_types as (
@@ -17,9 +23,9 @@ cuts as (
 ),
 
 neighbours as (
-    select left_type as identifier_type, left_node as node, right_type as other_type, right_node as other from links
+    select left_type as identifier_type, left_node as node, right_type as other_type, right_node as other from met
     union
-    select right_type, right_node, left_type, left_node from links
+    select right_type, right_node, left_type, left_node from met
 ),
 
 meetings as (

@@ -2,11 +2,11 @@
     materialized='incremental', incremental_strategy='delete+insert',
     unique_key=['identifier_type', 'identifier', 'valid_from'], full_refresh=false
 ) }}
--- depends_on: {{ ref('merge_events') }}
+-- depends_on: {{ ref('merge_events') }}, {{ ref('identifier_groups') }}, {{ ref('region') }}, {{ ref('identifier_mapping') }}
 with
 
 mapping as (
-    select * from {{ ref('identifier_mapping') }}
+    select * from {{ mapping_in_question() }} as mapping
 ),
 
 open_periods as (

@@ -1,17 +1,10 @@
-select * from {{ ref('claims__events') }}
-union all
-select * from {{ ref('claims__orders') }}
-union all
-select * from {{ ref('claims__crm_contacts') }}
-union all
-select * from {{ ref('claims__email_events') }}
-union all
-select * from {{ ref('claims__support_tickets') }}
-union all
-select * from {{ ref('claims__surveys') }}
-union all
-select * from {{ ref('claims__subscriptions') }}
-union all
-select * from {{ ref('claims__consents') }}
-union all
-select * from {{ ref('claims__online_retail') }}
+{{ config(materialized='incremental', incremental_strategy='append', pre_hook="{{ replace_rows(same_claim()) }}") }}
+-- depends_on: {{ ref('claim_changes') }}
+{% if is_partial() -%}
+select * from {{ ref('claim_changes') }} where records > 0
+{%- else -%}
+{%- for source in claim_sources() %}
+select * from {{ ref('claims__' ~ source) }}
+{{ 'union all' if not loop.last }}
+{%- endfor %}
+{%- endif %}

@@ -1,37 +1,52 @@
-{%- set usable -%}
+{{ config(
+    materialized='incremental', incremental_strategy='append',
+    pre_hook="{{ replace_rows(regrouped()) }}"
+) }}
+-- depends_on: {{ ref('region') }}, {{ ref('identifier_changes') }}, {{ ref('region_links') }}, {{ ref('identifier_links') }}
+{% set kept_links -%}
     select links.left_node, links.right_node
-    from {{ ref('identifier_links') }} as links
-    anti join {{ ref('refused_links') }} as refused on links.link_id = refused.link_id
+    from {{ ref('contested_links') }} as links
+    anti join {{ ref('yielding_links') }} as yielding on links.link_id = yielding.link_id
 {%- endset -%}
 with
 
-components as (
-    {{ connected_components(usable, 'narrow') }}
+narrow as (
+    {{ connected_components(kept_links, 'narrow') }}
+),
+
+wide as (
+    select * from {{ ref('wide_components') }}
+),
+
+contested as (
+    select distinct component from {{ ref('contested_links') }}
 ),
 
 nodes as (
     select * from {{ ref('identifiers') }}
+    {%- if is_partial() %}
+    where node in (select node from {{ ref('region') }})
+    {%- endif %}
 ),
 
 groups as (
-    -- A node without a link is a group of its own; its negative cannot meet a component's number.
-    select
-        nodes.node,
-        nodes.identifier_type,
-        nodes.identifier,
-        nodes.priority,
-        nodes.first_seen_at,
-        nodes.last_seen_at,
-        coalesce(components.component, -nodes.node) as component
-    from nodes
-    left join components on nodes.node = components.node
+    -- Where no limit is broken a component is a group. A node that lost all its links is a group of its own.
+    select narrow.node, min(narrow.node) over (partition by narrow.component) as group_node
+    from narrow
+    union all
+    select wide.node, wide.component
+    from wide
+    anti join contested on wide.component = contested.component
 )
 
 select
-    groups.identifier_type,
-    groups.identifier,
-    groups.priority,
-    groups.first_seen_at,
-    groups.last_seen_at,
-    min(groups.node) over (partition by groups.component) as group_node
-from groups
+    nodes.node,
+    nodes.identifier_type,
+    nodes.identifier,
+    nodes.priority,
+    nodes.first_seen_at,
+    coalesce(wide.component, nodes.node) as component,
+    coalesce(groups.group_node, nodes.node) as group_node
+from nodes
+left join wide on nodes.node = wide.node
+left join groups on nodes.node = groups.node

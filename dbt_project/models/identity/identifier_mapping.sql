@@ -1,4 +1,17 @@
+{{ config(
+    materialized='incremental', incremental_strategy='append',
+    pre_hook="{{ replace_rows(remapped()) }}"
+) }}
+-- depends_on: {{ ref('region') }}, {{ ref('identifier_changes') }}
 with
+
+identifiers as (
+    select * from {{ ref('identifiers') }}
+    {%- if is_partial() %}
+    where node in (select node from {{ ref('region') }})
+        or node in (select node from {{ ref('identifier_changes') }})
+    {%- endif %}
+),
 
 groups as (
     select * from {{ ref('identifier_groups') }}
@@ -11,10 +24,11 @@ profiles as (
 )
 
 select
-    groups.identifier_type,
-    groups.identifier,
+    identifiers.identifier_type,
+    identifiers.identifier,
     profiles.profile_id,
-    groups.first_seen_at,
-    groups.last_seen_at
-from groups
+    identifiers.first_seen_at,
+    identifiers.last_seen_at
+from identifiers
+inner join groups on identifiers.node = groups.node
 inner join profiles on groups.group_node = profiles.group_node

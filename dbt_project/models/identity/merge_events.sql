@@ -1,6 +1,7 @@
 {{ config(
     materialized='incremental', incremental_strategy='delete+insert', unique_key='merge_event_id', full_refresh=false
 ) }}
+-- depends_on: {{ ref('identifier_groups') }}, {{ ref('region') }}, {{ ref('identifier_mapping') }}, {{ ref('region_links') }}
 with
 
 resolution as (
@@ -8,7 +9,7 @@ resolution as (
 ),
 
 mapping as (
-    select * from {{ ref('identifier_mapping') }}
+    select * from {{ mapping_in_question() }} as mapping
 ),
 
 previous as (
@@ -39,7 +40,7 @@ bridges as (
     select
         lefts.was as left_was, rights.was as right_was,
         links.rule, links.record_id, links.strength, links.first_seen_at, links.link_id
-    from {{ ref('identifier_links') }} as links
+    from {{ links_in_question() }} as links
     anti join {{ ref('refused_links') }} as refused on links.link_id = refused.link_id
     left join changed as lefts
         on links.left_type = lefts.identifier_type and links.left_identifier = lefts.identifier

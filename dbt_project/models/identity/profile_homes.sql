@@ -1,11 +1,12 @@
+-- depends_on: {{ ref('identifier_groups') }}, {{ ref('region') }}, {{ ref('identifier_changes') }}
 with
 
 given as (
-    {{ given_profile_ids() }}
+    select * from {{ ids_in_question('(' ~ given_profile_ids() ~ ')') }} as ids
 ),
 
 members as (
-    select * from {{ ref('identifier_groups') }}
+    select * from {{ groups_in_question() }} as groups
 ),
 
 previous as (

@@ -1,6 +1,7 @@
 {{ config(
     materialized='incremental', incremental_strategy='delete+insert', unique_key='profile_id', full_refresh=false
 ) }}
+-- depends_on: {{ ref('identifier_groups') }}, {{ ref('region') }}
 with
 
 groups as (
@@ -10,7 +11,7 @@ groups as (
             as strongest,
         min(struct_pack(at := first_seen_at, rank := priority, kind := identifier_type, identifier := identifier))
             as earliest
-    from {{ ref('identifier_groups') }}
+    from {{ groups_in_question() }} as members
     group by group_node
 ),
 

@@ -1,7 +1,9 @@
+{{ config(materialized='incremental', incremental_strategy='delete+insert', unique_key='profile_id') }}
+-- depends_on: {{ ref('identifier_groups') }}, {{ ref('region') }}, {{ ref('identifier_changes') }}
 with
 
 given as (
-    select * from {{ ref('profile_ids') }}
+    select * from {{ ids_in_question(ref('profile_ids')) }} as ids
 ),
 
 homes as (
@@ -13,7 +15,7 @@ placed as (
     select given.*, coalesce(homes.group_node, groups.group_node) as group_node
     from given
     left join homes on given.profile_id = homes.profile_id
-    left join {{ ref('identifier_groups') }} as groups
+    left join {{ groups_in_question() }} as groups
         on given.holder_type = groups.identifier_type and given.holder_identifier = groups.identifier
 )
 

@@ -1,3 +1,8 @@
+{{ config(
+    materialized='incremental', incremental_strategy='append',
+    pre_hook="{{ replace_rows('link_id in (select link_id from ' ~ kept('region_links') ~ ' where is_inside union all select link_id from ' ~ kept('link_changes') ~ ' where records = 0)') }}"
+) }}
+-- depends_on: {{ ref('region_links') }}, {{ ref('link_changes') }}, {{ ref('identifier_links') }}
 with
 
 refusals as (
@@ -7,7 +12,7 @@ refusals as (
 ),
 
 links as (
-    select * from {{ ref('identifier_links') }}
+    select * from {{ links_in_question() }}
 )
 
 select

@@ -1,3 +1,4 @@
+-- depends_on: {{ ref('identifier_groups') }}, {{ ref('region') }}
 with
 
 given as (
@@ -5,7 +6,7 @@ given as (
 ),
 
 members as (
-    select * from {{ ref('identifier_groups') }}
+    select * from {{ groups_in_question() }} as groups
 ),
 
 cuts as (

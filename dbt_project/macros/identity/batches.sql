@@ -1,0 +1,46 @@
+{#- Which records of a source to read: all; or, in a partial run, those of batches that are new. A source of which a
+    batch has lost or changed records since it was read is read whole. -#}
+{% macro unread_records(source) -%}
+    {%- if not is_partial() -%}
+        {{ return("true") }}
+    {%- endif -%}
+    {%- if source in replaced_sources() -%}
+        {{ return("true") }}
+    {%- endif -%}
+    {%- set fresh = run_query(
+        "select _batch_id from " ~ kept('claim_batches') ~ " where source = '" ~ source ~ "' and _batch_id not in ("
+        ~ "select _batch_id from " ~ kept('extracted_batches') ~ " where source = '" ~ source ~ "') order by _batch_id"
+    ).columns[0].values() -%}
+    {{ return("_batch_id in ('" ~ fresh | join("', '") ~ "')" if fresh else "false") }}
+{%- endmacro %}
+
+{#- Sources of which a batch that was read before is not what it was. -#}
+{% macro replaced_sources() -%}
+    {%- if not is_partial() -%}
+        {{ return([]) }}
+    {%- endif -%}
+    {{ return(run_query(
+        "select distinct source from (select * from " ~ kept('extracted_batches') ~ " except select * from "
+        ~ kept('claim_batches') ~ ") as changed order by source"
+    ).columns[0].values() | list) }}
+{%- endmacro %}
+
+{#- Sources that say something of identifiers: claims__<source> is there for each. -#}
+{% macro claim_sources() -%}
+    {{ return([
+        'events', 'orders', 'crm_contacts', 'email_events', 'support_tickets', 'surveys', 'subscriptions', 'consents',
+        'online_retail', 'reviews'
+    ]) }}
+{%- endmacro %}
+
+{#- A claim that has changed, whatever it said of times. -#}
+{% macro same_claim() -%}
+    exists (
+        select 1 from {{ kept('claim_changes') }} as changes
+        where held.source = changes.source and held.rule = changes.rule
+            and held.left_type = changes.left_type and held.left_value = changes.left_value
+            and held.right_type is not distinct from changes.right_type
+            and held.right_value is not distinct from changes.right_value
+            and held.country is not distinct from changes.country
+    )
+{%- endmacro %}

@@ -1,0 +1,38 @@
+{%- set sources = {
+    'events': ['stg_events__events', 'event_at'],
+    'orders': ['stg_orders__orders', 'ordered_at'],
+    'crm_contacts': ['stg_crm_contacts__contacts', 'coalesce(created_at, updated_at)'],
+    'email_events': ['stg_email_events__email_events', 'occurred_at'],
+    'support_tickets': ['stg_support_tickets__tickets', 'created_at'],
+    'surveys': ['stg_surveys__responses', 'submitted_at'],
+    'subscriptions': ['stg_subscriptions__changes', 'changed_at'],
+    'consents': ['stg_consents__consents', 'occurred_at'],
+    'online_retail': ['stg_online_retail__orders', 'ordered_at'],
+} -%}
+with
+
+batches as (
+    {%- for source, (relation, observed_at) in sources.items() %}
+    select '{{ source }}' as source, _batch_id, count(*) as records, bit_xor(hash(record_id)) as digest
+    from {{ ref(relation) }}
+    where {{ observed_at }} < {{ as_of() }}
+    group by _batch_id
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
+),
+
+events as (
+    select * from {{ ref('stg_events__events') }} where event_at < {{ as_of() }}
+),
+
+renames as (
+    -- What an alias names is a user id from the moment that one is known: that changes what its batch says.
+    select _batch_id, count(*) as renames
+    from events
+    where type = 'alias' and previous_id in (select user_id from events where user_id is not null)
+    group by _batch_id
+)
+
+select batches.*, coalesce(renames.renames, 0) as renames
+from batches
+left join renames on batches._batch_id = renames._batch_id and batches.source = 'events'

@@ -1,0 +1,52 @@
+-- depends_on: {{ ref('identifiers') }}, {{ ref('identifier_links') }}, {{ ref('identifier_changes') }}, {{ ref('link_changes') }}
+{% if is_partial() %}
+with
+
+links as (
+    select * from {{ ref('link_changes') }} where is_moved
+),
+
+seeds as (
+    select node from {{ ref('identifier_changes') }} where is_moved
+    union
+    select left_node from links
+    union
+    select right_node from links
+),
+
+relieved as (
+    -- An identifier that lost a link may hold back fewer now: everybody it meets is looked at.
+    select left_node as node from links where records = 0
+    union
+    select right_node from links where records = 0
+),
+
+neighbours as (
+    select right_node as node from {{ ref('identifier_links') }} where left_node in (select node from relieved)
+    union
+    select left_node from {{ ref('identifier_links') }} where right_node in (select node from relieved)
+),
+
+roots as (
+    select node from seeds
+    union
+    select node from neighbours
+),
+
+groups as (
+    select node, component from {{ kept('identifier_groups') }}
+),
+
+whole as (
+    select node from groups
+    where component in (select groups.component from groups semi join roots on groups.node = roots.node)
+    union
+    select node from roots
+)
+
+select whole.node
+from whole
+semi join {{ ref('identifiers') }} as known on whole.node = known.node
+{%- else %}
+select node from {{ ref('identifiers') }} where false
+{%- endif %}

@@ -1,0 +1,12 @@
+-- depends_on: {{ ref('region_links') }}, {{ ref('identifier_links') }}
+{% set usable -%}
+    select links.left_node, links.right_node
+    from {{ links_in_question() }} as links
+    anti join {{ ref('held_back_links') }} as held on links.link_id = held.link_id
+{%- endset -%}
+with labels as (
+    {{ connected_components(usable, 'wide') }}
+)
+
+select node, min(node) over (partition by component) as component
+from labels

@@ -1,0 +1,136 @@
+"""Probabilistic links between contacts: an optional stage of its own that proposes, and by itself joins nobody.
+
+What it finds likely goes to identity.link_candidates and waits there for a review. A candidate becomes a link of the
+rule `probabilistic` when somebody accepts it, or when the policy says from which probability on nobody need be asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import duckdb
+
+from segmentry import clock, configuration, warehouse
+from segmentry.errors import NotReadyError, UsageError
+from segmentry.identity import write_policy
+from segmentry.settings import Settings
+
+CANDIDATES = "identity.link_candidates"
+# Sampled pairs of contacts that show how often a field agrees by chance; Splink's advice for more than a million pairs.
+_SAMPLED_PAIRS = 1_000_000
+_SEED = 7
+
+
+def suggest(settings: Settings) -> int:
+    """Find likely pairs of contacts and keep them for review; what has been decided stays. Gives how many wait."""
+    policy = configuration.policies(settings)["identity"].get("probabilistic")
+    if not policy or not policy["use"]:
+        raise NotReadyError(
+            "probabilistic linking is off",
+            allowed="identity.probabilistic.use: true in config/policies.yml",
+            remedy="switch it on, then run the command again",
+        )
+    write_policy(settings)
+    with warehouse.connect(settings, read_only=True) as lake:
+        warehouse.require(lake, "staging.stg_crm_contacts__contacts", made_by="staging")
+        columns = ", ".join(f"nullif(lower(trim(cast({name} as varchar))), '') as {name}" for name in policy["compare"])
+        contacts = lake.execute(
+            f"select contact_id, coalesce(created_at, updated_at) as known_at, {columns}"
+            " from lake.staging.stg_crm_contacts__contacts where contact_id is not null order by contact_id"
+        ).to_arrow_table()
+    with duckdb.connect(config={"threads": settings.threads, "memory_limit": settings.memory_limit}) as bench:
+        bench.register("landed", contacts)
+        bench.execute("create table contacts as from landed")
+        found = pairs(bench, "contacts", "contact_id", policy)
+        rows = bench.execute(
+            f"""select one, other, probability, greatest(lefts.known_at, rights.known_at) as known_at
+            from ({found}) as pairs
+            inner join contacts as lefts on one = lefts.contact_id
+            inner join contacts as rights on other = rights.contact_id"""
+        ).to_arrow_table()
+    return _keep(settings, rows)
+
+
+def pairs(connection: duckdb.DuckDBPyConnection, relation: str, key: str, policy: Mapping[str, Any]) -> str:
+    """A query of likely pairs (one, other, probability) of a relation with a unique key, by Splink.
+
+    The model is trained without labels: the chance agreement of each field from random pairs, the rest by expectation
+    maximisation within each block. policy: `compare` (column to kind), `block` (lists of columns), `review_above`.
+    """
+    import splink.comparison_library as kinds
+    from splink import DuckDBAPI, Linker, SettingsCreator, block_on
+
+    compared = {
+        "name": lambda column: kinds.JaroWinklerAtThresholds(column, [0.92, 0.8]),
+        "text": lambda column: kinds.LevenshteinAtThresholds(column, [1, 3]),
+        "digits": lambda column: kinds.DamerauLevenshteinAtThresholds(column, [1, 2]),
+        "exact": kinds.ExactMatch,
+    }
+    blocks: list[Any] = [block_on(*columns) for columns in policy["block"]]
+    database = DuckDBAPI(connection)
+    linker = Linker(
+        database.register(relation),
+        SettingsCreator(
+            link_type="dedupe_only",
+            unique_id_column_name=key,
+            comparisons=[compared[kind](column) for column, kind in policy["compare"].items()],
+            blocking_rules_to_generate_predictions=blocks,
+        ),
+        log_level="ERROR",
+    )
+    # Seven in ten true pairs agreeing on some block is Splink's own default guess; it moves the prior, not the order.
+    linker.training.estimate_probability_two_random_records_match(blocks, recall=0.7)
+    linker.training.estimate_u_using_random_sampling(max_pairs=_SAMPLED_PAIRS, seed=_SEED)
+    for block in blocks:
+        linker.training.estimate_parameters_using_expectation_maximisation(block)
+    found = linker.inference.predict(threshold_match_probability=policy["review_above"], warning_mode="never")
+    return (
+        f"select least({key}_l, {key}_r) as one, greatest({key}_l, {key}_r) as other,"
+        f" match_probability as probability from {found.physical_name}"
+    )
+
+
+def waiting(lake: duckdb.DuckDBPyConnection, limit: int) -> list[dict[str, Any]]:
+    """Candidates that nobody has decided on, the likeliest first."""
+    warehouse.require(lake, CANDIDATES, made_by="identity")
+    return warehouse.records(
+        lake,
+        f"""select left_crm_id, right_crm_id, round(probability, 4) as probability from {CANDIDATES}
+        where verdict is null order by probability desc, left_crm_id, right_crm_id limit ?""",
+        [limit],
+    )
+
+
+def decide(settings: Settings, one: str, other: str, verdict: str) -> None:
+    """Record what a reviewer says of a candidate; a later word replaces an earlier one."""
+    pair = sorted((one, other))
+    at: datetime = clock.read(settings)
+    with warehouse.connect(settings) as lake:
+        warehouse.require(lake, CANDIDATES, made_by="identity")
+        where = "where left_crm_id = ? and right_crm_id = ?"
+        if not lake.execute(f"select 1 from lake.{CANDIDATES} {where}", pair).fetchone():
+            raise UsageError(
+                "these two are no candidate",
+                allowed="a pair that `segmentry identity reviews` lists",
+                remedy="check the two CRM ids",
+            )
+        lake.execute(f"update lake.{CANDIDATES} set verdict = ?, decided_at = ? {where}", [verdict, at, *pair])
+
+
+def _keep(settings: Settings, rows: Any) -> int:
+    with warehouse.connect(settings) as lake:
+        lake.register("found", rows)
+        lake.execute("begin")
+        lake.execute(f"delete from lake.{CANDIDATES} where verdict is null")
+        lake.execute(
+            f"""insert into lake.{CANDIDATES}
+            select one, other, probability, known_at, null, null from found
+            anti join lake.{CANDIDATES} as held on one = held.left_crm_id and other = held.right_crm_id"""
+        )
+        lake.execute("commit")
+        row: Sequence[Any] | None = lake.execute(
+            f"select count(*) from lake.{CANDIDATES} where verdict is null"
+        ).fetchone()
+    return int(row[0]) if row else 0

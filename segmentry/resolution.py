@@ -1,0 +1,62 @@
+"""Tells whether a run of the identity stage may resolve only what has changed since the one before.
+
+It may where the run before came to its end, under the same rules and the same SQL, and nobody has touched what it left.
+A run that was killed, a changed policy, a cut, a row that was deleted by hand: then everything is resolved anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+from segmentry import freshness, warehouse
+from segmentry.settings import Settings
+
+STATE = "observability.identity_state"
+# What the result depends on beside the records: the SQL, and the rules as they stand in the lake.
+_CODE = ("models/identity", "macros/identity", "macros/portable", "models/staging", "macros/staging")
+_RULES = ("policy_types", "policy_links", "policy_blocks", "policy_cuts", "policy_probabilistic", "link_candidates")
+
+
+def begin(settings: Settings) -> bool:
+    """Whether the run that starts now is partial; until ``finish`` every other run is a whole one."""
+    digest = fingerprint(settings)
+    with warehouse.connect(settings) as lake:
+        lake.execute(
+            f"create table if not exists lake.{STATE}"
+            " (fingerprint varchar, snapshot bigint, is_complete boolean, is_partial boolean)"
+        )
+        held = lake.execute(f"select fingerprint, snapshot, is_complete from lake.{STATE}").fetchone()
+    is_known = held is not None and held[0] == digest and held[2]
+    is_partial = is_known and held is not None and not freshness.is_touched(settings, held[1], "identity")
+    _write(settings, digest, 0, is_complete=False, is_partial=is_partial)
+    return is_partial
+
+
+def finish(settings: Settings) -> None:
+    """The run came to its end."""
+    with warehouse.connect(settings, read_only=True) as lake:
+        snapshot = warehouse.current_snapshot(lake)
+    _write(settings, fingerprint(settings), snapshot, is_complete=True, is_partial=False)
+
+
+def fingerprint(settings: Settings) -> str:
+    """One value for the SQL and the rules."""
+    digest = hashlib.sha256()
+    for folder in _CODE:
+        for path in sorted((settings.dbt_project / folder).glob("**/*")):
+            if path.suffix in {".sql", ".py"}:
+                digest.update(f"{path.name}\n".encode() + path.read_bytes())
+    with warehouse.connect(settings, read_only=True) as lake:
+        for name in _RULES:
+            digest.update(
+                repr(sorted(map(repr, lake.execute(f"select * from lake.identity.{name}").fetchall()))).encode()
+            )
+    return digest.hexdigest()
+
+
+def _write(settings: Settings, digest: str, snapshot: int, *, is_complete: bool, is_partial: bool) -> None:
+    with warehouse.connect(settings) as lake:
+        lake.execute("begin")
+        lake.execute(f"delete from lake.{STATE}")
+        lake.execute(f"insert into lake.{STATE} values (?, ?, ?, ?)", [digest, snapshot, is_complete, is_partial])
+        lake.execute("commit")
