@@ -40,7 +40,7 @@ def suggest(settings: Settings) -> int:
             f"select contact_id, coalesce(created_at, updated_at) as known_at, {columns}"
             " from lake.staging.stg_crm_contacts__contacts where contact_id is not null order by contact_id"
         ).to_arrow_table()
-    with duckdb.connect(config={"threads": settings.threads, "memory_limit": settings.memory_limit}) as bench:
+    with duckdb.connect(config=warehouse.duckdb_config(settings)) as bench:
         bench.register("landed", contacts)
         bench.execute("create table contacts as from landed")
         found = pairs(bench, "contacts", "contact_id", policy)
