@@ -14,6 +14,7 @@ from typing import Any
 
 import duckdb
 import jinja2
+import yaml
 
 from segmentry.settings import ROOT
 
@@ -42,6 +43,7 @@ class Project:
         self, connection: duckdb.DuckDBPyConnection, folders: Iterable[str] = ("identity", "portable")
     ) -> None:
         self.connection = connection
+        self.variables = yaml.safe_load((PROJECT / "dbt_project.yml").read_text())["vars"]
         self._jinja = jinja2.Environment(extensions=["jinja2.ext.do"], undefined=jinja2.StrictUndefined)
         self._jinja.globals.update(self._given())
         self._macros: dict[str, Any] = {}
@@ -130,6 +132,8 @@ class Project:
             "source": lambda source, name: f"{'identity' if source == 'identity_policy' else source}.{name}",
             "config": self._configure,
             "is_incremental": lambda: self._is_incremental,
+            "var": lambda name: self.variables[name],
+            "modules": SimpleNamespace(re=re),
             "execute": True,
             "flags": SimpleNamespace(WHICH="build", FULL_REFRESH=False),
             "return": _raise,

@@ -13,7 +13,7 @@ import yaml
 
 from segmentry import dbt, manifest, segments, warehouse
 from segmentry.errors import UsageError
-from segmentry.membership import refuse_the_past, stale_views
+from segmentry.membership import members_on, refuse_the_past, stale_views
 from segmentry.settings import ROOT, Settings
 from segmentry.stages import RunContext
 
@@ -203,6 +203,19 @@ def test_any_number_of_evaluations_at_one_time_leave_the_same(shop: Shop) -> Non
     assert shop.everything() == first
     with pytest.raises(UsageError, match="memberships have already changed"):
         refuse_the_past(RunContext(shop.settings))
+
+
+def test_a_late_fact_counts_from_when_it_was_known(shop: Shop) -> None:
+    shop.evaluate(0, {"ann": 3})
+    # Two orders of before that day arrive after it: the next evaluation corrects, and tells the past as it was known.
+    shop.evaluate(1, {"ann": 5})
+    assert shop.stays("silver") == [("ann", 0, 1)]
+    assert shop.stays("gold") == [("ann", 1, None)]
+    noon = START + timedelta(hours=12)
+    with warehouse.connect(shop.settings, read_only=True) as lake:
+        assert [row["profile_id"] for row in members_on(lake, "silver", noon)] == ["ann"]
+        assert members_on(lake, "gold", noon) == []
+        assert members_on(lake, "silver", START + timedelta(days=1)) == []
 
 
 def test_a_changed_definition_writes_a_new_version_and_keeps_the_old(shop: Shop) -> None:
