@@ -96,8 +96,9 @@ def rows(lake: duckdb.DuckDBPyConnection, plan: Plan) -> Iterator[Row]:
     cursor.execute("use lake")
     cursor.execute(
         "select p.operation, p.row_key, p.identity, p.holding, p.payload_hash, p.destination_id, "
-        f"{selected} from work.plan p left join {audience(plan.sync, plan.snapshot)} a"
-        " on p.row_key = a.row_key and p.operation <> 'remove' order by p.operation <> 'remove', p.row_key, p.holding"
+        # The key alone joins them: with a condition more, every pair is compared.
+        f"{selected} from work.plan p left join {audience(plan.sync, plan.snapshot)} a on p.row_key = a.row_key"
+        " order by p.operation <> 'remove', p.row_key, p.holding"
     )
     while chunk := cursor.fetchmany(5_000):
         for operation, key, identity, holding, payload_hash, their_id, *values in chunk:
