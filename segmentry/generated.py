@@ -15,6 +15,7 @@ from segmentry.stages import resolve
 GENERATORS: tuple[str, ...] = (
     "segmentry.manifest:generated_files",
     "activation.generate:files",
+    "activation.reference:generated_files",
     "cli._reference:generated_files",
 )
 

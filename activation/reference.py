@@ -1,0 +1,56 @@
+"""The reference of the destinations, made from their own files."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Iterable
+
+from activation.client import Rate
+from activation.destination import Destination, all_destinations
+from segmentry.generated import GeneratedFile
+from segmentry.settings import ROOT, Settings
+
+_HEAD = """# Destinations
+
+Made by `make generate` from `activation/destinations`. `connection:` of a sync names where each setting comes from
+([a sync](../how-to/add-a-sync.md)); a setting in brackets may be left out.
+"""
+
+
+def generated_files(_settings: Settings) -> list[GeneratedFile]:
+    """docs/reference/destinations.md."""
+    text = _HEAD + "".join(_section(name, found) for name, found in sorted(all_destinations().items()))
+    return [GeneratedFile(ROOT / "docs" / "reference" / "destinations.md", text)]
+
+
+def _section(name: str, destination: Destination) -> str:
+    words = inspect.cleandoc(sys.modules[type(destination).__module__].__doc__ or "")
+    settings = [*destination.settings, *(f"[{setting}]" for setting in destination.optional_settings)]
+    rows = [
+        ("connection", _listed(settings)),
+        ("options", _listed(destination.options)),
+        ("rows of a request", "all" if destination.is_snapshot else f"at most {destination.batch_rows:,}"),
+        ("rate", _rate(destination.rate)),
+        ("charged by", destination.cost_unit),
+        ("grains", _listed(destination.grains)),
+        ("modes", _modes(destination)),
+    ]
+    table = "".join(f"| {word} | {meaning} |\n" for word, meaning in rows)
+    return f"\n## `{name}`\n\n{words}\n\n| | |\n|---|---|\n{table}"
+
+
+def _listed(words: Iterable[str]) -> str:
+    return ", ".join(f"`{word}`" for word in words) or "none"
+
+
+def _rate(rate: Rate | None) -> str:
+    return f"{rate.requests:,} requests in {rate.seconds:g} s" if rate else "none of its own"
+
+
+def _modes(destination: Destination) -> str:
+    if destination.is_snapshot:
+        return "the whole audience each time"
+    if not destination.is_repeatable:
+        return "all but `update`; nothing is ever sent twice"
+    return "all" if destination.updates_only else "all but `update`"
