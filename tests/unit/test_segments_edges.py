@@ -69,3 +69,8 @@ def test_the_unit_test_notices_a_rule_that_is_off_by_one(name: str) -> None:
         if all((compiled(other)(row) is True) is expected for row, expected in cases)
     ]
     assert not unnoticed, f"{name}.yml does not tell these from {segment.predicate.to_sql()}: {unnoticed}"
+
+
+@pytest.mark.parametrize("name", [name for name, segment in FOUND.items() if segment.predicate])
+def test_a_profile_of_which_nothing_is_known_is_in_no_segment(name: str) -> None:
+    assert FOUND[name].matches({}) is not True
