@@ -13,7 +13,7 @@ with
 
 batches as (
     {%- for source, (relation, observed_at) in sources.items() %}
-    select '{{ source }}' as source, _batch_id, count(*) as records, bit_xor(hash(record_id)) as digest
+    select '{{ source }}' as source, _batch_id, count(*) as records, bit_xor(hash(_line)) as digest
     from {{ ref(relation) }}
     where {{ observed_at }} < {{ as_of() }}
     group by _batch_id

@@ -22,10 +22,27 @@ cuts as (
     select * from {{ source('identity_policy', 'policy_cuts') }}
 ),
 
+ends as (
+    select left_node as node from met
+    union all
+    select right_node from met
+),
+
+busy as (
+    -- Nobody else can meet more others than the tightest limit allows.
+    select node from ends
+    group by node
+    having count(*) > (select min(least(most_links, most_people)) from policy_types)
+),
+
 neighbours as (
-    select left_type as identifier_type, left_node as node, right_type as other_type, right_node as other from met
+    select met.left_type as identifier_type, met.left_node as node, met.right_type as other_type, met.right_node as other
+    from met
+    semi join busy on met.left_node = busy.node
     union
-    select right_type, right_node, left_type, left_node from met
+    select met.right_type, met.right_node, met.left_type, met.left_node
+    from met
+    semi join busy on met.right_node = busy.node
 ),
 
 meetings as (
