@@ -155,11 +155,18 @@ def sample(lake: duckdb.DuckDBPyConnection, segment: Segment, count: int, seed: 
 
 def write(rows: Rows, path: Path) -> None:
     """The sample as CSV; people fill the column verdict with yes or no."""
-    with path.open("w", encoding="utf-8", newline="") as file:
-        names = list(rows[0]) if rows else ["profile_id", "verdict"]
-        writer = csv.DictWriter(file, names, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    names = list(rows[0]) if rows else ["profile_id", "verdict"]
+    try:
+        with path.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, names, lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(rows)
+    except OSError as error:
+        raise UsageError(
+            f"{path} cannot be written: {error.strerror}",
+            allowed="a file in a folder that is there",
+            remedy="check the path",
+        ) from None
 
 
 def precision(path: Path) -> dict[str, Any]:

@@ -110,6 +110,8 @@ def test_a_sample_is_reproducible_and_its_verdicts_come_back(lake: duckdb.DuckDB
     assert {row["profile_id"] for row in rows} == {"ann", "cat"}
     assert all(row["orders"] == 3 and row["verdict"] == "" for row in rows), "the values that decided"
     path = tmp_path / "to_judge.csv"
+    with pytest.raises(UsageError, match="cannot be written"):
+        audit.write(rows, tmp_path / "nowhere" / path.name)
     audit.write(rows, path)
     with pytest.raises(UsageError, match="no verdict yet"):
         audit.precision(path)
