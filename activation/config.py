@@ -118,6 +118,11 @@ class Sync:
         return [_column(name, entry) for name, entry in self.content["columns"].items()]
 
     @cached_property
+    def left_alone(self) -> frozenset[str]:
+        """Columns that are not touched where their value is NULL."""
+        return frozenset(column.name for column in self.columns if column.when_null == "leave")
+
+    @cached_property
     def address_column(self) -> str | None:
         """The sent column that carries the address as it is, where there is one."""
         carried = [c.name for c in self.columns if c.source == "from" and c.value == self.address]

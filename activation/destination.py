@@ -18,6 +18,9 @@ from activation.model import Batch, Outcome, Result, Row, Status
 from segmentry import discovery
 from segmentry.errors import ConfigError
 
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+_PHONE = re.compile(r"\+[1-9]\d{6,14}")
+
 
 @dataclass(frozen=True)
 class Session:
@@ -113,10 +116,10 @@ class Destination(ABC):
     def invalid(self, row: Row) -> str:
         """Why the row cannot be sent at all, or ''."""
         email = row.values.get("email")
-        if email is not None and not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", str(email)):
+        if email is not None and not _EMAIL.fullmatch(str(email)):
             return "email is not an address"
         phone = row.values.get("phone_number")
-        if phone is not None and not re.fullmatch(r"\+[1-9]\d{6,14}", str(phone)):
+        if phone is not None and not _PHONE.fullmatch(str(phone)):
             return "phone_number is not E.164"
         return "" if row.identity else "the key is empty"
 
@@ -179,7 +182,9 @@ def by_index(batch: Batch, errors: Mapping[int, str]) -> list[Outcome]:
 
 def given(row: Row, sync: Sync) -> dict[str, Any]:
     """The row's values without those that are NULL and to be left alone."""
-    left = {column.name for column in sync.columns if column.when_null == "leave"}
+    left = sync.left_alone
+    if not left:
+        return dict(row.values)
     return {name: value for name, value in row.values.items() if value is not None or name not in left}
 
 

@@ -57,7 +57,7 @@ class Ledger:
             return
         keys = [column.name for column in table.primary_key]
         if self.engine.dialect.name == "sqlite":
-            ledger_sql.write_to_sqlite(connection, table.name, keys, rows)
+            ledger_sql.write_to_sqlite(connection, table, keys, rows)
             return
         statement = postgres_insert(table)
         values = {name: statement.excluded[name] for name in rows[0] if name not in keys}
@@ -65,7 +65,7 @@ class Ledger:
 
     def _append(self, connection: sa.Connection, table: sa.Table, rows: Sequence[dict[str, Any]]) -> None:
         if self.engine.dialect.name == "sqlite":
-            ledger_sql.write_to_sqlite(connection, table.name, [], rows)
+            ledger_sql.write_to_sqlite(connection, table, [], rows)
         else:
             connection.execute(sa.insert(table), list(rows))
 

@@ -42,11 +42,12 @@ class Run:
 
     def count(self, outcomes: list[Outcome]) -> None:
         """Add the outcomes of a request."""
-        for outcome in outcomes:
-            if outcome.status is Status.sent:
-                self.sent[outcome.row.operation.value] += 1
+        counts = Counter((outcome.status, outcome.row.operation) for outcome in outcomes)
+        for (status, operation), count in counts.items():
+            if status is Status.sent:
+                self.sent[operation.value] += count
             else:
-                self.failed[outcome.status.value] += 1
+                self.failed[status.value] += count
 
     def values(self, status: str) -> dict[str, Any]:
         """The run as a row of the ledger."""
