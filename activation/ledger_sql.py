@@ -23,6 +23,7 @@ def engine(url: str) -> sa.Engine:
     def prepare(connection: Any, _: Any) -> None:
         connection.isolation_level = None  # transactions are begun below, as the driver would begin them too late
         connection.execute("pragma journal_mode=wal")
+        connection.execute("pragma cache_size=-16384")  # KiB; with the usual 2 MiB a big ledger is read again and again
         connection.execute("pragma synchronous=normal")  # in WAL mode a kill of the process loses nothing committed
 
     sa.event.listen(made, "connect", prepare)

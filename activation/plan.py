@@ -89,7 +89,7 @@ def make(lake: duckdb.DuckDBPyConnection, ledger: Ledger, sync: Sync, gate: Cons
 
 
 def rows(lake: duckdb.DuckDBPyConnection, plan: Plan) -> Iterator[Row]:
-    """The plan's rows, removals first so that whoever said no is gone first; then in the order of their keys."""
+    """The plan's rows, removals first so that whoever said no is gone first; then in the order of what they hold."""
     names = [column.name for column in plan.sync.columns]
     selected = ", ".join(f'a."{name}"' for name in names)
     cursor = lake.cursor()
@@ -98,7 +98,8 @@ def rows(lake: duckdb.DuckDBPyConnection, plan: Plan) -> Iterator[Row]:
         "select p.operation, p.row_key, p.identity, p.holding, p.payload_hash, p.destination_id, "
         # The key alone joins them: with a condition more, every pair is compared.
         f"{selected} from work.plan p left join {audience(plan.sync, plan.snapshot)} a on p.row_key = a.row_key"
-        " order by p.operation <> 'remove', p.row_key, p.holding"
+        # The ledger's own order, so that it is written from its beginning to its end and not all over.
+        " order by p.operation <> 'remove', p.holding, p.row_key"
     )
     while chunk := cursor.fetchmany(5_000):
         for operation, key, identity, holding, payload_hash, their_id, *values in chunk:
