@@ -15,7 +15,7 @@ from ml import promotion
 from ml.metrics import Vector
 from ml.spec import ModelSpec, Spec
 
-SAMPLE = 60  # people that drivers are chosen by; each feature is one more prediction for them
+SAMPLE = 30  # people that drivers are chosen by; each feature is one more prediction for them
 DRIVERS = 8  # features asked about for everybody: each is one more prediction of everybody's score
 TOLD = 3  # reasons per person
 

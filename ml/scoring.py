@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ml import dataset, drift, frames, promotion, reasons, reviews, store
+from ml import dataset, drift, frames, promotion, reasons, reviews, store, threads
 from ml.drift import Shift
 from ml.frames import Lake, Menu
 from ml.policy import DriftPolicy, TrainingPolicy
@@ -38,10 +38,12 @@ def score(context: RunContext, spec: Learnt) -> StageReport:
         version, same = str(champion.version), [spec.name, as_of]
         rows = score_rows(spec, model, people, as_of, version)
         moved = shifts(tracker, champion, people, rows["score"], DriftPolicy.read(context.settings))
+        with threads.limited(policy):  # many small predictions: a second thread would spin more than it helps
+            extra = beside(spec, model, shadow(tracker, spec, champion, people, as_of), people, rows)
         writes = {
             "ml.scores": rows,
             "observability.drift": drift.rows(spec.name, as_of, version, moved),
-            **beside(spec, model, shadow(tracker, spec, champion, people, as_of), people, rows),
+            **extra,
             "ml.score_runs": store.run_row(spec.name, as_of, version, content, len(rows), rows.attrs["at"]),
         }
         store.replace_rows(lake, [(relation, replaced(relation), same, made) for relation, made in writes.items()])

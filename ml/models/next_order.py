@@ -45,5 +45,4 @@ MODEL = ForecastSpec(
     estimator=estimator,
     unit="days, 90 at most",
     most=90.0,
-    rivals=("network",),
 )
