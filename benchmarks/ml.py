@@ -126,7 +126,8 @@ def scored(context: RunContext) -> dict[str, Any]:
         people = scoring.population(lake, spec, CLOCK, tracker.load(champion), POLICY)
     boosted = pipeline.build(spec.estimator(), data.menu).fit(data.train.features, data.train.labels)
     many = pd.concat([people] * -(-SCORED // len(people)), ignore_index=True).iloc[:SCORED]
-    matrix = np.ascontiguousarray(many[data.menu.names].to_numpy(dtype=float))
+    # Column by column, as trees read it: row by row the bare call takes four times as long (measured, 60 features).
+    matrix = np.asfortranarray(many[data.menu.names].to_numpy(dtype=float))
     wall = time.perf_counter
     bare, quick = (_best(lambda: boosted[-1].predict_proba(matrix), clock) for clock in (time.process_time, wall))
     rows, ours = (
