@@ -165,8 +165,7 @@ def _tell(outcome: Outcome) -> None:
     what = f"{rows:,} rows" if outcome.rows else ""
     errors.print(
         f"  {outcome.name:<24} {outcome.state:<8} {outcome.seconds:6.1f} s  {what}".rstrip(),
-        markup=False,
         soft_wrap=True,
     )
     if outcome.error:
-        errors.print(f"    {outcome.error}".replace("\n", "\n    "), markup=False, style="red", soft_wrap=True)
+        errors.print(f"    {outcome.error}".replace("\n", "\n    "), style="red")

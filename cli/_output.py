@@ -23,7 +23,8 @@ class Output(StrEnum):
 
 OutputOption = Annotated[Output, typer.Option("--output", "-o", help="table for people, json for programs.")]
 
-errors = Console(stderr=True, highlight=False)
+# Messages carry paths and received values: brackets in them are not markup, and a line is not cut at 80 characters.
+errors = Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
 
 
 def show(rows: Sequence[Mapping[str, Any]], output: Output, *, title: str = "", empty: str = "nothing to show") -> None:

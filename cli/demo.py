@@ -42,7 +42,7 @@ def _simulate(settings: Settings, people: int, days: int, seed: int) -> None:
 
     inbox = Path(os.environ.get("SEGMENTRY_INBOX") or settings.home / "inbox")
     request = Request(people=people, days=days, seed=seed, out=inbox)
-    folder.fill(request, lambda text: errors.print(text, markup=False), force=False)
+    folder.fill(request, lambda text: errors.print(text), force=False)
 
 
 @contextmanager

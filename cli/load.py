@@ -76,4 +76,4 @@ class _Progress:
     def __call__(self, file: str, records: int) -> None:
         if time.monotonic() - self._said >= PROGRESS_SECONDS:
             self._said = time.monotonic()
-            errors.print(f"{Path(file).name}: {records:,} records", markup=False)
+            errors.print(f"{Path(file).name}: {records:,} records")

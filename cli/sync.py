@@ -94,6 +94,6 @@ def verify(
 def _fail(failures: list[SegmentryError]) -> None:
     """Name each failure, then end with the code of the first that failed, else of the first that was stopped."""
     for error in failures:
-        errors.print(str(error), markup=False)
+        errors.print(str(error))
     if failures:
         raise typer.Exit(min(error.exit_code for error in failures))

@@ -42,6 +42,14 @@ def test_the_same_simulation_is_not_done_twice(shop: Path, capsys: pytest.Captur
     assert {path: path.stat().st_mtime_ns for path in shop.rglob("*")} == before
 
 
+def test_messages_keep_a_path_with_brackets_whole(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "[red] shop" / ("long" * 30)
+    small = ["simulate", "--people", "20", "--days", "5", "--seed", "1", "--out", str(out)]
+    assert run(small) == 0
+    assert run(small) == 0
+    assert f"{out} already holds this simulation" in capsys.readouterr().err
+
+
 def test_another_simulation_is_refused(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["simulate", "--people", "9", "--days", "9", "--seed", "9", "--out", str(shop)]) == 2
     assert "--force" in capsys.readouterr().err
