@@ -109,10 +109,7 @@ def definition(session: Session, name: str, table: Table) -> Any:
     asset = session.source.add_query_asset(
         name, query=f"select {table.row_key} as row_key, t.* from ({table.sql}) as t"
     )
-    suite = session.context.suites.add_or_update(gx.ExpectationSuite(name))
-    for expectation in expectations_of(table):
-        suite.add_expectation(expectation)
-    suite.save()
+    suite = session.context.suites.add_or_update(gx.ExpectationSuite(name, expectations=expectations_of(table)))
     return session.context.validation_definitions.add_or_update(
         gx.ValidationDefinition(name=name, data=asset.add_batch_definition("all"), suite=suite)
     )

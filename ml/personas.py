@@ -138,13 +138,14 @@ def score(context: RunContext, spec: PersonaSpec) -> StageReport:
         people = scoring.population(lake, spec, as_of, model, policy)
     content, version = dataset.content_hash(people), str(champion.version)
     with warehouse.connect(context.settings) as lake:
-        store.ensure(lake)
+        store.ensure(context.settings, lake)
         if store.is_current(lake, spec.name, as_of, version, content):
             return StageReport({"ml.cluster_assignments": 0}, [f"{spec.name} {version}: unchanged"], status="unchanged")
         deck = tracker.artifact(champion.run_id, cards.ARTIFACT)
         rows = assign(model, deck, people, as_of, version, policy)
         done = store.run_row(spec.name, as_of, version, content, len(rows), datetime.now(UTC).replace(tzinfo=None))
         store.replace_rows(
+            context.settings,
             lake,
             [
                 ("ml.cluster_assignments", "as_of = ?", [as_of], rows),

@@ -32,7 +32,7 @@ def score(context: RunContext, spec: Learnt) -> StageReport:
         people = population(lake, spec, as_of, model, policy)
     content = dataset.content_hash(people)
     with warehouse.connect(context.settings) as lake:
-        store.ensure(lake)
+        store.ensure(context.settings, lake)
         if store.is_current(lake, spec.name, as_of, champion.version, content):
             return StageReport({"ml.scores": 0}, [f"{spec.name} {champion.version}: unchanged"], status="unchanged")
         version, same = str(champion.version), [spec.name, as_of]
@@ -46,7 +46,8 @@ def score(context: RunContext, spec: Learnt) -> StageReport:
             **extra,
             "ml.score_runs": store.run_row(spec.name, as_of, version, content, len(rows), rows.attrs["at"]),
         }
-        store.replace_rows(lake, [(relation, replaced(relation), same, made) for relation, made in writes.items()])
+        made = [(relation, replaced(relation), same, written) for relation, written in writes.items()]
+        store.replace_rows(context.settings, lake, made)
     notes = [
         f"{spec.name} {version}: {len(rows):,} people scored",
         *drift.note(moved, DriftPolicy.read(context.settings)),

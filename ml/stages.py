@@ -87,4 +87,4 @@ def _prepare(context: RunContext) -> None:
     with warehouse.connect(context.settings) as lake:
         warehouse.require(lake, "features.spine", made_by="features")
         if not all(warehouse.relation_exists(lake, relation) for relation in store.TABLES):
-            store.ensure(lake)
+            store.ensure(context.settings, lake)

@@ -8,6 +8,8 @@ from typing import Any
 import pandas as pd
 
 from ml.frames import Lake
+from segmentry import warehouse
+from segmentry.settings import Settings
 
 TABLES = {
     "ml.scores": "profile_id varchar, model varchar, as_of timestamp, score double, model_version varchar, "
@@ -30,8 +32,13 @@ TABLES = {
 ADDED = (("ml.cluster_assignments", "status varchar"), ("ml.scores", "outcome varchar"))
 
 
-def ensure(lake: Lake) -> None:
+def ensure(settings: Settings, lake: Lake) -> None:
     """Create the relations that are not there yet."""
+    with warehouse.writing(settings):
+        _ensure(lake)
+
+
+def _ensure(lake: Lake) -> None:
     for relation, columns in TABLES.items():
         lake.execute(f"create table if not exists lake.{relation} ({columns})")
     for relation, column in ADDED:
@@ -47,8 +54,13 @@ def is_current(lake: Lake, model: str, as_of: datetime, version: str, content_ha
     return bool(row and row[0])
 
 
-def replace_rows(lake: Lake, writes: list[tuple[str, str, list[Any], pd.DataFrame]]) -> None:
+def replace_rows(settings: Settings, lake: Lake, writes: list[tuple[str, str, list[Any], pd.DataFrame]]) -> None:
     """In one transaction: for each (relation, condition, parameters, rows), delete what the condition names, insert."""
+    with warehouse.writing(settings):
+        _replace_rows(lake, writes)
+
+
+def _replace_rows(lake: Lake, writes: list[tuple[str, str, list[Any], pd.DataFrame]]) -> None:
     lake.execute("begin")
     for relation, condition, parameters, rows in writes:
         lake.execute(f"delete from lake.{relation} where {condition}", parameters)

@@ -141,7 +141,8 @@ def _note_outcomes(context: RunContext, tracker: Tracker, champion: Any, held: A
     rows = drift.rows(tracker.model, data.as_of, str(champion.version), found)
     condition = f"model = ? and as_of = ? and feature in ('{drift.LABEL}', '{drift.CALIBRATION}')"
     with warehouse.connect(context.settings) as lake:
-        store.replace_rows(lake, [("observability.drift", condition, [tracker.model, data.as_of], rows)])
+        written = [("observability.drift", condition, [tracker.model, data.as_of], rows)]
+        store.replace_rows(context.settings, lake, written)
 
 
 def _decide(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, cast
@@ -36,6 +37,12 @@ class StageReport:
     seconds: float = 0.0
 
 
+def _writing(settings: Settings) -> AbstractContextManager[None]:
+    from segmentry import warehouse  # imports the database driver, which no parse of a DAG should pay for
+
+    return warehouse.writing(settings)
+
+
 StageFunction = Callable[[RunContext], StageReport]
 ItemFunction = Callable[[RunContext, str], StageReport]
 
@@ -45,7 +52,8 @@ class Stage:
     """One step of the main job.
 
     entry: ``module:function`` in the stage's room, called with the context (and the item, where items is set).
-    items: ``module:function`` giving the items the stage is mapped over. writes_lake: takes the writer's slot.
+    items: ``module:function`` giving the items the stage is mapped over. writes_lake: writes for most of its time, and
+    is the lake's writer from its beginning to its end; others compute beside each other and write at their end.
     minutes: time limit of one task. is_isolated: a failed item does not hold up what is behind the stage.
     """
 
@@ -65,7 +73,8 @@ class Stage:
         """Run the stage, or one item of a mapped stage, and time it."""
         started = time.monotonic()
         function = resolve(self.entry)
-        report = cast(StageReport, function(context) if item is None else function(context, item))
+        with _writing(context.settings) if self.writes_lake else nullcontext():
+            report = cast(StageReport, function(context) if item is None else function(context, item))
         return StageReport(report.rows, report.notes, report.status, time.monotonic() - started)
 
 
@@ -79,8 +88,8 @@ STAGES: tuple[Stage, ...] = (
     Stage("texts", "build", "segmentry.texts:tag"),
     Stage("features", "build", "segmentry.dbt:features"),
     Stage("gate_features", "build", "expectations.stages:gate_features"),
-    Stage("train", "score", "ml.stages:train", items="ml.stages:train_items", minutes=60),
-    Stage("score", "score", "ml.stages:score", items="ml.stages:score_items"),
+    Stage("train", "score", "ml.stages:train", items="ml.stages:train_items", writes_lake=False, minutes=60),
+    Stage("score", "score", "ml.stages:score", items="ml.stages:score_items", writes_lake=False),
     Stage("profiles", "publish", "segmentry.dbt:profiles"),
     Stage("segments", "publish", "segmentry.dbt:segments"),
     Stage("audiences", "publish", "activation.stages:audiences"),

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+import fcntl
 import importlib.util
 import os
 import platform
 import shutil
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
-from segmentry.errors import NotReadyError, SegmentryError
+from segmentry.errors import ConfigError, NotReadyError, SegmentryError
 from segmentry.settings import Settings
 
 EXTENSIONS = ("ducklake", "sqlite_scanner", "postgres_scanner", "httpfs")
 # Writers that meet take a new snapshot id and try again; with DuckLake's own 10 attempts, 3 of 545 commits of two
 # processes that did nothing but write were lost.
 COMMIT_ATTEMPTS = 100
+# Homes of which this process is the writer.
+_turns: set[Path] = set()
 SCHEMAS = (
     "raw", "staging", "identity", "marts", "features", "profiles", "segments",
     "audiences", "ml", "activation", "observability",
@@ -65,6 +68,7 @@ def prepare(settings: Settings) -> None:
     install_extensions(settings)
     if settings.is_embedded:
         _use_write_ahead_log(_catalog_file(settings))
+        _follow_a_moved_home(settings)
     with connect(settings) as lake:
         for schema in SCHEMAS:
             lake.execute(f"create schema if not exists lake.{schema}")
@@ -76,6 +80,25 @@ def _use_write_ahead_log(catalog: Path) -> None:
     with sqlite3.connect(catalog) as connection:
         connection.execute("pragma journal_mode=wal")
     connection.close()
+
+
+def _follow_a_moved_home(settings: Settings) -> None:
+    """Let the catalog know where its files are after the home was moved or copied; it holds their paths relative."""
+    with closing(sqlite3.connect(_catalog_file(settings))) as catalog:
+        if not catalog.execute("select 1 from sqlite_master where name = 'ducklake_metadata'").fetchone():
+            return
+        (held,) = catalog.execute("select value from ducklake_metadata where key = 'data_path'").fetchone()
+        if held.rstrip("/") == settings.lake_data.rstrip("/"):
+            return
+        has_files = catalog.execute("select 1 from ducklake_data_file limit 1").fetchone() is not None
+        if has_files and not any(Path(settings.lake_data).rglob("*.parquet")):
+            raise ConfigError(
+                f"the lake's files are expected in {settings.lake_data}, where there are none",
+                allowed=f"the folder in which the catalog knows them, {held}, or a copy of it",
+                remedy="set SEGMENTRY_LAKE_DATA to that folder, or move its content there",
+            )
+        catalog.execute("update ducklake_metadata set value = ? where key = 'data_path'", [settings.lake_data])
+        catalog.commit()
 
 
 @contextmanager
@@ -99,6 +122,26 @@ def connect(
         yield connection
     finally:
         connection.close()
+
+
+@contextmanager
+def writing(settings: Settings) -> Iterator[None]:
+    """Be the embedded lake's only writer, after waiting for the one before; a process that has the turn keeps it.
+
+    A catalog on a server has no such turn: its writers meet, and try again.
+    """
+    if not settings.is_embedded or settings.home in _turns:
+        yield
+        return
+    settings.home.mkdir(parents=True, exist_ok=True)
+    with (settings.home / "writer.lock").open("ab") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        _turns.add(settings.home)
+        try:
+            yield
+        finally:
+            _turns.discard(settings.home)
+            fcntl.flock(file, fcntl.LOCK_UN)  # a forked child holds the file open too
 
 
 def _is_prepared(settings: Settings) -> bool:

@@ -45,6 +45,37 @@ def test_a_sound_balance_passes_and_is_published(home: Settings) -> None:
     assert result == {"passed": True, "unexpected": 0}
 
 
+def test_a_gate_looks_again_only_when_what_it_reads_has_changed(home: Settings) -> None:
+    run_sql(home, BALANCE.format(accepted=990, quarantined=10))
+    first = runner.run(home, "raw", AS_OF)
+    run_sql(home, "create table lake.ml.elsewhere as select 1 as one")
+    second = runner.run(home, "raw", AS_OF)
+    assert (first.status, second.status) == ("done", "unchanged")
+    assert second.rows == first.rows
+    results = rows(home, "select snapshot_id, passed from observability.gate_results order by 1")
+    (published,) = rows(home, "select snapshot_id from observability.published")
+    assert [row["passed"] for row in results] == [True, True]
+    assert results[0]["snapshot_id"] < results[1]["snapshot_id"] == published["snapshot_id"]
+    run_sql(home, "update lake.staging.landing_balance set accepted = accepted - 1")
+    with pytest.raises(GateFailed):
+        runner.run(home, "raw", AS_OF)
+    with pytest.raises(GateFailed):
+        runner.run(home, "raw", AS_OF)
+    run_sql(home, "update lake.staging.landing_balance set accepted = accepted + 1")
+    assert runner.run(home, "raw", AS_OF).status == "done"
+
+
+def test_changed_limits_and_another_clock_have_the_gate_look_again(
+    home: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_sql(home, BALANCE.format(accepted=990, quarantined=10))
+    assert runner.run(home, "raw", AS_OF).status == "done"
+    assert runner.run(home, "raw", datetime(2026, 5, 2)).status == "done"
+    monkeypatch.setattr("segmentry.freshness.fingerprint", lambda _: "another text")
+    assert runner.run(home, "raw", datetime(2026, 5, 2)).status == "done"
+    assert runner.run(home, "raw", datetime(2026, 5, 2)).status == "unchanged"
+
+
 def test_a_batch_that_is_mostly_broken_stops_and_leaves_the_last_good_version(home: Settings) -> None:
     run_sql(home, BALANCE.format(accepted=990, quarantined=10))
     runner.run(home, "raw", AS_OF)

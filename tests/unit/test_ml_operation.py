@@ -36,7 +36,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> RunContext:
     """A better challenger has taken the place of a champion that knew nothing, and scored beside a new one."""
     context = RunContext(settings_in(tmp_path_factory.mktemp("operation"), SIZE))
     with warehouse.connect(context.settings) as lake:
-        store.ensure(lake)
+        store.ensure(context.settings, lake)
     promotion.promote(Tracker(context.settings, "churn"), know_nothing(context), "test")
     print(stages.train(context, "churn").notes)
     know_nothing(context)

@@ -1,0 +1,86 @@
+"""The lake's place: a home that was moved or copied, and a folder of files that is not the lake's."""
+
+from __future__ import annotations
+
+import os
+import select
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from segmentry import warehouse
+from segmentry.errors import ConfigError
+from segmentry.settings import Settings
+
+
+def _fill(settings: Settings) -> None:
+    with warehouse.connect(settings) as lake:
+        lake.execute("create table lake.raw.numbers as select i from range(5000) as t (i)")
+
+
+def _total(settings: Settings) -> int:
+    with warehouse.connect(settings, read_only=True) as lake:
+        return int((lake.execute("select sum(i) from lake.raw.numbers").fetchone() or (0,))[0])
+
+
+def test_a_home_that_was_moved_is_used_where_it_is(home: Settings, tmp_path: Path) -> None:
+    _fill(home)
+    moved = tmp_path / "else where"
+    shutil.move(home.home, moved)
+    there = Settings.from_environment({"SEGMENTRY_HOME": str(moved)})
+    warehouse.prepare(there)
+    assert _total(there) == sum(range(5000))
+    with warehouse.connect(there) as lake:
+        lake.execute("insert into lake.raw.numbers values (1)")
+    assert _total(there) == sum(range(5000)) + 1
+    assert not home.home.exists()
+
+
+def test_a_copy_and_its_original_do_not_share_files(home: Settings, tmp_path: Path) -> None:
+    _fill(home)
+    shutil.copytree(home.home, tmp_path / "copy")
+    copy = Settings.from_environment({"SEGMENTRY_HOME": str(tmp_path / "copy")})
+    warehouse.prepare(copy)
+    with warehouse.connect(copy) as lake:
+        lake.execute("delete from lake.raw.numbers")
+    assert _total(home) == sum(range(5000))
+
+
+def test_an_empty_folder_is_not_taken_for_the_lakes_files(home: Settings, tmp_path: Path) -> None:
+    _fill(home)
+    with pytest.raises(ConfigError, match="SEGMENTRY_LAKE_DATA"):
+        warehouse.prepare(replace(home, lake_data=f"{tmp_path / 'empty'}/"))
+    assert _total(home) == sum(range(5000))
+
+
+WRITER = """
+import sys
+from segmentry import warehouse
+from segmentry.settings import Settings
+settings = Settings.from_environment()
+with warehouse.writing(settings), warehouse.writing(settings):
+    print("mine", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_writer_that_is_killed_leaves_its_turn_to_the_next(home: Settings) -> None:
+    words = [sys.executable, "-c", WRITER]
+    env = {**os.environ, "SEGMENTRY_HOME": str(home.home)}
+    with (
+        subprocess.Popen(words, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as first,
+        subprocess.Popen(words, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as second,
+    ):
+        assert first.stdout is not None and second.stdout is not None
+        ready, _, _ = select.select([first.stdout, second.stdout], [], [])
+        holder, waiter = (first, second) if ready == [first.stdout] else (second, first)
+        assert len(ready) == 1
+        assert select.select([waiter.stdout], [], [], 0.5)[0] == []
+        holder.kill()
+        assert waiter.stdout is not None and waiter.stdout.readline() == b"mine\n"
+        assert waiter.poll() is None
+        waiter.kill()
