@@ -43,7 +43,8 @@ def run_gate(gate: Gate) -> None:
     settings, name = Settings.from_environment(), _known(gate)
     warehouse.prepare(settings)
     with progress(f"checking the gate '{name}'"):
-        report = runner.run(settings, name, clock.read(settings) if clock.is_decided(settings) else None)
+        as_of = clock.read(settings) if clock.is_decided(settings) else None
+        report = runner.run(settings, name, as_of, anew=True)
     print("\n".join([f"the gate '{name}' passed {report.rows.get('expectations', 0)} expectation(s)", *report.notes]))
 
 
