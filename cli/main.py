@@ -6,6 +6,7 @@ command name is the file's name. Files that begin with an underscore are helpers
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ from collections.abc import Sequence
 import typer
 
 from segmentry import discovery
-from segmentry.errors import ConfigError, SegmentryError
+from segmentry.errors import ConfigError, SegmentryError, UsageError
 from segmentry.settings import switch_off_telemetry
 
 
@@ -43,6 +44,12 @@ def build() -> typer.Typer:
     return root
 
 
+# Faults of a path that a person named or of the disk it is on, not of the program.
+_ABOUT_A_PLACE = {
+    errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENOSPC, errno.ENAMETOOLONG,
+}  # fmt: skip
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 1 failed, 2 wrong use, 3 stopped by a gate or brake."""
     switch_off_telemetry()
@@ -60,4 +67,17 @@ def run(arguments: list[str]) -> int:
         return stop.code if isinstance(stop.code, int) else 0
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        if error.filename is None or error.errno not in _ABOUT_A_PLACE:
+            raise
+        print(_unusable(error), file=sys.stderr)
+        return UsageError.exit_code
     return 0
+
+
+def _unusable(error: OSError) -> UsageError:
+    return UsageError(
+        f"{error.filename} cannot be used: {(error.strerror or 'refused').lower()}",
+        allowed="a place that the user who runs this may read and write, on a disk with room",
+        remedy="name another place, or correct its permissions",
+    )
