@@ -142,11 +142,11 @@ def segments(context: RunContext) -> StageReport:
 
 def _evaluated_segments(settings: Settings) -> StageReport:
     """Memberships come from one scan; a segment's own view is for people to read and is made when its rule is new."""
-    from segmentry.membership import stale_views
+    from segmentry.membership import refresh_views
 
     # First, so that a stage killed in between finds them stale again: rules are recorded by the evaluation.
-    if stale := stale_views(settings):
-        build(settings, " ".join(stale))
+    if free := refresh_views(settings):
+        build(settings, " ".join(free))
     return build(settings, "path:models/segments/evaluation")
 
 

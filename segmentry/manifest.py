@@ -135,8 +135,8 @@ def definitions_macro(settings: Settings) -> str:
         "    {{ return([",
     ]
     words = {column["name"]: column["data_type"] for column in _columns(settings)}
-    for number, segment in enumerate(_segments(settings, words)):
-        pairs = ", ".join(f"'{key}': {_literal(value)}" for key, value in _definition(number, segment).items())
+    for segment in _segments(settings, words):
+        pairs = ", ".join(f"'{key}': {_literal(value)}" for key, value in _definition(segment).items())
         lines.append(f"        {{{pairs}}},")
     return "\n".join([*lines, "    ]) }}", "{%- endmacro %}"]) + "\n"
 
@@ -152,9 +152,8 @@ def _segments(settings: Settings, words: Mapping[str, str]) -> list[Segment]:
     return sorted([*by_hand, *made.values()], key=lambda segment: segment.name)
 
 
-def _definition(number: int, segment: Segment) -> dict[str, Any]:
+def _definition(segment: Segment) -> dict[str, Any]:
     return {
-        "number": number,
         "segment": segment.name,
         "version": segment.definition_version,
         "predicate": segment.predicate.to_sql() if segment.predicate else None,

@@ -6,9 +6,11 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 import duckdb
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from segmentry import matching
 from segmentry.evaluation import compiled, explained
 from segmentry.predicates import Predicate, leaves, parse
 
@@ -118,3 +120,54 @@ def test_an_explanation_covers_every_condition(text: str, row: dict[str, Any]) -
     findings = explained(predicate, row)
     assert len(findings) == len(leaves(predicate))
     assert [finding.verdict for finding in findings] == [compiled(leaf)(row) for leaf in leaves(predicate)]
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    texts=st.lists(st.tuples(PREDICATES, st.none() | PREDICATES), max_size=4),
+    repeated=st.sampled_from([1, 24]),
+    least=st.sampled_from([1, 3, matching.LEAST_CONDITIONS]),
+    rows=st.lists(ROW, min_size=1, max_size=12),
+)
+def test_the_scan_of_all_segments_and_python_agree(
+    texts: list[tuple[str, str | None]], repeated: int, least: int, rows: list[dict[str, Any]]
+) -> None:
+    """repeated: many times the segments need words after the first. least: which columns are asked by their values."""
+    rules = [(f"{n} {k}'s", *both) for k in range(repeated) for n, both in enumerate(texts)]
+    wanted = {}
+    for segment, *both in rules:
+        enters, stays = (None if text is None else compiled(parse(text, VOCABULARY)) for text in both)
+        for place, row in enumerate(rows):
+            if (enters and enters(row)) or (stays and stays(row)):
+                wanted[segment, str(place)] = bool(enters and enters(row))
+    in_duckdb("true", rows)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(matching, "LEAST_CONDITIONS", least)
+        profiles = "(select place::varchar as profile_id, rows_given.* from rows_given)"
+        found = matching.Scan(LAKE, profiles, matching.questions(rules, VOCABULARY)).run().fetchall()
+    assert len(found) == len(wanted)
+    assert {(segment, who): is_match for segment, who, is_match in found} == wanted
+
+
+def test_a_predicate_has_a_way_for_each_choice_until_there_are_too_many() -> None:
+    one = parse("whole > 1 and (part > 0 or word = 'a')", VOCABULARY)
+    assert matching.ways(one) == [
+        {"whole": "(whole > 1)", "part": "(part > 0)"},
+        {"whole": "(whole > 1)", "word": "(word = 'a')"},
+    ]
+    turned = parse("not (whole > 1 and (part > 0 or word = 'a'))", VOCABULARY)
+    assert matching.ways(turned) == [
+        {"whole": "not (whole > 1)"},
+        {"part": "not (part > 0)", "word": "not (word = 'a')"},
+    ]
+    sixteen = " and ".join(["(whole > 1 or part > 0)"] * 4)
+    assert len(matching.ways(parse(sixteen, VOCABULARY))) == 16
+    (whole,) = matching.ways(parse(sixteen + " and (yes or whole = 0)", VOCABULARY))
+    assert list(whole) == [matching.SEVERAL]
+
+
+def test_nobody_and_nothing_are_asked_without_a_fault() -> None:
+    nobody = "(select null::varchar as profile_id, rows_given.* from rows_given limit 0)"
+    asked = matching.questions([("a", "whole > 1", None), ("free", None, None)], VOCABULARY)
+    assert matching.Scan(LAKE, nobody, asked).run().fetchall() == []
+    assert matching.Scan(LAKE, nobody, []).run().fetchall() == []

@@ -247,6 +247,8 @@ def test_a_view_is_made_when_its_rule_is_new(shop: Shop) -> None:
 
     shop.write("plain", "orders_lifetime >= 4", 1, "")
     shop.write("fresh", "orders_lifetime >= 1", 9, "")
+    for suffix in ("sql", "yml"):
+        (segments.folder(shop.settings) / f"gold.{suffix}").unlink()
     shop.generate()
     assert stale_views(shop.settings) == ["fresh", "plain"]
     dbt.segments(RunContext(shop.settings))
@@ -254,3 +256,4 @@ def test_a_view_is_made_when_its_rule_is_new(shop: Shop) -> None:
     with warehouse.connect(shop.settings, read_only=True) as lake:
         assert lake.execute("select count(*) from segments.plain").fetchall() == [(0,)]
         assert lake.execute("select profile_id from segments.fresh").fetchall() == [("ann",)]
+        assert not warehouse.relation_exists(lake, "segments.gold")

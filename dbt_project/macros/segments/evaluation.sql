@@ -1,19 +1,3 @@
-{#- One expression per segment: twice its number where the predicate holds, and one more where only stay_while does. -#}
-{% macro segment_codes() -%}
-    {%- set codes = [] -%}
-    {%- for definition in segment_definitions() if definition.predicate is not none -%}
-        {%- set number = 2 * definition.number -%}
-        {%- do codes.append('case when ' ~ definition.predicate ~ ' then ' ~ number ~ ' end') -%}
-        {%- if definition.stay_while is not none -%}
-            {%- do codes.append(
-                'case when (' ~ definition.stay_while ~ ') and not coalesce((' ~ definition.predicate
-                ~ '), false) then ' ~ (number + 1) ~ ' end'
-            ) -%}
-        {%- endif -%}
-    {%- endfor -%}
-    {{ return(codes) }}
-{%- endmacro %}
-
 {#- A value of a definition as SQL. -#}
 {% macro definition_value(value) -%}
     {%- if value is none -%}null

@@ -1,6 +1,5 @@
 {% for definition in segment_definitions() %}
 select
-    {{ definition.number }} as segment_number,
     '{{ definition.segment }}' as segment,
     '{{ definition.version }}' as definition_version,
     {{ definition_value(definition.owner) }} as owner,
@@ -13,6 +12,8 @@ select
     interval '{{ definition.min_stay }} seconds' as min_stay,
     {{ definition.min_size }} as min_size,
     cast({{ definition_value(definition.merge_into) }} as varchar) as merge_into,
+    cast({{ definition_value(definition.predicate) }} as varchar) as predicate,
+    cast({{ definition_value(definition.stay_while) }} as varchar) as stay_while,
     {{ definition.stay_while is not none }} as has_stay_while
 {{ 'union all' if not loop.last }}
 {% endfor %}
