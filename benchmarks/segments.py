@@ -126,7 +126,7 @@ def measure(name: str, home: Path) -> dict[str, Any]:
     for day, part in enumerate(("first", "next_day")):
         _profiles(settings, rules, day)
         began, spent = time.perf_counter(), time.process_time()
-        dbt.build(settings, "path:models/segments/evaluation")
+        dbt.build(settings, "path:models/segments/evaluation", artifacts=True)
         found[f"{part}_seconds"] = round(time.perf_counter() - began, 2)
         found[f"{part}_cpu_seconds"] = round(time.process_time() - spent, 2)
         found[f"{part}_models"] = dict(_models(settings))

@@ -13,6 +13,7 @@ import typer
 
 from cli import _job, _summary
 from cli._output import Output, OutputOption, errors
+from segmentry import dbt
 from segmentry.settings import Settings
 
 
@@ -29,7 +30,8 @@ def command(
     """
     settings = Settings.from_environment()
     started = time.monotonic()
-    _simulate(settings, people, days, seed)
+    with dbt.parsed_meanwhile(settings):
+        _simulate(settings, people, days, seed)
     with _marketing_tools(settings):
         result = _job.run(settings, _job.Request(through_airflow=airflow, own_airflow=True))
     _summary.show(_summary.of(settings, result, time.monotonic() - started), output)

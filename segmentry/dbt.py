@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
-from contextlib import redirect_stdout
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -48,15 +50,40 @@ def invoke(settings: Settings, arguments: Sequence[str], *, target: str = "targe
         return dbtRunner().invoke(words)
 
 
-def build(settings: Settings, select: str, *, full_refresh: bool = False, tests: bool = True) -> StageReport:
+@contextmanager
+def parsed_meanwhile(settings: Settings) -> Iterator[None]:
+    """Have the project parsed beside what the caller does, unless a parse of it is kept: the first one takes 8 s.
+
+    One that fails is left to the stage that needs it, which says why.
+    """
+    if (settings.home / "dbt" / "target" / "partial_parse.msgpack").exists():
+        yield
+        return
+    program = "from segmentry import dbt, settings; dbt.invoke(settings.Settings.from_environment(), ['parse'])"
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as parser:
+        try:
+            yield
+        except BaseException:
+            parser.kill()
+            raise
+
+
+def build(
+    settings: Settings, select: str, *, full_refresh: bool = False, tests: bool = True, artifacts: bool = False
+) -> StageReport:
     """Build the models (and run the tests) that select names; report rows per relation.
 
+    artifacts: also write dbt's manifest.json and run_results.json, which takes most of a second.
     Raises SegmentryError naming each failed node, with values left out: dbt's own messages may quote rows.
     """
     warehouse.prepare(settings)
     words = ["build" if tests else "run", "--select", select, "--exclude-resource-type", "unit_test"]
     if not tests:
         words = words[:3]
+    if not artifacts:
+        words.append("--no-write-json")
     if full_refresh:
         words.append("--full-refresh")
     result = invoke(settings, words)

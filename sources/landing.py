@@ -160,6 +160,12 @@ def batches(lake: duckdb.DuckDBPyConnection, sources: Iterable[str]) -> set[tupl
     return {(row[0], row[1]) for row in lake.execute(" union all ".join(selects)).fetchall()} if selects else set()
 
 
+def times(lake: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], datetime]:
+    """When each (source, batch) was landed, in naive UTC by the clock of the machine that did it."""
+    rows = lake.execute(f"select source, batch_id, loaded_at from lake.{LOADS}").fetchall()
+    return {(row[0], row[1]): row[2] for row in rows}
+
+
 def marks(lake: duckdb.DuckDBPyConnection, source: str) -> set[tuple[str, int, int]]:
     """(path, bytes, time of change) of the files that the source has landed."""
     if not warehouse.relation_exists(lake, LOADS):

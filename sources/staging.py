@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import duckdb
@@ -79,9 +80,24 @@ def make_plan(lake: duckdb.DuckDBPyConnection, project: Path, sources: Iterable[
     rows = lake.execute(f"select fingerprint, source, batch_id from lake.{BUILT}").fetchall()
     if {row[0] for row in rows} != {fingerprint}:
         return Plan(LAYER, True, fingerprint, landed)
-    new = landed - {(row[1], row[2]) for row in rows}
+    built = {(row[1], row[2]) for row in rows}
+    new = landed - built
+    if _is_out_of_order(lake, new, built):
+        return Plan(LAYER, True, fingerprint, landed)
     selected = [f"base_{source}+,{LAYER}" for source in sorted({source for source, _ in new})]
     return Plan(" ".join(selected), False, fingerprint, new)
+
+
+def _is_out_of_order(
+    lake: duckdb.DuckDBPyConnection, new: Iterable[tuple[str, str]], built: Iterable[tuple[str, str]]
+) -> bool:
+    """Whether a new batch says that it landed before one that is built: then its records come first of their key."""
+    landed_at = landing.times(lake)
+    newest: dict[str, datetime] = {}
+    for batch in built:
+        if (at := landed_at.get(batch)) is not None:
+            newest[batch[0]] = max(at, newest.get(batch[0], at))
+    return any(batch in landed_at and landed_at[batch] < newest.get(batch[0], datetime.min) for batch in new)
 
 
 def _fingerprint(project: Path) -> str:

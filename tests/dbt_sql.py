@@ -7,6 +7,7 @@ itself gives to a model (ref, source, config, run_query, ...) is replaced.
 from __future__ import annotations
 
 import importlib.util
+import json
 import re
 from collections.abc import Callable, Iterable
 from types import SimpleNamespace
@@ -70,7 +71,8 @@ class Project:
         layer, name = model.split("/")
         self._this.schema, self._this.identifier = layer, name
         self._is_incremental = incremental
-        text = (PROJECT / "models" / layer / f"{name}.sql").read_text()
+        (path,) = (PROJECT / "models" / layer).rglob(f"{name}.sql")
+        text = path.read_text()
         return str(self._compiled(text).render(this=self._this))
 
     def _compiled(self, text: str) -> jinja2.Template:
@@ -87,13 +89,14 @@ class Project:
         self.connection.execute(f"create or replace table {model.replace('/', '.')} as {self.render(model)}")
 
     def append(self, model: str) -> None:
-        """Build an incremental model that makes room for its rows in a hook before it."""
+        """Build an incremental model that adds rows, and may make room for them in a hook before it."""
         relation = model.replace("/", ".")
         if not self._exists(relation):
             self.table(model)
             return
         fresh = self.render(model, incremental=True)
-        self.connection.execute(self._compiled(str(self._config["pre_hook"])).render())
+        if hook := self._config.get("pre_hook"):
+            self.connection.execute(self._compiled(str(hook)).render())
         self.connection.execute(f"insert into {relation} by name {fresh}")
 
     def upsert(self, model: str, key: Iterable[str]) -> None:
@@ -138,6 +141,7 @@ class Project:
             "flags": SimpleNamespace(WHICH="build", FULL_REFRESH=False),
             "return": _raise,
             "run_query": self._query,
+            "tojson": json.dumps,
             "adapter": SimpleNamespace(dispatch=self._dispatch, get_relation=self._relation),
         }
 

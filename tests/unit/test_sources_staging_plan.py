@@ -75,6 +75,19 @@ def test_changed_sql_builds_all_anew(home: Settings, project: Path) -> None:
     assert plan(home, project).select == ""
 
 
+def test_a_batch_that_landed_before_what_is_built_builds_all_anew(home: Settings, project: Path) -> None:
+    land(home, "events", "a")
+    mark(home, plan(home, project))
+    land(home, "orders", "b")
+    assert not plan(home, project).is_full_refresh, "another source has its own order"
+    land(home, "events", "c")
+    assert not plan(home, project).is_full_refresh
+    with warehouse.connect(home) as lake:
+        lake.execute("update raw._loads set loaded_at = loaded_at - interval 1 day where file = 'c'")
+    made = plan(home, project)
+    assert (made.select, made.is_full_refresh, len(made.batches)) == (staging.LAYER, True, 3)
+
+
 def test_a_record_that_staging_lost_stops_the_run(home: Settings) -> None:
     stages.ensure_raw(home)
     land(home, "events", "a")
