@@ -117,6 +117,7 @@ def explain(name: SegmentName, person: Person, output: OutputOption = Output.tab
     if output is Output.json:
         print_json(found)
         return
+    print(f"{found.pop('answer')}\n")
     show(found.pop("conditions"), output, title="conditions", empty="free SQL: no conditions to show")
     if reasons := found.pop("score_reasons"):
         show(reasons, output, title="why the score: its value against the usual one, and what that changes")
@@ -125,7 +126,7 @@ def explain(name: SegmentName, person: Person, output: OutputOption = Output.tab
         **(found["dwell"] or {}),
         **found["consent"],
     }
-    show([{"fact": key, "value": str(value)} for key, value in facts.items()], output)
+    show([{"fact": key, "value": value} for key, value in facts.items()], output)
 
 
 @app.command("history")
@@ -140,19 +141,24 @@ def history(
     Example: segmentry segments history --segment loyal_customers --on 2026-05-01
     """
     settings = Settings.from_environment()
+    empty = "no stays"
     with warehouse.connect(settings, read_only=True) as lake:
         if person is not None and segment is None and on is None:
             rows = membership.stays(lake, people.profile_named(lake, person))
         elif person is None and segment is not None and on is not None:
             segments.named(settings, segment)
-            rows = membership.members_on(lake, segment, clock.parse(on))
+            moment = clock.parse(on)
+            rows = membership.members_on(lake, segment, moment)
+            began = membership.began_at(lake)
+            if began is not None and moment < began:
+                empty = f"no stays: the history begins at {began.isoformat()}"
         else:
             raise UsageError(
                 "a question that is neither of the two",
                 allowed="a person alone, or --segment together with --on",
                 remedy="segmentry segments history PERSON, or segmentry segments history --segment NAME --on DATE",
             )
-    show(rows, output, empty="no stays")
+    show(rows, output, empty=empty)
 
 
 @app.command("audit")

@@ -116,6 +116,12 @@ def members_on(lake: duckdb.DuckDBPyConnection, segment: str, moment: datetime) 
     )
 
 
+def began_at(lake: duckdb.DuckDBPyConnection) -> datetime | None:
+    """The first as_of at which anybody was in a segment: what was before is not known."""
+    row = lake.execute(f"select min(entered_at) from lake.{HISTORY}").fetchone()
+    return row[0] if row else None
+
+
 def explanation(lake: duckdb.DuckDBPyConnection, segment: Segment, profile_id: str) -> dict[str, Any]:
     """Why a profile is in a segment or not: each condition, the dwell timers, priority, size and consent."""
     warehouse.require(lake, "profiles.profiles", made_by="profiles")
@@ -127,7 +133,7 @@ def explanation(lake: duckdb.DuckDBPyConnection, segment: Segment, profile_id: s
             remedy="run `segmentry run`, then ask again",
         )
     profile = found[0]
-    return {
+    facts = {
         "segment": segment.name,
         "profile_id": profile_id,
         "as_of": profile["as_of"],
@@ -142,6 +148,32 @@ def explanation(lake: duckdb.DuckDBPyConnection, segment: Segment, profile_id: s
         "min_size": segment.meta.get("min_size", 0),
         "consent": {name: profile[name] for name in profile if name.startswith("consent_")},
     }
+    return {"answer": _answer(facts, segment), **facts}
+
+
+def _answer(facts: Mapping[str, Any], segment: Segment) -> str:
+    """The first of the reasons that decides, as a sentence."""
+    dwell, holds = facts["dwell"] or {}, facts["predicate_holds"]
+    if facts["is_member"]:
+        since = (
+            f"a member since {dwell['entered_at']}" if dwell.get("entered_at") else "a member from a smaller segment"
+        )
+        return f"{since}; leaves from {dwell['leaves_from']} on if nothing changes" if "leaves_from" in dwell else since
+    if "enters_from" in dwell:
+        return f"not a member yet: enters from {dwell['enters_from']} on if the predicate still holds"
+    if dwell and facts["outranked_by"]:
+        return f"not a member: {facts['outranked_by']} of the same exclusive group comes first"
+    if dwell:
+        return f"not a member: held back until {facts['min_size']} are in it"
+    if segment.predicate is None:
+        return "not a member: its free SQL does not give this profile"
+    if holds is None:
+        return "not a member: a value that decides is unknown"
+    return (
+        "not a member yet: not evaluated since the predicate holds"
+        if holds
+        else "not a member: the predicate does not hold"
+    )
 
 
 def _score_reasons(lake: duckdb.DuckDBPyConnection, segment: Segment, profile_id: str) -> Rows:

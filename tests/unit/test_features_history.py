@@ -13,7 +13,7 @@ import yaml
 
 from segmentry import dbt, manifest, segments, warehouse
 from segmentry.errors import UsageError
-from segmentry.membership import members_on, refuse_the_past, stale_views
+from segmentry.membership import explanation, members_on, refuse_the_past, stale_views
 from segmentry.settings import ROOT, Settings
 from segmentry.stages import RunContext
 
@@ -205,12 +205,26 @@ def test_any_number_of_evaluations_at_one_time_leave_the_same(shop: Shop) -> Non
         refuse_the_past(RunContext(shop.settings))
 
 
+def answers(shop: Shop, *names: str) -> list[str]:
+    """What `segments explain` says of ann, in a sentence each."""
+    with warehouse.connect(shop.settings, read_only=True) as lake:
+        return [explanation(lake, segments.named(shop.settings, name), "ann")["answer"] for name in names]
+
+
 def test_a_late_fact_counts_from_when_it_was_known(shop: Shop) -> None:
     shop.evaluate(0, {"ann": 3})
+    assert answers(shop, "patient", "silver", "gold", "crowd", "sticky") == [
+        "not a member yet: enters from 2026-06-03 00:00:00 on if the predicate still holds",
+        "a member since 2026-06-01 00:00:00",
+        "not a member: the predicate does not hold",
+        "not a member: held back until 2 are in it",
+        "not a member: a value that decides is unknown",
+    ]
     # Two orders of before that day arrive after it: the next evaluation corrects, and tells the past as it was known.
     shop.evaluate(1, {"ann": 5})
     assert shop.stays("silver") == [("ann", 0, 1)]
     assert shop.stays("gold") == [("ann", 1, None)]
+    assert answers(shop, "silver") == ["not a member: gold of the same exclusive group comes first"]
     noon = START + timedelta(hours=12)
     with warehouse.connect(shop.settings, read_only=True) as lake:
         assert [row["profile_id"] for row in members_on(lake, "silver", noon)] == ["ann"]
