@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import duckdb
@@ -12,6 +13,7 @@ from activation.config import Sync
 from activation.ledger import now
 from activation.plan import Plan
 from segmentry import warehouse
+from segmentry.errors import UsageError
 
 DEFAULTS: Mapping[str, Any] = {
     "max_removed_share": 0.3,  # a third of an audience seldom leaves in one run; when it does, somebody should look
@@ -21,7 +23,12 @@ DEFAULTS: Mapping[str, Any] = {
     "max_coverage_drop": 0.2,  # a fifth of all people do not lose their consent between two runs
     "max_drifted_share": None,
     "allow_empty": False,
+    "allow_members": False,
 }
+
+
+NAMES = ("empty", "removals", "additions", "stale", "gate", "coverage", "drift", "first_run")
+MEMBERS_COUNTED = 1_000  # of an audience that should be empty; further reading tells nothing new
 
 
 @dataclass(frozen=True)
@@ -38,6 +45,18 @@ def stops(lake: duckdb.DuckDBPyConnection, plan: Plan) -> list[Stop]:
     found = [_empty(plan, limits), _removals(plan, limits), _additions(plan, limits), _age(lake, limits), _gate(lake)]
     found += [_coverage(plan, limits), _drift(lake, limits)]
     return [stop for stop in found if stop is not None]
+
+
+def released(sync: str, words: Collection[str]) -> set[str]:
+    """Brakes of the sync that the operator lets go: ``removals`` for whichever is run, ``vip.removals`` for one."""
+    for word in words:
+        if word.rpartition(".")[2] not in NAMES:
+            raise UsageError(
+                f"there is no brake '{word}'",
+                allowed=", ".join(NAMES) + ", alone or as <sync>.<brake>",
+                remedy="name the brake that `segmentry sync status` shows as waiting",
+            )
+    return {word.rpartition(".")[2] for word in words if word.rpartition(".")[0] in ("", sync)}
 
 
 def _empty(plan: Plan, limits: Mapping[str, Any]) -> Stop | None:
@@ -59,6 +78,18 @@ def _additions(plan: Plan, limits: Mapping[str, Any]) -> Stop | None:
     if most is None or plan.counts["add"] <= most:
         return None
     return Stop("additions", f"{plan.counts['add']:,} row(s) would be added, at most {most:,}")
+
+
+def members(plan: Plan, held: Iterable[str] | None) -> Stop | None:
+    """The first run of a mirror into an audience that holds people already; held: who is there, None if unknown."""
+    if held is None or {**DEFAULTS, **plan.sync.brakes}["allow_members"]:
+        return None
+    there = sum(1 for _ in islice(held, MEMBERS_COUNTED))
+    if not there:
+        return None
+    count = f"{there:,}{' or more' if there == MEMBERS_COUNTED else ''}"
+    detail = f"the first run would add {plan.counts['add']:,} row(s) to an audience that holds {count} already"
+    return Stop("first_run", f"{detail}; a mirror leaves whom it did not put there")
 
 
 def _age(lake: duckdb.DuckDBPyConnection, limits: Mapping[str, Any]) -> Stop | None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from segmentry import configuration
 from segmentry.errors import ConfigError, UsageError
@@ -189,6 +190,27 @@ def _check(sync: Sync) -> None:
             remedy="name a column that tells people apart",
         )
     _check_rows(sync)
+    _check_quiet_hours(sync)
+
+
+def _check_quiet_hours(sync: Sync) -> None:
+    quiet = sync.content.get("quiet_hours")
+    if quiet is None:
+        return
+    if quiet["from"] == quiet["to"]:
+        raise ConfigError(
+            f"{sync.path}: quiet_hours begin and end at {quiet['from']}, and nothing would ever be sent",
+            allowed="two different times of day",
+            remedy="change one of them, or set `enabled: false`",
+        )
+    try:
+        ZoneInfo(quiet.get("timezone", "UTC"))
+    except (ZoneInfoNotFoundError, ValueError):
+        raise ConfigError(
+            f"{sync.path}: quiet_hours/timezone is '{quiet['timezone']}'",
+            allowed="a name of the IANA list, such as Europe/Paris",
+            remedy="correct the name",
+        ) from None
 
 
 def _check_rows(sync: Sync) -> None:

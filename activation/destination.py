@@ -12,12 +12,14 @@ from typing import Any, ClassVar
 
 from activation import credentials
 from activation.accounts import Accounts
-from activation.client import Client, Rate
+from activation.client import Client, Rate, Refused
 from activation.config import Sync
 from activation.model import Batch, Outcome, Result, Row, Status
 from segmentry import discovery
-from segmentry.errors import ConfigError
+from segmentry.errors import ConfigError, DestinationError
 
+# What reading an answer of another shape than the documented one raises.
+MALFORMED = (LookupError, TypeError, AttributeError, ValueError)
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _PHONE = re.compile(r"\+[1-9]\d{6,14}")
 
@@ -75,7 +77,8 @@ class Destination(ABC):
     cost_unit: what the vendor charges for. is_snapshot: it takes the whole audience at once (files).
     updates_only: it can keep from creating people. is_repeatable: False where the same call twice is two messages.
     grains: what a row may stand for; a list of people knows each person once. job_seconds: how long a request that was
-    taken, and whose job's id was lost, may go on there.
+    taken, and whose job's id was lost, may go on there. bulk_keeps_nulls: its bulk call leaves the old value where a
+    NULL is sent.
 
     A batch never holds two rows of one person, and it holds removals alone or none.
     """
@@ -92,6 +95,7 @@ class Destination(ABC):
     is_repeatable: ClassVar[bool] = True
     grains: ClassVar[tuple[str, ...]] = ("profile",)
     job_seconds: ClassVar[float] = 0.0
+    bulk_keeps_nulls: ClassVar[bool] = False
 
     @abstractmethod
     def upsert(self, session: Session, batch: Batch) -> Result:
@@ -112,6 +116,11 @@ class Destination(ABC):
     def read_back(self, session: Session) -> Iterator[str] | None:
         """Identities the destination's audience holds, or None where it cannot be read."""
         return None
+
+    def members(self, session: Session) -> Iterator[str] | None:
+        """What read_back gives, with what may go wrong on the way in our own words."""
+        found = self.read_back(session)
+        return None if found is None else _in_our_words(found)
 
     def invalid(self, row: Row) -> str:
         """Why the row cannot be sent at all, or ''."""
@@ -148,6 +157,22 @@ class Destination(ABC):
                 allowed="insert, upsert, mirror or append",
                 remedy="use another mode",
             )
+
+
+def _in_our_words(found: Iterator[str]) -> Iterator[str]:
+    try:
+        yield from found
+    except Refused as refusal:
+        received = f"the destination refused to be read back with status {refusal.status}"
+    except MALFORMED as error:
+        received = f"the destination's answer could not be read: {type(error).__name__}"
+    else:
+        return
+    raise DestinationError(
+        received,
+        allowed="an audience that exists there and may be read",
+        remedy="check the connection's address, the audience it names, and the rights of its credentials",
+    )
 
 
 def _check_no_consent(sync: Sync) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection
 
 from activation import brakes, config, runs
 from activation import plan as plans
 from activation.accounts import LedgerAccounts
+from activation.client import Unanswered
 from activation.consent import ConsentGate
 from activation.destination import Session, connection_values
 from activation.destination import of as destination_of
@@ -15,18 +16,19 @@ from activation.plan import Plan
 from activation.runs import Run
 from activation.sender import Sender
 from segmentry import clock, warehouse
-from segmentry.errors import BrakeApplied, SegmentryError
+from segmentry.errors import BrakeApplied, DestinationError, SegmentryError
 from segmentry.settings import Settings
 from segmentry.stages import StageReport
 
 
-def run_sync(settings: Settings, name: str, *, release: Sequence[str] = (), digest: str | None = None) -> StageReport:
+def run_sync(settings: Settings, name: str, *, release: Collection[str] = (), digest: str | None = None) -> StageReport:
     """Run one sync to its end.
 
     release: brakes the operator lets go, by name. digest: apply only if the plan is exactly the one that bears it.
     Raises BrakeApplied, DestinationError or another SegmentryError for this sync alone.
     """
     sync = config.one(settings, name)
+    release = brakes.released(name, release)
     destination = destination_of(sync)
     values, missing = connection_values(sync, destination)
     if missing:
@@ -38,7 +40,8 @@ def run_sync(settings: Settings, name: str, *, release: Sequence[str] = (), dige
             run = Run(name, holder=holder)
             accounts = LedgerAccounts(ledger)
             session = Session(sync, values, accounts, settings.outbox / name, run.run_id)
-            gate = ConsentGate(lake, sync, config.consent_policy(settings).basis(sync.purpose))
+            basis = config.consent_policy(settings).basis(sync.purpose)
+            gate = ConsentGate(lake, sync, basis, warehouse.snapshot_watch(settings, lake))
             sender = Sender(settings, sync, destination, session, lake, ledger, gate, run)
             try:
                 return _run(sender, release, digest)
@@ -48,7 +51,7 @@ def run_sync(settings: Settings, name: str, *, release: Sequence[str] = (), dige
         ledger.close()
 
 
-def _run(sender: Sender, release: Sequence[str], digest: str | None) -> StageReport:
+def _run(sender: Sender, release: Collection[str], digest: str | None) -> StageReport:
     run, ledger = sender.run, sender.ledger
     runs.close_abandoned(ledger, run.sync)
     run.as_of = clock.read_from(sender.lake)
@@ -76,7 +79,7 @@ def _run(sender: Sender, release: Sequence[str], digest: str | None) -> StageRep
     return report(run, status)
 
 
-def _brake(sender: Sender, plan: Plan, release: Sequence[str], digest: str | None) -> None:
+def _brake(sender: Sender, plan: Plan, release: Collection[str], digest: str | None) -> None:
     if digest is not None and digest != plan.digest:
         raise BrakeApplied(
             f"{sender.sync.name}: the plan has changed since it was made",
@@ -87,7 +90,10 @@ def _brake(sender: Sender, plan: Plan, release: Sequence[str], digest: str | Non
         return
     plan.coverage = brakes.coverage(sender.lake, sender.sync)
     plan.coverage_before = runs.measure(sender.ledger, sender.sync.name, "coverage")
-    held = [stop for stop in brakes.stops(sender.lake, plan) if stop.brake not in release]
+    stops = brakes.stops(sender.lake, plan)
+    if not stops and "first_run" not in release and (found := _members(sender, plan)):
+        stops = [found]
+    held = [stop for stop in stops if stop.brake not in release]
     words = [runs.raise_review(sender.ledger, sender.run, stop.brake, stop.detail) for stop in held]
     if words:
         sender.run.notes += [f"{stop.brake}: {stop.detail}" for stop in held]
@@ -97,6 +103,19 @@ def _brake(sender: Sender, plan: Plan, release: Sequence[str], digest: str | Non
             remedy=f"look at `segmentry sync plan --select {sender.sync.name}`; if it is right, "
             f"`segmentry sync apply --select {sender.sync.name} --release {','.join(s.brake for s in held)}`",
         )
+
+
+def _members(sender: Sender, plan: Plan) -> brakes.Stop | None:
+    """The brake of a first run: the destination is asked once, when nothing is known to be there."""
+    has_run = runs.state(sender.ledger, plan.sync.name)["config_hash"] is not None
+    if plan.sync.mode != "mirror" or plan.held or has_run:
+        return None
+    try:
+        return brakes.members(plan, sender.destination.members(sender.session))
+    except Unanswered:
+        raise
+    except DestinationError as error:
+        return brakes.Stop("first_run", f"it cannot be told whether the audience is empty: {error.received}")
 
 
 def _conclude(sender: Sender, plan: Plan) -> str:

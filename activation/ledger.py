@@ -19,6 +19,11 @@ from activation import ledger_tables as t
 from activation.model import Batch, Operation, Outcome, Row, Status
 from segmentry.settings import Settings
 
+# In the order in which the values of a row are given.
+HELD = ("sync", "holding", "row_key", "identity", "destination_id", "payload_hash", "acknowledged_at")
+CHANGES = ("sync", "run_id", "row_key", "operation", "status", "reason", "request_id", "sent_at")
+SENT = "sent_rows"  # the measure that counts what was ever acknowledged
+
 
 def now() -> datetime:
     """The wall clock, naive UTC: for audit stamps alone."""
@@ -53,21 +58,29 @@ class Ledger:
 
     def upsert(self, connection: sa.Connection, table: sa.Table, rows: Sequence[dict[str, Any]]) -> None:
         """Insert rows, or bring those with the same primary key to these values."""
+        if rows:
+            values = [tuple(self._moment(value) for value in row.values()) for row in rows]
+            self.write(connection, table, list(rows[0]), values)
+
+    def _moment(self, value: Any) -> Any:
+        is_text = isinstance(value, datetime) and self.engine.dialect.name == "sqlite"
+        return ledger_sql.stamped(value) if is_text else value
+
+    def write(
+        self, connection: sa.Connection, table: sa.Table, names: Sequence[str], rows: Sequence[tuple[Any, ...]]
+    ) -> None:
+        """The same for values in the order of names; rows of changes, which have no key yet, are added."""
         if not rows:
             return
-        keys = [column.name for column in table.primary_key]
+        keys = [] if table is t.changes else [column.name for column in table.primary_key]
         if self.engine.dialect.name == "sqlite":
-            ledger_sql.write_to_sqlite(connection, table, keys, rows)
+            ledger_sql.write_to_sqlite(connection, table, keys, names, rows)
             return
         statement = postgres_insert(table)
-        values = {name: statement.excluded[name] for name in rows[0] if name not in keys}
-        connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=values), list(rows))
-
-    def _append(self, connection: sa.Connection, table: sa.Table, rows: Sequence[dict[str, Any]]) -> None:
-        if self.engine.dialect.name == "sqlite":
-            ledger_sql.write_to_sqlite(connection, table, [], rows)
-        else:
-            connection.execute(sa.insert(table), list(rows))
+        if keys:
+            values = {name: statement.excluded[name] for name in names if name not in keys}
+            statement = statement.on_conflict_do_update(index_elements=keys, set_=values)
+        connection.execute(statement, [dict(zip(names, row, strict=True)) for row in rows])
 
     # Intents: written before a call, gone when its end is known.
 
@@ -104,21 +117,20 @@ class Ledger:
 
         keeps_removed: remember who was removed, so that it is done once.
         """
-        stamp = now()
-        # What may have arrived and cannot be repeated counts as there, or as gone, like what has arrived.
-        sent = [o for o in outcomes if o.status in (Status.sent, Status.unknown)]
-        kept = [_held(sync, o, stamp) for o in sent if keeps_removed or o.row.operation is not Operation.remove]
-        unsure = [_unsure(sync, o) for o in outcomes if o.status is Status.retry]
-        gone = [o.row.holding for o in sent if o.row.operation is Operation.remove and not keeps_removed]
+        moment = now()
+        stamp = self._moment(moment)
+        kept, gone = _held_and_gone(sync, outcomes, stamp, keeps_removed)
+        arrived = [o for o in outcomes if o.status is Status.sent or o.status is Status.unknown]
+        changes = [
+            (sync, run_id, o.row.row_key, o.row.operation._value_, o.status._value_, o.reason, request_id, stamp)
+            for o in outcomes
+        ]
         with self.begin() as c:
-            self.upsert(c, t.held_rows, kept)
-            # A call that may have arrived counts as held with an unknown payload: whatever is wanted later, sending it
-            # or taking it back, is then planned again.
-            self.upsert(c, t.held_rows, unsure)
+            self.write(c, t.held_rows, HELD, kept)
             self._delete(c, t.held_rows.c.holding, sync, gone)
-            self._bury(c, sync, outcomes, stamp)
-            if outcomes:
-                self._append(c, t.changes, [_change(sync, run_id, request_id, o, stamp) for o in outcomes])
+            self._bury(c, sync, outcomes, [o.row.row_key for o in arrived], moment)
+            self.write(c, t.changes, CHANGES, changes)
+            self._count_sent(c, sync, sum(o.status is Status.sent for o in arrived))
             if request_id is not None:
                 c.execute(sa.delete(t.intents).where(t.intents.c.request_id == request_id))
 
@@ -128,9 +140,10 @@ class Ledger:
             statement = sa.delete(table).where(table.c.sync == sync, column == sa.bindparam("wanted"))
             c.execute(statement, [{"wanted": value} for value in values])
 
-    def _bury(self, c: sa.Connection, sync: str, outcomes: Sequence[Outcome], stamp: datetime) -> None:
-        settled = [o.row.row_key for o in outcomes if o.status in (Status.sent, Status.unknown)]
-        dead = [o for o in outcomes if o.status in (Status.invalid, Status.rejected)]
+    def _bury(
+        self, c: sa.Connection, sync: str, outcomes: Sequence[Outcome], settled: Sequence[str], stamp: datetime
+    ) -> None:
+        dead = [o for o in outcomes if o.status is Status.invalid or o.status is Status.rejected]
         table = t.dead_letters
         earlier = {}
         if dead:
@@ -159,10 +172,31 @@ class Ledger:
 
     def sent_count(self, sync: str) -> int:
         """Rows ever acknowledged: a number that only an acknowledgement moves on."""
-        c = t.changes.c
         with self.begin() as connection:
-            found = connection.execute(sa.select(sa.func.count()).where(c.sync == sync, c.status == Status.sent.value))
-            return int(found.scalar_one())
+            return self._sent_count(connection, sync)
+
+    def _sent_count(self, connection: sa.Connection, sync: str) -> int:
+        m, c = t.sync_measures.c, t.changes.c
+        chosen = sa.select(m.value).where(m.sync == sync, m.name == SENT)
+        if (counted := connection.execute(chosen).scalar_one_or_none()) is not None:
+            return int(counted)
+        sent = sa.select(sa.func.count()).where(c.sync == sync, c.status == Status.sent.value)
+        found = int(connection.execute(sent).scalar_one())
+        self.write(connection, t.sync_measures, ("sync", "name", "value"), [(sync, SENT, float(found))])
+        return found
+
+    def _count_sent(self, connection: sa.Connection, sync: str, sent: int) -> None:
+        m = t.sync_measures
+        if sent:
+            counted = sa.update(m).where(m.c.sync == sync, m.c.name == SENT).values(value=m.c.value + sent)
+            connection.execute(counted)
+
+    def once_removed(self, sync: str) -> set[str]:
+        """Keys of the rows that were ever taken out."""
+        c = t.changes.c
+        gone = c.sync == sync, c.operation == Operation.remove.value, c.status == Status.sent.value
+        with self.begin() as connection:
+            return set(connection.execute(sa.select(c.row_key).where(*gone).distinct()).scalars())
 
     def sent_since(self, sync: str, moment: datetime) -> dict[str, int]:
         """How many rows of each person were sent, or may have been, since a moment; removals are not counted."""
@@ -209,7 +243,7 @@ class Ledger:
 
 
 def _packed(rows: Sequence[Row]) -> bytes:
-    names = [[r.operation.value, r.row_key, r.identity, r.holding, r.payload_hash, r.destination_id] for r in rows]
+    names = [[r.operation._value_, r.row_key, r.identity, r.holding, r.payload_hash, r.destination_id] for r in rows]
     return orjson.dumps(names)
 
 
@@ -220,43 +254,26 @@ def _unpacked(packed: bytes) -> list[Row]:
     ]
 
 
-def _held(sync: str, outcome: Outcome, stamp: datetime) -> dict[str, Any]:
-    row = outcome.row
-    return {
-        "sync": sync,
-        "holding": row.holding,
-        "row_key": row.row_key,
-        "identity": row.identity,
-        "destination_id": outcome.destination_id or row.destination_id,
-        "payload_hash": row.payload_hash,
-        "acknowledged_at": stamp,
-    }
-
-
-def _unsure(sync: str, outcome: Outcome) -> dict[str, Any]:
-    row = outcome.row
-    return {
-        "sync": sync,
-        "holding": row.holding,
-        "row_key": row.row_key,
-        "identity": row.identity,
-        "destination_id": row.destination_id,
-        "payload_hash": None,
-        "acknowledged_at": None,
-    }
-
-
-def _change(sync: str, run_id: str, request_id: str | None, o: Outcome, stamp: datetime) -> dict[str, Any]:
-    return {
-        "sync": sync,
-        "run_id": run_id,
-        "row_key": o.row.row_key,
-        "operation": o.row.operation.value,
-        "status": o.status.value,
-        "reason": o.reason,
-        "request_id": request_id,
-        "sent_at": stamp,
-    }
+def _held_and_gone(
+    sync: str, outcomes: Sequence[Outcome], stamp: Any, keeps_removed: bool
+) -> tuple[list[tuple[Any, ...]], list[str]]:
+    """Rows of held_rows to be written, and holdings that are no longer there."""
+    kept: list[tuple[Any, ...]] = []
+    gone = []
+    for o in outcomes:
+        row, status = o.row, o.status
+        if status is Status.sent or status is Status.unknown:
+            # What may have arrived and cannot be repeated counts as there, or as gone, like what has arrived.
+            if row.operation is not Operation.remove or keeps_removed:
+                their_id = o.destination_id or row.destination_id
+                kept.append((sync, row.holding, row.row_key, row.identity, their_id, row.payload_hash, stamp))
+            else:
+                gone.append(row.holding)
+        elif status is Status.retry:
+            # It counts as held with an unknown payload: whatever is wanted later, sending it or taking it back, is then
+            # planned again.
+            kept.append((sync, row.holding, row.row_key, row.identity, row.destination_id, None, None))
+    return kept, gone
 
 
 def _dead(sync: str, o: Outcome, stamp: datetime, earlier: tuple[int, datetime] | None) -> dict[str, Any]:

@@ -78,7 +78,12 @@ def _requests(destination: Destination, made: plans.Plan) -> int:
 
 def write_plan(path: Path, rows: Shown) -> None:
     """Write plans to a file that bears the hash of its content."""
-    path.write_text(json.dumps({"plans": rows, "hash": _hash(rows)}, indent=2) + "\n", encoding="utf-8")
+    try:
+        path.write_text(json.dumps({"plans": rows, "hash": _hash(rows)}, indent=2) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise UsageError(
+            f"{path} could not be written: {error.strerror}", allowed="a file in a folder that is there"
+        ) from None
 
 
 def read_plan(path: Path) -> Shown:
@@ -108,12 +113,9 @@ def apply(
     settings: Settings, select: Sequence[str], release: Sequence[str] = (), file: Path | None = None
 ) -> tuple[Shown, list[SegmentryError]]:
     """Run syncs one after the other, or exactly those of a plan file; give what each did and what failed."""
-    digests = {row["sync"]: row["digest"] for row in read_plan(file)} if file else {}
-    names = (
-        [name for name in digests if not select or name in select]
-        if file
-        else [s.name for s in chosen(settings, select)]
-    )
+    digests = _digests(file, select) if file else {}
+    names = list(digests) if file else [s.name for s in chosen(settings, select)]
+    brakes.released("", release)
     shown, failures = [], []
     for name in names:
         try:
@@ -131,6 +133,16 @@ def apply(
         shown.append(row)
     publish(settings)
     return shown, failures
+
+
+def _digests(file: Path, select: Sequence[str]) -> dict[str, str]:
+    """Sync to digest of the plans of a file that were selected."""
+    digests = {row["sync"]: row["digest"] for row in read_plan(file)}
+    if strange := [name for name in select if name not in digests]:
+        raise UsageError(
+            f"{file} has no plan for '{strange[0]}'", allowed=", ".join(digests) or "a plan with a sync in it"
+        )
+    return {name: digest for name, digest in digests.items() if not select or name in select}
 
 
 def publish(settings: Settings) -> None:
@@ -200,10 +212,15 @@ def _counts(ledger: Ledger, table: sa.Table) -> dict[str, int]:
 def verify(settings: Settings, select: Sequence[str], *, repair: bool = False) -> tuple[Shown, list[SegmentryError]]:
     """Compare what destinations hold with the ledger: matched, missing there, surplus there."""
     shown, missing = [], []
+    failures: list[SegmentryError] = []
     ledger = Ledger(settings)
     try:
         for sync in chosen(settings, select):
-            row, lost = _verified(settings, ledger, sync)
+            try:
+                row, lost = _verified(settings, ledger, sync)
+            except SegmentryError as error:
+                failures.append(error)
+                row, lost = {**_unverified(sync), "note": error.received}, []
             shown.append(row)
             if lost and repair:
                 ledger.doubt(sync.name, lost)
@@ -212,20 +229,23 @@ def verify(settings: Settings, select: Sequence[str], *, repair: bool = False) -
     finally:
         ledger.close()
     if missing:
-        _, failures = apply(settings, missing)
-        return shown, failures
-    return shown, []
+        failures += apply(settings, missing)[1]
+    return shown, failures
+
+
+def _unverified(sync: Sync) -> dict[str, Any]:
+    return {"sync": sync.name, "held": 0, "matched": 0, "missing": 0, "surplus": 0, "match_rate": None, "note": ""}
 
 
 def _verified(settings: Settings, ledger: Ledger, sync: Sync) -> tuple[dict[str, Any], list[str]]:
     destination = destination_of(sync)
     values, unset = connection_values(sync, destination)
-    row = {"sync": sync.name, "held": 0, "matched": 0, "missing": 0, "surplus": 0, "match_rate": None, "note": ""}
+    row = _unverified(sync)
     if unset:
         return {**row, "note": f"set {', '.join(unset)} to read back"}, []
     session = Session(sync, values, LedgerAccounts(ledger), settings.outbox / sync.name, "verify")
     try:
-        found = destination.read_back(session)
+        found = destination.members(session)
         there = None if found is None else {str(identity) for identity in found}
     finally:
         session.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -88,8 +88,11 @@ def make(lake: duckdb.DuckDBPyConnection, ledger: Ledger, sync: Sync, gate: Cons
     return plan
 
 
-def rows(lake: duckdb.DuckDBPyConnection, plan: Plan) -> Iterator[Row]:
-    """The plan's rows, removals first so that whoever said no is gone first; then in the order of what they hold."""
+def rows(lake: duckdb.DuckDBPyConnection, plan: Plan, returning: Collection[str] = ()) -> Iterator[list[Row]]:
+    """The plan's rows, some thousands at a time: removals first so that whoever said no is gone first.
+
+    returning: row_keys that were there once and were taken out.
+    """
     names = [column.name for column in plan.sync.columns]
     selected = ", ".join(f'a."{name}"' for name in names)
     cursor = lake.cursor()
@@ -101,14 +104,19 @@ def rows(lake: duckdb.DuckDBPyConnection, plan: Plan) -> Iterator[Row]:
         # The ledger's own order, so that it is written from its beginning to its end and not all over.
         " order by p.operation <> 'remove', p.holding, p.row_key"
     )
-    while chunk := cursor.fetchmany(5_000):
-        for operation, key, identity, holding, payload_hash, their_id, *values in chunk:
-            row_values = {} if operation == "remove" else dict(zip(names, values, strict=True))
-            yield Row(Operation(operation), key, identity, holding, payload_hash, row_values, their_id)
+    for chunk in _chunks(cursor):
+        yield [
+            Row(
+                OPERATIONS[operation], key, identity, holding, payload_hash,
+                {} if operation == "remove" else dict(zip(names, values, strict=True)),
+                their_id, key in returning,
+            )
+            for operation, key, identity, holding, payload_hash, their_id, *values in chunk
+        ]  # fmt: skip
 
 
-def wanted_rows(lake: duckdb.DuckDBPyConnection, plan: Plan) -> Iterator[Row]:
-    """Every wanted row, for destinations that take the whole audience."""
+def wanted_rows(lake: duckdb.DuckDBPyConnection, plan: Plan) -> Iterator[list[Row]]:
+    """Every wanted row, some thousands at a time, for destinations that take the whole audience."""
     names = [column.name for column in plan.sync.columns]
     selected = ", ".join(f'a."{name}"' for name in names)
     cursor = lake.cursor()
@@ -117,9 +125,20 @@ def wanted_rows(lake: duckdb.DuckDBPyConnection, plan: Plan) -> Iterator[Row]:
         f"select w.row_key, w.identity, w.holding, w.payload_hash, {selected} from work.wanted w"
         f" join {audience(plan.sync, plan.snapshot)} a on w.row_key = a.row_key order by w.row_key"
     )
-    while chunk := cursor.fetchmany(5_000):
-        for key, identity, holding, payload_hash, *values in chunk:
-            yield Row(Operation.add, key, identity, holding, payload_hash, dict(zip(names, values, strict=True)))
+    for chunk in _chunks(cursor):
+        yield [
+            Row(Operation.add, key, identity, holding, payload_hash, dict(zip(names, values, strict=True)))
+            for key, identity, holding, payload_hash, *values in chunk
+        ]
+
+
+OPERATIONS = {operation.value: operation for operation in Operation}
+CHUNK = 5_000  # rows at a time; more take memory, fewer take time
+
+
+def _chunks(cursor: duckdb.DuckDBPyConnection) -> Iterator[Iterable[tuple[Any, ...]]]:
+    for batch in cursor.to_arrow_reader(CHUNK):
+        yield zip(*(column.to_pylist() for column in batch.columns), strict=True)
 
 
 _REFUSED_PERSON = "split_part({}, ':', 1) in (select value from work.refused_people)"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import duckdb
 
 from activation.ledger import Ledger
+from segmentry import warehouse
 
 COLUMNS: dict[str, str] = {
     "sync_runs": (
@@ -81,10 +82,7 @@ def _append_changes(lake: duckdb.DuckDBPyConnection, ledger: Ledger) -> int:
 
 
 def _record_hold_outs(lake: duckdb.DuckDBPyConnection) -> int:
-    there = lake.execute(
-        "select 1 from information_schema.tables where table_schema = 'audiences' and table_name = 'candidates'"
-    ).fetchone()
-    if there is None:
+    if not warehouse.relation_exists(lake, "audiences.candidates"):
         return 0
     now = "(select max(as_of) from lake.observability.clock)"
     held = "lake.activation.hold_outs"

@@ -22,6 +22,7 @@ from segmentry.errors import SegmentryError
 
 # A lease is renewed with every batch; past this many seconds without one its holder is taken for dead.
 LEASE_SECONDS = 900.0
+RENEW_SECONDS = 5.0  # a lease is renewed no more often: that is a write for each batch
 
 
 @dataclass
@@ -39,15 +40,17 @@ class Run:
     failed: Counter[str] = field(default_factory=Counter)
     requests: int = 0
     notes: list[str] = field(default_factory=list)
+    renew_from: float = 0.0
 
     def count(self, outcomes: list[Outcome]) -> None:
         """Add the outcomes of a request."""
-        counts = Counter((outcome.status, outcome.row.operation) for outcome in outcomes)
+        # Of texts, as the hash of a member of an enumeration takes longer than all else here.
+        counts = Counter((outcome.status._value_, outcome.row.operation._value_) for outcome in outcomes)
         for (status, operation), count in counts.items():
-            if status is Status.sent:
-                self.sent[operation.value] += count
+            if status == Status.sent:
+                self.sent[operation] += count
             else:
-                self.failed[status.value] += count
+                self.failed[status] += count
 
     def values(self, status: str) -> dict[str, Any]:
         """The run as a row of the ledger."""
@@ -133,6 +136,9 @@ def lease(ledger: Ledger, sync: str) -> Iterator[str]:
 
 def renew(ledger: Ledger, run: Run) -> None:
     """Push the end of the lease out; raise where another process has taken the sync over."""
+    if time.monotonic() < run.renew_from:
+        return
+    run.renew_from = time.monotonic() + RENEW_SECONDS
     table = t.sync_states
     mine = table.c.sync == run.sync, table.c.lease_holder == run.holder
     with ledger.begin() as c:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from itertools import groupby
+from itertools import chain, groupby
 
 import duckdb
+import orjson
 
 from activation import plan as plans
 from activation import runs
 from activation.client import Refused, Unanswered
 from activation.config import Sync
 from activation.consent import ConsentGate
-from activation.destination import Destination, Session
+from activation.destination import MALFORMED, Destination, Session
 from activation.ledger import Intent, Ledger, now
 from activation.model import Batch, Operation, Outcome, Pending, Result, Row, Status
 from activation.plan import Plan
@@ -26,8 +29,6 @@ from segmentry.settings import Settings
 
 JOB_PATIENCE = 900.0  # seconds a run waits for one job; the next run goes on waiting
 JOB_GIVEN_UP = timedelta(days=1)  # a job older than this counts as perhaps done
-# What reading an answer of another shape than the documented one raises.
-MALFORMED = (LookupError, TypeError, AttributeError, ValueError)
 SPLIT = frozenset({400, 409, 413, 422})  # answers that one row of the batch may have caused
 
 
@@ -45,6 +46,7 @@ class Sender:
     run: Run
     sleep: Callable[[float], None] = time.sleep
     sent_before: int = 0
+    returning: Collection[str] = ()
 
     def recover(self) -> None:
         """Bring every request whose end is not known to an end: ask for its job, or count it as perhaps arrived."""
@@ -54,6 +56,8 @@ class Sender:
                 outcomes = [self._doubt(row, "the run before ended before the answer") for row in intent.batch.rows]
             self._settle(intent.batch.request_id, outcomes)
         self.sent_before = self.ledger.sent_count(self.sync.name)
+        if self.destination.bulk_keeps_nulls:
+            self.returning = self.ledger.once_removed(self.sync.name)
 
     def _of_job(self, intent: Intent) -> list[Outcome] | None:
         """What the job of a request of an earlier run came to; None where nobody can tell any more."""
@@ -83,20 +87,22 @@ class Sender:
         if self.destination.is_snapshot:
             self._apply_snapshot(plan)
             return
-        for batch in self._batches(plans.rows(self.lake, plan)):
-            self._send(batch)
-            runs.renew(self.ledger, self.run)
+        with _rare_collections():
+            for rows in self._batches(plans.rows(self.lake, plan, self.returning)):
+                self._send(rows)
+                runs.renew(self.ledger, self.run)
 
     def _apply_snapshot(self, plan: Plan) -> None:
         blocked: dict[str, str] = {}
 
         def allowed() -> Iterator[Row]:
             self.gate.refresh()
-            for row in plans.wanted_rows(self.lake, plan):
-                if reason := self.gate.refusal(row):
-                    blocked[row.row_key] = reason
-                else:
-                    yield row
+            for rows in plans.wanted_rows(self.lake, plan):
+                for row, reason in zip(rows, self.gate.refusals(rows), strict=True):
+                    if reason:
+                        blocked[row.row_key] = reason
+                    else:
+                        yield row
 
         try:
             self.destination.replace(self.session, allowed())
@@ -107,37 +113,33 @@ class Sender:
                 remedy="check the place and run again; what was written last stays",
             ) from None
         self.run.requests += 1
-        for _, chunk in groupby(enumerate(plans.rows(self.lake, plan)), key=lambda pair: pair[0] // 5_000):
-            rows = [row for _, row in chunk]
+        for rows in plans.rows(self.lake, plan):
             self._settle(None, [_snapshot_outcome(row, blocked) for row in rows])
 
-    def _batches(self, rows: Iterable[Row]) -> Iterator[Batch]:
-        """Allowed rows in batches; those that may not leave, or cannot, get their outcome here."""
+    def _batches(self, chunks: Iterable[list[Row]]) -> Iterator[list[Row]]:
+        """The rows of one request each: removals alone or none, and no more than the destination takes."""
         limit = int(self.sync.content.get("limits", {}).get("batch_rows", self.destination.batch_rows))
         limit = min(limit, self.destination.batch_rows)
-        for is_removal, group in groupby(rows, key=lambda row: row.operation is Operation.remove):
-            kept: list[Row] = []
-            size = 0
-            for row in group:
-                if not is_removal and not self._may_leave(row):
-                    continue
-                length = _length(row)
-                if kept and (len(kept) >= limit or size + length > self.destination.batch_bytes):
-                    yield self._batch(kept)
-                    kept, size = [], 0
-                kept.append(row)
-                size += length
-            if kept:
-                yield self._batch(kept)
+        kept: list[Row] = []
+        for is_removal, rows in chain.from_iterable(groupby(chunk, _is_removal) for chunk in chunks):
+            if kept and _is_removal(kept[0]) != is_removal:
+                yield from self._fitting(kept)
+                kept = []
+            kept += rows
+            while len(kept) >= limit:
+                yield from self._fitting(kept[:limit])
+                del kept[:limit]
+        if kept:
+            yield from self._fitting(kept)
 
-    def _may_leave(self, row: Row) -> bool:
-        if reason := self.gate.refusal(row):
-            self._settle(None, [Outcome(row, Status.blocked, reason)])
-            return False
-        if reason := self.destination.invalid(row):
-            self._settle(None, [Outcome(row, Status.invalid, reason)])
-            return False
-        return True
+    def _fitting(self, rows: list[Row]) -> Iterator[list[Row]]:
+        """The rows at once, or in halves where they are more bytes than the destination takes."""
+        if len(rows) == 1 or _length(rows) <= self.destination.batch_bytes:
+            yield rows
+            return
+        middle = len(rows) // 2
+        yield from self._fitting(rows[:middle])
+        yield from self._fitting(rows[middle:])
 
     def _batch(self, rows: Sequence[Row]) -> Batch:
         # The same rows with the same content, tried again before anything else was acknowledged, bear the same id: that
@@ -145,10 +147,10 @@ class Sender:
         text = "\n".join([self.sync.name, str(self.sent_before), *(f"{r.holding}|{r.payload_hash}" for r in rows)])
         return Batch(hashlib.sha256(text.encode()).hexdigest()[:32], list(rows))
 
-    def _send(self, batch: Batch) -> None:
-        batch = self._still_allowed(batch)
-        if not batch.rows:
+    def _send(self, rows: Sequence[Row]) -> None:
+        if not (rows := self._leaving(rows)):
             return
+        batch = self._batch(rows)
         self.ledger.intend(self.sync.name, self.run.run_id, batch)
         try:
             result = self._call(batch)
@@ -181,17 +183,22 @@ class Sender:
         missing = [self._doubt(r, "the answer does not name the row") for r in batch.rows if r.row_key not in named]
         self._settle(batch.request_id, [*outcomes, *missing])
 
-    def _still_allowed(self, batch: Batch) -> Batch:
-        """The batch right before it leaves, without those who have refused since it was put together."""
-        if batch.is_removal or not self.gate.refresh():
-            return batch
-        refusals = {row.row_key: self.gate.refusal(row) for row in batch.rows}
-        blocked = [Outcome(row, Status.blocked, refusals[row.row_key]) for row in batch.rows if refusals[row.row_key]]
-        if not blocked:
-            return batch
-        self._settle(None, blocked)
-        kept = [row for row in batch.rows if not refusals[row.row_key]]
-        return self._batch(kept) if kept else Batch(batch.request_id, [])
+    def _leaving(self, rows: Sequence[Row]) -> Sequence[Row]:
+        """The rows of a request right before it leaves, without those that may not, or cannot, as of now."""
+        if rows[0].operation is Operation.remove:
+            return rows
+        self.gate.refresh()
+        leaving, kept_back = [], []
+        for row, refusal in zip(rows, self.gate.refusals(rows), strict=True):
+            if refusal:
+                kept_back.append(Outcome(row, Status.blocked, refusal))
+            elif reason := self.destination.invalid(row):
+                kept_back.append(Outcome(row, Status.invalid, reason))
+            else:
+                leaving.append(row)
+        if kept_back:
+            self._settle(None, kept_back)
+        return leaving
 
     def _call(self, batch: Batch) -> Result:
         send = self.destination.remove if batch.is_removal else self.destination.upsert
@@ -233,13 +240,24 @@ class Sender:
         self._settle(batch.request_id, [])
         middle = len(batch.rows) // 2
         for half in (batch.rows[:middle], batch.rows[middle:]):
-            self._send(self._batch(half))
+            self._send(half)
 
     def _settle(self, request_id: str | None, outcomes: list[Outcome]) -> None:
         keeps = self.sync.mode == "delete"
         self.ledger.settle(self.sync.name, self.run.run_id, request_id, outcomes, keeps_removed=keeps)
         self.run.count(outcomes)
         self.sent_before += sum(outcome.status is Status.sent for outcome in outcomes)
+
+
+@contextmanager
+def _rare_collections() -> Iterator[None]:
+    """Rows hold no cycles: a search for some, begun at every 700 new objects, is time lost."""
+    usual = gc.get_threshold()
+    gc.set_threshold(200_000, *usual[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*usual)
 
 
 def _unreadable(error: Exception) -> DestinationError:
@@ -255,6 +273,11 @@ def _snapshot_outcome(row: Row, blocked: dict[str, str]) -> Outcome:
     return Outcome(row, Status.blocked if reason else Status.sent, reason)
 
 
-def _length(row: Row) -> int:
-    # A measure of the row's JSON, by what Python writes: the limits of the destinations leave room for the difference.
-    return 96 + len(row.identity) + len(repr(row.values))
+def _is_removal(row: Row) -> bool:
+    return row.operation is Operation.remove
+
+
+def _length(rows: Sequence[Row]) -> int:
+    # A measure of the rows' JSON: the limits of the destinations leave room for what each writes around it.
+    values = orjson.dumps([row.values for row in rows], default=str)
+    return len(values) + sum(96 + len(row.identity) for row in rows)

@@ -7,21 +7,28 @@ import duckdb
 from activation import config, engine, project, published
 from activation.destination import of as destination_of
 from activation.ledger import Ledger
-from segmentry import dbt, warehouse
+from segmentry import dbt, freshness, warehouse
 from segmentry.stages import RunContext, StageReport
 
 
 def audiences(context: RunContext) -> StageReport:
-    """Build one audience per sync, consent applied; drop those of syncs that are gone."""
+    """Build one audience per sync, consent applied; drop those of syncs that are gone.
+
+    Where nothing it reads has changed they stay as they are. Consent is asked for again as each row leaves.
+    """
     settings = context.settings
     for sync in config.load(settings).values():
         destination_of(sync)
     with warehouse.connect(settings) as lake:
         published.ensure(lake)
     fitted, is_copy = project.fitting(settings)
+    if freshness.is_current(fitted, "audiences"):
+        return StageReport(notes=["nothing it reads has changed"], status="unchanged")
+    read_from = freshness.snapshot(fitted)
     report = dbt.build(fitted, "path:models/audiences")
     with warehouse.connect(settings) as lake:
         dropped = _drop_others(lake, {f"aud_{name}" for name in config.load(settings)})
+    freshness.mark(fitted, "audiences", read_from)
     notes = [f"dropped audiences.{name}, whose sync is gone" for name in dropped]
     if is_copy:
         notes.append("the audience models of this configuration were generated into the home's dbt_project")
@@ -29,10 +36,8 @@ def audiences(context: RunContext) -> StageReport:
 
 
 def _drop_others(lake: duckdb.DuckDBPyConnection, wanted: set[str]) -> list[str]:
-    found = lake.execute(
-        "select table_name from information_schema.tables where table_catalog = 'lake' and table_schema = 'audiences'"
-    ).fetchall()
-    others = sorted(name for (name,) in found if name.startswith("aud_") and name not in wanted)
+    found = [relation.partition(".")[2] for relation in warehouse.relations(lake, "audiences")]
+    others = [name for name in found if name.startswith("aud_") and name not in wanted]
     for name in others:
         lake.execute(f'drop table lake.audiences."{name}"')
     return others

@@ -16,7 +16,10 @@ from segmentry.settings import Settings
 
 MARKS = "observability.layer_marks"
 # A layer may read every schema before its own.
-SCHEMAS = ("raw", "staging", "identity", "marts", "features", "ml", "profiles", "segments")
+SCHEMAS = ("raw", "staging", "identity", "marts", "features", "ml", "profiles", "segments", "audiences")
+# What is read out of that order: by every layer, and by one.
+CLOCK = ("observability", "clock")
+ALSO_READ = {"audiences": ("activation", "suppressions")}
 # What was touched after a snapshot, as schema and table: names where a table was created, ids where it was changed.
 _TOUCHED = """
 with changes as (
@@ -60,7 +63,7 @@ def is_current(settings: Settings, layer: str) -> bool:
         if mark is None or mark[2] != fingerprint(settings) or not _is_kept(lake, mark[0]):
             return False
         before = SCHEMAS[: SCHEMAS.index(layer)]
-        return not _touched(lake, mark[0], before) and not _touched(lake, mark[1], (layer,))
+        return not _touched(lake, mark[0], before, layer) and not _touched(lake, mark[1], (layer,), layer)
 
 
 def forget(lake: duckdb.DuckDBPyConnection, layer: str) -> None:
@@ -99,9 +102,10 @@ def is_touched(settings: Settings, since: int, schema: str) -> bool:
         )
 
 
-def _touched(lake: duckdb.DuckDBPyConnection, since: int, schemas: Sequence[str]) -> bool:
+def _touched(lake: duckdb.DuckDBPyConnection, since: int, schemas: Sequence[str], layer: str) -> bool:
     touched = lake.execute(_TOUCHED, [since]).fetchall()
-    return any(schema in schemas or (schema, table) == ("observability", "clock") for schema, table in touched)
+    also = (CLOCK, ALSO_READ.get(layer))
+    return any(schema in schemas or (schema, table) in also for schema, table in touched)
 
 
 def _is_kept(lake: duckdb.DuckDBPyConnection, number: int) -> bool:

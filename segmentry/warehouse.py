@@ -8,7 +8,8 @@ import os
 import platform
 import shutil
 import sqlite3
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -181,6 +182,39 @@ def current_snapshot(lake: duckdb.DuckDBPyConnection) -> int:
     """Id of the newest committed DuckLake snapshot."""
     row = lake.execute("select max(snapshot_id) from ducklake_snapshots('lake')").fetchone()
     return int(row[0]) if row and row[0] is not None else 0
+
+
+# A file that was written less than this ago may be written again without a change of its time: that has ticks of 10 ms.
+SETTLED_NS = 100_000_000
+
+
+def snapshot_watch(settings: Settings, lake: duckdb.DuckDBPyConnection) -> Callable[[], int]:
+    """A function that tells the newest committed snapshot, cheap enough to be asked before every request.
+
+    The catalog answers in milliseconds, so the embedded one is asked only when its files have changed. It is never
+    opened here beside DuckDB: to close it would let go of the locks that DuckDB holds in this process.
+    """
+    if not settings.is_embedded:
+        return lambda: current_snapshot(lake)
+    catalog = _catalog_file(settings)
+    known: list[tuple[object, int]] = []
+
+    def newest() -> int:
+        mark = [_written(path) for path in (catalog, Path(f"{catalog}-wal"))]
+        if not known or known[0][0] != mark:
+            is_settled = time.time_ns() - max(found[0] for found in mark) > SETTLED_NS
+            known[:] = [(mark if is_settled else None, current_snapshot(lake))]
+        return known[0][1]
+
+    return newest
+
+
+def _written(path: Path) -> tuple[int, int, int]:
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return 0, 0, 0
+    return found.st_mtime_ns, found.st_size, found.st_ino
 
 
 def relation_exists(lake: duckdb.DuckDBPyConnection, relation: str) -> bool:

@@ -25,8 +25,7 @@ _TABLES: Mapping[str, tuple[str, str]] = {
         " device_type varchar, os_name varchar, browser_name varchar, country varchar, region varchar, city varchar,"
         " timezone varchar, locale varchar, utm_source varchar, utm_medium varchar, utm_campaign varchar,"
         " referrer varchar, page_path varchar, page_url varchar, user_agent varchar, trait_email varchar,"
-        " trait_phone varchar, consent_marketing boolean, consent_analytics boolean, consent_personalization boolean,"
-        " properties varchar, traits varchar",
+        " trait_phone varchar, consent varchar, properties varchar, traits varchar",
     ),
     "stg_orders__orders": (
         "ordered_at",
@@ -80,7 +79,8 @@ _TABLES: Mapping[str, tuple[str, str]] = {
     "stg_consents__consents": (
         "occurred_at",
         "consent_id varchar, identifier_type varchar, identifier varchar, purpose varchar, channel varchar,"
-        " status varchar, jurisdiction varchar, occurred_at timestamp, source varchar, proof varchar",
+        " status varchar, jurisdiction varchar, occurred_at timestamp, source varchar, proof varchar,"
+        " consent_string varchar",
     ),
     "stg_online_retail__orders": (
         "ordered_at",

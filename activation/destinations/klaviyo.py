@@ -28,19 +28,20 @@ class Klaviyo(Destination):
     batch_bytes = 4_500_000  # of 5 MB
     rate = Rate(140, 60.0)  # of 150 a minute for jobs and list changes
     job_seconds = 60.0
+    bulk_keeps_nulls = True
     cost_unit = "active profiles"
 
     def upsert(self, session: Session, batch: Batch) -> Result:
         """Upsert the profiles and put them on the list, by one job."""
         for row in batch.rows:
-            if row.operation is Operation.update and None in given(row, session.sync).values():
+            was_there = row.operation is Operation.update or row.has_been_there
+            if was_there and None in given(row, session.sync).values():
                 # The bulk import ignores a null; the single import clears with it.
                 http(session).call("POST", "/api/profile-import", json={"data": _profile(session, row, clears=True)})
         attributes = {"profiles": {"data": [_profile(session, row) for row in batch.rows]}}
         lists = {"lists": {"data": [{"type": "list", "id": session.connection["list_id"]}]}}
         job = {"type": "profile-bulk-import-job", "attributes": attributes, "relationships": lists}
-        answer = http(session).json("POST", JOBS, json={"data": job})
-        return Pending(answer["data"]["id"])
+        return Pending(http(session).json("POST", JOBS, json={"data": job})["data"]["id"])
 
     def poll(self, session: Session, batch: Batch, job_id: str) -> Result:
         """The job's failed rows, by their place or else by their address."""
@@ -67,8 +68,7 @@ class Klaviyo(Destination):
 
     def read_back(self, session: Session) -> Iterator[str]:
         """Addresses of the profiles on the list."""
-        path = f"/api/lists/{session.connection['list_id']}/profiles?page[size]={PAGE}"
-        for profile in _pages(session, path):
+        for profile in _pages(session, f"/api/lists/{session.connection['list_id']}/profiles?page[size]={PAGE}"):
             yield str(profile["attributes"].get(session.sync.key) or "").lower()
 
 

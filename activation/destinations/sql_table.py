@@ -7,6 +7,7 @@ mode ``update`` none is added.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import sqlalchemy as sa
@@ -98,14 +99,21 @@ def _table(sync: Sync) -> sa.Table:
     return sa.Table(name, sa.MetaData(), *columns, schema=schema or None)
 
 
-def _begin(session: Session) -> Any:
+@contextmanager
+def _begin(session: Session) -> Iterator[sa.Connection]:
     try:
-        return sa.create_engine(session.connection["url"], poolclass=sa.NullPool).begin()
+        with sa.create_engine(session.connection["url"], poolclass=sa.NullPool).begin() as connection:
+            yield connection
     except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError):
         raise DestinationError(
             "the connection's address is not a database URL",
             allowed="postgresql://... or sqlite:///...",
             remedy="correct the connection's address variable",
+        ) from None
+    except sa.exc.SQLAlchemyError as error:
+        raise DestinationError(  # without its text, which quotes rows
+            f"the database did not take the rows: {type(error).__name__}",
+            remedy="check the address, the rights and the table's columns, then run again",
         ) from None
 
 

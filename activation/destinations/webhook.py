@@ -12,7 +12,7 @@ from typing import Any
 
 from activation.client import decoded
 from activation.destination import Destination, Session, given
-from activation.model import Batch, Outcome, Result, Status
+from activation.model import Batch, Outcome, Result, Status, all_sent
 from activation.redact import clean
 
 
@@ -29,8 +29,8 @@ class Webhook(Destination):
         """Tell who entered or changed."""
         sync = session.sync
         people = [
-            {"row_key": row.row_key, "key": row.identity, "operation": row.operation.value, "values": given(row, sync)}
-            for row in batch.rows
+            {"row_key": r.row_key, "key": r.identity, "operation": r.operation._value_, "values": given(r, sync)}
+            for r in batch.rows
         ]
         return _deliver(session, batch, "segment.members.upserted", people)
 
@@ -66,6 +66,8 @@ def _deliver(session: Session, batch: Batch, kind: str, people: list[dict[str, A
 def _outcomes(batch: Batch, answer: Any) -> list[Outcome]:
     results = answer.get("results", []) if isinstance(answer, dict) else []
     bad = {r.get("row_key"): r for r in results if isinstance(r, dict) and r.get("status") == "error"}
+    if not bad:
+        return all_sent(batch.rows)
     outcomes = []
     for row in batch.rows:
         if row.row_key not in bad:

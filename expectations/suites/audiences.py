@@ -20,7 +20,8 @@ def tables(view: View) -> Sequence[Table]:
 def _audience(view: View, name: str, sync: Mapping[str, Any]) -> Table:
     relation = f"audiences.aud_{name}"
     rules = []
-    if view.has("marts.consents"):
+    # To be taken out of a tool nobody needs to have agreed.
+    if view.has("marts.consents") and sync.get("mode") != "delete":
         rules.append(Rule("nobody is in it whose last word on the purpose was no", _refused(sync)))
         if sync["purpose"] in _SPOKEN_TO:
             rules.append(Rule("everybody in it has said yes to the purpose", f"not ({_granted(sync)})"))

@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+from standardwebhooks.webhooks import Webhook
 
 from segmentry import warehouse
 from tests.activation.shop import Shop, decision
@@ -36,6 +37,8 @@ class Receiver:
         self.script: Callable[[int, list[dict[str, Any]]], None] = lambda number, rows: None
 
     def answer(self, headers: Any, body: bytes) -> tuple[int, Any, dict[str, str]]:
+        if "webhook-signature" in headers:
+            Webhook(SECRET).verify(body, dict(headers))
         content = json.loads(body)
         rows = content["data"]["rows"]
         self.requests.append(content)

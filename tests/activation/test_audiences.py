@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from activation import generate, stages
+from activation import generate, published, stages
+from segmentry import warehouse
 from segmentry.errors import ConfigError
 from segmentry.stages import RunContext
 from tests.activation.shop import Shop, decision
@@ -20,6 +21,7 @@ def verdicts(shop: Shop, sync: str) -> dict[str, str]:
 
 def test_only_consented_people_are_in_the_audience(shop: Shop) -> None:
     shop.sync("letters")
+    shop.sync("leavers", mode="delete", destination="webhook", connection={"url": "U", "secret": "S"})
     shop.people("ann", "bob", "cid", "dee", "eve", "fay", "gus")
     shop.people("hal", consent=False)
     shop.put(
@@ -43,6 +45,9 @@ def test_only_consented_people_are_in_the_audience(shop: Shop) -> None:
         "p_gus": "refused",
         "p_hal": "unknown_consent",
     }
+    everybody = dict.fromkeys(verdicts(shop, "letters"), "sent")
+    assert verdicts(shop, "leavers") == everybody, "to be taken out of a tool nobody needs to have agreed"
+    assert {key for (key,) in shop.rows("select row_key from audiences.aud_leavers")} == set(everybody)
     assert shop.rows("select row_key, email from audiences.aud_letters order by 1") == [
         ("p_ann", "ann@example.com"),
         ("p_eve", "eve@example.com"),
@@ -60,7 +65,9 @@ def test_consent_for_another_address_is_none(shop: Shop) -> None:
 
 def test_suppressed_addresses_profiles_and_bounces_stay_out(shop: Shop) -> None:
     shop.sync("letters")
-    build(shop)
+    shop.sync("leavers", mode="delete", destination="webhook", connection={"url": "U", "secret": "S"})
+    with warehouse.connect(shop.settings) as lake:
+        published.ensure(lake)
     shop.people("ann", "bob", "cid", "dee")
     shop.run(
         "insert into lake.activation.suppressions values ('email', 'Ann@Example.com ', 'any', 'complaint', null),"
@@ -75,6 +82,7 @@ def test_suppressed_addresses_profiles_and_bounces_stay_out(shop: Shop) -> None:
         "p_cid": "suppressed",
         "p_dee": "sent",
     }
+    assert set(verdicts(shop, "leavers").values()) == {"sent"}, "whoever is suppressed can be taken out"
 
 
 def test_analytics_works_without_any_consent_data(shop: Shop) -> None:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from functools import partial
 from pathlib import Path
 
 import pytest
 from standardwebhooks.webhooks import Webhook
 
 from activation import engine, operate, runs
+from activation.client import Client
 from activation.ledger import Ledger
 from segmentry.errors import BrakeApplied, DestinationError, SegmentryError, UsageError
 from tests.activation.engine_shop import SECRET, Receiver, Reply, consent, fill, open_lake, receiver, webhook
 from tests.activation.shop import Shop, decision
+from tests.contracts.vendors import VENDORS, Journal, content_of
 
 __all__ = ["open_lake", "receiver"]
 
@@ -218,6 +222,58 @@ def test_brakes_block_and_can_be_released(shop: Shop, receiver: Receiver) -> Non
     assert send(shop, release=["removals", "empty"]) == (60, "done")
     assert receiver.people == {}
     assert operate.status(shop.settings, [name])[0]["waiting"] == ""
+
+
+def test_a_first_run_into_people_who_are_there_is_looked_at_first(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("TABLE_URL", f"sqlite:///{tmp_path}/people.sqlite")
+    shop.sync("table", destination="sql_table", connection={"url": "TABLE_URL"}, options={"table": "people"})
+    shop.run("create table lake.audiences.aud_table (row_key varchar, email varchar, first_name varchar)")
+    consent(shop, "ann", "bob")
+    fill(shop, "table", {"ann": "Ann"})
+    with sqlite3.connect(tmp_path / "people.sqlite") as table:
+        table.execute("create table people (email varchar primary key, first_name varchar)")
+        table.execute("insert into people values ('zoe@example.com', 'Zoe')")
+    with pytest.raises(BrakeApplied, match="holds 1 already") as caught:
+        send(shop, "table")
+    assert caught.value.exit_code == 3
+    assert "--release first_run" in str(caught.value)
+    assert "holds 1 already" in operate.status(shop.settings, ["table"])[0]["waiting"]
+    keys = "select email from people order by 1"
+    assert table.execute(keys).fetchall() == [("zoe@example.com",)], "nothing was sent"
+    assert send(shop, "table", release=["first_run"]) == (1, "done")
+    fill(shop, "table", {"ann": "Ann", "bob": "Bob"})
+    assert send(shop, "table") == (1, "done")
+    assert [key.partition("@")[0] for (key,) in table.execute(keys)] == ["ann", "bob", "zoe"]
+    table.close()
+
+
+def test_a_value_that_was_lost_while_away_is_cleared_at_klaviyo(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    journal = Journal(VENDORS["klaviyo"])
+    made = partial(Client, transport=journal.transport(), sleep=lambda seconds: None)
+    monkeypatch.setattr("activation.destination.Client", made)
+    names = {"url": "K_URL", "api_key": "K_KEY", "list_id": "K_LIST"}
+    for name, value in zip(names.values(), ("https://vendor.example.com", "key", "42"), strict=True):
+        monkeypatch.setenv(name, value)
+    shop.sync("list", destination="klaviyo", connection=names)
+    shop.run("create table lake.audiences.aud_list (row_key varchar, email varchar, first_name varchar)")
+    consent(shop, "ann", "bob", "cid")
+
+    def cleared(people: dict[str, str | None]) -> list[str]:
+        """Whose first name the run cleared by single imports."""
+        fill(shop, "list", people)
+        before = len(journal.calls)
+        send(shop, "list", release=["first_run"])
+        imports = [content_of(r) for r, _ in journal.calls[before:] if r.url.path == "/api/profile-import"]
+        found = [content["data"]["attributes"] for content in imports]
+        assert all(values["first_name"] is None for values in found)
+        return [values["email"] for values in found]
+
+    assert cleared({"ann": "Ann", "bob": "Bob", "cid": None}) == []
+    assert cleared({"bob": "Bob", "cid": None}) == []
+    assert cleared({"ann": None, "bob": "Bob", "cid": None}) == ["ann@example.com"]
+    assert cleared({"ann": None, "bob": None, "cid": None}) == ["bob@example.com"]
 
 
 def test_a_changed_mapping_is_an_announced_full_resync(shop: Shop, receiver: Receiver) -> None:

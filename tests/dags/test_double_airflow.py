@@ -6,15 +6,21 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
 
-from segmentry.settings import ROOT
+from cli import _airflow
+from segmentry import warehouse
+from segmentry.settings import ROOT, Settings
 from segmentry.stages import STAGES
+from tests.activation.engine_shop import SECRET, Receiver, consent, fill, serving
+from tests.activation.shop import Shop
 from tests.dags import _double
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("airflow")]
@@ -94,13 +100,53 @@ def test_a_gate_stops_what_is_behind_it_with_its_own_words(home: Path) -> None:
     assert in_order(_double.names(home))[-1] == "gate_features"
 
 
-def test_a_broken_task_is_tried_again_and_stops_no_other(home: Path) -> None:
-    _double.script(home, fail={"sync[one]": "fault", "observe": "kill"})
+def keep_connection(home: Path, name: str, **content: str) -> None:
+    """Have Airflow keep a connection, encrypted in its own database."""
+    settings = replace(Settings.from_environment(), home=home)
+    env = _airflow.environment(settings, 1, schedules=False)
+    _airflow._migrate(settings, env)
+    words = ["connections", "add", name, "--conn-json", json.dumps(content)]
+    done = subprocess.run([sys.executable, "-m", "airflow", *words], env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+def a_sync_by_connection(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lake with one person who may be sent, and a sync whose address and secret are Airflow's to give."""
+    monkeypatch.setenv("SEGMENTRY_HOME", str(home))
+    settings = Settings.from_environment()
+    warehouse.prepare(settings)
+    shop = Shop(settings, home / "shop")
+    shop.sync("vip", destination="webhook", connection={"url": "airflow:crm:url", "secret": "airflow:crm:password"})
+    shop.run("create table lake.audiences.aud_vip (row_key varchar, email varchar, first_name varchar)")
+    fill(shop, "vip", {"ann": "Ann"})
+    consent(shop, "ann")
+    monkeypatch.setenv("SEGMENTRY_CONFIG", str(shop.settings.config))
+
+
+def test_a_broken_task_is_tried_again_and_stops_no_other(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    a_sync_by_connection(home, monkeypatch)
+    _double.script(
+        home,
+        fail={"sync[one]": "fault", "observe": "kill"},
+        items={"sync": ["one", "two", "vip"]},
+        real={"sync[vip]": "activation.stages:sync"},
+    )
+    receiver = Receiver()
+    with serving(receiver) as url:
+        keep_connection(home, "crm", conn_type="http", host=url, password=SECRET)
+        run_with_a_broken_task(home)
+    assert set(receiver.people) == {"ann@example.com"}, "sent with what Airflow keeps"
+    holding = [path for path in home.rglob("*") if path.is_file() and SECRET.encode() in path.read_bytes()]
+    assert not holding, "the secret stands in a log, in a rendered field or in a database"
+
+
+def run_with_a_broken_task(home: Path) -> None:
     done = _double.segmentry(home, "run", "--select", "gate_audiences+")
     assert done.returncode == 1
     names = _double.names(home)
     assert in_order(names) == ["gate_audiences", "sync", "acknowledge", "observe"]
-    assert [names.count("sync[one]"), names.count("sync[two]")] == [3, 1], "the broken one alone is retried"
+    tried = [names.count(f"sync[{item}]") for item in ("one", "two", "vip")]
+    assert tried == [3, 1, 1], "the broken one alone is retried"
     assert "the double broke" in done.stderr
     assert names.count("observe") == 3
     assert "ended from outside" in done.stderr, "a task that was killed could not say why"

@@ -1,6 +1,6 @@
 {#- One sync's people, each with the first reason that keeps them back, or 'eligible'.
     sync: name, segments (none for all), past_members, key, address (none where no message is sent), address_type,
-    purpose, channel, needs_grant, opt_in_countries, share, salt, exclusive_group, priority. -#}
+    purpose (none where people are taken out, which nobody is kept back from), channel, needs_grant, opt_in_countries, share, salt, exclusive_group, priority. -#}
 {% macro judged_candidates(sync) -%}
 select
     '{{ sync.name }}' as sync,
@@ -13,7 +13,9 @@ select
         {% if sync.address -%}
         when {{ contact_key('people.' ~ sync.address) }} is null then 'no_address'
         {% endif -%}
+        {% if sync.purpose -%}
         when suppressed_profiles.profile_id is not null then 'suppressed'
+        {% endif -%}
         {% if sync.address -%}
         when suppressed_addresses.identifier is not null then 'suppressed'
         when addresses.is_refused then 'refused'

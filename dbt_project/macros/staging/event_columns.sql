@@ -15,7 +15,7 @@
         'campaign': {'source': 'text', 'medium': 'text', 'name': 'text'},
         'device': {'id': 'text', 'type': 'text'}, 'os': {'name': 'text'}, 'browser': {'name': 'text'},
         'location': {'country': 'text', 'region': 'text', 'city': 'text'},
-        'consent': {'categoryPreferences': {'marketing': 'text', 'analytics': 'text', 'personalization': 'text'}}
+        'consent': 'text'
     }}) }}
 {%- endmacro %}
 
@@ -50,9 +50,7 @@ NULL here and stays readable in `properties`.
     {{ filled(context ~ '."timezone"') }} as timezone,
     {{ filled(context ~ '."locale"') }} as locale,
     {{ filled(context ~ '."userAgent"') }} as user_agent,
-    {%- for purpose in ['marketing', 'analytics', 'personalization'] %}
-    {{ try_boolean(context ~ '."consent"."categoryPreferences"."' ~ purpose ~ '"') }} as consent_{{ purpose }},
-    {%- endfor %}
+    {{ filled(context ~ '."consent"') }} as consent,
     record."properties" as properties,
     coalesce(record."traits", {{ context }}."traits") as traits,
     {{ json_struct('record."properties"', property_fields) }} as property,

@@ -3,7 +3,7 @@
 {%- set columns = {
     'consent_id': 'text', 'identifier_type': 'text', 'identifier': 'text', 'purpose': 'text',
     'channel': 'text', 'status': 'text', 'jurisdiction': 'text', 'occurred_at': 'timestamp', 'source': 'text',
-    'proof': 'text'
+    'proof': 'text', 'consent_string': 'text'
 } %}
 
 with landed as (
@@ -11,7 +11,7 @@ with landed as (
 ),
 
 typed as (
-    {{ typed_records('landed', columns, required=['consent_id', 'identifier_type', 'identifier', 'purpose', 'channel', 'status', 'occurred_at']) }}
+    {{ typed_records('landed', columns, required=['consent_id', 'identifier_type', 'identifier', 'occurred_at']) }}
 ),
 
 judged as {{ streamed() }} (
@@ -23,7 +23,12 @@ judged as {{ streamed() }} (
                 'purpose': ['marketing', 'analytics', 'personalization', 'advertising'],
                 'channel': ['email', 'sms', 'push', 'ads', 'any'],
                 'status': ['granted', 'denied', 'withdrawn']
-            }) }} as fault,
+            },
+            checks=[
+                ['consent_string is null and (purpose is null or channel is null or status is null)',
+                    'missing_field: purpose, channel and status, or consent_string'],
+                ['(purpose is null) <> (status is null)', 'missing_field: purpose or status']
+            ]) }} as fault,
         consent_id as record_key,
         occurred_at as occurred_at
     from typed

@@ -17,6 +17,7 @@ select
     occurred_at,
     source,
     proof,
+    consent_string,
     _batch_id,
     _file,
     _line

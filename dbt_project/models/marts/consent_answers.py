@@ -1,0 +1,23 @@
+"""What every consent text says, decoded once each: a text rides on many events, and there are few of them."""
+
+import pyarrow as pa
+
+from segmentry import consent_strings
+
+
+def model(dbt, session):
+    """One row per text and purpose, and one without a purpose for a text with a string that cannot be read."""
+    dbt.config(materialized="table")
+    events = dbt.ref("stg_events__events").filter("consent is not null").project("consent as text")
+    records = dbt.ref("stg_consents__consents").filter("consent_string is not null").project("consent_string as text")
+    texts = events.union(records).distinct().order("text")
+    columns = {"consent": [], "purpose": [], "is_granted": [], "said_in": [], "stated_at": []}
+    while batch := texts.fetchmany(100_000):
+        for (text,) in batch:
+            found, unreadable = consent_strings.answers(text)
+            rows = [(text, a.purpose, a.is_granted, a.said_in, a.stated_at) for a in found]
+            for row in rows + [(text, None, None, "unreadable", None)] * bool(unreadable):
+                for column, value in zip(columns.values(), row, strict=True):
+                    column.append(value)
+    types = {"is_granted": pa.bool_(), "stated_at": pa.timestamp("us")}
+    return pa.table({name: pa.array(column, types.get(name, pa.string())) for name, column in columns.items()})
