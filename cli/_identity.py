@@ -9,56 +9,9 @@ from typing import Any
 import duckdb
 
 from segmentry import warehouse
-from segmentry.errors import UsageError
+from segmentry.people import Node
 
 Row = dict[str, Any]
-Node = tuple[str, str]
-
-
-def find(lake: duckdb.DuckDBPyConnection, text: str) -> str:
-    """The current profile_id of a profile_id or ``type:value`` in any spelling, or UsageError."""
-    warehouse.require(lake, "identity.identifier_mapping", made_by="identity")
-    kind, colon, value = text.partition(":")
-    if not colon:
-        rows = lake.execute(
-            "select current_profile_id from identity.profile_resolution where profile_id = ?", [text]
-        ).fetchall()
-    else:
-        node = spelled(lake, kind, value)
-        rows = lake.execute(
-            "select profile_id from identity.identifier_mapping where identifier_type = ? and identifier = ?",
-            list(node),
-        ).fetchall()
-    if not rows:
-        raise UsageError(
-            "nobody is known by that identifier",
-            allowed="a profile_id, or type:value with one of the types " + ", ".join(types(lake)),
-            remedy="check the spelling; identity.refused_identifiers holds the values that were refused, with reasons",
-        )
-    return str(rows[0][0])
-
-
-def spelled(lake: duckdb.DuckDBPyConnection, kind: str, value: str) -> Node:
-    """An identifier in the form it is stored in, or UsageError where its type is not known."""
-    if kind not in types(lake):
-        raise UsageError(
-            f"'{kind}' is not a type of identifier",
-            allowed=", ".join(types(lake)),
-            remedy="write type:value, such as user_id:1042",
-        )
-    row = lake.execute(
-        """select identifier from identity.identifier_values
-        where identifier_type = ? and value = ? and identifier is not null order by identifier limit 1""",
-        [kind, value],
-    ).fetchone()
-    plain = value.strip().lower() if kind == "email" else value.strip()
-    return kind, str(row[0]) if row else plain
-
-
-def types(lake: duckdb.DuckDBPyConnection) -> list[str]:
-    """Identifier types, the strongest first."""
-    rows = lake.execute("select identifier_type from identity.policy_types order by priority").fetchall()
-    return [str(row[0]) for row in rows]
 
 
 def links_of(lake: duckdb.DuckDBPyConnection, profile_id: str) -> list[Row]:

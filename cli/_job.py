@@ -64,14 +64,33 @@ class Result:
 
 def run(settings: Settings, request: Request) -> Result:
     """Run the job with progress on standard error."""
-    stages, result = request.stages, Result()
+    stages = request.stages
     warehouse.prepare(settings)
     with _only_one(settings), _stoppable(), _source(settings, request, stages) as source:
-        started = time.monotonic()
-        for outcome in source:
-            _tell(outcome)
-            result.outcomes.append(outcome)
-        result.chain_seconds = time.monotonic() - started
+        return _followed(source)
+
+
+def recompute(settings: Settings, first: Callable[[], None]) -> Result:
+    """Do ``first``, resolve who is who, and have all that depends on it follow; nothing is trained and nothing is sent.
+
+    Before there is a first segment nothing depends on it, and identity is all that is done.
+    """
+    with warehouse.connect(settings, read_only=True) as lake:
+        has_segments = warehouse.relation_exists(lake, "segments.segment_memberships")
+    stages = select("identity+")
+    sent = [stage.dag for stage in stages].index("activate")
+    chosen = tuple(stage for stage in stages[:sent] if stage.name != "train") if has_segments else stages[:1]
+    with _only_one(settings), _stoppable():
+        first()
+        return _followed(jobs.run(chosen, RunContext(settings)))
+
+
+def _followed(source: Iterator[Outcome]) -> Result:
+    result, started = Result(), time.monotonic()
+    for outcome in source:
+        _tell(outcome)
+        result.outcomes.append(outcome)
+    result.chain_seconds = time.monotonic() - started
     return result
 
 

@@ -8,10 +8,12 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from cli._output import errors
 from segmentry import configuration, warehouse
 from segmentry.errors import SegmentryError, UsageError
 from segmentry.settings import Settings
@@ -53,9 +55,11 @@ def compare(settings: Settings, policies: Path) -> dict[str, Any]:
             allowed="the embedded lake: a SQLite catalog and a local folder",
             remedy="try the rules on a restored backup with SEGMENTRY_HOME and SEGMENTRY_CONFIG set to it",
         )
-    configuration.load_file(policies, "policies")
+    changed = configuration.load_file(policies, "policies")
     with warehouse.connect(settings, read_only=True) as lake:
         warehouse.require(lake, "identity.identifier_mapping", made_by="identity")
+        for remark in remarks(changed, warehouse.count(lake, "identity.link_candidates")):
+            errors.print(remark)
         has_segments = warehouse.relation_exists(lake, "segments.segment_memberships")
     stages = ["identity", *_SEGMENT_STAGES] if has_segments else ["identity"]
     settings.scratch.mkdir(parents=True, exist_ok=True)
@@ -64,6 +68,14 @@ def compare(settings: Settings, policies: Path) -> dict[str, Any]:
         for stage in stages:
             _run(copy, stage)
         return _differences(settings, copy)
+
+
+def remarks(policies: Mapping[str, Any], candidates: int) -> list[str]:
+    """What an operator should know before the answer; candidates: likely pairs that the lake holds."""
+    guessing = policies["identity"].get("probabilistic", {})
+    if guessing.get("use") and "link_above" in guessing and not candidates:
+        return ["no likely pair is known: `link_above` joins nobody before `segmentry identity suggest` has looked"]
+    return []
 
 
 def _copy(settings: Settings, folder: Path, policies: Path) -> Settings:

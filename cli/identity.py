@@ -8,12 +8,11 @@ from typing import Annotated, Any
 
 import typer
 
-from cli import _identity, _what_if
+from cli import _identity, _job, _what_if
 from cli._output import Output, OutputOption, print_json, progress, show
-from segmentry import identity, linking, warehouse
+from segmentry import identity, linking, people, warehouse
 from segmentry.errors import UsageError
 from segmentry.settings import Settings
-from segmentry.stages import RunContext
 
 app = typer.Typer(no_args_is_help=True, help="Explain, try out and undo who is one person.")
 
@@ -38,8 +37,8 @@ def explain(one: First, other: Second, output: OutputOption = Output.table) -> N
     settings = Settings.from_environment()
     warehouse.prepare(settings)
     with warehouse.connect(settings, read_only=True) as lake:
-        left, right = _identity.find(lake, one), _identity.find(lake, other)
-        start, end = (_identity.spelled(lake, *_parts(text)) for text in (one, other))
+        left, right = people.profile_named(lake, one), people.profile_named(lake, other)
+        start, end = (people.spelled(lake, *_parts(text)) for text in (one, other))
         steps = _identity.chain(_identity.links_of(lake, left), start, end) if left == right else []
         refused = [] if left == right else _identity.refusals(lake, left, right)
     if output is Output.json:
@@ -56,25 +55,33 @@ def explain(one: First, other: Second, output: OutputOption = Output.table) -> N
 def unmerge(one: First, other: Second) -> None:
     """Cut two identifiers apart for good; each side keeps or takes back its own profile.
 
-    Facts, features and segments follow in the next `segmentry run`; the next sync plan carries the corrections.
+    Facts, features, scores, segments and audiences follow at once. Nothing is sent: the next sync plan carries the
+    corrections.
 
     Example: segmentry identity unmerge email:ann@example.com cookie:c-1042
     """
     settings = Settings.from_environment()
     warehouse.prepare(settings)
     with warehouse.connect(settings, read_only=True) as lake:
-        before = _identity.find(lake, one)
-        if before != _identity.find(lake, other):
+        before = people.profile_named(lake, one)
+        if before != people.profile_named(lake, other):
             raise UsageError("the two are two people already", remedy="`segmentry identity explain` says why")
-        start, end = (_identity.spelled(lake, *_parts(text)) for text in (one, other))
+        start, end = (people.spelled(lake, *_parts(text)) for text in (one, other))
         cuts = _identity.cut_between(_identity.links_of(lake, before), start, end)
-    with progress("separating"):
-        identity.separate(settings, cuts)
-        identity.resolve(RunContext(settings))
+    if not cuts:
+        raise UsageError(
+            "the two are one identifier",
+            allowed="two identifiers of one profile",
+            remedy="`segmentry profile` lists them",
+        )
+    result = _job.recompute(settings, first=lambda: identity.separate(settings, cuts))
+    if result.exit_code:
+        print(f"{len(cuts)} link(s) cut for good. What depends on them did not follow: `segmentry run` takes it up.")
+        raise typer.Exit(result.exit_code)
     with warehouse.connect(settings, read_only=True) as lake:
-        after = [_identity.find(lake, text) for text in (one, other)]
+        after = [people.profile_named(lake, text) for text in (one, other)]
     print(f"{len(cuts)} link(s) cut. {one} is {after[0]}, {other} is {after[1]}.")
-    print("Next: `segmentry run` brings facts, segments and syncs up to it.")
+    print("Next: `segmentry sync plan` shows the corrections, `segmentry run` sends them.")
 
 
 @app.command("what-if")

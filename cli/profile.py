@@ -7,9 +7,8 @@ from typing import Annotated, Any
 import duckdb
 import typer
 
-from cli import _identity
 from cli._output import Output, OutputOption, print_json, show
-from segmentry import warehouse
+from segmentry import people, warehouse
 from segmentry.settings import Settings
 
 Section = list[dict[str, Any]] | dict[str, str]
@@ -20,10 +19,15 @@ _SECTIONS: dict[str, tuple[str, str, str]] = {
         "identity.identifier_mapping",
         "identity",
         """select mapping.identifier_type, mapping.identifier, mapping.first_seen_at, mapping.last_seen_at,
-            count(links.link_id) as links,
+            count(distinct links.link_id) as links,
             string_agg(distinct links.rule, ', ' order by links.rule) as rules,
-            min_by(links.record_id, links.strength) as evidence
+            -- The strongest link's record; of an identifier that nothing joins, the record that it stands in.
+            coalesce(
+                min_by(links.source || ' ' || links.record_id, (links.strength, links.link_id)),
+                min(stated.source || ' ' || stated.record_id)
+            ) as evidence
         from identity.identifier_mapping as mapping
+        left join identity.identifier_values as stated using (identifier_type, identifier)
         left join (
             select * from identity.identifier_links anti join identity.refused_links using (link_id)
         ) as links
@@ -73,7 +77,9 @@ _SECTIONS: dict[str, tuple[str, str, str]] = {
     "sent": (
         "activation.sync_snapshot",
         "acknowledge",
-        "select sync, acknowledged_at from activation.sync_snapshot where row_key = ? order by sync",
+        # A row is of a profile, or of one of its memberships: then the segment stands behind the id.
+        """select sync, count(*) as rows_held, max(acknowledged_at) as acknowledged_at
+        from activation.sync_snapshot where split_part(row_key, ':', 1) = ? group by sync order by sync""",
     ),
 }
 
@@ -89,7 +95,7 @@ def command(
     settings = Settings.from_environment()
     warehouse.prepare(settings)
     with warehouse.connect(settings, read_only=True) as lake:
-        profile_id = _identity.find(lake, identifier)
+        profile_id = people.profile_named(lake, identifier)
         sections = {name: _section(lake, name, profile_id) for name in _SECTIONS}
     if output is Output.json:
         print_json({"profile_id": profile_id, **sections})

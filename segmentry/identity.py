@@ -21,7 +21,7 @@ Identifier = tuple[str, str]
 _COLUMNS: Mapping[str, str] = {
     "policy_types": "identifier_type varchar, priority integer, most_per_profile bigint, most_links bigint, "
     "most_people bigint",
-    "policy_links": "rule varchar, strength integer, is_used boolean",
+    "policy_links": "rule varchar, strength integer, is_used boolean, alone_on varchar",
     "policy_blocks": "identifier_type varchar, pattern varchar, reason varchar",
     "policy_traits": "trait varchar, attribute_group varchar, strategy varchar, source varchar, position integer",
     "policy_probabilistic": "is_used boolean, link_above double",
@@ -42,7 +42,8 @@ def resolve(context: RunContext) -> StageReport:
 
 def _resolved(settings: Settings) -> StageReport:
     is_partial = resolution.begin(settings)
-    report = dbt.build(settings, "path:models/identity", full_refresh=not is_partial)
+    variables = resolution.PARTIAL if is_partial else None
+    report = dbt.build(settings, "path:models/identity", full_refresh=not is_partial, variables=variables)
     resolution.finish(settings)
     return report
 
@@ -73,7 +74,8 @@ def policy_rows(policy: Mapping[str, Any]) -> dict[str, list[Row]]:
             for rank, kind in enumerate(policy["types"], start=1)
         ],
         "policy_links": [
-            (rule["name"], rank, rule.get("use", True)) for rank, rule in enumerate(policy["rules"], start=1)
+            (rule["name"], rank, rule.get("use", True), rule.get("alone_on"))
+            for rank, rule in enumerate(policy["rules"], start=1)
         ],
         "policy_blocks": [(block.get("type"), block["pattern"], block["reason"]) for block in policy["blocked"]],
         "policy_traits": [

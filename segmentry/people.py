@@ -2,54 +2,71 @@
 
 from __future__ import annotations
 
+import re
+
 import duckdb
 
 from segmentry import warehouse
 from segmentry.errors import UsageError
 
+Node = tuple[str, str]
 
-def profile_named(lake: duckdb.DuckDBPyConnection, identifier: str) -> str:
+# The stored form itself; then what a source's spelling became; then the same but for upper and lower case.
+_FORMS = """
+select identifier from (
+    select identifier, 1 as place from lake.identity.identifier_mapping
+    where identifier_type = $kind and identifier in (select unnest($forms))
+    union all
+    select identifier, 2 from lake.identity.identifier_values
+    where identifier_type = $kind and value = $value and identifier is not null
+    union all
+    select identifier, 3 from lake.identity.identifier_mapping
+    where identifier_type = $kind and lower(identifier) = lower($forms[1])
+) as forms
+order by place, identifier
+limit 1
+"""
+
+
+def profile_named(lake: duckdb.DuckDBPyConnection, text: str) -> str:
     """The current profile_id of a ``profile_id`` or ``type:value`` (``email:ann@example.com``), or UsageError.
 
     The error does not repeat the value: it may be a person's.
     """
     warehouse.require(lake, "identity.identifier_mapping", made_by="identity")
-    kind, separator, value = identifier.partition(":")
-    found = _by_identifier(lake, kind, value) if separator else _by_profile(lake, identifier)
-    if found is None:
-        shown = f"no profile has this {kind}" if separator else "no profile has this id"
+    kind, colon, value = text.partition(":")
+    if colon:
+        sql = "select profile_id from lake.identity.identifier_mapping where identifier_type = ? and identifier = ?"
+        row = lake.execute(sql, list(spelled(lake, kind, value))).fetchone()
+    else:
+        sql = "select current_profile_id from lake.identity.profile_resolution where profile_id = ?"
+        row = lake.execute(sql, [text.strip()]).fetchone()
+    if row is None:
         raise UsageError(
-            shown,
-            allowed="a profile_id, or type:value with a type of " + ", ".join(_types(lake)),
-            remedy="check the value; `segmentry query 'select * from identity.identifier_mapping limit 10'` lists some",
+            "nobody is known by that " + ("identifier" if colon else "profile_id"),
+            allowed="a profile_id, or type:value with one of the types " + ", ".join(types(lake)),
+            remedy="check the spelling; identity.refused_identifiers holds the values that were refused, with reasons",
         )
-    return found
+    return str(row[0])
 
 
-def _by_identifier(lake: duckdb.DuckDBPyConnection, kind: str, value: str) -> str | None:
-    row = lake.execute(
-        "select profile_id from lake.identity.identifier_mapping"
-        " where identifier_type = ? and (identifier = ? or lower(identifier) = lower(trim(?)))"
-        " order by identifier = ? desc, identifier limit 1",
-        [kind, value, value, value],
-    ).fetchone()
-    return str(row[0]) if row else None
+def spelled(lake: duckdb.DuckDBPyConnection, kind: str, value: str) -> Node:
+    """An identifier in the form it is stored in, or UsageError where its type is not known."""
+    if kind not in types(lake):
+        raise UsageError(
+            f"'{kind}' is not a type of identifier",
+            allowed=", ".join(types(lake)),
+            remedy="write type:value, such as user_id:1042",
+        )
+    forms = [value.strip()]
+    if kind == "phone":
+        digits = re.sub(r"\D", "", value.replace("(0)", ""))
+        forms += ["+" + digits, "+" + digits.removeprefix("00")]
+    row = lake.execute(_FORMS, {"kind": kind, "value": value, "forms": forms}).fetchone()
+    return kind, str(row[0]) if row else forms[0]
 
 
-def _by_profile(lake: duckdb.DuckDBPyConnection, profile_id: str) -> str | None:
-    relation = "identity.profile_resolution"
-    if warehouse.relation_exists(lake, relation):
-        row = lake.execute(
-            f"select current_profile_id from lake.{relation} where profile_id = ?", [profile_id]
-        ).fetchone()
-        if row and row[0]:
-            return str(row[0])
-    row = lake.execute(
-        "select profile_id from lake.identity.identifier_mapping where profile_id = ? limit 1", [profile_id]
-    ).fetchone()
-    return str(row[0]) if row else None
-
-
-def _types(lake: duckdb.DuckDBPyConnection) -> list[str]:
-    rows = lake.execute("select distinct identifier_type from lake.identity.identifier_mapping order by 1").fetchall()
+def types(lake: duckdb.DuckDBPyConnection) -> list[str]:
+    """Identifier types, the strongest first."""
+    rows = lake.execute("select identifier_type from lake.identity.policy_types order by priority").fetchall()
     return [str(row[0]) for row in rows]

@@ -12,6 +12,8 @@ from segmentry import freshness, warehouse
 from segmentry.settings import Settings
 
 STATE = "observability.identity_state"
+# Read by the macro is_partial. A query of the lake instead would be asked some sixty times in a run.
+PARTIAL = {"SEGMENTRY_IDENTITY_PARTIAL": "yes"}
 # What the result depends on beside the records: the SQL, and the rules as they stand in the lake.
 _CODE = ("models/identity", "macros/identity", "macros/portable", "models/staging", "macros/staging")
 _RULES = ("policy_types", "policy_links", "policy_blocks", "policy_cuts", "policy_probabilistic", "link_candidates")

@@ -50,6 +50,7 @@ class Project:
         self._macros: dict[str, Any] = {}
         self._config: dict[str, Any] = {}
         self._is_incremental = False
+        self.environment: dict[str, str] = {}
         self._templates: dict[str, jinja2.Template] = {}
         # A macro holds on to what it was loaded with: one object, changed from model to model.
         self._this = _Relation()
@@ -138,6 +139,8 @@ class Project:
             "var": lambda name: self.variables[name],
             "modules": SimpleNamespace(re=re),
             "execute": True,
+            "env_var": lambda name, default: self.environment.get(name, default),
+            "target": SimpleNamespace(database="memory"),
             "flags": SimpleNamespace(WHICH="build", FULL_REFRESH=False),
             "return": _raise,
             "run_query": self._query,

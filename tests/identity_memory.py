@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from segmentry.configuration import policies
 from segmentry.identity import policy_rows, table_columns
+from segmentry.resolution import PARTIAL
 from segmentry.settings import Settings
 from tests.dbt_sql import Project
 
@@ -39,7 +40,7 @@ from gone anti join said
 _MODELS = {
     "spelling_changes": "table",
     "identifier_values": "append",
-    "refused_identifiers": "table",
+    "refused_identifiers": "append",
     "identifier_changes": "table",
     "identifiers": "append",
     "link_changes": "table",
@@ -83,7 +84,6 @@ class Memory:
         for schema in ("staging", "identity", "observability"):
             self.connection.execute(f"create schema {schema}")
         self.connection.execute("create table observability.clock (as_of timestamp)")
-        self.connection.execute("create table observability.identity_state (is_partial boolean)")
         self.connection.execute(
             """create table claims (source varchar, rule varchar, left_type varchar, left_value varchar,
             right_type varchar, right_value varchar, country varchar, seen_at timestamp, record_id varchar)"""
@@ -133,8 +133,7 @@ class Memory:
         run = self.connection.execute
         run("delete from observability.clock")
         run("insert into observability.clock values (?)", [as_of])
-        run("delete from observability.identity_state")
-        run("insert into observability.identity_state values (?)", [not (is_whole or self.is_in_doubt)])
+        self.project.environment = {} if is_whole or self.is_in_doubt else dict(PARTIAL)
         run(f"create or replace temp table said as {_SAID}")
         held = "identity.identifier_claims" if not (is_whole or self.is_in_doubt) else "said"
         run(f"create or replace table identity.claim_changes as {_CHANGED.format(held=held)}")

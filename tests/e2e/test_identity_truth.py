@@ -45,9 +45,9 @@ def test_profiles_are_the_people(shop: tuple[Installation, Path]) -> None:
     )
     f1 = 2 * found["right_pairs"] / (found["true_pairs"] + found["found_pairs"])
     print(f"pairwise F1 {f1:.5f}; {found['over_merged']} of {found['people']} people over-merged")
-    assert found["people"] > 500
+    assert found["people"] >= 1000, "in a smaller shop one in a thousand is less than one"
     assert f1 >= 0.99
-    assert found["over_merged"] < max(0.001 * found["people"], 3), "one wrong pair in a small shop is two people"
+    assert found["over_merged"] < 0.001 * found["people"]
 
 
 def test_no_accepted_identifier_is_left_out(shop: tuple[Installation, Path]) -> None:

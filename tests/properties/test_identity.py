@@ -22,7 +22,13 @@ link = st.one_of(
     st.builds(
         Link, st.sampled_from(["trait", "order"]), st.sampled_from(USERS), st.sampled_from(EMAILS), st.integers(0, 9)
     ),
-    st.builds(Link, st.just("email_click"), st.sampled_from(EMAILS), st.sampled_from(COOKIES), st.integers(0, 9)),
+    st.builds(
+        Link,
+        st.sampled_from(["email_click", "guest_order"]),
+        st.sampled_from(EMAILS),
+        st.sampled_from(COOKIES),
+        st.integers(0, 9),
+    ),
     st.builds(Link, st.just("device"), st.sampled_from(COOKIES), st.sampled_from(DEVICES), st.integers(0, 9)),
 )
 links = st.lists(link, max_size=25)

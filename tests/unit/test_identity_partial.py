@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
-from segmentry import resolution, warehouse
-from segmentry.settings import Settings
+from segmentry import freshness, resolution, warehouse
+from segmentry.settings import ROOT, Settings
 from tests.identity_lake import Lake, groups
 
 TABLES = {
@@ -27,8 +36,8 @@ def contents(lake: Lake) -> dict[str, list[dict[str, Any]]]:
     return {name: lake.rows(f"select {columns} from identity.{name} order by all") for name, columns in TABLES.items()}
 
 
-def test_new_and_corrected_records_give_what_a_full_rebuild_gives(home: Settings) -> None:
-    lake = Lake(home)
+def land_first(lake: Lake) -> None:
+    """What is known on the first day; resolved."""
     lake.event("phone", "u1", day=1)
     lake.event("kiosk", "u9", day=1)
     lake.add(
@@ -37,15 +46,32 @@ def test_new_and_corrected_records_give_what_a_full_rebuild_gives(home: Settings
         {"contact_id": "k2", "email": "bob@example.com", "phone": "030 901820", "country": "DE", "day": 2},
     )
     lake.resolve()
-    bystander = lake.profile_of("crm_id:k2")
+
+
+def land_more(lake: Lake) -> None:
+    """A log-in, an alias and a corrected contact."""
     lake.event("laptop", "u1", day=3)
     lake.event(None, "u3", type="alias", previous_id="phone", day=4)
-    with warehouse.connect(home) as connection:
+    with warehouse.connect(lake.settings) as connection:
         connection.execute("delete from lake.staging.stg_crm_contacts__contacts where contact_id = 'k1'")
     lake.add("stg_crm_contacts__contacts", {"contact_id": "k1", "user_id": "u1", "email": "ann@example.com", "day": 5})
+
+
+def test_what_has_changed_alone_gives_what_a_full_rebuild_gives_and_what_a_killed_run_ends_in(
+    home: Settings, tmp_path: Path
+) -> None:
+    lake = Lake(home)
+    land_first(lake)
+    bystander = lake.profile_of("crm_id:k2")
+    land_more(lake)
+    killed = copied(home, tmp_path / "killed")
+    since = freshness.snapshot(home)
     lake.resolve()
-    assert lake.rows("select count(*) as n from identity.region") == [{"n": 6}], "it looked at more than what changed"
     partial = contents(lake)
+    decided = (
+        f"ducklake_table_insertions('lake', 'identity', 'identifier_groups', {since + 1}, {freshness.snapshot(home)})"
+    )
+    assert lake.rows(f"select count(*) as n from {decided}") == [{"n": 6}], "it looked at more than what changed"
     assert (
         groups({"user_id:u1", "crm_id:k1", "email:ann@example.com", "cookie:laptop"}, {"user_id:u3", "cookie:phone"})
         < lake.groups()
@@ -55,3 +81,42 @@ def test_new_and_corrected_records_give_what_a_full_rebuild_gives(home: Settings
     assert resolution.begin(home) is False, "a run that did not come to its end leaves doubt"
     lake.resolve(full_refresh=True)
     assert contents(lake) == partial
+    for commits in (5, 12):
+        kill_after(killed.settings, commits)
+        assert contents(killed) != partial
+    killed.resolve()
+    assert contents(killed) == partial
+    left = killed.rows(
+        "select table_name from information_schema.tables where table_name like '%@_@_dbt@_%' escape '@'"
+    )
+    assert left == [], "the killed runs left something behind"
+
+
+def copied(settings: Settings, home: Path) -> Lake:
+    """The lake as it is now, in a home of its own."""
+    (home / "lake").mkdir(parents=True)
+    shutil.copytree(settings.lake_data, home / "lake" / "data")
+    with (
+        closing(sqlite3.connect(settings.catalog.partition(":")[2])) as original,
+        closing(sqlite3.connect(home / "lake" / "catalog.sqlite")) as other,
+    ):
+        original.backup(other)
+        other.execute("update ducklake_metadata set value = ? where key = 'data_path'", [f"{home}/lake/data/"])
+        other.commit()
+    found = object.__new__(Lake)
+    found.settings = Settings.from_environment({"SEGMENTRY_HOME": str(home)})
+    return found
+
+
+def kill_after(settings: Settings, commits: int) -> None:
+    """Run the stage in a process of its own and kill it when the catalog has that many snapshots more."""
+    catalog = sqlite3.connect(settings.catalog.partition(":")[2])
+    newest = "select max(snapshot_id) from ducklake_snapshot"
+    (start,) = catalog.execute(newest).fetchone()
+    words = [sys.executable, "-c", "from cli.main import main; main()", "run", "--no-airflow", "--select", "identity"]
+    environment = {**os.environ, "SEGMENTRY_HOME": str(settings.home), "PYTHONPATH": str(ROOT)}
+    with closing(catalog), subprocess.Popen(words, env=environment, stderr=subprocess.DEVNULL) as run:
+        while run.poll() is None and catalog.execute(newest).fetchone()[0] < start + commits:
+            time.sleep(0.002)
+        run.kill()
+    assert run.returncode == -signal.SIGKILL, "it came to its end before it could be killed"

@@ -96,6 +96,20 @@ def test_a_kiosk_cookie_joins_nobody_and_is_reported() -> None:
     }
 
 
+def test_two_guests_at_one_till_are_two_people() -> None:
+    first = [
+        Link("guest_order", "email:ann@example.com", "cookie:till", 1),
+        Link("anonymous_trait", "cookie:till", "email:ann@example.com", 1),
+        Link("guest_order", "email:ann@example.com", "phone:+4930901820", 1),
+        Link("device", "cookie:till", "device_id:d1", 1),
+    ]
+    ann = {"email:ann@example.com", "phone:+4930901820"}
+    assert resolved(first).groups() == groups(ann | {"cookie:till", "device_id:d1"}), "one guest alone: it is hers"
+    memory = resolved([*first, Link("anonymous_trait", "cookie:till", "email:bob@example.com", 2)])
+    assert memory.groups() == groups(ann, {"email:bob@example.com"}, {"cookie:till", "device_id:d1"})
+    assert set(memory.refused().values()) == {"hub"}
+
+
 def test_a_chain_of_ten_thousand_is_one_group_without_limits() -> None:
     links = [Link("login", f"cookie:n{n:05}", f"cookie:n{n + 1:05}", 0) for n in range(9_999)]
     started = time.perf_counter()

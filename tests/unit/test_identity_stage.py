@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from cli import _what_if
 from cli.main import run
 from segmentry import dbt, warehouse
 from segmentry.settings import ROOT, Settings
@@ -23,20 +24,22 @@ CONTACT = {
 
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
-    """A family's shared cookie, a contact, an order, a click, an unsubscribe; resolved once."""
+    """A family's shared cookie, two contacts that may be one person, an order, an unsubscribe; resolved once."""
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("SEGMENTRY_HOME", str(tmp_path_factory.mktemp("identity") / "home"))
         environment.delenv("SEGMENTRY_CONFIG", raising=False)
         settings = Settings.from_environment()
         warehouse.prepare(settings)
         found = Lake(settings)
-        found.event("shared", day=0.1)
+        found.event("shared", day=0.1, device_id="d1")
         found.event("shared", "u1", day=0.2, locale="de-DE", timezone="Europe/Berlin")
-        found.event("shared", day=0.21)
+        found.event("shared", day=0.21, device_id="d2")
         found.event("shared", "u2", day=2)
         found.event("shared", day=2.01)
         found.event("shared", "u1", day=400)
-        found.add("stg_crm_contacts__contacts", CONTACT)
+        found.add(
+            "stg_crm_contacts__contacts", CONTACT, {"contact_id": "k2", "email": "ann@work.example.com", "day": 1}
+        )
         found.add(
             "stg_orders__orders",
             {
@@ -53,11 +56,12 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
         yield found
 
 
-def test_records_of_all_sources_make_two_people(lake: Lake) -> None:
+def test_records_of_all_sources_make_three_people(lake: Lake) -> None:
     ann = {
         "user_id:u1", "crm_id:k1", "email:ann@example.com", "phone:+4930901820", "cookie:shared", "cookie:laptop",
+        "device_id:d1", "device_id:d2",
     }  # fmt: skip
-    assert lake.groups() == groups(ann, {"user_id:u2"})
+    assert lake.groups() == groups(ann, {"user_id:u2"}, {"crm_id:k2", "email:ann@work.example.com"})
     assert lake.refused() == {frozenset({"user_id:u2", "cookie:shared"}): "limit_user_id"}
 
 
@@ -110,6 +114,7 @@ def test_a_profile_shows_identifiers_with_evidence_and_traits_with_provenance(
     assert code == 0
     assert page["profile_id"] == lake.profile_of("user_id:u1")
     assert {row["identifier"]: row["rules"] for row in page["identifiers"]}["laptop"] == "guest_order"
+    assert all(row["evidence"] for row in page["identifiers"])
     assert {row["trait"]: row["source"] for row in page["traits"]}["first_name"] == "crm_contacts"
     assert page["segments"] == {"missing": "not there yet; the stage 'segments' makes segments.segment_memberships"}
 
@@ -136,20 +141,74 @@ def test_explain_says_why_two_are_two(lake: Lake, capsys: pytest.CaptureFixture[
     assert "limit_user_id" in out
 
 
+@pytest.mark.parametrize("spelling", ["+49 (0)30 901820", "0049-30-901820", "030 901820"])
+def test_a_person_is_found_by_any_spelling_of_a_phone_number(
+    lake: Lake, capsys: pytest.CaptureFixture[str], spelling: str
+) -> None:
+    code, out, err = call(capsys, "profile", f"phone:{spelling}", "--output", "json")
+    assert code == 0, err
+    assert json.loads(out)["profile_id"] == lake.profile_of("user_id:u1")
+
+
 def test_what_if_compares_and_changes_nothing(lake: Lake, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    policies = yaml.safe_load((ROOT / "config" / "policies.yml").read_text())
-    for rule in policies["identity"]["rules"]:
-        rule["use"] = rule["name"] != "guest_order"
-    changed = tmp_path / "policies.yml"
-    changed.write_text(yaml.safe_dump(policies))
+    with warehouse.connect(lake.settings) as connection:
+        connection.execute(
+            "insert into lake.identity.link_candidates values ('k1', 'k2', 0.97, timestamp '2026-02-01', null, null)"
+        )
+    lake.resolve()
+    changed = changed_policies(tmp_path, rule_off="guest_order", devices=1, link_above=0.9)
     before = lake.rows("select * from identity.identifier_mapping order by all")
     code, out, err = call(capsys, "identity", "what-if", str(changed), "--output", "json")
     assert code == 0, err
-    assert json.loads(out)["profiles"] == {
-        "profiles_now": 2, "profiles_then": 3, "would_split": 1, "would_merge": 0, "links_refused_then": 2,
+    found = json.loads(out)
+    # The laptop's cookie and the second device leave Ann, her second contact joins her.
+    assert found["profiles"] == {
+        "profiles_now": 3, "profiles_then": 4, "would_split": 1, "would_merge": 1, "links_refused_then": 3,
     }  # fmt: skip
+    assert (found["segments"], found["destinations"]) == ([], []), "none has been built"
     assert lake.rows("select * from identity.identifier_mapping order by all") == before
     assert not list(lake.settings.scratch.glob("what-if-*"))
+
+
+def changed_policies(folder: Path, *, rule_off: str, devices: int, link_above: float) -> Path:
+    """A copy of the policies with a rule off, fewer devices to a profile and likely pairs joined unasked."""
+    policies = yaml.safe_load((ROOT / "config" / "policies.yml").read_text())
+    for rule in policies["identity"]["rules"]:
+        rule["use"] = rule["name"] != rule_off
+    for kind in policies["identity"]["types"]:
+        if kind["name"] == "device_id":
+            kind["most_per_profile"] = devices
+    policies["identity"]["probabilistic"].update(use=True, link_above=link_above)
+    path = folder / "policies.yml"
+    path.write_text(yaml.safe_dump(policies))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (None, "cannot be read"),
+        ("identity: [", "is not YAML"),
+        ("identity: {types: [{name: cookie, most_poeple: 1}], rules: [], blocked: [], traits: {}}", "policies.schema"),
+    ],
+)
+def test_what_if_names_what_is_wrong_with_its_file(
+    lake: Lake, capsys: pytest.CaptureFixture[str], tmp_path: Path, text: str | None, said: str
+) -> None:
+    path = tmp_path / "changed.yml"
+    if text is not None:
+        path.write_text(text)
+    code, _, err = call(capsys, "identity", "what-if", str(path))
+    assert code == 2
+    assert said in err
+
+
+def test_likely_pairs_that_nobody_has_looked_for_are_said_to_be_missing(
+    lake: Lake, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _what_if.remarks({"identity": {"probabilistic": {"use": True, "link_above": 0.9}}}, candidates=0) == [
+        "no likely pair is known: `link_above` joins nobody before `segmentry identity suggest` has looked"
+    ]
 
 
 def test_unmerge_cuts_for_good(lake: Lake, capsys: pytest.CaptureFixture[str]) -> None:
@@ -167,6 +226,9 @@ def test_unmerge_cuts_for_good(lake: Lake, capsys: pytest.CaptureFixture[str]) -
     code, _, err = call(capsys, "identity", "unmerge", "cookie:laptop", "email:ann@example.com")
     assert code == 2
     assert "two people already" in err
+    code, _, err = call(capsys, "identity", "unmerge", "email:ann@example.com", "email:ANN@example.com")
+    assert code == 2
+    assert "one identifier" in err
 
 
 def test_changed_rules_reach_the_lake_without_a_new_parse(lake: Lake, tmp_path: Path) -> None:

@@ -8,8 +8,8 @@
         {{ return("true") }}
     {%- endif -%}
     {%- set fresh = run_query(
-        "select _batch_id from " ~ kept('claim_batches') ~ " where source = '" ~ source ~ "' and _batch_id not in ("
-        ~ "select _batch_id from " ~ kept('extracted_batches') ~ " where source = '" ~ source ~ "') order by _batch_id"
+        "select _batch_id from " ~ passed('claim_batches') ~ " where state = 'new' and source = '" ~ source
+        ~ "' order by _batch_id"
     ).columns[0].values() -%}
     {{ return("_batch_id in ('" ~ fresh | join("', '") ~ "')" if fresh else "false") }}
 {%- endmacro %}
@@ -20,8 +20,7 @@
         {{ return([]) }}
     {%- endif -%}
     {{ return(run_query(
-        "select distinct source from (select * from " ~ kept('extracted_batches') ~ " except select * from "
-        ~ kept('claim_batches') ~ ") as changed order by source"
+        "select distinct source from " ~ passed('claim_batches') ~ " where state in ('changed', 'gone') order by source"
     ).columns[0].values() | list) }}
 {%- endmacro %}
 
@@ -36,11 +35,16 @@
 {#- A claim that has changed, whatever it said of times. -#}
 {% macro same_claim() -%}
     exists (
-        select 1 from {{ kept('claim_changes') }} as changes
+        select 1 from {{ passed('claim_changes') }} as changes
         where held.source = changes.source and held.rule = changes.rule
             and held.left_type = changes.left_type and held.left_value = changes.left_value
             and held.right_type is not distinct from changes.right_type
             and held.right_value is not distinct from changes.right_value
             and held.country is not distinct from changes.country
     )
+{%- endmacro %}
+
+{#- Batches that are not what was read of them, or were not read yet. -#}
+{% macro reread_batches() -%}
+    (source, _batch_id) in (select (source, _batch_id) from {{ passed('claim_batches') }} where state <> 'known')
 {%- endmacro %}

@@ -6,11 +6,7 @@ every run that dbt is asked for directly, is a no, and then everything is resolv
     {%- if not execute or flags.WHICH not in ('run', 'build') or flags.FULL_REFRESH -%}
         {{ return(false) }}
     {%- endif -%}
-    {%- set state = adapter.get_relation(this.database, 'observability', 'identity_state') -%}
-    {%- if state is none -%}
-        {{ return(false) }}
-    {%- endif -%}
-    {{ return(run_query("select count(*) from " ~ state ~ " where is_partial").columns[0].values()[0] | int > 0) }}
+    {{ return(env_var('SEGMENTRY_IDENTITY_PARTIAL', '') == 'yes') }}
 {%- endmacro %}
 
 {#- Before rows are appended to a kept relation: out with those they replace; with all of them where all come anew. -#}
@@ -26,7 +22,12 @@ every run that dbt is asked for directly, is a no, and then everything is resolv
 
 {#- A relation of this layer as the run before left it; NULL in the first run. -#}
 {% macro kept(name) -%}
-    {{ return(adapter.get_relation(this.database, this.schema, name) if execute else none) }}
+    {{ return(adapter.get_relation(target.database, this.schema, name) if execute else none) }}
+{%- endmacro %}
+
+{#- A relation that lives as long as the run: it stands in memory, for each one in the lake is a commit of the catalog. -#}
+{% macro passed(name) -%}
+    {{ return("memory." ~ this.schema ~ "." ~ name) }}
 {%- endmacro %}
 
 {#- Links that this run decides on: all, or those within the region that has changed. -#}
@@ -76,17 +77,17 @@ every run that dbt is asked for directly, is a no, and then everything is resolv
 {#- Identifiers whose group is found anew, or that are no more. -#}
 {% macro regrouped() -%}
     node in (
-        select node from {{ kept('region') }} union all select node from {{ kept('identifier_changes') }} where records = 0
+        select node from {{ passed('region') }} union all select node from {{ passed('identifier_changes') }} where records = 0
     )
 {%- endmacro %}
 
 {#- Rows of the mapping of which this run may change the profile or the times. -#}
 {% macro remapped() -%}
     (identifier_type, identifier) in (
-        select (identifier_type, identifier) from {{ kept('identifier_changes') }}
+        select (identifier_type, identifier) from {{ passed('identifier_changes') }}
         union all
         select (identifier_type, identifier) from {{ kept('identifiers') }}
-        where node in (select node from {{ kept('region') }})
+        where node in (select node from {{ passed('region') }})
     )
 {%- endmacro %}
 

@@ -1,6 +1,6 @@
 {#- Whose each identifier was and when, as the run before left it; no row in the first run. -#}
 {% macro mapping_history() -%}
-    {%- set history = adapter.get_relation(this.database, this.schema, 'id_mapping_scd') if execute else none -%}
+    {%- set history = kept('id_mapping_scd') -%}
     {%- if history is not none -%}
     select identifier_type, identifier, profile_id, valid_from, valid_to from {{ history }}
     {%- else -%}
@@ -18,7 +18,7 @@
 
 {#- Every profile_id given before this run; no row in the first run. -#}
 {% macro given_profile_ids() -%}
-    {%- set given = adapter.get_relation(this.database, this.schema, 'profile_ids') if execute else none -%}
+    {%- set given = kept('profile_ids') -%}
     {%- if given is not none -%}
     select * from {{ given }}
     {%- else -%}

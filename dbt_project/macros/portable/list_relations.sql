@@ -18,6 +18,9 @@
         and schemas.end_snapshot is null and entries.end_snapshot is null
     {{ 'union all' if not loop.last }}
     {%- endfor %}
+    {%- elif schema_relation.database == 'memory' %}
+    {#- Empty whenever dbt starts. -#}
+    select '' as database, '' as name, '' as schema, '' as type where false
     {%- else %}
     select
         table_catalog as database, table_name as name, table_schema as schema,

@@ -1,3 +1,4 @@
+{{ config(materialized='passing', database='memory') }}
 {%- set sources = {
     'events': ['stg_events__events', 'event_at'],
     'orders': ['stg_orders__orders', 'ordered_at'],
@@ -31,8 +32,30 @@ renames as (
     from events
     where type = 'alias' and previous_id in (select user_id from events where user_id is not null)
     group by _batch_id
+),
+
+landed as (
+    select batches.*, coalesce(renames.renames, 0) as renames
+    from batches
+    left join renames on batches._batch_id = renames._batch_id and batches.source = 'events'
+),
+
+held as (
+    {% if is_partial() -%} select * from {{ kept('extracted_batches') }} {%- else -%} select * from landed where false {%- endif %}
 )
 
-select batches.*, coalesce(renames.renames, 0) as renames
-from batches
-left join renames on batches._batch_id = renames._batch_id and batches.source = 'events'
+select
+    coalesce(landed.source, held.source) as source,
+    coalesce(landed._batch_id, held._batch_id) as _batch_id,
+    landed.records,
+    landed.digest,
+    landed.renames,
+    case
+        when held.source is null then 'new'
+        when landed.source is null then 'gone'
+        when (landed.records, landed.digest, landed.renames) is distinct from (held.records, held.digest, held.renames)
+            then 'changed'
+        else 'known'
+    end as state
+from landed
+full join held on landed.source = held.source and landed._batch_id = held._batch_id

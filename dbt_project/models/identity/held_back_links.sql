@@ -1,3 +1,4 @@
+{{ config(materialized='passing', database='memory') }}
 -- depends_on: {{ ref('region_links') }}, {{ ref('identifier_links') }}
 with
 
@@ -22,15 +23,10 @@ cuts as (
     select * from {{ source('identity_policy', 'policy_cuts') }}
 ),
 
-ends as (
-    select left_node as node from met
-    union all
-    select right_node from met
-),
-
 busy as (
     -- Nobody else can meet more others than the tightest limit allows.
-    select node from ends
+    select node
+    from (select left_node as node from met union all select right_node from met) as ends
     group by node
     having count(*) > (select min(least(most_links, most_people)) from policy_types)
 ),
@@ -53,6 +49,24 @@ meetings as (
     inner join policy_types as own on neighbours.identifier_type = own.identifier_type
     left join policy_types as theirs on neighbours.other_type = theirs.identifier_type
     group by neighbours.node, own.most_links, own.most_people, neighbours.other_type, theirs.priority, own.priority
+),
+
+guests as (
+    select
+        if(left_type = alone_on, left_node, right_node) as node,
+        if(left_type = alone_on, right_type, left_type) as other_type,
+        if(left_type = alone_on, right_node, left_node) as other
+    from met
+    inner join policy_links on met.rule = policy_links.rule
+    where policy_links.alone_on in (left_type, right_type)
+),
+
+tills as (
+    -- Several ordered there and nobody logged in: whose it is nobody can tell.
+    select distinct node
+    from guests
+    group by node, other_type
+    having count(distinct other) > 1
 ),
 
 hubs as (
@@ -79,3 +93,6 @@ where
     or not coalesce(policy_links.is_used, true)
     or links.left_node in (select node from hubs)
     or links.right_node in (select node from hubs)
+    or if(links.left_type = policy_links.alone_on, links.left_node, links.right_node) in (
+        select node from tills where policy_links.alone_on is not null
+    )

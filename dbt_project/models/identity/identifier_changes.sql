@@ -1,3 +1,4 @@
+{{ config(materialized='passing', database='memory') }}
 -- depends_on: {{ ref('identifier_values') }}, {{ ref('spelling_changes') }}
 with
 

@@ -1,6 +1,6 @@
 {{ config(
     materialized='incremental', incremental_strategy='append',
-    pre_hook="{{ replace_rows('node in (select node from ' ~ kept('identifier_changes') ~ ')') }}"
+    pre_hook="{{ replace_rows('node in (select node from ' ~ passed('identifier_changes') ~ ')') }}"
 ) }}
 -- depends_on: {{ ref('identifier_changes') }}
 {% if is_partial() %}

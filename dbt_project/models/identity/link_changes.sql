@@ -1,3 +1,4 @@
+{{ config(materialized='passing', database='memory') }}
 -- depends_on: {{ ref('identifiers') }}, {{ ref('claim_changes') }}, {{ ref('spelling_changes') }}
 {% set values = "select identifier_type, value, country, identifier from " ~ ref('identifier_values') -%}
 {%- set known = values ~ " union all select identifier_type, value, country, identifier from "

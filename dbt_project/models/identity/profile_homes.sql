@@ -1,3 +1,4 @@
+{{ config(materialized='passing', database='memory') }}
 -- depends_on: {{ ref('identifier_groups') }}, {{ ref('region') }}, {{ ref('identifier_changes') }}
 with
 

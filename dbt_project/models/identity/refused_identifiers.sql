@@ -1,3 +1,8 @@
+{{ config(
+    materialized='incremental', incremental_strategy='append',
+    pre_hook="{{ replace_rows('(identifier_type, value) in (select (identifier_type, value) from ' ~ passed('spelling_changes') ~ ')') }}"
+) }}
+-- depends_on: {{ ref('spelling_changes') }}, {{ ref('identifier_values') }}
 select
     identifier_type,
     value,
@@ -8,5 +13,5 @@ select
     first_seen_at,
     last_seen_at,
     records
-from {{ ref('identifier_values') }}
-where refusal is not null
+from {{ ref('spelling_changes') if is_partial() else ref('identifier_values') }}
+where refusal is not null and records > 0

@@ -1,3 +1,4 @@
+{{ config(materialized='passing', database='memory') }}
 -- depends_on: {{ ref('identifiers') }}, {{ ref('identifier_links') }}, {{ ref('identifier_changes') }}, {{ ref('link_changes') }}
 {% if is_partial() %}
 with

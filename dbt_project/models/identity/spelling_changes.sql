@@ -1,3 +1,4 @@
+{{ config(materialized='passing', database='memory') }}
 -- depends_on: {{ ref('claim_changes') }}, {{ ref('identifier_claims') }}
 {% set touched -%}
     select claims.* from {{ ref('identifier_claims') }} as claims
