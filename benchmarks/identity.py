@@ -117,7 +117,7 @@ def segmentry(path: Path) -> int:
     connection = _connect(path)
     _encoded(connection)
     project = Project(connection)
-    labels = project.call("connected_components", "select distinct left_node, right_node from links", "bench")
+    labels = project.call("connected_components", "select left_node, right_node from links", "bench")
     connection.execute(
         f"""create table groups as select nodes.identifier, found.component
         from nodes inner join ({labels}) as found using (node)"""
