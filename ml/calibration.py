@@ -19,27 +19,55 @@ def calibrate(fitted: Any, held_out: Part) -> Any:
 
     The maps (temperature: one number, sigmoid: two, isotonic: steps) are compared by log loss in folds of those rows.
     """
-    rarer = min(held_out.labels.sum(), len(held_out) - held_out.labels.sum())
-    methods = ["temperature", "sigmoid", *(["isotonic"] if rarer >= ISOTONIC_FROM else [])]
-    best = min(methods, key=lambda method: _loss(fitted, held_out, method))
-    return _fit(fitted, held_out, best, np.arange(len(held_out)))
+    labels = held_out.labels
+    methods = ["temperature", "sigmoid", *(["isotonic"] if _rarer(labels) >= ISOTONIC_FROM else [])]
+    said, echo = _said(fitted, held_out.features), _echo(fitted)
+    best = min(methods, key=lambda method: _loss(echo, said, labels, method))
+    return _fit(fitted, held_out.features, labels, best)
 
 
-def _loss(fitted: Any, held_out: Part, method: str) -> float:
-    fold = np.arange(len(held_out)) % FOLDS
+def _rarer(labels: Any) -> int:
+    return int(min(labels.sum(), labels.size - labels.sum()))
+
+
+def _said(fitted: Any, features: Any) -> Any:
+    """What a calibration map is given of each row, asked of the pipeline once and not once per map and fold."""
+    if hasattr(fitted, "decision_function"):
+        return fitted.decision_function(features).reshape(-1, 1)
+    return fitted.predict_proba(features)
+
+
+def _echo(fitted: Any) -> Any:
+    """A stand-in for the fitted pipeline that says what it is asked."""
+    from sklearn.base import BaseEstimator, ClassifierMixin
+
+    def unused(self: Any, rows: Any, labels: Any = None) -> Any:
+        raise NotImplementedError
+
+    def answer(self: Any, rows: Any) -> Any:
+        return rows[:, 0] if rows.shape[1] == 1 else rows
+
+    method = "decision_function" if hasattr(fitted, "decision_function") else "predict_proba"
+    kind = type("Echo", (ClassifierMixin, BaseEstimator), {"fit": unused, "predict": unused, method: answer})
+    echo = kind()
+    echo.classes_ = fitted.classes_
+    return echo
+
+
+def _loss(echo: Any, said: Any, labels: Any, method: str) -> float:
+    fold = np.arange(len(labels)) % FOLDS
     total = 0.0
     for number in range(FOLDS):
-        inside, outside = np.flatnonzero(fold == number), np.flatnonzero(fold != number)
-        if min(held_out.labels[outside].sum(), (1 - held_out.labels[outside]).sum()) == 0:
+        inside = fold == number
+        if _rarer(labels[~inside]) == 0:
             return float("inf")
-        scores = _fit(fitted, held_out, method, outside).predict_proba(held_out.features.iloc[inside])[:, 1]
-        total += metrics.log_loss(held_out.labels[inside], scores) * len(inside)
-    return total / len(held_out)
+        scores = _fit(echo, said[~inside], labels[~inside], method).predict_proba(said[inside])[:, 1]
+        total += metrics.log_loss(labels[inside], scores) * int(inside.sum())
+    return total / len(labels)
 
 
-def _fit(fitted: Any, held_out: Part, method: str, rows: Any) -> Any:
+def _fit(fitted: Any, features: Any, labels: Any, method: str) -> Any:
     from sklearn.calibration import CalibratedClassifierCV
     from sklearn.frozen import FrozenEstimator
 
-    frozen = CalibratedClassifierCV(FrozenEstimator(fitted), method=method)
-    return frozen.fit(held_out.features.iloc[rows], held_out.labels[rows])
+    return CalibratedClassifierCV(FrozenEstimator(fitted), method=method).fit(features, labels)

@@ -161,9 +161,9 @@ def is_rare(labels: NDArray[Any]) -> NDArray[np.bool_]:
     return np.asarray(labels > (labels.mean() if labels.dtype.kind == "f" and len(labels) else 0))
 
 
-def content_hash(rows: pd.DataFrame) -> str:
-    """SHA-256 of the values and column names, in order: equal sets give equal models."""
-    digest = hashlib.sha256("\0".join(map(str, rows.columns)).encode())
+def content_hash(rows: pd.DataFrame, *beside: str) -> str:
+    """SHA-256 of the values and column names, in order, and of what is beside them: equal sets give equal models."""
+    digest = hashlib.sha256("\0".join([*beside, *map(str, rows.columns)]).encode())
     digest.update(pd.util.hash_pandas_object(rows, index=False).to_numpy().tobytes())
     return digest.hexdigest()
 

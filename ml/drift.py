@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -43,7 +43,8 @@ def reference(features: pd.DataFrame, scores: Vector) -> dict[str, Any]:
 def _summary(values: pd.Series) -> dict[str, Any]:
     edges = None
     if values.dtype != object:
-        known = values.dropna().to_numpy(dtype=float)
+        numbers = values.to_numpy(dtype=float)
+        known = numbers[~np.isnan(numbers)]
         edges = np.unique(np.quantile(known, np.linspace(0, 1, BINS + 1)[1:-1])) if known.size else np.zeros(0)
     return {"edges": None if edges is None else edges.tolist(), "shares": shares(values, edges)}
 
@@ -52,10 +53,12 @@ def shares(values: pd.Series, edges: Vector | None) -> dict[str, float]:
     """Share of rows per bin (or per category, where edges is None), missing values as a bin of their own."""
     if edges is None:
         names = values.astype(object).where(values.notna(), MISSING).astype(str)
-    else:
-        bins = pd.Series(np.digitize(values.to_numpy(dtype=float), edges), dtype=object).map("{:02d}".format)
-        names = bins.where(values.notna().to_numpy(), MISSING)
-    return {str(k): float(v) for k, v in names.value_counts(normalize=True).sort_index().items()}
+        return {str(k): float(v) for k, v in names.value_counts(normalize=True).sort_index().items()}
+    numbers = values.to_numpy(dtype=float)
+    is_missing = np.isnan(numbers)
+    counts = np.bincount(np.digitize(numbers[~is_missing], edges), minlength=len(edges) + 1)
+    found = {f"{place:02d}": int(count) / len(numbers) for place, count in enumerate(counts) if count}
+    return found | ({MISSING: int(is_missing.sum()) / len(numbers)} if is_missing.any() else {})
 
 
 def against(kept: Mapping[str, Any], now: pd.DataFrame, policy: DriftPolicy) -> list[Shift]:
@@ -68,10 +71,12 @@ def _shift(name: str, kept: Mapping[str, Any], now: pd.Series | None, policy: Dr
     if now is None or not len(now):
         return Shift(name, float("inf"), 1.0, "gone")
     edges = None if kept["edges"] is None else np.asarray(kept["edges"], dtype=float)
-    old, new = pd.Series(kept["shares"], dtype=float).align(pd.Series(shares(now, edges), dtype=float), fill_value=0.0)
-    before, after = old.clip(lower=LEAST_SHARE), new.clip(lower=LEAST_SHARE)
+    there = shares(now, edges)
+    names = sorted({*kept["shares"], *there})
+    old, new = (np.array([held.get(n, 0.0) for n in names], dtype=float) for held in (kept["shares"], there))
+    before, after = np.maximum(old, LEAST_SHARE), np.maximum(new, LEAST_SHARE)
     index = float(((after - before) * np.log(after / before)).sum())
-    distance = float((old.cumsum() - new.cumsum()).abs().max())
+    distance = float(np.abs(old.cumsum() - new.cumsum()).max())
     verdict = "alarm" if index >= policy.psi_alarm else "warning" if index >= policy.psi_warning else "stable"
     return Shift(name, index, distance, verdict)
 
@@ -82,7 +87,7 @@ def is_harmful(found: list[Shift], policy: DriftPolicy) -> bool:
     return alarming_share(found) > policy.max_drifted_share and SCORE in moved
 
 
-def of_outcomes(rate: tuple[float, float], error: tuple[float, float], policy: DriftPolicy) -> list[Shift]:
+def of_outcomes(rate: Sequence[float], error: Sequence[float], policy: DriftPolicy) -> list[Shift]:
     """Shifts of the share of true labels and of the calibration error, each (when the champion was tested, now)."""
     growth, shift = error[1] - error[0], abs(rate[1] - rate[0])
     before, after = (np.clip([1 - r, r], LEAST_SHARE, None) for r in rate)

@@ -45,8 +45,9 @@ def fit_and_log(tracker: Tracker, spec: ForecastSpec, data: TrainingSet, policy:
     with threads.limited(policy):
         deadline = time.monotonic() + policy.seconds_per_model
         own, *rivals = candidates.of(spec)
-        found = [search.search(own, data, replace(policy, trials=min(policy.trials, 1)), deadline)]
-        found += [search.search(c, data, replace(policy, trials=0), deadline) for c in rivals]
+        prepared = search.Prepared(data)
+        found = [search.search(own, prepared, replace(policy, trials=min(policy.trials, 1)), deadline)]
+        found += [search.search(c, prepared, replace(policy, trials=0), deadline) for c in rivals]
         rule = fit_rule(spec, data)
         chosen = min(found, key=lambda f: f.best.loss)
         few = replace(policy, resamples=min(policy.resamples, metrics.LEAST_RESAMPLES))

@@ -71,8 +71,12 @@ class Menu:
 
 @contextmanager
 def published(settings: Settings) -> Iterator[tuple[Lake, int]]:
-    """The lake as it was when the gate on features last passed (as it is, where none has), and its snapshot id."""
+    """The lake as it was when the gate on features last passed (as it is, where none has), and its snapshot id.
+
+    NotReadyError where there are no features yet.
+    """
     with warehouse.connect(settings, read_only=True) as lake:
+        warehouse.require(lake, SPINE, made_by="features")
         snapshot = _published_snapshot(lake) or warehouse.current_snapshot(lake)
     with warehouse.connect(settings, snapshot=snapshot) as lake:
         yield lake, snapshot

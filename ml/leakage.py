@@ -76,16 +76,15 @@ def negative_ages(data: TrainingSet) -> list[str]:
 
 def future_times(lake: Lake, data: TrainingSet) -> list[str]:
     """Times in the tables the features come from that lie at or after their as_of."""
+    columns = lake.execute(
+        "select table_name, column_name from information_schema.columns where table_catalog = 'lake' "
+        "and table_schema = 'features' and list_contains(?, table_name) and data_type = 'TIMESTAMP' "
+        "and column_name <> 'as_of' and not starts_with(column_name, '_') order by all",
+        [sorted({f.table for f in data.menu.features})],
+    ).fetchall()
     faults = []
-    for table in sorted({f.table for f in data.menu.features}):
-        columns = lake.execute(
-            "select column_name from information_schema.columns where table_catalog = 'lake' "
-            "and table_schema = 'features' and table_name = ? and data_type = 'TIMESTAMP' "
-            "and column_name <> 'as_of' and not starts_with(column_name, '_')",
-            [table],
-        ).fetchall()
-        for (column,) in columns:
-            row = lake.execute(f'select count(*) from features.{table} where "{column}" >= as_of').fetchone()
-            if row and row[0]:
-                faults.append(f"features.{table}.{column} is at or after as_of in {row[0]} row(s)")
+    for table, column in columns:
+        row = lake.execute(f'select count(*) from features.{table} where "{column}" >= as_of').fetchone()
+        if row and row[0]:
+            faults.append(f"features.{table}.{column} is at or after as_of in {row[0]} row(s)")
     return faults

@@ -8,17 +8,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ml import cards, clusterers, clustering, dataset, frames, pipeline, promotion, scoring, store, threads
+from ml import cards, clusterers, clustering, dataset, frames, pipeline, promotion, reviews, scoring, store, threads
 from ml.clustering import Choice
 from ml.dataset import Refused
 from ml.frames import Lake, Menu
 from ml.policy import DriftPolicy, TrainingPolicy
 from ml.promotion import Gate, Verdict
 from ml.spec import PersonaSpec
-from ml.tracking import Tracker, log_model
+from ml.tracking import Tracker, identity, log_model
 from ml.training import example_rows, refuse, training_key
 from segmentry import clock, warehouse
 from segmentry.stages import RunContext, StageReport
+
+RUNNER_UP = ("second", "second_confidence")
 
 
 def train(context: RunContext, spec: PersonaSpec) -> StageReport:
@@ -136,7 +138,7 @@ def score(context: RunContext, spec: PersonaSpec) -> StageReport:
     policy, as_of, model = TrainingPolicy.read(context.settings), clock.of(context), tracker.load(champion)
     with frames.published(context.settings) as (lake, _):
         people = scoring.population(lake, spec, as_of, model, policy)
-    content, version = dataset.content_hash(people), str(champion.version)
+    content, version = dataset.content_hash(people, identity(champion)), str(champion.version)
     with warehouse.connect(context.settings) as lake:
         store.ensure(context.settings, lake)
         if store.is_current(lake, spec.name, as_of, version, content):
@@ -144,12 +146,14 @@ def score(context: RunContext, spec: PersonaSpec) -> StageReport:
         deck = tracker.artifact(champion.run_id, cards.ARTIFACT)
         rows = assign(model, deck, people, as_of, version, policy)
         done = store.run_row(spec.name, as_of, version, content, len(rows), datetime.now(UTC).replace(tzinfo=None))
+        same = [spec.name, as_of]
         store.replace_rows(
             context.settings,
             lake,
             [
-                ("ml.cluster_assignments", "as_of = ?", [as_of], rows),
-                ("ml.score_runs", scoring.SAME_RUN, [spec.name, as_of], done),
+                ("ml.cluster_assignments", "as_of = ?", [as_of], rows.drop(columns=[*RUNNER_UP])),
+                ("ml.reviews", scoring.SAME_RUN, same, reviews.between_two(spec.name, rows)),
+                ("ml.score_runs", scoring.SAME_RUN, same, done),
             ],
         )
     return StageReport({"ml.cluster_assignments": len(rows)}, [f"{spec.name} {version}: {_shares(rows)}"])
@@ -158,7 +162,10 @@ def score(context: RunContext, spec: PersonaSpec) -> StageReport:
 def assign(
     model: Any, deck: dict[str, Any], people: pd.DataFrame, as_of: datetime, version: str, policy: TrainingPolicy
 ) -> pd.DataFrame:
-    """Rows of ml.cluster_assignments: the likeliest persona, how sure, and who is an outlier or between two."""
+    """Rows of ml.cluster_assignments: the likeliest persona, how sure, and who is an outlier or between two.
+
+    The columns of RUNNER_UP beside them tell the second likeliest persona, and how likely it is.
+    """
     features = promotion.expected_columns(model, people)
     rows = model[:-1].transform(features) if len(people) else np.zeros((0, 1))
     by_group = {card["group"]: card for card in deck["cards"]}
@@ -167,6 +174,7 @@ def assign(
     far = clusterers.distances(model[-1], rows)[np.arange(len(rows)), groups] if len(people) else np.zeros(0)
     limits = np.array([by_group[int(g)]["outlier_distance"] for g in groups])
     confidence = shares.max(axis=1) if len(people) else np.zeros(0)
+    seconds = np.argsort(shares, axis=1)[:, -2] if len(people) else groups
     status = np.where(far > limits, "outlier", np.where(confidence < policy.ambiguous_below, "ambiguous", "member"))
     return pd.DataFrame(
         {
@@ -177,6 +185,8 @@ def assign(
             "confidence": confidence,
             "model_version": version,
             "status": status,
+            "second": [by_group[int(g)]["persona"] for g in seconds],
+            "second_confidence": shares[np.arange(len(rows)), seconds],
         }
     )
 

@@ -14,15 +14,19 @@ from ml.spec import Estimator
 
 def build(estimator: Estimator, menu: Menu) -> Any:
     """An unfitted pipeline of the preparation this estimator needs, and the estimator."""
-    from sklearn.compose import ColumnTransformer
     from sklearn.pipeline import Pipeline
 
+    return Pipeline([("prepare", preparation(estimator, menu)), ("model", estimator)])
+
+
+def preparation(estimator: Estimator, menu: Menu) -> Any:
+    """The unfitted preparation this estimator needs; its kind is all that counts, whatever its parameters."""
+    from sklearn.compose import ColumnTransformer
+
     if hasattr(estimator, "columns"):  # it names the columns it reads, and takes them as they are
-        chosen = ColumnTransformer([("columns", "passthrough", list(estimator.columns))])
-        return Pipeline([("prepare", chosen), ("model", estimator)])
+        return ColumnTransformer([("columns", "passthrough", list(estimator.columns))])
     takes_missing = estimator.__sklearn_tags__().input_tags.allow_nan
-    prepare = for_trees(menu) if takes_missing else for_distances(menu)
-    return Pipeline([("prepare", prepare), ("model", estimator)])
+    return for_trees(menu) if takes_missing else for_distances(menu)
 
 
 def for_trees(menu: Menu) -> Any:
@@ -74,7 +78,8 @@ def joined(prepare: Any, model: Any) -> Any:
     """A fitted preparation and a fitted model as one fitted pipeline."""
     from sklearn.pipeline import Pipeline
 
-    return Pipeline([*prepare.steps, ("model", model)])
+    steps = prepare.steps if isinstance(prepare, Pipeline) else [("prepare", prepare)]
+    return Pipeline([*steps, ("model", model)])
 
 
 def heuristic(feature: str) -> Any:

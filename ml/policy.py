@@ -10,6 +10,7 @@ from segmentry.errors import ConfigError
 from segmentry.settings import Settings
 
 T = TypeVar("T")
+SEARCHES = ("bayesian", "grid")
 
 
 @dataclass(frozen=True)
@@ -17,7 +18,8 @@ class TrainingPolicy:
     """How models are trained and when one may become champion.
 
     retrain_after_days: age of a model's last training at which it is due again. trials: hyperparameter trials per
-    candidate (0: defaults only). seconds_per_model: ceiling of the search; a search that is cut short says so.
+    candidate (0: defaults only), for the best two by their defaults. search: how trials are chosen, ``bayesian`` or
+    ``grid`` (ends and middle of each range). seconds_per_model: ceiling of the search; one that is cut short says so.
     min_rows, min_class: fewer training rows, or fewer of the rarer class, and training is refused. max_categories: a
     text feature with more distinct values is left out. confidence: certainty with which a challenger must be better.
     max_calibration_error: ECE above it (and above what chance explains) bars promotion. max_group_gap: how much worse
@@ -27,6 +29,7 @@ class TrainingPolicy:
 
     retrain_after_days: int = 7
     trials: int = 2
+    search: str = "bayesian"
     seconds_per_model: float = 90.0
     threads: int = 1
     seed: int = 7
@@ -78,5 +81,11 @@ def _from_policies(kind: type[T], settings: Settings, section: str) -> T:
             f"config/policies.yml: {section} has the unknown key(s) {', '.join(unknown)}",
             allowed=", ".join(sorted(known)),
             remedy="correct or remove them",
+        )
+    if given.get("search", "grid") not in SEARCHES:
+        raise ConfigError(
+            f"config/policies.yml: {section}.search is '{given['search']}'",
+            allowed=" or ".join(SEARCHES),
+            remedy="correct it",
         )
     return kind(**given)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ml import promotion
+from ml import processes, promotion
 from ml.metrics import Vector
 from ml.spec import ModelSpec, Spec
 
@@ -84,6 +84,12 @@ def _text(value: Any) -> str:
 
 def said(spec: Spec, model: Any, features: pd.DataFrame) -> tuple[Vector, Any]:
     """Each row's score, and the likeliest choice where the model is about choices: a probability, or an amount."""
+    found = processes.each(lambda part: _said(spec, model, features.iloc[part]), processes.slices(len(features)))
+    scores = np.concatenate([one[0] for one in found])
+    return scores, None if found[0][1] is None else np.concatenate([one[1] for one in found])
+
+
+def _said(spec: Spec, model: Any, features: pd.DataFrame) -> tuple[Vector, Any]:
     if isinstance(spec, ModelSpec):
         return model.predict_proba(features)[:, 1], None
     if not hasattr(model, "classes_"):

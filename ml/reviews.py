@@ -37,6 +37,20 @@ def cases(model: str, as_of: datetime, people: pd.DataFrame, scores: Vector, oth
     ]
 
 
+def between_two(model: str, assigned: pd.DataFrame) -> pd.DataFrame:
+    """The people most torn between two personas; ``assigned`` as ``ml.personas.assign`` makes it."""
+    torn = assigned[assigned["status"] == "ambiguous"].rename(columns={"confidence": "score"})
+    torn = torn.assign(model=model, reason="ambiguous", doubt=1 - (torn["score"] - torn["second_confidence"]))
+    torn = torn.nlargest(CASES, "doubt", keep="first")
+    torn["evidence"] = [
+        f"{first} {score:.2f}, {second} {other:.2f}"
+        for first, score, second, other in zip(
+            torn["persona"], torn["score"], torn["second"], torn["second_confidence"], strict=True
+        )
+    ]
+    return torn[["profile_id", "model", "as_of", "reason", "score", "doubt", "evidence"]]
+
+
 def verdicts(settings: Settings, model: str) -> pd.DataFrame | None:
     """profile_id, as_of, verdict of a model: those of the table, and those of the file, which win; None if none."""
     found = pd.DataFrame(columns=COLUMNS)

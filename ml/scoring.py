@@ -13,11 +13,13 @@ from ml.drift import Shift
 from ml.frames import Lake, Menu
 from ml.policy import DriftPolicy, TrainingPolicy
 from ml.spec import Learnt, ModelSpec, Spec
-from ml.tracking import Tracker
+from ml.tracking import Tracker, identity
 from segmentry import clock, warehouse
 from segmentry.stages import RunContext, StageReport
 
 SAME_RUN = "model = ? and as_of = ?"
+OUTCOMES = "segmentry.outcomes"  # where a training notes what became of those the champion was tested on
+OF_OUTCOMES = f"feature in ('{drift.LABEL}', '{drift.CALIBRATION}')"
 
 
 def score(context: RunContext, spec: Learnt) -> StageReport:
@@ -30,35 +32,47 @@ def score(context: RunContext, spec: Learnt) -> StageReport:
     model = tracker.load(champion)
     with frames.published(context.settings) as (lake, _):
         people = population(lake, spec, as_of, model, policy)
-    content = dataset.content_hash(people)
+    outcomes = outcomes_at(tracker, as_of)
+    content = dataset.content_hash(people, identity(champion), repr(outcomes))
     with warehouse.connect(context.settings) as lake:
         store.ensure(context.settings, lake)
         if store.is_current(lake, spec.name, as_of, champion.version, content):
             return StageReport({"ml.scores": 0}, [f"{spec.name} {champion.version}: unchanged"], status="unchanged")
-        version, same = str(champion.version), [spec.name, as_of]
+        version, same, limits = str(champion.version), [spec.name, as_of], DriftPolicy.read(context.settings)
         rows = score_rows(spec, model, people, as_of, version)
-        moved = shifts(tracker, champion, people, rows["score"], DriftPolicy.read(context.settings))
+        moved = shifts(tracker, champion, people, rows["score"], limits)
         with threads.limited(policy):  # many small predictions: a second thread would spin more than it helps
             extra = beside(spec, model, shadow(tracker, spec, champion, people, as_of), people, rows)
         writes = {
             "ml.scores": rows,
-            "observability.drift": drift.rows(spec.name, as_of, version, moved),
             **extra,
             "ml.score_runs": store.run_row(spec.name, as_of, version, content, len(rows), rows.attrs["at"]),
         }
-        made = [(relation, replaced(relation), same, written) for relation, written in writes.items()]
-        store.replace_rows(context.settings, lake, made)
-    notes = [
-        f"{spec.name} {version}: {len(rows):,} people scored",
-        *drift.note(moved, DriftPolicy.read(context.settings)),
-    ]
+        shifted = drift_writes(spec.name, as_of, version, moved, outcomes, limits)
+        store.replace_rows(
+            context.settings, lake, [*((to, SAME_RUN, same, made) for to, made in writes.items()), *shifted]
+        )
+    notes = [f"{spec.name} {version}: {len(rows):,} people scored", *drift.note(moved, limits)]
     return StageReport({"ml.scores": len(rows)}, notes)
 
 
-def replaced(relation: str) -> str:
-    """Condition of the rows that a scoring replaces: those of its run, but for what training says of outcomes."""
-    spared = f" and feature not in ('{drift.LABEL}', '{drift.CALIBRATION}')"
-    return SAME_RUN + (spared if relation == "observability.drift" else "")
+def outcomes_at(tracker: Tracker, as_of: datetime) -> dict[str, Any]:
+    """What a training at that time noted of outcomes; empty where there was none, or it had no champion to judge."""
+    found = tracker.noted(OUTCOMES)
+    return found if found.get("as_of") == as_of.isoformat() else {}
+
+
+def drift_writes(
+    model: str, as_of: datetime, version: str, moved: list[Shift], outcomes: dict[str, Any], policy: DriftPolicy
+) -> list[tuple[str, str, list[Any], pd.DataFrame]]:
+    """Writes to observability.drift: of people, in place of those of this run; of outcomes, where they are news."""
+    relation, same = "observability.drift", [model, as_of]
+    writes = [(relation, f"{SAME_RUN} and not {OF_OUTCOMES}", same, drift.rows(model, as_of, version, moved))]
+    if outcomes:
+        found = drift.of_outcomes(outcomes["rate"], outcomes["error"], policy)
+        rows = drift.rows(model, as_of, outcomes["version"], found)
+        writes.append((relation, f"{SAME_RUN} and {OF_OUTCOMES}", same, rows))
+    return writes
 
 
 def shadow(tracker: Tracker, spec: Learnt, champion: Any, people: pd.DataFrame, as_of: datetime) -> pd.DataFrame | None:

@@ -51,9 +51,11 @@ def _drifted(context: RunContext) -> set[str]:
 
 
 def train(context: RunContext, model: str) -> StageReport:
-    """Train one model; data too thin to judge one are a refusal in the notes, not an error."""
+    """Train one model; data too thin to judge one are a refusal in the notes, not an error.
+
+    Nothing is written to the lake, so that models are trained beside each other.
+    """
     spec = catalogue.spec_named(model)
-    _prepare(context)
     if isinstance(spec, PersonaSpec):
         from ml import personas
 
@@ -71,7 +73,6 @@ def score_items(context: RunContext) -> list[str]:
 def score(context: RunContext, model: str) -> StageReport:
     """Score everybody a model is meant for, into ml.scores or ml.cluster_assignments."""
     spec = catalogue.spec_named(model)
-    _prepare(context)
     if isinstance(spec, PersonaSpec):
         from ml import personas
 
@@ -79,12 +80,3 @@ def score(context: RunContext, model: str) -> StageReport:
     from ml import scoring
 
     return scoring.score(context, spec)
-
-
-def _prepare(context: RunContext) -> None:
-    from ml import store
-
-    with warehouse.connect(context.settings) as lake:
-        warehouse.require(lake, "features.spine", made_by="features")
-        if not all(warehouse.relation_exists(lake, relation) for relation in store.TABLES):
-            store.ensure(context.settings, lake)

@@ -33,7 +33,7 @@ def fit(spec: ModelSpec, data: TrainingSet, policy: TrainingPolicy) -> Trained:
     """Search all candidates, calibrate the best, and evaluate it and the heuristic on the test part."""
     with threads.limited(policy):
         deadline = time.monotonic() + policy.seconds_per_model
-        found = [search.search(c, data, policy, deadline) for c in candidates.of(spec)]
+        found = search.search_all(candidates.of(spec), search.Prepared(data), policy, deadline)
         chosen = min(found, key=lambda f: f.best.loss)
         model = calibration.calibrate(chosen.fitted, data.validation)
         rule = fit_rule(spec, data)

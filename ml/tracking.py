@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import shutil
@@ -9,11 +10,13 @@ import tempfile
 import time
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from datetime import datetime
 from io import StringIO
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlparse
+from urllib.request import url2pathname
 
 from segmentry.settings import Settings
 
@@ -42,6 +45,7 @@ TRUSTED = (
 )
 REQUIREMENTS = ("scikit-learn", "lightgbm", "skops", "pandas", "numpy", "scipy")
 COMPLETE = "segmentry.complete"
+MODEL_FILE = "model.skops"
 
 
 class Tracker:
@@ -62,13 +66,20 @@ class Tracker:
         self.experiment = _experiment(self.client, f"segmentry/{model}", settings)
 
     def finished(self, key: str) -> Any | None:
-        """The complete run with this training key, if there is one."""
+        """The complete run with this training key whose model is still there, if there is one."""
         found = self.client.search_runs(
             [self.experiment],
             f"tags.`segmentry.key` = '{key}' and tags.`{COMPLETE}` = 'yes' and attributes.status = 'FINISHED'",
-            max_results=1,
+            max_results=10,
         )
-        return found[0] if found else None
+        return next((run for run in found if not self._has_lost(run.data.tags.get("segmentry.model_uri"))), None)
+
+    def _has_lost(self, uri: str | None) -> bool:
+        """Whether the files of a logged model are gone from this machine; those kept elsewhere are taken as there."""
+        if not uri or not uri.startswith("models:/m-"):
+            return False
+        place = urlparse(self.client.get_logged_model(uri.removeprefix("models:/")).artifact_location)
+        return place.scheme == "file" and not (Path(url2pathname(place.path)) / MODEL_FILE).exists()
 
     def last_as_of(self) -> datetime | None:
         """The as_of of the newest complete training, refused ones included."""
@@ -119,15 +130,16 @@ class Tracker:
             return mlflow.register_model(run.data.tags["segmentry.model_uri"], self.registered, tags=tags)
 
     def at_alias(self, alias: str = "champion") -> Any | None:
-        """The version that bears the alias, or None."""
+        """The version that bears the alias, or None; also where its files are gone, so that another is trained."""
         from mlflow.exceptions import MlflowException
 
         try:
-            return self.client.get_model_version_by_alias(self.registered, alias)
+            found = self.client.get_model_version_by_alias(self.registered, alias)
         except MlflowException as error:
             if error.error_code in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
                 return None
             raise
+        return None if self._has_lost(found.source) else found
 
     def versions(self) -> list[Any]:
         """Every registered version, the newest first."""
@@ -141,7 +153,7 @@ class Tracker:
 
         with quiet():
             folder = mlflow.artifacts.download_artifacts(artifact_uri=version.source)
-            return skops.io.load(Path(folder) / "model.skops", trusted=list(TRUSTED))
+            return skops.io.load(Path(folder) / MODEL_FILE, trusted=list(TRUSTED))
 
     def record_gates(self, version: Any, gates: Iterable[Any]) -> None:
         """Write how each gate went to the version's tags."""
@@ -149,6 +161,15 @@ class Tracker:
             text = f"{'passed' if gate.passed else 'failed'}: {gate.detail}"
             tag = f"segmentry.gate.{gate.name.replace(' ', '_')}"
             self.client.set_model_version_tag(self.registered, version.version, tag, text)
+
+    def note(self, name: str, values: Mapping[str, Any]) -> None:
+        """Write values to the model, in place of what it was told under that name before."""
+        self.client.set_registered_model_tag(self.registered, name, json.dumps(values, sort_keys=True))
+
+    def noted(self, name: str) -> dict[str, Any]:
+        """What was last noted under that name; empty where nothing was."""
+        found: dict[str, Any] = json.loads(self.client.get_registered_model(self.registered).tags.get(name, "{}"))
+        return found
 
     def artifact(self, run_id: str, name: str) -> Any:
         """A JSON artifact of a run."""
@@ -185,6 +206,11 @@ def log_model(model: Any, example: Any, *, classifies: bool) -> str:
     return uri
 
 
+def identity(version: Any) -> str:
+    """What tells a version's model from every other, also from one of the same number in an MLflow that was wiped."""
+    return str(version.tags.get("segmentry.key") or version.run_id)
+
+
 @contextmanager
 def own_code(model: Any) -> Iterator[list[str] | None]:
     """The files of ours that a pipeline needs to be served by others: none, but for the lifetime model its one file."""
@@ -217,7 +243,10 @@ def _create_database(file: Path, settings: Settings) -> None:
     partial.unlink(missing_ok=True)
     store = SqlAlchemyStore(f"sqlite:///{partial}", str(settings.mlflow_artifacts))  # type: ignore[no-untyped-call]
     store.engine.dispose()
-    partial.replace(file)
+    # Never in place of the file that another process has made and begun to fill.
+    with suppress(FileExistsError):
+        os.link(partial, file)
+    partial.unlink()
 
 
 def _experiment(client: Any, name: str, settings: Settings) -> str:

@@ -19,7 +19,6 @@ from ml import (
     promotion,
     reviews,
     scoring,
-    store,
     supervised,
 )  # fmt: skip
 from ml.dataset import Refused, TrainingSet
@@ -27,7 +26,7 @@ from ml.policy import DriftPolicy, TrainingPolicy
 from ml.promotion import Gate, Verdict
 from ml.spec import Learnt, ModelSpec
 from ml.tracking import Tracker, log_model
-from segmentry import clock, warehouse
+from segmentry import clock
 from segmentry.stages import RunContext, StageReport
 
 
@@ -130,19 +129,24 @@ def steady(context: RunContext, tracker: Tracker, spec: Learnt, version: Any, ch
     return Gate("drift", not drift.is_harmful(moved, limits), detail)
 
 
-def _note_outcomes(context: RunContext, tracker: Tracker, champion: Any, held: Any, data: TrainingSet) -> None:
-    """Label drift and calibration drift of the champion, in observability.drift."""
+def _note_outcomes(tracker: Tracker, champion: Any, held: Any, data: TrainingSet) -> None:
+    """How often the outcome was true, and how far the champion's probabilities were off: when it was tested, and now.
+
+    The next scoring at this time writes it to the lake, so that models can be trained beside each other.
+    """
     then = tracker.client.get_run(champion.run_id).data.metrics
     scores = evaluation.probabilities(held, promotion.fitted_to(held, data.test))
     rate = float(data.test.labels.mean())
     error = metrics.calibration_error(data.test.labels, scores)
-    policy = DriftPolicy.read(context.settings)
-    found = drift.of_outcomes((then.get("test_rate", rate), rate), (then.get("test_ece", error), error), policy)
-    rows = drift.rows(tracker.model, data.as_of, str(champion.version), found)
-    condition = f"model = ? and as_of = ? and feature in ('{drift.LABEL}', '{drift.CALIBRATION}')"
-    with warehouse.connect(context.settings) as lake:
-        written = [("observability.drift", condition, [tracker.model, data.as_of], rows)]
-        store.replace_rows(context.settings, lake, written)
+    tracker.note(
+        scoring.OUTCOMES,
+        {
+            "as_of": data.as_of.isoformat(),
+            "version": str(champion.version),
+            "rate": [then.get("test_rate", rate), rate],
+            "error": [then.get("test_ece", error), error],
+        },
+    )
 
 
 def _decide(
@@ -165,7 +169,7 @@ def _decide(
     verdict = Verdict((*found.gates, steady(context, tracker, spec, version, challenger)))
     tracker.record_gates(version, verdict.gates)
     if champion is not None and isinstance(spec, ModelSpec):
-        _note_outcomes(context, tracker, champion, held, data)
+        _note_outcomes(tracker, champion, held, data)
     if verdict.passed:
         promotion.promote(tracker, version, told)
         return StageReport(

@@ -7,7 +7,13 @@ import importlib
 import os
 import sys
 
-LIBRARIES = ("duckdb", "pandas", "sklearn.pipeline", "mlflow.sklearn", "great_expectations", "dbt.cli.main")
+LIBRARIES = (
+    "duckdb", "pandas", "scipy.stats", "mlflow.sklearn", "mlflow.store.tracking.sqlalchemy_store",
+    "mlflow.store.model_registry.sqlalchemy_store", "mlflow.data.pandas_dataset", "sklearn.calibration",
+    "sklearn.cluster", "sklearn.compose", "sklearn.ensemble", "sklearn.mixture", "sklearn.neural_network",
+    "sklearn.preprocessing", "lightgbm", "optuna", "skops.io", "matplotlib.figure", "matplotlib.backends.backend_agg",
+    "great_expectations", "dbt.cli.main",
+)  # fmt: skip
 
 
 def _forks_tasks(words: list[str]) -> bool:

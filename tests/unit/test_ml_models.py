@@ -13,7 +13,7 @@ import yaml
 from sklearn.dummy import DummyClassifier
 from sklearn.metrics import adjusted_rand_score
 
-from ml import catalogue, dataset, frames, leakage, lifecycle, pipeline, promotion, stages, training
+from ml import catalogue, dataset, frames, leakage, lifecycle, pipeline, promotion, reviews, stages, training
 from ml.policy import TrainingPolicy
 from ml.spec import ModelSpec
 from ml.tracking import Tracker, log_model
@@ -100,6 +100,41 @@ def test_a_second_run_changes_nothing(trained: RunContext) -> None:
         assert stages.score(trained, model).status == "unchanged"
     assert rows(trained.settings, "select * from ml.scores order by all") == before
     assert [str(v.version) for v in Tracker(trained.settings, "churn").versions()] == ["1"]
+
+
+def test_a_model_of_the_same_number_in_a_wiped_mlflow_is_another(trained: RunContext) -> None:
+    tracker = Tracker(trained.settings, "churn")
+    champion = tracker.at_alias()
+    before = rows(trained.settings, "select profile_id, score from ml.scores order by all")
+    for key, status in (("another", "done"), ("another", "unchanged"), (champion.tags["segmentry.key"], "done")):
+        tracker.client.set_model_version_tag(tracker.registered, champion.version, "segmentry.key", key)
+        assert stages.score(trained, "churn").status == status
+    assert rows(trained.settings, "select profile_id, score from ml.scores order by all") == before
+
+
+def test_a_champion_whose_files_are_gone_is_trained_again(trained: RunContext) -> None:
+    tracker = Tracker(trained.settings, "churn")
+    champion = tracker.at_alias()
+    key = champion.tags["segmentry.key"]
+    (file,) = (trained.settings.mlflow_artifacts / "segmentry" / "churn").glob(
+        f"models/{champion.model_id}/**/model.skops"
+    )
+    assert tracker.finished(key) is not None
+    aside = file.rename(file.with_suffix(".aside"))
+    assert tracker.at_alias() is None
+    assert tracker.finished(key) is None
+    assert "churn" in stages.train_items(trained)
+    assert stages.score(trained, "churn").status == "skipped"
+    aside.rename(file)
+    assert "churn" not in stages.train_items(trained)
+
+
+def test_people_between_two_personas_are_put_up_for_review(trained: RunContext) -> None:
+    torn = rows(trained.settings, "select profile_id from ml.cluster_assignments where status = 'ambiguous'")
+    cases = rows(trained.settings, "select profile_id, doubt, evidence from ml.reviews where model = 'personas'")
+    print(len(torn), "between two personas;", *cases[:1])
+    assert len(cases) == min(len(torn), reviews.CASES)
+    assert {case[0] for case in cases} <= {person[0] for person in torn}
 
 
 def test_runs_say_what_they_were_made_from(trained: RunContext) -> None:

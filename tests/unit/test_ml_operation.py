@@ -51,6 +51,13 @@ def test_a_better_challenger_is_promoted(trained: RunContext) -> None:
     assert champion.tags["segmentry.gate.drift"].startswith("passed")
 
 
+def test_outcomes_of_the_former_champion_are_in_the_lake(trained: RunContext) -> None:
+    found = rows(
+        trained.settings, f"select model_version, feature from observability.drift where {scoring.OF_OUTCOMES}"
+    )
+    assert sorted(found) == [("1", drift.CALIBRATION), ("1", drift.LABEL)]
+
+
 def test_every_score_has_its_reasons(trained: RunContext) -> None:
     with warehouse.connect(trained.settings, read_only=True) as lake:
         found = lake.execute("select * from ml.score_reasons where model = 'churn' order by profile_id, rank").df()
@@ -137,7 +144,6 @@ def test_outcomes_that_moved_are_an_alarm() -> None:
     assert (label.verdict, calibration.verdict) == ("alarm", "alarm")
     label, calibration = drift.of_outcomes((0.2, 0.22), (0.03, 0.02), DriftPolicy())
     assert (label.verdict, calibration.verdict) == ("stable", "stable")
-    assert "(label)" in scoring.replaced("observability.drift")
 
 
 def test_a_choice_of_people_without_news_has_no_verdicts(trained: RunContext) -> None:

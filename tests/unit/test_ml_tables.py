@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -132,9 +133,11 @@ def test_search_is_the_same_twice() -> None:
     made["y"] = (made["x"] + random.normal(size=600) > 0).astype(int)
     data = tables.training_set(made, key="id", label="y")
     candidate, policy = candidates.STANDARD["lightgbm"], TrainingPolicy(trials=3)
-    first, again = (search.search(candidate, data, policy, deadline=1e12) for _ in range(2))
+    first, again = (search.search(candidate, search.Prepared(data), policy, deadline=1e12) for _ in range(2))
     assert [t.parameters for t in first.trials] == [t.parameters for t in again.trials]
     assert [t.loss for t in first.trials] == [t.loss for t in again.trials]
-    cut = search.search(candidate, data, policy, deadline=0.0)
+    grid = search.search(candidate, search.Prepared(data), replace(policy, search="grid"), deadline=1e12)
+    assert {t.parameters["learning_rate"] for t in grid.trials[1:]} <= {0.01, 0.1, math.sqrt(0.001)}
+    cut = search.search(candidate, search.Prepared(data), policy, deadline=0.0)
     assert cut.is_cut_short
     assert len(cut.trials) == 1

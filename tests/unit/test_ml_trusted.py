@@ -30,6 +30,6 @@ def test_a_calibrated_candidate_holds_only_trusted_types(name: str, method: str)
     data = part()
     menu = Menu((*(Feature(n, "t", is_number=True) for n in "abc"), Feature("d", "t", is_number=False)))
     fitted = build(candidates.STANDARD[name].build(), menu).fit(data.features, data.labels)
-    calibrated = calibration._fit(fitted, data, method, np.arange(ROWS))
+    calibrated = calibration._fit(fitted, data.features, data.labels, method)
     untrusted = set(skops.io.get_untrusted_types(data=skops.io.dumps(calibrated)))
     assert untrusted <= set(TRUSTED), f"{name} with {method}: {sorted(untrusted - set(TRUSTED))}"

@@ -1,0 +1,83 @@
+"""Personas beside the truth of a simulated shop, and their names through twenty trainings on resampled people."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from benchmarks import _shop
+from ml import frames, personas
+from ml.catalogue import spec_named
+from ml.policy import DriftPolicy, TrainingPolicy
+from ml.spec import PersonaSpec
+from segmentry import clock, warehouse
+from segmentry.settings import switch_off_telemetry
+from segmentry.stages import RunContext
+from tests.unit.test_ml_names import named
+
+PEOPLE = int(os.environ.get("SEGMENTRY_BENCH_PERSONAS_PEOPLE", "5000"))
+DAYS, SEED, RETRAINS = int(os.environ.get("SEGMENTRY_BENCH_PERSONAS_DAYS", "180")), 1, 20
+AIMED_AGREEMENT, AIMED_KEPT = 0.8, 0.95
+
+
+def run() -> dict[str, Any]:
+    """Simulate a shop, build its features, group its people, and compare with the truth."""
+    switch_off_telemetry()
+    with tempfile.TemporaryDirectory() as folder:
+        shop = _shop.simulated(Path(folder), PEOPLE, DAYS, SEED)
+        return measured(_shop.built(Path(folder) / "home", shop, ["personas"]), shop)
+
+
+def measured(context: RunContext, shop: Path) -> dict[str, Any]:
+    """Agreement of the groups with the true personas (adjusted Rand index), and how many people keep their name."""
+    from sklearn.metrics import adjusted_rand_score
+
+    with warehouse.connect(context.settings, read_only=True) as lake:
+        rows = lake.execute(
+            f"""
+            with owners as ({_shop.owners(shop)})
+            select given.persona as given, given.confidence, given.status, people.persona
+            from ml.cluster_assignments as given
+            inner join owners using (profile_id)
+            inner join '{shop}/truth/people.parquet' as people using (person_id)
+            where given.as_of = ? and people.persona is not null
+            """,
+            [clock.of(context)],
+        ).df()
+    members = rows[rows["status"] == "member"]
+    return {
+        "people": len(rows),
+        "agreement": round(float(adjusted_rand_score(rows["persona"], rows["given"])), 3),
+        "agreement_of_members": round(float(adjusted_rand_score(members["persona"], members["given"])), 3),
+        "members_share": round(len(members) / len(rows), 3),
+        "aimed_agreement": AIMED_AGREEMENT,
+        "table": pd.crosstab(rows["persona"], rows["given"]).to_dict("index"),
+        "names": kept(context),
+    }
+
+
+def kept(context: RunContext) -> dict[str, Any]:
+    """Share of people under the name they had first, after each of the trainings on resampled people."""
+    spec, policy = spec_named("personas"), TrainingPolicy.read(context.settings)
+    assert isinstance(spec, PersonaSpec)
+    least = DriftPolicy.read(context.settings).min_persona_overlap
+    with frames.published(context.settings) as (lake, _):
+        people, menu = personas.load(lake, spec, clock.of(context), policy)
+    random = np.random.default_rng(11)
+    first = before = named(spec, menu, people, people, policy, None, least)
+    found = []
+    for _ in range(RETRAINS):
+        sample = people.iloc[random.integers(0, len(people), len(people))]
+        before = named(spec, menu, sample, people, policy, before, least)
+        found.append(float((before == first).mean()))
+    return {"retrains": RETRAINS, "worst": min(found), "mean": float(np.mean(found)), "aimed": AIMED_KEPT, "all": found}
+
+
+if __name__ == "__main__":
+    print(json.dumps(run(), indent=2))
