@@ -48,6 +48,7 @@ def _echo(fitted: Any) -> Any:
         return rows[:, 0] if rows.shape[1] == 1 else rows
 
     method = "decision_function" if hasattr(fitted, "decision_function") else "predict_proba"
+    answer.__name__ = method  # scikit-learn asks for what a bound method is called
     kind = type("Echo", (ClassifierMixin, BaseEstimator), {"fit": unused, "predict": unused, method: answer})
     echo = kind()
     echo.classes_ = fitted.classes_

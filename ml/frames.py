@@ -96,21 +96,28 @@ def menu(lake: Lake, *, include: Sequence[str], exclude: Sequence[str], max_cate
 
     A name that two tables share is taken from the first table by name. max_categories None keeps every text column.
     """
-    rows = lake.execute(
-        """
-        select table_name, column_name, data_type from information_schema.columns
-        where table_catalog = 'lake' and table_schema = 'features' and table_name like 'features\\_\\_%' escape '\\'
-        order by table_name, ordinal_position
-        """
-    ).fetchall()
     found: dict[str, Feature] = {}
-    for table, name, kind in rows:
+    for table, name, kind in columns(lake):
         is_number = kind == "BOOLEAN" or kind.partition("(")[0] in NUMBERS
         is_usable = name not in found and not _is_key(name) and (is_number or kind == "VARCHAR")
         if is_usable and _is_wanted(name, include, exclude):
             found[name] = Feature(name, table, is_number)
     many = _many_valued(lake, list(found.values()), max_categories) if max_categories is not None else set()
     return Menu(tuple(f for f in found.values() if f.name not in many))
+
+
+def columns(lake: Lake) -> list[tuple[str, str, str]]:
+    """Table, name and type of every column of features__*, by table and place.
+
+    One by one, because the information schema reads the statistics of every table of the lake.
+    """
+    tables = [name.partition(".")[2] for name in warehouse.relations(lake, "features")]
+    return [
+        (table, str(name), str(kind))
+        for table in tables
+        if table.startswith("features__") and warehouse.relation_exists(lake, f"features.{table}")
+        for name, kind, *_ in lake.execute(f'describe features."{table}"').fetchall()
+    ]
 
 
 def _is_key(name: str) -> bool:

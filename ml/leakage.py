@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from ml import dataset, metrics
+from ml import dataset, frames, metrics
 from ml.dataset import TrainingSet
 from ml.frames import Lake
 from segmentry.errors import GateFailed
@@ -53,6 +53,8 @@ def _lone_auc(data: TrainingSet, name: str) -> float:
         ranks = _as_numbers(values, data.train.features[name], dataset.is_rare(data.train.labels))
         auc = metrics.roc_auc(dataset.is_rare(part.labels), ranks)
         lowest = min(lowest, max(auc, 1 - auc))
+        if lowest < TWIN_AUC:
+            break
     return lowest
 
 
@@ -76,14 +78,10 @@ def negative_ages(data: TrainingSet) -> list[str]:
 
 def future_times(lake: Lake, data: TrainingSet) -> list[str]:
     """Times in the tables the features come from that lie at or after their as_of."""
-    columns = lake.execute(
-        "select table_name, column_name from information_schema.columns where table_catalog = 'lake' "
-        "and table_schema = 'features' and list_contains(?, table_name) and data_type = 'TIMESTAMP' "
-        "and column_name <> 'as_of' and not starts_with(column_name, '_') order by all",
-        [sorted({f.table for f in data.menu.features})],
-    ).fetchall()
-    faults = []
-    for table, column in columns:
+    tables, faults = {f.table for f in data.menu.features}, []
+    for table, column, kind in frames.columns(lake):
+        if table not in tables or kind != "TIMESTAMP" or column == "as_of" or column.startswith("_"):
+            continue
         row = lake.execute(f'select count(*) from features.{table} where "{column}" >= as_of').fetchone()
         if row and row[0]:
             faults.append(f"features.{table}.{column} is at or after as_of in {row[0]} row(s)")

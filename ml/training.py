@@ -94,14 +94,9 @@ def _fit_and_log(tracker: Tracker, spec: Learnt, data: TrainingSet, policy: Trai
 
 def example_rows(features: pd.DataFrame) -> pd.DataFrame:
     """Rows of quartiles and of the commonest categories: what input looks like, and nobody's data."""
-    made = {}
-    for name in features:
-        column = features[name]
-        if column.dtype == object:
-            made[name] = pd.Series([column.mode().iloc[0]] * 3)
-        else:
-            made[name] = column.quantile([0.25, 0.5, 0.75]).fillna(0.0).reset_index(drop=True)
-    return pd.DataFrame(made)
+    quartiles = features.select_dtypes(exclude=object).quantile([0.25, 0.5, 0.75]).fillna(0.0).reset_index(drop=True)
+    texts = {name: [features[name].mode().iloc[0]] * 3 for name in features if features[name].dtype == object}
+    return quartiles.assign(**texts)[list(features)]
 
 
 def judge(spec: Learnt, challenger: Any, champion: Any | None, data: TrainingSet, policy: TrainingPolicy) -> Verdict:
