@@ -79,8 +79,9 @@ def search(
     """
     first, fitted = (begun.best, begun.fitted) if begun else _fit(candidate, {}, prepared, policy)
     best, trials, is_cut_short = first, [first], False
-    study = _study(candidate, policy) if candidate.space and policy.trials else None
-    for _ in range(_most(candidate, policy) if study else 0):
+    most = _most(candidate, policy) if candidate.space else 0
+    study: Any = _study(candidate, policy) if most else None
+    for _ in range(most):
         if time.monotonic() + first.seconds > deadline:
             is_cut_short = True
             break

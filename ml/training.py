@@ -95,7 +95,7 @@ def _fit_and_log(tracker: Tracker, spec: Learnt, data: TrainingSet, policy: Trai
 def example_rows(features: pd.DataFrame) -> pd.DataFrame:
     """Rows of quartiles and of the commonest categories: what input looks like, and nobody's data."""
     quartiles = features.select_dtypes(exclude=object).quantile([0.25, 0.5, 0.75]).fillna(0.0).reset_index(drop=True)
-    texts = {name: [features[name].mode().iloc[0]] * 3 for name in features if features[name].dtype == object}
+    texts = {str(name): [features[name].mode().iloc[0]] * 3 for name in features if features[name].dtype == object}
     return quartiles.assign(**texts)[list(features)]
 
 
