@@ -3,13 +3,20 @@
 -- $inbox, $people and $as_of are set by benchmarks/build.py.
 
 create macro all_time() as 1000000;
-create macro age_of(at, moment) as (date_diff('microsecond', at, moment) - 1) // 86400000000;
+create macro age_of(fact_at, moment) as (date_diff('microsecond', fact_at, moment) - 1) // 86400000000;
 create macro n(x, age, days) as coalesce(sum(x) filter (where age >= 0 and age < days), 0)::bigint;
 create macro amount(x, age, days) as coalesce(sum(x) filter (where age >= 0 and age < days), 0)::double;
 create macro share(part, whole) as (part / nullif(whole, 0))::double;
 create macro moment_of(x) as (try_cast(x as timestamptz) at time zone 'UTC');
 create macro filled(x) as nullif(trim(x), '');
 create macro address(x) as lower(trim(x));
+-- Line by line: DuckDB's reader of JSON loses the record behind a broken one.
+create macro lines_of(files) as table
+select row_number() over () as line, text
+from read_csv(
+    files, columns = {text: 'varchar'}, delim = '\x1f', quote = '', escape = '', header = false, auto_detect = false,
+    ignore_errors = true
+);
 
 create table people as
 select identifier_type, identifier, profile_id, first_seen_at from read_parquet('$people');
@@ -22,26 +29,28 @@ where first_seen_at < timestamp '$as_of' - to_days(days);
 
 create table events as
 with records as (
-    select *, row_number() over () as line
-    from read_json(
-        '$inbox/events/*', format = 'newline_delimited', ignore_errors = true,
-        columns = {
-            messageId: 'varchar', type: 'varchar', event: 'varchar', name: 'varchar', anonymousId: 'varchar',
-            userId: 'varchar', timestamp: 'varchar', originalTimestamp: 'varchar', sentAt: 'varchar',
-            receivedAt: 'varchar', traits: 'struct(email varchar)', context: 'struct(device struct(id varchar),
-            traits struct(email varchar))'
-        }
-    )
+    select
+        line,
+        case when json_valid(text) then json_transform(text, '{
+            "messageId": "varchar", "type": "varchar", "event": "varchar", "name": "varchar", "anonymousId": "varchar",
+            "userId": "varchar", "timestamp": "varchar", "originalTimestamp": "varchar", "sentAt": "varchar",
+            "receivedAt": "varchar", "traits": {"email": "varchar"},
+            "context": {"device": {"id": "varchar"}, "traits": {"email": "varchar"}}
+        }') end as record
+    from lines_of('$inbox/events/*')
 ),
 
 typed as (
     select
-        line, filled(messageId) as event_id, lower(filled(type)) as type, filled(event) as event,
-        filled(name) as page_name, filled(anonymousId) as cookie, filled(userId) as user_id,
-        filled(context.device.id) as device_id,
-        case when lower(type) <> 'group' then filled(coalesce(traits.email, context.traits.email)) end as email,
+        line, filled(record.messageId) as event_id, lower(filled(record.type)) as type, filled(record.event) as event,
+        filled(record.name) as page_name, filled(record.anonymousId) as cookie, filled(record.userId) as user_id,
+        filled(record.context.device.id) as device_id,
+        case
+            when lower(record.type) <> 'group' then filled(coalesce(record.traits.email, record.context.traits.email))
+        end as email,
         coalesce(
-            moment_of("timestamp"), moment_of(originalTimestamp), moment_of(sentAt), moment_of(receivedAt)
+            moment_of(record."timestamp"), moment_of(record.originalTimestamp), moment_of(record.sentAt),
+            moment_of(record.receivedAt)
         ) as event_at
     from records
 )
@@ -218,7 +227,7 @@ group by spine.profile_id, as_of;
 
 create table orders as
 with states as (
-    select *, moment_of(ordered_at) as at, moment_of(updated_at) as changed_at,
+    select *, moment_of(ordered_at) as placed_at, moment_of(updated_at) as changed_at,
         list_sum(list_transform(
             from_json(items, '[{"quantity": "decimal(18, 4)", "unit_cost": "decimal(18, 4)"}]'),
             lambda item: (item.quantity * item.unit_cost)::decimal(18, 4)
@@ -232,7 +241,7 @@ with states as (
 )
 
 select
-    order_id, at as ordered_at, changed_at as updated_at, total::decimal(18, 4) as total,
+    order_id, placed_at as ordered_at, changed_at as updated_at, total::decimal(18, 4) as total,
     coalesce(refunded, 0)::decimal(18, 4) as refunded, status = 'cancelled' as is_cancelled,
     case when status = 'cancelled' then 0 else total::decimal(18, 4) - coalesce(refunded, 0)::decimal(18, 4) end
         as net_revenue,
@@ -243,7 +252,7 @@ left join people as by_user on by_user.identifier_type = 'user_id' and filled(us
 left join people as by_email on by_email.identifier_type = 'email' and address(email) = by_email.identifier
 left join people as by_phone on by_phone.identifier_type = 'phone' and phone = by_phone.identifier
 left join people as by_cookie on by_cookie.identifier_type = 'cookie' and filled(anonymous_id) = by_cookie.identifier
-where at < timestamp '$as_of';
+where placed_at < timestamp '$as_of';
 
 create table value as
 with known as (
@@ -287,15 +296,24 @@ with messages as (
         event_type, occurred_at,
         coalesce(by_email.profile_id, by_cookie.profile_id) as profile_id
     from (
-        select filled(event_type) as event_type, email, anonymous_id, moment_of(occurred_at) as occurred_at
-        from read_json(
-            '$inbox/email_events/*', format = 'newline_delimited', ignore_errors = true,
-            columns = {event_id: 'varchar', event_type: 'varchar', email: 'varchar', anonymous_id: 'varchar',
-                occurred_at: 'varchar'}
+        select
+            filled(record.event_id) as event_id, filled(record.event_type) as event_type, record.email,
+            record.anonymous_id, moment_of(record.occurred_at) as occurred_at, line
+        from (
+            select
+                line,
+                case when json_valid(text) then json_transform(text, '{
+                    "event_id": "varchar", "event_type": "varchar", "email": "varchar", "anonymous_id": "varchar",
+                    "occurred_at": "varchar"
+                }') end as record
+            from lines_of('$inbox/email_events/*')
         )
-        where filled(event_id) is not null and filled(email) is not null
-            and event_type in ('sent', 'delivered', 'open', 'click', 'bounce', 'unsubscribe', 'spam_report')
-        qualify row_number() over (partition by event_id order by occurred_at) = 1
+        where filled(record.event_id) is not null and filled(record.email) is not null
+            and filled(record.event_type) in
+            ('sent', 'delivered', 'open', 'click', 'bounce', 'unsubscribe', 'spam_report')
+            and moment_of(record.occurred_at) >= timestamp '1990-01-01'
+            and moment_of(record.occurred_at) <= timestamp '$loaded_at' + interval 1 day
+        qualify row_number() over (partition by filled(record.event_id) order by line) = 1
     ) as records
     left join people as by_email on by_email.identifier_type = 'email' and address(email) = by_email.identifier
     left join people as by_cookie on by_cookie.identifier_type = 'cookie' and anonymous_id = by_cookie.identifier
