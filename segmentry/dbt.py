@@ -163,8 +163,12 @@ def identity(context: RunContext, making: Callable[[Settings], StageReport] | No
 
 
 def marts(context: RunContext) -> StageReport:
-    """Events, sessions, orders and the other facts, each with its profile."""
-    return _layer(context, "marts")
+    """Events, sessions, orders and the other facts, each with its profile.
+
+    Events and sessions of people of whom nothing is new are kept, unless there is doubt about what is held of them.
+    """
+    is_kept = freshness.is_intact(context.settings, "marts")
+    return _layer(context, "marts", lambda settings: build(settings, "path:models/marts", full_refresh=not is_kept))
 
 
 def features(context: RunContext) -> StageReport:

@@ -66,6 +66,16 @@ def is_current(settings: Settings, layer: str) -> bool:
         return not _touched(lake, mark[0], before, layer) and not _touched(lake, mark[1], (layer,), layer)
 
 
+def is_intact(settings: Settings, layer: str) -> bool:
+    """Whether the layer is what its last build left, by the same text of the project: then it may be added to."""
+    with warehouse.connect(settings, read_only=True) as lake:
+        if not warehouse.relation_exists(lake, MARKS):
+            return False
+        sql = f"select written_at, fingerprint from lake.{MARKS} where layer = ?"
+        mark = lake.execute(sql, [layer]).fetchone()
+    return mark is not None and mark[1] == fingerprint(settings) and not is_touched(settings, mark[0], layer)
+
+
 def forget(lake: duckdb.DuckDBPyConnection, layer: str) -> None:
     """Have the layer built at the next run: for what it reads out of the order of SCHEMAS."""
     if warehouse.relation_exists(lake, MARKS):

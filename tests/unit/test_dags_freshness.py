@@ -86,3 +86,17 @@ def test_marks_of_expired_snapshots_say_nothing(built: Settings) -> None:
     execute(built, "insert into lake.features.spine values (2)")
     execute(built, "call ducklake_expire_snapshots('lake', older_than => now() + interval 1 day)")
     assert not freshness.is_current(built, "marts")
+
+
+def test_a_layer_that_nobody_touched_may_be_added_to(built: Settings) -> None:
+    execute(built, "insert into lake.staging.stg_orders__orders values (2)")
+    execute(built, "insert into lake.observability.clock values (2)")
+    assert freshness.is_intact(built, "marts"), "what it reads may have changed, and the clock"
+    assert not freshness.is_intact(built, "features"), "it was never built"
+    execute(built, "delete from lake.marts.orders")
+    assert not freshness.is_intact(built, "marts"), "what it holds may not"
+
+
+def test_a_layer_of_other_text_is_built_from_the_beginning(built: Settings) -> None:
+    (built.dbt_project / "orders.sql").write_text("select 2 as order_id")
+    assert not freshness.is_intact(built, "marts")

@@ -1,7 +1,16 @@
+{{ config(
+    materialized='incremental', incremental_strategy='append', on_schema_change='fail', pre_hook="{{ without_touched() }}"
+) }}
+{#- What is not held is all of the people touched and nothing else: a visit never reaches beyond one person. -#}
 with
 
 events as (
-    select * from {{ ref('stg_events__events') }} where event_at < {{ as_of() }}
+    -- depends_on: {{ ref('touched_people') }}
+    select * from {{ ref('stg_events__events') }}
+    where event_at < {{ as_of() }}
+    {%- if is_incremental() %}
+        and event_id not in (select event_id from {{ this }})
+    {%- endif %}
 ),
 
 event_profiles as (

@@ -1,7 +1,14 @@
+{{ config(
+    materialized='incremental', incremental_strategy='append', on_schema_change='fail', pre_hook="{{ without_touched() }}"
+) }}
 with
 
 events as (
+    -- depends_on: {{ ref('touched_people') }}
     select * from {{ ref('events') }}
+    {%- if is_incremental() %}
+    where coalesce(profile_id, '') in (select profile_id from {{ ref('touched_people') }})
+    {%- endif %}
 ),
 
 opened as (
