@@ -53,8 +53,10 @@ select
     case
         when held.source is null then 'new'
         when landed.source is null then 'gone'
-        when (landed.records, landed.digest, landed.renames) is distinct from (held.records, held.digest, held.renames)
-            then 'changed'
+        when
+            (landed.records is distinct from held.records)
+            or (landed.digest is distinct from held.digest)
+            or (landed.renames is distinct from held.renames) then 'changed'
         else 'known'
     end as state
 from landed

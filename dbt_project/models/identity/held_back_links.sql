@@ -26,7 +26,7 @@ cuts as (
 busy as (
     -- Nobody else can meet more others than the tightest limit allows.
     select node
-    from (select left_node as node from met union all select right_node from met) as ends
+    from (select unnest([left_node, right_node]) as node from met) as ends
     group by node
     having count(*) > (select min(least(most_links, most_people)) from policy_types)
 ),
