@@ -27,7 +27,7 @@ def predicates() -> list[str]:
     return texts
 
 
-def test_a_thousand_segments_for_one_profile_in_under_a_millisecond(home: Settings) -> None:
+def test_a_thousand_segments_for_one_profile(home: Settings) -> None:
     words = segments.vocabulary(home)
     evaluators = [compiled(parse(text, words)) for text in predicates()]
     profile = dict.fromkeys(words)
@@ -41,5 +41,5 @@ def test_a_thousand_segments_for_one_profile_in_under_a_millisecond(home: Settin
         seconds.append(time.perf_counter() - began)
     assert 0 < sum(verdict is True for verdict in verdicts) < COUNT
     # The quickest of many: what the work itself takes, whatever else the machine is doing.
+    # `python -m benchmarks segments` holds it against the aim of one millisecond.
     print(f"{COUNT} segments for one profile: {min(seconds) * 1000:.3f} ms")
-    assert min(seconds) < 0.001
