@@ -32,7 +32,10 @@ SCHEMAS = (
 
 
 def install_extensions(settings: Settings) -> Path:
-    """Copy the signed extension files from their Python packages to where DuckDB looks; return that folder."""
+    """Put the signed extension files of their Python packages where DuckDB looks; return that folder.
+
+    They are linked on the same file system: a copy takes 129 MB of every home.
+    """
     machine = {"x86_64": "amd64", "AMD64": "amd64", "aarch64": "arm64", "arm64": "arm64"}[platform.machine()]
     system = {"Linux": "linux", "Darwin": "osx"}[platform.system()]
     target = settings.extensions / f"v{duckdb.__version__}" / f"{system}_{machine}"
@@ -41,9 +44,17 @@ def install_extensions(settings: Settings) -> Path:
         destination = target / f"{name}.duckdb_extension"
         if not destination.exists():
             partial = destination.with_suffix(f".{os.getpid()}")
-            shutil.copyfile(_packaged_extension(name), partial)
+            _link_or_copy(_packaged_extension(name), partial)
             partial.replace(destination)
     return settings.extensions
+
+
+def _link_or_copy(source: Path, target: Path) -> None:
+    target.unlink(missing_ok=True)
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
 
 
 def _packaged_extension(name: str) -> Path:
