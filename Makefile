@@ -35,8 +35,9 @@ test: $(READY)  ## run the whole test suite
 test-cluster: $(READY)  ## the many-machines layout: PostgreSQL, Redis, two Celery workers, on loopback
 	@$(BIN)/python -m pytest -m cluster
 
-soak: $(READY)  ## the long tests: the job killed at every stage
+soak: $(READY)  ## the long tests: a thousand kills, two hundred schedules, a search for new counterexamples
 	@$(BIN)/python -m pytest -m soak
+	@$(BIN)/python -m pytest tests/properties --hypothesis-profile=search
 
 check: $(READY)  ## linters, types, import rule, budgets, generated files
 	@$(BIN)/ruff check .

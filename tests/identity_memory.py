@@ -165,10 +165,11 @@ class Memory:
         return {frozenset(members) for members in found.values()}
 
     def refused(self) -> dict[frozenset[str], str]:
-        """Refused links by their two ends, with the reason."""
+        """The two ends of refused links, with the reasons of all rules that had linked them."""
         rows = self.rows(
-            """select left_type || ':' || left_identifier, right_type || ':' || right_identifier, reason
-            from identity.refused_links"""
+            """select left_type || ':' || left_identifier, right_type || ':' || right_identifier,
+                string_agg(distinct reason, ', ' order by reason)
+            from identity.refused_links group by all"""
         )
         return {frozenset(row[:2]): row[2] for row in rows}
 
