@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,6 @@ from ml.clustering import Choice
 from ml.frames import Menu
 from ml.policy import DriftPolicy, TrainingPolicy
 from ml.promotion import expected_columns
-from ml.tracking import Tracker
 
 ARTIFACT = "personas.json"
 TRAITS = 6  # traits told per card; further ones are weaker than a tenth of a standard deviation on most shops
@@ -21,27 +21,42 @@ TRAITS = 6  # traits told per card; further ones are weaker than a tenth of a st
 Deck = dict[str, Any]
 
 
+@dataclass(frozen=True)
+class Former:
+    """The champion's deck, and the id of the persona that each of the people at hand has in it."""
+
+    deck: Deck
+    ids: clusterers.Groups
+
+    @property
+    def names(self) -> dict[int, str]:
+        """Personas by their ids."""
+        return {card["cluster_id"]: card["persona"] for card in self.deck["cards"]}
+
+
+def names(deck: Deck) -> set[str]:
+    """Every persona there is or was."""
+    return {card["persona"] for card in deck["cards"]} | set(deck["retired"])
+
+
+def former(deck: Deck, model: Any, people: pd.DataFrame) -> Former:
+    """Which persona of the champion's each of these people has."""
+    groups = model.predict(expected_columns(model, people))
+    ids = {card["group"]: card["cluster_id"] for card in deck["cards"]}
+    return Former(deck, np.array([ids[int(group)] for group in groups]))
+
+
 def deal(
-    tracker: Tracker, best: Choice, rows: clusterers.Matrix, people: pd.DataFrame, menu: Menu, policy: TrainingPolicy,
-    drift: DriftPolicy,
+    best: Choice, rows: clusterers.Matrix, people: pd.DataFrame, menu: Menu, policy: TrainingPolicy,
+    drift: DriftPolicy, before: Former | None,
 ) -> Deck:  # fmt: skip
     """One card per group, with ids and names carried over from the champion where the people are mostly the same."""
     groups = np.asarray(best.model.predict(rows))
     found = naming.effects(people[menu.names], groups)
-    former = _former(tracker)
     kept: dict[int, naming.Kept] = {}
-    if former is not None:
-        deck, model = former
-        before = np.asarray(model.predict(expected_columns(model, people)))
-        ids = {card["group"]: card["cluster_id"] for card in deck["cards"]}
-        names = {card["cluster_id"]: card["persona"] for card in deck["cards"]}
-        kept = naming.carry_over(groups, np.array([ids[int(g)] for g in before]), names, drift.min_persona_overlap)
-    return _deck(found, groups, rows, best, policy, kept, former[0] if former else None)
-
-
-def _former(tracker: Tracker) -> tuple[Deck, Any] | None:
-    champion = tracker.at_alias("champion")
-    return (tracker.artifact(champion.run_id, ARTIFACT), tracker.load(champion)) if champion is not None else None
+    if before is not None:
+        kept = naming.carry_over(groups, before.ids, before.names, drift.min_persona_overlap)
+    return _deck(found, groups, rows, best, policy, kept, before.deck if before else None)
 
 
 def _deck(
@@ -49,9 +64,9 @@ def _deck(
     kept: Mapping[int, naming.Kept], former: Deck | None,
 ) -> Deck:  # fmt: skip
     vocabulary = {entry["name"]: entry for entry in policy.personas}
-    used = {card["persona"] for card in former["cards"]} | set(former["retired"]) if former else set()
+    used = names(former) if former else set()
     fresh = found.loc[[g for g in found.index if int(g) not in kept]]
-    names = naming.propose(fresh, policy.personas, used) if len(fresh) else {}
+    proposed = naming.propose(fresh, policy.personas, used) if len(fresh) else {}
     next_id = former["next_id"] if former else 0
     cards = []
     far = clusterers.distances(best.model, rows)[np.arange(len(rows)), groups]
@@ -59,7 +74,7 @@ def _deck(
         carried = kept.get(group)
         cluster_id = carried.cluster_id if carried else next_id
         next_id += 0 if carried else 1
-        name = carried.name if carried else names[group]
+        name = carried.name if carried else proposed[group]
         entry = vocabulary.get(name, {})
         inside = groups == group
         cards.append(

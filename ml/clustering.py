@@ -1,7 +1,11 @@
-"""Chooses how many groups there are and which algorithm finds them: silhouette, BIC and bootstrap stability."""
+"""Chooses how many groups there are and which algorithm finds them: silhouette, BIC and bootstrap stability.
+
+Where there are groups already, going on from their centres is a choice too, and the one that a tie goes to.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +19,27 @@ from ml.spec import PersonaSpec
 SILHOUETTE_SAMPLE = 1500
 # Differences in silhouette between two samples of 1,500 people of the same groups.
 SILHOUETTE_NOISE = 0.015
+CONTINUED = "continued"
 RESAMPLES = 4  # bootstrap refits per choice; their mean agreement has a spread of about 0.02 on clear groups
+
+
+@dataclass(frozen=True)
+class Start:
+    """Groups that the rows are in already, and how often each row counts (more than once after a person's verdict)."""
+
+    groups: Groups
+    weights: Matrix
+
+    def centres(self, rows: Matrix) -> Matrix:
+        """The middle of each group among these rows."""
+        return np.array(
+            [np.average(rows[self.groups == g], axis=0, weights=self.weights[self.groups == g]) for g in self.numbers]
+        )
+
+    @property
+    def numbers(self) -> Groups:
+        """The groups that hold anybody."""
+        return np.unique(self.groups)
 
 
 @dataclass(frozen=True)
@@ -36,18 +60,22 @@ class Choice:
         return self.model is not None and self.clusters >= 2
 
 
-def choices(spec: PersonaSpec, rows: Matrix, policy: TrainingPolicy) -> list[Choice]:
-    """Every number of groups with the spec's own algorithm, then the rivals at the best of those numbers."""
+def choices(spec: PersonaSpec, rows: Matrix, policy: TrainingPolicy, start: Start | None = None) -> list[Choice]:
+    """What goes on from the groups there are; every number with the spec's own algorithm; rivals at the best number."""
     low, high = spec.clusters
-    own = [_try("own", spec, rows, k, policy) for k in range(low, min(high, len(rows) // 10) + 1)]
+    numbers = range(low, min(high, len(rows) // 10) + 1)
+    own = [_try("own", _own(spec, number, policy.seed), rows, policy) for number in numbers]
     best = best_of(own, policy)
-    return own + [_try(name, spec, rows, best.clusters, policy) for name in spec.rivals]
+    rivals = [_try(name, _rival(name, best.clusters, policy.seed), rows, policy) for name in spec.rivals]
+    if start is None or len(start.numbers) < 2:
+        return own + rivals
+    return [_try(CONTINUED, _onwards(spec, rows, start, policy.seed), rows, policy), *own, *rivals]
 
 
 def best_of(found: list[Choice], policy: TrainingPolicy) -> Choice:
     """Among the stable choices (or the most stable one) the first that is as clear as the clearest, but for noise.
 
-    Choices come with fewer groups and the spec's own algorithm first, so that is what a tie goes to.
+    Choices come with the groups there are, fewer groups and the spec's own algorithm first: what a tie goes to.
     """
     sound = [c for c in found if c.is_sound]
     stable = [c for c in sound if c.stability >= policy.min_stability] or [max(sound, key=lambda c: c.stability)]
@@ -55,8 +83,31 @@ def best_of(found: list[Choice], policy: TrainingPolicy) -> Choice:
     return next(c for c in stable if c.silhouette >= clearest - SILHOUETTE_NOISE)
 
 
-def _try(name: str, spec: PersonaSpec, rows: Matrix, clusters: int, policy: TrainingPolicy) -> Choice:
-    model = fit(name, spec, rows, clusters, policy.seed)
+# Fits rows (which of all rows they are, and a number for chance) and gives a model, or None where it finds no groups.
+Way = Callable[[Matrix, Groups, int], Any]
+
+
+def _own(spec: PersonaSpec, clusters: int, seed: int) -> Way:
+    return lambda rows, which, turn: spec.estimator(clusters, seed + turn).fit(rows[which])
+
+
+def _rival(name: str, clusters: int, seed: int) -> Way:
+    return lambda rows, which, turn: clusterers.ALGORITHMS[name](rows[which], clusters, seed + turn)
+
+
+def _onwards(spec: PersonaSpec, rows: Matrix, start: Start, seed: int) -> Way:
+    """The spec's own algorithm from the centres there are; an algorithm that takes no centres finds nothing here."""
+    from sklearn.base import clone
+
+    estimator, centres = spec.estimator(len(start.numbers), seed), start.centres(rows)
+    if "init" not in estimator.get_params():
+        return lambda rows, which, turn: None
+    estimator.set_params(init=centres, n_init=1)
+    return lambda rows, which, turn: clone(estimator).fit(rows[which], sample_weight=start.weights[which])
+
+
+def _try(name: str, way: Way, rows: Matrix, policy: TrainingPolicy) -> Choice:
+    model = way(rows, np.arange(len(rows)), 0)
     if model is None:
         return Choice(name, 0, None, float("nan"), 0.0, float("nan"), float("nan"))
     groups = np.asarray(model.predict(rows))
@@ -64,23 +115,15 @@ def _try(name: str, spec: PersonaSpec, rows: Matrix, clusters: int, policy: Trai
     if count < 2:
         return Choice(name, count, model, float("nan"), 0.0, float("nan"), float("nan"))
     nearest = clusterers.distances(model, rows)[np.arange(len(rows)), groups]
-    stability = agreement(name, spec, rows, clusters, groups, policy)
     return Choice(
         name,
         count,
         model,
         silhouette(rows, groups, policy.seed),
-        stability,
+        agreement(way, rows, groups, policy),
         float((nearest**2).sum()),
         _bic(rows, groups),
     )
-
-
-def fit(name: str, spec: PersonaSpec, rows: Matrix, clusters: int, seed: int) -> Any:
-    """One algorithm fitted to the rows; None where it finds no groups."""
-    if name == "own":
-        return spec.estimator(clusters, seed).fit(rows)
-    return clusterers.ALGORITHMS[name](rows, clusters, seed)
 
 
 def silhouette(rows: Matrix, groups: Groups, seed: int) -> float:
@@ -93,16 +136,14 @@ def silhouette(rows: Matrix, groups: Groups, seed: int) -> float:
     return float(silhouette_score(rows, groups, sample_size=sample, random_state=seed))
 
 
-def agreement(
-    name: str, spec: PersonaSpec, rows: Matrix, clusters: int, groups: Groups, policy: TrainingPolicy
-) -> float:
+def agreement(way: Way, rows: Matrix, groups: Groups, policy: TrainingPolicy) -> float:
     """Mean adjusted Rand index between the groups and those of fits to bootstrap samples."""
     from sklearn.metrics import adjusted_rand_score
 
     random = np.random.default_rng(policy.seed)
     found = []
-    for number in range(RESAMPLES):
-        model = fit(name, spec, rows[random.integers(0, len(rows), len(rows))], clusters, policy.seed + number)
+    for turn in range(RESAMPLES):
+        model = way(rows, random.integers(0, len(rows), len(rows)), turn)
         found.append(adjusted_rand_score(groups, model.predict(rows)) if model is not None else 0.0)
     return float(np.mean(found))
 

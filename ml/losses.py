@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ml.dataset import Part
-from ml.metrics import Vector
+from ml.metrics import Labels, Vector
 
 LEAST = 1e-6  # probabilities and amounts are kept at least this far from nothing
 
@@ -19,11 +19,17 @@ def each(model: Any, part: Part) -> Vector:
         return deviance(labels, model.predict(part.features))
     chances = np.clip(model.predict_proba(part.features), LEAST, 1 - LEAST)
     if labels.dtype != object:
-        return np.asarray(-np.where(labels > 0, np.log(chances[:, 1]), np.log1p(-chances[:, 1])))
+        return of_scores(labels, chances[:, 1])
     column = {name: place for place, name in enumerate(model.classes_)}
     places = np.array([column.get(name, -1) for name in labels])
     # A choice that was never seen in training was given no chance at all.
     return np.asarray(-np.log(np.where(places >= 0, chances[np.arange(len(labels)), places], LEAST)))
+
+
+def of_scores(labels: Labels, scores: Vector) -> Vector:
+    """Log loss per row of probabilities of a true label."""
+    chances = np.clip(scores, LEAST, 1 - LEAST)
+    return np.asarray(-np.where(labels > 0, np.log(chances), np.log1p(-chances)))
 
 
 def deviance(happened: Vector, said: Vector) -> Vector:

@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ml import cards, clusterers, clustering, dataset, frames, pipeline, promotion, reviews, scoring, store, threads
+from ml import (
+    agreement,
+    assignment,
+    cards,
+    clustering,
+    dataset,
+    frames,
+    pipeline,
+    promotion,
+    reviews,
+    scoring,
+    store,
+    threads,
+)  # fmt: skip
 from ml.clustering import Choice
 from ml.dataset import Refused
 from ml.frames import Lake, Menu
@@ -20,8 +34,6 @@ from ml.training import example_rows, refuse, training_key
 from segmentry import clock, warehouse
 from segmentry.stages import RunContext, StageReport
 
-RUNNER_UP = ("second", "second_confidence")
-
 
 def train(context: RunContext, spec: PersonaSpec) -> StageReport:
     """Group the people known at the context's time; promote the groups if they are sound and clearer than before."""
@@ -32,7 +44,8 @@ def train(context: RunContext, spec: PersonaSpec) -> StageReport:
             people, menu = load(lake, spec, as_of, policy)
         except Refused as refusal:
             return refuse(tracker, spec.name, as_of.isoformat(), snapshot, str(refusal))
-    content = dataset.content_hash(people)
+    said = _said(tracker, spec)
+    content = dataset.content_hash(people, *([said.to_json()] if len(said) else []))
     key = training_key(spec, policy, as_of.isoformat(), content)
     run = tracker.finished(key)
     if run is None:
@@ -42,7 +55,7 @@ def train(context: RunContext, spec: PersonaSpec) -> StageReport:
             "segmentry.snapshot_id": str(snapshot),
             "segmentry.content": content,
         }
-        _fit_and_log(tracker, spec, people, menu, context, tags)
+        _fit_and_log(tracker, spec, people, menu, said, tags)
         run = tracker.finished(key)
     return _decide(tracker, run, spec, people, policy)
 
@@ -62,24 +75,64 @@ def load(lake: Lake, spec: PersonaSpec, as_of: datetime, policy: TrainingPolicy)
     return people[["profile_id", "as_of", *menu.names]], menu
 
 
+def _champion(tracker: Tracker) -> tuple[cards.Deck, Any] | None:
+    held = tracker.at_alias("champion")
+    return (tracker.artifact(held.run_id, cards.ARTIFACT), tracker.load(held)) if held is not None else None
+
+
+def _said(tracker: Tracker, spec: PersonaSpec) -> pd.Series:
+    """Verdicts of people, by profile id; none before there are personas to name."""
+    held = tracker.at_alias("champion")
+    if held is None:
+        return pd.Series(dtype=object)
+    deck = tracker.artifact(held.run_id, cards.ARTIFACT)
+    return reviews.of_personas(tracker.settings, spec.name, cards.names(deck))
+
+
+@dataclass(frozen=True)
+class Grouped:
+    """A training's outcome: the model, its deck, all choices and the best, and what verdicts gained."""
+
+    model: Any
+    deck: cards.Deck
+    found: list[Choice]
+    best: Choice
+    gained: dict[str, float]
+
+
+def group(
+    spec: PersonaSpec, people: pd.DataFrame, menu: Menu, policy: TrainingPolicy, drift: DriftPolicy,
+    champion: tuple[cards.Deck, Any] | None = None, said: pd.Series | None = None,
+) -> Grouped:  # fmt: skip
+    """Group people; where there is a champion (its deck and model), go on from its groups and names."""
+    features = people[menu.names]
+    prepare = pipeline.for_groups(menu).fit(features)
+    rows = prepare.transform(features)
+    before = cards.former(*champion, people) if champion else None
+    verdicts = agreement.heard(people, pd.Series(dtype=object) if said is None else said, before) if before else None
+    start = agreement.start(before, verdicts, policy) if before and verdicts else None
+    found = clustering.choices(spec, rows, policy, start)
+    best = clustering.best_of(found, policy)
+    deck = cards.deal(best, rows, people, menu, policy, drift, before)
+    told: dict[str, float] = {}
+    if before and verdicts and len(verdicts.places):
+        told = agreement.gained(before, deck, np.asarray(best.model.predict(rows)), verdicts)
+    return Grouped(pipeline.joined(prepare, best.model), deck, found, best, told)
+
+
 def _fit_and_log(
-    tracker: Tracker, spec: PersonaSpec, people: pd.DataFrame, menu: Menu, context: RunContext, tags: dict[str, str]
+    tracker: Tracker, spec: PersonaSpec, people: pd.DataFrame, menu: Menu, said: pd.Series, tags: dict[str, str]
 ) -> None:
     import mlflow
 
-    policy = TrainingPolicy.read(context.settings)
-    features = people[menu.names]
+    policy, drift = TrainingPolicy.read(tracker.settings), DriftPolicy.read(tracker.settings)
     with tracker.run(f"{spec.name} as of {tags['segmentry.as_of']}", tags) as run, threads.limited(policy):
-        prepare = pipeline.for_groups(menu).fit(features)
-        rows = prepare.transform(features)
-        found = clustering.choices(spec, rows, policy)
-        best = clustering.best_of(found, policy)
-        model = pipeline.joined(prepare, best.model)
-        deck = cards.deal(tracker, best, rows, people, menu, policy, DriftPolicy.read(context.settings))
+        made = group(spec, people, menu, policy, drift, _champion(tracker), said)
+        best = made.best
         mlflow.log_params({"algorithm": best.algorithm, "clusters": best.clusters, "people": len(people)})
-        mlflow.log_metrics({"silhouette": best.silhouette, "stability": best.stability, "bic": best.bic})
-        cards.log(found, best, deck, title=f"{spec.name} as of {tags['segmentry.as_of'][:10]}")
-        log_model(model, example_rows(features), classifies=False)
+        mlflow.log_metrics({"silhouette": best.silhouette, "stability": best.stability, "bic": best.bic, **made.gained})
+        cards.log(made.found, best, made.deck, title=f"{spec.name} as of {tags['segmentry.as_of'][:10]}")
+        log_model(made.model, example_rows(people[menu.names]), classifies=False)
     tracker.complete(run.info.run_id)
 
 
@@ -108,11 +161,13 @@ def judge(run: Any, challenger: Any, champion: Any | None, people: pd.DataFrame,
         Gate("stability", stable >= policy.min_stability, f"{stable:.3f}, at least {policy.min_stability}"),
     ]
     if champion is not None:
-        gates.append(_clearer(challenger, champion, people, policy))
+        won = run.data.metrics.get("verdict_gain_deviations", 0.0)
+        gates.append(_clearer(challenger, champion, people, policy, won))
     return Verdict(tuple(gates))
 
 
-def _clearer(challenger: Any, champion: Any, people: pd.DataFrame, policy: TrainingPolicy) -> Gate:
+def _clearer(challenger: Any, champion: Any, people: pd.DataFrame, policy: TrainingPolicy, won: float) -> Gate:
+    """Clearer by more than noise; or more often what people's verdicts say, by more than noise, and no less clear."""
     from sklearn.metrics import silhouette_samples
 
     sample = people.sample(min(clustering.SILHOUETTE_SAMPLE, len(people)), random_state=policy.seed)
@@ -125,8 +180,9 @@ def _clearer(challenger: Any, champion: Any, people: pd.DataFrame, policy: Train
         values.append(np.zeros(len(sample)) if is_one else silhouette_samples(model[:-1].transform(features), groups))
     gain = values[0] - values[1]
     noise = 1.645 * float(gain.std()) / np.sqrt(len(gain))
-    passed = bool(gain.mean() - noise > 0)
-    return Gate("clearer than the champion", passed, f"silhouette {gain.mean():+.3f}, noise {noise:.3f}")
+    is_truer = won > agreement.MOVED_BY_MORE_THAN_NOISE and gain.mean() + noise > 0
+    detail = f"silhouette {gain.mean():+.3f}, noise {noise:.3f}" + (f", verdicts {won:+.1f} deviations" if won else "")
+    return Gate("clearer than the champion", bool(gain.mean() - noise > 0 or is_truer), detail)
 
 
 def score(context: RunContext, spec: PersonaSpec) -> StageReport:
@@ -138,62 +194,30 @@ def score(context: RunContext, spec: PersonaSpec) -> StageReport:
     policy, as_of, model = TrainingPolicy.read(context.settings), clock.of(context), tracker.load(champion)
     with frames.published(context.settings) as (lake, _):
         people = scoring.population(lake, spec, as_of, model, policy)
-    content, version = dataset.content_hash(people, identity(champion)), str(champion.version)
+    said, version = _said(tracker, spec), str(champion.version)
     with warehouse.connect(context.settings) as lake:
         store.ensure(context.settings, lake)
+        held = assignment.held_before(lake, as_of)
+        content = dataset.content_hash(people, identity(champion), held.to_json(), said.to_json())
         if store.is_current(lake, spec.name, as_of, version, content):
             return StageReport({"ml.cluster_assignments": 0}, [f"{spec.name} {version}: unchanged"], status="unchanged")
         deck = tracker.artifact(champion.run_id, cards.ARTIFACT)
-        rows = assign(model, deck, people, as_of, version, policy)
+        rows = assignment.assign(model, deck, people, as_of, version, policy, held, said)
         done = store.run_row(spec.name, as_of, version, content, len(rows), datetime.now(UTC).replace(tzinfo=None))
         same = [spec.name, as_of]
         store.replace_rows(
             context.settings,
             lake,
             [
-                ("ml.cluster_assignments", "as_of = ?", [as_of], rows.drop(columns=[*RUNNER_UP])),
+                ("ml.cluster_assignments", "as_of = ?", [as_of], rows.drop(columns=[*assignment.RUNNER_UP])),
                 ("ml.reviews", scoring.SAME_RUN, same, reviews.between_two(spec.name, rows)),
                 ("ml.score_runs", scoring.SAME_RUN, same, done),
             ],
         )
-    return StageReport({"ml.cluster_assignments": len(rows)}, [f"{spec.name} {version}: {_shares(rows)}"])
-
-
-def assign(
-    model: Any, deck: dict[str, Any], people: pd.DataFrame, as_of: datetime, version: str, policy: TrainingPolicy
-) -> pd.DataFrame:
-    """Rows of ml.cluster_assignments: the likeliest persona, how sure, and who is an outlier or between two.
-
-    The columns of RUNNER_UP beside them tell the second likeliest persona, and how likely it is.
-    """
-    features = promotion.expected_columns(model, people)
-    rows = model[:-1].transform(features) if len(people) else np.zeros((0, 1))
-    by_group = {card["group"]: card for card in deck["cards"]}
-    shares = clusterers.memberships(model[-1], rows) if len(people) else np.zeros((0, len(by_group)))
-    groups = shares.argmax(axis=1) if len(people) else np.zeros(0, dtype=int)
-    far = clusterers.distances(model[-1], rows)[np.arange(len(rows)), groups] if len(people) else np.zeros(0)
-    limits = np.array([by_group[int(g)]["outlier_distance"] for g in groups])
-    confidence = shares.max(axis=1) if len(people) else np.zeros(0)
-    seconds = np.argsort(shares, axis=1)[:, -2] if len(people) else groups
-    status = np.where(far > limits, "outlier", np.where(confidence < policy.ambiguous_below, "ambiguous", "member"))
-    return pd.DataFrame(
-        {
-            "profile_id": people["profile_id"].to_numpy(),
-            "as_of": as_of,
-            "cluster_id": [by_group[int(g)]["cluster_id"] for g in groups],
-            "persona": [by_group[int(g)]["persona"] for g in groups],
-            "confidence": confidence,
-            "model_version": version,
-            "status": status,
-            "second": [by_group[int(g)]["persona"] for g in seconds],
-            "second_confidence": shares[np.arange(len(rows)), seconds],
-        }
-    )
+    notes = [f"{spec.name} {version}: {_shares(rows)}", *assignment.told(model, deck, people, said)]
+    return StageReport({"ml.cluster_assignments": len(rows)}, notes)
 
 
 def _shares(rows: pd.DataFrame) -> str:
     counts = rows["persona"].value_counts().sort_index()
     return ", ".join(f"{name} {count:,}" for name, count in counts.items())
-
-
-__all__ = ["Choice", "assign", "judge", "load", "score", "train"]

@@ -24,7 +24,8 @@ class TrainingPolicy:
     text feature with more distinct values is left out. confidence: certainty with which a challenger must be better.
     max_calibration_error: ECE above it (and above what chance explains) bars promotion. max_group_gap: how much worse
     the AUC may be in a group of people than overall. max_total_error: by how large a share the sum of forecast amounts
-    may miss what came. min_silhouette, min_stability: floors for personas.
+    may miss what came. min_silhouette, min_stability: floors for personas. persona_margin: how much likelier another
+    persona must be before a person who has one gets it.
     """
 
     retrain_after_days: int = 7
@@ -46,6 +47,7 @@ class TrainingPolicy:
     min_stability: float = 0.6
     ambiguous_below: float = 0.5
     outlier_share: float = 0.01
+    persona_margin: float = 0.2
     verdict_weight: int = 5
     personas: list[dict[str, Any]] = field(default_factory=list)
 

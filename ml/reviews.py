@@ -1,13 +1,16 @@
 """Cases that a person's eye would teach most about, and what people said of them.
 
-Scoring writes the cases to ``ml.reviews``. A verdict (0 or 1) comes back as a row of ``ml.verdicts``, or in a CSV file
-``reviews/<model>.csv`` in SEGMENTRY_HOME with the columns profile_id, as_of, verdict. The next training takes it for
-the outcome of that person at that time and counts the row several times (policy ``training.verdict_weight``).
+Scoring writes the cases to ``ml.reviews``. A verdict (0 or 1; of personas a name) comes back as a row of
+``ml.verdicts``, or in a CSV file ``reviews/<model>.csv`` in SEGMENTRY_HOME with the columns profile_id, as_of, verdict.
+The next training takes it for the outcome of that person at that time and counts the row several times (policy
+``training.verdict_weight``).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +23,7 @@ from segmentry.settings import Settings
 
 CASES = 50  # per model and scoring: what a person can look at in an hour
 COLUMNS = ["profile_id", "as_of", "verdict"]
+Check = Callable[[pd.Series], pd.Series]
 
 
 def cases(model: str, as_of: datetime, people: pd.DataFrame, scores: Vector, other: Vector | None) -> pd.DataFrame:
@@ -53,24 +57,50 @@ def between_two(model: str, assigned: pd.DataFrame) -> pd.DataFrame:
 
 def verdicts(settings: Settings, model: str) -> pd.DataFrame | None:
     """profile_id, as_of, verdict of a model: those of the table, and those of the file, which win; None if none."""
+    return _returned(settings, model, "verdict", lambda said: said.isin([0, 1]), "0 or 1")
+
+
+def of_personas(settings: Settings, model: str, names: Collection[str]) -> pd.Series:
+    """The persona that people said each profile has, by its id: the newest verdict on each; empty if none.
+
+    names: every persona there is or was; a file that names another is refused.
+    """
+    allowed = ", ".join(sorted(names))
+    found = _returned(settings, model, "outcome", lambda said: said.isin(list(names)), f"one of {allowed}")
+    if found is None:
+        return pd.Series(dtype=object)
+    newest = found.sort_values("as_of", kind="stable").drop_duplicates("profile_id", keep="last")
+    return pd.Series(newest["verdict"].to_numpy(), index=newest["profile_id"].to_numpy(), dtype=object).sort_index()
+
+
+def _returned(settings: Settings, model: str, column: str, is_valid: Check, allowed: str) -> pd.DataFrame | None:
     found = pd.DataFrame(columns=COLUMNS)
     with warehouse.connect(settings, read_only=True) as lake:
-        if warehouse.relation_exists(lake, "ml.verdicts"):
-            found = lake.execute("select profile_id, as_of, verdict from ml.verdicts where model = ?", [model]).df()
+        if warehouse.relation_exists(lake, "ml.verdicts") and column in _columns(lake):
+            found = lake.execute(
+                f"select profile_id, as_of, {column} as verdict from ml.verdicts "
+                f"where model = ? and {column} is not null order by all",
+                [model],
+            ).df()
     path = settings.home / "reviews" / f"{model}.csv"
     if path.exists():
-        found = pd.concat([found, _file(path)], ignore_index=True) if len(found) else _file(path)
+        given = _file(path, is_valid, allowed)
+        found = pd.concat([found, given], ignore_index=True) if len(found) else given
     return None if found.empty else found.drop_duplicates(["profile_id", "as_of"], keep="last", ignore_index=True)
 
 
-def _file(path: Any) -> pd.DataFrame:
+def _columns(lake: Any) -> list[str]:
+    return [name for name, *_ in lake.execute("select * from ml.verdicts limit 0").description]
+
+
+def _file(path: Path, is_valid: Check, allowed: str) -> pd.DataFrame:
     rows = pd.read_csv(path, dtype={"profile_id": str})
     bad = [name for name in COLUMNS if name not in rows.columns]
     times = pd.to_datetime(rows["as_of"], errors="coerce") if not bad else pd.Series(dtype="datetime64[us]")
-    if bad or times.isna().any() or not rows["verdict"].isin([0, 1]).all():
+    if bad or times.isna().any() or not is_valid(rows["verdict"]).all():
         raise UsageError(
             f"{path} cannot be used: " + (f"no column {', '.join(bad)}" if bad else "an as_of or verdict is not valid"),
-            allowed="a CSV file with profile_id, as_of (ISO 8601) and verdict (0 or 1)",
-            remedy="correct the file, or move it away to train without it",
+            allowed=f"a CSV file with profile_id, as_of (ISO 8601) and verdict ({allowed})",
+            remedy="correct the file, or move it away to go on without it",
         )
     return rows.assign(as_of=times)[COLUMNS]

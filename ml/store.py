@@ -29,7 +29,11 @@ TABLES = {
     "scored_at timestamp",
 }
 # Columns beyond what other rooms create the relation with.
-ADDED = (("ml.cluster_assignments", "status varchar"), ("ml.scores", "outcome varchar"))
+ADDED = (
+    ("ml.cluster_assignments", "status varchar"),
+    ("ml.scores", "outcome varchar"),
+    ("ml.verdicts", "outcome varchar"),  # a persona, where a verdict is more than yes or no
+)
 
 
 def ensure(settings: Settings, lake: Lake) -> None:

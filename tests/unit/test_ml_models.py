@@ -135,6 +135,42 @@ def test_people_between_two_personas_are_put_up_for_review(trained: RunContext) 
     assert {case[0] for case in cases} <= {person[0] for person in torn}
 
 
+def test_verdicts_on_personas_count_at_once_and_in_the_next_training(trained: RunContext) -> None:
+    tracker = Tracker(trained.settings, "personas")
+    before = rows(trained.settings, "select * from ml.cluster_assignments order by all")
+    sure = rows(
+        trained.settings, "select profile_id, persona from ml.cluster_assignments where status = 'member' order by all"
+    )
+    names = sorted({str(persona) for _, persona in sure})
+    # Forty people who are clearly of one persona are said to be of the first of the others.
+    said = {str(profile): next(name for name in names if name != persona) for profile, persona in sure[:40]}
+    path = trained.settings.home / "reviews" / "personas.csv"
+    path.parent.mkdir(exist_ok=True)
+    lines = [f"{profile},2026-06-30,{persona}" for profile, persona in said.items()]
+    path.write_text("\n".join(["profile_id,as_of,verdict", *lines]), encoding="utf-8")
+    print(notes := stages.score(trained, "personas").notes)
+    assert "verdicts on 40 people count; the groups alone say the same of 0" in notes
+    now = rows(
+        trained.settings, "select profile_id, persona, confidence from ml.cluster_assignments where status = 'reviewed'"
+    )
+    assert sorted(now) == sorted((profile, persona, 1.0) for profile, persona in said.items())
+    assert stages.train(trained, "personas").status != "unchanged"
+    run = tracker.client.get_run(tracker.versions()[0].run_id)
+    held_back = run.data.metrics["verdicts_held_back"]
+    print("verdicts held back", held_back, "gain", run.data.metrics["verdict_gain"], run.data.params["algorithm"])
+    assert run.data.metrics["verdicts"] == 40
+    assert 5 <= held_back <= 30
+    assert run.data.params["algorithm"] == "continued"
+    assert str(tracker.at_alias().version) == "1"  # wrong verdicts make no champion
+    path.write_text("profile_id,as_of,verdict\np1,2026-06-30,Nobody\n", encoding="utf-8")
+    with pytest.raises(UsageError, match="not valid"):
+        stages.score(trained, "personas")
+    path.unlink()
+    stages.score(trained, "personas")
+    assert rows(trained.settings, "select * from ml.cluster_assignments order by all") == before
+    tracker.client.delete_model_version(tracker.registered, tracker.versions()[0].version)
+
+
 def test_runs_say_what_they_were_made_from(trained: RunContext) -> None:
     tracker = Tracker(trained.settings, "churn")
     run = tracker.client.get_run(tracker.at_alias().run_id)

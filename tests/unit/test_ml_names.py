@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ml import catalogue, clustering, frames, naming, pipeline
+from ml import assignment, catalogue, frames, personas, threads
 from ml.frames import Feature, Menu
 from ml.policy import DriftPolicy, TrainingPolicy
 from ml.spec import PersonaSpec
@@ -34,34 +34,47 @@ def test_twenty_retrains_on_resampled_data_keep_the_names_on_the_same_people() -
     # Two numbers of groups instead of six, and no rivals: a fifth of the time.
     spec = replace(shipped, clusters=(3, 4), rivals=())
     known, menu = people(spec)
-    policy = TrainingPolicy.read(Settings.from_environment({}))
-    least = DriftPolicy.read(Settings.from_environment({})).min_persona_overlap
-    random = np.random.default_rng(11)
-    first = named(spec, menu, known, known, policy, None, least)
-    before, kept = first, []
-    for _ in range(RETRAINS):
-        sample = known.iloc[random.integers(0, len(known), len(known))]
-        before = named(spec, menu, sample, known, policy, before, least)
-        kept.append(float((before == first).mean()))
-    print(f"names kept on the same people: worst {min(kept):.3f}, mean {np.mean(kept):.3f}")
-    assert min(kept) >= 0.95
+    settings = Settings.from_environment({})
+    one = Retrained(spec, menu, known, TrainingPolicy.read(settings), DriftPolicy.read(settings))
+    with threads.limited(one.policy):  # small fits on more threads wait for each other
+        kept = [one.again() for _ in range(RETRAINS)]
+    worst = [min(column) for column in zip(*kept, strict=True)]
+    print(f"names kept on the same people: worst {worst[0]:.3f}; by the nearest centre alone {worst[1]:.3f}")
+    assert worst[0] >= 0.95
+    assert worst[1] >= 0.9
 
 
-def named(
-    spec: PersonaSpec, menu: Menu, sample: pd.DataFrame, everybody: pd.DataFrame, policy: TrainingPolicy,
-    before: np.ndarray | None, least: float,
-) -> np.ndarray:  # fmt: skip
-    """The name of everybody's group after a training on the sample, names carried over from before."""
-    prepare = pipeline.for_groups(menu).fit(sample[menu.names])
-    best = clustering.best_of(clustering.choices(spec, prepare.transform(sample[menu.names]), policy), policy)
-    groups = np.asarray(best.model.predict(prepare.transform(everybody[menu.names])))
-    found = naming.effects(everybody[menu.names], groups)
-    if before is None:
-        names = naming.propose(found, policy.personas, set())
-        return np.array([names[int(group)] for group in groups], dtype=object)
-    former = sorted(set(before))
-    numbers = np.array([former.index(name) for name in before])
-    kept = naming.carry_over(groups, numbers, dict(enumerate(former)), least)
-    fresh = found.loc[[group for group in found.index if int(group) not in kept]]
-    new = naming.propose(fresh, policy.personas, set(former)) if len(fresh) else {}
-    return np.array([kept[int(g)].name if int(g) in kept else new[int(g)] for g in groups], dtype=object)
+class Retrained:
+    """Personas trained on everybody, then on bootstrap samples one after the other, each of them made champion."""
+
+    def __init__(
+        self, spec: PersonaSpec, menu: Menu, everybody: pd.DataFrame, policy: TrainingPolicy, drift: DriftPolicy
+    ) -> None:
+        self.spec, self.menu, self.everybody, self.policy, self.drift = spec, menu, everybody, policy, drift
+        self.random = np.random.default_rng(11)
+        self.made = personas.group(spec, everybody, menu, policy, drift)
+        self.first = self.held = self.named(None)
+        self.chosen: list[str] = []
+
+    def again(self) -> tuple[float, float]:
+        """Train on the next sample; shares of people under their first name: as scored, and by the groups alone."""
+        sample = self.everybody.iloc[self.random.integers(0, len(self.everybody), len(self.everybody))]
+        champion = (self.made.deck, self.made.model)
+        self.made = personas.group(self.spec, sample, self.menu, self.policy, self.drift, champion)
+        self.held = self.named(self.held)
+        self.chosen.append(f"{self.made.best.algorithm} {self.made.best.clusters}")
+        return float((self.held == self.first).mean()), float((self.named(None) == self.first).mean())
+
+    def named(self, held: pd.Series | None) -> pd.Series:
+        """Everybody's persona by the newest training, for people who have had one before."""
+        rows = assignment.assign(
+            self.made.model, self.made.deck, self.everybody, ml_lake.CLOCK, "1", self.policy, held
+        )  # fmt: skip
+        return pd.Series(rows["persona"].to_numpy(), index=rows["profile_id"], dtype=object)
+
+
+def test_who_has_a_persona_keeps_it_until_another_is_clearly_likelier() -> None:
+    shares = np.array([[0.6, 0.4], [0.55, 0.45], [0.7, 0.3], [0.4, 0.6]])
+    before = np.array([1, 1, 1, -1])
+    assert assignment._settled(shares, before, 0.15).tolist() == [0, 1, 0, 1]
+    assert assignment._settled(shares, before, 0.25).tolist() == [1, 1, 0, 1]

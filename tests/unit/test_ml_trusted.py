@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import skops.io
+from sklearn.base import BaseEstimator, ClassifierMixin
 
 from ml import calibration, candidates
 from ml.dataset import Part
@@ -33,3 +34,34 @@ def test_a_calibrated_candidate_holds_only_trusted_types(name: str, method: str)
     calibrated = calibration._fit(fitted, data.features, data.labels, method)
     untrusted = set(skops.io.get_untrusted_types(data=skops.io.dumps(calibrated)))
     assert untrusted <= set(TRUSTED), f"{name} with {method}: {sorted(untrusted - set(TRUSTED))}"
+
+
+class Says(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """A model that says what its one feature says, to a power."""
+
+    def __init__(self, power: float = 1.0) -> None:
+        self.power = power
+
+    def fit(self, rows: pd.DataFrame, labels: np.ndarray) -> Says:
+        self.classes_ = np.unique(labels)
+        return self
+
+    def predict(self, rows: pd.DataFrame) -> np.ndarray:
+        return self.predict_proba(rows)[:, 1] > 0.5
+
+    def predict_proba(self, rows: pd.DataFrame) -> np.ndarray:
+        chances = rows["p"].to_numpy() ** self.power
+        return np.column_stack([1 - chances, chances])
+
+
+def test_probabilities_that_keep_their_word_are_left_alone_and_others_are_mapped() -> None:
+    random = np.random.default_rng(5)
+    true = random.uniform(0.02, 0.98, 1500)
+    labels = (random.random(1500) < true).astype(np.int64)
+    held_out = Part(pd.DataFrame(index=range(1500)), pd.DataFrame({"p": true}), labels)
+    honest, bent = (Says(power).fit(held_out.features, labels) for power in (1.0, 2.0))
+    assert calibration.calibrate(honest, held_out) is honest
+    mapped = calibration.calibrate(bent, held_out)
+    off = [np.abs(model.predict_proba(held_out.features)[:, 1] - true).mean() for model in (bent, mapped)]
+    print("mean distance from the true probability, before and after", off)
+    assert off[1] < off[0] / 3
