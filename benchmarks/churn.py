@@ -2,7 +2,8 @@
 
 The shop knows of everybody how likely an order is, from the true parameters of each person and all that was seen of
 them. Both are judged twice by what people then did: on the model's test part, and on the scores of the newest time, for
-which the shop is simulated 90 days further than its data go.
+which the shop is simulated 90 days further than its data go. SEGMENTRY_BENCH_CHURN_PEOPLE and _DAYS choose the shop:
+one that is half a year old has taught its models in its first three months, when nobody had been silent for long.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from benchmarks import _shop
@@ -78,8 +80,10 @@ def _compared(rows: pd.DataFrame) -> dict[str, Any]:
     gap = metrics.paired_gain(metrics.roc_auc, labels, best, ours, samples, 0.95)
     means, rates, _ = metrics.calibration_bins(labels, ours)
     true_means = metrics.calibration_bins(best, ours)[1]
-    _, true_rates, sizes = metrics.calibration_bins(labels, best)
-    truths = metrics.calibration_bins(best, best)[0]
+    truths, true_rates, sizes = metrics.calibration_bins(labels, best)
+    # One standard deviation of the share of a decile that churns, were everybody's true probability ours to know.
+    chances = [_chance(best[c]) for c in np.array_split(np.argsort(ours, kind="stable"), len(sizes))]
+    off = abs(means - true_means)
     return {
         "rows": len(rows),
         "auc_of_model": str(metrics.interval(metrics.roc_auc, labels, ours, samples)),
@@ -87,17 +91,23 @@ def _compared(rows: pd.DataFrame) -> dict[str, Any]:
         "gap": str(gap),
         "is_within": gap.value <= ALLOWED_GAP,
         "deciles": [
-            {"said": _round(m), "true": _round(t), "happened": _round(r), "off": _round(m - t)}
-            for m, t, r in zip(means, true_means, rates, strict=True)
+            {"said": _round(m), "true": _round(t), "off": _round(m - t), "happened": _round(r), "chance": _round(s)}
+            for m, t, r, s in zip(means, true_means, rates, chances, strict=True)
         ],
         # Against the probabilities that the shop acted on: what happened to a few hundred people moves by chance.
-        "mean_decile_off": _round(abs(means - true_means).mean()),
-        "worst_decile_off": _round(abs(means - true_means).max()),
+        "mean_decile_off": _round(off.mean()),
+        "worst_decile_off": _round(off.max()),
+        "deciles_within": f"{int((off <= ALLOWED_DECILE).sum())} of {len(off)}",
         "worst_decile_against_what_happened": _round(abs(means - rates).max()),
         "worst_decile_of_truth_against_what_happened": _round(abs(truths - true_rates).max()),
-        # One standard error of a decile's share at one half: what chance alone moves it by.
-        "chance_per_decile": round(float((0.25 / sizes.min()) ** 0.5), 3),
+        # The model learns from what happened; by this much the truth itself says more, and by chance.
+        "truth_above_what_happened": _round((best - labels).mean()),
+        "chance_overall": _round(_chance(best)),
     }
+
+
+def _chance(probabilities: metrics.Vector) -> float:
+    return float(np.sqrt((probabilities * (1 - probabilities)).sum()) / len(probabilities))
 
 
 def _round(value: Any) -> float:

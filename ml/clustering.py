@@ -1,6 +1,6 @@
 """Chooses how many groups there are and which algorithm finds them: silhouette, BIC and bootstrap stability.
 
-Where there are groups already, going on from their centres is a choice too, and the one that a tie goes to.
+Where there are groups already, going on from their centres is a choice too.
 """
 
 from __future__ import annotations
@@ -75,12 +75,14 @@ def choices(spec: PersonaSpec, rows: Matrix, policy: TrainingPolicy, start: Star
 def best_of(found: list[Choice], policy: TrainingPolicy) -> Choice:
     """Among the stable choices (or the most stable one) the first that is as clear as the clearest, but for noise.
 
-    Choices come with the groups there are, fewer groups and the spec's own algorithm first: what a tie goes to.
+    Choices come with fewer groups and the spec's own algorithm first, so that is what a tie goes to. Groups that people
+    know already are given up only for what is clearer by the policy's ``regroup_gain``.
     """
     sound = [c for c in found if c.is_sound]
     stable = [c for c in sound if c.stability >= policy.min_stability] or [max(sound, key=lambda c: c.stability)]
     clearest = max(c.silhouette for c in stable)
-    return next(c for c in stable if c.silhouette >= clearest - SILHOUETTE_NOISE)
+    known = [c for c in stable if c.algorithm == CONTINUED and c.silhouette >= clearest - policy.regroup_gain]
+    return (known or [c for c in stable if c.silhouette >= clearest - SILHOUETTE_NOISE])[0]
 
 
 # Fits rows (which of all rows they are, and a number for chance) and gives a model, or None where it finds no groups.

@@ -25,7 +25,8 @@ class TrainingPolicy:
     max_calibration_error: ECE above it (and above what chance explains) bars promotion. max_group_gap: how much worse
     the AUC may be in a group of people than overall. max_total_error: by how large a share the sum of forecast amounts
     may miss what came. min_silhouette, min_stability: floors for personas. persona_margin: how much likelier another
-    persona must be before a person who has one gets it.
+    persona must be before a person who has one gets it. regroup_gain: how much clearer (silhouette) another number of
+    groups, or another algorithm, must be before the groups that are known are given up.
     """
 
     retrain_after_days: int = 7
@@ -48,6 +49,7 @@ class TrainingPolicy:
     ambiguous_below: float = 0.5
     outlier_share: float = 0.01
     persona_margin: float = 0.2
+    regroup_gain: float = 0.05
     verdict_weight: int = 5
     personas: list[dict[str, Any]] = field(default_factory=list)
 

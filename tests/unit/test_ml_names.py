@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ml import assignment, catalogue, frames, personas, threads
+from ml import assignment, catalogue, clustering, frames, personas, threads
 from ml.frames import Feature, Menu
 from ml.policy import DriftPolicy, TrainingPolicy
 from ml.spec import PersonaSpec
@@ -78,3 +78,14 @@ def test_who_has_a_persona_keeps_it_until_another_is_clearly_likelier() -> None:
     before = np.array([1, 1, 1, -1])
     assert assignment._settled(shares, before, 0.15).tolist() == [0, 1, 0, 1]
     assert assignment._settled(shares, before, 0.25).tolist() == [1, 1, 0, 1]
+
+
+def test_known_groups_are_given_up_only_for_clearly_clearer_ones() -> None:
+    def choice(algorithm: str, clusters: int, silhouette: float) -> clustering.Choice:
+        return clustering.Choice(algorithm, clusters, object(), silhouette, 0.9, 1.0, 1.0)
+
+    policy = TrainingPolicy(regroup_gain=0.05)
+    known, five, six = choice("continued", 5, 0.29), choice("own", 5, 0.30), choice("own", 6, 0.33)
+    assert clustering.best_of([known, five, six], policy) is known
+    assert clustering.best_of([known, five, choice("own", 6, 0.36)], policy).clusters == 6
+    assert clustering.best_of([five, choice("own", 6, 0.31)], policy) is five
