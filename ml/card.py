@@ -25,7 +25,8 @@ def write(
             "|---|---:|---:|---:|---|",
             *(_part_row(name, part) for name, part in data.parts.items()),
             "",
-            "No person is in two parts, and the test lies later than what was learnt from.",
+            "No person is in two parts, and the test lies later than what was learnt from. After the test the chosen",
+            f"candidate was fitted once more, with {_recent(data)} newer row(s) of the people it had learnt from.",
             "",
             "## Quality on the test part (90% intervals)",
             "| metric | model | heuristic |",
@@ -47,6 +48,10 @@ def write(
             "",
         ]
     )
+
+
+def _recent(data: TrainingSet) -> int:
+    return len(data.recent[0]) if data.recent else 0
 
 
 def _groups(found: Evaluation) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -54,6 +54,7 @@ class TrainingSet:
     as_of: datetime
     query: str
     unreviewed: Part | None = None  # the rows to learn from without people's verdicts, where there are any
+    recent: tuple[Part, Part] | None = None  # the test's time, of the people to learn from and of those to calibrate on
 
     @property
     def parts(self) -> dict[str, Part]:
@@ -84,10 +85,13 @@ def load(
     _refuse_if_thin(parts, menu, policy)
     menu = telling(parts[0].features, menu)
     train, validation, test = split(rows, menu)
+    plain = TrainingSet(
+        train, validation, test, menu, content_hash(rows), snapshot, as_of, query, recent=recent(rows, menu)
+    )
     if verdicts is None or not len(reviewed := _reviewed(train, verdicts, policy.verdict_weight)):
-        return TrainingSet(train, validation, test, menu, content_hash(rows), snapshot, as_of, query)
+        return plain
     content = content_hash(pd.concat([rows, reviewed.keys.assign(label=reviewed.labels)], axis=1))
-    return TrainingSet(reviewed, validation, test, menu, content, snapshot, as_of, query, unreviewed=train)
+    return replace(plain, train=reviewed, content_hash=content, unreviewed=train)
 
 
 def _reviewed(train: Part, verdicts: pd.DataFrame, weight: int) -> Part:
@@ -136,6 +140,21 @@ def split(rows: pd.DataFrame, menu: Menu) -> tuple[Part, Part, Part]:
     validation = rows[is_between & bucket.between(VALIDATION_FROM, TEST_FROM - 1)]
     test = rows[(rows["as_of"] == newest) & (bucket >= TEST_FROM)]
     return _part(train, menu), _part(validation, menu), _part(test, menu)
+
+
+def recent(rows: pd.DataFrame, menu: Menu) -> tuple[Part, Part]:
+    """The newest as_of of those people whom nothing is tested on: what a model learns once it has been tested."""
+    newest, bucket = rows["as_of"] == rows["as_of"].max(), rows["bucket"]
+    learn, check = bucket < VALIDATION_FROM, bucket.between(VALIDATION_FROM, TEST_FROM - 1)
+    return _part(rows[newest & learn], menu), _part(rows[newest & check], menu)
+
+
+def joined(one: Part, other: Part) -> Part:
+    """The rows of both."""
+    keys, features = (
+        pd.concat(tables, ignore_index=True) for tables in ((one.keys, other.keys), (one.features, other.features))
+    )
+    return Part(keys, features, np.concatenate([one.labels, other.labels]))
 
 
 def _part(rows: pd.DataFrame, menu: Menu) -> Part:

@@ -28,6 +28,8 @@ def check(lake: Lake, data: TrainingSet) -> None:
 def shared_people(data: TrainingSet) -> list[str]:
     """Pairs of parts that share a person, or a test that is not later than training."""
     people = {name: set(part.keys["profile_id"]) for name, part in data.parts.items()}
+    for name, part in zip(("train", "validation"), data.recent or (), strict=False):
+        people[name] |= set(part.keys["profile_id"])
     pairs = (("train", "validation"), ("train", "test"), ("validation", "test"))
     faults = [
         f"{len(people[a] & people[b])} person(s) are in both {a} and {b}" for a, b in pairs if people[a] & people[b]

@@ -260,6 +260,19 @@ def test_a_person_on_two_sides_and_a_time_to_come_are_leaks(trained: RunContext)
     assert leakage.negative_ages(replace(data, train=early))
 
 
+def test_the_last_fit_sees_the_newest_time_and_nobody_who_is_tested_on(trained: RunContext) -> None:
+    with frames.published(trained.settings) as (lake, snapshot):
+        data = dataset.load(lake, snapshot, churn(), ml_lake.CLOCK, TrainingPolicy.read(trained.settings))
+    assert data.recent is not None
+    newest, tested = data.test.keys["as_of"].unique().tolist(), set(data.test.keys["profile_id"])
+    for part, older in zip(data.recent, (data.train, data.validation), strict=True):
+        assert part.keys["as_of"].unique().tolist() == newest
+        assert not tested & set(part.keys["profile_id"])
+        assert len(dataset.joined(older, part)) == len(older) + len(part)
+    leak = replace(data, recent=(data.test, data.recent[1]))
+    assert any("both train and test" in fault for fault in leakage.shared_people(leak))
+
+
 @pytest.mark.parametrize(
     ("spoil", "reason"),
     [
