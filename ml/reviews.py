@@ -1,9 +1,9 @@
 """Cases that a person's eye would teach most about, and what people said of them.
 
-Scoring writes the cases to ``ml.reviews``. A verdict (0 or 1; of personas a name) comes back as a row of
-``ml.verdicts``, or in a CSV file ``reviews/<model>.csv`` in SEGMENTRY_HOME with the columns profile_id, as_of, verdict.
-The next training takes it for the outcome of that person at that time and counts the row several times (policy
-``training.verdict_weight``).
+Scoring writes the cases to ``ml.reviews``. A verdict (0 or 1) comes back as a row of ``ml.verdicts``, or in a CSV file
+``reviews/<model>.csv`` in SEGMENTRY_HOME with the columns profile_id, as_of, verdict. The next training takes it for
+the outcome of that person at that time and counts the row several times (policy ``training.verdict_weight``). On
+personas a verdict is a name, and comes back in ``ml.persona_verdicts`` or such a file.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -57,7 +56,7 @@ def between_two(model: str, assigned: pd.DataFrame) -> pd.DataFrame:
 
 def verdicts(settings: Settings, model: str) -> pd.DataFrame | None:
     """profile_id, as_of, verdict of a model: those of the table, and those of the file, which win; None if none."""
-    return _returned(settings, model, "verdict", lambda said: said.isin([0, 1]), "0 or 1")
+    return _returned(settings, model, "ml.verdicts", lambda said: said.isin([0, 1]), "0 or 1")
 
 
 def of_personas(settings: Settings, model: str, names: Collection[str]) -> pd.Series:
@@ -66,31 +65,24 @@ def of_personas(settings: Settings, model: str, names: Collection[str]) -> pd.Se
     names: every persona there is or was; a file that names another is refused.
     """
     allowed = ", ".join(sorted(names))
-    found = _returned(settings, model, "outcome", lambda said: said.isin(list(names)), f"one of {allowed}")
+    found = _returned(settings, model, "ml.persona_verdicts", lambda said: said.isin(list(names)), f"one of {allowed}")
     if found is None:
         return pd.Series(dtype=object)
     newest = found.sort_values("as_of", kind="stable").drop_duplicates("profile_id", keep="last")
     return pd.Series(newest["verdict"].to_numpy(), index=newest["profile_id"].to_numpy(), dtype=object).sort_index()
 
 
-def _returned(settings: Settings, model: str, column: str, is_valid: Check, allowed: str) -> pd.DataFrame | None:
+def _returned(settings: Settings, model: str, relation: str, is_valid: Check, allowed: str) -> pd.DataFrame | None:
     found = pd.DataFrame(columns=COLUMNS)
     with warehouse.connect(settings, read_only=True) as lake:
-        if warehouse.relation_exists(lake, "ml.verdicts") and column in _columns(lake):
-            found = lake.execute(
-                f"select profile_id, as_of, {column} as verdict from ml.verdicts "
-                f"where model = ? and {column} is not null order by all",
-                [model],
-            ).df()
+        if warehouse.relation_exists(lake, relation):
+            query = f"select profile_id, as_of, verdict from {relation} where model = ? order by all"
+            found = lake.execute(query, [model]).df()
     path = settings.home / "reviews" / f"{model}.csv"
     if path.exists():
         given = _file(path, is_valid, allowed)
         found = pd.concat([found, given], ignore_index=True) if len(found) else given
     return None if found.empty else found.drop_duplicates(["profile_id", "as_of"], keep="last", ignore_index=True)
-
-
-def _columns(lake: Any) -> list[str]:
-    return [name for name, *_ in lake.execute("select * from ml.verdicts limit 0").description]
 
 
 def _file(path: Path, is_valid: Check, allowed: str) -> pd.DataFrame:

@@ -25,15 +25,12 @@ TABLES = {
     "ml.reviews": "profile_id varchar, model varchar, as_of timestamp, reason varchar, score double, doubt double, "
     "evidence varchar",
     "ml.verdicts": "profile_id varchar, model varchar, as_of timestamp, verdict integer",
+    "ml.persona_verdicts": "profile_id varchar, model varchar, as_of timestamp, verdict varchar",
     "ml.score_runs": "model varchar, as_of timestamp, model_version varchar, content_hash varchar, scored_rows bigint, "
     "scored_at timestamp",
 }
 # Columns beyond what other rooms create the relation with.
-ADDED = (
-    ("ml.cluster_assignments", "status varchar"),
-    ("ml.scores", "outcome varchar"),
-    ("ml.verdicts", "outcome varchar"),  # a persona, where a verdict is more than yes or no
-)
+ADDED = (("ml.cluster_assignments", "status varchar"), ("ml.scores", "outcome varchar"))
 
 
 def ensure(settings: Settings, lake: Lake) -> None:

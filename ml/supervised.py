@@ -137,7 +137,9 @@ def _log_quality(spec: ModelSpec, data: TrainingSet, trained: Trained) -> None:
     mlflow.log_metric("test_rate", float(data.test.labels.mean()))
     mlflow.log_dict(trained.ours.by_group, "auc_by_group.json")
     # The newest people it was judged on are the nearest to those it will score.
-    mlflow.log_dict(drift.reference(data.test.features, trained.ours.scores), drift.ARTIFACT)
+    mlflow.log_dict(
+        drift.reference(data.test.features, evaluation.probabilities(trained.model, data.test)), drift.ARTIFACT
+    )
     title = f"{spec.name} on the test part, as of {data.test.keys['as_of'].max():%Y-%m-%d}"
     scores = (trained.ours.scores, trained.theirs.scores)
     mlflow.log_figure(
