@@ -93,7 +93,19 @@ def _deck(
         )
     now = {card["persona"] for card in cards}
     retired = sorted(used - now) if former else []
-    return {"cards": cards, "retired": retired, "next_id": next_id}
+    return {"cards": cards, "retired": retired, "next_id": next_id, "hierarchy": hierarchy(cards, best.model)}
+
+
+def hierarchy(cards: list[dict[str, Any]], model: Any) -> list[dict[str, Any]]:
+    """Which personas are nearest to each other, the nearest first: each step joins two of them, or what was joined."""
+    from scipy.cluster.hierarchy import linkage
+
+    centres = clusterers.centres(model)[[card["group"] for card in cards]]
+    joined, steps = [[str(card["persona"])] for card in cards], []
+    for one, other, distance, _ in linkage(centres, "ward") if len(cards) > 1 else ():
+        joined.append(sorted([*joined[int(one)], *joined[int(other)]]))
+        steps.append({"personas": joined[-1], "distance": round(float(distance), 3)})
+    return steps
 
 
 def _traits(row: Any) -> list[dict[str, Any]]:
@@ -125,6 +137,8 @@ def markdown(deck: Deck, title: str) -> str:
             f"Sets them apart: {traits}.",
         ]
         lines += [f"Reach by {card['channel']}. {card['hints']}", ""]
+    nested = [f"- {', '.join(step['personas'])} ({step['distance']:.2f} apart)" for step in deck["hierarchy"][:-1]]
+    lines += ["## Nearest to each other", *nested, ""] if nested else []
     if deck["retired"]:
         lines.append("Retired: " + ", ".join(deck["retired"]))
     return "\n".join(lines)

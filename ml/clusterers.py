@@ -69,7 +69,11 @@ def memberships(model: Any, rows: Matrix) -> Matrix:
     return np.asarray(nearness / nearness.sum(axis=1, keepdims=True))
 
 
+def centres(model: Any) -> Matrix:
+    """The middle of each group."""
+    return np.asarray(model.cluster_centers_ if hasattr(model, "cluster_centers_") else model.means_)
+
+
 def distances(model: Any, rows: Matrix) -> Matrix:
     """Distance of each row to the centre of each group."""
-    centres = model.cluster_centers_ if hasattr(model, "cluster_centers_") else model.means_
-    return np.asarray(np.sqrt(((rows[:, None, :] - centres[None, :, :]) ** 2).sum(axis=2)))
+    return np.asarray(np.sqrt(((rows[:, None, :] - centres(model)[None, :, :]) ** 2).sum(axis=2)))

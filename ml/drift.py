@@ -18,6 +18,7 @@ ARTIFACT = "reference.json"
 SCORE = "(score)"
 # Rows about outcomes, written when the truth of a new window is known; those of scoring are written anew each time.
 LABEL, CALIBRATION = "(label)", "(calibration)"
+PERSONA = "(persona)"  # how many people are of each
 MISSING = "(missing)"
 BINS = 10
 # A share below it counts as this much: a bin that emptied would otherwise make the index infinite.
@@ -96,6 +97,11 @@ def of_outcomes(rate: Sequence[float], error: Sequence[float], policy: DriftPoli
         Shift(LABEL, index, shift, "alarm" if shift > policy.max_label_shift else "stable"),
         Shift(CALIBRATION, 0.0, growth, "alarm" if growth > policy.max_calibration_growth else "stable"),
     ]
+
+
+def of_personas(shares_then: Mapping[str, float], now: pd.Series, policy: DriftPolicy) -> list[Shift]:
+    """How far the sizes of personas are from those they were found with."""
+    return [_shift(PERSONA, {"edges": None, "shares": shares_then}, now, policy)]
 
 
 def alarming_share(found: list[Shift]) -> float:

@@ -15,6 +15,7 @@ from ml import (
     cards,
     clustering,
     dataset,
+    drift,
     frames,
     pipeline,
     promotion,
@@ -101,7 +102,7 @@ class Grouped:
 
 
 def group(
-    spec: PersonaSpec, people: pd.DataFrame, menu: Menu, policy: TrainingPolicy, drift: DriftPolicy,
+    spec: PersonaSpec, people: pd.DataFrame, menu: Menu, policy: TrainingPolicy, limits: DriftPolicy,
     champion: tuple[cards.Deck, Any] | None = None, said: pd.Series | None = None,
 ) -> Grouped:  # fmt: skip
     """Group people; where there is a champion (its deck and model), go on from its groups and names."""
@@ -113,7 +114,7 @@ def group(
     start = agreement.start(before, verdicts, policy) if before and verdicts else None
     found = clustering.choices(spec, rows, policy, start)
     best = clustering.best_of(found, policy)
-    deck = cards.deal(best, rows, people, menu, policy, drift, before)
+    deck = cards.deal(best, rows, people, menu, policy, limits, before)
     told: dict[str, float] = {}
     if before and verdicts and len(verdicts.places):
         told = agreement.gained(before, deck, np.asarray(best.model.predict(rows)), verdicts)
@@ -125,9 +126,9 @@ def _fit_and_log(
 ) -> None:
     import mlflow
 
-    policy, drift = TrainingPolicy.read(tracker.settings), DriftPolicy.read(tracker.settings)
+    policy, limits = TrainingPolicy.read(tracker.settings), DriftPolicy.read(tracker.settings)
     with tracker.run(f"{spec.name} as of {tags['segmentry.as_of']}", tags) as run, threads.limited(policy):
-        made = group(spec, people, menu, policy, drift, _champion(tracker), said)
+        made = group(spec, people, menu, policy, limits, _champion(tracker), said)
         best = made.best
         mlflow.log_params({"algorithm": best.algorithm, "clusters": best.clusters, "people": len(people)})
         mlflow.log_metrics({"silhouette": best.silhouette, "stability": best.stability, "bic": best.bic, **made.gained})
@@ -204,6 +205,8 @@ def score(context: RunContext, spec: PersonaSpec) -> StageReport:
         deck = tracker.artifact(champion.run_id, cards.ARTIFACT)
         rows = assignment.assign(model, deck, people, as_of, version, policy, held, said)
         done = store.run_row(spec.name, as_of, version, content, len(rows), datetime.now(UTC).replace(tzinfo=None))
+        shares = {card["persona"]: card["share"] for card in deck["cards"]}
+        moved = drift.of_personas(shares, rows["persona"], DriftPolicy.read(context.settings))
         same = [spec.name, as_of]
         store.replace_rows(
             context.settings,
@@ -211,10 +214,12 @@ def score(context: RunContext, spec: PersonaSpec) -> StageReport:
             [
                 ("ml.cluster_assignments", "as_of = ?", [as_of], rows.drop(columns=[*assignment.RUNNER_UP])),
                 ("ml.reviews", scoring.SAME_RUN, same, reviews.between_two(spec.name, rows)),
+                ("observability.drift", scoring.SAME_RUN, same, drift.rows(spec.name, as_of, version, moved)),
                 ("ml.score_runs", scoring.SAME_RUN, same, done),
             ],
         )
     notes = [f"{spec.name} {version}: {_shares(rows)}", *assignment.told(model, deck, people, said)]
+    notes += drift.note(moved, DriftPolicy.read(context.settings))
     return StageReport({"ml.cluster_assignments": len(rows)}, notes)
 
 

@@ -22,7 +22,7 @@ from segmentry.stages import RunContext
 from tests.unit.test_ml_models import settings_in
 
 pytestmark = pytest.mark.soak
-PATIENCE = 120.0  # seconds until the server must answer
+PATIENCE = 900.0  # seconds until the server must answer; a busy machine stretches its imports
 
 
 def free_port() -> int:

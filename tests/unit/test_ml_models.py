@@ -13,7 +13,20 @@ import yaml
 from sklearn.dummy import DummyClassifier
 from sklearn.metrics import adjusted_rand_score
 
-from ml import catalogue, dataset, frames, leakage, lifecycle, pipeline, promotion, reviews, stages, training
+from ml import (
+    cards,
+    catalogue,
+    dataset,
+    drift,
+    frames,
+    leakage,
+    lifecycle,
+    pipeline,
+    promotion,
+    reviews,
+    stages,
+    training,
+)
 from ml.policy import TrainingPolicy
 from ml.spec import ModelSpec
 from ml.tracking import Tracker, log_model
@@ -88,6 +101,14 @@ def test_personas_are_the_kinds_of_people_there_are(trained: RunContext) -> None
     assert agreement > 0.9
     assert found["confidence"].between(0, 1).all()
     assert set(found["status"]) <= {"member", "ambiguous", "outlier"}
+    sizes = "select feature, psi, verdict from observability.drift where model = 'personas'"
+    ((feature, index, verdict),) = rows(trained.settings, sizes)
+    assert (feature, verdict) == (drift.PERSONA, "stable")
+    assert float(str(index)) < 0.01
+    tracker = Tracker(trained.settings, "personas")
+    steps = tracker.artifact(tracker.at_alias().run_id, cards.ARTIFACT)["hierarchy"]
+    assert steps[-1]["personas"] == sorted(found["persona"].unique())
+    assert [len(step["personas"]) for step in steps] == [2, 3]
     assert "Luxury Loyalist" not in set(found["persona"]) or found["persona"].nunique() == found["cluster_id"].nunique()
 
 
