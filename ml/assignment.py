@@ -11,6 +11,7 @@ import pandas as pd
 from ml import clusterers, promotion
 from ml.frames import Lake
 from ml.policy import TrainingPolicy
+from segmentry import warehouse
 
 RUNNER_UP = ("second", "second_confidence")
 REVIEWED = "reviewed"
@@ -20,6 +21,8 @@ Deck = dict[str, Any]
 
 def held_before(lake: Lake, as_of: datetime) -> pd.Series:
     """Personas by profile id as of the newest time before this one: nothing that a second run would find changed."""
+    if not warehouse.relation_exists(lake, "ml.cluster_assignments"):
+        return pd.Series(dtype=object)
     rows = lake.execute(
         """
         select profile_id, persona from ml.cluster_assignments

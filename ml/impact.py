@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from ml import catalogue, frames, lifecycle, personas, scoring
+from ml import assignment, catalogue, frames, lifecycle, personas, scoring
 from ml.policy import TrainingPolicy
 from ml.spec import ForecastSpec, PersonaSpec
 from ml.tracking import Tracker
@@ -59,7 +59,10 @@ def of_promotion(context: RunContext, model: str, version: str | None) -> Impact
         columns = [f"{model}_score", *([model] if isinstance(spec, ForecastSpec) else [])]
     else:
         deck = tracker.artifact(wanted.run_id, "personas.json")
-        rows = personas.assign(fitted, deck, people, as_of, wanted.version, policy)
+        with warehouse.connect(context.settings, read_only=True) as lake:
+            held = assignment.held_before(lake, as_of)
+        said = personas.judged(tracker, spec)
+        rows = assignment.assign(fitted, deck, people, as_of, wanted.version, policy, held, said)
         rows, columns = (
             rows.rename(columns={"confidence": "persona_confidence"}),
             ["persona", "cluster_id", "persona_confidence"],

@@ -45,7 +45,7 @@ def train(context: RunContext, spec: PersonaSpec) -> StageReport:
             people, menu = load(lake, spec, as_of, policy)
         except Refused as refusal:
             return refuse(tracker, spec.name, as_of.isoformat(), snapshot, str(refusal))
-    said = _said(tracker, spec)
+    said = judged(tracker, spec)
     content = dataset.content_hash(people, *([said.to_json()] if len(said) else []))
     key = training_key(spec, policy, as_of.isoformat(), content)
     run = tracker.finished(key)
@@ -81,7 +81,7 @@ def _champion(tracker: Tracker) -> tuple[cards.Deck, Any] | None:
     return (tracker.artifact(held.run_id, cards.ARTIFACT), tracker.load(held)) if held is not None else None
 
 
-def _said(tracker: Tracker, spec: PersonaSpec) -> pd.Series:
+def judged(tracker: Tracker, spec: PersonaSpec) -> pd.Series:
     """Verdicts of people, by profile id; none before there are personas to name."""
     held = tracker.at_alias("champion")
     if held is None:
@@ -195,7 +195,7 @@ def score(context: RunContext, spec: PersonaSpec) -> StageReport:
     policy, as_of, model = TrainingPolicy.read(context.settings), clock.of(context), tracker.load(champion)
     with frames.published(context.settings) as (lake, _):
         people = scoring.population(lake, spec, as_of, model, policy)
-    said, version = _said(tracker, spec), str(champion.version)
+    said, version = judged(tracker, spec), str(champion.version)
     with warehouse.connect(context.settings) as lake:
         store.ensure(context.settings, lake)
         held = assignment.held_before(lake, as_of)

@@ -41,7 +41,7 @@ def cases(model: str, as_of: datetime, people: pd.DataFrame, scores: Vector, oth
 
 
 def between_two(model: str, assigned: pd.DataFrame) -> pd.DataFrame:
-    """The people most torn between two personas; ``assigned`` as ``ml.personas.assign`` makes it."""
+    """The people most torn between two personas; ``assigned`` as ``ml.assignment.assign`` makes it."""
     torn = assigned[assigned["status"] == "ambiguous"].rename(columns={"confidence": "score"})
     torn = torn.assign(model=model, reason="ambiguous", doubt=1 - (torn["score"] - torn["second_confidence"]))
     torn = torn.nlargest(CASES, "doubt", keep="first")

@@ -183,6 +183,7 @@ def test_verdicts_on_personas_count_at_once_and_in_the_next_training(trained: Ru
     assert 5 <= held_back <= 30
     assert run.data.params["algorithm"] == "continued"
     assert str(tracker.at_alias().version) == "1"  # wrong verdicts make no champion
+    assert impact.of_promotion(trained, "personas", None).segments == []  # no profiles to be members yet
     path.write_text("profile_id,as_of,verdict\np1,2026-06-30,Nobody\n", encoding="utf-8")
     with pytest.raises(UsageError, match="not valid"):
         stages.score(trained, "personas")
