@@ -19,6 +19,7 @@ from ml import (
     dataset,
     drift,
     frames,
+    impact,
     leakage,
     lifecycle,
     pipeline,
