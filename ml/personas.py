@@ -219,7 +219,7 @@ def score(context: RunContext, spec: PersonaSpec) -> StageReport:
             ],
         )
     notes = [f"{spec.name} {version}: {_shares(rows)}", *assignment.told(model, deck, people, said)]
-    notes += drift.note(moved, DriftPolicy.read(context.settings))
+    notes += [f"the sizes of personas have moved (PSI {one.psi:.2f})" for one in moved if one.verdict == "alarm"]
     return StageReport({"ml.cluster_assignments": len(rows)}, notes)
 
 
