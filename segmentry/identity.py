@@ -42,6 +42,8 @@ def resolve(context: RunContext) -> StageReport:
 
 def _resolved(settings: Settings) -> StageReport:
     is_partial = resolution.begin(settings)
+    if not is_partial:
+        resolution.forget_passing(settings)
     variables = resolution.PARTIAL if is_partial else None
     report = dbt.build(settings, "path:models/identity", full_refresh=not is_partial, variables=variables)
     resolution.finish(settings)

@@ -16,7 +16,10 @@ STATE = "observability.identity_state"
 PARTIAL = {"SEGMENTRY_IDENTITY_PARTIAL": "yes"}
 # What the result depends on beside the records: the SQL, and the rules as they stand in the lake.
 _CODE = ("models/identity", "macros/identity", "macros/portable", "models/staging", "macros/staging")
-_RULES = ("policy_types", "policy_links", "policy_blocks", "policy_cuts", "policy_probabilistic", "link_candidates")
+_RULES = (
+    "policy_types", "policy_links", "policy_blocks", "policy_cuts", "policy_probabilistic", "link_candidates",
+    "policy_traits",
+)  # fmt: skip
 
 
 def begin(settings: Settings) -> bool:
@@ -39,6 +42,22 @@ def finish(settings: Settings) -> None:
     with warehouse.connect(settings, read_only=True) as lake:
         snapshot = warehouse.current_snapshot(lake)
     _write(settings, fingerprint(settings), snapshot, is_complete=True, is_partial=False)
+
+
+def forget_passing(settings: Settings) -> None:
+    """Drop the tables that an earlier release kept in the lake and that a run by now hands on in memory."""
+    passing = {
+        path.stem
+        for path in (settings.dbt_project / "models/identity").glob("*")
+        if path.suffix in {".sql", ".py"} and 'materialized="passing"' in path.read_text().replace("'", '"')
+    }
+    with warehouse.connect(settings) as lake:
+        held = lake.execute(
+            "select table_name from duckdb_tables() where database_name = 'lake' and schema_name = 'identity'"
+        ).fetchall()
+        for (name,) in held:
+            if name in passing:
+                lake.execute(f"drop table lake.identity.{name}")
 
 
 def fingerprint(settings: Settings) -> str:

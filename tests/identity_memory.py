@@ -20,21 +20,21 @@ START = datetime(2026, 1, 1)
 AS_OF = datetime(2026, 6, 1)
 
 
-_SAID = """
+_CLAIMED = """
 select source, rule, left_type, left_value, right_type, right_value, country, min(seen_at) as first_seen_at,
     max(seen_at) as last_seen_at, min(struct_pack(at := seen_at, record_id := record_id)).record_id as record_id,
     count(*) as records
-from claims where seen_at < (select as_of from observability.clock) group by all
+from {statements} group by all
 """
 _CHANGED = """
-with said as (from said except from {held}), gone as (from {held} except from said)
-from said
+with anew as (from said except from held), gone as (from held except from said)
+from anew
 union all
 select gone.* exclude (first_seen_at, last_seen_at, record_id, records), null, null, null, 0
-from gone anti join said
-    on gone.source = said.source and gone.rule = said.rule and gone.left_type = said.left_type
-    and gone.left_value = said.left_value and gone.right_type is not distinct from said.right_type
-    and gone.right_value is not distinct from said.right_value
+from gone anti join anew
+    on gone.source = anew.source and gone.rule = anew.rule and gone.left_type = anew.left_type
+    and gone.left_value = anew.left_value and gone.right_type is not distinct from anew.right_type
+    and gone.right_value is not distinct from anew.right_value
 """
 # The models in the order of dbt, and how each is built.
 _MODELS = {
@@ -52,7 +52,9 @@ _MODELS = {
     "contested_links": "table",
     "yielding_links": "python",
     "refused_links": "append",
+    "group_changes": "table",
     "identifier_groups": "append",
+    "mapping_before": "table",
     "restored_homes": "table",
     "profile_homes": "table",
 }
@@ -134,10 +136,7 @@ class Memory:
         run("delete from observability.clock")
         run("insert into observability.clock values (?)", [as_of])
         self.project.environment = {} if is_whole or self.is_in_doubt else dict(PARTIAL)
-        run(f"create or replace temp table said as {_SAID}")
-        held = "identity.identifier_claims" if not (is_whole or self.is_in_doubt) else "said"
-        run(f"create or replace table identity.claim_changes as {_CHANGED.format(held=held)}")
-        run("create or replace table identity.identifier_claims as from said")
+        self._hear(is_partial=bool(self.project.environment))
         for name, build in _MODELS.items():
             getattr(self.project, build)(f"identity/{name}")
         self.project.upsert("identity/profile_ids", ["profile_id"])
@@ -146,6 +145,32 @@ class Memory:
         self.project.upsert("identity/merge_events", ["merge_event_id"])
         self.project.upsert("identity/id_mapping_scd", ["identifier_type", "identifier", "valid_from"])
         self.is_in_doubt = False
+
+    def _hear(self, *, is_partial: bool) -> None:
+        """What claim_batches, claim_changes and identifier_claims do: more is added, corrections are looked up."""
+        run = self.connection.execute
+        as_of = "(select as_of from observability.clock)"
+        run(f"create or replace temp table audible as from claims where seen_at < {as_of}")
+        run("create table if not exists heard as from claims limit 0")
+        is_restated = bool(run("select 1 from (from heard except all from audible) limit 1").fetchall())
+        state = "changed" if is_restated else "new"
+        batch = f"select 's' as source, 'b' as _batch_id, '{state}' as state"
+        run(f"create or replace table identity.claim_batches as {batch}")
+        run("create or replace temp table said as " + _CLAIMED.format(statements="audible"))
+        if not is_partial:
+            run("create or replace table identity.identifier_claims as from said")
+            run("create or replace table identity.claim_changes as from said limit 0")
+        elif is_restated:
+            merged = self.project.call("merged_claims", "from identity.identifier_claims")
+            run(f"create or replace temp table held as {merged}")
+            run(f"create or replace table identity.claim_changes as {_CHANGED}")
+            run(f"delete from identity.identifier_claims as held where {self.project.call('same_claim')}")
+            run("insert into identity.identifier_claims from identity.claim_changes where records > 0")
+        else:
+            more = _CLAIMED.format(statements="(from audible except all from heard) as more")
+            run(f"create or replace table identity.claim_changes as {more}")
+            run("insert into identity.identifier_claims from identity.claim_changes")
+        run("create or replace table heard as from audible")
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """Rows of a query."""

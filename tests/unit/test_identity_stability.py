@@ -92,6 +92,22 @@ def test_an_id_stays_when_the_identifier_it_follows_is_blocked_later() -> None:
     assert memory.mapping()["cookie:c1"] == before
 
 
+def test_an_id_whose_holder_was_taken_out_leads_to_its_survivor_in_every_run_after() -> None:
+    memory = Memory()
+    memory.add([Link("login", "user_id:u2", "cookie:c2", 1)])
+    memory.resolve(FEBRUARY)
+    survivor = memory.mapping()["user_id:u2"]
+    mistaken = Link("trait", "user_id:u1", "email:ann@example.com", 2)
+    memory.add([mistaken])
+    memory.resolve()
+    retired = memory.mapping()["user_id:u1"]
+    memory.forget([mistaken])
+    memory.add([Link("trait", "user_id:u2", "email:ann@example.com", 50)])
+    for is_whole in (False, True, True):
+        memory.resolve(is_whole=is_whole)
+        assert memory.resolution() == {survivor: survivor, retired: survivor}
+
+
 def test_two_homes_over_the_same_data_agree() -> None:
     one, _, _ = merged()
     other, _, _ = merged()

@@ -32,9 +32,32 @@
     ]) }}
 {%- endmacro %}
 
-{#- A claim that has changed, whatever it said of times. -#}
+{#-
+Whether a source is read anew. What it says now takes the place of what it said, so what rests on that is put together from
+all claims. Otherwise there is only more than there was, and what is new is added to what is held.
+-#}
+{% macro is_restated() -%}
+    {{ return(replaced_sources() | length > 0) }}
+{%- endmacro %}
+
+{#- One of each claim: a claim is kept as often as runs have heard it. -#}
+{% macro merged_claims(claims) -%}
+    select
+        source, rule, left_type, left_value, right_type, right_value, country,
+        min(first_seen_at) as first_seen_at,
+        max(last_seen_at) as last_seen_at,
+        min(struct_pack(at := first_seen_at, record_id := record_id)).record_id as record_id,
+        cast(sum(records) as bigint) as records
+    from ({{ claims }}) as claims
+    group by all
+{%- endmacro %}
+
+{#- A claim of a source that is read anew which has changed, whatever it said of times. -#}
 {% macro same_claim() -%}
-    exists (
+    {%- if not is_restated() -%}
+        {{ return("false") }}
+    {%- endif -%}
+    source in ('{{ replaced_sources() | join("', '") }}') and exists (
         select 1 from {{ passed('claim_changes') }} as changes
         where held.source = changes.source and held.rule = changes.rule
             and held.left_type = changes.left_type and held.left_value = changes.left_value

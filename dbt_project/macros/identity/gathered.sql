@@ -46,7 +46,7 @@
 {%- endmacro %}
 
 {#- Links of these statements, one of each, with the evidence of the first record. -#}
-{% macro gathered_links(statements) -%}
+{% macro gathered_links(statements, nodes) -%}
 with
 
 statements as (
@@ -54,7 +54,7 @@ statements as (
 ),
 
 nodes as (
-    select * from {{ ref('identifiers') }}
+    select * from {{ nodes }}
 ),
 
 policy_links as (

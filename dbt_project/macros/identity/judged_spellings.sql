@@ -13,8 +13,8 @@ spellings as (
         claims.country,
         min(claims.first_seen_at) as first_seen_at,
         max(claims.last_seen_at) as last_seen_at,
-        min(claims.source) filter (where claims.records > 0) as source,
-        min(claims.record_id) as record_id,
+        min(struct_pack(at := claims.first_seen_at, source := claims.source, record_id := claims.record_id))
+            filter (where claims.records > 0) as evidence,
         cast(sum(claims.records) as bigint) as records
     from claims
     where claims.rule = 'seen'
@@ -46,8 +46,8 @@ select
     end as refusal,
     blocked.first_seen_at,
     blocked.last_seen_at,
-    blocked.source,
-    blocked.record_id,
+    blocked.evidence.source as source,
+    blocked.evidence.record_id as record_id,
     blocked.records
 from blocked
 {%- endmacro %}

@@ -42,36 +42,44 @@ every run that dbt is asked for directly, is a no, and then everything is resolv
 {#- Groups that this run decides on. -#}
 {% macro groups_in_question() -%}
     {%- if is_partial() -%}
-    (select * from {{ ref('identifier_groups') }} where node in (select node from {{ ref('region') }}))
+    {{ passed('group_changes') }}
     {%- else -%}
     {{ ref('identifier_groups') }}
     {%- endif -%}
 {%- endmacro %}
 
-{#- Ids whose holder is among them or is no more; and of those that they were known by before, the ones without holder. -#}
+{#- Names of the identifiers of these groups, and of those that are no more. -#}
+{% macro names_in_question() -%}
+    select identifier_type, identifier from {{ passed('group_changes') }}
+    union all
+    select identifier_type, identifier from {{ passed('identifier_changes') }} where records = 0
+{%- endmacro %}
+
+{#- Ids whose holder is among them. -#}
 {% macro ids_in_question(ids) -%}
     {%- if is_partial() -%}
-    {%- set members -%}
-        select (identifier_type, identifier) as name from {{ groups_in_question() }} as members
-        union all
-        select (identifier_type, identifier) from {{ ref('identifier_changes') }} where records = 0
-    {%- endset -%}
     (
         select ids.* from {{ ids }} as ids
-        where (holder_type, holder_identifier) in (
-            {{ members }}
-            union all
-            select (known.holder_type, known.holder_identifier)
-            from {{ ids }} as known
-            inner join ({{ previous_mapping() }}) as previous on known.profile_id = previous.profile_id
-            anti join {{ ref('identifier_groups') }} as holders
-                on known.holder_type = holders.identifier_type and known.holder_identifier = holders.identifier
-            where (previous.identifier_type, previous.identifier) in ({{ members }})
-        )
+        semi join ({{ names_in_question() }}) as members
+            on ids.holder_type = members.identifier_type and ids.holder_identifier = members.identifier
     )
     {%- else -%}
     {{ ids }}
     {%- endif -%}
+{%- endmacro %}
+
+{#- In a partial run also: ids without a holder that they were known by before, and those that share it. -#}
+{% macro ids_without_holder(ids) -%}
+    select ids.* from {{ ids }} as ids
+    semi join (
+        select known.holder_type, known.holder_identifier
+        from {{ ids }} as known
+        semi join {{ passed('mapping_before') }} as previous on known.profile_id = previous.profile_id
+        anti join ({{ names_in_question() }}) as members
+            on known.holder_type = members.identifier_type and known.holder_identifier = members.identifier
+        anti join {{ kept('identifier_groups') }} as holders
+            on known.holder_type = holders.identifier_type and known.holder_identifier = holders.identifier
+    ) as lost on ids.holder_type = lost.holder_type and ids.holder_identifier = lost.holder_identifier
 {%- endmacro %}
 
 {#- Identifiers whose group is found anew, or that are no more. -#}
@@ -83,21 +91,30 @@ every run that dbt is asked for directly, is a no, and then everything is resolv
 
 {#- Rows of the mapping of which this run may change the profile or the times. -#}
 {% macro remapped() -%}
-    (identifier_type, identifier) in (
-        select (identifier_type, identifier) from {{ passed('identifier_changes') }}
+    {%- set names -%}
+        select identifier_type, identifier from {{ passed('identifier_changes') }}
         union all
-        select (identifier_type, identifier) from {{ kept('identifiers') }}
-        where node in (select node from {{ passed('region') }})
-    )
+        select identifier_type, identifier from {{ passed('group_changes') }}
+    {%- endset -%}
+    {{ named('identifier', names) }}
+{%- endmacro %}
+
+{#- Rows whose type and text stand in a query; the text is compared first, for pairs are slow to compare. -#}
+{% macro named(column, names) -%}
+    {{ column }} in (select {{ column }} from ({{ names }}) as names)
+    and (identifier_type, {{ column }}) in (select (identifier_type, {{ column }}) from ({{ names }}) as names)
 {%- endmacro %}
 
 {#- The mapping of the groups that this run decides on. -#}
 {% macro mapping_in_question() -%}
     {%- if is_partial() -%}
     (
-        select mapping.* from {{ ref('identifier_mapping') }} as mapping
-        semi join {{ groups_in_question() }} as members
-            on mapping.identifier_type = members.identifier_type and mapping.identifier = members.identifier
+        select members.identifier_type, members.identifier, profiles.profile_id, members.first_seen_at
+        from {{ passed('group_changes') }} as members
+        inner join (
+            select distinct group_node, current_profile_id as profile_id from {{ kept('profile_resolution') }}
+            where group_node is not null
+        ) as profiles on members.group_node = profiles.group_node
     )
     {%- else -%}
     {{ ref('identifier_mapping') }}

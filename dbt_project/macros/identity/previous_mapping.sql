@@ -11,9 +11,13 @@
     {%- endif -%}
 {%- endmacro %}
 
-{#- Its open periods. -#}
+{#- Its open periods; in a partial run those of identifiers that it decides on. -#}
 {% macro previous_mapping() -%}
-    select identifier_type, identifier, profile_id from ({{ mapping_history() }}) as history where valid_to is null
+    {%- if is_partial() -%}
+    select * from {{ passed('mapping_before') }}
+    {%- else -%}
+    select identifier_type, identifier, profile_id, valid_from from ({{ mapping_history() }}) as history where valid_to is null
+    {%- endif -%}
 {%- endmacro %}
 
 {#- Every profile_id given before this run; no row in the first run. -#}
@@ -29,4 +33,12 @@
         cast(null as timestamp) as first_seen_at
     where false
     {%- endif -%}
+{%- endmacro %}
+
+{#- Whether an operator has ever cut a link: without a cut nothing is restored, and nobody's history is looked at. -#}
+{% macro has_cuts() -%}
+    {%- if not execute or flags.WHICH not in ('run', 'build') -%}
+        {{ return(true) }}
+    {%- endif -%}
+    {{ return(run_query("select 1 from " ~ source('identity_policy', 'policy_cuts') ~ " limit 1").rows | length > 0) }}
 {%- endmacro %}

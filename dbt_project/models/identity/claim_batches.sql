@@ -30,7 +30,7 @@ renames as (
     -- What an alias names is a user id from the moment that one is known: that changes what its batch says.
     select _batch_id, count(*) as renames
     from events
-    where type = 'alias' and previous_id in (select user_id from events where user_id is not null)
+    where type = 'alias' and previous_id in (select user_id from events)
     group by _batch_id
 ),
 

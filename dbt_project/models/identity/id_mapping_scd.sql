@@ -2,7 +2,7 @@
     materialized='incremental', incremental_strategy='delete+insert',
     unique_key=['identifier_type', 'identifier', 'valid_from'], full_refresh=false
 ) }}
--- depends_on: {{ ref('merge_events') }}, {{ ref('identifier_groups') }}, {{ ref('region') }}, {{ ref('identifier_mapping') }}
+-- depends_on: {{ ref('merge_events') }}, {{ ref('mapping_before') }}, {{ ref('identifier_mapping') }}
 with
 
 mapping as (
@@ -10,7 +10,9 @@ mapping as (
 ),
 
 open_periods as (
-    {% if is_incremental() -%}
+    {% if is_partial() -%}
+    select * from {{ ref('mapping_before') }}
+    {%- elif is_incremental() -%}
     select * from {{ this }} where valid_to is null
     {%- else -%}
     select

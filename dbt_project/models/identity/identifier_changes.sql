@@ -1,5 +1,20 @@
 {{ config(materialized='passing', database='memory') }}
--- depends_on: {{ ref('identifier_values') }}, {{ ref('spelling_changes') }}
+-- depends_on: {{ ref('identifier_values') }}, {{ ref('spelling_changes') }}, {{ ref('claim_changes') }}
+{%- set nobody = gathered_identifiers("select * from " ~ ref('identifier_values') ~ " where false") -%}
+{%- set known = kept('identifiers') if is_partial() else "(" ~ nobody ~ ")" -%}
+{%- set same = "spellings.identifier_type = touched.identifier_type and spellings.identifier = touched.identifier" -%}
+{%- set spellings = "select spellings.* from " ~ ref('identifier_values') ~ " as spellings semi join touched on " ~ same -%}
+{%- set more -%}
+    select
+        spellings.identifier_type, spellings.identifier, claims.first_seen_at, claims.last_seen_at, claims.records
+    from {{ ref('claim_changes') }} as claims
+    inner join {{ ref('spelling_changes') }} as spellings
+        on claims.left_type = spellings.identifier_type and claims.left_value = spellings.value
+        and claims.country is not distinct from spellings.country
+    where claims.rule = 'seen'
+    union all
+    select identifier_type, identifier, first_seen_at, last_seen_at, records from held
+{%- endset %}
 with
 
 touched as (
@@ -7,22 +22,16 @@ touched as (
 ),
 
 held as (
-    {% if is_partial() -%}
-    select * from {{ kept('identifiers') }}
-    {%- else -%}
-    {{ gathered_identifiers("select * from " ~ ref('identifier_values') ~ " where false") }}
-    {%- endif %}
+    select spellings.* from {{ known }} as spellings
+    semi join touched on {{ same }}
 ),
 
 gathered as (
-    {{ gathered_identifiers(
-        "select spellings.* from " ~ ref('identifier_values') ~ " as spellings semi join " ~ ref('spelling_changes')
-        ~ " as touched on spellings.identifier_type = touched.identifier_type and spellings.identifier = touched.identifier"
-    ) }}
+    {{ gathered_identifiers(more if is_partial() and not is_restated() else spellings) }}
 )
 
 select
-    coalesce(held.node, (select coalesce(max(node), 0) from held) + row_number() over (
+    coalesce(held.node, (select coalesce(max(node), 0) from {{ known }} as known) + row_number() over (
         partition by held.node is null order by touched.identifier_type, touched.identifier
     )) as node,
     touched.identifier_type,

@@ -6,21 +6,30 @@
 with
 
 identifiers as (
-    select * from {{ ref('identifiers') }}
+    select identifiers.* from {{ ref('identifiers') }} as identifiers
     {%- if is_partial() %}
-    where node in (select node from {{ ref('region') }})
-        or node in (select node from {{ ref('identifier_changes') }})
+    semi join (
+        select node from {{ ref('region') }}
+        union all
+        select node from {{ ref('identifier_changes') }}
+    ) as touched on identifiers.node = touched.node
     {%- endif %}
 ),
 
 groups as (
-    select * from {{ ref('identifier_groups') }}
+    select groups.node, groups.group_node from {{ ref('identifier_groups') }} as groups
+    {%- if is_partial() %}
+    semi join identifiers on groups.node = identifiers.node
+    {%- endif %}
 ),
 
 profiles as (
     select distinct group_node, current_profile_id as profile_id
     from {{ ref('profile_resolution') }}
     where group_node is not null
+    {%- if is_partial() %}
+        and group_node in (select group_node from groups)
+    {%- endif %}
 )
 
 select

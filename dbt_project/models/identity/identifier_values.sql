@@ -1,6 +1,6 @@
 {{ config(
     materialized='incremental', incremental_strategy='append',
-    pre_hook="{{ replace_rows('(identifier_type, value) in (select (identifier_type, value) from ' ~ passed('spelling_changes') ~ ')') }}"
+    pre_hook="{{ replace_rows(named('value', 'select identifier_type, value from ' ~ passed('spelling_changes'))) }}"
 ) }}
 -- depends_on: {{ ref('spelling_changes') }}
 {% if is_partial() %}

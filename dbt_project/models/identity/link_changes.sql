@@ -1,17 +1,27 @@
 {{ config(materialized='passing', database='memory') }}
--- depends_on: {{ ref('identifiers') }}, {{ ref('claim_changes') }}, {{ ref('spelling_changes') }}
+-- depends_on: {{ ref('identifiers') }}, {{ ref('claim_changes') }}, {{ ref('spelling_changes') }}, {{ ref('identifier_changes') }}
+{% set said = "select * from " ~ ref('claim_changes') -%}
 {% set values = "select identifier_type, value, country, identifier from " ~ ref('identifier_values') -%}
-{%- set known = values ~ " union all select identifier_type, value, country, identifier from "
-    ~ ref('spelling_changes') ~ " where records = 0" -%}
-{%- set same_link = "one.rule = other.rule and one.left_type = other.left_type and one.left_identifier = "
-    ~ "other.left_identifier and one.right_type = other.right_type and one.right_identifier = other.right_identifier" -%}
+{% set changed_values = "select identifier_type, value, country, identifier from " ~ ref('spelling_changes') -%}
+{% set known = values ~ " union all " ~ changed_values ~ " where records = 0" if is_restated() else changed_values -%}
+{% set key = "md5(concat_ws(chr(31), rule, left_type, left_identifier, right_type, right_identifier))" -%}
+{%- if not is_partial() %}
+select *, true as is_moved from ({{ gathered_links(stated_links(said, known), ref('identifiers')) }}) as links
+{%- else %}
 with
 
 touched as (
-    select distinct rule, left_type, left_identifier, right_type, right_identifier
-    from ({{ stated_links("select * from " ~ ref('claim_changes'), known) }}) as stated
+    select distinct
+        {{ key }} as link_id, left_type, left_identifier
+    from ({{ stated_links(said, known) }}) as stated
 ),
 
+held as (
+    select links.* from {{ kept('identifier_links') }} as links
+    semi join touched on links.link_id = touched.link_id
+),
+
+{% if is_restated() -%}
 spellings as (
     select lefts.identifier_type, lefts.value
     from {{ ref('identifier_values') }} as lefts
@@ -26,19 +36,23 @@ claims as (
     where claims.rule <> 'seen'
 ),
 
-stated as (
-    select one.* from ({{ stated_links("select * from claims", values) }}) as one
-    semi join touched as other on {{ same_link }}
+heard as (
+    select stated.* from ({{ stated_links("select * from claims", values) }}) as stated
+    where {{ key }} in (select link_id from touched)
 ),
+{%- else -%}
+heard as (
+    {{ stated_links(said, known) }}
+    union all
+    select
+        rule, left_type, left_identifier, right_type, right_identifier, first_seen_at, last_seen_at, source, record_id,
+        records
+    from held
+),
+{%- endif %}
 
 gathered as (
-    {{ gathered_links("select * from stated") }}
-),
-
-held as (
-    select one.*
-    from {{ kept('identifier_links') if is_partial() else '(select * from gathered where false)' }} as one
-    semi join touched as other on {{ same_link }}
+    {{ gathered_links("select * from heard", ref('identifiers') if is_restated() else ref('identifier_changes')) }}
 )
 
 select
@@ -50,3 +64,4 @@ union all
 select held.* replace (0 as records), true
 from held
 anti join gathered on held.link_id = gathered.link_id
+{%- endif %}

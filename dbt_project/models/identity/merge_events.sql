@@ -1,7 +1,7 @@
 {{ config(
     materialized='incremental', incremental_strategy='delete+insert', unique_key='merge_event_id', full_refresh=false
 ) }}
--- depends_on: {{ ref('identifier_groups') }}, {{ ref('region') }}, {{ ref('identifier_mapping') }}, {{ ref('region_links') }}
+-- depends_on: {{ ref('identifier_groups') }}, {{ ref('mapping_before') }}, {{ ref('identifier_mapping') }}, {{ ref('region_links') }}
 with
 
 resolution as (

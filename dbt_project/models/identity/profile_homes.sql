@@ -1,9 +1,13 @@
 {{ config(materialized='passing', database='memory') }}
--- depends_on: {{ ref('identifier_groups') }}, {{ ref('region') }}, {{ ref('identifier_changes') }}
+-- depends_on: {{ ref('identifier_groups') }}, {{ ref('mapping_before') }}
 with
 
 given as (
     select * from {{ ids_in_question('(' ~ given_profile_ids() ~ ')') }} as ids
+    {%- if is_partial() %}
+    union all
+    {{ ids_without_holder(kept('profile_ids')) }}
+    {%- endif %}
 ),
 
 members as (
@@ -22,7 +26,8 @@ held as (
 ),
 
 stranded as (
-    -- The holder is refused by now: the id stays with the strongest identifier that was with it.
+    -- The holder is no more: the id stays with the strongest identifier that was with it, and has that one's group hold it
+    -- from now on. Those that merged into it go the same way.
     select
         given.holder_type,
         given.holder_identifier,
@@ -38,10 +43,10 @@ stranded as (
     group by given.holder_type, given.holder_identifier
 )
 
-select held.profile_id, coalesce(restored.group_node, held.group_node) as group_node, true as is_holder_known
+select held.profile_id, coalesce(restored.group_node, held.group_node) as group_node
 from held
 left join {{ ref('restored_homes') }} as restored on held.profile_id = restored.profile_id
 union all
-select given.profile_id, stranded.group_node, false as is_holder_known
+select given.profile_id, stranded.group_node
 from given
 inner join stranded on given.holder_type = stranded.holder_type and given.holder_identifier = stranded.holder_identifier

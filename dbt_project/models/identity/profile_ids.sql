@@ -1,7 +1,7 @@
 {{ config(
     materialized='incremental', incremental_strategy='delete+insert', unique_key='profile_id', full_refresh=false
 ) }}
--- depends_on: {{ ref('identifier_groups') }}, {{ ref('region') }}
+-- depends_on: {{ ref('identifier_groups') }}, {{ ref('mapping_before') }}
 with
 
 groups as (
@@ -32,11 +32,8 @@ rebound as (
     inner join homes on given.profile_id = homes.profile_id
     inner join groups on homes.group_node = groups.group_node
     where
-        homes.is_holder_known
-        and (
-            given.holder_type is distinct from groups.strongest.kind
-            or given.holder_identifier is distinct from groups.strongest.identifier
-        )
+        given.holder_type is distinct from groups.strongest.kind
+        or given.holder_identifier is distinct from groups.strongest.identifier
 ),
 
 births as (

@@ -34,13 +34,12 @@ roots as (
     select node from neighbours
 ),
 
-groups as (
-    select node, component from {{ kept('identifier_groups') }}
-),
-
 whole as (
-    select node from groups
-    where component in (select groups.component from groups semi join roots on groups.node = roots.node)
+    select node from {{ kept('identifier_groups') }}
+    where component in (
+        select groups.component from {{ kept('identifier_groups') }} as groups
+        semi join roots on groups.node = roots.node
+    )
     union
     select node from roots
 )

@@ -1,5 +1,9 @@
 {{ config(materialized='passing', database='memory') }}
--- depends_on: {{ ref('identifier_groups') }}, {{ ref('region') }}
+-- depends_on: {{ ref('identifier_groups') }}, {{ ref('mapping_before') }}
+{% if not has_cuts() -%}
+select cast(null as varchar) as profile_id, cast(null as bigint) as group_node
+where false
+{%- else -%}
 with
 
 given as (
@@ -19,11 +23,10 @@ history as (
 ),
 
 before as (
-    select members.*, history.profile_id as was
-    from history
+    select members.*, previous.profile_id as was
+    from ({{ previous_mapping() }}) as previous
     inner join members
-        on history.identifier_type = members.identifier_type and history.identifier = members.identifier
-    where history.valid_to is null
+        on previous.identifier_type = members.identifier_type and previous.identifier = members.identifier
 ),
 
 undone as (
@@ -82,3 +85,4 @@ where
     -- The survivor stays with the strongest identifier where it is the only id that this part has.
     profile_id <> was
     or holder_group in (select others.first_owner.group_node from homes as others where others.profile_id <> others.was)
+{%- endif %}

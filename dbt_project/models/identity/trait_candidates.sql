@@ -1,4 +1,5 @@
 {{ config(materialized='ephemeral') }}
+-- depends_on: {{ ref('golden_changes') }}, {{ ref('identifier_mapping') }}
 with
 
 claims as (
@@ -6,15 +7,21 @@ claims as (
 ),
 
 mapping as (
-    select * from {{ ref('identifier_mapping') }}
-),
-
-spellings as (
-    select * from {{ ref('identifier_claims') }} where rule = 'seen' and left_type in ('email', 'phone')
+    select profile_id, identifier_type, identifier
+    from {{ ref('golden_changes') if is_golden_partial() else ref('identifier_mapping') }}
 ),
 
 accepted as (
-    select * from {{ ref('identifier_values') }} where identifier is not null
+    select * from {{ ref('identifier_values') }}
+    where identifier is not null
+    {%- if is_golden_partial() %}
+        and identifier in (select identifier from {{ ref('golden_changes') }})
+    {%- endif %}
+),
+
+spellings as (
+    {% set seen = "select * from " ~ ref('identifier_claims') ~ " where rule = 'seen' and left_type in ('email', 'phone')" -%}
+    {{ merged_claims(seen ~ (" and left_value in (select value from accepted)" if is_golden_partial() else "")) }}
 ),
 
 choices as (

@@ -1,4 +1,5 @@
 {{ config(materialized='ephemeral') }}
+-- depends_on: {{ ref('golden_changes') }}
 {%- set crm_traits = [
     'first_name', 'last_name', 'birth_date', 'gender', 'country', 'region', 'city', 'postal_code', 'income_band',
     'marital_status', 'household_size', 'education', 'occupation',
@@ -17,15 +18,21 @@ with
 
 contacts as (
     select * from {{ ref('stg_crm_contacts__contacts') }}
-    where coalesce(created_at, updated_at) < {{ as_of() }}
+    where coalesce(created_at, updated_at) < {{ as_of() }} and {{ of_touched('crm_id', 'contact_id') }}
 ),
 
 events as (
-    select * from {{ ref('stg_events__events') }} where event_at < {{ as_of() }}
+    select * from {{ ref('stg_events__events') }}
+    where
+        event_at < {{ as_of() }}
+        and ({{ of_touched('user_id', 'user_id') }} or (user_id is null and {{ of_touched('cookie', 'anonymous_id') }}))
 ),
 
 responses as (
-    select * from {{ ref('stg_surveys__responses') }} where submitted_at < {{ as_of() }}
+    select * from {{ ref('stg_surveys__responses') }}
+    where
+        submitted_at < {{ as_of() }}
+        and ({{ of_touched('user_id', 'user_id') }} or (user_id is null and {{ of_touched('email', 'lower(email)') }}))
 ),
 
 places as (
@@ -62,7 +69,7 @@ claims as (
     select 'user_id', 'online_retail:' || customer_id, 'country', country, 'online_retail', record_id,
         ordered_at, ordered_at, 1
     from {{ ref('stg_online_retail__orders') }}
-    where ordered_at < {{ as_of() }}
+    where ordered_at < {{ as_of() }} and {{ of_touched('user_id', "'online_retail:' || customer_id") }}
 )
 
 select

@@ -1,3 +1,7 @@
+{{ config(
+    materialized='incremental', incremental_strategy='append', pre_hook="{{ replace_touched() }}"
+) }}
+-- depends_on: {{ ref('golden_changes') }}
 with
 
 candidates as (

@@ -1,11 +1,21 @@
+{{ config(
+    materialized='incremental', incremental_strategy='append', pre_hook="{{ replace_touched() }}"
+) }}
+-- depends_on: {{ ref('golden_changes') }}
 with
 
 survivors as (
     select * from {{ ref('trait_provenance') }}
+    {%- if is_golden_partial() %}
+    where profile_id in (select profile_id from {{ ref('golden_changes') }})
+    {%- endif %}
 ),
 
 mapping as (
     select * from {{ ref('identifier_mapping') }}
+    {%- if is_golden_partial() %}
+    where profile_id in (select profile_id from {{ ref('golden_changes') }})
+    {%- endif %}
 ),
 
 profiles as (

@@ -1,0 +1,50 @@
+{#- The group of each identifier that this run decides on, by the links that nothing refuses. -#}
+{% macro found_groups() -%}
+{% set kept_links -%}
+    select links.left_node, links.right_node
+    from {{ ref('contested_links') }} as links
+    anti join {{ ref('yielding_links') }} as yielding on links.link_id = yielding.link_id
+{%- endset -%}
+with
+
+narrow as (
+    {{ connected_components(kept_links, 'narrow') }}
+),
+
+wide as (
+    select * from {{ ref('wide_components') }}
+),
+
+contested as (
+    select distinct component from {{ ref('contested_links') }}
+),
+
+nodes as (
+    select * from {{ ref('identifiers') }}
+    {%- if is_partial() %}
+    where node in (select node from {{ ref('region') }})
+    {%- endif %}
+),
+
+groups as (
+    -- Where no limit is broken a component is a group. A node that lost all its links is a group of its own.
+    select narrow.node, min(narrow.node) over (partition by narrow.component) as group_node
+    from narrow
+    union all
+    select wide.node, wide.component
+    from wide
+    anti join contested on wide.component = contested.component
+)
+
+select
+    nodes.node,
+    nodes.identifier_type,
+    nodes.identifier,
+    nodes.priority,
+    nodes.first_seen_at,
+    coalesce(wide.component, nodes.node) as component,
+    coalesce(groups.group_node, nodes.node) as group_node
+from nodes
+left join wide on nodes.node = wide.node
+left join groups on nodes.node = groups.node
+{%- endmacro %}

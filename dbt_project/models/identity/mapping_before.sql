@@ -1,0 +1,14 @@
+{{ config(materialized='passing', database='memory') }}
+-- depends_on: {{ ref('group_changes') }}, {{ ref('identifier_changes') }}
+{% if is_partial() -%}
+select history.identifier_type, history.identifier, history.profile_id, history.valid_from
+from {{ kept('id_mapping_scd') }} as history
+semi join ({{ names_in_question() }}) as members
+    on history.identifier = members.identifier and history.identifier_type = members.identifier_type
+where history.valid_to is null
+{%- else -%}
+select
+    cast(null as varchar) as identifier_type, cast(null as varchar) as identifier,
+    cast(null as varchar) as profile_id, cast(null as timestamp) as valid_from
+where false
+{%- endif %}
