@@ -5,14 +5,16 @@
 -- depends_on: {{ ref('region') }}, {{ ref('identifier_changes') }}
 with
 
+touched as (
+    select node from {{ ref('region') }}
+    union all
+    select node from {{ ref('identifier_changes') }}
+),
+
 identifiers as (
     select identifiers.* from {{ ref('identifiers') }} as identifiers
     {%- if is_partial() %}
-    semi join (
-        select node from {{ ref('region') }}
-        union all
-        select node from {{ ref('identifier_changes') }}
-    ) as touched on identifiers.node = touched.node
+    semi join touched on identifiers.node = touched.node
     {%- endif %}
 ),
 

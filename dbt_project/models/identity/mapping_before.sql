@@ -1,9 +1,15 @@
 {{ config(materialized='passing', database='memory') }}
 -- depends_on: {{ ref('group_changes') }}, {{ ref('identifier_changes') }}
 {% if is_partial() -%}
+with
+
+members as (
+    {{ names_in_question() }}
+)
+
 select history.identifier_type, history.identifier, history.profile_id, history.valid_from
 from {{ kept('id_mapping_scd') }} as history
-semi join ({{ names_in_question() }}) as members
+semi join members
     on history.identifier = members.identifier and history.identifier_type = members.identifier_type
 where history.valid_to is null
 {%- else -%}

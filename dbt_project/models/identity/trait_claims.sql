@@ -1,5 +1,4 @@
 {{ config(materialized='ephemeral') }}
--- depends_on: {{ ref('golden_changes') }}
 {%- set crm_traits = [
     'first_name', 'last_name', 'birth_date', 'gender', 'country', 'region', 'city', 'postal_code', 'income_band',
     'marital_status', 'household_size', 'education', 'occupation',
@@ -14,6 +13,7 @@
     'price_sensitivity', 'brand_loyalty', 'tech_affinity', 'research_habit', 'impulse_buying', 'sustainability',
     'luxury_interest',
 ] -%}
+-- depends_on: {{ ref('golden_changes') }}
 with
 
 contacts as (
