@@ -1,5 +1,6 @@
 {{ config(materialized='passing', database='memory') }}
 -- depends_on: {{ ref('identifiers') }}, {{ ref('claim_changes') }}, {{ ref('spelling_changes') }}, {{ ref('identifier_changes') }}
+-- depends_on: {{ ref('identifier_claims') }}, {{ ref('identifier_values') }}
 {% set said = "select * from " ~ ref('claim_changes') -%}
 {% set values = "select identifier_type, value, country, identifier from " ~ ref('identifier_values') -%}
 {% set changed_values = "select identifier_type, value, country, identifier from " ~ ref('spelling_changes') -%}
