@@ -22,15 +22,21 @@ batches as (
     {%- endfor %}
 ),
 
-events as (
-    select * from {{ ref('stg_events__events') }} where event_at < {{ as_of() }}
+aliases as (
+    select _batch_id, previous_id from {{ ref('stg_events__events') }}
+    where type = 'alias' and event_at < {{ as_of() }}
+),
+
+users as (
+    select distinct user_id from {{ ref('stg_events__events') }}
+    where event_at < {{ as_of() }} and user_id in (select previous_id from aliases)
 ),
 
 renames as (
     -- What an alias names is a user id from the moment that one is known: that changes what its batch says.
     select _batch_id, count(*) as renames
-    from events
-    where type = 'alias' and previous_id in (select user_id from events)
+    from aliases
+    where previous_id in (select user_id from users)
     group by _batch_id
 ),
 
