@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from cli._output import Output, OutputOption, print_json, progress, show
-from segmentry import audit, clock, membership, people, preview, replay, scaffold, segments, warehouse
+from segmentry import audit, audit_page, clock, membership, people, preview, replay, scaffold, segments, warehouse
 from segmentry.errors import UsageError
 from segmentry.settings import Settings
 
@@ -74,14 +74,17 @@ def preview_segment(
         Path | None, typer.Option("--contacts", help="a file with one profile_id or type:value per line")
     ] = None,
     sample: Annotated[int, typer.Option("--sample", min=0, help="members to show")] = 5,
+    weeks: Annotated[
+        int, typer.Option("--weeks", min=0, max=replay.MOST_WEEKS, help="past weeks to show the size of; 0 is quick")
+    ] = 12,
     output: OutputOption = Output.table,
 ) -> None:
-    """Show what a segment would be before it is deployed.
+    """Show what a segment would be before it is deployed, and what it would have been in the past weeks.
 
     Example: segmentry segments preview dbt_project/models/segments/loyal_customers.sql
     """
     settings = Settings.from_environment()
-    predicate = preview.read(settings, file)
+    segment, predicate = preview.read(settings, file)
     with warehouse.connect(settings, read_only=True) as lake:
         found: dict[str, Any] = {
             "size": [preview.size(lake, file.stem, predicate)],
@@ -90,6 +93,9 @@ def preview_segment(
         }
         if contacts is not None:
             found["contacts"] = preview.contacts(lake, predicate, _lines(contacts))
+    if weeks:
+        with progress(f"building what the predicate reads, {weeks} week(s) back"):
+            found["weeks"] = replay.sizes(settings, segment, weeks)
     if output is Output.json:
         print_json(found)
         return
@@ -185,7 +191,12 @@ def audit_segments(
         return
     segment = segments.named(settings, name)
     if verdicts is not None:
-        show([{"segment": name, **audit.precision(verdicts)}], output)
+        rows = audit.judged(verdicts)
+        found = audit.precision(rows)
+        audit_page.keep(settings, name, found, rows)
+        show([{"segment": name, **found}], output)
+        with warehouse.connect(settings, read_only=True) as lake:
+            _write_page(settings, audit.report(lake, segments.load_all(settings), days), output)
         return
     with warehouse.connect(settings, read_only=True) as lake:
         rows = audit.sample(lake, segment, sample, seed)
@@ -197,20 +208,22 @@ def audit_segments(
 
 
 def _report(settings: Settings, days: int, output: Output) -> None:
-    found = segments.load_all(settings)
     with warehouse.connect(settings, read_only=True) as lake:
-        report = {
-            "sizes": audit.sizes(lake, found, days),
-            "conflicts": audit.conflicts(lake, found),
-            "overlaps": audit.overlaps(lake),
-        }
+        report = audit.report(lake, segments.load_all(settings), days)
     if output is Output.json:
         print_json(report)
-        return
-    titles = {"sizes": f"sizes, and moves of the last {days} days", "conflicts": "actions that must not meet",
-              "overlaps": "segments that share half of the smaller one"}  # fmt: skip
-    for part, rows in report.items():
-        show(rows, output, title=titles[part], empty=f"{part}: none")
+    else:
+        titles = {"sizes": f"sizes, and moves of the last {days} days", "conflicts": "actions that must not meet",
+                  "overlaps": "segments that share half of the smaller one"}  # fmt: skip
+        for part, rows in report.items():
+            show(rows, output, title=titles[part], empty=f"{part}: none")
+    _write_page(settings, report, output)
+
+
+def _write_page(settings: Settings, report: dict[str, membership.Rows], output: Output) -> None:
+    page = audit_page.write(settings, report)
+    if output is Output.table:
+        print(f"\nas a page: {page}")
 
 
 @app.command("simulate")
@@ -224,8 +237,8 @@ def simulate(
     Example: segmentry segments simulate at_risk_of_churn --weeks 8
     """
     settings = Settings.from_environment()
-    segment = segments.named(settings, name)
-    with progress(f"building the features of {weeks} weeks"):
+    segment = replay.checked(segments.named(settings, name), weeks)
+    with progress(f"building what the segment reads, {weeks} week(s) back"):
         found = replay.simulated(settings, segment, weeks)
     if output is Output.json:
         print_json(found)

@@ -66,7 +66,7 @@ def add(context: Any, settings: Settings, checked: Iterable[Any]) -> None:
         text = page.read_text(encoding="utf-8")
         if _MARK not in text:
             _write(page, alone(text))
-    _write(settings.data_docs / "index.html", index(_prune(settings, _checks(settings))))
+    _write(settings.data_docs / "index.html", index(_prune(settings, _checks(settings)), _audit(settings)))
 
 
 def alone(text: str) -> str:
@@ -75,15 +75,20 @@ def alone(text: str) -> str:
     return text.replace("</head>", f"{_MARK}{_STYLE}</head>", 1)
 
 
-def index(checks: Iterable[Check]) -> str:
-    """The list of checks, newest first, as one page."""
+def _audit(settings: Settings) -> str:
+    has_page = (settings.data_docs / "segments" / "index.html").exists()
+    return '<p><a href="segments/index.html">Segments: audit</a></p>' if has_page else ""
+
+
+def index(checks: Iterable[Check], more: str = "") -> str:
+    """The list of checks, newest first, as one page; more: markup in front of it."""
     rows = "\n".join(_row(check) for check in checks)
     head = "".join(f"<th>{name}</th>" for name in ("Time (UTC)", "Gate", "Relation", "Verdict", "Met", "Read at"))
     told = "What the gates checked, newest first. A relation's name leads to its expectations and what was found."
     return (
         f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>Data Docs</title>{_MARK}{_STYLE}</head>'
-        f"<body><h1>Data Docs</h1><p>{told}</p><table><thead><tr>{head}</tr></thead><tbody>\n{rows}\n</tbody></table>"
-        "</body></html>\n"
+        f"<body><h1>Data Docs</h1>{more}<p>{told}</p><table><thead><tr>{head}</tr></thead><tbody>\n{rows}\n</tbody>"
+        "</table></body></html>\n"
     )
 
 

@@ -169,23 +169,28 @@ def write(rows: Rows, path: Path) -> None:
         ) from None
 
 
-def precision(path: Path) -> dict[str, Any]:
-    """The share of judged members that belong in the segment, with its 95 % interval (Wilson's)."""
-    judged = [verdict for verdict in _verdicts(path) if verdict]
-    if not judged:
+def judged(path: Path) -> Rows:
+    """The rows of a sample that people have judged, each with the verdict yes or no."""
+    rows = [row for row in _rows(path) if row["verdict"]]
+    if not rows:
         raise UsageError(f"{path.name} has no verdict yet", allowed="yes or no", remedy="fill the column verdict")
-    right, total = judged.count("yes"), len(judged)
+    return rows
+
+
+def precision(rows: Rows) -> dict[str, Any]:
+    """The share of judged members that belong in the segment, with its 95 % interval (Wilson's)."""
+    right, total = sum(row["verdict"] == "yes" for row in rows), len(rows)
     low, high = wilson(right, total)
     return {"judged": total, "right": right, "precision": right / total, "low": low, "high": high}
 
 
-def _verdicts(path: Path) -> list[str]:
+def _rows(path: Path) -> Rows:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             rows = list(csv.DictReader(file))
     except (OSError, UnicodeDecodeError, csv.Error):
         raise UsageError(f"{path} cannot be read", allowed="a CSV file in UTF-8", remedy="check the path") from None
-    found = []
+    found: Rows = []
     for line, row in enumerate(rows, start=2):
         verdict = (row.get("verdict") or "").strip().lower() if "verdict" in row else None
         if verdict is None or verdict not in (*VERDICTS, ""):
@@ -195,8 +200,13 @@ def _verdicts(path: Path) -> list[str]:
                 allowed="a column verdict with yes, no, or nothing where nobody judged",
                 remedy="begin from the file that `segmentry segments audit NAME --out FILE` writes",
             )
-        found.append(verdict)
+        found.append({**{name: value for name, value in row.items() if name is not None}, "verdict": verdict})
     return found
+
+
+def report(lake: duckdb.DuckDBPyConnection, found: Mapping[str, Segment], days: int) -> dict[str, Rows]:
+    """What the audit says of all segments."""
+    return {"sizes": sizes(lake, found, days), "conflicts": conflicts(lake, found), "overlaps": overlaps(lake)}
 
 
 def wilson(right: int, total: int) -> tuple[float, float]:

@@ -117,6 +117,12 @@ def subjects(settings: Settings) -> list[str]:
     return re.findall(r"'(\w+)'", body.group(1)) if body else []
 
 
+def columns(settings: Settings, subject: str) -> set[str]:
+    """The columns of profiles that the subject's features give."""
+    path = settings.dbt_project / "models" / "features" / f"features__{subject}.yml"
+    return {column["name"] for column in _described(path)}
+
+
 def scored_models(settings: Settings) -> list[str]:
     """Models whose scores are columns of profiles."""
     return [str(name) for name in _variables(settings)["scored_models"]]

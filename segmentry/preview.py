@@ -11,13 +11,14 @@ import duckdb
 from segmentry import people, segments, warehouse
 from segmentry.errors import UsageError
 from segmentry.predicates import Predicate, columns_of
+from segmentry.segments import Segment
 from segmentry.settings import Settings
 
 Rows = list[dict[str, Any]]
 
 
-def read(settings: Settings, path: Path) -> Predicate:
-    """The predicate of a segment's file, in the project or not; the yml beside it is held to what it must say."""
+def read(settings: Settings, path: Path) -> tuple[Segment, Predicate]:
+    """The segment of a file, in the project or not, with its predicate; its yml is held to what it must say."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
@@ -25,14 +26,14 @@ def read(settings: Settings, path: Path) -> Predicate:
     words = segments.vocabulary(settings)
     if not path.with_suffix(".yml").exists():
         segments.parsed(path.name, text, words)
-    predicate = segments.load(path, words).predicate
-    if predicate is None:
+    segment = segments.load(path, words)
+    if segment.predicate is None:
         raise UsageError(
             f"{path.name} is free SQL, which cannot be previewed",
             allowed="a segment of kind predicate",
             remedy="turn its windows and joins into features, then write it as a predicate",
         )
-    return predicate
+    return segment, segment.predicate
 
 
 def size(lake: duckdb.DuckDBPyConnection, name: str, predicate: Predicate) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,6 +12,7 @@ import duckdb
 from segmentry import dbt, manifest, warehouse
 from segmentry.dwell import Evaluation, Flow, Rules, replayed
 from segmentry.errors import SegmentryError, UsageError
+from segmentry.predicates import columns_of
 from segmentry.segments import Segment
 from segmentry.settings import Settings
 
@@ -20,18 +21,47 @@ SCHEMA = "replay"
 MOST_WEEKS = 52
 
 
+def checked(segment: Segment, weeks: int) -> Segment:
+    """The segment, or UsageError where it or the number of weeks cannot be replayed."""
+    if not 1 <= weeks <= MOST_WEEKS:
+        raise UsageError(
+            f"--weeks is {weeks}", allowed=f"a whole number from 1 to {MOST_WEEKS}", remedy="choose another number"
+        )
+    if segment.predicate is None:
+        raise UsageError(
+            f"the segment '{segment.name}' is free SQL, which cannot be replayed",
+            allowed="a segment of kind predicate",
+            remedy="turn its windows and joins into features, then write it as a predicate",
+        )
+    return segment
+
+
 def simulated(settings: Settings, segment: Segment, weeks: int) -> dict[str, Any]:
     """Sizes, entries and exits week by week with and without the segment's dwell rules, and what the rules save."""
-    if segment.predicate is None or not 1 <= weeks <= MOST_WEEKS:
-        raise UsageError(
-            f"a replay of {weeks} week(s) of '{segment.name}'",
-            allowed=f"1 to {MOST_WEEKS} weeks of a segment that is a predicate",
-            remedy="choose another number of weeks, or turn the segment's free SQL into features",
-        )
-    with _features_of_the_past(settings, weeks), warehouse.connect(settings, read_only=True) as lake:
-        evaluations = _evaluations(lake, settings, segment)
+    evaluations = _evaluated(settings, checked(segment, weeks), weeks)
     bare = [(as_of, {who: True for who, is_match in held.items() if is_match}) for as_of, held in evaluations]
     return _compared(replayed(bare, Rules()), replayed(evaluations, Rules.of(segment)))
+
+
+def sizes(settings: Settings, segment: Segment, weeks: int) -> list[dict[str, Any]]:
+    """How many profiles the predicate held for at the clock and at the end of each week before it, the oldest first."""
+    return [
+        {"as_of": as_of, "members": sum(held.values())}
+        for as_of, held in _evaluated(settings, checked(segment, weeks), weeks)
+    ]
+
+
+def _evaluated(settings: Settings, segment: Segment, weeks: int) -> list[Evaluation]:
+    read = {name for rule in (segment.predicate, segment.stay) if rule is not None for name in columns_of(rule)}
+    needed = [subject for subject in manifest.subjects(settings) if read & manifest.columns(settings, subject)]
+    with warehouse.connect(settings, read_only=True) as lake:
+        warehouse.require(lake, "profiles.profiles", made_by="profiles")
+    with (
+        warehouse.writing(settings),
+        _features_of_the_past(settings, weeks, needed),
+        warehouse.connect(settings, read_only=True) as lake,
+    ):
+        return _evaluations(lake, segment, _profiles(lake, settings, needed, read))
 
 
 def _compared(without: list[Flow], with_rules: list[Flow]) -> dict[str, Any]:
@@ -57,10 +87,11 @@ def _compared(without: list[Flow], with_rules: list[Flow]) -> dict[str, Any]:
 
 
 @contextmanager
-def _features_of_the_past(settings: Settings, weeks: int) -> Iterator[None]:
-    """Build the features weekly into a schema of their own, and drop it on leaving."""
+def _features_of_the_past(settings: Settings, weeks: int, subjects: Sequence[str]) -> Iterator[None]:
+    """Build these subjects' features weekly into a schema of their own, and drop it on leaving."""
     variables = {"features_schema": SCHEMA, "spine_days": [7 * week for week in range(weeks + 1)]}
-    words = ["run", "--select", "path:models/features", "--vars", json.dumps(variables)]
+    models = [f"+features__{subject},path:models/features" for subject in subjects]
+    words = ["run", "--select", "spine", *models, "--vars", json.dumps(variables)]
     try:
         # A target folder of its own: other variables would make the next run of the job parse everything anew.
         result = dbt.invoke(settings, words, target="target_replay")
@@ -76,12 +107,12 @@ def _features_of_the_past(settings: Settings, weeks: int) -> Iterator[None]:
             lake.execute(f"drop schema if exists lake.{SCHEMA} cascade")
 
 
-def _evaluations(lake: duckdb.DuckDBPyConnection, settings: Settings, segment: Segment) -> list[Evaluation]:
+def _evaluations(lake: duckdb.DuckDBPyConnection, segment: Segment, profiles: str) -> list[Evaluation]:
     match = segment.predicate.to_sql() if segment.predicate else "false"
     stay = segment.stay.to_sql() if segment.stay else "false"
     rows = lake.execute(
         f"""
-        with profiles as ({_profiles(settings)})
+        with profiles as ({profiles})
         select
             as_of,
             list(profile_id) filter (where is_match) as matching,
@@ -100,28 +131,31 @@ def _evaluations(lake: duckdb.DuckDBPyConnection, settings: Settings, segment: S
     ]
 
 
-def _profiles(settings: Settings) -> str:
-    """The row of profiles.profiles as of each time; traits and consent flags are those of now."""
-    joins = [
-        f"inner join lake.{SCHEMA}.features__{subject} using (profile_id, as_of)"
-        for subject in manifest.subjects(settings)
-    ]
+def _profiles(lake: duckdb.DuckDBPyConnection, settings: Settings, subjects: Sequence[str], read: set[str]) -> str:
+    """What these columns of profiles.profiles were at each time; traits and consent flags are those of now."""
+    joins = [f"inner join lake.{SCHEMA}.features__{subject} using (profile_id, as_of)" for subject in subjects]
     choices = set(manifest.choice_models(settings))
     for model in manifest.scored_models(settings):
-        choice = f", outcome as {model}" if model in choices else ""
+        if not read & {f"{model}_score", model}:
+            continue
+        choice = f", {_outcome(lake)} as {model}" if model in choices else ""
         joins.append(
             f"asof left join (select profile_id, as_of as scored_{model}_at, score as {model}_score{choice}"
             " from lake.ml.scores"
             f" where model = '{model}') as scored_{model}"
             f" on spine.profile_id = scored_{model}.profile_id and spine.as_of >= scored_{model}.scored_{model}_at"
         )
-    joins.append(
+    joins += [
         "asof left join (select profile_id, as_of as clustered_at, cluster_id, persona,"
         " confidence as persona_confidence from lake.ml.cluster_assignments) as clustered"
-        " on spine.profile_id = clustered.profile_id and spine.as_of >= clustered.clustered_at"
-    )
-    joins += [
+        " on spine.profile_id = clustered.profile_id and spine.as_of >= clustered.clustered_at",
         "left join lake.identity.traits as traits on spine.profile_id = traits.profile_id",
         "left join lake.profiles.profile_consents as consents on spine.profile_id = consents.profile_id",
     ]
     return f"select * from lake.{SCHEMA}.spine as spine " + " ".join(joins)
+
+
+def _outcome(lake: duckdb.DuckDBPyConnection) -> str:
+    # A lake of an earlier release gets the column when a model is next scored.
+    held = [row[0] for row in lake.execute("describe lake.ml.scores").fetchall()]
+    return "outcome" if "outcome" in held else "null::varchar"

@@ -55,6 +55,7 @@ class Project:
         # A macro holds on to what it was loaded with: one object, changed from model to model.
         self._this = _Relation()
         self._jinja.globals["this"] = self._this
+        self._jinja.globals["as_of"] = lambda: "(select as_of from observability.clock)"
         texts = [
             # As in dbt, a macro is called through its wrapper, from its own file too.
             re.sub(r"(\{%-?\s*macro )(\w+)", r"\1macro__\2", path.read_text())
@@ -65,7 +66,6 @@ class Project:
             self._jinja.globals[name] = self._wrapper(name)
         for text in texts:
             self._macros.update(vars(self._jinja.from_string(text).module))
-        self._jinja.globals["as_of"] = lambda: "(select as_of from observability.clock)"
 
     def render(self, model: str, *, incremental: bool = False) -> str:
         """The SQL of a model, given as ``layer/name``."""
@@ -111,9 +111,14 @@ class Project:
         self.connection.execute(f"delete from {relation} as held using fresh where {match}")
         self.connection.execute(f"insert into {relation} by name select * from fresh")
 
+    def clean(self) -> None:
+        """Run what the model built last asks for behind it."""
+        if hook := self._config.get("post_hook"):
+            self.connection.execute(self._compiled(str(hook)).render())
+
     def python(self, model: str) -> None:
         """Build a Python model."""
-        path = PROJECT / "models" / f"{model}.py"
+        (path,) = (PROJECT / "models" / model.split("/")[0]).rglob(f"{model.split('/')[1]}.py")
         spec = importlib.util.spec_from_file_location(path.stem, path)
         assert spec is not None and spec.loader is not None
         module = importlib.util.module_from_spec(spec)
@@ -121,7 +126,7 @@ class Project:
         layer = model.split("/")[0]
         dbt = SimpleNamespace(
             config=lambda **_: None,
-            ref=lambda name: self.connection.table(f"{layer}.{name}"),
+            ref=lambda name: self.connection.table(self._jinja.globals["ref"](name)),
             source=lambda _, name: self.connection.table(f"{layer}.{name}"),
         )
         fresh = module.model(dbt, self.connection)
@@ -130,9 +135,12 @@ class Project:
         self.connection.unregister("fresh_python")
 
     def _given(self) -> dict[str, Any]:
-        schemas = {path.stem: path.parent.name for path in PROJECT.glob("models/*/*") if path.suffix in {".sql", ".py"}}
+        models = PROJECT / "models"
+        schemas = {
+            path.stem: path.relative_to(models).parts[0] for path in models.rglob("*") if path.suffix in {".sql", ".py"}
+        }
         return {
-            "ref": lambda name: f"{schemas.get(name, 'staging')}.{name}",
+            "ref": lambda name: f"{schemas[name]}.{name}",
             "source": lambda source, name: f"{'identity' if source == 'identity_policy' else source}.{name}",
             "config": self._configure,
             "is_incremental": lambda: self._is_incremental,

@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from segmentry import audit, warehouse
+from segmentry import audit, audit_page, warehouse
 from segmentry.errors import UsageError
 from segmentry.predicates import parse
 from segmentry.segments import Segment
@@ -114,14 +114,33 @@ def test_a_sample_is_reproducible_and_its_verdicts_come_back(lake: duckdb.DuckDB
         audit.write(rows, tmp_path / "nowhere" / path.name)
     audit.write(rows, path)
     with pytest.raises(UsageError, match="no verdict yet"):
-        audit.precision(path)
+        audit.judged(path)
     lines = path.read_text().splitlines()
     path.write_text("\n".join([lines[0], lines[1] + "Yes", lines[2] + "no"]))
-    found = audit.precision(path)
+    found = audit.precision(audit.judged(path))
     assert (found["judged"], found["right"], found["precision"]) == (2, 1, 0.5)
     path.write_text("\n".join([lines[0], lines[1] + "perhaps"]))
     with pytest.raises(UsageError, match="line 2: a verdict that is neither"):
-        audit.precision(path)
+        audit.judged(path)
+
+
+def test_the_page_shows_what_people_said_and_takes_nothing_for_markup(
+    home: Settings, lake: duckdb.DuckDBPyConnection
+) -> None:
+    rows = [
+        {"profile_id": "ann", "note": "<b>", "verdict": "yes"},
+        {"profile_id": "cat", "note": "", "verdict": "no"},
+    ]
+    audit_page.keep(home, "gold", audit.precision(rows), rows)
+    text = audit_page.write(home, audit.report(lake, FOUND, 30)).read_text()
+    assert "<td>gold</td>" in text
+    assert 'aria-label="0.095 to 0.905"' in text, "Wilson's interval of one in two"
+    assert '<td class="yes">yes</td>' in text
+    assert '<td class="no">no</td>' in text
+    assert "&lt;b&gt;" in text
+    assert "<b>" not in text
+    assert "http" not in text, "nothing is fetched from elsewhere"
+    assert all(f"<h2>{title}</h2>" in text for title in ("Precision", "Sizes", "Conflicts", "Overlaps"))
 
 
 @pytest.mark.parametrize(
