@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
@@ -17,6 +18,8 @@ from segmentry.evaluation import Evaluator, compiled
 from segmentry.predicates import Predicate, PredicateError, parse, parse_model
 from segmentry.settings import Settings
 
+# More names than this are no help in a message.
+_LISTED = 60
 _UNITS = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(weeks=1)}
 
 
@@ -160,10 +163,12 @@ def named(settings: Settings, name: str) -> Segment:
     """The segment of that name, or UsageError naming those there are."""
     found = load_all(settings)
     if name not in found:
+        near = get_close_matches(name, found, n=3)
         raise UsageError(
             f"there is no segment '{name}'",
-            allowed=", ".join(found),
-            remedy="use one of these names, or write it with `segmentry segments new`",
+            allowed=", ".join(found) if len(found) <= _LISTED else f"the {len(found)} of `segmentry segments list`",
+            remedy=(f"did you mean {' or '.join(near)}? Otherwise " if near else "use one of these names, or ")
+            + "write it with `segmentry segments new`",
         )
     return found[name]
 

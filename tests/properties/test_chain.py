@@ -162,7 +162,7 @@ class Shop:
         for name in () if self.is_kept else ("sessions", "events"):
             self.run(f"drop table if exists marts.{name}")
         self.project.environment = {}
-        self._tables("marts", "event_profiles touched_people")
+        self._tables("marts", "event_profiles touched_visits")
         for name in ("events", "sessions"):
             self.project.append(f"marts/{name}")
         self.project.python("marts/consent_answers")

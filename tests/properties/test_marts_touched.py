@@ -1,4 +1,4 @@
-"""Events and sessions built for the people touched alone are what a build from the beginning gives, row for row."""
+"""Events and sessions built for the visits touched alone are what a build from the beginning gives, row for row."""
 
 from __future__ import annotations
 
@@ -82,11 +82,11 @@ def test_what_is_kept_equals_a_build_from_the_beginning(runs: list[dict[str, Any
     for run in runs:
         tell(run)
         PROJECT.table("marts/event_profiles")
-        PROJECT.table("marts/touched_people")
+        PROJECT.table("marts/touched_visits")
         before = set(rows("from marts.events")) if PROJECT._exists("marts.events") else set()
         for name in KEPT:
             PROJECT.append(f"marts/{name}")
             assert rows(f"from marts.{name}") == rows(PROJECT.render(f"marts/{name}")), name
-        touched = {row[0] for row in rows("from marts.touched_people")}
-        changed = before ^ set(rows("from marts.events"))
-        assert {event[1] or "" for event in changed} <= touched, "who is not touched is left alone"
+        touched = {row[0] for row in rows("from marts.touched_visits")}
+        changed = before - set(rows("from marts.events"))
+        assert {event[2] for event in changed} <= touched, "a visit that is not touched is left alone"

@@ -1,7 +1,7 @@
-{#- Before rows are appended to a relation that is kept: out with those of the people touched. '' is who nobody knows. -#}
+{#- Before rows are appended to a relation that is kept: out with those of the visits touched. -#}
 {% macro without_touched() -%}
     {%- if is_incremental() -%}
-    delete from {{ this }} where coalesce(profile_id, '') in (select profile_id from {{ kept('touched_people') }})
+    delete from {{ this }} where session_id in (select session_id from {{ kept('touched_visits') }})
     {%- else -%}
     select 1
     {%- endif -%}

@@ -37,6 +37,7 @@ on_shared_cookies as (
 attributed as (
     select
         events.event_id,
+        events.event_at,
         coalesce(events.user_id, on_shared_cookies.present_user_id) as user_id,
         events.trait_email as email,
         events.anonymous_id as cookie,
@@ -52,4 +53,4 @@ placed as (
     }) }}
 )
 
-select event_id, profile_id from placed
+select event_id, event_at, profile_id from placed

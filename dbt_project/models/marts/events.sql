@@ -1,11 +1,11 @@
 {{ config(
     materialized='incremental', incremental_strategy='append', on_schema_change='fail', pre_hook="{{ without_touched() }}"
 ) }}
-{#- What is not held is all of the people touched and nothing else: a visit never reaches beyond one person. -#}
+{#- What is not held is new, or of visits touched: with all of their events, and all new ones, visits come out as they are. -#}
 with
 
 events as (
-    -- depends_on: {{ ref('touched_people') }}
+    -- depends_on: {{ ref('touched_visits') }}
     select * from {{ ref('stg_events__events') }}
     where event_at < {{ as_of() }}
     {%- if is_incremental() %}

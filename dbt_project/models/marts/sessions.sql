@@ -4,10 +4,10 @@
 with
 
 events as (
-    -- depends_on: {{ ref('touched_people') }}
+    -- depends_on: {{ ref('touched_visits') }}
     select * from {{ ref('events') }}
     {%- if is_incremental() %}
-    where coalesce(profile_id, '') in (select profile_id from {{ ref('touched_people') }})
+    where session_id not in (select session_id from {{ this }})
     {%- endif %}
 ),
 
