@@ -97,6 +97,8 @@ class Client:
         self._is_repeatable = is_repeatable
         self._sleep = sleep
         self.requests = 0
+        # Whether the end may hold, or have lost, something by a request since this was last set to False.
+        self.may_have_written = False
 
     def close(self) -> None:
         """Close the connections."""
@@ -129,6 +131,7 @@ class Client:
             else:
                 asked = self._asked_to_wait(response, is_json)
                 if asked is None:
+                    self.may_have_written |= method != "GET" and (taken or response.is_success)
                     return self._final(response)
                 wait, last = max(wait, asked), f"status {response.status_code}"
                 taken = taken or not self._is_throttle(response)

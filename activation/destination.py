@@ -56,6 +56,16 @@ class Session:
         """Requests made so far."""
         return sum(client.requests for client in self.clients.values())
 
+    @property
+    def may_have_written(self) -> bool:
+        """Whether a request since begin() may have been taken."""
+        return any(client.may_have_written for client in self.clients.values())
+
+    def begin(self) -> None:
+        """The requests of another batch begin."""
+        for client in self.clients.values():
+            client.may_have_written = False
+
     def close(self) -> None:
         """Close the clients."""
         for client in self.clients.values():

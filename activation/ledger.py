@@ -170,6 +170,11 @@ class Ledger:
         with self.begin() as c:
             c.execute(statement, [{"wanted": holding} for holding in holdings])
 
+    def hold_in_doubt(self, sync: str, rows: Sequence[Row]) -> None:
+        """Count rows as perhaps there: whatever is wanted later, sending or taking back, is then planned."""
+        with self.begin() as c:
+            self.write(c, t.held_rows, HELD, [_in_doubt(sync, row) for row in rows])
+
     def sent_count(self, sync: str) -> int:
         """Rows ever acknowledged: a number that only an acknowledgement moves on."""
         with self.begin() as connection:
@@ -270,10 +275,13 @@ def _held_and_gone(
             else:
                 gone.append(row.holding)
         elif status is Status.retry:
-            # It counts as held with an unknown payload: whatever is wanted later, sending it or taking it back, is then
-            # planned again.
-            kept.append((sync, row.holding, row.row_key, row.identity, row.destination_id, None, None))
+            kept.append(_in_doubt(sync, row))
     return kept, gone
+
+
+def _in_doubt(sync: str, row: Row) -> tuple[Any, ...]:
+    """Held with an unknown payload: whatever is wanted later, sending it or taking it back, is then planned again."""
+    return (sync, row.holding, row.row_key, row.identity, row.destination_id, None, None)
 
 
 def _dead(sync: str, o: Outcome, stamp: datetime, earlier: tuple[int, datetime] | None) -> dict[str, Any]:

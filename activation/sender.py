@@ -201,6 +201,7 @@ class Sender:
         return leaving
 
     def _call(self, batch: Batch) -> Result:
+        self.session.begin()
         send = self.destination.remove if batch.is_removal else self.destination.upsert
         return send(self.session, batch)
 
@@ -225,7 +226,13 @@ class Sender:
         return None
 
     def _split(self, batch: Batch, refusal: Refused) -> None:
-        """Halve a batch that was refused as a whole until the rows that cause it stand alone."""
+        """Halve a batch that was refused as a whole until the rows that cause it stand alone.
+
+        Rows that an attempt before the refusal may have brought there are held in doubt first: a half that an error, a
+        kill or a withdrawn consent keeps from being sent is then sent again, or taken back.
+        """
+        if self.session.may_have_written and not batch.is_removal:
+            self.ledger.hold_in_doubt(self.sync.name, batch.rows)
         if refusal.status not in SPLIT:
             self._settle(batch.request_id, [Outcome(r, Status.retry, f"status {refusal.status}") for r in batch.rows])
             raise DestinationError(
