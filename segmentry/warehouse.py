@@ -23,6 +23,8 @@ EXTENSIONS = ("ducklake", "sqlite_scanner", "postgres_scanner", "httpfs")
 # Writers that meet take a new snapshot id and try again; with DuckLake's own 10 attempts, 3 of 545 commits of two
 # processes that did nothing but write were lost.
 COMMIT_ATTEMPTS = 100
+# Against DuckLake's defaults (snappy, version 1), 7.5 million links take 298 MiB for 342 and are read in half the time.
+FILE_FORMAT = {"parquet_compression": "lz4", "parquet_version": "2"}
 # Homes of which this process is the writer.
 _turns: set[Path] = set()
 SCHEMAS = (
@@ -84,6 +86,15 @@ def prepare(settings: Settings) -> None:
     with connect(settings) as lake:
         for schema in SCHEMAS:
             lake.execute(f"create schema if not exists lake.{schema}")
+        _choose_file_format(lake)
+
+
+def _choose_file_format(lake: duckdb.DuckDBPyConnection) -> None:
+    held = dict(lake.execute("select option_name, value from lake.options() where scope = 'GLOBAL'").fetchall())
+    for name, value in FILE_FORMAT.items():
+        # A version that was set as 2 is held as V2.
+        if held.get(name, "").removeprefix("V") != value:
+            lake.execute(f"call lake.set_option('{name}', '{value}')")
 
 
 def _use_write_ahead_log(catalog: Path) -> None:

@@ -1,6 +1,6 @@
 {{ config(
     materialized='incremental', incremental_strategy='append',
-    pre_hook="{{ replace_rows('link_id in (select link_id from ' ~ passed('link_changes') ~ ')') }}"
+    pre_hook="{{ replace_rows(changed_links()) }}"
 ) }}
 -- depends_on: {{ ref('link_changes') }}, {{ ref('identifiers') }}
 {% if is_partial() %}

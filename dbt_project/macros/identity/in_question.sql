@@ -1,0 +1,97 @@
+{#- Links that this run decides on: all, or those within the region that has changed. -#}
+{% macro links_in_question() -%}
+    {%- if is_partial() -%}
+    (select * exclude (is_inside) from {{ ref('region_links') }} where is_inside)
+    {%- else -%}
+    {{ ref('identifier_links') }}
+    {%- endif -%}
+{%- endmacro %}
+
+{#- Groups that this run decides on. -#}
+{% macro groups_in_question() -%}
+    {%- if is_partial() -%}
+    {{ passed('group_changes') }}
+    {%- else -%}
+    {{ ref('identifier_groups') }}
+    {%- endif -%}
+{%- endmacro %}
+
+{#- Names of the identifiers of these groups, and of those that are no more. -#}
+{% macro names_in_question() -%}
+    select identifier_type, identifier from {{ passed('group_changes') }}
+    union all
+    select identifier_type, identifier from {{ passed('identifier_changes') }} where records = 0
+{%- endmacro %}
+
+{#- Ids whose holder is among them. -#}
+{% macro ids_in_question(ids) -%}
+    {%- if is_partial() -%}
+    (
+        select ids.* from {{ ids }} as ids
+        semi join ({{ names_in_question() }}) as members
+            on ids.holder_type = members.identifier_type and ids.holder_identifier = members.identifier
+    )
+    {%- else -%}
+    {{ ids }}
+    {%- endif -%}
+{%- endmacro %}
+
+{#- In a partial run also: ids without a holder that they were known by before, and those that share it. -#}
+{% macro ids_without_holder(ids) -%}
+    select ids.* from {{ ids }} as ids
+    semi join (
+        select known.holder_type, known.holder_identifier
+        from {{ ids }} as known
+        semi join {{ passed('mapping_before') }} as previous on known.profile_id = previous.profile_id
+        anti join ({{ names_in_question() }}) as members
+            on known.holder_type = members.identifier_type and known.holder_identifier = members.identifier
+        anti join {{ kept('identifier_groups') }} as holders
+            on known.holder_type = holders.identifier_type and known.holder_identifier = holders.identifier
+    ) as lost on ids.holder_type = lost.holder_type and ids.holder_identifier = lost.holder_identifier
+{%- endmacro %}
+
+{#- Identifiers whose group is found anew, or that are no more. -#}
+{% macro regrouped() -%}
+    node in (
+        select node from {{ passed('region') }} union all select node from {{ passed('identifier_changes') }} where records = 0
+    )
+{%- endmacro %}
+
+{#- Rows of the mapping of which this run may change the profile or the times. -#}
+{% macro remapped() -%}
+    {%- set names -%}
+        select identifier_type, identifier from {{ passed('identifier_changes') }}
+        union all
+        select identifier_type, identifier from {{ passed('group_changes') }}
+    {%- endset -%}
+    {{ named('identifier', names) }}
+{%- endmacro %}
+
+{#- Links that are stated anew or no more; nodes are numbers, which are found sooner than keys. -#}
+{% macro changed_links() -%}
+    left_node in (select left_node from {{ passed('link_changes') }})
+    and right_node in (select right_node from {{ passed('link_changes') }})
+    and (left_node, right_node, rule) in (select (left_node, right_node, rule) from {{ passed('link_changes') }})
+{%- endmacro %}
+
+{#- Rows whose type and text stand in a query; the text is compared first, for pairs are slow to compare. -#}
+{% macro named(column, names) -%}
+    {{ column }} in (select {{ column }} from ({{ names }}) as names)
+    and (identifier_type, {{ column }}) in (select (identifier_type, {{ column }}) from ({{ names }}) as names)
+{%- endmacro %}
+
+{#- The mapping of the groups that this run decides on. -#}
+{% macro mapping_in_question() -%}
+    {%- if is_partial() -%}
+    (
+        select members.identifier_type, members.identifier, profiles.profile_id, members.first_seen_at
+        from {{ passed('group_changes') }} as members
+        inner join (
+            select distinct group_node, current_profile_id as profile_id from {{ kept('profile_resolution') }}
+            where group_node is not null
+        ) as profiles on members.group_node = profiles.group_node
+    )
+    {%- else -%}
+    {{ ref('identifier_mapping') }}
+    {%- endif -%}
+{%- endmacro %}
