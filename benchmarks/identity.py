@@ -71,7 +71,9 @@ def _apart(name: str, path: Path) -> dict[str, Any]:
 
 
 def _connect(path: Path) -> duckdb.DuckDBPyConnection:
-    connection = duckdb.connect(config={"threads": 2, "memory_limit": "3GB"})
+    connection = duckdb.connect(
+        config={"threads": 2, "memory_limit": "3GB", "temp_directory": f"{path.parent}/spilled"}
+    )
     connection.execute(f"create view records as select * from '{path}'")
     connection.execute("create schema staging")
     return connection

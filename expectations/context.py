@@ -37,7 +37,7 @@ def open_session(settings: Settings, snapshot: int) -> Iterator[Session]:
             "lake",
             connection_string="duckdb:///:memory:",
             create_temp_table=False,
-            kwargs={"connect_args": {"config": warehouse.duckdb_config(settings)}},
+            kwargs={"connect_args": {"config": warehouse.lake_config(settings)}},
         )
         yield Session(context, source)
 
@@ -54,6 +54,7 @@ def _attached(statement: str) -> Iterator[None]:
             cursor = connection.cursor()
             cursor.execute("set TimeZone='UTC'")
             cursor.execute(statement)
+            cursor.execute(warehouse.SIGNED_ONLY)
             cursor.close()
 
     event.listen(Pool, "connect", attach)

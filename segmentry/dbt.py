@@ -25,6 +25,7 @@ def environment(settings: Settings) -> dict[str, str]:
         "SEGMENTRY_DBT_ATTACH": schema,
         "SEGMENTRY_DBT_DATA": settings.lake_data,
         "SEGMENTRY_DBT_EXTENSIONS": str(settings.extensions),
+        "SEGMENTRY_DBT_UNSIGNED": str(warehouse.lake_config(settings)["allow_unsigned_extensions"]).lower(),
         "SEGMENTRY_DBT_MEMORY": settings.memory_limit,
         "SEGMENTRY_DBT_SCRATCH": str(settings.scratch / "duckdb"),
     }

@@ -47,7 +47,7 @@ def main(config: str) -> None:
 
 
 def _attached(settings: Settings) -> duckdb.DuckDBPyConnection:
-    lake = duckdb.connect(":memory:", config={**warehouse.duckdb_config(settings), "threads": 1})
+    lake = duckdb.connect(":memory:", config={**warehouse.lake_config(settings), "threads": 1})
     lake.execute("set TimeZone='UTC'")
     lake.execute(warehouse.attach_statement(settings, read_only=True))
     lake.execute("select max(as_of) from lake.observability.clock").fetchall()

@@ -10,6 +10,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from segmentry import warehouse
@@ -84,3 +85,40 @@ def test_a_writer_that_is_killed_leaves_its_turn_to_the_next(home: Settings) -> 
         assert waiter.stdout is not None and waiter.stdout.readline() == b"mine\n"
         assert waiter.poll() is None
         waiter.kill()
+
+
+def _extension(settings: Settings) -> Path:
+    (found,) = settings.extensions.glob("v*/*/ducklake.duckdb_extension")
+    return found
+
+
+def test_extensions_of_the_packages_are_loaded_as_they_are_and_others_must_be_signed(home: Settings) -> None:
+    assert warehouse.lake_config(home)["allow_unsigned_extensions"]
+    with warehouse.connect(home) as lake:
+        assert lake.execute("select current_setting('allow_unsigned_extensions')").fetchone() == (False,)
+        with pytest.raises(duckdb.InvalidInputException, match="while database is running"):
+            lake.execute("set allow_unsigned_extensions=true")
+        altered = home.home / "altered.duckdb_extension"
+        _alter(_extension(home), altered)
+        with pytest.raises(duckdb.IOException, match="signature"):
+            lake.execute(f"load '{altered}'")
+
+
+def test_a_copy_of_an_extension_is_checked_and_one_that_was_altered_is_refused(home: Settings) -> None:
+    held = _extension(home)
+    copied = held.with_suffix(".copied")
+    shutil.copyfile(held, copied)
+    copied.replace(held)
+    assert not warehouse.lake_config(home)["allow_unsigned_extensions"]
+    _fill(home)
+    assert _total(home) == sum(range(5000))
+    _alter(held, copied)
+    copied.replace(held)
+    with pytest.raises(duckdb.IOException, match="signature"), warehouse.connect(home):
+        pass
+
+
+def _alter(extension: Path, into: Path) -> None:
+    content = bytearray(extension.read_bytes())
+    content[len(content) // 2] ^= 1
+    into.write_bytes(content)

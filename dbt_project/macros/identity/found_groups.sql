@@ -42,6 +42,9 @@ select
     nodes.identifier,
     nodes.priority,
     nodes.first_seen_at,
+    {%- if is_partial() %}
+    nodes.last_seen_at,
+    {%- endif %}
     coalesce(wide.component, nodes.node) as component,
     coalesce(groups.group_node, nodes.node) as group_node
 from nodes

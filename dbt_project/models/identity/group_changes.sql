@@ -4,7 +4,7 @@
 {% if is_partial() -%}
 {{ found_groups() }}
 {%- else -%}
-select node, identifier_type, identifier, priority, first_seen_at, node as component, node as group_node
+select node, identifier_type, identifier, priority, first_seen_at, last_seen_at, node as component, node as group_node
 from {{ ref('identifiers') }}
 where false
 {%- endif %}

@@ -5,7 +5,7 @@
 -- depends_on: {{ ref('group_changes') }}, {{ ref('contested_links') }}, {{ ref('yielding_links') }}
 -- depends_on: {{ ref('wide_components') }}, {{ ref('identifiers') }}
 {% if is_partial() -%}
-select * from {{ ref('group_changes') }}
+select * exclude (last_seen_at) from {{ ref('group_changes') }}
 {%- else -%}
 {{ found_groups() }}
 {%- endif %}

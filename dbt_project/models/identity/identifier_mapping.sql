@@ -2,44 +2,50 @@
     materialized='incremental', incremental_strategy='append',
     pre_hook="{{ replace_rows(remapped()) }}"
 ) }}
--- depends_on: {{ ref('region') }}, {{ ref('identifier_changes') }}
+-- depends_on: {{ ref('region') }}, {{ ref('identifier_changes') }}, {{ ref('group_changes') }}, {{ ref('identifiers') }}
 with
 
-touched as (
-    select node from {{ ref('region') }}
+{% if is_partial() -%}
+seen_again as (
+    select identifier_changes.* from {{ ref('identifier_changes') }} as identifier_changes
+    anti join {{ ref('region') }} as region on identifier_changes.node = region.node
+    where identifier_changes.records > 0
+),
+
+members as (
+    select identifier_type, identifier, first_seen_at, last_seen_at, group_node from {{ ref('group_changes') }}
     union all
-    select node from {{ ref('identifier_changes') }}
+    -- Beyond the region everybody stays where they were.
+    select
+        seen_again.identifier_type, seen_again.identifier, seen_again.first_seen_at, seen_again.last_seen_at,
+        groups.group_node
+    from seen_again
+    inner join {{ ref('identifier_groups') }} as groups on seen_again.node = groups.node
 ),
-
-identifiers as (
-    select identifiers.* from {{ ref('identifiers') }} as identifiers
-    {%- if is_partial() %}
-    semi join touched on identifiers.node = touched.node
-    {%- endif %}
+{%- else -%}
+members as (
+    select
+        identifiers.identifier_type, identifiers.identifier, identifiers.first_seen_at, identifiers.last_seen_at,
+        groups.group_node
+    from {{ ref('identifiers') }} as identifiers
+    inner join {{ ref('identifier_groups') }} as groups on identifiers.node = groups.node
 ),
-
-groups as (
-    select groups.node, groups.group_node from {{ ref('identifier_groups') }} as groups
-    {%- if is_partial() %}
-    semi join identifiers on groups.node = identifiers.node
-    {%- endif %}
-),
+{%- endif %}
 
 profiles as (
     select distinct group_node, current_profile_id as profile_id
     from {{ ref('profile_resolution') }}
     where group_node is not null
     {%- if is_partial() %}
-        and group_node in (select group_node from groups)
+        and group_node in (select group_node from members)
     {%- endif %}
 )
 
 select
-    identifiers.identifier_type,
-    identifiers.identifier,
+    members.identifier_type,
+    members.identifier,
     profiles.profile_id,
-    identifiers.first_seen_at,
-    identifiers.last_seen_at
-from identifiers
-inner join groups on identifiers.node = groups.node
-inner join profiles on groups.group_node = profiles.group_node
+    members.first_seen_at,
+    members.last_seen_at
+from members
+inner join profiles on members.group_node = profiles.group_node
