@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import filecmp
 import importlib.util
 import os
 import platform
@@ -59,10 +60,14 @@ def _extension_folder(settings: Settings) -> Path:
 
 
 def _are_packaged(settings: Settings) -> bool:
-    """Whether the home's extensions are the very files of the installed packages, of which the lock pins the hashes."""
+    """Whether the home's extensions are those of the installed packages, of which the lock pins the hashes.
+
+    Copies, made where the home is on another file system, are compared byte by byte, once in a process.
+    """
     folder = _extension_folder(settings)
+    pairs = [(folder / f"{name}.duckdb_extension", _packaged_extension(name)) for name in EXTENSIONS]
     try:
-        return all((folder / f"{name}.duckdb_extension").samefile(_packaged_extension(name)) for name in EXTENSIONS)
+        return all(held.samefile(packaged) or filecmp.cmp(held, packaged, shallow=False) for held, packaged in pairs)
     except FileNotFoundError:
         return False
 
@@ -208,7 +213,7 @@ def lake_config(settings: Settings) -> dict[str, str | bool | int | float | list
     """Those of a connection to which the lake is attached; run ``SIGNED_ONLY`` once it is.
 
     DuckDB hashes 70 MB for the signatures of two extensions, 0.26 s of every connection. The files of the installed
-    packages are loaded without, as Python's own are; copies, and whatever is loaded later, are checked.
+    packages are loaded without, as Python's own are; others, and whatever is loaded later, are checked.
     """
     return {**duckdb_config(settings), "allow_unsigned_extensions": _are_packaged(settings)}
 
