@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import fcntl
-import filecmp
-import importlib.util
-import os
-import platform
-import shutil
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
-from segmentry.errors import ConfigError, NotReadyError, SegmentryError
+from segmentry import extensions
+from segmentry.errors import ConfigError, NotReadyError
 from segmentry.settings import Settings
 
-EXTENSIONS = ("ducklake", "sqlite_scanner", "postgres_scanner", "httpfs")
 # Writers that meet take a new snapshot id and try again; with DuckLake's own 10 attempts, 3 of 545 commits of two
 # processes that did nothing but write were lost.
 COMMIT_ATTEMPTS = 100
@@ -37,71 +31,13 @@ SCHEMAS = (
 )  # fmt: skip
 
 
-def install_extensions(settings: Settings) -> Path:
-    """Put the signed extension files of their Python packages where DuckDB looks; return that folder.
-
-    They are linked on the same file system: a copy takes 129 MB of every home.
-    """
-    target = _extension_folder(settings)
-    target.mkdir(parents=True, exist_ok=True)
-    for name in EXTENSIONS:
-        destination = target / f"{name}.duckdb_extension"
-        if not destination.exists():
-            partial = destination.with_suffix(f".{os.getpid()}")
-            _link_or_copy(_packaged_extension(name), partial)
-            partial.replace(destination)
-    return settings.extensions
-
-
-def _extension_folder(settings: Settings) -> Path:
-    machine = {"x86_64": "amd64", "AMD64": "amd64", "aarch64": "arm64", "arm64": "arm64"}[platform.machine()]
-    system = {"Linux": "linux", "Darwin": "osx"}[platform.system()]
-    return settings.extensions / f"v{duckdb.__version__}" / f"{system}_{machine}"
-
-
-def _are_packaged(settings: Settings) -> bool:
-    """Whether the home's extensions are those of the installed packages, of which the lock pins the hashes.
-
-    Copies, made where the home is on another file system, are compared byte by byte, once in a process.
-    """
-    folder = _extension_folder(settings)
-    pairs = [(folder / f"{name}.duckdb_extension", _packaged_extension(name)) for name in EXTENSIONS]
-    try:
-        return all(held.samefile(packaged) or filecmp.cmp(held, packaged, shallow=False) for held, packaged in pairs)
-    except FileNotFoundError:
-        return False
-
-
-def _link_or_copy(source: Path, target: Path) -> None:
-    target.unlink(missing_ok=True)
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copyfile(source, target)
-
-
-@cache
-def _packaged_extension(name: str) -> Path:
-    spec = importlib.util.find_spec(f"duckdb_extension_{name}")
-    folders = list(spec.submodule_search_locations or []) if spec else []
-    for folder in folders:
-        found = sorted(Path(folder).glob(f"**/v{duckdb.__version__}/**/{name}.duckdb_extension"))
-        if found:
-            return found[0]
-    raise SegmentryError(
-        f"the DuckDB extension '{name}' for version {duckdb.__version__} is not installed",
-        allowed=f"the package duckdb-extension-{name.replace('_', '-')} at the version of duckdb",
-        remedy="run `make install`",
-    )
-
-
 def prepare(settings: Settings) -> None:
     """Create the home, the catalog and the schemas; safe to call at every start."""
     for folder in (settings.home, settings.scratch):
         folder.mkdir(parents=True, exist_ok=True)
     if "://" not in settings.lake_data:
         Path(settings.lake_data).mkdir(parents=True, exist_ok=True)
-    install_extensions(settings)
+    extensions.install(settings)
     if settings.is_embedded:
         _use_write_ahead_log(_catalog_file(settings))
         _follow_a_moved_home(settings)
@@ -215,7 +151,7 @@ def lake_config(settings: Settings) -> dict[str, str | bool | int | float | list
     DuckDB hashes 70 MB for the signatures of two extensions, 0.26 s of every connection. The files of the installed
     packages are loaded without, as Python's own are; others, and whatever is loaded later, are checked.
     """
-    return {**duckdb_config(settings), "allow_unsigned_extensions": _are_packaged(settings)}
+    return {**duckdb_config(settings), "allow_unsigned_extensions": extensions.are_packaged(settings)}
 
 
 def attach_statement(settings: Settings, *, snapshot: int | None = None, read_only: bool = False) -> str:
