@@ -95,7 +95,7 @@ def index(checks: Iterable[Check], more: str = "") -> str:
 def _row(check: Check) -> str:
     word = "passed" if check.passed else "failed"
     cells = (
-        html.escape(check.time),
+        html.escape(check.time[:19].replace("T", " ")),
         html.escape(check.gate),
         f'<a href="{html.escape(check.page.as_posix())}">{html.escape(check.relation)}</a>',
         f'<span class="{word}">{word}</span>',
@@ -117,7 +117,7 @@ def _check(path: Path, store: Path) -> Check:
     run, counted = content["meta"]["run_id"], content["statistics"]
     gate, _, relation = content["suite_name"].partition(".")
     return Check(
-        time=run["run_time"][:19].replace("T", " "),
+        time=run["run_time"],
         gate=gate,
         relation=relation,
         run=run["run_name"].removeprefix(f"{gate} at "),
