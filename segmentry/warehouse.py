@@ -19,7 +19,7 @@ from segmentry.settings import Settings
 # Writers that meet take a new snapshot id and try again; with DuckLake's own 10 attempts, 3 of 545 commits of two
 # processes that did nothing but write were lost.
 COMMIT_ATTEMPTS = 100
-# Against DuckLake's defaults (snappy, version 1), 7.5 million links take 298 MiB for 342 and are read in half the time.
+# Against DuckLake's defaults (snappy, version 1), five million links take 298 MiB for 342 and half the time to read.
 FILE_FORMAT = {"parquet_compression": "lz4", "parquet_version": "2"}
 # From here on every extension must be signed; a running DuckDB cannot take it back.
 SIGNED_ONLY = "set allow_unsigned_extensions=false"
