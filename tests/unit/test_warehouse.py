@@ -123,3 +123,15 @@ def _alter(extension: Path, into: Path) -> None:
     content = bytearray(extension.read_bytes())
     content[len(content) // 2] ^= 1
     into.write_bytes(content)
+
+
+def test_new_files_are_lz4_and_a_home_that_was_set_otherwise_keeps_its_rows(home: Settings) -> None:
+    with warehouse.connect(home) as lake:
+        lake.execute("call lake.set_option('parquet_compression', 'snappy')")
+    _fill(home)
+    warehouse.prepare(home)
+    with warehouse.connect(home) as lake:
+        lake.execute("insert into lake.raw.numbers select i from range(5000) as t (i)")
+        found = lake.execute(f"select distinct compression from parquet_metadata('{home.lake_data}/raw/numbers/*')")
+        assert {codec for (codec,) in found.fetchall()} == {"SNAPPY", "LZ4_RAW"}
+    assert _total(home) == 2 * sum(range(5000))
