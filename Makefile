@@ -65,9 +65,9 @@ up: $(READY)  ## serve Airflow, MLflow, Data Docs and dbt docs on loopback
 down: $(READY)  ## stop what `make up` started
 	@$(BIN)/segmentry down
 
-lock: $(READY)  ## resolve the requirements anew, with hashes
+lock: $(READY)  ## resolve the requirements again, with hashes, one lock for all Pythons
 	@$(BIN)/uv pip compile pyproject.toml --all-extras --generate-hashes --no-emit-index-url --no-emit-find-links \
-	  --python-version 3.11 --custom-compile-command "make lock" --quiet -o requirements.lock
+	  --universal --python-version 3.11 --custom-compile-command "make lock" --quiet -o requirements.lock
 	@grep -A200 -E '^uv==' requirements.lock | awk 'NR==1 || /^    --hash/ {print} NR>1 && !/^    --hash/ {exit}' | sed '$$ s/ \\$$//' > requirements-bootstrap.lock
 
 clean:  ## remove the environment and all state
