@@ -4,9 +4,10 @@ SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-# The first interpreter that runs and is a 3.11; PYTHON=/path/to/python names another.
-PYTHON ?= $(shell for p in python3.11 python3 python; do \
-	  $$p -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null && { command -v $$p; break; }; done)
+# The newest interpreter from 3.11 to 3.13 that runs; PYTHON=/path/to/python names another.
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
+	  $$p -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
+	  && { command -v $$p; break; }; done)
 WORKERS ?= 2
 
 .PHONY: help install run test test-cluster check format generate bench soak up down lock clean
@@ -17,7 +18,10 @@ help:  ## list the targets
 install: $(READY)  ## create .venv from the locked, hash-pinned requirements
 
 $(READY): requirements.lock requirements-bootstrap.lock pyproject.toml
-	@test -n "$(PYTHON)" || { echo "No Python 3.11 was found. Allowed: an interpreter of version 3.11. To do: install it, or run make PYTHON=/path/to/python3.11"; exit 2; }
+	@test -n "$(PYTHON)" || { echo "No Python from 3.11 to 3.13 with its venv module was found."; \
+	  echo "Allowed: Python 3.11, 3.12 or 3.13."; \
+	  echo "To do: install one (Debian and Ubuntu: apt install python3 python3-venv), or run make PYTHON=/path/to/python"; \
+	  exit 2; }
 	@test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV)
 	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bootstrap.lock
 	@echo "Installing the locked packages into $(VENV) ..."
