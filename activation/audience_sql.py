@@ -122,7 +122,7 @@ def _text(value: object) -> str:
 
 _CANDIDATES = """select profile_id
     from {{ ref('candidates') }}
-    where sync = '@sync' and verdict = 'sent'"""
+    where sync = '@sync' and verdict = 'eligible'"""
 
 _LISTS = """select
         profile_id,

@@ -7,7 +7,7 @@ CANDIDATES_YML = """\
 models:
   - name: candidates
     description: >
-      Everybody a sync's segments name, with the verdict: sent, or the first reason that keeps the person out.
+      Everybody a sync's segments name, with the verdict: eligible, or the first reason that keeps the person out.
       One row per (sync, profile_id).
     columns:
       - name: sync
@@ -23,7 +23,7 @@ models:
           - accepted_values:
               arguments:
                 values:
-                  [sent, no_key, no_address, suppressed, refused, unknown_consent, held_out, duplicate, other_sync]
+                  [eligible, no_key, no_address, suppressed, refused, unknown_consent, held_out, duplicate, other_sync]
 """
 
 NO_CANDIDATES = """\

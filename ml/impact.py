@@ -127,7 +127,7 @@ def _syncs(context: RunContext, lake: Any) -> list[SyncMove]:
         row = lake.execute(
             """
             with held as (
-                select profile_id from lake.audiences.candidates where sync = $sync and verdict = 'sent'
+                select profile_id from lake.audiences.candidates where sync = $sync and verdict = 'eligible'
             ),
             touched as (
                 select profile_id, bool_or(is_gained) as is_gaining from moved

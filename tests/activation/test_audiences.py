@@ -36,16 +36,16 @@ def test_only_consented_people_are_in_the_audience(shop: Shop) -> None:
     )
     build(shop)
     assert verdicts(shop, "letters") == {
-        "p_ann": "sent",
+        "p_ann": "eligible",
         "p_bob": "refused",
         "p_cid": "refused",
         "p_dee": "refused",
-        "p_eve": "sent",
-        "p_fay": "sent",
+        "p_eve": "eligible",
+        "p_fay": "eligible",
         "p_gus": "refused",
         "p_hal": "unknown_consent",
     }
-    everybody = dict.fromkeys(verdicts(shop, "letters"), "sent")
+    everybody = dict.fromkeys(verdicts(shop, "letters"), "eligible")
     assert verdicts(shop, "leavers") == everybody, "to be taken out of a tool nobody needs to have agreed"
     assert {key for (key,) in shop.rows("select row_key from audiences.aud_leavers")} == set(everybody)
     assert shop.rows("select row_key, email from audiences.aud_letters order by 1") == [
@@ -80,9 +80,9 @@ def test_suppressed_addresses_profiles_and_bounces_stay_out(shop: Shop) -> None:
         "p_ann": "suppressed",
         "p_bob": "suppressed",
         "p_cid": "suppressed",
-        "p_dee": "sent",
+        "p_dee": "eligible",
     }
-    assert set(verdicts(shop, "leavers").values()) == {"sent"}, "whoever is suppressed can be taken out"
+    assert set(verdicts(shop, "leavers").values()) == {"eligible"}, "whoever is suppressed can be taken out"
 
 
 def test_analytics_works_without_any_consent_data(shop: Shop) -> None:
@@ -132,7 +132,7 @@ def test_one_row_per_address_and_one_sync_of_an_exclusive_group(shop: Shop) -> N
     shop.run("delete from lake.profiles.profiles where rowid in (select max(rowid) from lake.profiles.profiles)")
     shop.run("update lake.profiles.profiles set email = 'ANN@example.com' where profile_id = 'p_bob'")
     build(shop)
-    assert verdicts(shop, "first") == {"p_ann": "sent"}
+    assert verdicts(shop, "first") == {"p_ann": "eligible"}
     assert verdicts(shop, "second") == {"p_ann": "other_sync", "p_bob": "duplicate"}
 
 

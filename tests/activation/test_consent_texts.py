@@ -90,7 +90,7 @@ def test_what_banners_say_decides_who_is_sent(shop: Shop) -> None:
     dbt.build(shop.settings, "consent_answers consents")
     stages.audiences(RunContext(shop.settings))
     verdicts = dict(shop.rows("select profile_id, verdict from audiences.candidates where sync = 'ads'"))
-    assert verdicts == {f"p_{name}": "sent" if name in ("ann", "eve") else "refused" for name in NAMES}
+    assert verdicts == {f"p_{name}": "eligible" if name in ("ann", "eve") else "refused" for name in NAMES}
     told = shop.rows(
         "select record_id, status, cast(decided_at as varchar), source, proof from marts.consents"
         " where purpose = 'advertising' and source <> 'form' order by 1"

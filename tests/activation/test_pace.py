@@ -84,7 +84,7 @@ def test_a_fall_of_consent_coverage_stops_the_sync(shop: Shop, receiver: Receive
     name = webhook(shop)
     consent(shop, "ann", "bob")
     verdicts = (
-        "select 'hook' as sync, 'p_' || i as profile_id, case when i < {} then 'sent' else 'refused' end as verdict"
+        "select 'hook' as sync, 'p_' || i as profile_id, case when i < {} then 'eligible' else 'refused' end as verdict"
     )
     make = f"create or replace table lake.audiences.candidates as {verdicts} from range(100) as people (i)"
     shop.run(make.format(90))

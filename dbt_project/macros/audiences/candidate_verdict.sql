@@ -4,6 +4,6 @@
         when verdict <> 'eligible' then verdict
         when contact_rank > 1 then 'duplicate'
         when exclusive_group <> '' and sync_rank > 1 then 'other_sync'
-        else 'sent'
+        else 'eligible'
     end
 {%- endmacro %}

@@ -4,7 +4,7 @@ with
 candidates as (
     select profile_id
     from {{ ref('candidates') }}
-    where sync = 'klaviyo_list' and verdict = 'sent'
+    where sync = 'klaviyo_list' and verdict = 'eligible'
 ),
 
 profiles as (

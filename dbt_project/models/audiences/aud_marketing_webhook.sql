@@ -4,7 +4,7 @@ with
 candidates as (
     select profile_id
     from {{ ref('candidates') }}
-    where sync = 'marketing_webhook' and verdict = 'sent'
+    where sync = 'marketing_webhook' and verdict = 'eligible'
 ),
 
 profiles as (

@@ -4,7 +4,7 @@ with
 candidates as (
     select profile_id
     from {{ ref('candidates') }}
-    where sync = 'newsletter_file' and verdict = 'sent'
+    where sync = 'newsletter_file' and verdict = 'eligible'
 ),
 
 profiles as (

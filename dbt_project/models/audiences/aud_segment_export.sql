@@ -4,7 +4,7 @@ with
 candidates as (
     select profile_id
     from {{ ref('candidates') }}
-    where sync = 'segment_export' and verdict = 'sent'
+    where sync = 'segment_export' and verdict = 'eligible'
 ),
 
 profiles as (
