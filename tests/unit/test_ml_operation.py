@@ -109,7 +109,8 @@ def test_a_promotion_tells_what_it_would_move(trained: RunContext) -> None:
         )
         lake.execute(
             "create table lake.audiences.candidates as select 'newsletter_file' as sync, profile_id, "
-            "case when hash(profile_id) % 2 = 0 then 'eligible' else 'refused' end as verdict from lake.profiles.profiles"
+            "case when hash(profile_id) % 2 = 0 then 'eligible' else 'refused' end as verdict "
+            "from lake.profiles.profiles"
         )
     (trained.settings.config / "syncs").mkdir()
     (trained.settings.config / "syncs" / "newsletter_file.yml").write_text(
