@@ -10,11 +10,13 @@ import errno
 import os
 import sys
 from collections.abc import Sequence
+from importlib import metadata
+from typing import Annotated
 
 import typer
 
-from segmentry import discovery
-from segmentry.errors import ConfigError, SegmentryError, UsageError
+from cli._commands import Root
+from segmentry.errors import SegmentryError, UsageError
 from segmentry.settings import switch_off_telemetry
 
 
@@ -22,26 +24,28 @@ def build() -> typer.Typer:
     """The whole command tree."""
     root = typer.Typer(
         name="segmentry",
+        cls=Root,
         help="Warehouse-native customer segmentation: identity, profiles, segments, models, activation.",
         no_args_is_help=True,
-        add_completion=False,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
     )
-    for name, module in discovery.modules("cli").items():
-        if name == "main":
-            continue
-        if isinstance(app := getattr(module, "app", None), typer.Typer):
-            root.add_typer(app, name=name)
-        elif callable(command := getattr(module, "command", None)):
-            root.command(name=name)(command)
-        else:
-            raise ConfigError(
-                f"cli/{name}.py gives no command",
-                allowed="`app`, a typer.Typer, or `command`, a function",
-                remedy="define one of them, or begin the file's name with an underscore if it is a helper",
-            )
+    root.callback()(_root)
     return root
+
+
+def _print_version(is_asked: bool) -> None:
+    if is_asked:
+        print(f"segmentry {metadata.version('segmentry')}")
+        raise typer.Exit
+
+
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    pass
 
 
 # Faults of a path that a person named or of the disk it is on, not of the program.
