@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from activation import audience_texts, config
 from activation.audience_sql import audience_sql, candidate_arguments
 from activation.config import ConsentPolicy, Sync
+from segmentry import segments
 from segmentry.errors import ConfigError
 from segmentry.generated import GeneratedFile
 from segmentry.settings import Settings
@@ -49,8 +50,7 @@ def _mark(sync: Sync) -> str:
 
 
 def _check_segments(settings: Settings, sync: Sync) -> None:
-    folder = settings.dbt_project / "models" / "segments"
-    known = {path.stem for path in folder.glob("*.sql")} - {"segment_memberships", "membership_history"}
+    known = set(segments.names(settings))
     named = {*(sync.segments or []), *(c.value for c in sync.columns if c.source == "member_of")}
     if unknown := sorted(named - known):
         raise ConfigError(

@@ -183,7 +183,7 @@ def _one_profile(settings: Any, rules: list[str]) -> float:
 
 def _shop(home: Path, count: int, share: float) -> tuple[Any, list[str]]:
     """A copy of the project with these segments alone, generated files included; profiles is a table that is given."""
-    from segmentry import manifest, segments, warehouse
+    from segmentry import segments, warehouse
     from segmentry.settings import ROOT, Settings
 
     project, config = home / "dbt_project", home / "config"
@@ -203,9 +203,6 @@ def _shop(home: Path, count: int, share: float) -> tuple[Any, list[str]]:
         path = segments.folder(settings) / f"segment_{number:04}.sql"
         path.write_text(f"select profile_id from {{{{ ref('profiles') }}}} where {rule}\n")
         path.with_suffix(".yml").write_text(YML.format(name=path.stem))
-    for file in manifest.generated_files(settings):
-        if file.path.name == "segment_definitions.sql":
-            file.write()
     return settings, rules
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from segmentry import freshness, warehouse
 from segmentry.clock import is_decided
 from segmentry.errors import NotReadyError, SegmentryError
+from segmentry.generated import write_all
 from segmentry.settings import Settings, switch_off_telemetry
 from segmentry.stages import RunContext, StageReport
 
@@ -41,13 +42,14 @@ def invoke(
     """
     switch_off_telemetry()
     os.environ.update(environment(settings))
+    project = str(write_all(settings).dbt_project)
     from dbt.cli.main import dbtRunner  # dbt takes a second to import: only stages that run it pay
 
     folder = settings.home / "dbt"
     words = [
         *("--log-path", str(folder / "logs"), "--log-level", "none", "--log-level-file", "info", "--no-use-colors"),
         *arguments,
-        *("--project-dir", str(settings.dbt_project), "--profiles-dir", str(settings.dbt_project)),
+        *("--project-dir", project, "--profiles-dir", project),
         *("--target-path", str(folder / target)),
     ]
     with redirect_stdout(StringIO()), _environment(variables or {}):

@@ -6,15 +6,14 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from segmentry import configuration, segments
+from segmentry import configuration, definitions
+from segmentry.definitions import Segment
 from segmentry.generated import GeneratedFile
-from segmentry.segments import Segment
 from segmentry.settings import Settings
 
-MARK = "Made by `segmentry check generated --write`"
+MARK = "Made at run time"
 
 
 @dataclass(frozen=True)
@@ -63,27 +62,24 @@ def members(settings: Settings) -> list[Member]:
 
 
 def built(settings: Settings, words: Mapping[str, str]) -> dict[str, Segment]:
-    """The members as segments, from what is configured rather than from the files on disk."""
-    home = segments.folder(settings)
-    return {m.name: segments.build(home / f"{m.name}.sql", m.entry, m.sql, words) for m in members(settings)}
+    """The members as segments."""
+    home = definitions.folder(settings)
+    return {m.name: definitions.build(home / f"{m.name}.sql", m.entry, m.sql, words) for m in members(settings)}
 
 
-def generated_files(settings: Settings) -> list[GeneratedFile]:
-    """The members' files, and the removal of files whose member is no longer configured."""
-    home = segments.folder(settings)
-    wanted: dict[Path, str | None] = {}
-    for member in members(settings):
-        wanted[home / f"{member.name}.sql"] = member.sql
-        wanted[home / f"{member.name}.yml"] = member.yml
-    for path in sorted([*home.glob("*.sql"), *home.glob("*.yml")]):
-        if path not in wanted and is_made(path):
-            wanted[path] = None
-    return [GeneratedFile(path, text) for path, text in wanted.items()]
+def names(settings: Settings) -> dict[str, str]:
+    """Name of each member to what it follows from."""
+    return {member.name: member.origin for member in members(settings)}
 
 
-def is_made(path: Path) -> bool:
-    """Whether a file under models/segments/ was generated."""
-    return MARK in path.read_text(encoding="utf-8").partition("\n")[0]
+def files(settings: Settings) -> list[GeneratedFile]:
+    """The members as dbt reads them."""
+    home = definitions.folder(settings)
+    return [
+        GeneratedFile(home / f"{member.name}{suffix}", text)
+        for member in members(settings)
+        for suffix, text in ((".sql", member.sql), (".yml", member.yml))
+    ]
 
 
 def _interests(categories: list[str]) -> Iterator[Member]:

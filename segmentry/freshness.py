@@ -6,12 +6,11 @@ read was touched, nor its own, nor the clock, nor a file of the project or the c
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 
 import duckdb
 
-from segmentry import warehouse
+from segmentry import generated, warehouse
 from segmentry.settings import Settings
 
 MARKS = "observability.layer_marks"
@@ -95,13 +94,8 @@ def mark(settings: Settings, layer: str, read_from: int) -> None:
 
 
 def fingerprint(settings: Settings) -> str:
-    """One value for all text of the dbt project and the configuration."""
-    digest = hashlib.sha256()
-    for folder in (settings.dbt_project, settings.config):
-        for path in sorted(folder.glob("**/*")):
-            if path.suffix in {".sql", ".yml", ".yaml", ".py", ".csv", ".md"}:
-                digest.update(f"{path.relative_to(folder)}\n".encode() + path.read_bytes())
-    return digest.hexdigest()
+    """One value for all text of the dbt project, with what is made at run time, and of the configuration."""
+    return generated.project_digest(settings)
 
 
 def is_touched(settings: Settings, since: int, schema: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +16,21 @@ COMMAND = "segmentry check generated --write"
 
 
 def generated_files(settings: Settings) -> list[GeneratedFile]:
-    """The contract of profiles, and the segments' definitions, which are held to that very contract."""
-    contract = GeneratedFile(settings.dbt_project / "models/profiles/profiles.yml", profiles_yml(settings))
-    definitions = GeneratedFile(
-        settings.dbt_project / "macros/segments/segment_definitions.sql", definitions_macro(settings)
+    """The contract of profiles."""
+    return [GeneratedFile(settings.dbt_project / "models/profiles/profiles.yml", profiles_yml(settings))]
+
+
+def run_time_files(settings: Settings) -> list[GeneratedFile]:
+    """The segments of families, and what the evaluation loops over; segments that are refused are left out.
+
+    The stage that evaluates segments loads them all first, and stops at one that is refused.
+    """
+    accepted, refused = segments.readable(settings)
+    left_out = [GeneratedFile(path, None) for path in refused]
+    macro = GeneratedFile(
+        settings.dbt_project / "macros/segments/segment_definitions.sql", definitions_macro(accepted.values())
     )
-    return [contract, *families.generated_files(settings), definitions]
+    return [*left_out, *families.files(settings), macro]
 
 
 def profiles_yml(settings: Settings) -> str:
@@ -133,29 +142,17 @@ def choice_models(settings: Settings) -> list[str]:
     return [str(name) for name in _variables(settings).get("choice_models", [])]
 
 
-def definitions_macro(settings: Settings) -> str:
+def definitions_macro(found: Iterable[Segment]) -> str:
     """What the evaluation of all segments in one scan loops over."""
     lines = [
-        f"{{#- Made by `{COMMAND}` from models/segments/. One entry per segment; seconds. -#}}",
+        "{#- Made at run time from the segments. One entry per segment; seconds. -#}",
         "{% macro segment_definitions() -%}",
         "    {{ return([",
     ]
-    words = {column["name"]: column["data_type"] for column in _columns(settings)}
-    for segment in _segments(settings, words):
+    for segment in found:
         pairs = ", ".join(f"'{key}': {_literal(value)}" for key, value in _definition(segment).items())
         lines.append(f"        {{{pairs}}},")
     return "\n".join([*lines, "    ]) }}", "{%- endmacro %}"]) + "\n"
-
-
-def _segments(settings: Settings, words: Mapping[str, str]) -> list[Segment]:
-    """Segments written by hand, and those of families as they should be on disk; by name."""
-    made = families.built(settings, words)
-    by_hand = [
-        segments.load(path, words)
-        for path in segments.folder(settings).glob("*.sql")
-        if path.stem not in made and not families.is_made(path)
-    ]
-    return sorted([*by_hand, *made.values()], key=lambda segment: segment.name)
 
 
 def _definition(segment: Segment) -> dict[str, Any]:

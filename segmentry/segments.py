@@ -1,162 +1,101 @@
-"""The segments of the dbt project: one SQL and one yml each, read, guarded and given a version."""
+"""The segments of an installation: those written as files and those that follow from the configuration, by name."""
 
 from __future__ import annotations
 
-import hashlib
-import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import timedelta
+from collections.abc import Mapping
+from contextlib import suppress
 from difflib import get_close_matches
-from functools import cached_property
 from pathlib import Path
-from typing import Any, cast
 
-from segmentry import configuration
-from segmentry.errors import ConfigError, UsageError
-from segmentry.evaluation import Evaluator, compiled
-from segmentry.predicates import Predicate, PredicateError, parse, parse_model
+from segmentry import families
+from segmentry.definitions import Segment, build, duration, folder, load, parsed, vocabulary
+from segmentry.errors import ConfigError, SegmentryError, UsageError
 from segmentry.settings import Settings
+
+__all__ = [
+    "Segment", "build", "duration", "folder", "load", "load_all", "named", "names", "parsed", "readable", "vocabulary",
+]  # fmt: skip
 
 # More names than this are no help in a message.
 _LISTED = 60
-_UNITS = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(weeks=1)}
-
-
-@dataclass(frozen=True)
-class Segment:
-    """One segment. predicate and stay are None for free SQL (kind batch_only), which only the batch can evaluate."""
-
-    name: str
-    path: Path
-    description: str
-    meta: Mapping[str, Any]
-    predicate: Predicate | None
-    stay: Predicate | None
-    sql: str
-
-    @property
-    def priority(self) -> int:
-        """1 is the most important."""
-        return int(self.meta["priority"])
-
-    @property
-    def exclusive_group(self) -> str | None:
-        """The group in which a profile has at most one segment."""
-        return cast("str | None", self.meta.get("exclusive_group"))
-
-    @property
-    def enter_after(self) -> timedelta:
-        """How long the predicate must hold before entry."""
-        return duration(self.meta.get("enter_after"))
-
-    @property
-    def exit_after(self) -> timedelta:
-        """How long it must not hold before exit."""
-        return duration(self.meta.get("exit_after"))
-
-    @property
-    def min_stay(self) -> timedelta:
-        """How long a member stays at least."""
-        return duration(self.meta.get("min_stay"))
-
-    @property
-    def definition_version(self) -> str:
-        """Changes exactly when the rule of who is in changes: predicate, stay_while, dwell times."""
-        rule = [
-            self.predicate.to_sql() if self.predicate else " ".join(self.sql.split()),
-            self.stay.to_sql() if self.stay else "",
-            *(str(int(d.total_seconds())) for d in (self.enter_after, self.exit_after, self.min_stay)),
-        ]
-        return hashlib.sha256("\n".join(rule).encode()).hexdigest()[:12]
-
-    @cached_property
-    def matches(self) -> Evaluator:
-        """The predicate as a function of one profile."""
-        return compiled(self._real_time(self.predicate))
-
-    def _real_time(self, predicate: Predicate | None) -> Predicate:
-        if predicate is None:
-            raise UsageError(
-                f"the segment '{self.name}' is free SQL",
-                allowed="a segment of kind predicate",
-                remedy="turn its windows and joins into features, then write it as a predicate",
-            )
-        return predicate
-
-
-def duration(text: str | None) -> timedelta:
-    """``2 days`` as a time span; none is zero."""
-    if not text:
-        return timedelta()
-    number, unit = text.split()
-    return int(number) * _UNITS[unit.removesuffix("s")]
-
-
-def folder(settings: Settings) -> Path:
-    """Where segments are."""
-    return settings.dbt_project / "models" / "segments"
-
-
-def vocabulary(settings: Settings) -> dict[str, str]:
-    """Columns of profiles.profiles and their data types, from the enforced contract."""
-    path = settings.dbt_project / "models" / "profiles" / "profiles.yml"
-    content = configuration.read(path)
-    return {column["name"]: column["data_type"] for column in content["models"][0]["columns"]}
+_SUFFIXES = {".sql", ".yml", ".yaml", ".py", ".csv", ".md"}
 
 
 def load_all(settings: Settings, words: Mapping[str, str] | None = None) -> dict[str, Segment]:
-    """Every segment by name, in order of name; the first file that does not fit is a loud error that names it.
+    """Every segment by name, in order of name; the first that does not fit is a ConfigError naming its file.
 
     words: the vocabulary; by default that of the contract on disk.
     """
     words = words or vocabulary(settings)
-    paths = sorted(folder(settings).glob("*.sql"))
-    found = {path.stem: load(path, words) for path in paths}
-    if alone := sorted(p.name for p in folder(settings).glob("*.yml") if p.stem not in found and p.stem[0] != "_"):
-        raise ConfigError(
-            f"{alone[0]} has no SQL beside it", allowed="pairs of files", remedy="add it or remove the yml"
-        )
+    paths, taken = _files(settings), families.names(settings)
+    for path in paths:
+        _check_place(folder(settings), path, taken)
+    found = {path.stem: load(path, words) for path in paths if path.suffix == ".sql"}
+    found = dict(sorted({**found, **families.built(settings, words)}.items()))
     _check_references(found)
     return found
 
 
-def load(path: Path, words: Mapping[str, str]) -> Segment:
-    """One segment from its SQL and the yml of the same stem."""
-    pair = path.with_suffix(".yml")
-    if not pair.exists():
+def readable(settings: Settings) -> tuple[dict[str, Segment], list[Path]]:
+    """The segments that can be read, in order of name, and the files of those that cannot."""
+    words, taken = vocabulary(settings), families.names(settings)
+    found: dict[str, Segment] = {}
+    for path in _files(settings):
+        with suppress(SegmentryError):
+            _check_place(folder(settings), path, taken)
+            if path.suffix == ".sql":
+                found[path.stem] = load(path, words)
+    accepted = {path for s in found.values() for path in (s.path, s.path.with_suffix(".yml"))}
+    refused = [path for path in _files(settings) if path not in accepted]
+    return dict(sorted({**found, **families.built(settings, words)}.items())), refused
+
+
+def names(settings: Settings) -> list[str]:
+    """Names of all segments, whether or not their files can be read."""
+    by_hand = {path.stem for path in folder(settings).glob("*.sql")}
+    return sorted(by_hand | families.names(settings).keys())
+
+
+def _files(settings: Settings) -> list[Path]:
+    """Files that people write for segments: all in their folder but the evaluation's own."""
+    home = folder(settings)
+    return [
+        path
+        for path in sorted(home.rglob("*"))
+        if path.suffix in _SUFFIXES and path.relative_to(home).parts[0] != "evaluation"
+    ]
+
+
+def _check_place(home: Path, path: Path, taken: Mapping[str, str]) -> None:
+    """Raise ConfigError for a file that dbt would read and that belongs to no segment.
+
+    taken: names of segments that follow from the configuration, and from what.
+    """
+    shown = f"models/segments/{path.relative_to(home)}"
+    if path.parent != home:
         raise ConfigError(
-            f"{path.name} has no {pair.name} beside it",
-            allowed="a yml with description, meta and a unit test",
-            remedy="write it; `segmentry segments new` makes a pair to begin from",
+            f"{shown} is in a folder of its own",
+            allowed="segments directly in models/segments",
+            remedy="move the file there",
         )
-    entry = configuration.load_file(pair, "segment")["models"][0]
-    if entry["name"] != path.stem:
+    if path.suffix not in {".sql", ".yml"}:
         raise ConfigError(
-            f"{pair.name} describes '{entry['name']}'", allowed=path.stem, remedy="use the file's own stem"
+            f"{shown} ends with '{path.suffix}'",
+            allowed="pairs of a .sql and a .yml file with the same stem",
+            remedy="rename the file, or move it out of the folder",
         )
-    return build(path, entry, path.read_text(encoding="utf-8"), words)
-
-
-def build(path: Path, entry: Mapping[str, Any], sql: str, words: Mapping[str, str]) -> Segment:
-    """A segment from what its files say."""
-    meta = entry["config"]["meta"]
-    is_free = meta.get("kind") == "batch_only"
-    predicate = None if is_free else parsed(path.name, sql, words)
-    stay = parsed(path.name, meta["stay_while"], words, parse) if meta.get("stay_while") else None
-    if not re.search(r"\b[Oo]ne row per\b", entry["description"]):
-        raise ConfigError(f"{path.stem}: the description states no grain", remedy="end it with 'One row per profile.'")
-    return Segment(path.stem, path, entry["description"], meta, predicate, stay, sql)
-
-
-def parsed(
-    name: str, text: str, words: Mapping[str, str], by: Callable[[str, Mapping[str, str]], Predicate] = parse_model
-) -> Predicate:
-    """The predicate of a file, or PredicateError that names the file."""
-    try:
-        return by(text, words)
-    except PredicateError as error:
-        raise PredicateError(f"{name}: {error.received}", allowed=error.allowed, remedy=error.remedy) from None
+    if origin := taken.get(path.stem):
+        raise ConfigError(
+            f"{shown} has the name of a segment that follows from {origin}",
+            allowed="a name that no other segment has",
+            remedy="rename the file, or remove that entry",
+        )
+    if path.suffix == ".yml" and not path.with_suffix(".sql").exists():
+        raise ConfigError(
+            f"{shown} has no SQL next to it",
+            allowed="pairs of files",
+            remedy="add the SQL or remove the yml",
+        )
 
 
 def named(settings: Settings, name: str) -> Segment:

@@ -78,7 +78,8 @@ class Shop:
         (folder / f"{name}.sql").write_text(f"select profile_id from {{{{ ref('profiles') }}}} where {where}\n")
         (folder / f"{name}.yml").write_text(YML.format(name=name, priority=priority, more=more))
 
-    def generate(self) -> None:
+    def describe(self) -> None:
+        """Write the contract of profiles."""
         for file in manifest.generated_files(self.settings):
             file.write()
 
@@ -144,7 +145,7 @@ def shop(home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sho
     made = Shop(Settings.from_environment())
     for name, definition in SEGMENTS.items():
         made.write(name, *definition)
-    made.generate()
+    made.describe()
     columns = ", ".join(f"{name} {kind}" for name, kind in segments.vocabulary(made.settings).items())
     with warehouse.connect(made.settings) as lake:
         lake.execute(f"create table lake.profiles.profiles ({columns})")
@@ -239,7 +240,6 @@ def test_a_changed_definition_writes_a_new_version_and_keeps_the_old(shop: Shop)
     shop.write("patient", "orders_lifetime >= 4", 2, ", enter_after: 2 days")
     (segments.folder(shop.settings) / "gold.sql").unlink()
     (segments.folder(shop.settings) / "gold.yml").unlink()
-    shop.generate()
     assert segments.named(shop.settings, "patient").definition_version != before
     shop.evaluate(1, {"ann": 3, "bob": 5})
     assert shop.stays("plain") == [("ann", 0, 1), ("bob", 0, 1), ("bob", 1, None)]
@@ -263,7 +263,6 @@ def test_a_view_is_made_when_its_rule_is_new(shop: Shop) -> None:
     shop.write("fresh", "orders_lifetime >= 1", 9, "")
     for suffix in ("sql", "yml"):
         (segments.folder(shop.settings) / f"gold.{suffix}").unlink()
-    shop.generate()
     assert stale_views(shop.settings) == ["fresh", "plain"]
     dbt.segments(RunContext(shop.settings))
     assert stale_views(shop.settings) == []

@@ -34,6 +34,7 @@ def project(home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     copy = tmp_path / "dbt_project"
     for part in ("models/segments", "models/profiles"):
         shutil.copytree(ROOT / "dbt_project" / part, copy / part)
+    shutil.copyfile(ROOT / "dbt_project" / "dbt_project.yml", copy / "dbt_project.yml")
     monkeypatch.setenv("SEGMENTRY_DBT_PROJECT", str(copy))
     return copy
 

@@ -1,6 +1,0 @@
--- Made by `segmentry check generated --write` from the variable interest_categories.
-select profile_id
-from {{ ref('profiles') }}
-where
-    views_electronics_90d > 3
-    and items_electronics_lifetime = 0

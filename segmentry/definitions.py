@@ -1,0 +1,140 @@
+"""One segment: what its SQL and its yml say, read, guarded and given a version."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import Any, cast
+
+from segmentry import configuration
+from segmentry.errors import ConfigError, UsageError
+from segmentry.evaluation import Evaluator, compiled
+from segmentry.predicates import Predicate, PredicateError, parse, parse_model
+from segmentry.settings import Settings
+
+_UNITS = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(weeks=1)}
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One segment. predicate and stay are None for free SQL (kind batch_only), which only the batch can evaluate."""
+
+    name: str
+    path: Path
+    description: str
+    meta: Mapping[str, Any]
+    predicate: Predicate | None
+    stay: Predicate | None
+    sql: str
+
+    @property
+    def priority(self) -> int:
+        """1 is the most important."""
+        return int(self.meta["priority"])
+
+    @property
+    def exclusive_group(self) -> str | None:
+        """The group in which a profile has at most one segment."""
+        return cast("str | None", self.meta.get("exclusive_group"))
+
+    @property
+    def enter_after(self) -> timedelta:
+        """How long the predicate must hold before entry."""
+        return duration(self.meta.get("enter_after"))
+
+    @property
+    def exit_after(self) -> timedelta:
+        """How long it must not hold before exit."""
+        return duration(self.meta.get("exit_after"))
+
+    @property
+    def min_stay(self) -> timedelta:
+        """How long a member stays at least."""
+        return duration(self.meta.get("min_stay"))
+
+    @property
+    def definition_version(self) -> str:
+        """Changes exactly when the rule of who is in changes: predicate, stay_while, dwell times."""
+        rule = [
+            self.predicate.to_sql() if self.predicate else " ".join(self.sql.split()),
+            self.stay.to_sql() if self.stay else "",
+            *(str(int(d.total_seconds())) for d in (self.enter_after, self.exit_after, self.min_stay)),
+        ]
+        return hashlib.sha256("\n".join(rule).encode()).hexdigest()[:12]
+
+    @cached_property
+    def matches(self) -> Evaluator:
+        """The predicate as a function of one profile."""
+        return compiled(self._real_time(self.predicate))
+
+    def _real_time(self, predicate: Predicate | None) -> Predicate:
+        if predicate is None:
+            raise UsageError(
+                f"the segment '{self.name}' is free SQL",
+                allowed="a segment of kind predicate",
+                remedy="turn its windows and joins into features, then write it as a predicate",
+            )
+        return predicate
+
+
+def duration(text: str | None) -> timedelta:
+    """``2 days`` as a time span; none is zero."""
+    if not text:
+        return timedelta()
+    number, unit = text.split()
+    return int(number) * _UNITS[unit.removesuffix("s")]
+
+
+def folder(settings: Settings) -> Path:
+    """Where segments are."""
+    return settings.dbt_project / "models" / "segments"
+
+
+def vocabulary(settings: Settings) -> dict[str, str]:
+    """Columns of profiles.profiles and their data types, from the enforced contract."""
+    path = settings.dbt_project / "models" / "profiles" / "profiles.yml"
+    content = configuration.read(path)
+    return {column["name"]: column["data_type"] for column in content["models"][0]["columns"]}
+
+
+def load(path: Path, words: Mapping[str, str]) -> Segment:
+    """One segment from its SQL and the yml of the same stem."""
+    pair = path.with_suffix(".yml")
+    if not pair.exists():
+        raise ConfigError(
+            f"{path.name} has no {pair.name} next to it",
+            allowed="a yml with description, meta and a unit test",
+            remedy="write it; `segmentry segments new` makes a pair to begin from",
+        )
+    entry = configuration.load_file(pair, "segment")["models"][0]
+    if entry["name"] != path.stem:
+        raise ConfigError(
+            f"{pair.name} describes '{entry['name']}'", allowed=path.stem, remedy="use the file's own stem"
+        )
+    return build(path, entry, path.read_text(encoding="utf-8"), words)
+
+
+def build(path: Path, entry: Mapping[str, Any], sql: str, words: Mapping[str, str]) -> Segment:
+    """A segment from what its files say."""
+    meta = entry["config"]["meta"]
+    is_free = meta.get("kind") == "batch_only"
+    predicate = None if is_free else parsed(path.name, sql, words)
+    stay = parsed(path.name, meta["stay_while"], words, parse) if meta.get("stay_while") else None
+    if not re.search(r"\b[Oo]ne row per\b", entry["description"]):
+        raise ConfigError(f"{path.stem}: the description states no grain", remedy="end it with 'One row per profile.'")
+    return Segment(path.stem, path, entry["description"], meta, predicate, stay, sql)
+
+
+def parsed(
+    name: str, text: str, words: Mapping[str, str], by: Callable[[str, Mapping[str, str]], Predicate] = parse_model
+) -> Predicate:
+    """The predicate of a file, or PredicateError that names the file."""
+    try:
+        return by(text, words)
+    except PredicateError as error:
+        raise PredicateError(f"{name}: {error.received}", allowed=error.allowed, remedy=error.remedy) from None
