@@ -12,9 +12,18 @@
     (try_cast({{ text }} as timestamptz) at time zone 'UTC')
 {%- endmacro %}
 
-{% macro try_date(text) -%} try_cast({{ text }} as date) {%- endmacro %}
+{#- A date, or the date of a timestamp; not 'infinity', a year B.C. or five digits of one. -#}
+{% macro try_date(text) -%}
+    case when {{ regex_matches(text, "'^[0-9]{4}[-/][0-9]{1,2}[-/][0-9]{1,2}([T ][0-9].*)?$'") }} then try_cast({{ text }} as date) end
+{%- endmacro %}
 
-{% macro try_amount(text) -%} try_cast({{ text }} as {{ type_amount() }}) {%- endmacro %}
+{#- An amount as a number is written in JSON or CSV; '1_000', '12,5' and 'NaN' are none. -#}
+{% macro try_amount(text) -%}
+    case
+        when {{ regex_matches(text, "'^[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]{1,3})?$'") }}
+            then try_cast({{ text }} as {{ type_amount() }})
+    end
+{%- endmacro %}
 
 {#- Whole numbers, also as a float writes them (17850.0); a fraction is not rounded but refused. -#}
 {% macro try_integer(text) -%}

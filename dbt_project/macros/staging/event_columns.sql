@@ -8,6 +8,11 @@
     {{ return(fields) }}
 {%- endmacro %}
 
+{#- Names of the Segment Spec that say nothing of a person, and are not counted as unread. -#}
+{% macro ignored_event_fields() -%}
+    {{ return(['integrations', 'version', 'channel', 'writeKey', 'projectId', '_metadata', 'category']) }}
+{%- endmacro %}
+
 {% macro event_context_fields() -%}
     {{ return({'context': {
         'userAgent': 'text', 'locale': 'text', 'timezone': 'text', 'traits': 'text',
@@ -19,73 +24,85 @@
     }}) }}
 {%- endmacro %}
 
+{% macro event_property_fields() -%}
+    {%- set fields = {} -%}
+    {%- for name in ['product_id', 'name', 'category', 'brand', 'price', 'quantity', 'order_id', 'revenue', 'total',
+                     'currency', 'query', 'path', 'url', 'referrer'] -%}
+        {%- do fields.update({name: 'text'}) -%}
+    {%- endfor -%}
+    {{ return(fields) }}
+{%- endmacro %}
+
+{#- Parts of an event that must be objects; one that is not is as good as not there, and is counted. -#}
+{% macro event_parts() -%}
+    {{ return(['context', 'context.page', 'context.campaign', 'context.device', 'context.location', 'context.traits']) }}
+{%- endmacro %}
+
+{% macro event_part_columns() -%}
+    {{ return(event_parts() | map('replace', '.', '_') | list) }}
+{%- endmacro %}
+
 {#-
-Typed columns of an event out of its struct `record`. Properties are the sender's own: one that is not of its usual type is
-NULL here and stays readable in `properties`.
+Columns of an event, each with how it is judged (see column_specs). Properties are the sender's own: one that is not of its
+usual type is NULL here and stays readable in `properties`.
 -#}
 {% macro event_columns() -%}
     {%- set context = 'surroundings."context"' -%}
-    {%- set property_fields = {} -%}
-    {%- for name in ['product_id', 'name', 'category', 'brand', 'price', 'quantity', 'order_id', 'revenue', 'total',
-                     'currency', 'query', 'path', 'url', 'referrer'] -%}
-        {%- do property_fields.update({name: 'text'}) -%}
+    {%- set columns = {
+        'event_id': {'type': 'id', 'text': 'record."messageId"', 'on_fault': 'record'},
+        'type': {'type': 'word', 'text': 'record."type"', 'on_fault': 'record',
+            'values': ['track', 'identify', 'page', 'screen', 'group', 'alias']},
+        'track_name': {'type': 'text', 'text': 'record."event"'},
+        'name': {'type': 'text', 'text': 'record."name"'},
+        'anonymous_id': {'type': 'id', 'text': 'record."anonymousId"'},
+        'user_id': {'type': 'id', 'text': 'record."userId"'},
+        'previous_id': {'type': 'id', 'text': 'record."previousId"'},
+        'group_id': {'type': 'id', 'text': 'record."groupId"'},
+        'received_at': {'type': 'timestamp', 'text': 'record."receivedAt"'},
+        'properties': {'type': 'object', 'text': 'record."properties"'},
+        'traits': {'type': 'object', 'text': 'coalesce(record."traits", ' ~ context ~ '."traits")'},
+        'device_id': {'type': 'id', 'text': context ~ '."device"."id"'},
+        'device_type': {'type': 'word', 'text': context ~ '."device"."type"'},
+        'country': {'type': 'country', 'text': context ~ '."location"."country"'},
+        'price': {'type': 'amount', 'text': 'property.price', 'min': 0},
+        'quantity': {'type': 'amount', 'text': 'property.quantity', 'min': 0, 'max': 1000000},
+        'revenue': {'type': 'amount', 'text': 'coalesce(property.revenue, property.total)'},
+        'product_id': {'type': 'id', 'text': 'property.product_id'},
+        'order_id': {'type': 'id', 'text': 'property.order_id'},
+        'currency': {'type': 'currency', 'text': 'property.currency'},
+        'category': {'type': 'category', 'text': 'property.category'},
+        'consent': {'type': 'text', 'text': context ~ '."consent"'},
+        'trait_email': {'type': 'text', 'text': 'own.email'},
+        'trait_phone': {'type': 'text', 'text': 'own.phone'},
+        'page_path': {'type': 'text', 'text': 'coalesce(' ~ context ~ '."page"."path", property.path)'},
+        'page_url': {'type': 'text', 'text': 'coalesce(' ~ context ~ '."page"."url", property.url)'},
+        'referrer': {'type': 'text', 'text': "nullif(coalesce(" ~ context ~ ".\"page\".\"referrer\", property.referrer), '$direct')"},
+        'product_name': {'type': 'text', 'text': 'case when property.product_id is not null then property.name end'},
+    } -%}
+    {%- for name, text in {
+        'os_name': '"os"."name"', 'browser_name': '"browser"."name"', 'region': '"location"."region"',
+        'city': '"location"."city"', 'timezone': '"timezone"', 'locale': '"locale"', 'user_agent': '"userAgent"',
+        'utm_source': '"campaign"."source"', 'utm_medium': '"campaign"."medium"', 'utm_campaign': '"campaign"."name"'
+    }.items() -%}
+        {%- do columns.update({name: {'type': 'text', 'text': context ~ '.' ~ text}}) -%}
     {%- endfor -%}
-    event_id, type,
-    case type
-        when 'track' then track_name when 'page' then 'Page Viewed' when 'screen' then 'Screen Viewed' else type
-    end as event,
-    case when type in ('page', 'screen') then {{ filled('record."name"') }} end as page_name,
-    anonymous_id, user_id,
-    {{ filled('record."previousId"') }} as previous_id,
-    {{ filled('record."groupId"') }} as group_id,
-    event_at,
-    {{ try_timestamp('record."receivedAt"') }} as received_at,
-    {{ filled(context ~ '."device"."id"') }} as device_id,
-    lower({{ filled(context ~ '."device"."type"') }}) as device_type,
-    {{ filled(context ~ '."os"."name"') }} as os_name,
-    {{ filled(context ~ '."browser"."name"') }} as browser_name,
-    {{ filled(context ~ '."location"."country"') }} as country,
-    {{ filled(context ~ '."location"."region"') }} as region,
-    {{ filled(context ~ '."location"."city"') }} as city,
-    {{ filled(context ~ '."timezone"') }} as timezone,
-    {{ filled(context ~ '."locale"') }} as locale,
-    {{ filled(context ~ '."userAgent"') }} as user_agent,
-    {{ filled(context ~ '."consent"') }} as consent,
-    record."properties" as properties,
-    coalesce(record."traits", {{ context }}."traits") as traits,
-    {{ json_struct('record."properties"', property_fields) }} as property,
-    {{ context }}."page" as page,
-    {{ context }}."campaign" as campaign,
-    {{ person_traits() }} as own
+    {%- for name, text in {'brand': 'brand', 'search_query': 'query'}.items() -%}
+        {%- do columns.update({name: {'type': 'text', 'text': 'property.' ~ text}}) -%}
+    {%- endfor -%}
+    {%- for part in event_parts() -%}
+        {#- parts: the JSON type of each, by its place in event_parts. -#}
+        {%- set kind = 'parts[' ~ loop.index ~ ']' -%}
+        {%- do columns.update({event_part_columns()[loop.index0]: {'type': 'object',
+            'text': "case " ~ kind ~ " when 'OBJECT' then '{}' when 'NULL' then null else " ~ kind ~ " end"}}) -%}
+    {%- endfor -%}
+    {{ return(columns) }}
 {%- endmacro %}
 
 {#- Traits of the person: those of a group call describe the group; what context.traits says is the person's always. -#}
 {% macro person_traits() -%}
     {{ json_struct(
-        "case when type <> 'group' then coalesce(record.\"traits\", surroundings.\"context\".\"traits\")
+        "case when lower(trim(record.\"type\")) <> 'group' then coalesce(record.\"traits\", surroundings.\"context\".\"traits\")
           else surroundings.\"context\".\"traits\" end",
         {'email': 'text', 'phone': 'text'}
     ) }}
-{%- endmacro %}
-
-{#- Columns out of the structs that event_columns leaves: properties, page, campaign and the person's own traits. -#}
-{% macro event_detail_columns() -%}
-    {{ filled('property.product_id') }} as product_id,
-    case when property.product_id is not null then {{ filled('property.name') }} end as product_name,
-    {{ filled('property.category') }} as category,
-    {{ filled('property.brand') }} as brand,
-    {{ try_amount('property.price') }} as price,
-    {{ try_amount('property.quantity') }} as quantity,
-    {{ filled('property.order_id') }} as order_id,
-    {{ try_amount('coalesce(property.revenue, property.total)') }} as revenue,
-    {{ filled('property.currency') }} as currency,
-    {{ filled('property.query') }} as search_query,
-    {{ filled('campaign.source') }} as utm_source,
-    {{ filled('campaign.medium') }} as utm_medium,
-    {{ filled('campaign.name') }} as utm_campaign,
-    nullif({{ filled('coalesce(page.referrer, property.referrer)') }}, '$direct') as referrer,
-    {{ filled('coalesce(page.path, property.path)') }} as page_path,
-    {{ filled('coalesce(page.url, property.url)') }} as page_url,
-    {{ filled('own.email') }} as trait_email,
-    {{ filled('own.phone') }} as trait_phone
 {%- endmacro %}

@@ -9,10 +9,13 @@ the list of values it may have. checks: [condition, 'code: detail'] pairs of the
         {%- for name in key %}
         when {{ name }} is null then 'missing_id: {{ name }}'
         {%- endfor %}
+        when repeated is not null then 'repeated_name: ' || repeated
         when missing is not null then 'missing_field: ' || missing
         when invalid is not null then 'invalid_value: ' || invalid
         when too_early is not null then 'out_of_range: before the earliest time allowed: ' || too_early
         when too_late is not null then 'in_future: later than it was loaded: ' || too_late
+        when beyond is not null then 'out_of_range: ' || beyond
+        when unlisted is not null then 'unknown_value: ' || unlisted
         {%- for name, values in allowed.items() %}
         when {{ name }} is not null and {{ name }} not in ('{{ values | join("', '") }}')
             then 'unknown_value: {{ name }}'

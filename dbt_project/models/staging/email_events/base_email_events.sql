@@ -1,9 +1,13 @@
 {{ config(materialized='incremental', incremental_strategy='append', on_schema_change='fail') }}
 
 {%- set columns = {
-    'event_id': 'text', 'event_type': 'text', 'email': 'text', 'campaign_id': 'text', 'campaign_name': 'text',
-    'subject': 'text', 'link_url': 'text', 'anonymous_id': 'text', 'user_agent': 'text',
-    'occurred_at': 'timestamp'
+    'event_id': 'id',
+    'event_type': {'type': 'word',
+        'values': ['sent', 'delivered', 'open', 'click', 'bounce', 'unsubscribe', 'spam_report'],
+        'same_as': {'opened': 'open', 'clicked': 'click', 'bounced': 'bounce', 'unsubscribed': 'unsubscribe',
+            'spamreport': 'spam_report', 'spam': 'spam_report', 'complaint': 'spam_report'}},
+    'email': 'text', 'campaign_id': 'id', 'campaign_name': 'text', 'subject': 'text', 'link_url': 'text',
+    'anonymous_id': 'id', 'user_agent': 'text', 'occurred_at': 'timestamp'
 } %}
 
 with landed as (
@@ -17,10 +21,7 @@ typed as (
 judged as {{ streamed() }} (
     select
         *,
-        {{ first_fault(key=['event_id'],
-            allowed={
-                'event_type': ['sent', 'delivered', 'open', 'click', 'bounce', 'unsubscribe', 'spam_report']
-            }) }} as fault,
+        {{ first_fault(key=['event_id']) }} as fault,
         event_id as record_key,
         occurred_at as occurred_at
     from typed

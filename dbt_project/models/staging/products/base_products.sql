@@ -1,8 +1,9 @@
 {{ config(materialized='incremental', incremental_strategy='append', on_schema_change='fail') }}
 
 {%- set columns = {
-    'product_id': 'text', 'sku': 'text', 'name': 'text', 'category': 'text', 'subcategory': 'text',
-    'brand': 'text', 'price': 'amount', 'cost': 'amount', 'currency': 'text', 'is_luxury': 'boolean',
+    'product_id': 'id', 'sku': 'text', 'name': 'text', 'category': 'category', 'subcategory': 'category',
+    'brand': 'text', 'price': {'type': 'amount', 'min': 0}, 'cost': {'type': 'amount', 'min': 0},
+    'currency': 'currency', 'is_luxury': 'boolean',
     'is_active': 'boolean', 'created_at': 'timestamp', 'updated_at': 'timestamp'
 } %}
 

@@ -1,9 +1,12 @@
 {{ config(materialized='incremental', incremental_strategy='append', on_schema_change='fail') }}
 
 {%- set columns = {
-    'change_id': 'text', 'subscription_id': 'text', 'user_id': 'text', 'email': 'text', 'plan': 'text',
-    'status': 'text', 'mrr': 'amount', 'currency': 'text', 'billing_period': 'text', 'started_at': 'timestamp',
-    'changed_at': 'timestamp', 'ended_at': 'timestamp_ahead'
+    'change_id': 'id', 'subscription_id': 'id', 'user_id': 'id', 'email': 'text',
+    'plan': {'type': 'word', 'values': ['free', 'basic', 'pro', 'premium']},
+    'status': {'type': 'word', 'values': ['trialing', 'active', 'past_due', 'cancelled'],
+        'same_as': {'canceled': 'cancelled', 'trial': 'trialing'}},
+    'mrr': {'type': 'amount', 'min': 0}, 'currency': 'currency', 'billing_period': 'word',
+    'started_at': 'timestamp', 'changed_at': 'timestamp', 'ended_at': 'timestamp_ahead'
 } %}
 
 with landed as (
@@ -17,11 +20,7 @@ typed as (
 judged as {{ streamed() }} (
     select
         *,
-        {{ first_fault(key=['change_id'],
-            allowed={
-                'plan': ['free', 'basic', 'pro', 'premium'],
-                'status': ['trialing', 'active', 'past_due', 'cancelled']
-            }) }} as fault,
+        {{ first_fault(key=['change_id']) }} as fault,
         change_id as record_key,
         changed_at as occurred_at
     from typed

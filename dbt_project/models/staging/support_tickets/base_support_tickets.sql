@@ -1,9 +1,10 @@
 {{ config(materialized='incremental', incremental_strategy='append', on_schema_change='fail') }}
 
 {%- set columns = {
-    'ticket_id': 'text', 'email': 'text', 'user_id': 'text', 'subject': 'text', 'body': 'text',
-    'channel': 'text', 'priority': 'text', 'status': 'text', 'category': 'text', 'created_at': 'timestamp',
-    'updated_at': 'timestamp', 'resolved_at': 'timestamp', 'satisfaction': 'integer'
+    'ticket_id': 'id', 'email': 'text', 'user_id': 'id', 'subject': 'text', 'body': 'text',
+    'channel': 'word', 'priority': 'word', 'status': 'word', 'category': 'word', 'created_at': 'timestamp',
+    'updated_at': 'timestamp', 'resolved_at': {'type': 'timestamp', 'must': 'resolved_at >= created_at'},
+    'satisfaction': {'type': 'integer', 'min': 1, 'max': 5}
 } %}
 
 with landed as (
@@ -17,8 +18,7 @@ typed as (
 judged as {{ streamed() }} (
     select
         *,
-        {{ first_fault(key=['ticket_id'],
-            checks=[['satisfaction not between 1 and 5', 'unknown_value: satisfaction']]) }} as fault,
+        {{ first_fault(key=['ticket_id']) }} as fault,
         ticket_id || '@' || cast(updated_at as varchar) as record_key,
         updated_at as occurred_at
     from typed

@@ -1,8 +1,8 @@
 {{ config(materialized='incremental', incremental_strategy='append', on_schema_change='fail') }}
 
 {%- set columns = {
-    'response_id': 'text', 'survey': 'text', 'email': 'text', 'user_id': 'text', 'submitted_at': 'timestamp',
-    'answers': 'text', 'comment': 'text'
+    'response_id': 'id', 'survey': 'text', 'email': 'text', 'user_id': 'id', 'submitted_at': 'timestamp',
+    'answers': 'object', 'comment': 'text'
 } %}
 
 with landed as (
