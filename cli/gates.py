@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -10,7 +11,7 @@ from cli._output import Output, OutputOption, progress, show
 from expectations import runner
 from expectations.record import TABLES
 from expectations.suite import GATES, suites
-from segmentry import clock, warehouse
+from segmentry import clock, releases, warehouse
 from segmentry.errors import UsageError
 from segmentry.settings import Settings
 
@@ -71,6 +72,21 @@ def show_gate(gate: Gate, output: OutputOption = Output.table) -> None:
             [name, name],
         )
     show(rows, output, empty=f"the newest check of '{name}' found nothing")
+
+
+@app.command("release")
+def release_gate(
+    gate: Annotated[str, typer.Argument(help="the gate that stopped the run")],
+    reason: Annotated[str | None, typer.Option(help="why; recorded with your name and the time")] = None,
+    output: OutputOption = Output.table,
+) -> None:
+    """Let through the failing rows that a gate's newest check named; a row that fails later stops the gate again.
+
+    Example: segmentry gates release raw --reason "the supplier confirms the empty rows"
+    """
+    settings = Settings.from_environment()
+    warehouse.prepare(settings)
+    show([asdict(released) for released in releases.release(settings, gate, reason)], output)
 
 
 def _known(gate: str) -> str:

@@ -9,7 +9,8 @@ import typer
 
 from cli import _job, _summary
 from cli._output import Output, OutputOption
-from segmentry import clock
+from segmentry import clock, releases
+from segmentry.errors import UsageError
 from segmentry.settings import Settings
 
 
@@ -18,6 +19,10 @@ def command(
     select: Annotated[str | None, typer.Option(help="one stage, or STAGE+ for it and all behind it")] = None,
     airflow: Annotated[bool, typer.Option(help="through Airflow's scheduler, or all stages in this process")] = True,
     retrain: Annotated[bool, typer.Option(help="train models even when their champions are fresh")] = False,
+    release_gate: Annotated[
+        list[str] | None, typer.Option(help="let through what stopped this gate at its newest check; with --reason")
+    ] = None,
+    reason: Annotated[str | None, typer.Option(help="why the gate is released; recorded")] = None,
     output: OutputOption = Output.table,
 ) -> None:
     """Run the main job: load, build, score, publish, activate, observe.
@@ -28,7 +33,20 @@ def command(
     """
     settings = Settings.from_environment()
     request = _job.Request(clock.parse(as_of) if as_of else None, select, retrain, airflow)
+    for gate in _gates(release_gate or [], reason):
+        releases.release(settings, gate, reason)
     started = time.monotonic()
     result = _job.run(settings, request)
     _summary.show(_summary.of(settings, result, time.monotonic() - started), output)
     raise typer.Exit(result.exit_code)
+
+
+def _gates(names: list[str], reason: str | None) -> list[str]:
+    """The gates to release, each once, or UsageError for a reason without a gate."""
+    if reason is not None and not names:
+        raise UsageError(
+            "--reason was given without a gate to release",
+            allowed="--release-gate GATE --reason TEXT",
+            remedy="name the gate, or leave the reason out",
+        )
+    return list(dict.fromkeys(names))

@@ -128,10 +128,11 @@ def expectations_of(table: Table) -> list[Any]:
         wanted.append(gxe.ExpectTableRowCountToBeBetween(min_value=table.at_least))
     if table.columns:
         wanted.append(gxe.ExpectTableColumnsToMatchSet(column_set=["row_key", *table.columns], exact_match=True))
-    for rule in table.rules:
+    for number, rule in enumerate(table.rules):
         wanted.append(
             gxe.UnexpectedRowsExpectation(
                 description=rule.text,
+                meta={"rule": number},
                 unexpected_rows_query=f"select t.row_key from (select * from {{batch}}) as t where {rule.where}",
                 severity="warning" if rule.is_warning else "critical",
             )

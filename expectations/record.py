@@ -8,24 +8,24 @@ from datetime import UTC, datetime
 
 import duckdb
 
-from segmentry import warehouse
+from segmentry import releases, warehouse
 from segmentry.settings import Settings
 
 # Keys kept per failing expectation: enough to find the fault, few enough to read.
 MOST_KEYS = 100
 
 TABLES = {
-    "observability.gate_results": "gate varchar, as_of timestamp, passed boolean, evaluated bigint, unexpected bigint, "
-    "warnings bigint, snapshot_id bigint, checked_at timestamp",
-    "observability.gate_failures": "gate varchar, as_of timestamp, relation varchar, expectation varchar, "
-    "severity varchar, failing_rows bigint, row_key varchar, snapshot_id bigint",
+    **releases.CHECK_TABLES,
     "observability.published": "room varchar, snapshot_id bigint, as_of timestamp, published_at timestamp",
 }
 
 
 @dataclass(frozen=True)
 class Failure:
-    """One expectation that was not met. keys: names of failing rows, no personal values."""
+    """One expectation that was not met. keys: names of failing rows, no personal values.
+
+    severity: critical; absolute (critical, and no release covers it); released; warning.
+    """
 
     relation: str
     expectation: str
@@ -47,7 +47,7 @@ class Verdict:
     @property
     def critical(self) -> list[Failure]:
         """Failures that stop what is behind the gate."""
-        return [failure for failure in self.failures if failure.severity == "critical"]
+        return [f for f in self.failures if f.severity in {releases.CRITICAL, releases.ABSOLUTE}]
 
     @property
     def passed(self) -> bool:
@@ -105,7 +105,7 @@ def write(settings: Settings, verdict: Verdict) -> None:
 
 def _write_failure(lake: duckdb.DuckDBPyConnection, verdict: Verdict, failure: Failure) -> None:
     told = (failure.relation, failure.expectation, failure.severity, failure.failing_rows)
-    for key in [*failure.keys[:MOST_KEYS]] or [""]:
+    for key in [*failure.keys] or [""]:
         lake.execute(
             "insert into lake.observability.gate_failures values (?, ?, ?, ?, ?, ?, ?, ?)",
             [verdict.gate, verdict.as_of, *told, key, verdict.snapshot],

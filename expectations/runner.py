@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+import duckdb
+
 from expectations import carried, context, docs, record
 from expectations.record import Failure, Verdict
-from expectations.suite import Table, View, suites
-from segmentry import configuration, warehouse
+from expectations.suite import Rule, Table, View, suites
+from segmentry import configuration, releases, warehouse
 from segmentry.errors import GateFailed, SegmentryError
 from segmentry.settings import Settings
 from segmentry.stages import StageReport
@@ -50,7 +52,7 @@ def run(settings: Settings, gate: str, as_of: datetime | None, *, anew: bool = F
     if not verdict.passed:
         raise _stopped(verdict)
     notes = [
-        f"warning: {failure.relation}: {failure.expectation} ({failure.failing_rows:,} rows)"
+        f"{failure.severity}: {failure.relation}: {failure.expectation} ({failure.failing_rows:,} rows)"
         for failure in verdict.failures
     ]
     return StageReport(rows={"expectations": verdict.evaluated}, notes=notes)
@@ -105,24 +107,68 @@ def _tables(settings: Settings, gate: str, snapshot: int) -> dict[str, Table]:
 
 def _failures(settings: Settings, result: Any, tables: dict[str, Table], gate: str, snapshot: int) -> Iterator[Failure]:
     table = tables[result.suite_name.removeprefix(f"{gate}.")]
-    for outcome in result.results:
-        if "'raised_exception': True" in str(outcome.exception_info):
-            raise SegmentryError(
-                f"the gate '{gate}' could not evaluate {outcome.expectation_config.type} on {table.relation}",
-                allowed="an expectation that Great Expectations can run on DuckDB",
-                remedy=f"correct the suite in expectations/suites/ that names {table.relation}",
-            )
-        if not outcome.success:
-            yield _failure(settings, outcome, table, snapshot)
+    with warehouse.connect(settings, snapshot=snapshot) as lake, warehouse.connect(settings, read_only=True) as now:
+        look = _Look(lake, gate, releases.released_keys(now, gate))
+        for outcome in result.results:
+            if has_raised(outcome.exception_info):
+                raise SegmentryError(
+                    f"the gate '{gate}' could not evaluate {outcome.expectation_config.type} on {table.relation}",
+                    allowed="an expectation that Great Expectations can run on DuckDB",
+                    remedy=f"correct the suite in expectations/suites/ that names {table.relation}",
+                )
+            if not outcome.success:
+                yield _failure(look, outcome, table)
 
 
-def _failure(settings: Settings, outcome: Any, table: Table, snapshot: int) -> Failure:
+def has_raised(info: Any) -> bool:
+    """Whether an expectation ended with an error: its account is one mapping, or one per metric."""
+    if not isinstance(info, Mapping):
+        return False
+    return info.get("raised_exception") is True or any(has_raised(part) for part in info.values())
+
+
+@dataclass(frozen=True)
+class _Look:
+    """The lake at the gate's snapshot, and the keys that releases cover."""
+
+    lake: duckdb.DuckDBPyConnection
+    gate: str
+    released: Mapping[releases.Rule, frozenset[str]]
+
+
+def _failure(look: _Look, outcome: Any, table: Table) -> Failure:
     config = outcome.expectation_config
     text = config.description or f"{config.type} {', '.join(_about(config.kwargs))}".strip()
-    rule = next((rule for rule in table.rules if rule.text == config.description), None)
+    rule = _rule(config, table)
     where = rule.where if rule else _where(config.type, config.kwargs)
-    rows, keys = _failing_rows(settings, table, where, snapshot) if where else (1, [])
-    return Failure(table.relation, text, str(config.severity or "critical").lower().rpartition(".")[2], rows, keys)
+    severity = str(config.severity or releases.CRITICAL).lower().rpartition(".")[2]
+    if severity == releases.CRITICAL and not _may_be_released(look.gate, rule):
+        severity = releases.ABSOLUTE
+    covered = look.released.get((table.relation, text), frozenset()) if severity == releases.CRITICAL else frozenset()
+    if where is None:
+        keys = [f"observed {outcome.result.get('observed_value')}"]
+        failure = Failure(table.relation, text, severity, 1, keys)
+        return replace(failure, severity=releases.RELEASED) if covered >= set(keys) else failure
+    rows, keys = _failing_rows(look.lake, table, where, frozenset())
+    failure = Failure(table.relation, text, severity, rows, keys)
+    if not covered:
+        return failure
+    is_whole_set_covered = len(keys) > record.MOST_KEYS and keys[-1] in covered
+    rest, rest_keys = _failing_rows(look.lake, table, where, covered)
+    if is_whole_set_covered or not rest:
+        return replace(failure, severity=releases.RELEASED)
+    return replace(failure, failing_rows=rest, keys=rest_keys)
+
+
+def _rule(config: Any, table: Table) -> Rule | None:
+    number = (config.meta or {}).get("rule")
+    return None if number is None else table.rules[number]
+
+
+def _may_be_released(gate: str, rule: Rule | None) -> bool:
+    if rule is None or rule.may_be_released is None:
+        return gate != "audiences"
+    return rule.may_be_released
 
 
 def _about(kwargs: dict[str, Any]) -> Iterator[str]:
@@ -139,19 +185,35 @@ def _where(kind: str, kwargs: dict[str, Any]) -> str | None:
     return f"true qualify count(*) over (partition by {', '.join(columns)}) > 1" if columns else None
 
 
-def _failing_rows(settings: Settings, table: Table, where: str, snapshot: int) -> tuple[int, list[str]]:
-    sql = f"select row_key from (select {table.row_key} as row_key, t.* from ({table.sql}) as t) as t where {where}"
-    with warehouse.connect(settings, snapshot=snapshot) as lake:
-        (rows,) = lake.execute(f"select count(*) from ({sql})").fetchone() or (0,)
-        keys = lake.execute(f"select distinct row_key from ({sql}) order by 1 limit {record.MOST_KEYS}").fetchall()
-    return int(rows), [str(key) for (key,) in keys]
+def _failing_rows(
+    lake: duckdb.DuckDBPyConnection, table: Table, where: str, covered: frozenset[str]
+) -> tuple[int, list[str]]:
+    """Count and keys of the failing rows that are not covered; of many keys the first, and one for the whole set."""
+    rows = f"select row_key from (select {table.row_key} as row_key, t.* from ({table.sql}) as t) as t where {where}"
+    failing = f"select row_key from ({rows}) where not list_contains(?, row_key)"
+    counts = lake.execute(
+        f"select count(*), count(distinct row_key), bit_xor(hash(row_key)) from ({failing})", [sorted(covered)]
+    ).fetchone() or (0, 0, 0)
+    listed = lake.execute(
+        f"select distinct row_key from ({failing}) order by 1 limit {record.MOST_KEYS}", [sorted(covered)]
+    ).fetchall()
+    keys = [str(key) for (key,) in listed]
+    if counts[1] > record.MOST_KEYS:
+        keys.append(f"all {counts[0]:,} rows, set {counts[2]:016x}")
+    return int(counts[0]), keys
 
 
 def _stopped(verdict: Verdict) -> GateFailed:
     lines = [f"{f.relation}: {f.expectation}: {f.failing_rows:,} row(s) against it" for f in verdict.critical[:10]]
+    to_do = [
+        f"see `segmentry gates show {verdict.gate}` and the Data Docs",
+        "fix the data (`segmentry quarantine list`, `segmentry sources withdraw BATCH`) or the limits under `gates:` "
+        "in policies.yml, then run again",
+    ]
+    if not any(failure.severity == releases.ABSOLUTE for failure in verdict.critical):
+        to_do.append(f"or let these rows through with `segmentry run --release-gate {verdict.gate} --reason TEXT`")
     return GateFailed(
         f"the gate '{verdict.gate}' did not pass at snapshot {verdict.snapshot}:\n  " + "\n  ".join(lines),
         allowed="data that meet every critical expectation; what was published last stays published",
-        remedy=f"see `segmentry gates show {verdict.gate}` and the Data Docs, mend the data or the limits under "
-        "`gates:` in policies.yml, then run again",
+        remedy="; ".join(to_do),
     )

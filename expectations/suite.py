@@ -20,12 +20,14 @@ class Rule:
     """Rows that must not be there.
 
     text: what holds when no row is found, in words. where: a predicate over the table that finds the rows against it.
-    is_warning: said, and does not stop anything.
+    is_warning: reported, and does not stop anything. may_be_released: an operator may let failing rows through;
+    by default in every gate but `audiences`, where a failing row is a person who must not be reached.
     """
 
     text: str
     where: str
     is_warning: bool = False
+    may_be_released: bool | None = None
 
 
 @dataclass(frozen=True)
