@@ -25,7 +25,10 @@
     {{ sum_in('margin') }} as margin_lifetime,
     {{ share('sum(margin)', 'sum(net_revenue) filter (where margin is not null)') }} as margin_share,
     {{ sum_in('discount') }} as discount_lifetime,
-    {{ share('sum(discount) filter (where is_purchase)', 'sum(subtotal) filter (where is_purchase)') }} as discount_share,
+    {{ share(
+        'sum(discount) filter (where is_purchase and subtotal is not null)',
+        'sum(subtotal) filter (where is_purchase)'
+    ) }} as discount_share,
     {{ share('count(coupon) filter (where is_purchase)', 'count(*) filter (where is_purchase)') }} as coupon_order_share,
     {{ count_in('is_cancelled::integer') }} as cancelled_orders_lifetime,
     {{ count_in('(refunded > 0)::integer') }} as refunded_orders_lifetime,
@@ -33,4 +36,9 @@
     {{ share('sum(refunded) filter (where is_purchase)', 'sum(total) filter (where is_purchase)') }} as refund_share,
     {{ share("count(*) filter (where is_purchase and channel = 'store')", 'count(*) filter (where is_purchase)') }}
         as store_order_share
+{%- endmacro %}
+
+{#- A number, 0 where it is negative; NULL stays NULL. -#}
+{% macro not_below_zero(expression) -%}
+    case when {{ expression }} < 0 then 0 else {{ expression }} end
 {%- endmacro %}

@@ -32,7 +32,8 @@ by_category as (
         category,
         {{ count_in('views', 90) }} as views_90d,
         {{ sum_in('items') }} as items,
-        coalesce(sum(amount), 0) as amount
+        -- More returned than bought is nothing bought: shares of a whole stay within it.
+        {{ not_below_zero('coalesce(sum(amount), 0)') }} as amount
     from aged
     group by profile_id, as_of, category
 
@@ -69,7 +70,11 @@ interests as (
     select
         profile_id,
         as_of,
-        {{ share('sum(amount) filter (where is_luxury)', 'sum(amount)') }} as luxury_revenue_share,
+        {{ share(
+            not_below_zero('sum(amount) filter (where is_luxury)'),
+            not_below_zero('coalesce(sum(amount) filter (where is_luxury), 0)') ~ ' + '
+            ~ not_below_zero('coalesce(sum(amount) filter (where not is_luxury), 0)')
+        ) }} as luxury_revenue_share,
         coalesce(sum(items) filter (where is_luxury), 0)::bigint as luxury_items_lifetime,
         coalesce(sum(views) filter (where is_luxury and age_days < 90), 0)::bigint as luxury_views_90d,
         {{ interest_features() }}

@@ -14,8 +14,8 @@ compared as (
 
     select
         *,
-        lag(mrr) over (partition by subscription_id order by changed_at, status, plan) as previous_mrr,
-        lag(plan) over (partition by subscription_id order by changed_at, status, plan) as previous_plan
+        lag(mrr) over (partition by subscription_id order by changed_at, change_number) as previous_mrr,
+        lag(plan) over (partition by subscription_id order by changed_at, change_number) as previous_plan
     from changes
 
 ),
@@ -28,7 +28,7 @@ known as (
         {{ all_but('compared', ['profile_id']) }},
         row_number() over (
             partition by spine.profile_id, spine.as_of
-            order by compared.changed_at desc, compared.subscription_id, compared.status, compared.plan
+            order by compared.changed_at desc, compared.subscription_id, compared.change_number desc
         ) as place
     from spine
     left join compared

@@ -19,5 +19,8 @@ select
     billing_period,
     started_at,
     changed_at,
-    ended_at
+    ended_at,
+    row_number() over (
+        partition by subscription_id order by changed_at, _loaded_at, _batch_id, _line
+    ) as change_number
 from placed

@@ -21,7 +21,7 @@ judged as {{ streamed() }} (
     select
         *,
         {{ first_fault(key=['contact_id']) }} as fault,
-        contact_id || '@' || cast(updated_at as varchar) as record_key,
+        {{ state_key('contact_id', 'updated_at') }} as record_key,
         updated_at as occurred_at
     from typed
 ),

@@ -3,11 +3,10 @@ with records as (
     where outcome = 'accepted'
 ),
 
--- An accepted record is unique by contact_id and updated_at: the newest state of each.
 newest as (
     select *
     from records
-    qualify row_number() over (partition by contact_id order by updated_at desc) = 1
+    qualify {{ is_newest_state('contact_id', 'updated_at') }}
 )
 
 select

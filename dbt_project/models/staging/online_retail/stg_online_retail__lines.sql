@@ -20,7 +20,7 @@ lines as (
         description,
         quantity,
         unit_price,
-        cast(quantity * unit_price as {{ type_amount() }}) as amount,
+        {{ product('quantity', 'unit_price') }} as amount,
         case
             when upper(stock_code) like 'TEST%' then 'test'
             when upper(stock_code) in ('POST', 'DOT', 'C2') then 'shipping'

@@ -12,8 +12,18 @@ with landed as (
     {{ new_records('orders') }}
 ),
 
-typed as (
+read as (
     {{ typed_records('landed', columns, required=['order_id', 'ordered_at', 'updated_at', 'status', 'total']) }}
+),
+
+typed as (
+    select
+        * exclude (currency, discount, refunded),
+        upper(currency) as currency,
+        case when abs(discount) > subtotal then subtotal else abs(discount) end as discount,
+        case when {{ stated_refund() }} > total then total else {{ stated_refund() }} end as refunded,
+        {{ order_marks() }} as marks
+    from read
 ),
 
 judged as {{ streamed() }} (
@@ -22,8 +32,9 @@ judged as {{ streamed() }} (
         {{ first_fault(key=['order_id'],
             allowed={
                 'status': ['completed', 'cancelled', 'refunded', 'partially_refunded']
-            }) }} as fault,
-        order_id || '@' || cast(updated_at as varchar) as record_key,
+            },
+            checks=order_checks()) }} as fault,
+        {{ state_key('order_id', 'updated_at') }} as record_key,
         updated_at as occurred_at
     from typed
 ),
@@ -32,5 +43,6 @@ judged as {{ streamed() }} (
 
 select
     {{ settled_columns() }},
+    marks,
     {{ columns.keys() | join(', ') }}
 from settled

@@ -29,6 +29,6 @@ typed as (
 
 select
     *,
-    cast(quantity * unit_price as {{ type_amount() }}) as amount,
-    cast(quantity * unit_cost as {{ type_amount() }}) as cost
+    {{ product('quantity', 'unit_price') }} as amount,
+    {{ product('quantity', 'unit_cost') }} as cost
 from typed

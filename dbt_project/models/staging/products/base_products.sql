@@ -19,7 +19,7 @@ judged as {{ streamed() }} (
     select
         *,
         {{ first_fault(key=['product_id']) }} as fault,
-        product_id || '@' || cast(updated_at as varchar) as record_key,
+        {{ state_key('product_id', 'updated_at') }} as record_key,
         updated_at as occurred_at
     from typed
 ),

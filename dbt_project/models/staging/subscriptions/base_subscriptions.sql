@@ -21,7 +21,7 @@ judged as {{ streamed() }} (
     select
         *,
         {{ first_fault(key=['change_id']) }} as fault,
-        change_id as record_key,
+        {{ state_key('change_id', 'changed_at') }} as record_key,
         changed_at as occurred_at
     from typed
 ),

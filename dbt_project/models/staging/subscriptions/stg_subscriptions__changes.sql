@@ -3,6 +3,12 @@
 with records as (
     select * from {{ ref('base_subscriptions') }}
     where outcome = 'accepted'
+),
+
+newest as (
+    select *
+    from records
+    qualify {{ is_newest_state('change_id', 'changed_at') }}
 )
 
 select
@@ -19,7 +25,8 @@ select
     started_at,
     changed_at,
     ended_at,
+    _loaded_at,
     _batch_id,
     _file,
     _line
-from records
+from newest

@@ -19,7 +19,7 @@ judged as {{ streamed() }} (
     select
         *,
         {{ first_fault(key=['ticket_id']) }} as fault,
-        ticket_id || '@' || cast(updated_at as varchar) as record_key,
+        {{ state_key('ticket_id', 'updated_at') }} as record_key,
         updated_at as occurred_at
     from typed
 ),

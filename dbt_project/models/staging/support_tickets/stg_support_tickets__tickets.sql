@@ -3,11 +3,10 @@ with records as (
     where outcome = 'accepted'
 ),
 
--- An accepted record is unique by ticket_id and updated_at: the newest state of each.
 newest as (
     select *
     from records
-    qualify row_number() over (partition by ticket_id order by updated_at desc) = 1
+    qualify {{ is_newest_state('ticket_id', 'updated_at') }}
 )
 
 select
