@@ -58,14 +58,26 @@ class Shop:
 
     def build(self) -> None:
         """Everything from staging to features of orders and categories."""
-        for model in (
-            "staging/base_orders staging/base_online_retail staging/base_products"
-            " staging/stg_orders__orders staging/stg_orders__order_items staging/stg_online_retail__lines"
-            " staging/stg_online_retail__orders staging/stg_online_retail__order_items"
-            " staging/stg_products__products marts/order_profiles marts/orders marts/order_items"
-            " marts/products features/spine features/order_facts features/category_days"
-            " features/features__orders features/features__categories"
-        ).split():
+        for model in [
+            "staging/base_orders",
+            "staging/base_online_retail",
+            "staging/base_products",
+            "staging/stg_orders__orders",
+            "staging/stg_orders__order_items",
+            "staging/stg_online_retail__lines",
+            "staging/stg_online_retail__orders",
+            "staging/stg_online_retail__order_items",
+            "staging/stg_products__products",
+            "marts/order_profiles",
+            "marts/orders",
+            "marts/order_items",
+            "marts/products",
+            "features/spine",
+            "features/order_facts",
+            "features/category_days",
+            "features/features__orders",
+            "features/features__categories",
+        ]:
             self.project.table(model)
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
@@ -212,5 +224,3 @@ def test_the_codes_of_currencies_are_those_of_the_library() -> None:
     assert {"EUR", "JPY", "KWD", "DEM"} <= shipped <= set(list_currencies())
     left_out = set(list_currencies()) - shipped
     assert all(code.startswith("X") for code in left_out), left_out
-
-
