@@ -4,41 +4,27 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import duckdb
 import typer
 
 from cli._output import Output, OutputOption, show
-from segmentry import warehouse
-from segmentry.errors import UsageError
+from segmentry import readonly, warehouse
 from segmentry.settings import Settings
 
 
 def command(
-    sql: Annotated[str, typer.Argument(help="one SELECT; relations are schema.name, such as profiles.profiles")],
+    sql: Annotated[str, typer.Argument(help="one query; relations are schema.name, such as profiles.profiles")],
+    max_rows: Annotated[int, typer.Option(min=1, help="more rows than this are an error")] = readonly.Bounds.rows,
+    timeout: Annotated[
+        float, typer.Option(min=0.1, help="seconds after which the query is stopped")
+    ] = readonly.Bounds.seconds,
     output: OutputOption = Output.table,
 ) -> None:
-    """Run read-only SQL on the lake.
+    """Run one read-only query on the lake: it reaches no other file, no setting and no network.
 
     Example: segmentry query "select count(*) as people from profiles.profiles"
     """
     settings = Settings.from_environment()
+    readonly.checked(sql)
     warehouse.prepare(settings)
-    with warehouse.connect(settings, read_only=True) as lake:
-        try:
-            statements = lake.extract_statements(sql)
-            if len(statements) != 1 or statements[0].type not in (
-                duckdb.StatementType.SELECT,
-                duckdb.StatementType.EXPLAIN,
-            ):
-                raise UsageError(
-                    f"{len(statements)} statement(s), not one query",
-                    allowed="one SELECT statement",
-                    remedy="write one SELECT; the lake is changed only by the stages",
-                )
-            rows = warehouse.records(lake, sql)
-        except duckdb.Error as error:
-            raise UsageError(
-                f"the query failed: {error}",
-                remedy="correct the SQL; `segmentry query 'show all tables'` lists relations",
-            ) from None
+    rows = readonly.records(settings, sql, readonly.Bounds(max_rows, timeout))
     show(rows, output, empty="no rows")
