@@ -12,7 +12,7 @@ from typing import Any
 
 import duckdb
 
-from segmentry import extensions
+from segmentry import extensions, identifiers
 from segmentry.errors import ConfigError, NotReadyError
 from segmentry.settings import Settings
 
@@ -100,6 +100,7 @@ def connect(
         connection.execute(attach_statement(settings, snapshot=snapshot, read_only=read_only))
         connection.execute(SIGNED_ONLY)
         connection.execute("use lake")
+        identifiers.register(connection)
         connection.execute(f"set ducklake_max_retry_count={COMMIT_ATTEMPTS}")
         yield connection
     finally:

@@ -17,6 +17,7 @@ import duckdb
 import jinja2
 import yaml
 
+from segmentry import identifiers
 from segmentry.settings import ROOT
 
 PROJECT = ROOT / "dbt_project"
@@ -44,6 +45,7 @@ class Project:
         self, connection: duckdb.DuckDBPyConnection, folders: Iterable[str] = ("identity", "portable")
     ) -> None:
         self.connection = connection
+        identifiers.register(connection)
         self.variables = yaml.safe_load((PROJECT / "dbt_project.yml").read_text())["vars"]
         self._jinja = jinja2.Environment(extensions=["jinja2.ext.do"], undefined=jinja2.StrictUndefined)
         self._jinja.globals.update(self._given())

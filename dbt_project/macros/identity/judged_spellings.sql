@@ -24,7 +24,8 @@ spellings as (
 normalized as (
     select
         spellings.*,
-        {{ normalize_identifier('identifier_type', 'value', 'country') }} as identifier
+        {{ normalize_identifier('identifier_type', 'value', 'country') }} as identifier,
+        {{ identifier_fault('identifier_type', 'value', 'country') }} as fault
     from spellings
 ),
 
@@ -37,13 +38,8 @@ select
     blocked.identifier_type,
     blocked.value,
     blocked.country,
-    case when blocked.block is null and length(blocked.value) <= 320 then blocked.identifier end as identifier,
-    case
-        when trim(blocked.value) = '' then 'empty'
-        when length(blocked.value) > 320 then 'too_long'
-        when blocked.block is not null then blocked.block
-        when blocked.identifier is null then 'not_a_valid_' || blocked.identifier_type
-    end as refusal,
+    case when blocked.block is null then blocked.identifier end as identifier,
+    coalesce(case when blocked.fault = 'empty' then blocked.fault end, blocked.block, blocked.fault) as refusal,
     blocked.first_seen_at,
     blocked.last_seen_at,
     blocked.evidence.source as source,

@@ -1,0 +1,38 @@
+{#-
+The normal form of an identifier, the reason why it is refused, and the keys under which it may mean others: functions of
+`segmentry.identifiers`, which every connection of ours registers. A table may call them, a view may not: who reads a
+view may lack them.
+-#}
+
+{#- The form in which an identifier is stored and compared, or NULL for a value that is none. -#}
+{% macro normal_identifier(type, value, country='null') -%}
+    {{ return(adapter.dispatch('normal_identifier', 'segmentry')(type, value, country)) }}
+{%- endmacro %}
+
+{% macro default__normal_identifier(type, value, country) -%}
+    normal_identifier({{ type }}, {{ value }}, cast({{ country }} as varchar))
+{%- endmacro %}
+
+{#- Why a value is refused; NULL for one that is an identifier. -#}
+{% macro identifier_fault(type, value, country='null') -%}
+    {{ return(adapter.dispatch('identifier_fault', 'segmentry')(type, value, country)) }}
+{%- endmacro %}
+
+{% macro default__identifier_fault(type, value, country) -%}
+    identifier_fault({{ type }}, {{ value }}, cast({{ country }} as varchar))
+{%- endmacro %}
+
+{#- A list of keys under which a refusal that has no exact match may mean known identifiers of its type. -#}
+{% macro loose_identifier_keys(type, value) -%}
+    {{ return(adapter.dispatch('loose_identifier_keys', 'segmentry')(type, value)) }}
+{%- endmacro %}
+
+{% macro default__loose_identifier_keys(type, value) -%}
+    loose_identifier_keys({{ type }}, {{ value }})
+{%- endmacro %}
+
+{#- A key that is no identifier of a person (order, product, contact): a number that a program wrote as a float is whole
+    again, so that `4711.0` meets `4711`; NULL where it lost digits. -#}
+{% macro normal_key(x) -%}
+    {{ normal_identifier("'key'", x) }}
+{%- endmacro %}

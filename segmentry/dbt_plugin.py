@@ -1,0 +1,21 @@
+"""What dbt's DuckDB connections know besides SQL; dbt_project/profiles.yml names this module."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import duckdb
+from dbt.adapters.duckdb.plugins import BasePlugin
+
+from segmentry import identifiers
+
+
+class Plugin(BasePlugin):
+    """Registers the functions of `segmentry.identifiers`; dbt-duckdb looks for this name."""
+
+    def configure_connection(self, conn: duckdb.DuckDBPyConnection) -> None:
+        """Called once for a connection; its cursors share what it knows."""
+        identifiers.register(conn)
+
+    def initialize(self, plugin_config: dict[str, Any]) -> None:
+        """Nothing to set up."""

@@ -1,0 +1,171 @@
+"""The one normal form of each identifier type: identity, consent, suppression and destinations use it.
+
+`normal` returns the form in which an identifier is stored and compared, `fault` the reason why a
+value is refused; one of the two is always None. `loose_keys` returns keys under which a refusal that
+matches nobody exactly may mean known identifiers. The same three are SQL functions on every connection
+of ours (`register`). They are Python: tables may use them, views of the lake may not, for who reads the
+lake may lack them.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+import duckdb
+from duckdb.func import ARROW, SPECIAL
+
+from segmentry import emails, nobody, phones
+from segmentry.spelling import clean, has_controls, whole_number, without_controls
+
+# Part of the fingerprint of identity: raise it with every change of a normal form or detector.
+VERSION = 1
+LONGEST = 320
+# A value, its type and country are judged once while it is among the last so many.
+_REMEMBERED = 1 << 17
+_UUID = re.compile(r"[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}")
+_WRAPPED = (('="', '"'), ('"', '"'), ("%22", "%22"), ('\\"', '\\"'))
+_CALLED = re.compile(r"^(?:urn:uuid:|uuid:)", re.IGNORECASE)
+
+Judgement = tuple[str | None, str | None]
+
+
+def normal(identifier_type: str, value: object, country: str | None = None) -> str | None:
+    """The form in which an identifier is stored and compared; None for a value that is none.
+
+    country: how to read a national phone number (ISO 3166 code, subdivision or name); other types have none.
+    """
+    return _judged(identifier_type, _text(value), country or None)[0]
+
+
+def fault(identifier_type: str, value: object, country: str | None = None) -> str | None:
+    """The reason why a value is refused, or None for one that is an identifier.
+
+    `empty`, `too_long`, `control_characters`, `placeholder` (it identifies nobody), `lost_digits` (a number that was a
+    float), `has_an_extension`, `not_a_valid_email`, `not_a_valid_phone`.
+    """
+    return _judged(identifier_type, _text(value), country or None)[1]
+
+
+def loose_keys(identifier_type: str, value: object) -> tuple[str, ...]:
+    """Keys under which a value, refused or not, may mean known identifiers of its type; no key for an empty value."""
+    text = _text(value)
+    if identifier_type == "phone":
+        return phones.loose_keys(text)
+    if identifier_type == "email":
+        return emails.loose_keys(text)
+    return _loose_keys_of_key(text)
+
+
+def register(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make the three functions known to a connection; to do it again is harmless."""
+    for name, (function, parameters, result) in _FUNCTIONS.items():
+        try:
+            connection.create_function(name, function, parameters, result, type=ARROW, null_handling=SPECIAL)
+        except (duckdb.CatalogException, duckdb.NotImplementedException):
+            continue  # a cursor of a connection that has them
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else "" if value is None else str(value)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _judged(identifier_type: str, value: str, country: str | None) -> Judgement:
+    if identifier_type == "email":
+        return _email(value)
+    if identifier_type == "phone":
+        return phones.judge(value, country) if len(value) <= LONGEST else (None, "too_long")
+    return _key(value)
+
+
+def _email(value: str) -> Judgement:
+    address, reason = emails.judge(value)
+    if address is None:
+        text = clean(value)
+        is_nobody = reason == "not_a_valid_email" and nobody.is_nobody(text)
+        return None, "placeholder" if is_nobody else reason
+    return (None, "placeholder") if nobody.is_fake_address(*emails.parts(address)) else (address, None)
+
+
+def _key(value: str) -> Judgement:
+    """An opaque key: case is kept, for two people may differ by it; a UUID is in lower case (RFC 9562)."""
+    text = _unwrapped(clean(value))
+    if not text:
+        return None, "empty"
+    if len(text) > LONGEST:
+        return None, "too_long"
+    if has_controls(text):
+        return None, "control_characters"
+    bare = _CALLED.sub("", text).strip("{}")
+    if _UUID.fullmatch(bare):
+        text = bare.lower()
+    text, is_lost = whole_number(text)
+    if is_lost:
+        return None, "lost_digits"
+    return (None, "placeholder") if nobody.is_nobody(text) else (text, None)
+
+
+def _unwrapped(text: str) -> str:
+    """The text without the quotes of a JSON string that was written as text, and of a spreadsheet's ``="..."``."""
+    before = None
+    while before != text:
+        before = text
+        for start, end in _WRAPPED:
+            if len(text) >= len(start) + len(end) and text.startswith(start) and text.endswith(end):
+                text = clean(text[len(start) : len(text) - len(end)])
+    return text
+
+
+def _loose_keys_of_key(value: str) -> tuple[str, ...]:
+    text, is_lost = whole_number(_unwrapped(clean(without_controls(value))))
+    folded = "".join(c for c in unicodedata.normalize("NFKC", text).casefold() if c.isalnum())
+    if not folded:
+        return ()
+    if not folded.isdecimal() or len(folded) < 16:
+        return (folded.lstrip("0") or folded,)
+    # Two numbers that a float does not tell apart have one key.
+    return (f"float:{float(folded)!r}",) if is_lost else (folded.lstrip("0") or folded, f"float:{float(folded)!r}")
+
+
+def _answers(one: Callable[..., Any], columns: tuple[Any, ...], kind: Any) -> Any:
+    import pyarrow as pa
+
+    rows = zip(*(column.to_pylist() for column in columns), strict=True)
+    return pa.array([one(*row) for row in rows], kind)
+
+
+def _normal_column(types: Any, values: Any, countries: Any) -> Any:
+    import pyarrow as pa
+
+    return _answers(_normal_of_row, (types, values, countries), pa.string())
+
+
+def _fault_column(types: Any, values: Any, countries: Any) -> Any:
+    import pyarrow as pa
+
+    return _answers(_fault_of_row, (types, values, countries), pa.string())
+
+
+def _keys_column(types: Any, values: Any) -> Any:
+    import pyarrow as pa
+
+    return _answers(loose_keys, (types, values), pa.list_(pa.string()))
+
+
+def _normal_of_row(identifier_type: str | None, value: str | None, country: str | None) -> str | None:
+    return _judged(identifier_type or "", value or "", country or None)[0]
+
+
+def _fault_of_row(identifier_type: str | None, value: str | None, country: str | None) -> str | None:
+    return _judged(identifier_type or "", value or "", country or None)[1]
+
+
+_FUNCTIONS: dict[str, tuple[Callable[..., Any], list[Any], str]] = {
+    "normal_identifier": (_normal_column, ["VARCHAR", "VARCHAR", "VARCHAR"], "VARCHAR"),
+    "identifier_fault": (_fault_column, ["VARCHAR", "VARCHAR", "VARCHAR"], "VARCHAR"),
+    "loose_identifier_keys": (_keys_column, ["VARCHAR", "VARCHAR"], "VARCHAR[]"),
+}
