@@ -86,7 +86,7 @@ def _email(value: str) -> Judgement:
     address, reason = emails.judge(value)
     if address is None:
         text = clean(value)
-        is_nobody = reason == "not_a_valid_email" and nobody.is_nobody(text)
+        is_nobody = reason == "not_a_valid_email" and nobody.is_residue(text)
         return None, "placeholder" if is_nobody else reason
     return (None, "placeholder") if nobody.is_fake_address(*emails.parts(address)) else (address, None)
 

@@ -82,12 +82,17 @@ _LONG_WALK = 8
 
 def is_nobody(key: str) -> bool:
     """Whether a key (user id, cookie, device id, ...) identifies nobody."""
-    if _TEMPLATE.search(key) or _OBJECT.search(key):
+    if is_residue(key):
         return True
     plain = _MARKS.sub("", key).lower()
     if not plain or key == "-1":
         return True
     return is_repeated(plain) or plain in _SHARED or _is_walk(plain) or _is_near_zero(key) or says_nothing(key)
+
+
+def is_residue(text: str) -> bool:
+    """Whether a program left the text where it had no value: a template's mark, a stringified object."""
+    return bool(_TEMPLATE.search(text) or _OBJECT.search(text))
 
 
 def says_nothing(text: str) -> bool:
@@ -136,7 +141,7 @@ def _is_near_zero(key: str) -> bool:
 # First labels of domains under which nobody has a mailbox of their own name.
 _HOSTS = _words(
     """
-    none noemail nomail nospam null test testing tester example sample fake fakemail fakeemail
+    none noemail nomail nospam null test testing tester sample fake fakemail fakeemail
     invalid email mail mailadresse domain yourdomain mydomain company website site host server
     nowhere noreply unknown anonymous anon guest dummy no na nothing nobody notprovided
     noaddress notavailable asdf asd qwerty abc xyz xxx aaa aa a b c x y z temp
@@ -161,12 +166,16 @@ def is_fake_address(local: str, host: str) -> bool:
         return True
     if name in _NO_MAIL or (len(_WORDS.findall(local)) > 1 and says_nothing(local) and not name.endswith("test")):
         return True
+    if label == "example":
+        # Documents and tests write their people there: only words that are nobody's name count.
+        return name in _SAMPLES or (name in _CORES and name not in _WEAK)
     is_filler = name in _LOCALS or name in _CORES or len(set(name)) == 1
     if label in _HOSTS or len(set(label)) == 1:
         return is_filler or name == label
     return name == label and (len(name) < 3 or _is_row(name) or is_filler)
 
 
+_SAMPLES = frozenset({"name", "yourname", "firstname", "lastname", "you", "me", "mail", "address", "example"})
 _NO_MAIL = _words(
     """
     null none undefined noemail nomail noemailaddress nomailaddress noaddress

@@ -35,7 +35,7 @@ def judge(value: str, country: str | None) -> tuple[str | None, str | None]:
     if _EXTENSION.search(text):
         return None, "has_an_extension"  # it names one of many people behind a number, and E.164 has no place for it
     if not _WRITTEN.fullmatch(text):
-        return None, "placeholder" if nobody.is_nobody(text) else "not_a_valid_phone"
+        return None, "placeholder" if nobody.is_residue(text) else "not_a_valid_phone"
     digits = _DIGITS.sub("", text)
     if len(digits) > 2 and len(set(digits)) == 1:
         return None, "placeholder"
