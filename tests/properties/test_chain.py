@@ -26,7 +26,7 @@ STILL = (
     "staging/stg_online_retail__orders staging/stg_online_retail__order_items staging/stg_products__products",
     "staging/stg_subscriptions__changes staging/stg_support_tickets__tickets staging/stg_surveys__responses",
 )
-MARTS = "messages tickets surveys products subscription_changes consents order_profiles orders order_items"
+MARTS = "categories messages tickets surveys products subscription_changes consents order_profiles orders order_items"
 HELPERS = "spine activity_days category_days order_facts pattern_moments session_contexts"
 SUBJECTS = "behaviour orders categories engagement context subscription surveys journey patterns texts"
 EMPTY = (

@@ -45,6 +45,7 @@ def project() -> Project:
         " product_id varchar, category varchar, quantity bigint, amount double)"
     )
     lake.execute("create table marts.products (product_id varchar, category varchar, is_luxury boolean)")
+    lake.execute("create table marts.categories (category_key varchar, category varchar)")
     made = Project(lake, ("identity", "portable", "marts", "features"))
     made.variables["spine_days"] = [0]
     made.table("features/spine")
@@ -165,3 +166,14 @@ def test_nothing_known_is_none_in_counts_and_unknown_in_shares(project: Project)
     assert {row["usual_country"], row["evening_mobile_session_share_90d"]} == {None}
     row = features(project, "category_days", "features__categories")
     assert (row["views_books_90d"], row["top_viewed_category_90d"], row["luxury_revenue_share"]) == (0, None, None)
+
+
+def test_spellings_of_a_category_are_counted_as_one(project: Project) -> None:
+    spellings = ["sports", "SPORTS", "Sports ", "Camping  Gear", "camping gear"]
+    put(project, "events", [event(CLOCK - DAY, product_id=None, category=name) for name in spellings])
+    put(project, "order_items", [])
+    keys = [("sports", "Sports"), ("camping gear", "camping gear")]
+    put(project, "categories", [{"category_key": key, "category": shown} for key, shown in keys])
+    row = features(project, "category_days", "features__categories")
+    assert (row["views_sports_90d"], row["categories_viewed_90d"]) == (3, 2)
+    assert row["top_viewed_category_90d"] == "Sports"

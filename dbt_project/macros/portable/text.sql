@@ -24,3 +24,6 @@ Joiners (U+200C, U+200D) stay: Persian names and emoji are written with them. Re
         else {{ regex_replace(text, "'^[\\s\\p{Z}\\p{Cc}\\p{Cf}]+|[\\s\\p{Z}\\p{Cc}\\p{Cf}]+$'", "''") }}
     end), '')
 {%- endmacro %}
+
+{#- What the spellings of a category share: lower case, single blanks. -#}
+{% macro category_key(text) -%} lower({{ regex_replace('trim(' ~ text ~ ')', "'\\s+'", "' '") }}) {%- endmacro %}

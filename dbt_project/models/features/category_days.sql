@@ -22,11 +22,17 @@ products as (
 
 ),
 
+categories as (
+
+    select * from {{ ref('categories') }}
+
+),
+
 touches as (
 
     select
         events.profile_id,
-        coalesce(events.category, products.category) as category,
+        coalesce(categories.category, events.category, products.category) as category,
         coalesce(products.is_luxury, false) as is_luxury,
         events.event_at as known_at,
         1 as views,
@@ -34,6 +40,7 @@ touches as (
         0.0 as amount
     from events
     left join products on events.product_id = products.product_id
+    left join categories on {{ category_key('events.category') }} = categories.category_key
     where events.event = 'Product Viewed'
 
     union all

@@ -4,6 +4,10 @@ order_profiles as (
     select * from {{ ref('order_profiles') }}
 ),
 
+categories as (
+    select * from {{ ref('categories') }}
+),
+
 items as (
     select
         'orders' as source, order_item_id, order_id, ordered_at, product_id, product_name, category, quantity,
@@ -24,11 +28,12 @@ select
     items.ordered_at,
     items.product_id,
     items.product_name,
-    items.category,
+    coalesce(categories.category, items.category) as category,
     items.quantity,
     items.unit_price,
     items.amount,
     items.cost
 from items
 left join order_profiles on items.source = order_profiles.source and items.order_id = order_profiles.order_id
+left join categories on {{ category_key('items.category') }} = categories.category_key
 where items.ordered_at < {{ as_of() }}

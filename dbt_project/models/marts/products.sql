@@ -2,7 +2,7 @@ select
     product_id,
     sku,
     name,
-    category,
+    coalesce(categories.category, products.category) as category,
     subcategory,
     brand,
     price,
@@ -12,5 +12,6 @@ select
     is_active,
     created_at,
     updated_at
-from {{ ref('stg_products__products') }}
+from {{ ref('stg_products__products') }} as products
+left join {{ ref('categories') }} as categories on {{ category_key('products.category') }} = categories.category_key
 where coalesce(created_at, updated_at) < {{ as_of() }}
