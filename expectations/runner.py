@@ -23,7 +23,10 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "max_quarantined_share": 0.5,
         "noticed_quarantined_share": 0.1,
         "released_batches": [],
+        "max_faulty_share": 0.01,
+        "min_faulty_rows": 25,
     },
+    "features": {"max_faulty_share": 0.01, "min_faulty_rows": 25},
 }
 
 

@@ -1,10 +1,13 @@
-"""Each feature table has one row per spine row, nothing from the future, and values in their range."""
+"""Each feature table has one row per spine row, nothing from the future, and values in their range.
+
+A row with a value out of its range is reported; only many of them stop the job.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from expectations.suite import Rule, Suite, Table, View
+from expectations.suite import Rule, Suite, Table, View, row_faults
 
 _SHARES = ("_share", "_rate")
 _NUMBERS = ("INTEGER", "BIGINT", "DOUBLE", "HUGEINT", "DECIMAL", "FLOAT")
@@ -40,8 +43,11 @@ def _features(view: View, relation: str, key: str) -> Table:
     ]
     faults = list(_faults(view.columns(relation)))
     if faults:
-        rules.append(
-            Rule("shares lie in 0..1, spans of time are not negative, no value is infinite", " or ".join(faults))
+        rules += row_faults(
+            "shares lie in 0..1, spans of time are not negative, no value is infinite",
+            " or ".join(faults),
+            relation,
+            view.policies["features"],
         )
     return Table(relation, row_key=key, unique=("profile_id", "as_of"), rules=rules, at_least=1)
 

@@ -1,49 +1,60 @@
-"""Accepted records have their keys, and times and amounts that can be true."""
+"""Accepted records have their keys, and times that can be true. Staging has judged each: a fault here is one of a whole."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
 
-from expectations.suite import Rule, Suite, Table, View
+import yaml
 
-_TIMES = "{0} < timestamp '1990-01-01' or {0} > timestamp '2200-01-01'"
+from expectations.suite import Rule, Suite, Table, View, row_faults
 
-
-def _table(relation: str, key: str, *rules: Rule, time: str = "") -> Table:
-    times = [Rule(f"{time} lies between 1990 and 2200", _TIMES.format(time))] if time else []
-    return Table(f"staging.{relation}", row_key="record_id", unique=(key,), rules=[*rules, *times])
+_TIME_TYPES = ("TIMESTAMP", "DATE")
+# What is looked at besides keys and times, by relation.
+_MORE: dict[str, Sequence[tuple[str, str, bool]]] = {
+    "staging.stg_events__events": (
+        (
+            "an event names somebody",
+            "anonymous_id is null and user_id is null and previous_id is null and device_id is null",
+            True,
+        ),
+    ),
+    "staging.stg_orders__orders": (
+        ("a completed order's total is not negative", "status = 'completed' and total < 0", False),
+    ),
+}
 
 
 def tables(view: View) -> Sequence[Table]:
-    """The accepted records of each source that is there."""
-    known = [
-        _table(
-            "stg_events__events",
-            "event_id",
-            Rule(
-                "an event names somebody",
-                "anonymous_id is null and user_id is null and previous_id is null and device_id is null",
-                is_warning=True,
-            ),
-            time="event_at",
-        ),
-        _table(
-            "stg_orders__orders",
-            "order_id",
-            Rule("a completed order's total is not negative", "status = 'completed' and total < 0"),
-            time="ordered_at",
-        ),
-        _table("stg_crm_contacts__contacts", "contact_id", time="updated_at"),
-        _table("stg_email_events__email_events", "event_id", time="occurred_at"),
-        _table(
-            "stg_consents__consents",
-            "consent_id",
-            Rule("a decision is granted, denied or withdrawn", "status not in ('granted', 'denied', 'withdrawn')"),
-            time="occurred_at",
-        ),
-        _table("stg_subscriptions__changes", "change_id", time="changed_at"),
-    ]
-    return [table for table in known if view.has(table.relation)]
+    """The accepted records of every source whose staging model is built, however many there are."""
+    keys = dict(_keys(view.settings.dbt_project / "models" / "staging"))
+    return [_table(view, relation, key) for relation, key in sorted(keys.items()) if view.has(relation)]
+
+
+def _keys(folder: Path) -> Iterator[tuple[str, str | None]]:
+    """Relations of accepted records, each with the column that its yml says is unique."""
+    for path in sorted(folder.rglob("stg_*.yml")):
+        for model in yaml.safe_load(path.read_text(encoding="utf-8")).get("models", []):
+            unique = [column["name"] for column in model.get("columns", []) if "unique" in _tests(column)]
+            yield f"staging.{model['name']}", unique[0] if unique else None
+
+
+def _tests(column: dict[str, Any]) -> list[Any]:
+    return column.get("data_tests") or []
+
+
+def _table(view: View, relation: str, key: str | None) -> Table:
+    columns = view.columns(relation)
+    share = view.policies["raw"]
+    rules: list[Rule] = []
+    times = [name for name, kind in columns.items() if kind.startswith(_TIME_TYPES) and not name.startswith("_")]
+    if times:
+        late = " or ".join(f"{name} < timestamp '1900-01-01' or {name} > timestamp '2200-01-01'" for name in times)
+        rules += row_faults("times lie between 1900 and 2200", late, relation, share)
+    for text, where, is_warning in _MORE.get(relation, ()):
+        rules += [Rule(text, where, is_warning=True)] if is_warning else row_faults(text, where, relation, share)
+    return Table(relation, row_key="record_id", unique=(key,) if key else (), rules=rules)
 
 
 SUITE = Suite("raw", "Accepted records have keys, and times and amounts that can be true.", tables)

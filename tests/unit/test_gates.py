@@ -214,3 +214,37 @@ def test_a_gate_checked_twice_on_one_snapshot_leaves_one_verdict(home: Settings)
 def _newest(settings: Settings) -> int:
     with warehouse.connect(settings) as lake:
         return warehouse.current_snapshot(lake)
+
+
+FEATURES = """create or replace table lake.features.features__orders as
+    select profile_id, as_of, case when profile_id in ({faulty}) then 1.2 else 0.5 end as discount_share
+    from lake.features.spine"""
+
+
+@pytest.mark.parametrize(("faulty", "passes"), [(1, True), (25, True), (26, False)])
+def test_one_person_with_an_impossible_share_is_reported_and_many_stop(
+    home: Settings, faulty: int, passes: bool
+) -> None:
+    run_sql(
+        home,
+        "create table lake.observability.clock as select timestamp '2026-05-01' as as_of, false as is_given",
+        "create table lake.features.spine as select 'p' || i as profile_id, timestamp '2026-05-01' as as_of"
+        " from range(100) as t (i)",
+        FEATURES.format(faulty=", ".join(f"'p{n}'" for n in range(faulty))),
+    )
+    verdict = runner.check(home, "features", AS_OF, _newest(home))
+    assert verdict.passed is passes
+    assert {failure.failing_rows for failure in verdict.failures} == {faulty}
+
+
+def test_records_of_every_source_are_looked_at_without_a_list(home: Settings) -> None:
+    run_sql(
+        home,
+        BALANCE.format(accepted=990, quarantined=10),
+        "create table lake.staging.stg_surveys__responses as select 'b:1' as record_id, 'r1' as response_id,"
+        " timestamp '2231-01-01' as submitted_at union all select 'b:2', 'r1', timestamp '2026-01-01'",
+    )
+    verdict = runner.check(home, "raw", AS_OF, _newest(home))
+    told = {(failure.expectation, failure.severity, failure.failing_rows) for failure in verdict.failures}
+    assert ("times lie between 1900 and 2200", "warning", 1) in told
+    assert any("unique" in text and severity == "critical" for text, severity, _ in told)
