@@ -33,13 +33,11 @@ class Rule:
 def row_faults(text: str, where: str, relation: str, limits: Mapping[str, Any]) -> list[Rule]:
     """Rules for a fault of single rows: a few are reported, and only many of them stop what is behind the gate.
 
-    limits: the gate's policies, with ``max_faulty_share`` (of the relation's rows) and ``min_faulty_rows``: both must be
-    exceeded. One bad record never stops the others.
+    limits: the gate's policies, with ``max_faulty_share`` (of the relation's rows) and ``min_faulty_rows``: both must
+    be exceeded. One bad record never stops the others.
     """
     share, least = float(limits["max_faulty_share"]), int(limits["min_faulty_rows"])
-    many = (
-        f"(select count(*) filter (where {where}) > greatest({least}, {share} * count(*)) from lake.{relation} as t)"
-    )
+    many = f"(select count(*) filter (where {where}) > greatest({least}, {share} * count(*)) from lake.{relation} as t)"
     return [
         Rule(text, where, is_warning=True),
         Rule(f"{text}, but for {share:.0%} of the rows or {least}", f"({where}) and {many}"),

@@ -1,4 +1,4 @@
-"""Countries: one code for every spelling. Names, codes and aliases are those of Unicode's CLDR, as babel carries them."""
+"""Countries: one code for every spelling. Names, codes and aliases are those of CLDR, as babel carries them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def country_code(text: str | None) -> str | None:
 def register(connection: duckdb.DuckDBPyConnection) -> None:
     """Give a connection the SQL function ``country_code(text)``; once per connection is enough, twice is no error."""
     try:
-        connection.create_function("country_code", country_code, ["VARCHAR"], "VARCHAR")  # type: ignore[list-item,arg-type]
+        connection.create_function("country_code", country_code, ["VARCHAR"], "VARCHAR")
     except (duckdb.CatalogException, duckdb.NotImplementedException):
         return  # it is there
 
@@ -63,7 +63,7 @@ def _known() -> dict[str, str]:
     from babel import Locale  # reads its tables from files, which nobody without a country should wait for
     from babel.core import get_global
 
-    names = Locale("en").territories
+    names = [str(code) for code in Locale("en").territories]
     countries = [code for code in names if len(code) == 2 and code.isalpha() and code not in _NO_COUNTRIES]
     found: dict[str, set[str]] = {}
     for code in countries:
@@ -77,6 +77,7 @@ def _known() -> dict[str, str]:
 
 
 def _names(code: str) -> list[str]:
+    """What the country is called in the languages above and in its own."""
     from babel import Locale, UnknownLocaleError
     from babel.languages import get_official_languages
 
@@ -87,5 +88,5 @@ def _names(code: str) -> list[str]:
         except (UnknownLocaleError, ValueError):
             continue
         if name:
-            names.append(name)
+            names.append(str(name))
     return names

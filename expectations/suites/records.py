@@ -1,4 +1,7 @@
-"""Accepted records have their keys, and times that can be true. Staging has judged each: a fault here is one of a whole."""
+"""Accepted records have their keys, and times that can be true.
+
+Staging has judged each record: one fault here is reported, and only many of them stop the job.
+"""
 
 from __future__ import annotations
 
