@@ -1,4 +1,8 @@
-"""Brakes: what a sync may not do by itself. What was sent last stays, and an operator may release the brake."""
+"""Guardrails: what a sync may not do by itself. What was sent last stays, and an operator may release a guardrail.
+
+They judge additions, updates and ordinary removals. Withdrawals (``activation/withdrawals.py``) have left before, and
+no number here counts them.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +22,7 @@ from segmentry.errors import UsageError
 DEFAULTS: Mapping[str, Any] = {
     "max_removed_share": 0.3,  # a third of an audience seldom leaves in one run; when it does, somebody should look
     "min_rows_for_share": 50,  # below so many held rows a share says little
+    "max_changed_share": 0.5,  # half of what is there does not change in one run, unless the clock or a rule was wrong
     "max_added_rows": None,
     "max_age_hours": None,
     "max_coverage_drop": 0.2,  # a fifth of all people do not lose their consent between two runs
@@ -27,34 +32,36 @@ DEFAULTS: Mapping[str, Any] = {
 }
 
 
-NAMES = ("empty", "removals", "additions", "stale", "gate", "coverage", "drift", "first_run")
+NAMES = ("empty", "removals", "changes", "additions", "stale", "gate", "coverage", "drift", "first_run")
 MEMBERS_COUNTED = 1_000  # of an audience that should be empty; further reading tells nothing new
 
 
 @dataclass(frozen=True)
 class Stop:
-    """A brake that holds: its name and what would have happened."""
+    """A guardrail that stops the sync: its name and what would have happened."""
 
     brake: str
     detail: str
 
 
 def stops(lake: duckdb.DuckDBPyConnection, plan: Plan) -> list[Stop]:
-    """Every brake that holds for the plan, the released ones too."""
+    """Every guardrail that stops the plan, the released ones too."""
     limits = {**DEFAULTS, **plan.sync.brakes}
-    found = [_empty(plan, limits), _removals(plan, limits), _additions(plan, limits), _age(lake, limits), _gate(lake)]
+    found = [_empty(plan, limits), _removals(plan, limits)]
+    are_removals_judged = any(stop is not None for stop in found)
+    found += [_changes(plan, limits, are_removals_judged), _additions(plan, limits), _age(lake, limits), _gate(lake)]
     found += [_coverage(plan, limits), _drift(lake, limits)]
     return [stop for stop in found if stop is not None]
 
 
 def released(sync: str, words: Collection[str]) -> set[str]:
-    """Brakes of the sync that the operator lets go: ``removals`` for whichever is run, ``vip.removals`` for one."""
+    """Guardrails that the operator releases: ``removals`` for whichever sync is run, ``vip.removals`` for one."""
     for word in words:
         if word.rpartition(".")[2] not in NAMES:
             raise UsageError(
-                f"there is no brake '{word}'",
-                allowed=", ".join(NAMES) + ", alone or as <sync>.<brake>",
-                remedy="name the brake that `segmentry sync status` shows as waiting",
+                f"there is no guardrail '{word}'",
+                allowed=", ".join(NAMES) + ", alone or as <sync>.<guardrail>",
+                remedy="name the guardrail that `segmentry sync status` shows as waiting",
             )
     return {word.rpartition(".")[2] for word in words if word.rpartition(".")[0] in ("", sync)}
 
@@ -71,6 +78,23 @@ def _removals(plan: Plan, limits: Mapping[str, Any]) -> Stop | None:
         return None
     share = f"{removed / plan.held:.0%}, at most {limits['max_removed_share']:.0%}"
     return Stop("removals", f"{removed:,} of {plan.held:,} row(s) would be removed ({share})")
+
+
+def _changes(plan: Plan, limits: Mapping[str, Any], are_removals_judged: bool) -> Stop | None:
+    """Additions, updates and removals against what is there.
+
+    What happens once (``append``) and people who are taken out of a tool (``delete``) are new by nature; of a new
+    mapping, updates are what the operator asked for. Removals that another guardrail stops are released with that one.
+    """
+    if plan.sync.mode in ("append", "delete") or plan.held < max(1, limits["min_rows_for_share"]):
+        return None
+    changed = plan.counts["add"]
+    changed += 0 if plan.is_resync else plan.counts["update"]
+    changed += 0 if are_removals_judged else plan.counts["remove"]
+    if changed <= plan.held * limits["max_changed_share"]:
+        return None
+    share = f"{changed / plan.held:.0%} of {plan.held:,}, at most {limits['max_changed_share']:.0%}"
+    return Stop("changes", f"{changed:,} row(s) would be added, updated or removed at once ({share})")
 
 
 def _additions(plan: Plan, limits: Mapping[str, Any]) -> Stop | None:

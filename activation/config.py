@@ -129,6 +129,11 @@ class Sync:
         carried = [c.name for c in self.columns if c.source == "from" and c.value == self.address]
         return carried[0] if carried else None
 
+    @cached_property
+    def is_keyed_by_email(self) -> bool:
+        """Whether the key is the profile's e-mail address, of which case and outer spaces do not count."""
+        return any(c.name == self.key and c.source == "from" and c.value == "email" for c in self.columns)
+
     @property
     def config_hash(self) -> str:
         """Changes when a change of the file makes a full resync due: mapping, key, destination or its options."""
@@ -140,6 +145,22 @@ def _column(name: str, entry: Mapping[str, Any]) -> Column:
     source = next(k for k in ("from", "constant", "template", "member_of", "segments", "row") if k in entry)
     default = {"member_of": "boolean"}.get(source, "varchar")
     return Column(name, source, entry[source], entry.get("type", default), entry.get("when_null", "clear"))
+
+
+def load_each(settings: Settings) -> tuple[dict[str, Sync], dict[str, ConfigError]]:
+    """Every sync that fits by name, and for each file that does not, by its stem, why."""
+    fitting: dict[str, Sync] = {}
+    faults: dict[str, ConfigError] = {}
+    for path in sorted((settings.config / "syncs").glob("*.y*ml")):
+        try:
+            content = configuration.load_file(path, "sync")
+            if content["name"] == path.stem:
+                sync = Sync(path.stem, content, path)
+                _check(sync)
+                fitting[path.stem] = sync
+        except ConfigError as error:
+            faults[path.stem] = error
+    return fitting, faults
 
 
 def load(settings: Settings) -> dict[str, Sync]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -121,6 +121,10 @@ class Destination(ABC):
 
     def replace(self, session: Session, rows: Iterator[Row]) -> int:
         """Write the whole audience; give the number of rows. For destinations that take snapshots."""
+        raise NotImplementedError
+
+    def withdraw(self, session: Session, identities: Collection[str]) -> None:
+        """Write what was delivered last again, without these people. For destinations that take snapshots."""
         raise NotImplementedError
 
     def read_back(self, session: Session) -> Iterator[str] | None:

@@ -1,22 +1,34 @@
-"""Runs one sync: recover, plan, brake, send, conclude."""
+"""Runs one sync: recover, withdraw, plan, guard, send, conclude."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 
-from activation import brakes, config, runs
+import duckdb
+
+from activation import brakes, config, deployed, runs, withdrawals
 from activation import plan as plans
 from activation.accounts import LedgerAccounts
 from activation.client import Unanswered
+from activation.config import Basis, Sync
 from activation.consent import ConsentGate
+from activation.deployed import Deployed
 from activation.destination import Session, connection_values
 from activation.destination import of as destination_of
 from activation.ledger import Ledger
-from activation.plan import Plan
+from activation.plan import Plan, Standing
 from activation.runs import Run
 from activation.sender import Sender
 from segmentry import clock, warehouse
-from segmentry.errors import BrakeApplied, DestinationError, SegmentryError
+from segmentry.errors import (
+    BrakeApplied,
+    ConfigError,
+    ConnectionNotConfigured,
+    DestinationError,
+    SegmentryError,
+)
 from segmentry.settings import Settings
 from segmentry.stages import StageReport
 
@@ -24,65 +36,213 @@ from segmentry.stages import StageReport
 def run_sync(settings: Settings, name: str, *, release: Collection[str] = (), digest: str | None = None) -> StageReport:
     """Run one sync to its end.
 
-    release: brakes the operator lets go, by name. digest: apply only if the plan is exactly the one that bears it.
+    Withdrawals are sent first, and nothing that stops the rest stops them. release: guardrails the operator lets go, by
+    name. digest: apply the rest only if its plan is exactly the one that bears it.
     Raises BrakeApplied, DestinationError or another SegmentryError for this sync alone.
     """
     sync = config.one(settings, name)
     release = brakes.released(name, release)
-    destination = destination_of(sync)
-    values, missing = connection_values(sync, destination)
-    if missing:
-        note = f"{name}: not configured, set {', '.join(missing)} to send"
-        return StageReport({f"sync {name}": 0}, [note], "not_configured")
+    if not (missing := _missing(sync)):
+        with _desk(settings, name) as desk:
+            return _run(desk, sync, release, digest)
+    withdraw(settings, name, sync)
+    note = f"{name}: not configured, set {', '.join(missing)} to send"
+    return StageReport({f"sync {name}": 0}, [note], "not_configured")
+
+
+def withdraw(settings: Settings, name: str, sync: Sync | None) -> StageReport:
+    """Send a sync's withdrawals and nothing else.
+
+    It is for a job that stopped, and for a sync that the job does not run. sync: what its file says; None where the
+    file is deleted or does not fit, so that what the rows were sent with counts.
+    """
+    ledger = Ledger(settings)
+    has_rows = deployed.has_rows(ledger, name)
+    ledger.close()
+    if not has_rows:
+        return StageReport({f"sync {name}": 0}, [], "unchanged")
+    with _desk(settings, name) as desk:
+        return _withdraw_alone(desk, sync)
+
+
+@dataclass
+class _Desk:
+    """One run of one sync, with what it works on."""
+
+    settings: Settings
+    ledger: Ledger
+    lake: duckdb.DuckDBPyConnection
+    run: Run
+    known: Deployed | None
+
+
+@contextmanager
+def _desk(settings: Settings, name: str) -> Iterator[_Desk]:
     ledger = Ledger(settings)
     try:
         with runs.lease(ledger, name) as holder, warehouse.connect(settings, read_only=True) as lake:
-            run = Run(name, holder=holder)
-            accounts = LedgerAccounts(ledger)
-            session = Session(sync, values, accounts, settings.outbox / name, run.run_id)
-            basis = config.consent_policy(settings).basis(sync.purpose)
-            gate = ConsentGate(lake, sync, basis, warehouse.snapshot_watch(settings, lake))
-            sender = Sender(settings, sync, destination, session, lake, ledger, gate, run)
-            try:
-                return _run(sender, release, digest)
-            finally:
-                session.close()
+            yield _Desk(settings, ledger, lake, Run(name, holder=holder), deployed.of(ledger, name))
     finally:
         ledger.close()
 
 
-def _run(sender: Sender, release: Collection[str], digest: str | None) -> StageReport:
-    run, ledger = sender.run, sender.ledger
-    runs.close_abandoned(ledger, run.sync)
-    run.as_of = clock.read_from(sender.lake)
-    runs.save(ledger, run, "running")
-    status = "failed"
+@contextmanager
+def _sender(desk: _Desk, sync: Sync) -> Iterator[Sender]:
+    """A sender to the place that the sync's configuration names; what it counted is added to the run."""
+    destination, run = destination_of(sync), desk.run
+    values, _ = connection_values(sync, destination)
+    accounts = LedgerAccounts(desk.ledger)
+    session = Session(sync, values, accounts, desk.settings.outbox / sync.name, run.run_id)
     try:
-        sender.recover()
-        plan = plans.make(sender.lake, ledger, sender.sync, sender.gate, runs.state(ledger, run.sync))
-        run.lake_snapshot, run.planned = plan.snapshot, plan.counts
-        run.notes += plan.notes
-        _brake(sender, plan, release, digest)
-        if not plan.is_empty:
-            sender.apply(plan)
-        status = _conclude(sender, plan)
+        yield Sender(desk.settings, sync, destination, session, desk.lake, desk.ledger, _gate(desk, sync), run)
+    finally:
+        run.requests += session.requests
+        run.notes += session.notes
+        session.close()
+
+
+def _gate(desk: _Desk, sync: Sync) -> ConsentGate:
+    try:
+        basis = config.consent_policy(desk.settings).basis(sync.purpose)
+    except ConfigError:
+        basis = Basis(is_opt_in=True)  # enough for withdrawals: whoever refused is refused whatever the policy says
+    return ConsentGate(desk.lake, sync, basis, warehouse.snapshot_watch(desk.settings, desk.lake))
+
+
+def _missing(sync: Sync) -> list[str]:
+    return connection_values(sync, destination_of(sync))[1]
+
+
+@contextmanager
+def _recorded(desk: _Desk) -> Iterator[dict[str, str]]:
+    """The run in the ledger, whatever becomes of it; its status is set by the caller under ``status``."""
+    run, ledger = desk.run, desk.ledger
+    runs.close_abandoned(ledger, run.sync)
+    run.as_of = clock.read_from(desk.lake)
+    runs.save(ledger, run, "running")
+    outcome = {"status": "failed"}
+    try:
+        yield outcome
     except BrakeApplied:
-        status = "stopped"
+        outcome["status"] = "stopped"
         raise
     except SegmentryError as error:
         run.notes.append(error.received)
         raise
     finally:
-        run.requests += sender.session.requests
-        run.notes += sender.session.notes
-        runs.save(ledger, run, status)
-    return report(run, status)
+        if run.withdrawn:
+            run.notes.append(_sent_words(run))
+        runs.save(ledger, run, outcome["status"])
 
 
-def _brake(sender: Sender, plan: Plan, release: Collection[str], digest: str | None) -> None:
+def _run(desk: _Desk, sync: Sync, release: Collection[str], digest: str | None) -> StageReport:
+    with _recorded(desk) as outcome:
+        standing = Standing(withdrawals.mark(desk.lake))
+        if (former := _former(desk, sync)) is not None:
+            with _sender(desk, former) as sender:
+                sender.recover()
+                _withdraw(desk, sender, Standing(standing.mark))
+        with _sender(desk, sync) as sender:
+            sender.recover()
+            lost = _withdraw(desk, sender, standing)
+            try:
+                status = _send_rest(desk, sender, standing, release, digest)
+            except BrakeApplied:
+                if lost is not None:
+                    raise lost from None
+                raise
+        outcome["status"] = status
+    return report(desk.run, outcome["status"])
+
+
+def _former(desk: _Desk, sync: Sync) -> Sync | None:
+    """The configuration by which rows are at another place than the sync's file names now, where that is known."""
+    if desk.known is None or deployed.is_same_place(desk.known.sync, sync):
+        return None
+    try:
+        return None if _missing(desk.known.sync) else desk.known.sync
+    except ConfigError:  # the destination is not known any more
+        return None
+
+
+def _withdraw(desk: _Desk, sender: Sender, standing: Standing) -> DestinationError | None:
+    """Send withdrawals, if there may be any.
+
+    Returns the error of a file that could not be fetched: the plan, which writes the whole file, then removes them.
+    """
+    sync, known = sender.sync, desk.known
+    if known is not None and known.is_settled(sync, standing.mark):
+        return None
+    standing.withdrawn = withdrawals.find(desk.lake, desk.ledger, sync, sender.gate)
+    left, lost = 0, None
+    if standing.withdrawn:
+        desk.run.planned["remove"] += standing.withdrawn
+        try:
+            left = sender.withdraw(standing.withdrawn)
+        except DestinationError as error:
+            if not sender.destination.is_snapshot:
+                raise
+            lost, standing.withdrawn = error, 0
+            withdrawals.leave_to_the_plan(desk.lake)
+    if left:
+        desk.run.notes.append(f"{left:,} withdrawal(s) were not taken and are tried again by the next run")
+    standing.is_settled = not left and lost is None
+    if known is not None and standing.is_settled and known.sync.content == sync.content:
+        deployed.keep(desk.ledger, sync, standing.mark)
+    return lost
+
+
+def _withdraw_alone(desk: _Desk, sync: Sync | None) -> StageReport:
+    """Withdraw from where the rows are, by what they were sent with; by the file alone where that is not known."""
+    if sync is not None and desk.known is not None and deployed.is_same_place(desk.known.sync, sync):
+        desk.known = Deployed(sync, desk.known.mark if desk.known.sync.content == sync.content else None)
+    chosen = desk.known.sync if desk.known is not None else sync
+    name = desk.run.sync
+    if chosen is None:
+        note = f"{name}: a destination has rows of it, and neither a file nor the ledger says where"
+        remedy = f"put config/syncs/{name}.yml back, with `enabled: false`"
+        return StageReport({f"sync {name}": 0}, [f"{note}: nobody can be withdrawn there; {remedy}"], "unknown_place")
+    standing = Standing(withdrawals.mark(desk.lake))
+    if desk.known is not None and desk.known.mark == standing.mark:
+        return StageReport({f"sync {name}": 0}, [], "unchanged")
+    missing = _missing(chosen)
+    found = withdrawals.find(desk.lake, desk.ledger, chosen, _gate(desk, chosen))
+    if found and missing:
+        raise ConnectionNotConfigured(
+            f"{name}: {found:,} row(s) of people who opted out are at the destination, and it cannot be reached",
+            allowed="a connection by which they can be removed",
+            remedy=f"set {', '.join(missing)}, then run the job again",
+        )
+    if not found and not runs.is_open(desk.ledger, name):
+        if desk.known is not None:
+            deployed.keep(desk.ledger, chosen, standing.mark)
+        return StageReport({f"sync {name}": 0}, [], "unchanged")
+    with _recorded(desk) as outcome, _sender(desk, chosen) as sender:
+        sender.recover()
+        lost = _withdraw(desk, sender, standing)
+        if lost is not None:
+            raise lost
+        outcome["status"] = "withdrawals"
+    return report(desk.run, outcome["status"])
+
+
+def _send_rest(desk: _Desk, sender: Sender, standing: Standing, release: Collection[str], digest: str | None) -> str:
+    run, ledger, sync = desk.run, desk.ledger, sender.sync
+    plan = plans.make(desk.lake, ledger, sync, sender.gate, runs.state(ledger, run.sync), standing)
+    run.lake_snapshot = plan.snapshot
+    run.planned += plan.counts
+    run.notes += plan.notes
+    _guard(sender, plan, release, digest)
+    if not plan.is_empty:
+        deployed.keep(ledger, sync, standing.mark if standing.is_settled else None)
+        sender.apply(plan)
+    return _conclude(sender, plan, standing)
+
+
+def _guard(sender: Sender, plan: Plan, release: Collection[str], digest: str | None) -> None:
     if digest is not None and digest != plan.digest:
         raise BrakeApplied(
-            f"{sender.sync.name}: the plan has changed since it was made",
+            f"{sender.sync.name}: the plan has changed since it was made{_besides(sender.run)}",
             allowed="the plan of the file, unchanged",
             remedy="make a new plan with `segmentry sync plan --out`, look at it, apply it",
         )
@@ -98,15 +258,23 @@ def _brake(sender: Sender, plan: Plan, release: Collection[str], digest: str | N
     if words:
         sender.run.notes += [f"{stop.brake}: {stop.detail}" for stop in held]
         raise BrakeApplied(
-            f"{sender.sync.name}: " + "; ".join(stop.detail for stop in held),
-            allowed="what the brakes of the sync allow; what was sent last stays as it is",
+            f"{sender.sync.name}: " + "; ".join(stop.detail for stop in held) + _besides(sender.run),
+            allowed="what the guardrails of the sync allow; what was sent last stays as it is",
             remedy=f"look at `segmentry sync plan --select {sender.sync.name}`; if it is right, "
             f"`segmentry sync apply --select {sender.sync.name} --release {','.join(s.brake for s in held)}`",
         )
 
 
+def _besides(run: Run) -> str:
+    return f"; {_sent_words(run)}" if run.withdrawn else ""
+
+
+def _sent_words(run: Run) -> str:
+    return f"{run.withdrawn:,} withdrawal(s) were sent"
+
+
 def _members(sender: Sender, plan: Plan) -> brakes.Stop | None:
-    """The brake of a first run: the destination is asked once, when nothing is known to be there."""
+    """The guardrail of a first run: the destination is asked once, when nothing is known to be there."""
     has_run = runs.state(sender.ledger, plan.sync.name)["config_hash"] is not None
     if plan.sync.mode != "mirror" or plan.held or has_run:
         return None
@@ -118,12 +286,15 @@ def _members(sender: Sender, plan: Plan) -> brakes.Stop | None:
         return brakes.Stop("first_run", f"it cannot be told whether the audience is empty: {error.received}")
 
 
-def _conclude(sender: Sender, plan: Plan) -> str:
+def _conclude(sender: Sender, plan: Plan, standing: Standing) -> str:
     """Keep what was brought to its end, so that an unchanged audience is known as such at a glance."""
     run, ledger = sender.run, sender.ledger
     unsettled = run.failed["retry"] or run.failed["blocked"] or ledger.open_intents(run.sync)
-    fingerprint = None if unsettled or plan.has_waiting else plan.fingerprint
+    is_at_rest = not (unsettled or plan.has_waiting) and standing.is_settled
+    fingerprint = plan.fingerprint if is_at_rest else None
     runs.keep_state(ledger, run.sync, config_hash=sender.sync.config_hash, fingerprint=fingerprint)
+    if plan.is_empty:
+        deployed.keep(ledger, sender.sync, standing.mark if standing.is_settled else None)
     runs.close_reviews(ledger, run.sync, "released")
     if plan.coverage is not None:
         runs.keep_measure(ledger, run.sync, "coverage", plan.coverage)
@@ -139,4 +310,7 @@ def report(run: Run, status: str) -> StageReport:
     sent = ", ".join(f"{run.sent[name]:,} {name}" for name in ("add", "update", "remove") if run.sent[name])
     failed = ", ".join(f"{count:,} {name}" for name, count in sorted(run.failed.items()) if count)
     text = f"{run.sync}: {status}; sent {sent or 'nothing'}" + (f"; {failed}" if failed else "")
-    return StageReport({f"sync {run.sync}": run.sent.total()}, [f"{text}; {run.requests:,} request(s)"], status)
+    withdrawn = f"; {_sent_words(run)}" if run.withdrawn else ""
+    return StageReport(
+        {f"sync {run.sync}": run.sent.total()}, [f"{text}; {run.requests:,} request(s){withdrawn}"], status
+    )

@@ -103,6 +103,16 @@ sync_states = sa.Table(
     sa.Column("lease_until", sa.Float),
 )
 
+# What each sync's rows were sent with: its file as JSON, which names variables and no secret.
+sync_configs = sa.Table(
+    "sync_configs",
+    METADATA,
+    sa.Column("sync", sa.String, primary_key=True),
+    sa.Column("content", sa.String, nullable=False),
+    sa.Column("mark", sa.String),
+    sa.Column("saved_at", sa.DateTime, nullable=False),
+)
+
 # Numbers of a sync's last run that went through, by name.
 sync_measures = sa.Table(
     "sync_measures",

@@ -49,21 +49,24 @@ def _planned(settings: Settings, ledger: Ledger, sync: Sync) -> dict[str, Any]:
         made = plans.make(lake, ledger, sync, gate, runs.state(ledger, sync.name))
         made.coverage = brakes.coverage(lake, sync)
         made.coverage_before = runs.measure(ledger, sync.name, "coverage")
-        held = [] if made.is_empty else brakes.stops(lake, made)
+        stopping = [] if made.is_empty else brakes.stops(lake, made)
     requests = _requests(destination, made)
     rate = destination.rate
     return {
         "sync": sync.name,
         "destination": sync.destination,
         "audience": made.wanted,
-        "held": made.held,
+        "held": made.held + made.withdrawn,
         "add": made.counts["add"],
         "update": made.counts["update"],
-        "remove": made.counts["remove"],
+        "remove": made.counts["remove"] + made.withdrawn,
+        "withdraw": made.withdrawn,
         "requests": requests,
         "minutes": round(requests * rate.seconds / rate.requests / 60, 2) if rate else 0.0,
-        "cost": f"{made.counts.total():,} {destination.cost_unit}" if destination.cost_unit != "requests" else "",
-        "brakes": ", ".join(stop.brake for stop in held),
+        "cost": f"{made.counts.total() + made.withdrawn:,} {destination.cost_unit}"
+        if destination.cost_unit != "requests"
+        else "",
+        "brakes": ", ".join(stop.brake for stop in stopping),
         "note": "; ".join([*made.notes, *([f"set {', '.join(missing)} to send"] if missing else [])]),
         "digest": made.digest,
     }
@@ -71,9 +74,9 @@ def _planned(settings: Settings, ledger: Ledger, sync: Sync) -> dict[str, Any]:
 
 def _requests(destination: Destination, made: plans.Plan) -> int:
     if destination.is_snapshot:
-        return 0 if made.is_empty else 1
-    upserts = made.counts["add"] + made.counts["update"]
-    return -(-upserts // destination.batch_rows) + -(-made.counts["remove"] // destination.batch_rows)
+        return int(not made.is_empty) + int(made.withdrawn > 0)
+    parts = (made.counts["add"] + made.counts["update"], made.counts["remove"], made.withdrawn)
+    return sum(-(-rows // destination.batch_rows) for rows in parts)
 
 
 def write_plan(path: Path, rows: Shown) -> None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import duckdb
-import pyarrow as pa
 
-from activation import pace
+from activation import pace, withdrawals, work
 from activation.config import Sync
 from activation.consent import ConsentGate
 from activation.ledger import Ledger, now
@@ -20,8 +19,24 @@ from segmentry.errors import NotReadyError
 
 
 @dataclass
+class Standing:
+    """What is known of consent before a plan is made.
+
+    mark: a number of all that says who must not be reached. withdrawn: withdrawals found, None while nobody has looked.
+    is_settled: no withdrawal is left.
+    """
+
+    mark: str
+    withdrawn: int | None = None
+    is_settled: bool = True
+
+
+@dataclass
 class Plan:
-    """What would be done. The rows stay in DuckDB, in the relation ``work.plan``; here are their numbers."""
+    """What would be done. The rows stay in DuckDB, in the relation ``work.plan``; here are their numbers.
+
+    withdrawn: rows of people who must not be reached any more. They are removed first, and no other number counts them.
+    """
 
     sync: Sync
     snapshot: int
@@ -31,6 +46,7 @@ class Plan:
     fingerprint: str
     is_resync: bool = False
     refused: int = 0
+    withdrawn: int = 0
     digest: str = ""
     has_waiting: bool = False
     coverage: float | None = None
@@ -60,27 +76,39 @@ def snapshot_to_read(lake: duckdb.DuckDBPyConnection, sync: Sync) -> int:
     return warehouse.current_snapshot(lake)
 
 
-def make(lake: duckdb.DuckDBPyConnection, ledger: Ledger, sync: Sync, gate: ConsentGate, state: dict[str, Any]) -> Plan:
-    """Compare the audience with the ledger; fills the relation ``work.plan``."""
+def make(
+    lake: duckdb.DuckDBPyConnection,
+    ledger: Ledger,
+    sync: Sync,
+    gate: ConsentGate,
+    state: Mapping[str, Any],
+    standing: Standing | None = None,
+) -> Plan:
+    """Compare the audience with the ledger, withdrawals left out; fills the relation ``work.plan``.
+
+    standing: what ``withdrawals`` has found for this run already.
+    """
+    standing = standing or Standing(withdrawals.mark(lake))
     snapshot = snapshot_to_read(lake, sync)
-    fingerprint = _fingerprint(lake, sync, snapshot)
+    fingerprint = f"{_fingerprint(lake, sync, snapshot)}:{standing.mark}"
     is_resync = state["config_hash"] not in (None, sync.config_hash)
     if not is_resync and fingerprint == state["fingerprint"]:
         held = int(fingerprint.partition(":")[0])
         return Plan(sync, snapshot, held, held, Counter(), fingerprint)
-    gate.refresh()
-    # A database of its own, as temporary tables are not seen by the cursors that read them later.
-    lake.execute("attach if not exists ':memory:' as work")
+    if standing.withdrawn is None:
+        standing.withdrawn = withdrawals.find(lake, ledger, sync, gate)
     _load_wanted(lake, sync, snapshot)
-    refused = 0 if sync.mode == "delete" else _drop_refused(lake, sync, gate)
-    _register(lake, "held", ledger.held(sync.name))
-    _register(lake, "dead", ledger.dead(sync.name))
+    refused = 0 if sync.mode == "delete" else _drop_refused(lake, sync)
+    lake.execute("delete from work.held where holding in (select holding from work.withdrawn)")
+    work.put(lake, "dead", ledger.dead(sync.name))
     lake.execute(f"create or replace table work.plan as {_plan_sql(sync)}")
     waiting = pace.hold_back(lake, ledger, sync, now())
     counts = Counter(
         {name: int(n) for name, n in lake.execute("select operation, count(*) from work.plan group by 1").fetchall()}
     )
-    plan = Plan(sync, snapshot, _count(lake, "wanted"), _count(lake, "held"), counts, fingerprint, is_resync, refused)
+    wanted, held = work.count(lake, "wanted"), work.count(lake, "held")
+    plan = Plan(sync, snapshot, wanted, held, counts, fingerprint, is_resync, refused)
+    plan.withdrawn = standing.withdrawn
     plan.digest, plan.has_waiting = _digest(lake), bool(waiting)
     plan.notes += waiting
     if is_resync:
@@ -141,27 +169,20 @@ def _chunks(cursor: duckdb.DuckDBPyConnection) -> Iterator[Iterable[tuple[Any, .
         yield zip(*(column.to_pylist() for column in batch.columns), strict=True)
 
 
-_REFUSED_PERSON = "split_part({}, ':', 1) in (select value from work.refused_people)"
-
-
 def _fingerprint(lake: duckdb.DuckDBPyConnection, sync: Sync, snapshot: int) -> str:
-    """A number of the audience and of what stands of consent that does not depend on the rows' order."""
-    parts = [audience(sync, snapshot)]
-    parts += [name for name in ("marts.consents", "activation.suppressions") if warehouse.relation_exists(lake, name)]
-    numbers = []
-    for relation in parts:
-        try:
-            row = lake.execute(f"select count(*), coalesce(bit_xor(hash(t)), 0) from {relation} t").fetchone()
-        except duckdb.CatalogException:
-            raise _unfit(sync) from None
-        numbers += [str(number) for number in row or ()]
-    return ":".join(numbers)
+    """A number of the audience that does not depend on the rows' order."""
+    try:
+        row = lake.execute(
+            f"select count(*), coalesce(bit_xor(hash(t)), 0) from {audience(sync, snapshot)} t"
+        ).fetchone()
+    except duckdb.CatalogException:
+        raise _unfit(sync) from None
+    return ":".join(str(number) for number in row or ())
 
 
 def _load_wanted(lake: duckdb.DuckDBPyConnection, sync: Sync, snapshot: int) -> None:
     packed = ", ".join(f'"{column.name}" := "{column.name}"' for column in sync.columns)
-    is_email = any(c.name == sync.key and c.source == "from" and c.value == "email" for c in sync.columns)
-    identity = f'lower(trim("{sync.key}"))' if is_email else f'cast("{sync.key}" as varchar)'
+    identity = f'lower(trim("{sync.key}"))' if sync.is_keyed_by_email else f'cast("{sync.key}" as varchar)'
     holding = identity if sync.grain == "profile" else "row_key"
     try:
         lake.execute(
@@ -180,27 +201,20 @@ def _unfit(sync: Sync) -> NotReadyError:
     )
 
 
-def _drop_refused(lake: duckdb.DuckDBPyConnection, sync: Sync, gate: ConsentGate) -> int:
-    """Take people out of the wanted rows who refused since the audience was built, so that they are removed."""
-    people, addresses = gate.refused()
-    _register(lake, "refused_people", pa.table({"value": pa.array(sorted(people), pa.string())}))
-    _register(lake, "refused_addresses", pa.table({"value": pa.array(sorted(addresses), pa.string())}))
-    if warehouse.relation_exists(lake, "identity.profile_resolution"):
-        # What was sent under an id that has since gone into another person's is that person's.
-        lake.execute(
-            "insert into work.refused_people select profile_id from lake.identity.profile_resolution"
-            " where current_profile_id in (select value from work.refused_people)"
-        )
-    by_address = " or identity in (select value from work.refused_addresses)" if sync.key == sync.address_column else ""
-    row = lake.execute(f"delete from work.wanted where {_REFUSED_PERSON.format('row_key')}{by_address}").fetchone()
+def _drop_refused(lake: duckdb.DuckDBPyConnection, sync: Sync) -> int:
+    """Take people out of the wanted rows who refused since the audience was built."""
+    refused = withdrawals.refused_person("row_key")
+    if withdrawals.is_address(sync):
+        refused += " or identity in (select value from work.refused_addresses)"
+    row = lake.execute(f"delete from work.wanted where {refused}").fetchone()
     return int(row[0]) if row else 0
 
 
 def _plan_sql(sync: Sync) -> str:
     if sync.mode == "delete":
         return _DELETIONS
-    # Whoever refused is taken back in every mode but append, which is for what happened once.
-    removals = {"mirror": "true", "append": "false"}.get(sync.mode, _REFUSED_PERSON.format("h.row_key"))
+    # Withdrawals are no part of the plan: of the others, a mirror alone removes those who left.
+    removals = "true" if sync.mode == "mirror" else "false"
     # A row whose last call may or may not have arrived has no hash, and is sent again whatever the mode.
     updates = (
         "h.payload_hash is null"
@@ -231,17 +245,6 @@ _DELETIONS = """
     from work.wanted w left join work.held h on w.holding = h.holding and h.payload_hash is not null
     where h.holding is null
 """
-
-
-def _register(lake: duckdb.DuckDBPyConnection, name: str, table: pa.Table) -> None:
-    lake.register("incoming", table)
-    lake.execute(f"create or replace table work.{name} as select * from incoming")
-    lake.unregister("incoming")
-
-
-def _count(lake: duckdb.DuckDBPyConnection, name: str) -> int:
-    row = lake.execute(f"select count(*) from work.{name}").fetchone()
-    return int(row[0]) if row else 0
 
 
 def _digest(lake: duckdb.DuckDBPyConnection) -> str:

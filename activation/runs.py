@@ -27,7 +27,7 @@ RENEW_SECONDS = 5.0  # a lease is renewed no more often: that is a write for eac
 
 @dataclass
 class Run:
-    """Counts of one run as it goes on."""
+    """Counts of one run as it goes on. withdrawn: of the rows removed, those of people who opted out."""
 
     sync: str
     holder: str = ""
@@ -38,6 +38,7 @@ class Run:
     planned: Counter[str] = field(default_factory=Counter)
     sent: Counter[str] = field(default_factory=Counter)
     failed: Counter[str] = field(default_factory=Counter)
+    withdrawn: int = 0
     requests: int = 0
     notes: list[str] = field(default_factory=list)
     renew_from: float = 0.0
@@ -83,6 +84,12 @@ def close_abandoned(ledger: Ledger, sync: str) -> None:
     with ledger.begin() as c:
         open_runs = table.c.sync == sync, table.c.status == "running"
         c.execute(sa.update(table).where(*open_runs).values(status="killed", finished_at=now()))
+
+
+def is_open(ledger: Ledger, sync: str) -> bool:
+    """Whether the end of a request of the sync is not known."""
+    with ledger.begin() as c:
+        return bool(c.execute(sa.select(sa.exists().where(t.intents.c.sync == sync))).scalar_one())
 
 
 def last_runs(ledger: Ledger) -> list[dict[str, Any]]:

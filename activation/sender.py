@@ -15,13 +15,13 @@ import duckdb
 import orjson
 
 from activation import plan as plans
-from activation import runs
+from activation import runs, withdrawals
 from activation.client import Refused, Unanswered
 from activation.config import Sync
 from activation.consent import ConsentGate
 from activation.destination import MALFORMED, Destination, Session
 from activation.ledger import Intent, Ledger, now
-from activation.model import Batch, Operation, Outcome, Pending, Result, Row, Status
+from activation.model import Batch, Operation, Outcome, Pending, Result, Row, Status, all_sent
 from activation.plan import Plan
 from activation.runs import Run
 from segmentry.errors import DestinationError
@@ -82,6 +82,29 @@ class Sender:
         is_last = may_have_arrived and not self.destination.is_repeatable
         return Outcome(row, Status.unknown if is_last else Status.retry, reason)
 
+    def withdraw(self, found: int) -> int:
+        """Remove the rows of ``work.withdrawn``, of which there are found; return how many are still there."""
+        before = self.run.sent["remove"]
+        if self.destination.is_snapshot:
+            self._withdraw_from_snapshot()
+        else:
+            with _rare_collections():
+                for rows in self._batches(withdrawals.rows(self.lake)):
+                    self._send(rows)
+                    runs.renew(self.ledger, self.run)
+        removed = self.run.sent["remove"] - before
+        self.run.withdrawn += removed
+        return found - removed
+
+    def _withdraw_from_snapshot(self) -> None:
+        removals = [row for rows in withdrawals.rows(self.lake) for row in rows]
+        with _writable():
+            self.destination.withdraw(self.session, {row.identity for row in removals})
+        self.run.requests += 1
+        self._settle(None, all_sent(removals))
+        if sharing := withdrawals.sharing_an_identity(self.lake):
+            self.ledger.doubt(self.sync.name, sharing)
+
     def apply(self, plan: Plan) -> None:
         """Send the plan."""
         if self.destination.is_snapshot:
@@ -104,14 +127,8 @@ class Sender:
                     else:
                         yield row
 
-        try:
+        with _writable():
             self.destination.replace(self.session, allowed())
-        except OSError as error:
-            raise DestinationError(
-                f"the audience could not be written: {type(error).__name__}",
-                allowed="a place that can be written to, with room for the whole audience",
-                remedy="check the place and run again; what was written last stays",
-            ) from None
         self.run.requests += 1
         for rows in plans.rows(self.lake, plan):
             self._settle(None, [_snapshot_outcome(row, blocked) for row in rows])
@@ -265,6 +282,19 @@ def _rare_collections() -> Iterator[None]:
         yield
     finally:
         gc.set_threshold(*usual)
+
+
+@contextmanager
+def _writable() -> Iterator[None]:
+    """What the disk may answer, in our own words."""
+    try:
+        yield
+    except OSError as error:
+        raise DestinationError(
+            f"the audience could not be written: {type(error).__name__}",
+            allowed="a place that can be written to, with room for the whole audience",
+            remedy="check the place and run again; what was written last stays",
+        ) from None
 
 
 def _unreadable(error: Exception) -> DestinationError:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+from typing import cast
+
 import duckdb
 
-from activation import config, engine, project, published
+from activation import config, deployed, engine, project, published
 from activation.destination import of as destination_of
 from activation.ledger import Ledger
 from segmentry import dbt, freshness, warehouse
-from segmentry.stages import RunContext, StageReport
+from segmentry.errors import SegmentryError
+from segmentry.stages import RunContext, StageReport, resolve
 
 
 def audiences(context: RunContext) -> StageReport:
@@ -44,13 +49,75 @@ def _drop_others(lake: duckdb.DuckDBPyConnection, wanted: set[str]) -> list[str]
 
 
 def sync_items(context: RunContext) -> list[str]:
-    """Syncs the main job runs."""
-    return [name for name, sync in config.load(context.settings).items() if sync.is_scheduled]
+    """Syncs of the main job, and those it does not run of which a destination has rows: withdrawals reach them too."""
+    syncs = config.load(context.settings)
+    scheduled = [name for name, sync in syncs.items() if sync.is_scheduled]
+    return [*scheduled, *(name for name in _with_rows(context) if name not in scheduled)]
 
 
 def sync(context: RunContext, item: str) -> StageReport:
-    """Run one sync; whatever it raises is its own."""
-    return engine.run_sync(context.settings, item)
+    """Run one sync; whatever it raises is its own. One that is not scheduled has its withdrawals sent, and no more."""
+    found = config.load(context.settings).get(item)
+    if found is not None and found.is_scheduled:
+        return engine.run_sync(context.settings, item)
+    return engine.withdraw(context.settings, item, found)
+
+
+def withdrawals(context: RunContext) -> StageReport:
+    """Remove whoever opted out, is suppressed or was erased from every destination, and do nothing else.
+
+    It runs when the job stops before its syncs. Consent is brought up to date first, as far as that is possible. Every
+    sync is tried; a fault is raised when all of them were.
+    """
+    faults: list[SegmentryError] = []
+    fitting, _ = config.load_each(context.settings)
+    names = _with_rows(context)
+    attempts: list[tuple[str, Callable[[], StageReport]]] = [("consent", lambda: _refreshed(context))] if names else []
+    attempts += [(name, partial(engine.withdraw, context.settings, name, fitting.get(name))) for name in names]
+    attempts += [("publication", lambda: acknowledge(context))] if names else []
+    rows: dict[str, int] = {}
+    notes: list[str] = []
+    for name, attempt in attempts:
+        try:
+            report = attempt()
+        except Exception as error:  # one that fails in an unexpected way holds up no other
+            faults.append(_as_fault(name, error))
+            continue
+        rows |= {relation: count for relation, count in report.rows.items() if count and relation.startswith("sync ")}
+        notes += report.notes
+    if faults:
+        raise _all_faults(faults)
+    return StageReport(rows, notes, "done" if rows else "unchanged")
+
+
+def _refreshed(context: RunContext) -> StageReport:
+    try:
+        refresh = resolve("segmentry.withdrawals:refresh")
+    except ModuleNotFoundError:
+        return StageReport()
+    return cast(StageReport, refresh(context))
+
+
+def _as_fault(name: str, error: Exception) -> SegmentryError:
+    if isinstance(error, SegmentryError):
+        return error
+    return SegmentryError(f"{name}: an unexpected {type(error).__name__}", remedy="report it with its version")
+
+
+def _all_faults(faults: list[SegmentryError]) -> SegmentryError:
+    parts = [(fault.received, fault.allowed, fault.remedy) for fault in faults]
+    received, allowed, remedy = ("; ".join(dict.fromkeys(filter(None, part))) for part in zip(*parts, strict=True))
+    return SegmentryError(
+        f"withdrawals were sent with {len(faults)} fault(s): {received}", allowed=allowed, remedy=remedy
+    )
+
+
+def _with_rows(context: RunContext) -> list[str]:
+    ledger = Ledger(context.settings)
+    try:
+        return deployed.with_rows(ledger)
+    finally:
+        ledger.close()
 
 
 def acknowledge(context: RunContext) -> StageReport:

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from segmentry.errors import NotReadyError, SegmentryError, StoppedError, UsageError
-from segmentry.stages import RunContext, Stage, StageReport
+from segmentry.stages import WITHDRAWALS, RunContext, Stage, StageReport, sends_after
 
 DONE, FAILED, STOPPED = "done", "failed", "stopped"
 
@@ -64,14 +64,18 @@ def list_items(stage: Stage, context: RunContext) -> list[str] | Outcome:
 def run(stages: Sequence[Stage], context: RunContext) -> Iterator[Outcome]:
     """Run the stages in order in this process, giving each outcome as it comes.
 
-    Every item of a mapped stage is tried. A failure ends the job, save in a stage whose items are isolated.
+    Every item of a mapped stage is tried. A failure ends the job, save in a stage whose items are isolated. A job that
+    would have sent and stops before that sends withdrawals: nothing holds back the removal of who opted out.
     """
+    sends = any(stage.name == "sync" for stage in stages)
     for stage in stages:
         failed = False
         for outcome in _outcomes(stage, context):
             failed = failed or outcome.state != DONE
             yield outcome
         if failed and not stage.is_isolated:
+            if sends and sends_after(stage):
+                yield attempt(WITHDRAWALS, context)
             return
 
 

@@ -106,6 +106,9 @@ STAGES: tuple[Stage, ...] = (
     Stage("observe", "observe", "segmentry.dbt:observability"),
 )
 
+# Not in the order: it runs when the job stops before its syncs, and sends withdrawals alone.
+WITHDRAWALS = Stage("withdrawals", "activate", "activation.stages:withdrawals")
+
 # DAGs of the main job in the order in which each one's assets trigger the next.
 DAGS: tuple[str, ...] = tuple(dict.fromkeys(stage.dag for stage in STAGES))
 
@@ -116,9 +119,15 @@ def resolve(entry: str) -> Callable[..., Any]:
     return cast("Callable[..., Any]", getattr(importlib.import_module(module), name))
 
 
+def sends_after(stage: Stage) -> bool:
+    """Whether the job that stops at this stage has not begun to send: then withdrawals are sent by themselves."""
+    names = [known.name for known in STAGES]
+    return stage.name in names and names.index(stage.name) < names.index("sync")
+
+
 def stage_named(name: str) -> Stage:
     """The stage of that name, or UsageError naming those there are."""
-    for stage in STAGES:
+    for stage in (*STAGES, WITHDRAWALS):
         if stage.name == name:
             return stage
     raise UsageError(
@@ -133,6 +142,6 @@ def select(selection: str | None) -> tuple[Stage, ...]:
     if not selection:
         return STAGES
     first = stage_named(selection.removesuffix("+"))
-    if not selection.endswith("+"):
+    if not selection.endswith("+") or first is WITHDRAWALS:
         return (first,)
     return STAGES[STAGES.index(first) :]

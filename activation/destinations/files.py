@@ -1,26 +1,27 @@
 """Files: the whole audience as CSV, NDJSON or Parquet under home/outbox/<sync>/, with a manifest written last.
 
-Options: ``format`` csv (default), ndjson or parquet. A file appears under its name in one step, when it is complete;
-the one before it is then removed, so that nobody who left stays in an older copy. ``manifest.json`` names the current
-file.
+Options: ``format`` csv (default), ndjson or parquet; ``formulas`` neutralize (default) or keep: in a CSV file, a text
+that a spreadsheet would run as a formula gets an apostrophe before it, or is written as it is. A file appears under its
+name in one step, when it is complete; the one before it is then removed, so that nobody who left stays in an older
+copy. ``manifest.json`` names the current file.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from pathlib import Path
 
 from activation.config import Sync
 from activation.destination import Destination, Session
-from activation.file_formats import WRITERS, keys
+from activation.file_formats import OPTIONS, keys, write, write_without
 from activation.model import Batch, Result, Row, all_sent
-from activation.remote_files import check_format, manifest_text
+from activation.remote_files import MANIFEST, among, check_format, current_file, file_name, manifest_text
 
 
 class Files(Destination):
     """Files on this machine."""
 
-    options = ("format",)
+    options = OPTIONS
     is_snapshot = True
     cost_unit = "files"
     grains = ("profile", "membership", "transition")
@@ -35,25 +36,26 @@ class Files(Destination):
 
     def replace(self, session: Session, rows: Iterator[Row]) -> int:
         """Write the audience under a new name, then the manifest, then drop the file before it."""
-        form = session.option("format", "csv")
+        name = file_name(session, session.option("format", "csv"))
         session.folder.mkdir(parents=True, exist_ok=True)
-        name = f"{session.sync.name}-{session.run_id}.{form}"
-        partial = session.folder / f".{name}.partial"
-        count = WRITERS[form](partial, session.sync.columns, rows)
-        partial.replace(session.folder / name)
-        _write_manifest(session, name, count)
-        for old in session.folder.iterdir():
-            if old.name not in {name, "manifest.json"} and old.name.startswith((session.sync.name, ".")):
-                old.unlink()
+        count = write(_partial(session, name), session.sync, rows)
+        _appear(session, name, count)
         return count
+
+    def withdraw(self, session: Session, identities: Collection[str]) -> None:
+        """Write the current file again without these people; nothing where there is none."""
+        if (current := _current(session)) is None:
+            return
+        old, key = current
+        name = file_name(session, old.suffix[1:], without=True)
+        withdrawn = among(session.sync, identities)
+        count = write_without(old, _partial(session, name), key or session.sync.key, withdrawn)
+        _appear(session, name, count)
 
     def read_back(self, session: Session) -> Iterator[str]:
         """Keys in the current file; none before the first."""
-        manifest = session.folder / "manifest.json"
-        if not manifest.exists():
-            return iter(())
-        name = json.loads(manifest.read_text(encoding="utf-8"))["files"][0]["path"]
-        return keys(session.folder / name, session.sync.key)
+        current = _current(session)
+        return keys(current[0], session.sync) if current else iter(())
 
     def check(self, sync: Sync) -> None:
         """Hold the format to those there are."""
@@ -61,10 +63,27 @@ class Files(Destination):
         check_format(sync)
 
 
-def _write_manifest(session: Session, name: str, count: int) -> None:
-    partial = session.folder / ".manifest.partial"
-    partial.write_text(manifest_text(session, session.folder / name, count), encoding="utf-8")
-    partial.replace(session.folder / "manifest.json")
+def _current(session: Session) -> tuple[Path, str | None] | None:
+    manifest = session.folder / MANIFEST
+    if not manifest.exists():
+        return None
+    name, key = current_file(manifest)
+    path = session.folder / name
+    return (path, key) if path.exists() else None
+
+
+def _partial(session: Session, name: str) -> Path:
+    return session.folder / f".{name}.partial"
+
+
+def _appear(session: Session, name: str, count: int) -> None:
+    _partial(session, name).replace(session.folder / name)
+    manifest = session.folder / ".manifest.partial"
+    manifest.write_text(manifest_text(session, session.folder / name, count), encoding="utf-8")
+    manifest.replace(session.folder / MANIFEST)
+    for old in session.folder.iterdir():
+        if old.name not in {name, MANIFEST} and old.name.startswith((session.sync.name, ".")):
+            old.unlink()
 
 
 DESTINATION = Files()

@@ -21,7 +21,7 @@ def test_a_brake_that_is_none_and_one_of_another_sync(shop: Shop, receiver: Rece
     name = webhook(shop, brakes={"max_added_rows": 0})
     consent(shop, "ann")
     fill(shop, name, {"ann": "Ann"})
-    with pytest.raises(UsageError, match="there is no brake 'addition'") as caught:
+    with pytest.raises(UsageError, match="there is no guardrail 'addition'") as caught:
         operate.apply(shop.settings, [], ["addition"])
     assert "additions" in str(caught.value)
     with pytest.raises(BrakeApplied):

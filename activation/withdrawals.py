@@ -1,0 +1,129 @@
+"""Withdrawals: rows that a destination has of people who opted out, are suppressed or were erased.
+
+They are removed before anything else is decided. No guardrail, gate, plan or fault of an audience holds them back: to
+find them takes the ledger and the consent gate, and neither an audience nor a profile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import duckdb
+
+from activation import work
+from activation.config import Sync
+from activation.consent import ConsentGate
+from activation.ledger import Ledger
+from activation.model import Operation, Row
+from segmentry import warehouse
+
+CHUNK = 5_000  # rows at a time; more take memory, fewer take time
+# Relations that say who must not be reached. A change of any of them means: look again.
+_SAYING = (
+    "select schema_name || '.' || table_name from duckdb_tables() where database_name = 'lake' and ("
+    "(schema_name in ('marts', 'audiences') and (table_name like '%consent%' or table_name like 'suppressed%'))"
+    " or (schema_name, table_name) in (('activation', 'suppressions'), ('identity', 'profile_resolution')))"
+    " order by all"
+)
+
+
+def mark(lake: duckdb.DuckDBPyConnection) -> str:
+    """A number of all that says who must not be reached; it does not depend on the order of rows."""
+    numbers = []
+    for (relation,) in lake.execute(_SAYING).fetchall():
+        row = lake.execute(f"select count(*), coalesce(bit_xor(hash(t)), 0) from lake.{relation} t").fetchone()
+        numbers += [relation, *(str(number) for number in row or ())]
+    return ":".join(numbers)
+
+
+def find(lake: duckdb.DuckDBPyConnection, ledger: Ledger, sync: Sync, gate: ConsentGate) -> int:
+    """Fill ``work.held``, ``work.refused_people``, ``work.refused_addresses`` and ``work.withdrawn``.
+
+    Returns the number of rows in the last one. A sync of the mode ``delete`` has none: its rows are removals.
+    """
+    gate.refresh()
+    work.attach(lake)
+    people, addresses = gate.refused()
+    work.put_values(lake, "refused_people", people)
+    work.put_values(lake, "refused_addresses", addresses)
+    _add_suppressed(lake, sync)
+    _add_former_ids(lake)
+    work.put(lake, "held", ledger.held(sync.name))
+    found = "false" if sync.mode == "delete" else " or ".join(_conditions(lake, sync))
+    lake.execute(f"create or replace table work.withdrawn as select * from work.held as h where {found}")
+    return work.count(lake, "withdrawn")
+
+
+def rows(lake: duckdb.DuckDBPyConnection) -> Iterator[list[Row]]:
+    """The removals, some thousands at a time, in the ledger's own order."""
+    cursor = lake.cursor()
+    cursor.execute("select row_key, identity, holding, destination_id from work.withdrawn order by holding")
+    while chunk := cursor.fetchmany(CHUNK):
+        yield [Row(Operation.remove, key, who, holding, "", {}, their_id) for key, who, holding, their_id in chunk]
+
+
+def sharing_an_identity(lake: duckdb.DuckDBPyConnection) -> list[str]:
+    """Holdings of others under an identity that was withdrawn, which a file without it has no row of any more.
+
+    They are in doubt from now on, so that the plan sends them again.
+    """
+    lake.execute(
+        "create or replace table work.sharing as select holding from work.held"
+        " where identity in (select identity from work.withdrawn)"
+        " and holding not in (select holding from work.withdrawn)"
+    )
+    lake.execute("update work.held set payload_hash = null where holding in (select holding from work.sharing)")
+    return [holding for (holding,) in lake.execute("select holding from work.sharing").fetchall()]
+
+
+def leave_to_the_plan(lake: duckdb.DuckDBPyConnection) -> None:
+    """Have the plan remove what could not be withdrawn by itself."""
+    lake.execute("delete from work.withdrawn")
+
+
+def is_address(sync: Sync) -> bool:
+    """Whether the key that the ledger knows a row by is the address that consent is asked for."""
+    return sync.address is not None and sync.key == sync.address_column
+
+
+def refused_person(column: str) -> str:
+    """SQL: whether the row_key in the column is of a person who must not be reached."""
+    return f"split_part({column}, ':', 1) in (select value from work.refused_people)"
+
+
+def _conditions(lake: duckdb.DuckDBPyConnection, sync: Sync) -> list[str]:
+    conditions = [refused_person("h.row_key")]
+    if is_address(sync):
+        conditions.append("lower(trim(h.identity)) in (select value from work.refused_addresses)")
+    elif sync.address and _exist(lake, "identity.id_mapping_scd", "identity.identifier_mapping"):
+        # The profile is deleted or was split: of its addresses at the time, one must not be reached any more.
+        conditions.append(
+            "split_part(h.row_key, ':', 1) in ("
+            f"select profile_id from lake.identity.id_mapping_scd where identifier_type = '{sync.address}'"
+            " and lower(trim(identifier)) in (select value from work.refused_addresses)"
+            " and profile_id not in (select profile_id from lake.identity.identifier_mapping))"
+        )
+    return conditions
+
+
+def _add_suppressed(lake: duckdb.DuckDBPyConnection, sync: Sync) -> None:
+    """What the audiences leave out as suppressed, bounced addresses among it."""
+    if not _exist(lake, "audiences.suppressed_contacts"):
+        return
+    chosen = "select identifier from lake.audiences.suppressed_contacts where channel in ($channel, 'any')"
+    for name, kind in (("refused_people", "profile_id"), ("refused_addresses", sync.address)):
+        words = {"channel": sync.channel, "kind": kind}
+        lake.execute(f"insert into work.{name} {chosen} and identifier_type = $kind", words)
+
+
+def _add_former_ids(lake: duckdb.DuckDBPyConnection) -> None:
+    """What was sent under an id that has since been merged into another person's is that person's."""
+    if _exist(lake, "identity.profile_resolution"):
+        lake.execute(
+            "insert into work.refused_people select profile_id from lake.identity.profile_resolution"
+            " where current_profile_id in (select value from work.refused_people)"
+        )
+
+
+def _exist(lake: duckdb.DuckDBPyConnection, *relations: str) -> bool:
+    return all(warehouse.relation_exists(lake, relation) for relation in relations)
