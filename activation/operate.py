@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from activation.config import Sync
 from activation.consent import ConsentGate
 from activation.destination import Destination, Session, connection_values
 from activation.destination import of as destination_of
-from activation.ledger import Ledger
+from activation.ledger import Ledger, now
 from segmentry import warehouse
 from segmentry.errors import SegmentryError, UsageError
 from segmentry.settings import Settings
@@ -121,6 +122,7 @@ def apply(
     brakes.released("", release)
     shown, failures = [], []
     for name in names:
+        started = now()
         try:
             report = engine.run_sync(settings, name, release=release, digest=digests.get(name))
             row = {
@@ -132,10 +134,20 @@ def apply(
         except SegmentryError as error:
             failures.append(error)
             status = "stopped" if error.exit_code == 3 else "failed"
-            row = {"sync": name, "status": status, "sent": 0, "note": error.received}
+            row = {"sync": name, "status": status, "sent": _sent_since(settings, name, started), "note": error.received}
         shown.append(row)
     publish(settings)
     return shown, failures
+
+
+def _sent_since(settings: Settings, name: str, started: datetime) -> int:
+    """Rows that a run of the sync sent before something stopped it: withdrawals, at least."""
+    ledger = Ledger(settings)
+    try:
+        found = [run for run in runs.last_runs(ledger) if run["sync"] == name and run["started_at"] >= started]
+    finally:
+        ledger.close()
+    return sum(int(run[f"sent_{operation}"]) for run in found for operation in ("add", "update", "remove"))
 
 
 def _digests(file: Path, select: Sequence[str]) -> dict[str, str]:

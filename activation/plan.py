@@ -101,7 +101,7 @@ def make(
     refused = 0 if sync.mode == "delete" else _drop_refused(lake, sync)
     lake.execute("delete from work.held where holding in (select holding from work.withdrawn)")
     work.put(lake, "dead", ledger.dead(sync.name))
-    lake.execute(f"create or replace table work.plan as {_plan_sql(sync)}")
+    lake.execute(f"create or replace table work.plan as {_plan_sql(sync, is_resync)}")
     waiting = pace.hold_back(lake, ledger, sync, now())
     counts = Counter(
         {name: int(n) for name, n in lake.execute("select operation, count(*) from work.plan group by 1").fetchall()}
@@ -210,17 +210,16 @@ def _drop_refused(lake: duckdb.DuckDBPyConnection, sync: Sync) -> int:
     return int(row[0]) if row else 0
 
 
-def _plan_sql(sync: Sync) -> str:
+def _plan_sql(sync: Sync, is_resync: bool) -> str:
     if sync.mode == "delete":
         return _DELETIONS
     # Withdrawals are no part of the plan: of the others, a mirror alone removes those who left.
     removals = "true" if sync.mode == "mirror" else "false"
-    # A row whose last call may or may not have arrived has no hash, and is sent again whatever the mode.
-    updates = (
-        "h.payload_hash is null"
-        if sync.mode in ("insert", "append")
-        else "w.payload_hash is distinct from h.payload_hash"
-    )
+    # A row whose last call may or may not have arrived has no hash, and is sent again whatever the mode. With a new
+    # mapping or destination, what was sent says nothing of what is there.
+    updates = "true" if is_resync else "w.payload_hash is distinct from h.payload_hash"
+    if sync.mode in ("insert", "append"):
+        updates = "h.payload_hash is null"
     # Where nobody may be created, the first time as well is a change of somebody who has to be there.
     first = "update" if sync.mode == "update" else "add"
     alive = "not exists (select 1 from work.dead d where d.row_key = w.row_key and d.payload_hash = w.payload_hash)"

@@ -24,7 +24,6 @@ def run_stage(name: str, **options: Any) -> None:
 def run_item(name: str, item: str, **options: Any) -> None:
     """Run one item of a mapped stage."""
     get_current_context()["item"] = item  # type: ignore[typeddict-unknown-key]
-    offer()
     _settle(jobs.attempt(stage_named(name), _run_context(name, options), item))
 
 
@@ -48,9 +47,10 @@ def _run_context(name: str, options: dict[str, Any]) -> RunContext:
     from segmentry import clock  # imports the database driver, which no parse should pay for
 
     switch_off_telemetry()
+    offer()
     options = _job_options() | {key: value for key, value in options.items() if key == "retrain"}
     order = [stage.name for stage in STAGES]
-    if "from" in options and order.index(name) < order.index(options["from"]):
+    if "from" in options and name in order and order.index(name) < order.index(options["from"]):
         raise AirflowSkipException(f"the job starts at the stage '{options['from']}'")
     try:
         as_of = clock.parse(options["as_of"]) if options.get("as_of") else None

@@ -8,9 +8,10 @@ from datetime import timedelta
 from typing import Any
 
 from _tasks import hand_over, list_items, run_item, run_stage
+from _withdrawals import on_failure_of
 from airflow.sdk import Asset, CronTriggerTimetable, XComArg
 
-from segmentry.stages import STAGES, Stage
+from segmentry.stages import STAGES, Stage, sends_after
 
 # What each DAG leaves behind for the next one.
 ASSETS = {
@@ -42,6 +43,7 @@ def cron(dag: str, default: str) -> CronTriggerTimetable | None:
 
 def wire(dag: str, stages: Sequence[Stage] | None = None, **options: Any) -> None:
     """One task per stage, in the order of segmentry.stages; the last one leaves the DAG's asset."""
+    made: list[XComArg] = []
     chosen = stages or [stage for stage in STAGES if stage.dag == dag]
     outlets = [ASSETS[dag]]
     previous: tuple[Stage, XComArg] | None = None
@@ -53,10 +55,12 @@ def wire(dag: str, stages: Sequence[Stage] | None = None, **options: Any) -> Non
             if previous[0].is_isolated:
                 # A teardown runs whatever became of the items, and leaves the run failed where one of them failed.
                 first.as_teardown(on_failure_fail_dagrun=True)
-        previous = stage, last
+        previous, made = (stage, last), [*made, first, *([last] if stage.items else [])]
     if previous is not None and previous[0].items is not None:
         # The asset may only appear when all items are done, so no item may leave it.
-        previous[1] >> hand_over.override(outlets=outlets, trigger_rule="none_failed")()
+        made[-1] >> hand_over.override(outlets=outlets, trigger_rule="none_failed")()
+    if stages is None and all(sends_after(stage) for stage in chosen):
+        on_failure_of(made)
 
 
 def _tasks_of(stage: Stage, options: dict[str, Any], outlets: list[Asset]) -> tuple[XComArg, XComArg]:

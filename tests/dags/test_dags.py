@@ -17,6 +17,9 @@ from segmentry.stages import DAGS, STAGES, stage_named
 
 HEAVY = {"dbt", "duckdb", "mlflow", "sklearn", "pandas", "pyarrow", "great_expectations", "dlt"}
 
+# Tasks that no stage of the order is behind.
+BESIDES = {"withdrawals", "end"}
+
 READER = Path(__file__).with_name("_reader.py")
 
 
@@ -58,7 +61,7 @@ def test_the_dags_follow_the_order_of_the_stages(bag: dict[str, Any]) -> None:
     tasks = [task for name in chain for task in bag["dags"][name]["tasks"]]
     assert [task["id"] for task in tasks if task["id"] in stages] == [stage.name for stage in STAGES]
     for name in chain:
-        in_line = bag["dags"][name]["tasks"]
+        in_line = [task for task in bag["dags"][name]["tasks"] if task["id"] not in BESIDES]
         for before, task in pairwise(in_line):
             assert before["id"] in task["upstream"], f"{task['id']} may run before {before['id']}"
 
@@ -66,7 +69,7 @@ def test_the_dags_follow_the_order_of_the_stages(bag: dict[str, Any]) -> None:
 def test_only_the_last_task_of_a_dag_leaves_its_asset(bag: dict[str, Any]) -> None:
     for name, dag in bag["dags"].items():
         leaving = [task for task in dag["tasks"] if task["outlets"]]
-        assert leaving == [dag["tasks"][-1]], name
+        assert leaving == [task for task in dag["tasks"] if task["id"] not in BESIDES][-1:], name
         assert not leaving[0]["is_mapped"], "an item may not speak for the others"
 
 
@@ -75,7 +78,7 @@ def test_tasks_have_retries_limits_and_slots(bag: dict[str, Any]) -> None:
         assert (dag["catchup"], dag["max_active_runs"], dag["paused"]) == (False, 1, False)
         for task in dag["tasks"]:
             name = task["id"].removesuffix("_items")
-            if name == "hand_over":
+            if name in ("hand_over", "end"):
                 continue
             stage = stage_named(name)
             assert task["retries"] == 2
@@ -83,7 +86,23 @@ def test_tasks_have_retries_limits_and_slots(bag: dict[str, Any]) -> None:
             is_writer = stage.writes_lake and not task["id"].endswith("_items")
             assert task["pool"] == ("lake_writer" if is_writer else "default_pool")
             assert task["is_mapped"] == (stage.items is not None and not task["id"].endswith("_items"))
-            assert task["trigger_rule"] == ("all_done_setup_success" if task["is_teardown"] else "none_failed")
+            usual = "one_failed" if name == "withdrawals" else "none_failed"
+            assert task["trigger_rule"] == ("all_done_setup_success" if task["is_teardown"] else usual)
+
+
+def test_withdrawals_are_sent_where_a_dag_fails_before_the_syncs(bag: dict[str, Any]) -> None:
+    """Behind every task of each DAG of the chain up to the syncs; and the DAG's run stays failed."""
+    before = DAGS[: DAGS.index("activate")]
+    assert [name for name in DAGS if "withdrawals" in {t["id"] for t in bag["dags"][name]["tasks"]}] == list(before)
+    for name in before:
+        tasks = {task["id"]: task for task in bag["dags"][name]["tasks"]}
+        stages = set(tasks) - {"withdrawals", "end", "hand_over"}
+        assert set(tasks["withdrawals"]["upstream"]) == stages, name
+        (last,) = tasks["end"]["upstream"]
+        assert last in stages
+        assert all(last not in tasks[stage]["upstream"] for stage in stages), "the end is that of the last stage"
+        assert tasks["end"]["trigger_rule"] == "all_success"
+    assert "withdrawals" not in {task["id"] for task in bag["dags"]["train"]["tasks"]}
 
 
 def test_every_sync_is_a_task_and_what_they_did_is_recorded_whatever_happens(bag: dict[str, Any]) -> None:

@@ -1,0 +1,355 @@
+"""Whoever opts out leaves every destination, whatever stops the rest of a sync or of the job."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from activation import engine, operate, stages
+from activation.destinations import sql_table
+from segmentry import jobs
+from segmentry.errors import ConnectionNotConfigured, GateFailed, SegmentryError
+from segmentry.stages import RunContext, Stage, StageReport, stage_named
+from tests.activation.engine_shop import Receiver, consent, fill, open_lake, receiver, webhook
+from tests.activation.shop import Shop, decision
+
+__all__ = ["open_lake", "receiver"]
+
+pytestmark = pytest.mark.usefixtures("open_lake")
+
+CANDIDATES = (
+    "select '{}' as sync, 'x' || i as profile_id, case when i < {} then 'eligible' else 'refused' end as verdict"
+)
+
+
+def mails(*names: str) -> set[str]:
+    return {f"{name}@example.com" for name in names}
+
+
+def opt_out(shop: Shop, *names: str, **content: Any) -> None:
+    shop.put("marts.consents", [decision(name, "withdrawn", "2026-05-20", **content) for name in names])
+
+
+def stopped(shop: Shop, name: str, **parts: Any) -> str:
+    """Run a sync that something stops; what was reported."""
+    with pytest.raises(SegmentryError) as caught:
+        engine.run_sync(shop.settings, name, **parts)
+    assert "example.com" not in str(caught.value)
+    return str(caught.value)
+
+
+def _fewer(shop: Shop, name: str, names: list[str]) -> None:
+    fill(shop, name, dict.fromkeys(names[30:], "x"))
+
+
+def _changed(shop: Shop, name: str, names: list[str]) -> None:
+    fill(shop, name, dict.fromkeys(names, "y"))
+
+
+def _more(shop: Shop, name: str, names: list[str]) -> None:
+    more = [f"{name}{number}" for number in range(60, 66)]
+    consent(shop, *more)
+    fill(shop, name, dict.fromkeys([*names, *more], "x"))
+
+
+def _failed_gate(shop: Shop, name: str, names: list[str]) -> None:
+    shop.run(
+        "create or replace table lake.observability.gate_results as"
+        " select 'audiences' as gate, false as passed, now()::timestamp as checked_at"
+    )
+    fill(shop, name, dict.fromkeys(names[5:], "x"))
+
+
+def _less_consent(shop: Shop, name: str, names: list[str]) -> None:
+    shop.run(f"create or replace table lake.audiences.candidates as {CANDIDATES.format(name, 30)} from range(99) t(i)")
+    fill(shop, name, dict.fromkeys(names[5:], "x"))
+
+
+def _drifted(shop: Shop, name: str, names: list[str]) -> None:
+    shop.run(
+        "create or replace table lake.observability.drift as"
+        " select 'churn' as model, timestamp '2026-06-01' as as_of, 'alarm' as verdict"
+    )
+    fill(shop, name, dict.fromkeys(names[5:], "x"))
+
+
+def _unfit(shop: Shop, name: str, names: list[str]) -> None:
+    shop.run(f"alter table lake.audiences.aud_{name} drop column first_name")
+
+
+def _missing(shop: Shop, name: str, names: list[str]) -> None:
+    shop.run(f"drop table lake.audiences.aud_{name}")
+
+
+# What stops the sync: its brakes, what is done to the shop, and a part of the report.
+STOPS: dict[str, tuple[dict[str, Any], Callable[[Shop, str, list[str]], None], str]] = {
+    "removals": ({}, _fewer, "would be removed"),
+    "changes": ({}, _changed, "added, updated or removed at once"),
+    "additions": ({"max_added_rows": 5}, _more, "would be added, at most 5"),
+    "stale": ({"max_age_hours": 0.001}, _fewer, "the data is"),
+    "gate": ({}, _failed_gate, "did not pass their gate"),
+    "coverage": ({}, _less_consent, "consent fell from"),
+    "drift": ({"max_drifted_share": 0.1}, _drifted, "have drifted"),
+    "unfit": ({}, _unfit, "has not the columns"),
+    "missing": ({}, _missing, "aud_missing"),
+}
+
+
+def test_no_guardrail_and_no_unfit_audience_holds_a_withdrawal_back(shop: Shop, receiver: Receiver) -> None:
+    for name, (brakes, breaking, said) in STOPS.items():
+        shop.run("drop table if exists lake.observability.gate_results")
+        webhook(shop, name, brakes=brakes)
+        names = [f"{name}{number}" for number in range(60)]
+        consent(shop, *names)
+        fill(shop, name, dict.fromkeys(names, "x"))
+        coverage = f"{CANDIDATES.format(name, 99)} from range(99) t(i)"
+        shop.run(f"create or replace table lake.audiences.candidates as {coverage}")
+        released = [name] if name in ("additions", "stale", "drift") else []
+        assert engine.run_sync(shop.settings, name, release=released).status == "done"
+        breaking(shop, name, names)
+        opt_out(shop, names[2], names[50])
+        report = stopped(shop, name)
+        assert said in report
+        there = {key for key in receiver.people if key.startswith(name)}
+        assert there == mails(*names) - mails(names[2], names[50]), name
+        if name not in ("unfit", "missing"):
+            assert "2 withdrawal(s) were sent" in report, name
+            assert operate.status(shop.settings, [name])[0]["waiting"]
+        run = operate.status(shop.settings, [name])[0]
+        assert "2 withdrawal(s) were sent" in run["note"]
+        requests = len(receiver.requests)
+        stopped(shop, name)
+        assert len(receiver.requests) == requests, "what was withdrawn is not sent again"
+
+
+def test_the_only_member_and_a_plan_that_was_looked_at(shop: Shop, receiver: Receiver, tmp_path: Path) -> None:
+    name = webhook(shop)
+    consent(shop, "ann", "bob", "cid")
+    fill(shop, name, {"ann": "Ann"})
+    engine.run_sync(shop.settings, name)
+    opt_out(shop, "ann")
+    fill(shop, name, {})
+    assert engine.run_sync(shop.settings, name).status == "done", "nothing is left that a guardrail could stop"
+    assert receiver.people == {}
+    fill(shop, name, {"bob": "Bob", "cid": "Cid"})
+    engine.run_sync(shop.settings, name)
+    fill(shop, name, {"bob": "Bobby", "cid": "Cid"})
+    opt_out(shop, "cid")
+    planned = operate.plan(shop.settings, [name])
+    assert (planned[0]["update"], planned[0]["remove"], planned[0]["withdraw"]) == (1, 1, 1)
+    plan = tmp_path / "plan.json"
+    operate.write_plan(plan, planned)
+    fill(shop, name, {"bob": "Robert", "cid": "Cid"})
+    shown, failures = operate.apply(shop.settings, [], file=plan)
+    assert "the plan has changed since it was made; 1 withdrawal(s) were sent" in failures[0].received
+    assert failures[0].exit_code == 3
+    assert shown[0]["sent"] == 1
+    assert {key: values["first_name"] for key, values in receiver.people.items()} == {"bob@example.com": "Bob"}
+    fill(shop, name, {"bob": "Bobby", "cid": "Cid"})
+    operate.write_plan(plan, operate.plan(shop.settings, [name]))
+    assert operate.apply(shop.settings, [], file=plan)[1] == []
+    assert receiver.people["bob@example.com"]["first_name"] == "Bobby"
+
+
+def test_people_under_former_ids_under_none_and_by_suppression(shop: Shop, receiver: Receiver) -> None:
+    """Whom the ledger knows by an id that was merged away, that nobody has any more, or by an address alone."""
+    by_mail = webhook(shop, "by_mail", mode="insert")
+    by_id = webhook(shop, "by_id", key="person", columns={"person": {"from": "profile_id"}, "email": {"from": "email"}})
+    shop.run("create or replace table lake.audiences.aud_by_id (row_key varchar, email varchar, person varchar)")
+    names = ("merged", "gone", "parted", "listed", "bounced", "ann", "bob")
+    consent(shop, *names)
+    for name in (by_mail, by_id):
+        fill(shop, name, {person: f"p_{person}" for person in names})
+        assert engine.run_sync(shop.settings, name, release=["first_run"]).status == "done"
+        fill(shop, name, {})
+    shop.run("create table lake.identity.profile_resolution (profile_id varchar, current_profile_id varchar)")
+    shop.run("insert into lake.identity.profile_resolution values ('p_merged', 'p_new'), ('p_ann', 'p_ann')")
+    shop.run(
+        "create table lake.identity.id_mapping_scd as select 'email' as identifier_type,"
+        " 'gone@example.com' as identifier, 'p_gone' as profile_id union all"
+        " select 'email', 'parted@example.com', 'p_parted'"
+    )
+    shop.put(
+        "marts.consents",
+        [
+            decision("new", "withdrawn", "2026-05-20", identifier_type="user_id", identifier="u1"),
+            decision("other", "withdrawn", "2026-05-20", identifier="gone@example.com"),
+            decision("other", "denied", "2026-05-20", identifier="Parted@Example.com ", profile_id=None),
+        ],
+    )
+    shop.run(
+        "create table lake.audiences.suppressed_contacts (identifier_type varchar, identifier varchar, channel varchar)"
+    )
+    shop.run(
+        "insert into lake.audiences.suppressed_contacts values ('profile_id', 'p_bounced', 'email'),"
+        " ('email', 'listed@example.com', 'any'), ('profile_id', 'p_listed', 'any'), ('profile_id', 'p_ann', 'sms')"
+    )
+    engine.run_sync(shop.settings, by_mail)
+    assert "the audience is empty" in stopped(shop, by_id)
+    left = {key for key in receiver.people if not key.startswith("p_")}
+    assert left == mails("ann", "bob"), "in the mode insert, nobody but the withdrawn leaves"
+    assert {key for key in receiver.people if key.startswith("p_")} == {"p_ann", "p_bob"}
+
+
+@pytest.mark.parametrize("form", ["csv", "ndjson", "parquet"])
+def test_a_file_is_written_again_without_the_person_when_its_audience_is_stopped(shop: Shop, form: str) -> None:
+    shop.sync("letters", options={"format": form}, brakes={"max_added_rows": 2})
+    shop.run("create table lake.audiences.aud_letters (row_key varchar, email varchar, first_name varchar)")
+    consent(shop, "ann", "bob", "+cid", "dee", "eve", "fay")
+    shop.put("marts.consents", [decision("cid", identifier="+cid@example.com")])
+    fill(shop, "letters", {"ann": 'A,"n"\nn', "bob": None, "+cid": "=1+1"})
+    engine.run_sync(shop.settings, "letters", release=["additions"])
+    before = delivered(shop, "letters")
+    fill(shop, "letters", {"ann": "new", "+cid": "new", "dee": "new", "eve": "new", "fay": "new"})
+    opt_out(shop, "bob", "+cid")
+    assert "2 withdrawal(s) were sent" in stopped(shop, "letters")
+    after = delivered(shop, "letters")
+    assert [row["email"] for row in before] == [
+        "+cid@example.com",
+        "ann@example.com",
+        "bob@example.com",
+    ] or form == "csv"
+    assert after == [row for row in before if row["email"] == "ann@example.com"], "what was delivered, without them"
+    folder = shop.settings.outbox / "letters"
+    assert len(list(folder.iterdir())) == 2
+    verified = operate.verify(shop.settings, ["letters"])[0][0]
+    assert (verified["held"], verified["missing"], verified["surplus"]) == (1, 0, 0)
+    engine.run_sync(shop.settings, "letters", release=["additions"])
+    assert {row["email"] for row in delivered(shop, "letters")} == mails("ann", "dee", "eve", "fay")
+
+
+def delivered(shop: Shop, name: str) -> list[dict[str, Any]]:
+    """Rows of the file that the manifest names."""
+    import pyarrow.parquet as pq
+
+    folder = shop.settings.outbox / name
+    manifest = json.loads((folder / "manifest.json").read_text())
+    path = folder / manifest["files"][0]["path"]
+    if path.suffix == ".parquet":
+        rows: list[dict[str, Any]] = pq.read_table(path).to_pylist()
+    elif path.suffix == ".ndjson":
+        rows = [json.loads(line) for line in path.read_text().splitlines()]
+    else:
+        rows = list(csv.DictReader(path.open(newline="")))
+    assert manifest["files"][0]["rows"] == len(rows)
+    return rows
+
+
+@pytest.mark.parametrize("grain", ["membership", "transition"])
+def test_exports_of_several_rows_per_person_lose_all_of_them(shop: Shop, receiver: Receiver, grain: str) -> None:
+    columns = {"person": {"from": "profile_id"}, "email": {"from": "email"}, "segment": {"row": "segment"}}
+    shop.sync("moves", audience={"segments": "all", "grain": grain}, columns=columns, key="person")
+    names = {"url": "SEGMENTRY_WEBHOOK_URL", "secret": "SEGMENTRY_WEBHOOK_SECRET"}
+    shop.sync(
+        "hook",
+        audience={"segments": "all", "grain": grain},
+        columns=columns,
+        key="person",
+        destination="webhook",
+        connection=names,
+    )
+    consent(shop, "ann", "bob")
+    values = ", ".join(f"('p_{n}:{s}', 'p_{n}', '{n}@example.com', '{s}')" for n in ("ann", "bob") for s in ("a", "b"))
+    for name in ("moves", "hook"):
+        shop.run(
+            f"create table lake.audiences.aud_{name} (row_key varchar, person varchar, email varchar, segment varchar)"
+        )
+        shop.run(f"insert into lake.audiences.aud_{name} values {values}")
+        engine.run_sync(shop.settings, name)
+        shop.run(f"drop table lake.audiences.aud_{name}")
+    opt_out(shop, "bob", channel="any")
+    for name in ("moves", "hook"):
+        stopped(shop, name)
+        assert operate.status(shop.settings, [name])[0]["held"] == 2
+    assert [(row["person"], row["segment"]) for row in delivered(shop, "moves")] == [("p_ann", "a"), ("p_ann", "b")]
+    assert [r["operation"] for r in receiver.requests[-1]["data"]["rows"]] == ["remove", "remove"]
+    assert {r["row_key"] for r in receiver.requests[-1]["data"]["rows"]} == {"p_bob:a", "p_bob:b"}
+
+
+def test_syncs_that_are_off_manual_deleted_or_broken_are_withdrawn_from_too(shop: Shop, receiver: Receiver) -> None:
+    names = ("off", "manual", "deleted", "broken")
+    people = {name: [f"{name}{n}" for n in range(3)] for name in names}
+    for name in names:
+        webhook(shop, name)
+        consent(shop, *people[name])
+        fill(shop, name, dict.fromkeys(people[name], "x"))
+        engine.run_sync(shop.settings, name)
+    webhook(shop, "off", enabled=False)
+    webhook(shop, "manual", schedule="manual")
+    syncs = shop.settings.config / "syncs"
+    (syncs / "deleted.yml").unlink()
+    opt_out(shop, *(people[name][0] for name in names))
+    context = RunContext(shop.settings)
+    assert stages.sync_items(context) == ["broken", "deleted", "manual", "off"]
+    for item in ("deleted", "manual", "off"):
+        assert stages.sync(context, item).status == "withdrawals"
+    (syncs / "broken.yml").write_text("name: broken\n  destination: [")
+    report = stages.withdrawals(context)
+    assert dict(report.rows) == {"sync broken": 1}
+    assert set(receiver.people) == {mail for name in names for mail in mails(*people[name][1:])}
+    requests = len(receiver.requests)
+    runs = shop.rows("select count(*) from activation.sync_runs")
+    assert stages.withdrawals(context).status == "unchanged"
+    assert len(receiver.requests) == requests
+    assert shop.rows("select count(*) from activation.sync_runs") == runs, "nobody withdrew: nothing is written"
+
+
+def test_rows_at_a_place_that_moved_or_that_cannot_be_reached(
+    shop: Shop, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("OLD_URL", f"sqlite:///{tmp_path}/old.sqlite")
+    told = {"destination": "sql_table", "connection": {"url": "OLD_URL"}, "options": {"table": "people"}}
+    with sql_table.sa.create_engine(f"sqlite:///{tmp_path}/old.sqlite").begin() as table:
+        table.exec_driver_sql("create table people (email varchar primary key, first_name varchar)")
+    shop.sync("hook", **told)
+    shop.run("create table lake.audiences.aud_hook (row_key varchar, email varchar, first_name varchar)")
+    consent(shop, "ann", "bob", "cid")
+    fill(shop, "hook", dict.fromkeys(("ann", "bob", "cid"), "x"))
+    engine.run_sync(shop.settings, "hook")
+    opt_out(shop, "ann")
+    monkeypatch.delenv("OLD_URL")
+    with pytest.raises(ConnectionNotConfigured, match=r"1 row\(s\) of people who opted out") as caught:
+        engine.run_sync(shop.settings, "hook")
+    assert "OLD_URL" in caught.value.remedy
+    monkeypatch.setenv("OLD_URL", f"sqlite:///{tmp_path}/old.sqlite")
+    names = {"url": "SEGMENTRY_WEBHOOK_URL", "secret": "SEGMENTRY_WEBHOOK_SECRET"}
+    shop.sync("hook", destination="webhook", connection=names)
+    engine.run_sync(shop.settings, "hook")
+    with sql_table.sa.create_engine(f"sqlite:///{tmp_path}/old.sqlite").begin() as table:
+        left = table.exec_driver_sql("select email from people order by 1").scalars().all()
+    assert set(left) == mails("bob", "cid"), "she was removed from where she was"
+    assert set(receiver.people) == mails("bob", "cid")
+
+
+def refuse(_: RunContext) -> StageReport:
+    raise GateFailed("the gate 'raw' did not pass")
+
+
+def crash(_: RunContext) -> StageReport:
+    raise ValueError("a fault of the code")
+
+
+@pytest.mark.parametrize(("entry", "code"), [("refuse", 3), ("crash", 1)])
+def test_a_job_that_stops_before_its_syncs_sends_withdrawals(
+    shop: Shop, receiver: Receiver, entry: str, code: int
+) -> None:
+    name = webhook(shop)
+    consent(shop, "ann", "bob")
+    fill(shop, name, {"ann": "Ann", "bob": "Bob"})
+    engine.run_sync(shop.settings, name)
+    opt_out(shop, "ann")
+    first = Stage("gate_raw", "ingest", f"{__name__}:{entry}")
+    context = RunContext(shop.settings)
+    alone = list(jobs.run([first], context))
+    assert [outcome.name for outcome in alone] == ["gate_raw"], "a job that sends nothing sends no withdrawal"
+    outcomes = list(jobs.run([first, stage_named("marts"), stage_named("sync")], context))
+    assert [(outcome.name, outcome.state) for outcome in outcomes][1:] == [("withdrawals", "done")]
+    assert "1 withdrawal(s) were sent" in " ".join(outcomes[1].notes)
+    assert jobs.exit_code(outcomes) == code
+    assert set(receiver.people) == mails("bob")
+    assert shop.rows("select row_key from activation.sync_snapshot") == [("p_bob",)]
