@@ -6,6 +6,7 @@ command name is the file's name. Files that begin with an underscore are helpers
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import sys
@@ -16,8 +17,10 @@ from typing import Annotated
 import typer
 
 from cli._commands import Root
+from segmentry import faults
 from segmentry.errors import SegmentryError, UsageError
-from segmentry.settings import switch_off_telemetry
+from segmentry.permissions import keep_private
+from segmentry.settings import Settings, switch_off_telemetry
 
 
 def build() -> typer.Typer:
@@ -57,6 +60,7 @@ _ABOUT_A_PLACE = {
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 1 failed, 2 wrong use, 3 stopped by a gate or brake."""
     switch_off_telemetry()
+    keep_private()
     sys.exit(run(list(sys.argv[1:] if arguments is None else arguments)))
 
 
@@ -71,12 +75,30 @@ def run(arguments: list[str]) -> int:
         return stop.code if isinstance(stop.code, int) else 0
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except OSError as error:
-        if error.filename is None or error.errno not in _ABOUT_A_PLACE:
-            raise
-        print(_unusable(error), file=sys.stderr)
-        return UsageError.exit_code
+    except Exception as error:  # of a fault of the code, too, values of records stay out of the terminal
+        told = _told(error)
+        print(told, file=sys.stderr)
+        return told.exit_code
     return 0
+
+
+def _told(error: Exception) -> SegmentryError:
+    if full := faults.disk_full(error):
+        return full
+    if isinstance(error, OSError) and error.filename is not None and error.errno in _ABOUT_A_PLACE:
+        return _unusable(error)
+    return _unexpected(error)
+
+
+def _unexpected(error: Exception) -> SegmentryError:
+    place = Settings.from_environment().home / "logs" / "command.traceback.txt"
+    with contextlib.suppress(OSError):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(faults.frames(error), encoding="utf-8")
+    return SegmentryError(
+        f"the command ended with an unexpected {type(error).__name__}",
+        remedy=f"read {place}, and report it with the version of Segmentry",
+    )
 
 
 def _unusable(error: OSError) -> UsageError:

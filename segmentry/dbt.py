@@ -11,10 +11,11 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from segmentry import freshness, warehouse
+from segmentry import dbt_log, faults, freshness, warehouse
 from segmentry.clock import is_decided
 from segmentry.errors import NotReadyError, SegmentryError
 from segmentry.generated import write_all
+from segmentry.redaction import without_values
 from segmentry.settings import Settings, switch_off_telemetry
 from segmentry.stages import RunContext, StageReport
 
@@ -35,25 +36,31 @@ def environment(settings: Settings) -> dict[str, str]:
 def invoke(
     settings: Settings, arguments: Sequence[str], *, target: str = "target", variables: Mapping[str, str] | None = None
 ) -> Any:
-    """Run one dbt command in this process and return dbt's own result; its output goes to home/dbt/logs.
+    """Run one dbt command in this process and return dbt's own result.
+
+    Its log goes to home/dbt/logs/dbt.log without values of records. The process's own environment
+    is as before when it returns.
 
     target: folder of what dbt compiles. Arguments that change how the project is parsed want one of their own.
     variables: of the environment, for this command alone; unlike dbt's own they cost no new parse of the project.
     """
     switch_off_telemetry()
-    os.environ.update(environment(settings))
     project = str(write_all(settings).dbt_project)
     from dbt.cli.main import dbtRunner  # dbt takes a second to import: only stages that run it pay
 
     folder = settings.home / "dbt"
     words = [
-        *("--log-path", str(folder / "logs"), "--log-level", "none", "--log-level-file", "info", "--no-use-colors"),
+        *("--log-path", str(folder / "logs"), "--log-level", "none", "--log-level-file", "none", "--no-use-colors"),
         *arguments,
         *("--project-dir", project, "--profiles-dir", project),
         *("--target-path", str(folder / target)),
     ]
-    with redirect_stdout(StringIO()), _environment(variables or {}):
-        return dbtRunner().invoke(words)
+    log = dbt_log.writer(folder / "logs" / "dbt.log")
+    with redirect_stdout(StringIO()), _environment({**environment(settings), **(variables or {})}):
+        result = dbtRunner(callbacks=[log]).invoke(words)
+    if "--no-write-json" not in words:
+        dbt_log.redact_results(folder / target / "run_results.json")
+    return result
 
 
 @contextmanager
@@ -100,11 +107,15 @@ def build(
         words.append("--full-refresh")
     result = invoke(settings, words, variables=variables)
     if result.exception is not None and result.result is None:
+        if full := faults.disk_full(result.exception):
+            raise full
         raise SegmentryError(
             f"dbt could not start: {_first_lines(str(result.exception))}",
             remedy="correct the project file it names, then run the stage again",
         )
     failed = [r for r in result.result if str(r.status) in {"error", "fail", "runtime error"}]
+    if any(faults.says_disk_full(r.message or "") for r in failed):
+        raise faults.no_room()
     if failed:
         raise _build_error(failed, settings)
     built = [_relation(r.node) for r in result.result if r.node.resource_type == "model" and r.node.database == "lake"]
@@ -115,12 +126,16 @@ def build(
 
 @contextmanager
 def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in variables}
     os.environ.update(variables)
     try:
         yield
     finally:
-        for name in variables:
-            del os.environ[name]
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 def _relation(node: Any) -> str:
@@ -136,7 +151,7 @@ def _build_error(failed: Sequence[Any], settings: Settings) -> SegmentryError:
 
 
 def _first_lines(message: str, limit: int = 400) -> str:
-    return " ".join(message.split())[:limit]
+    return " ".join(without_values(message).split())[:limit]
 
 
 def _shown(path: Path) -> str:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from segmentry import faults
 from segmentry.errors import NotReadyError, SegmentryError, StoppedError, UsageError
 from segmentry.stages import WITHDRAWALS, RunContext, Stage, StageReport, sends_after
 
@@ -92,6 +92,8 @@ def failure(stage: str, item: str | None, error: Exception, context: RunContext,
         state = STOPPED if isinstance(error, StoppedError) else FAILED
         is_final = isinstance(error, StoppedError | UsageError | NotReadyError)
         return Outcome(stage, item, state, seconds, error=str(error), exit_code=error.exit_code, is_final=is_final)
+    if full := faults.disk_full(error):
+        return Outcome(stage, item, FAILED, seconds, error=str(full), exit_code=full.exit_code, is_final=False)
     message = f"the stage '{stage}' ended with an unexpected {type(error).__name__}"
     place = _write_frames(stage, error, context)
     text = f"{message}\nTo do: read {place}, and report it with the version of Segmentry"
@@ -120,10 +122,5 @@ def _write_frames(stage: str, error: Exception, context: RunContext) -> str:
     folder = context.settings.home / "logs"
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{stage}.traceback.txt"
-    chain: list[str] = []
-    cause: BaseException | None = error
-    while cause is not None:
-        chain = [*traceback.format_tb(cause.__traceback__), f"{type(cause).__name__}\n", *chain]
-        cause = cause.__cause__ or cause.__context__
-    path.write_text("".join(chain), encoding="utf-8")
+    path.write_text(faults.frames(error), encoding="utf-8")
     return str(path)

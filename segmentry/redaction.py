@@ -17,12 +17,16 @@ _URL = re.compile(r"(?P<start>\b[a-z][a-z0-9+.-]*://[^\s:/@'\"]*):[^\s/'\"]*@", 
 _ADDRESS = re.compile(r"[^\s'\"<>()=:,;]+@[^\s'\"<>(),;]+")
 _LONG_NUMBER = re.compile(r"\d{5,}")
 
-# DuckDB names the class of a fault first. These speak of the statement and the catalog, never of a row.
-_ABOUT_THE_STATEMENT = ("Binder Error", "Catalog Error", "Parser Error", "Permission Error", "Not implemented Error")
+# DuckDB names the class of a fault first. These speak of the statement, the catalog and the machine, never of a row.
+_WITHOUT_ROWS = frozenset((
+    "Binder Error", "Catalog Error", "Parser Error", "Permission Error", "Not implemented Error", "IO Error",
+    "HTTP Error", "Connection Error", "Transaction Error", "TransactionContext Error", "Out of Memory Error",
+    "Dependency Error", "Interrupt Error", "Compilation Error",
+))  # fmt: skip
 _CLASS = re.compile(r"\b(?P<name>[A-Z][A-Za-z]+(?: [A-Za-z]+){0,2} Error): ")
 _COLUMN = re.compile(r"when casting from source column ([A-Za-z_][\w.]{0,62})\b")
 _TYPE = re.compile(r"\bto (?:type )?([A-Z][A-Z0-9_]*(?:\(\d+, ?\d+\))?)\b")
-_OPENING = re.compile(r"['\"`{\[<(:=]|\d")
+_OPENING = re.compile(r"['\"`{\[<(:=]|(?<!\w)\d")
 
 
 def without_secrets(text: str) -> str:
@@ -36,14 +40,15 @@ def without_values(text: str) -> str:
     A fault of the statement keeps its words. Any other may quote a row: of it remain the class, the words before the
     first quoted value or number, the type and the column.
     """
-    found = list(_CLASS.finditer(text))
-    parts: list[str] = [text[: found[0].start()]] if found else [text]
-    for place, match in enumerate(found):
-        end = found[place + 1].start() if place + 1 < len(found) else len(text)
-        body = text[match.end() : end]
-        is_plain = match["name"] in _ABOUT_THE_STATEMENT
-        parts.append(f"{match['name']}: {body if is_plain else _shape(body)}")
-    return _ADDRESS.sub(HIDDEN, _LONG_NUMBER.sub(HIDDEN, without_secrets("".join(parts))))
+    return _ADDRESS.sub(HIDDEN, _LONG_NUMBER.sub(HIDDEN, without_secrets(_without_rows(text))))
+
+
+def _without_rows(text: str) -> str:
+    for match in _CLASS.finditer(text):
+        if match["name"] not in _WITHOUT_ROWS:
+            # A value may look like anything, another error's first words too: the rest is taken as one text.
+            return text[: match.end()] + _shape(text[match.end() :])
+    return text
 
 
 def _shape(body: str) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from segmentry import catalog as catalog_address
 from segmentry.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -28,9 +29,10 @@ class Settings:
     """Paths and addresses of one installation; two homes never touch each other.
 
     home: all state. config: what an operator edits. catalog: DuckLake catalog, ``sqlite:<file>`` or
-    ``postgres:<libpq words>``. lake_data: folder or s3:// prefix of the Parquet files. ledger_url and mlflow_uri:
-    SQLAlchemy URLs (mlflow_uri may be http). writers: processes that may write to the lake at
-    once; 1 on the embedded catalog.
+    ``postgres:<libpq words>``, never with its password, which is catalog_password. lake_data:
+    folder or s3:// prefix of the Parquet files. ledger_url and mlflow_uri: SQLAlchemy URLs
+    (mlflow_uri may be http). writers: processes that may write to the lake at once; 1 on the
+    embedded catalog.
     """
 
     home: Path
@@ -38,28 +40,24 @@ class Settings:
     dbt_project: Path
     catalog: str
     lake_data: str
-    ledger_url: str
-    mlflow_uri: str
+    ledger_url: str = field(repr=False)
+    mlflow_uri: str = field(repr=False)
     writers: int
     memory_limit: str
+    catalog_password: str = field(default="", repr=False)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
         """Read settings from SEGMENTRY_* variables, with the embedded layout as default."""
         env = os.environ if environment is None else environment
         home = Path(env.get("SEGMENTRY_HOME") or ROOT / ".segmentry").resolve()
-        catalog = env.get("SEGMENTRY_CATALOG") or f"sqlite:{home / 'lake' / 'catalog.sqlite'}"
-        if catalog.partition(":")[0] not in {"sqlite", "postgres"}:
-            raise ConfigError(
-                f"SEGMENTRY_CATALOG begins with '{catalog.partition(':')[0]}:'",
-                allowed="sqlite:<file> or postgres:<libpq connection words>",
-                remedy="correct the variable, or unset it to use the embedded catalog",
-            )
+        catalog, password = catalog_address.parse(env, home)
         return cls(
             home=home,
             config=Path(env.get("SEGMENTRY_CONFIG") or ROOT / "config").resolve(),
             dbt_project=Path(env.get("SEGMENTRY_DBT_PROJECT") or ROOT / "dbt_project").resolve(),
             catalog=catalog,
+            catalog_password=password,
             lake_data=env.get("SEGMENTRY_LAKE_DATA") or f"{home / 'lake' / 'data'}/",
             ledger_url=env.get("SEGMENTRY_LEDGER_URL") or f"sqlite:///{home / 'ledger.sqlite'}",
             mlflow_uri=env.get("MLFLOW_TRACKING_URI") or f"sqlite:///{home / 'mlflow' / 'mlflow.db'}",

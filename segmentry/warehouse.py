@@ -12,8 +12,11 @@ from typing import Any
 
 import duckdb
 
+from segmentry import catalog as catalog_address
 from segmentry import extensions, identifiers
-from segmentry.errors import ConfigError, NotReadyError
+from segmentry.errors import ConfigError, NotReadyError, SegmentryError
+from segmentry.permissions import private_folder
+from segmentry.redaction import without_secrets
 from segmentry.settings import Settings
 
 # Writers that meet take a new snapshot id and try again; with DuckLake's own 10 attempts, 3 of 545 commits of two
@@ -34,7 +37,7 @@ SCHEMAS = (
 def prepare(settings: Settings) -> None:
     """Create the home, the catalog and the schemas; safe to call at every start."""
     for folder in (settings.home, settings.scratch):
-        folder.mkdir(parents=True, exist_ok=True)
+        private_folder(folder)
     if "://" not in settings.lake_data:
         Path(settings.lake_data).mkdir(parents=True, exist_ok=True)
     extensions.install(settings)
@@ -97,7 +100,7 @@ def connect(
     try:
         connection.execute("set TimeZone='UTC'")
         connection.execute("set enable_progress_bar=false")  # it would stand in standard output
-        connection.execute(attach_statement(settings, snapshot=snapshot, read_only=read_only))
+        _attach(connection, settings, attach_statement(settings, snapshot=snapshot, read_only=read_only))
         connection.execute(SIGNED_ONLY)
         connection.execute("use lake")
         identifiers.register(connection)
@@ -105,6 +108,19 @@ def connect(
         yield connection
     finally:
         connection.close()
+
+
+def _attach(connection: duckdb.DuckDBPyConnection, settings: Settings, statement: str) -> None:
+    try:
+        connection.execute(statement)
+    except duckdb.IOException as error:
+        if settings.is_embedded:
+            raise
+        raise SegmentryError(
+            f"the lake's catalog does not answer: {without_secrets(str(error))[:400]}",
+            allowed="a PostgreSQL server at the address in SEGMENTRY_CATALOG that lets its user in",
+            remedy="start the server, or correct SEGMENTRY_CATALOG and its password; then `segmentry doctor`",
+        ) from None
 
 
 @contextmanager
@@ -138,6 +154,7 @@ def _catalog_file(settings: Settings) -> Path:
 def duckdb_config(settings: Settings) -> dict[str, str | bool | int | float | list[str]]:
     """Options every DuckDB connection of ours is opened with."""
     settings.scratch.mkdir(parents=True, exist_ok=True)
+    catalog_address.provide_password(settings.home, settings.catalog_password)
     return {
         "extension_directory": str(settings.extensions),
         "memory_limit": settings.memory_limit,

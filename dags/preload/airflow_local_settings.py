@@ -7,6 +7,9 @@ import importlib
 import os
 import sys
 
+# Logs, databases and whatever tasks write are their user's alone, as `segmentry.permissions.keep_private` has it.
+os.umask(0o077)
+
 LIBRARIES = (
     "duckdb", "pandas", "scipy.stats", "mlflow.sklearn", "mlflow.store.tracking.sqlalchemy_store",
     "mlflow.store.model_registry.sqlalchemy_store", "mlflow.data.pandas_dataset", "sklearn.calibration",
