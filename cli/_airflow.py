@@ -20,6 +20,11 @@ from segmentry.settings import ROOT, TELEMETRY_OFF, Settings
 
 # Two tasks may work while a third waits for a slot; each worker process costs about 150 MB.
 PARALLELISM = "3"
+# Airflow sets the modes of its tasks' logs itself, against the umask.
+PRIVATE_LOGS = {
+    "AIRFLOW__LOGGING__FILE_TASK_HANDLER_NEW_FOLDER_PERMISSIONS": "0o700",
+    "AIRFLOW__LOGGING__FILE_TASK_HANDLER_NEW_FILE_PERMISSIONS": "0o600",
+}
 
 
 def environment(settings: Settings, port: int, *, schedules: bool) -> dict[str, str]:
@@ -48,9 +53,7 @@ def environment(settings: Settings, port: int, *, schedules: bool) -> dict[str, 
         # Also how long a worker may overlook that its task has ended; at the default of 5 s a few workers stand still.
         "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home / "logs"),
-        # Airflow sets these modes itself, against the umask.
-        "AIRFLOW__LOGGING__FILE_TASK_HANDLER_NEW_FOLDER_PERMISSIONS": "0o700",
-        "AIRFLOW__LOGGING__FILE_TASK_HANDLER_NEW_FILE_PERMISSIONS": "0o600",
+        **PRIVATE_LOGS,
         "PYTHONPATH": os.pathsep.join(path for path in paths if path),
         "SEGMENTRY_HOME": str(settings.home),
         "SEGMENTRY_CONFIG": str(settings.config),
