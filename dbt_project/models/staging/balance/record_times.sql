@@ -1,11 +1,19 @@
-with accepted as (
+with sources as (
     {%- for name in landed_sources() %}
-    select '{{ name }}' as source, min(occurred_at) as oldest_at, max(occurred_at) as newest_at, count(*) as records
-    from {{ ref('base_' ~ name) }}
-    where outcome = 'accepted'
+    select '{{ name }}' as source
     {{ 'union all' if not loop.last }}
     {%- endfor %}
+),
+
+hours as (
+    select * from {{ ref('record_hours') }}
 )
 
-select source, oldest_at, newest_at, records
-from accepted
+select
+    sources.source,
+    min(hours.oldest_at) as oldest_at,
+    max(hours.newest_at) as newest_at,
+    cast(coalesce(sum(hours.records), 0) as bigint) as records
+from sources
+left join hours on sources.source = hours.source
+group by sources.source

@@ -30,18 +30,28 @@ read as (
         event_fields().keys() | list + event_context_fields().keys() | list + ignored_event_fields()) }}
 ),
 
+timed as (
+    select
+        *,
+        {{ try_timestamp('record."timestamp"') }} as stated_at,
+        {{ try_timestamp('record."originalTimestamp"') }} as original_at,
+        {{ try_timestamp('record."sentAt"') }} as sent_at
+    from read
+),
+
 -- The content of a retry is that of the message: when it was sent, a timestamp corrected by that, and context are not.
 named as (
     select
         *,
         coalesce({{ times | join(', ') }}) as any_time,
-        coalesce({% for time in times %}{{ try_timestamp(time) }}{{ ", " if not loop.last }}{% endfor %}) as event_at,
+        {{ event_time() }} as event_at,
+        {{ event_time_basis() }} as event_time_basis,
         md5(concat_ws(
             '|', record."type", record."event", record."name", record."anonymousId", record."userId",
             record."previousId", record."groupId", coalesce(record."originalTimestamp", record."timestamp"),
             record."properties", record."traits"
         )) as content_hash
-    from read
+    from timed
 ),
 
 found as (
@@ -85,5 +95,6 @@ select
     end as event,
     case when type in ('page', 'screen') then name end as page_name,
     event_at,
+    event_time_basis,
     {{ columns.keys() | reject('in', ['event_id', 'type', 'track_name', 'name'] + event_part_columns()) | join(', ') }}
 from settled

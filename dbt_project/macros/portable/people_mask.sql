@@ -1,0 +1,14 @@
+{#-
+How many different people stand in a group of rows, as 62 bits that can be joined with those of other groups by `or`: each
+person sets one bit. Few people set as many bits as they are; 62 bits are enough to tell one person from thirty.
+-#}
+{% macro people_mask(person) -%}
+    {{ return(adapter.dispatch('people_mask', 'segmentry')(person)) }}
+{%- endmacro %}
+
+{% macro default__people_mask(person) -%}
+    bit_or(cast(1 as bigint) << cast(hash({{ person }}) % 62 as integer))
+{%- endmacro %}
+
+{#- The full hour of a timestamp. -#}
+{% macro full_hour(time) -%} date_trunc('hour', {{ time }}) {%- endmacro %}

@@ -1,0 +1,17 @@
+with accepted as (
+    {%- for name in landed_sources() %}
+    select
+        '{{ name }}' as source,
+        {{ full_hour('occurred_at') }} as hour_at,
+        count(*) as records,
+        {{ people_mask(record_person(name)) }} as people_mask,
+        min(occurred_at) as oldest_at,
+        max(occurred_at) as newest_at
+    from {{ ref('base_' ~ name) }}
+    where outcome = 'accepted'
+    group by {{ full_hour('occurred_at') }}
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
+)
+
+select * from accepted
