@@ -15,7 +15,7 @@ from segmentry.settings import Settings
 
 
 def command(
-    as_of: Annotated[str | None, typer.Option(help="time the job is run for; default: after the bulk of the records")] = None,
+    as_of: Annotated[str | None, typer.Option(help="time the job is run for; default: after most records")] = None,
     select: Annotated[str | None, typer.Option(help="one stage, or STAGE+ for it and all behind it")] = None,
     airflow: Annotated[bool, typer.Option(help="through Airflow's scheduler, or all stages in this process")] = True,
     retrain: Annotated[bool, typer.Option(help="train models even when their champions are fresh")] = False,
