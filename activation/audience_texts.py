@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 CANDIDATES_YML = """\
-# Generated from config/syncs by `make generate`: change the configuration, not this file.
+# Made at run time from config/syncs: change the configuration, not this file.
 models:
   - name: candidates
     description: >
@@ -121,7 +121,7 @@ from final
 """
 
 SUPPRESSED_YML = """\
-# Generated from config/policies.yml by `make generate`: change the configuration, not this file.
+# Made at run time from config/policies.yml: change the configuration, not this file.
 models:
   - name: suppressed_contacts
     description: >

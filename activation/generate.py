@@ -1,4 +1,7 @@
-"""Writes the audience models of the dbt project from config/syncs: the same configuration gives the same text."""
+"""Makes the audience models of the dbt project from config/syncs: the same configuration gives the same text.
+
+They exist in the home's copy of the project alone (``segmentry.generated``): no copy of them can be out of date.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from segmentry.generated import GeneratedFile
 from segmentry.settings import Settings
 
 FOLDER = "models/audiences"
-MARK = "-- Generated from config/syncs by `make generate`: change the configuration, not this file."
+MARK = "-- Made at run time from config/syncs: change the configuration, not this file."
 
 
 def files(settings: Settings) -> list[GeneratedFile]:

@@ -9,9 +9,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import sqlalchemy as sa
 
-from activation import brakes, config, engine, ledger_tables, published, runs
+from activation import brakes, config, definitions, engine, ledger_tables, published, runs
 from activation import plan as plans
 from activation.accounts import LedgerAccounts
 from activation.config import Sync
@@ -196,15 +197,26 @@ def status(settings: Settings, select: Sequence[str]) -> Shown:
         dead = _counts(ledger, ledger_tables.dead_letters)
     finally:
         ledger.close()
-    return [
-        _status_row(
-            sync, newest.get(sync.name), held.get(sync.name, 0), dead.get(sync.name, 0), waiting.get(sync.name, [])
-        )
-        for sync in chosen(settings, select)
-    ]
+    with warehouse.connect(settings, read_only=True) as lake:
+        return [
+            {
+                **_status_row(sync, newest.get(sync.name), waiting.get(sync.name, [])),
+                "held": held.get(sync.name, 0),
+                "refused": dead.get(sync.name, 0),
+                "audience": _built(lake, sync),
+            }
+            for sync in chosen(settings, select)
+        ]
 
 
-def _status_row(sync: Sync, run: dict[str, Any] | None, held: int, dead: int, waiting: list[str]) -> dict[str, Any]:
+def _built(lake: duckdb.DuckDBPyConnection, sync: Sync) -> str:
+    """Whether the audience in the lake is that of the file."""
+    if not warehouse.relation_exists(lake, f"audiences.aud_{sync.name}"):
+        return "not built"
+    return "; ".join(definitions.warning(sync, definitions.differences(lake, sync))) or "as the file says"
+
+
+def _status_row(sync: Sync, run: dict[str, Any] | None, waiting: list[str]) -> dict[str, Any]:
     _, missing = connection_values(sync, destination_of(sync))
     never = "not_configured" if missing else "never run"
     return {
@@ -212,8 +224,8 @@ def _status_row(sync: Sync, run: dict[str, Any] | None, held: int, dead: int, wa
         "destination": sync.destination,
         "status": run["status"] if run else never,
         "finished_at": run["finished_at"] if run else None,
-        "held": held,
-        "refused": dead,
+        "held": 0,
+        "refused": 0,
         "waiting": "; ".join(waiting),
         "note": run["note"] if run else "",
     }

@@ -9,7 +9,7 @@ from typing import Any
 
 import duckdb
 
-from activation import pace, withdrawals, work
+from activation import definitions, pace, withdrawals, work
 from activation.config import Sync
 from activation.consent import ConsentGate
 from activation.ledger import Ledger, now
@@ -94,7 +94,8 @@ def make(
     is_resync = state["config_hash"] not in (None, sync.config_hash)
     if not is_resync and fingerprint == state["fingerprint"]:
         held = int(fingerprint.partition(":")[0])
-        return Plan(sync, snapshot, held, held, Counter(), fingerprint)
+        notes = definitions.warning(sync, definitions.differences(lake, sync, snapshot))
+        return Plan(sync, snapshot, held, held, Counter(), fingerprint, notes=notes)
     if standing.withdrawn is None:
         standing.withdrawn = withdrawals.find(lake, ledger, sync, gate)
     _load_wanted(lake, sync, snapshot)
@@ -110,7 +111,7 @@ def make(
     plan = Plan(sync, snapshot, wanted, held, counts, fingerprint, is_resync, refused)
     plan.withdrawn = standing.withdrawn
     plan.digest, plan.has_waiting = _digest(lake), bool(waiting)
-    plan.notes += waiting
+    plan.notes += [*waiting, *definitions.warning(sync, definitions.differences(lake, sync, snapshot))]
     if is_resync:
         plan.notes.append(f"the mapping has changed: a full resync of {plan.wanted:,} row(s)")
     return plan

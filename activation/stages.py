@@ -8,7 +8,7 @@ from typing import cast
 
 import duckdb
 
-from activation import config, deployed, engine, project, published
+from activation import config, definitions, deployed, engine, generate, published
 from activation.destination import of as destination_of
 from activation.ledger import Ledger
 from segmentry import dbt, freshness, warehouse
@@ -17,27 +17,29 @@ from segmentry.stages import RunContext, StageReport, resolve
 
 
 def audiences(context: RunContext) -> StageReport:
-    """Build one audience per sync, consent applied; drop those of syncs that are gone.
+    """Build one audience per sync, consent applied; drop those of deleted and disabled syncs.
 
-    Where nothing it reads has changed they stay as they are. Consent is asked for again as each row leaves.
+    The models are made from the configuration as the stage runs. If nothing they read has changed they stay as they
+    are. Consent is asked for again as each row leaves.
     """
     settings = context.settings
     for sync in config.load(settings).values():
         destination_of(sync)
+    generate.texts(settings)  # a configuration that does not fit is reported here, before dbt misses its models
     with warehouse.connect(settings) as lake:
         published.ensure(lake)
-    fitted, is_copy = project.fitting(settings)
-    if freshness.is_current(fitted, "audiences"):
+    if freshness.is_current(settings, "audiences"):
         return StageReport(notes=["nothing it reads has changed"], status="unchanged")
-    read_from = freshness.snapshot(fitted)
-    report = dbt.build(fitted, "path:models/audiences")
+    read_from = freshness.snapshot(settings)
+    report = dbt.build(settings, "path:models/audiences")
     with warehouse.connect(settings) as lake:
-        dropped = _drop_others(lake, {f"aud_{name}" for name in config.load(settings)})
-    freshness.mark(fitted, "audiences", read_from)
-    notes = [f"dropped audiences.{name}, whose sync is gone" for name in dropped]
-    if is_copy:
-        notes.append("the audience models of this configuration were generated into the home's dbt_project")
-    return StageReport(report.rows, notes)
+        syncs = [sync for sync in config.load(settings).values() if sync.is_enabled]
+        dropped = _drop_others(lake, {f"aud_{sync.name}" for sync in syncs})
+        definitions.record(lake, syncs)
+    freshness.mark(settings, "audiences", read_from)
+    return StageReport(
+        report.rows, [f"dropped audiences.{name}, whose sync is deleted or disabled" for name in dropped]
+    )
 
 
 def _drop_others(lake: duckdb.DuckDBPyConnection, wanted: set[str]) -> list[str]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from activation import generate, published, stages
-from segmentry import warehouse
+from activation import generate, operate, published, stages
+from segmentry import generated, warehouse
 from segmentry.errors import ConfigError
 from segmentry.stages import RunContext
 from tests.activation.shop import Shop, decision
@@ -188,12 +188,22 @@ def test_a_sync_that_does_not_fit_is_named(shop: Shop, content: dict[str, object
     assert "letters" in str(caught.value)
 
 
-def test_the_repository_is_never_written_to(shop: Shop) -> None:
+def test_the_audience_follows_the_file_and_says_what_it_was_built_from(shop: Shop) -> None:
     shop.sync("letters")
+    shop.people("ann")
+    shop.people("bob", segment="vip")
     build(shop)
-    folder = shop.settings.dbt_project / generate.FOLDER
-    assert not list(folder.glob("aud_*"))
-    assert list((shop.settings.home / "dbt_project" / generate.FOLDER).glob("aud_letters.sql"))
-    (shop.settings.config / "syncs" / "letters.yml").unlink()
+    made = generated.project_folder(shop.settings) / generate.FOLDER
+    assert not list((shop.settings.dbt_project / generate.FOLDER).glob("aud_*")), "the repository is not written to"
+    assert list(made.glob("aud_letters.sql"))
+    assert operate.status(shop.settings, [])[0]["audience"] == "as the file says"
+    shop.sync("letters", audience={"segments": ["vip"]}, owner="others")
+    for note in (operate.status(shop.settings, [])[0]["audience"], operate.plan(shop.settings, [])[0]["note"]):
+        assert "the file has changed since its audience was built (audience)" in note
+    build(shop)
+    assert shop.rows("select row_key from audiences.aud_letters") == [("p_bob",)], "there is no copy to forget"
+    assert operate.status(shop.settings, [])[0]["audience"] == "as the file says"
+    assert "changed" not in operate.plan(shop.settings, [])[0]["note"]
+    shop.sync("letters", enabled=False)
     build(shop)
     assert shop.rows("select count(*) from information_schema.tables where table_name = 'aud_letters'") == [(0,)]

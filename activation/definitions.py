@@ -1,0 +1,69 @@
+"""What each audience in the lake was built from, next to what the sync's file says now."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+
+import duckdb
+
+from activation.config import Sync
+from segmentry import warehouse
+
+RELATION = "activation.audience_definitions"
+COLUMNS = "sync varchar, definition varchar, content varchar"
+# What else of a file decides which rows and columns its audience has. The rest is for the way out alone.
+_PARTS = (
+    "audience", "purpose", "channel", "address", "key", "columns", "mode", "hold_out", "exclusive_group", "priority",
+)  # fmt: skip
+
+
+def of(sync: Sync) -> str:
+    """A number that changes whenever the audience that the file describes does."""
+    parts = {name: sync.content.get(name) for name in _PARTS}
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+
+def record(lake: duckdb.DuckDBPyConnection, syncs: Iterable[Sync]) -> None:
+    """Write down what the audiences were built from; nothing is written where that is known already."""
+    rows = sorted((s.name, of(s), json.dumps(s.content, sort_keys=True, default=str)) for s in syncs)
+    lake.execute(f"create table if not exists lake.{RELATION} ({COLUMNS})")
+    if lake.execute(f"select * from lake.{RELATION} order by all").fetchall() == rows:
+        return
+    lake.execute("begin")
+    lake.execute(f"delete from lake.{RELATION}")
+    if rows:
+        lake.executemany(f"insert into lake.{RELATION} values (?, ?, ?)", [list(row) for row in rows])
+    lake.execute("commit")
+
+
+def differences(lake: duckdb.DuckDBPyConnection, sync: Sync, snapshot: int | None = None) -> list[str]:
+    """The keys of the file that differ from what the audience was built from.
+
+    snapshot: that of the audience; None for the newest. An audience of a version that did not record it has none.
+    """
+    if not warehouse.relation_exists(lake, RELATION):
+        return []
+    version = f" at (version => {snapshot})" if snapshot is not None else ""
+    try:
+        row = lake.execute(
+            f"select definition, content from lake.{RELATION}{version} where sync = ?", [sync.name]
+        ).fetchone()
+    except duckdb.Error:  # the snapshot is older than the relation
+        return []
+    if row is None or row[0] == of(sync):
+        return []
+    content = json.loads(row[1])
+    now = json.loads(json.dumps(sync.content, default=str))
+    return [name for name in _PARTS if content.get(name) != now.get(name)]
+
+
+def warning(sync: Sync, differing: Sequence[str]) -> list[str]:
+    """A note for an operator; none where the file and the audience agree."""
+    if not differing:
+        return []
+    return [
+        f"the file has changed since its audience was built ({', '.join(differing)}): what is sent is the audience as"
+        " it was built; run `segmentry run --select audiences+`"
+    ]
