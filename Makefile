@@ -57,7 +57,7 @@ check: $(READY)  ## linters, types, import rule, budgets, generated files
 format: $(READY)  ## format the code
 	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
 
-generate: $(READY)  ## write the generated files anew (memberships, audiences, command reference)
+generate: $(READY)  ## write the generated files again (contract of profiles, references)
 	@$(BIN)/segmentry check generated --write
 
 bench: $(READY)  ## benchmarks: ratios, printed and written to benchmarks/results/

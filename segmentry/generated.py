@@ -22,7 +22,6 @@ from segmentry.stages import resolve
 # Each entry is called with the settings and returns the files of the repository that it makes.
 GENERATORS: tuple[str, ...] = (
     "segmentry.manifest:generated_files",
-    "activation.generate:files",
     "activation.reference:generated_files",
     "cli._reference:generated_files",
 )

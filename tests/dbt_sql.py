@@ -10,6 +10,7 @@ import importlib.util
 import json
 import re
 from collections.abc import Callable, Iterable
+from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,8 +18,9 @@ import duckdb
 import jinja2
 import yaml
 
+from activation import generate
 from segmentry import identifiers
-from segmentry.settings import ROOT
+from segmentry.settings import ROOT, Settings
 
 PROJECT = ROOT / "dbt_project"
 
@@ -74,8 +76,10 @@ class Project:
         layer, name = model.split("/")
         self._this.schema, self._this.identifier = layer, name
         self._is_incremental = incremental
-        (path,) = (PROJECT / "models" / layer).rglob(f"{name}.sql")
-        text = path.read_text()
+        text = _made_at_run_time().get(name) if layer == "audiences" else None
+        if text is None:
+            (path,) = (PROJECT / "models" / layer).rglob(f"{name}.sql")
+            text = path.read_text()
         return str(self._compiled(text).render(this=self._this))
 
     def _compiled(self, text: str) -> jinja2.Template:
@@ -141,6 +145,7 @@ class Project:
         schemas = {
             path.stem: path.relative_to(models).parts[0] for path in models.rglob("*") if path.suffix in {".sql", ".py"}
         }
+        schemas |= dict.fromkeys(_made_at_run_time(), "audiences")
         return {
             "ref": lambda name: f"{schemas[name]}.{name}",
             "source": lambda source, name: f"{'identity' if source == 'identity_policy' else source}.{name}",
@@ -189,6 +194,13 @@ class Project:
         width = len(self.connection.description or ())
         columns = [SimpleNamespace(values=lambda at=at: [row[at] for row in rows]) for at in range(width)]
         return SimpleNamespace(columns=columns, rows=rows)
+
+
+@cache
+def _made_at_run_time() -> dict[str, str]:
+    """Name to text of the audience models, which the repository's own configuration gives."""
+    texts = generate.texts(Settings.from_environment({}))
+    return {name.removesuffix(".sql"): text for name, text in texts.items() if name.endswith(".sql")}
 
 
 def _raise(value: Any) -> None:
