@@ -13,6 +13,7 @@ _WORD = r"[^@\s,;:<>\"()\[\]\\.]+"
 _LOCAL = re.compile(rf"{_WORD}(?:\.{_WORD})*")
 _HOST = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+(?:[a-z]{2,63}|xn--[a-z0-9-]{1,59})")
 _SIMPLE = re.compile(r"[a-z0-9_+-]+(?:\.[a-z0-9_+-]+)*")
+_QUICK = re.compile(rf"({_SIMPLE.pattern})@([a-z0-9-]+(?:\.[a-z0-9-]+)+)", re.ASCII)
 _COMMENT = re.compile(r"\([^()]*\)")
 _NAMED = re.compile(r"[^<>]*<([^<>]*)>[\s,;.]*")
 _FOUND = re.compile(r"[^\s@,;:<>\"()\[\]]+@[^\s@,;:<>\"()\[\]]+")
@@ -45,6 +46,13 @@ def judge(value: str) -> tuple[str | None, str | None]:
     if host is None or not _LOCAL.fullmatch(name):
         return None, "not_a_valid_email"
     return f"{name}@{host}", None
+
+
+def quick(value: str) -> str | None:
+    """What ``judge`` returns for a plain ASCII address; None where it has to be asked."""
+    found = _QUICK.fullmatch(value.strip(" ").lower()) if value.isascii() else None
+    host = _host(found[2]) if found else None
+    return f"{found[1]}@{host}" if found and host else None
 
 
 def parts(address: str) -> tuple[str, str]:

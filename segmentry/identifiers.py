@@ -19,6 +19,7 @@ import duckdb
 from duckdb.func import ARROW, SPECIAL
 
 from segmentry import emails, nobody, phones
+from segmentry import suspicion as suspicions
 from segmentry.spelling import clean, has_controls, whole_number, without_controls
 
 # Part of the fingerprint of identity: raise it with every change of a normal form or detector.
@@ -29,6 +30,16 @@ _REMEMBERED = 1 << 17
 _UUID = re.compile(r"[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}")
 _WRAPPED = (('="', '"'), ('"', '"'), ("%22", "%22"), ('\\"', '\\"'))
 _CALLED = re.compile(r"^(?:urn:uuid:|uuid:)", re.IGNORECASE)
+
+# With a letter besides e, and a digit: neither a power nor a word. Or digits alone.
+_QUICK = re.compile(
+    r"(?=[0-9e_.:-]*[A-DF-Za-df-z])(?=[A-Za-z_.:-]*[0-9])[A-Za-z0-9][A-Za-z0-9_.:-]{1,62}[A-Za-z0-9]"
+    r"|[1-9][0-9]{3,31}",
+    re.ASCII,
+)
+# Of so many characters a key may be a run or a row; one that has so many different ones is no run.
+_SHORT = 8
+_VARIED = 6
 
 Judgement = tuple[str | None, str | None]
 
@@ -60,8 +71,13 @@ def loose_keys(identifier_type: str, value: object) -> tuple[str, ...]:
     return _loose_keys_of_key(text)
 
 
+def suspicion(identifier_type: str, identifier: str) -> int:
+    """How much an identifier in its normal form looks made up, 0 to 3 (`segmentry.suspicion`)."""
+    return suspicions.score(identifier_type, identifier)
+
+
 def register(connection: duckdb.DuckDBPyConnection) -> None:
-    """Make the three functions known to a connection; to do it again is harmless."""
+    """Make the functions known to a connection; to do it again is harmless."""
     for name, (function, parameters, result) in _FUNCTIONS.items():
         try:
             connection.create_function(name, function, parameters, result, type=ARROW, null_handling=SPECIAL)
@@ -75,11 +91,26 @@ def _text(value: object) -> str:
 
 @lru_cache(maxsize=_REMEMBERED)
 def _judged(identifier_type: str, value: str, country: str | None) -> Judgement:
+    """The quick answer for the plain values that most are, or the careful one; a test holds them equal."""
     if identifier_type == "email":
-        return _email(value)
+        return _quick_email(value) or _email(value)
     if identifier_type == "phone":
         return phones.judge(value, country) if len(value) <= LONGEST else (None, "too_long")
-    return _key(value)
+    return _quick_key(value) or _key(value)
+
+
+def _quick_email(value: str) -> Judgement | None:
+    address = emails.quick(value)
+    return (address, None) if address and not nobody.is_fake_address(*emails.parts(address)) else None
+
+
+def _quick_key(value: str) -> Judgement | None:
+    """Letters and digits of which nothing reminds of a number, a template or a row of neighbouring keys."""
+    if not _QUICK.fullmatch(value) or (len(value) >= _SHORT and len(set(value)) < _VARIED):
+        return None
+    if value[:3].lower() in nobody.SUSPECT_STARTS or not value[:3].isalnum():
+        return None
+    return (value.lower() if _UUID.fullmatch(value) else value), None
 
 
 def _email(value: str) -> Judgement:
@@ -156,6 +187,16 @@ def _keys_column(types: Any, values: Any) -> Any:
     return _answers(loose_keys, (types, values), pa.list_(pa.string()))
 
 
+def _suspicion_column(types: Any, values: Any) -> Any:
+    import pyarrow as pa
+
+    return _answers(_suspicion_of_row, (types, values), pa.int32())
+
+
+def _suspicion_of_row(identifier_type: str | None, value: str | None) -> int | None:
+    return None if value is None else suspicion(identifier_type or "", value)
+
+
 def _normal_of_row(identifier_type: str | None, value: str | None, country: str | None) -> str | None:
     return _judged(identifier_type or "", value or "", country or None)[0]
 
@@ -167,5 +208,6 @@ def _fault_of_row(identifier_type: str | None, value: str | None, country: str |
 _FUNCTIONS: dict[str, tuple[Callable[..., Any], list[Any], str]] = {
     "normal_identifier": (_normal_column, ["VARCHAR", "VARCHAR", "VARCHAR"], "VARCHAR"),
     "identifier_fault": (_fault_column, ["VARCHAR", "VARCHAR", "VARCHAR"], "VARCHAR"),
+    "identifier_suspicion": (_suspicion_column, ["VARCHAR", "VARCHAR"], "INTEGER"),
     "loose_identifier_keys": (_keys_column, ["VARCHAR", "VARCHAR"], "VARCHAR[]"),
 }

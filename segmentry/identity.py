@@ -18,9 +18,11 @@ from segmentry.stages import RunContext, StageReport
 Row = tuple[Any, ...]
 Identifier = tuple[str, str]
 
+# Types that tell devices apart and not people, unless the policy says otherwise.
+_OF_DEVICES = frozenset({"cookie", "device_id"})
 _COLUMNS: Mapping[str, str] = {
     "policy_types": "identifier_type varchar, priority integer, most_per_profile bigint, most_links bigint, "
-    "most_people bigint",
+    "most_people bigint, is_personal boolean, has_low_limits boolean",
     "policy_links": "rule varchar, strength integer, is_used boolean, alone_on varchar",
     "policy_blocks": "identifier_type varchar, pattern varchar, reason varchar",
     "policy_traits": "trait varchar, attribute_group varchar, strategy varchar, source varchar, position integer",
@@ -72,7 +74,13 @@ def policy_rows(policy: Mapping[str, Any]) -> dict[str, list[Row]]:
     return {
         "policy_probabilistic": [(guessing.get("use", False), guessing.get("link_above"))],
         "policy_types": [
-            (kind["name"], rank, *(kind.get(limit) for limit in ("most_per_profile", "most_links", "most_people")))
+            (
+                kind["name"],
+                rank,
+                *(kind.get(limit) for limit in ("most_per_profile", "most_links", "most_people")),
+                kind.get("personal", kind["name"] not in _OF_DEVICES),
+                kind.get("low_limits", True),
+            )
             for rank, kind in enumerate(policy["types"], start=1)
         ],
         "policy_links": [

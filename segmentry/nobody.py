@@ -56,6 +56,7 @@ _OBJECT = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _WORDS = re.compile(r"[^\W\d_]+|\d+")
+_DIGIT = re.compile(r"\d")
 _HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _MARKS = re.compile(r"[\W_]+")
 # Words that are written together, `testuser`: short ones, but for negations, are parts of too many names.
@@ -78,6 +79,15 @@ _SHARED = _words(
 # Repeated digits of fewer places may be a number that a shop has given.
 _SHORT_RUN = 8
 _LONG_WALK = 8
+# So many characters that are one group of up to four again and again: 121212121212.
+_LONG_ROUND = 12
+_ROUND = 4
+
+
+# How a key starts that may be one of the above: only such are looked at closely.
+SUSPECT_STARTS = frozenset(row[at : at + 3] for row in _ROWS for at in range(len(row) - 2)) | frozenset(
+    [*(key[:3] for key in _SHARED), "und", "fun", "cla", "str", "sys", "asy", "uui", "urn", "opt", "sym", "000"]
+)
 
 
 def is_nobody(key: str) -> bool:
@@ -97,6 +107,8 @@ def is_residue(text: str) -> bool:
 
 def says_nothing(text: str) -> bool:
     """Whether the words of a text only say that something is missing: ``not_authenticated``."""
+    if _DIGIT.search(text):
+        return False  # no word of the lists has one
     words = [word.lower() for word in _WORDS.findall(_HUMP.sub(" ", text))]
     joined = "".join(words)
     if joined in _CORES:
@@ -116,12 +128,11 @@ def _is_walk(plain: str) -> bool:
     # A UUID or a key that is one long row of neighbours, or one short row again and again.
     if len(plain) < _LONG_WALK:
         return False
-    if any(plain in row for row in _ROWS):
+    if plain[:3] in SUSPECT_STARTS and any(plain in row for row in _ROWS):
         return True
-    return any(
-        len(plain) >= 2 * size and plain == (plain[:size] * len(plain))[: len(plain)] and size <= 4 and len(plain) >= 12
-        for size in (1, 2, 3, 4)
-    ) or (len(plain) == 32 and _climbs(plain))
+    if len(plain) >= _LONG_ROUND and len(set(plain)) <= _ROUND:
+        return any(plain == (plain[:size] * len(plain))[: len(plain)] for size in range(1, _ROUND + 1))
+    return len(plain) == 32 and plain[:3] in SUSPECT_STARTS and _climbs(plain)
 
 
 def _climbs(plain: str) -> bool:
@@ -172,7 +183,7 @@ def is_fake_address(local: str, host: str) -> bool:
     is_filler = name in _LOCALS or name in _CORES or len(set(name)) == 1
     if label in _HOSTS or len(set(label)) == 1:
         return is_filler or name == label
-    return name == label and (len(name) < 3 or _is_row(name) or is_filler)
+    return name == label and (len(name) < 3 or is_row(name) or is_filler)
 
 
 _SAMPLES = frozenset({"name", "yourname", "firstname", "lastname", "you", "me", "mail", "address", "example"})
@@ -187,5 +198,6 @@ _NO_MAIL = _words(
 )
 
 
-def _is_row(text: str) -> bool:
+def is_row(text: str) -> bool:
+    """Whether neighbouring keys, letters or digits are all there is: ``asdf``, ``12345``."""
     return len(text) > 2 and any(text in row for row in _ROWS)

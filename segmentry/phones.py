@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from functools import cache, lru_cache
 
 from segmentry import countries, nobody
@@ -17,6 +18,7 @@ _EXTENSION = re.compile(
 )
 # Digits, and what people write between them.
 _WRITTEN = re.compile(r"\+?[0-9 ()\[\]./\\\u2010-\u2015\u2212~-]+")
+_NATIONAL = re.compile(r"\(?0[1-9][0-9 ()/.-]*[0-9]")
 _DIGITS = re.compile(r"\D")
 # Shortest number without a plus that is read as an international one: fewer digits are a national one.
 _INTERNATIONAL = 10
@@ -26,6 +28,14 @@ _WALKS = "01234567890123456789", "98765432109876543210"
 
 def judge(value: str, country: str | None) -> tuple[str | None, str | None]:
     """The number in E.164, or the reason it is refused. country: how to read a national one (code or name)."""
+    if number := _quick(value) or _quick_national(value, country):
+        digits = _DIGITS.sub("", value)
+        return (None, "placeholder") if _is_nobody(number, digits) else (number, None)
+    return judge_carefully(value, country)
+
+
+def judge_carefully(value: str, country: str | None) -> tuple[str | None, str | None]:
+    """What ``judge`` returns, for any text."""
     text = _bare(value)
     if not text:
         return None, "empty"
@@ -64,14 +74,9 @@ def is_walk(digits: str) -> bool:
 
 def _bare(value: str) -> str:
     text = clean(value).removeprefix("'")
-    text = "".join(str(_digit(c)) if not c.isascii() and c.isdecimal() else c for c in text)
+    if not text.isascii():
+        text = "".join(str(unicodedata.decimal(c)) if c.isdecimal() else c for c in text)
     return _LABEL.sub("", text).replace("tel:", "").strip()
-
-
-def _digit(character: str) -> int:
-    import unicodedata
-
-    return unicodedata.decimal(character)
 
 
 def _is_nobody(number: str, digits: str) -> bool:
@@ -128,6 +133,39 @@ def _quick(text: str) -> str | None:
             is_plain = prefix is not None and national[0] != "0" and not (prefix and national.startswith(prefix))
             return text if is_plain and len(national) in lengths else None
     return None
+
+
+def _quick_national(text: str, country: str | None) -> str | None:
+    """The same for a national number with the trunk prefix 0."""
+    if not country or not _NATIONAL.fullmatch(text):
+        return None
+    region = countries.alpha2(country)
+    rule = _national_rule(region) if region else None
+    if rule is None:
+        return None
+    code, lengths, foreign = rule
+    digits = _DIGITS.sub("", text)
+    if len(digits) - 1 not in lengths or foreign.match(digits):
+        return None
+    return _fitting(f"+{code}{digits[1:]}")
+
+
+@cache
+def _national_rule(region: str) -> tuple[str, frozenset[int], re.Pattern[str]] | None:
+    """Calling code, lengths and international prefix of a country whose trunk prefix is 0 and nothing else."""
+    import phonenumbers
+
+    data = phonenumbers.PhoneMetadata.metadata_for_region(region, None)
+    if data is None or data.national_prefix_for_parsing != "0" or data.national_prefix_transform_rule:
+        return None
+    description = data.general_desc
+    code = data.country_code or 0
+    if description is None or data.id != phonenumbers.region_code_for_country_code(code):
+        return None
+    if any(re.fullmatch(description.national_number_pattern or "", "0" + "1" * n) for n in range(4, 15)):
+        return None
+    lengths = frozenset(description.possible_length)
+    return str(data.country_code), lengths, re.compile(data.international_prefix or "(?!)")
 
 
 def _parsed(text: str, region: str | None) -> str | None:

@@ -14,7 +14,7 @@ from segmentry.stages import RunContext
 START = datetime(2026, 1, 1)
 AS_OF = datetime(2026, 6, 1)
 
-_EVIDENCE = "record_id varchar, _batch_id varchar, _file varchar, _line bigint"
+_EVIDENCE = "record_id varchar, _batch_id varchar, _file varchar, _line bigint, _loaded_at timestamp"
 _TABLES: Mapping[str, tuple[str, str]] = {
     "stg_events__events": (
         "event_at",
@@ -123,6 +123,7 @@ class Lake:
                 values.setdefault(at, START + timedelta(days=row.get("day", 0)))
                 values["record_id"] = row.get("id", f"{table}:{number}")
                 values["_batch_id"], values["_line"] = row.get("batch", f"{table}:{begin}"), number
+                values["_loaded_at"] = values[at]
                 marks = ", ".join("?" for _ in values)
                 lake.execute(
                     f"insert into lake.staging.{table} ({', '.join(values)}) values ({marks})", list(values.values())

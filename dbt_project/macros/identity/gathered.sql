@@ -7,7 +7,8 @@
         coalesce(policy_types.priority, 99) as priority,
         identifiers.first_seen_at,
         identifiers.last_seen_at,
-        identifiers.records
+        identifiers.records,
+        {{ identifier_suspicion('identifiers.identifier_type', 'identifiers.identifier') }} as suspicion
     from (
         select
             identifier_type, identifier, min(first_seen_at) as first_seen_at, max(last_seen_at) as last_seen_at,

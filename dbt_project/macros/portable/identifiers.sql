@@ -36,3 +36,12 @@ view may lack them.
 {% macro normal_key(x) -%}
     {{ normal_identifier("'key'", x) }}
 {%- endmacro %}
+
+{#- How much an identifier in its normal form looks made up, 0 to 3 (`segmentry.suspicion`). -#}
+{% macro identifier_suspicion(type, identifier) -%}
+    {{ return(adapter.dispatch('identifier_suspicion', 'segmentry')(type, identifier)) }}
+{%- endmacro %}
+
+{% macro default__identifier_suspicion(type, identifier) -%}
+    identifier_suspicion({{ type }}, {{ identifier }})
+{%- endmacro %}

@@ -1,5 +1,5 @@
 {{ config(materialized='passing', database='memory') }}
--- depends_on: {{ ref('region_links') }}, {{ ref('identifier_links') }}
+-- depends_on: {{ ref('region_links') }}, {{ ref('identifier_links') }}, {{ ref('identifiers') }}
 with
 
 links as (
@@ -9,6 +9,10 @@ links as (
 met as (
     -- Whom an identifier meets counts whole, those beyond the region too.
     select * from {{ ref('region_links') if is_partial() else ref('identifier_links') }}
+),
+
+identifiers as (
+    select node, suspicion from {{ ref('identifiers') }} where suspicion > 0
 ),
 
 policy_types as (
@@ -21,34 +25,6 @@ policy_links as (
 
 cuts as (
     select * from {{ source('identity_policy', 'policy_cuts') }}
-),
-
-busy as (
-    -- Nobody else can meet more others than the tightest limit allows.
-    select node
-    from (select unnest([left_node, right_node]) as node from met) as ends
-    group by node
-    having count(*) > (select min(least(most_links, most_people)) from policy_types)
-),
-
-neighbours as (
-    select met.left_type as identifier_type, met.left_node as node, met.right_type as other_type, met.right_node as other
-    from met
-    semi join busy on met.left_node = busy.node
-    union
-    select met.right_type, met.right_node, met.left_type, met.left_node
-    from met
-    semi join busy on met.right_node = busy.node
-),
-
-meetings as (
-    select
-        neighbours.node, own.most_links, own.most_people, theirs.priority < own.priority as is_stronger,
-        count(*) as number
-    from neighbours
-    inner join policy_types as own on neighbours.identifier_type = own.identifier_type
-    left join policy_types as theirs on neighbours.other_type = theirs.identifier_type
-    group by neighbours.node, own.most_links, own.most_people, neighbours.other_type, theirs.priority, own.priority
 ),
 
 guests as (
@@ -70,10 +46,7 @@ tills as (
 ),
 
 hubs as (
-    select node
-    from meetings
-    group by node, most_links, most_people
-    having sum(number) > most_links or max(case when is_stronger then number end) > most_people
+    {{ hubs('met', 'identifiers', 'policy_types') }}
 )
 
 select

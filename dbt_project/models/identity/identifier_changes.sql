@@ -40,6 +40,7 @@ select
     gathered.first_seen_at,
     gathered.last_seen_at,
     coalesce(gathered.records, 0) as records,
+    coalesce(gathered.suspicion, held.suspicion) as suspicion,
     coalesce(gathered.first_seen_at <> held.first_seen_at, true) as is_moved
 from touched
 left join gathered
