@@ -58,6 +58,26 @@ def policies(settings: Settings) -> dict[str, Any]:
     return load_file(settings.config / "policies.yml", "policies")
 
 
+def shop_country(settings: Settings) -> str | None:
+    """The country by which national phone numbers of records without one are read; None without one, or a policy."""
+    path = settings.config / "policies.yml"
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return _shop_country(path, found.st_mtime_ns, found.st_size)
+
+
+@cache
+def _shop_country(path: Path, written: int, size: int) -> str | None:
+    # Every connection asks; that the file is faulty is reported by who needs its rules.
+    try:
+        country: str | None = load_file(path, "policies")["identity"].get("default_country")
+    except ConfigError:
+        return None
+    return country
+
+
 def _check(content: object, path: Path, kind: str) -> None:
     error = jsonschema.exceptions.best_match(_validator(kind).iter_errors(content))
     if error is None:

@@ -11,7 +11,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from segmentry import dbt_log, faults, freshness, warehouse
+from segmentry import configuration, dbt_log, faults, freshness, warehouse
 from segmentry.clock import is_decided
 from segmentry.errors import NotReadyError, SegmentryError
 from segmentry.generated import write_all
@@ -30,6 +30,7 @@ def environment(settings: Settings) -> dict[str, str]:
         "SEGMENTRY_DBT_UNSIGNED": str(warehouse.lake_config(settings)["allow_unsigned_extensions"]).lower(),
         "SEGMENTRY_DBT_MEMORY": settings.memory_limit,
         "SEGMENTRY_DBT_SCRATCH": str(settings.scratch / "duckdb"),
+        "SEGMENTRY_DBT_COUNTRY": configuration.shop_country(settings) or "",
     }
 
 

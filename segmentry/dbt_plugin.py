@@ -15,7 +15,8 @@ class Plugin(BasePlugin):
 
     def configure_connection(self, conn: duckdb.DuckDBPyConnection) -> None:
         """Called once for a connection; its cursors share what it knows."""
-        identifiers.register(conn)
+        identifiers.register(conn, self.shop_country)
 
     def initialize(self, plugin_config: dict[str, Any]) -> None:
-        """Nothing to set up."""
+        """Take the shop's country from the profile."""
+        self.shop_country = str(plugin_config.get("shop_country") or "") or None

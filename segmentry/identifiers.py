@@ -12,13 +12,14 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any
 
 import duckdb
 from duckdb.func import ARROW, SPECIAL
 
-from segmentry import emails, nobody, phones
+from segmentry import countries, emails, nobody, phones
 from segmentry import suspicion as suspicions
 from segmentry.spelling import clean, has_controls, whole_number, without_controls
 
@@ -49,7 +50,7 @@ def normal(identifier_type: str, value: object, country: str | None = None) -> s
 
     country: how to read a national phone number (ISO 3166 code, subdivision or name); other types have none.
     """
-    return _judged(identifier_type, _text(value), country or None)[0]
+    return judgement(identifier_type, value, country, None)[0]
 
 
 def fault(identifier_type: str, value: object, country: str | None = None) -> str | None:
@@ -58,7 +59,7 @@ def fault(identifier_type: str, value: object, country: str | None = None) -> st
     `empty`, `too_long`, `control_characters`, `placeholder` (it identifies nobody), `lost_digits` (a number that was a
     float), `has_an_extension`, `not_a_valid_email`, `not_a_valid_phone`.
     """
-    return _judged(identifier_type, _text(value), country or None)[1]
+    return judgement(identifier_type, value, country, None)[1]
 
 
 def loose_keys(identifier_type: str, value: object) -> tuple[str, ...]:
@@ -76,13 +77,57 @@ def suspicion(identifier_type: str, identifier: str) -> int:
     return suspicions.score(identifier_type, identifier)
 
 
-def register(connection: duckdb.DuckDBPyConnection) -> None:
-    """Make the functions known to a connection; to do it again is harmless."""
-    for name, (function, parameters, result) in _FUNCTIONS.items():
-        try:
-            connection.create_function(name, function, parameters, result, type=ARROW, null_handling=SPECIAL)
-        except (duckdb.CatalogException, duckdb.NotImplementedException):
-            continue  # a cursor of a connection that has them
+def register(connection: duckdb.DuckDBPyConnection, shop_country: str | None = None) -> None:
+    """Make the functions known to a connection; to do it again is harmless.
+
+    shop_country: how national phone numbers of records without a country are read (`configuration.shop_country`).
+    """
+
+    def judged(place: int) -> Callable[..., str | None]:
+        def judge(kind: str | None, value: str | None, country: str | None) -> str | None:
+            return judgement(kind or "", value or "", country, shop_country)[place]
+
+        return judge
+
+    functions: dict[str, tuple[Callable[..., Any], int, str]] = {
+        "normal_identifier": (judged(0), 3, "VARCHAR"),
+        "identifier_fault": (judged(1), 3, "VARCHAR"),
+        "loose_identifier_keys": (loose_keys, 2, "VARCHAR[]"),
+        "identifier_suspicion": (_suspicion_or_none, 2, "INTEGER"),
+    }
+    for name, (function, width, result) in functions.items():
+        parameters: list[Any] = ["VARCHAR"] * width
+        with suppress(duckdb.CatalogException, duckdb.NotImplementedException):  # a cursor of one that has them
+            connection.create_function(
+                name, _by_column(function, width, result), parameters, result, type=ARROW, null_handling=SPECIAL
+            )
+
+
+def _by_column(one: Callable[..., Any], width: int, result: str) -> Callable[..., Any]:
+    """A function of columns (Arrow) from one of values."""
+
+    def answers(columns: tuple[Any, ...]) -> Any:
+        import pyarrow as pa
+
+        kinds = {"VARCHAR": pa.string(), "INTEGER": pa.int32(), "VARCHAR[]": pa.list_(pa.string())}
+        rows = zip(*(column.to_pylist() for column in columns), strict=True)
+        return pa.array([one(*row) for row in rows], kinds[result])
+
+    # DuckDB counts the parameters of the function.
+    if width == 2:
+        return lambda kinds, values: answers((kinds, values))
+    return lambda kinds, values, countries: answers((kinds, values, countries))
+
+
+def _suspicion_or_none(identifier_type: str | None, value: str | None) -> int | None:
+    return None if value is None else suspicion(identifier_type or "", value)
+
+
+def judgement(identifier_type: str, value: object, country: str | None, shop_country: str | None) -> Judgement:
+    """Normal form and fault at once; the shop's country counts where the record has none that is known."""
+    if identifier_type != "phone":
+        return _judged(identifier_type, _text(value), None)
+    return _judged("phone", _text(value), countries.alpha2(country) or countries.alpha2(shop_country))
 
 
 def _text(value: object) -> str:
@@ -108,7 +153,8 @@ def _quick_key(value: str) -> Judgement | None:
     """Letters and digits of which nothing reminds of a number, a template or a row of neighbouring keys."""
     if not _QUICK.fullmatch(value) or (len(value) >= _SHORT and len(set(value)) < _VARIED):
         return None
-    if value[:3].lower() in nobody.SUSPECT_STARTS or not value[:3].isalnum():
+    start = value[:3].lower()
+    if start in nobody.SUSPECT_STARTS or not start.isalnum() or start.startswith("0x"):
         return None
     return (value.lower() if _UUID.fullmatch(value) else value), None
 
@@ -160,54 +206,3 @@ def _loose_keys_of_key(value: str) -> tuple[str, ...]:
         return (folded.lstrip("0") or folded,)
     # Two numbers that a float does not tell apart have one key.
     return (f"float:{float(folded)!r}",) if is_lost else (folded.lstrip("0") or folded, f"float:{float(folded)!r}")
-
-
-def _answers(one: Callable[..., Any], columns: tuple[Any, ...], kind: Any) -> Any:
-    import pyarrow as pa
-
-    rows = zip(*(column.to_pylist() for column in columns), strict=True)
-    return pa.array([one(*row) for row in rows], kind)
-
-
-def _normal_column(types: Any, values: Any, countries: Any) -> Any:
-    import pyarrow as pa
-
-    return _answers(_normal_of_row, (types, values, countries), pa.string())
-
-
-def _fault_column(types: Any, values: Any, countries: Any) -> Any:
-    import pyarrow as pa
-
-    return _answers(_fault_of_row, (types, values, countries), pa.string())
-
-
-def _keys_column(types: Any, values: Any) -> Any:
-    import pyarrow as pa
-
-    return _answers(loose_keys, (types, values), pa.list_(pa.string()))
-
-
-def _suspicion_column(types: Any, values: Any) -> Any:
-    import pyarrow as pa
-
-    return _answers(_suspicion_of_row, (types, values), pa.int32())
-
-
-def _suspicion_of_row(identifier_type: str | None, value: str | None) -> int | None:
-    return None if value is None else suspicion(identifier_type or "", value)
-
-
-def _normal_of_row(identifier_type: str | None, value: str | None, country: str | None) -> str | None:
-    return _judged(identifier_type or "", value or "", country or None)[0]
-
-
-def _fault_of_row(identifier_type: str | None, value: str | None, country: str | None) -> str | None:
-    return _judged(identifier_type or "", value or "", country or None)[1]
-
-
-_FUNCTIONS: dict[str, tuple[Callable[..., Any], list[Any], str]] = {
-    "normal_identifier": (_normal_column, ["VARCHAR", "VARCHAR", "VARCHAR"], "VARCHAR"),
-    "identifier_fault": (_fault_column, ["VARCHAR", "VARCHAR", "VARCHAR"], "VARCHAR"),
-    "identifier_suspicion": (_suspicion_column, ["VARCHAR", "VARCHAR"], "INTEGER"),
-    "loose_identifier_keys": (_keys_column, ["VARCHAR", "VARCHAR"], "VARCHAR[]"),
-}

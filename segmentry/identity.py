@@ -7,6 +7,7 @@ stays readable in the lake's history.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import duckdb
@@ -49,7 +50,22 @@ def _resolved(settings: Settings) -> StageReport:
     variables = resolution.PARTIAL if is_partial else None
     report = dbt.build(settings, "path:models/identity", full_refresh=not is_partial, variables=variables)
     resolution.finish(settings)
-    return report
+    return replace(report, notes=[*report.notes, *refusals(settings)])
+
+
+def refusals(settings: Settings) -> list[str]:
+    """One line on values that were refused and one on links that are not used, with their counts by reason."""
+    with warehouse.connect(settings, read_only=True) as lake:
+        lines = [
+            (name, lake.execute(f"select reason, count(*) from lake.identity.{relation} group by reason").fetchall())
+            for name, relation in (("refused", "refused_identifiers"), ("not used", "refused_links"))
+        ]
+    return [
+        f"{sum(count for _, count in rows)} {'value(s)' if name == 'refused' else 'link(s)'} {name}: "
+        + ", ".join(f"{reason} {count}" for reason, count in sorted(rows, key=lambda row: (-row[1], row[0])))
+        for name, rows in lines
+        if rows
+    ]
 
 
 def write_policy(settings: Settings) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 
-from segmentry import freshness, identifiers, warehouse
+from segmentry import configuration, freshness, identifiers, warehouse
 from segmentry.settings import Settings
 
 STATE = "observability.identity_state"
@@ -62,7 +62,8 @@ def forget_passing(settings: Settings) -> None:
 
 def fingerprint(settings: Settings) -> str:
     """One value for the SQL and the rules."""
-    digest = hashlib.sha256(f"identifiers {identifiers.VERSION}".encode())
+    country = configuration.shop_country(settings)
+    digest = hashlib.sha256(f"identifiers {identifiers.VERSION} {country}".encode())
     for folder in _CODE:
         for path in sorted((settings.dbt_project / folder).glob("**/*")):
             if path.suffix in {".sql", ".py"}:

@@ -13,7 +13,7 @@ from typing import Any
 import duckdb
 
 from segmentry import catalog as catalog_address
-from segmentry import extensions, identifiers
+from segmentry import configuration, extensions, identifiers
 from segmentry.errors import ConfigError, NotReadyError, SegmentryError
 from segmentry.permissions import private_folder
 from segmentry.redaction import without_secrets
@@ -103,7 +103,7 @@ def connect(
         _attach(connection, settings, attach_statement(settings, snapshot=snapshot, read_only=read_only))
         connection.execute(SIGNED_ONLY)
         connection.execute("use lake")
-        identifiers.register(connection)
+        identifiers.register(connection, configuration.shop_country(settings))
         connection.execute(f"set ducklake_max_retry_count={COMMIT_ATTEMPTS}")
         yield connection
     finally:
