@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from cli import _login
 from cli._airflow_api import READY_SECONDS, Airflow
 from cli._processes import LOOPBACK, Registry, Service, is_running, start
 from segmentry.errors import SegmentryError
@@ -28,7 +29,7 @@ PRIVATE_LOGS = {
 
 
 def environment(settings: Settings, port: int, *, schedules: bool) -> dict[str, str]:
-    """Variables of Airflow's programs: all state in the home, everything on loopback, nobody phones home.
+    """Variables of Airflow's programs: all state in the home, on loopback, behind its password, no telemetry.
 
     schedules: whether DAGs with a timetable start by themselves.
     """
@@ -40,7 +41,8 @@ def environment(settings: Settings, port: int, *, schedules: bool) -> dict[str, 
         "AIRFLOW_HOME": str(home),
         "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",  # safe on loopback alone, which API__HOST holds
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{_login.USER}:admin",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(_login.airflow_passwords(settings)),
         "AIRFLOW__CORE__FERNET_KEY": keys["fernet"],
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://{LOOPBACK}:{port}/execution/",
         "AIRFLOW__API__HOST": LOOPBACK,
@@ -76,7 +78,7 @@ def launch(settings: Settings, registry: Registry, port: int, *, schedules: bool
     reading = [] if schedules else ["--num-runs", "1"]
     started = time.time()
     server = _start(settings, registry, env, ["api-server"], port)
-    api = Airflow(server.url, [server])
+    api = Airflow(server.url, _login.password(settings), [server])
     if open_job(settings).exists():
         # Before there is a scheduler that would go on with it.
         _wait(api.answers, api.services)

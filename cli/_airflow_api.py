@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 
+from cli._login import AirflowToken
 from cli._processes import Service, is_running
 from segmentry import jobs
 from segmentry.errors import SegmentryError
@@ -30,11 +31,13 @@ class Airflow:
     """A running Airflow at a base URL; services are the programs that must stay alive while it is followed."""
 
     url: str
+    password: str = field(repr=False)
     services: Sequence[Service] = ()
     timeline: list[tuple[str, str, float]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self._client = httpx.Client(base_url=f"{self.url}/api/v2", timeout=30, trust_env=False)
+        login = AirflowToken(self.url, self.password)
+        self._client = httpx.Client(base_url=f"{self.url}/api/v2", auth=login, timeout=30, trust_env=False)
 
     def get(self, path: str, *, patience_seconds: float = 15.0, **parameters: Any) -> dict[str, Any]:
         """GET a JSON object. Asking again is harmless, so a fault of the server's own is given time to pass."""

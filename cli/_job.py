@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from cli import _airflow
+from cli import _airflow, _login
 from cli._airflow_api import Airflow
 from cli._output import errors
 from cli._processes import Registry, free_port
@@ -121,7 +121,7 @@ def _airflow_of(settings: Settings, request: Request) -> Iterator[Airflow]:
         )
     if up:
         errors.print(f"using the Airflow that is up at {up[0].url}")
-        yield Airflow(up[0].url, up)
+        yield Airflow(up[0].url, _login.password(settings), up)
         return
     registry = Registry(settings, "run")
     leftovers = registry.stop()

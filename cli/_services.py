@@ -1,4 +1,4 @@
-"""The pages of one home, served on loopback: Airflow, MLflow, Data Docs and dbt docs."""
+"""The pages of one home, served on loopback behind its password: Airflow, MLflow, Data Docs and dbt docs."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from pathlib import Path
 
 import httpx
 
-from cli import _airflow
+from cli import _airflow, _login
 from cli._processes import LOOPBACK, Registry, Service, is_running, require_free, start
 from segmentry import dbt_docs, warehouse
 from segmentry.errors import UsageError
-from segmentry.settings import TELEMETRY_OFF, Settings
+from segmentry.permissions import private_folder
+from segmentry.settings import ROOT, TELEMETRY_OFF, Settings
 
 REGISTRY = "up"
 READY_SECONDS = 90
@@ -51,19 +52,19 @@ def up(settings: Settings) -> list[dict[str, str]]:
     """Start what is not up yet, wait until every page answers, and return the pages."""
     registry = Registry(settings, REGISTRY)
     pages = [AIRFLOW, DATA_DOCS, DBT_DOCS, *([] if "://" in _external_mlflow(settings) else [MLFLOW])]
-    if _all_up(registry, pages):
-        return _shown(pages)
+    if _all_up(settings, registry, pages):
+        return _shown(settings, pages)
     registry.stop()
     for page in pages:
         require_free(page.port, page.variable, page.name)
     warehouse.prepare(settings)
     try:
         _start_all(settings, registry, pages)
-        _wait(registry, pages)
+        _wait(settings, registry, pages)
     except BaseException:
         registry.stop()
         raise
-    return _shown(pages)
+    return _shown(settings, pages)
 
 
 def down(settings: Settings) -> list[Service]:
@@ -73,62 +74,64 @@ def down(settings: Settings) -> list[Service]:
 
 def _start_all(settings: Settings, registry: Registry, pages: list[Page]) -> None:
     if MLFLOW in pages:
-        _start_page(settings, registry, MLFLOW, _mlflow_command(settings))
-    for page, folder in ((DATA_DOCS, settings.data_docs), (DBT_DOCS, settings.home / "dbt_docs")):
-        folder.mkdir(parents=True, exist_ok=True)
-        server = ["http.server", str(page.port), "--bind", LOOPBACK, "--directory", str(folder)]
-        _start_page(settings, registry, page, server)
+        _prepare_mlflow(settings)
+    for page in pages:
+        if page is not AIRFLOW:
+            _start_page(settings, registry, page)
     _airflow.launch(settings, registry, AIRFLOW.port, schedules=True)
     dbt_docs.refresh(settings)
 
 
-def _start_page(settings: Settings, registry: Registry, page: Page, words: list[str]) -> None:
+def _start_page(settings: Settings, registry: Registry, page: Page) -> None:
     environment: Mapping[str, str] = {
         **TELEMETRY_OFF,
         **os.environ,
+        "SEGMENTRY_HOME": str(settings.home),
+        "SEGMENTRY_CONFIG": str(settings.config),
+        "PYTHONPATH": os.pathsep.join(path for path in (str(ROOT), os.environ.get("PYTHONPATH", "")) if path),
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # its job runners are not used and take half a gigabyte
     }
-    log = settings.home / "logs" / f"{page.name.lower().replace(' ', '-')}.log"
-    start(registry, page.name, [sys.executable, "-m", *words], environment=environment, log=log, port=page.port)
+    name = page.name.lower().replace(" ", "-")
+    words = [sys.executable, "-m", "cli._pages", name, "--port", str(page.port)]
+    log = settings.home / "logs" / f"{name}.log"
+    start(registry, page.name, words, environment=environment, log=log, port=page.port)
 
 
-def _mlflow_command(settings: Settings) -> list[str]:
+def _prepare_mlflow(settings: Settings) -> None:
     database = settings.mlflow_uri.partition("sqlite:///")[2]
     if database:
-        Path(database).parent.mkdir(parents=True, exist_ok=True)
-    return [
-        *("mlflow", "server", "--host", LOOPBACK, "--port", str(MLFLOW.port), "--workers", "1"),
-        *("--backend-store-uri", settings.mlflow_uri, "--default-artifact-root", str(settings.mlflow_artifacts)),
-    ]
+        private_folder(Path(database).parent)
 
 
 def _external_mlflow(settings: Settings) -> str:
     return settings.mlflow_uri if settings.mlflow_uri.startswith("http") else ""
 
 
-def _all_up(registry: Registry, pages: list[Page]) -> bool:
+def _all_up(settings: Settings, registry: Registry, pages: list[Page]) -> bool:
     running = registry.running()
-    return bool(running) and len(running) == len(registry.read()) and all(_answers(page) for page in pages)
+    return bool(running) and len(running) == len(registry.read()) and all(_answers(settings, page) for page in pages)
 
 
-def _wait(registry: Registry, pages: list[Page]) -> None:
+def _wait(settings: Settings, registry: Registry, pages: list[Page]) -> None:
     deadline = time.monotonic() + READY_SECONDS
     waiting = list(pages)
     while waiting:
-        waiting = [page for page in waiting if not _answers(page)]
+        waiting = [page for page in waiting if not _answers(settings, page)]
         for service in registry.read():
             if not is_running(service) or time.monotonic() > deadline:
                 raise _airflow.ended(service)
         time.sleep(0.2)
 
 
-def _answers(page: Page) -> bool:
+def _answers(settings: Settings, page: Page) -> bool:
     try:
         url = f"http://{LOOPBACK}:{page.port}{page.health}"
-        return httpx.get(url, timeout=5, trust_env=False).status_code == httpx.codes.OK
+        login = (_login.USER, _login.password(settings))
+        return httpx.get(url, auth=login, timeout=5, trust_env=False).status_code in {200, 404}
     except httpx.TransportError:
         return False
 
 
-def _shown(pages: list[Page]) -> list[dict[str, str]]:
-    return [{"page": page.name, "address": f"http://{LOOPBACK}:{page.port}"} for page in pages]
+def _shown(settings: Settings, pages: list[Page]) -> list[dict[str, str]]:
+    login = f"{_login.USER}, password in {_login.password_file(settings)}"
+    return [{"page": page.name, "address": f"http://{LOOPBACK}:{page.port}", "sign_in": login} for page in pages]
