@@ -37,9 +37,12 @@ def check_generated(
 
 @app.command("segments")
 def check_segments() -> None:
-    """Check that every segment is a predicate the guard admits, with meta, a description and a unit test.
+    """Check every segment: a predicate that the guard accepts (or free SQL), meta, a description, a unit test.
 
     Example: segmentry check segments
     """
-    found = segments.load_all(Settings.from_environment())
-    print(f"{len(found)} segments are predicates over known columns")
+    found = segments.load_all(Settings.from_environment()).values()
+    predicates = [segment for segment in found if segment.predicate is not None]
+    print(f"{len(predicates)} segments are predicates over known columns")
+    if free := [segment.name for segment in found if segment.predicate is None]:
+        print(f"{len(free)} of free SQL, whose text is not checked: {', '.join(free)}")

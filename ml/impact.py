@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -13,10 +11,9 @@ from ml import assignment, catalogue, frames, lifecycle, personas, scoring
 from ml.policy import TrainingPolicy
 from ml.spec import ForecastSpec, PersonaSpec
 from ml.tracking import Tracker
-from segmentry import clock, configuration, warehouse
+from segmentry import clock, configuration, segments, warehouse
+from segmentry.predicates import columns_of
 from segmentry.stages import RunContext
-
-PROFILES = re.compile(r"\{\{\s*ref\(\s*'profiles'\s*\)\s*\}\}")
 
 
 @dataclass(frozen=True)
@@ -67,23 +64,18 @@ def of_promotion(context: RunContext, model: str, version: str | None) -> Impact
             rows.rename(columns={"confidence": "persona_confidence"}),
             ["persona", "cluster_id", "persona_confidence"],
         )
-    segments = {
-        name: sql
-        for name, sql in _segments(context.settings.dbt_project).items()
-        if any(re.search(rf"\b{c}\b", sql) for c in columns)
+    # Free SQL may read what a promotion does not change, and is left out.
+    predicates = {
+        name: segment.predicate.to_sql()
+        for name, segment in segments.load_all(context.settings).items()
+        if segment.predicate is not None and not set(columns).isdisjoint(columns_of(segment.predicate))
     }
-    return _moves(context, rows[["profile_id", *columns]], columns, segments)
+    return _moves(context, rows[["profile_id", *columns]], columns, predicates)
 
 
-def _segments(project: Path) -> dict[str, str]:
-    """SQL of each segment that reads profiles and nothing else."""
-    found = {p.stem: p.read_text(encoding="utf-8") for p in sorted((project / "models" / "segments").glob("*.sql"))}
-    return {name: sql for name, sql in found.items() if PROFILES.search(sql) and "ref(" not in PROFILES.sub("", sql)}
-
-
-def _moves(context: RunContext, rows: pd.DataFrame, columns: list[str], segments: dict[str, str]) -> Impact:
+def _moves(context: RunContext, rows: pd.DataFrame, columns: list[str], predicates: dict[str, str]) -> Impact:
     with warehouse.connect(context.settings, read_only=True) as lake:
-        if not segments or not warehouse.relation_exists(lake, "profiles.profiles"):
+        if not predicates or not warehouse.relation_exists(lake, "profiles.profiles"):
             return Impact([], [])
         held = {row[0] for row in lake.execute("describe lake.profiles.profiles").fetchall()}
         used = [c for c in columns if c in held]
@@ -94,11 +86,12 @@ def _moves(context: RunContext, rows: pd.DataFrame, columns: list[str], segments
             "from lake.profiles.profiles left join challenger using (profile_id)"
         )
         lake.execute("create temp table moved (segment varchar, profile_id varchar, is_gained boolean)")
-        return Impact([_move(lake, name, sql) for name, sql in segments.items()], _syncs(context, lake))
+        return Impact([_move(lake, name, where) for name, where in predicates.items()], _syncs(context, lake))
 
 
-def _move(lake: Any, name: str, sql: str) -> Move:
-    now, after = PROFILES.sub("lake.profiles.profiles", sql), PROFILES.sub("challenged", sql)
+def _move(lake: Any, name: str, where: str) -> Move:
+    now = f"select profile_id from lake.profiles.profiles where {where}"
+    after = f"select profile_id from challenged where {where}"
     lake.execute(
         f"""
         insert into moved
@@ -122,8 +115,10 @@ def _syncs(context: RunContext, lake: Any) -> list[SyncMove]:
     if not warehouse.relation_exists(lake, "audiences.candidates"):
         return []
     found = []
-    for path in sorted((context.settings.config / "syncs").glob("*.yml")):
-        named = configuration.read(path).get("audience", {}).get("segments", "all")
+    for name, content in configuration.load_folder(context.settings, "sync", "syncs").items():
+        if not content.get("enabled", True):
+            continue
+        named = content.get("audience", {}).get("segments", "all")
         row = lake.execute(
             """
             with held as (
@@ -136,7 +131,7 @@ def _syncs(context: RunContext, lake: Any) -> list[SyncMove]:
             select count(held.profile_id), count(*) filter (where held.profile_id is null and is_gaining)
             from touched left join held using (profile_id)
             """,
-            {"sync": path.stem, "everything": named == "all", "named": [] if named == "all" else list(named)},
+            {"sync": name, "everything": named == "all", "named": [] if named == "all" else list(named)},
         ).fetchone()
-        found.append(SyncMove(path.stem, *map(int, row)))
+        found.append(SyncMove(name, *map(int, row)))
     return [one for one in found if one.changed or one.entering]

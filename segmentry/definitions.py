@@ -17,12 +17,17 @@ from segmentry.evaluation import Evaluator, compiled
 from segmentry.predicates import Predicate, PredicateError, parse, parse_model
 from segmentry.settings import Settings
 
+# What opens an expression, a statement or a comment of a template.
+_JINJA = re.compile(r"\{\{|\{%|\{#")
 _UNITS = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(weeks=1)}
 
 
 @dataclass(frozen=True)
 class Segment:
-    """One segment. predicate and stay are None for free SQL (kind batch_only), which only the batch can evaluate."""
+    """One segment. predicate is None for free SQL (kind batch_only), which only the batch can evaluate.
+
+    is_enabled: one that is not is checked and never evaluated.
+    """
 
     name: str
     path: Path
@@ -31,6 +36,7 @@ class Segment:
     predicate: Predicate | None
     stay: Predicate | None
     sql: str
+    is_enabled: bool = True
 
     @property
     def priority(self) -> int:
@@ -111,23 +117,47 @@ def load(path: Path, words: Mapping[str, str]) -> Segment:
             allowed="a yml with description, meta and a unit test",
             remedy="write it; `segmentry segments new` makes a pair to begin from",
         )
-    entry = configuration.load_file(pair, "segment")["models"][0]
+    content = configuration.load_file(pair, "segment")
+    _check_plain(pair)
+    entry = content["models"][0]
     if entry["name"] != path.stem:
         raise ConfigError(
             f"{pair.name} describes '{entry['name']}'", allowed=path.stem, remedy="use the file's own stem"
         )
-    return build(path, entry, path.read_text(encoding="utf-8"), words)
+    return build(path, entry, _text_of(path), words)
+
+
+def _text_of(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        raise ConfigError(
+            f"{path.name} cannot be read as text",
+            allowed="a file in UTF-8",
+            remedy="save it as UTF-8, and check that you may read it",
+        ) from None
+
+
+def _check_plain(pair: Path) -> None:
+    """Refuse Jinja in the yml: dbt evaluates it, in descriptions and meta too."""
+    if found := _JINJA.search(_text_of(pair)):
+        raise ConfigError(
+            f"{pair.name} contains '{found.group()}', which dbt reads as a template",
+            allowed="plain YAML",
+            remedy="remove it; put a space between the two characters in a description",
+        )
 
 
 def build(path: Path, entry: Mapping[str, Any], sql: str, words: Mapping[str, str]) -> Segment:
     """A segment from what its files say."""
     meta = entry["config"]["meta"]
     is_free = meta.get("kind") == "batch_only"
+    is_enabled = entry["config"].get("enabled", True)
     predicate = None if is_free else parsed(path.name, sql, words)
     stay = parsed(path.name, meta["stay_while"], words, parse) if meta.get("stay_while") else None
     if not re.search(r"\b[Oo]ne row per\b", entry["description"]):
         raise ConfigError(f"{path.stem}: the description states no grain", remedy="end it with 'One row per profile.'")
-    return Segment(path.stem, path, entry["description"], meta, predicate, stay, sql)
+    return Segment(path.stem, path, entry["description"], meta, predicate, stay, sql, is_enabled)
 
 
 def parsed(

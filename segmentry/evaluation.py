@@ -5,6 +5,7 @@ A verdict is True, False or None (unknown). A profile is a mapping of column to 
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -118,23 +119,36 @@ def _leaf(leaf: Leaf) -> Evaluator:
 
 def _comparison(leaf: Comparison) -> Evaluator:
     compare = _COMPARE[leaf.operator]
+    is_number = leaf.left.family == "number"
     if isinstance(leaf.left, Column) and not isinstance(leaf.right, Column):
-        return _column_against_value(leaf.left.name, compare, leaf.right.value)
+        return _column_against_value(leaf.left.name, compare, leaf.right.value, is_number)
     read_left, read_right = _reader(leaf.left), _reader(leaf.right)
 
     def evaluate(profile: Profile) -> Verdict:
         left, right = read_left(profile), read_right(profile)
-        return None if left is None or right is None else compare(left, right)
+        if left is None or right is None:
+            return None
+        return compare(*_as_numbers(left, right)) if is_number else compare(left, right)
 
     return evaluate
 
 
-def _column_against_value(name: str, compare: Callable[[Any, Any], bool], value: Any) -> Evaluator:
+def _column_against_value(name: str, compare: Callable[[Any, Any], bool], value: Any, is_number: bool) -> Evaluator:
     def evaluate(profile: Profile) -> Verdict:
         held = profile.get(name)
-        return None if held is None else compare(held, value)
+        if held is None:
+            return None
+        # In DuckDB NaN is greater than every number; no literal is NaN or infinite.
+        return compare(math.inf if is_number and held != held else held, value)
 
     return evaluate
+
+
+def _as_numbers(left: Any, right: Any) -> tuple[Any, Any]:
+    """Two numbers as DuckDB compares them: NaN is greater than all and equals itself; a whole one becomes a double."""
+    if left != left or right != right:
+        return left != left, right != right
+    return (left, right) if type(left) is type(right) else (float(left), float(right))
 
 
 def _membership(leaf: In) -> Evaluator:

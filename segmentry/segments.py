@@ -7,7 +7,7 @@ from contextlib import suppress
 from difflib import get_close_matches
 from pathlib import Path
 
-from segmentry import families
+from segmentry import configuration, families
 from segmentry.definitions import Segment, build, duration, folder, load, parsed, vocabulary
 from segmentry.errors import ConfigError, SegmentryError, UsageError
 from segmentry.settings import Settings
@@ -22,7 +22,7 @@ _SUFFIXES = {".sql", ".yml", ".yaml", ".py", ".csv", ".md"}
 
 
 def load_all(settings: Settings, words: Mapping[str, str] | None = None) -> dict[str, Segment]:
-    """Every segment by name, in order of name; the first that does not fit is a ConfigError naming its file.
+    """Every enabled segment, in order of name; the first that does not fit is a ConfigError naming its file.
 
     words: the vocabulary; by default that of the contract on disk.
     """
@@ -30,30 +30,38 @@ def load_all(settings: Settings, words: Mapping[str, str] | None = None) -> dict
     paths, taken = _files(settings), families.names(settings)
     for path in paths:
         _check_place(folder(settings), path, taken)
-    found = {path.stem: load(path, words) for path in paths if path.suffix == ".sql"}
+    read = [load(path, words) for path in paths if path.suffix == ".sql"]
+    found = {segment.name: segment for segment in read if segment.is_enabled}
     found = dict(sorted({**found, **families.built(settings, words)}.items()))
     _check_references(found)
     return found
 
 
 def readable(settings: Settings) -> tuple[dict[str, Segment], list[Path]]:
-    """The segments that can be read, in order of name, and the files of those that cannot."""
+    """The enabled segments that can be read, in order of name, and the other files of the folder."""
     words, taken = vocabulary(settings), families.names(settings)
     found: dict[str, Segment] = {}
     for path in _files(settings):
         with suppress(SegmentryError):
             _check_place(folder(settings), path, taken)
-            if path.suffix == ".sql":
-                found[path.stem] = load(path, words)
+            if path.suffix == ".sql" and (segment := load(path, words)).is_enabled:
+                found[path.stem] = segment
     accepted = {path for s in found.values() for path in (s.path, s.path.with_suffix(".yml"))}
     refused = [path for path in _files(settings) if path not in accepted]
     return dict(sorted({**found, **families.built(settings, words)}.items())), refused
 
 
 def names(settings: Settings) -> list[str]:
-    """Names of all segments, whether or not their files can be read."""
-    by_hand = {path.stem for path in folder(settings).glob("*.sql")}
+    """Names of all enabled segments, whether or not their predicates are accepted."""
+    by_hand = {path.stem for path in folder(settings).glob("*.sql") if not _is_disabled(path)}
     return sorted(by_hand | families.names(settings).keys())
+
+
+def _is_disabled(path: Path) -> bool:
+    try:
+        return configuration.read(path.with_suffix(".yml"))["models"][0]["config"]["enabled"] is False
+    except (ConfigError, LookupError, TypeError):
+        return False
 
 
 def _files(settings: Settings) -> list[Path]:
@@ -102,6 +110,12 @@ def named(settings: Settings, name: str) -> Segment:
     """The segment of that name, or UsageError naming those there are."""
     found = load_all(settings)
     if name not in found:
+        if _is_disabled(folder(settings) / f"{name}.sql"):
+            raise UsageError(
+                f"the segment '{name}' is disabled",
+                allowed="a segment whose yml does not say `enabled: false`",
+                remedy="enable it in its yml, then run `segmentry run --select segments+`",
+            )
         near = get_close_matches(name, found, n=3)
         raise UsageError(
             f"there is no segment '{name}'",

@@ -32,7 +32,7 @@ INVALID, INVALID_MODELS = refused("Refused"), refused("Refused as a file")
 
 
 def test_the_page_covers_what_people_try() -> None:
-    assert (len(VALID), len(INVALID), len(INVALID_MODELS)) == (19, 34, 10)
+    assert (len(VALID), len(INVALID), len(INVALID_MODELS)) == (21, 43, 11)
     assert len(VOCABULARY) == 8
 
 

@@ -15,6 +15,7 @@ from ml.policy import DriftPolicy, TrainingPolicy
 from ml.tracking import Tracker, log_model
 from segmentry import warehouse
 from segmentry.errors import UsageError
+from segmentry.settings import ROOT
 from segmentry.stages import RunContext
 from tests import ml_lake
 from tests.unit.test_ml_models import churn, rows, settings_in
@@ -113,9 +114,10 @@ def test_a_promotion_tells_what_it_would_move(trained: RunContext) -> None:
             "from lake.profiles.profiles"
         )
     (trained.settings.config / "syncs").mkdir()
-    (trained.settings.config / "syncs" / "newsletter_file.yml").write_text(
-        "audience: {segments: all}\n", encoding="utf-8"
-    )
+    text = (ROOT / "config" / "syncs" / "newsletter_file.yml").read_text(encoding="utf-8")
+    stopped = text.replace("name: newsletter_file", "name: stopped\nenabled: false")
+    (trained.settings.config / "syncs" / "newsletter_file.yml").write_text(text, encoding="utf-8")
+    (trained.settings.config / "syncs" / "stopped.yml").write_text(stopped, encoding="utf-8")
     moved = impact.of_promotion(trained, "churn", "3")
     (risk,) = [move for move in moved.segments if move.segment == "at_risk_of_churn"]
     print(moved)
