@@ -7,11 +7,12 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from segmentry import configuration, dbt_log, faults, freshness, warehouse
+from segmentry import configuration, crawlers, dbt_log, faults, freshness, warehouse
 from segmentry.clock import is_decided
 from segmentry.errors import NotReadyError, SegmentryError
 from segmentry.generated import write_all
@@ -25,6 +26,7 @@ def environment(settings: Settings) -> dict[str, str]:
     schema = "ducklake:" + settings.catalog
     return {
         "SEGMENTRY_DBT_ATTACH": schema,
+        crawlers.CONFIG_VARIABLE: str(settings.config),
         "SEGMENTRY_DBT_DATA": settings.lake_data,
         "SEGMENTRY_DBT_EXTENSIONS": str(settings.extensions),
         "SEGMENTRY_DBT_UNSIGNED": str(warehouse.lake_config(settings)["allow_unsigned_extensions"]).lower(),
@@ -187,7 +189,14 @@ def marts(context: RunContext) -> StageReport:
     Events and sessions of people of whom nothing is new are kept, unless there is doubt about what is held of them.
     """
     is_kept = freshness.is_intact(context.settings, "marts")
-    return _layer(context, "marts", lambda settings: build(settings, "path:models/marts", full_refresh=not is_kept))
+    return _layer(context, "marts", lambda settings: _built_marts(settings, full_refresh=not is_kept))
+
+
+def _built_marts(settings: Settings, *, full_refresh: bool) -> StageReport:
+    crawlers.CrawlerJudge(crawlers.CrawlerPolicy.read(settings.config))  # reports an expression that is none
+    report = build(settings, "path:models/marts", full_refresh=full_refresh)
+    with warehouse.connect(settings, read_only=True) as lake:
+        return replace(report, notes=[*report.notes, *crawlers.notes(lake)])
 
 
 def features(context: RunContext) -> StageReport:

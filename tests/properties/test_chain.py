@@ -128,7 +128,8 @@ class Shop:
         at = self.clock - timedelta(hours=age)
         properties = {"product_id": f"p{number % 2}", "category": "Books"}
         ids = {"messageId": f"e{number}", "anonymousId": cookie, "userId": user}
-        return {**ids, **what, "timestamp": f"{at.isoformat()}Z", "properties": properties}
+        context = {"userAgent": "Mozilla/5.0 (compatible; Googlebot/2.1)"} if number % 7 == 0 else {}
+        return {**ids, **what, "timestamp": f"{at.isoformat()}Z", "properties": properties, "context": context}
 
     def _order(self, number: int, age: float, user: str | None, status: str) -> dict[str, Any]:
         at = (self.clock - timedelta(hours=age)).isoformat() + "Z"
@@ -162,7 +163,8 @@ class Shop:
         for name in () if self.is_kept else ("sessions", "events"):
             self.run(f"drop table if exists marts.{name}")
         self.project.environment = {}
-        self._tables("marts", "event_profiles touched_visits")
+        self.project.python("marts/crawler_agents")
+        self._tables("marts", "event_profiles crawler_profiles touched_visits")
         for name in ("events", "sessions"):
             self.project.append(f"marts/{name}")
         self.project.python("marts/consent_answers")

@@ -18,9 +18,9 @@ for schema in ("observability", "staging", "identity", "marts"):
 PROJECT = Project(LAKE, ("identity", "portable", "marts"))
 KEPT = ("events", "sessions")
 TEXTS = (
-    "event_id anonymous_id user_id device_id trait_email type event page_name product_id category brand price quantity"
-    " order_id revenue device_type os_name browser_name country region city timezone utm_source utm_medium utm_campaign"
-    " referrer search_query properties"
+    "event_id anonymous_id user_id device_id trait_email user_agent type event page_name product_id category brand"
+    " price quantity order_id revenue device_type os_name browser_name country region city timezone utm_source "
+    "utm_medium utm_campaign referrer search_query properties"
 )
 
 COOKIES, USERS = st.sampled_from(["c1", "c2", None]), st.sampled_from(["u1", "u2", None])
@@ -58,10 +58,11 @@ def tell(run: dict[str, Any]) -> None:
     """What is known by this run: events in another order than they happened, some erased, people merged or parted."""
     for number, (minute, cookie, user) in run["new"].items():
         if not rows(f"select 1 from staging.stg_events__events where event_id = 'e{number}'"):
+            agent = "curl/8.5.0" if number % 4 == 0 else "Mozilla/5.0 Firefox/140.0"
             LAKE.execute(
                 "insert into staging.stg_events__events by name select ? as event_id, 'page' as type, ? as event_at,"
-                " ? as anonymous_id, ? as user_id, 'Page Viewed' as event, ? as device_type",
-                [f"e{number}", START + timedelta(minutes=minute), cookie, user, f"device {number % 3}"],
+                " ? as anonymous_id, ? as user_id, 'Page Viewed' as event, ? as device_type, ? as user_agent",
+                [f"e{number}", START + timedelta(minutes=minute), cookie, user, f"device {number % 3}", agent],
             )
     for number in run["erased"]:
         LAKE.execute("delete from staging.stg_events__events where event_id = ?", [f"e{number}"])
@@ -81,6 +82,7 @@ def test_what_is_kept_equals_a_build_from_the_beginning(runs: list[dict[str, Any
     begin()
     for run in runs:
         tell(run)
+        PROJECT.python("marts/crawler_agents")
         PROJECT.table("marts/event_profiles")
         PROJECT.table("marts/touched_visits")
         before = set(rows("from marts.events")) if PROJECT._exists("marts.events") else set()

@@ -1,6 +1,8 @@
 with identifiers as (
 
-    select * from {{ ref('identifier_mapping') }}
+    select *
+    from {{ ref('identifier_mapping') }}
+    where profile_id not in (select profile_id from {{ ref('crawler_profiles') }})
 
 ),
 

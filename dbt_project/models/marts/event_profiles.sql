@@ -2,7 +2,7 @@ with
 
 events as (
     select
-        event_id, event_at, anonymous_id, user_id, device_id, trait_email
+        event_id, event_at, anonymous_id, user_id, device_id, trait_email, user_agent
     from {{ ref('stg_events__events') }}
     where event_at < {{ as_of() }}
 ),
@@ -41,8 +41,11 @@ attributed as (
         coalesce(events.user_id, on_shared_cookies.present_user_id) as user_id,
         events.trait_email as email,
         events.anonymous_id as cookie,
-        events.device_id
+        events.device_id,
+        crawler_agents.user_agent is not null as is_bot,
+        coalesce(crawler_agents.is_excluded, false) as is_excluded
     from events
+    left join {{ ref('crawler_agents') }} as crawler_agents on events.user_agent = crawler_agents.user_agent
     left join on_shared_cookies on events.event_id = on_shared_cookies.event_id
 ),
 
@@ -53,4 +56,11 @@ placed as (
     }) }}
 )
 
-select event_id, event_at, profile_id from placed
+-- A crawler's event is nobody's, also where it uses the cookie of a person.
+select event_id, event_at, profile_id, profile_id as visitor_profile_id, is_bot, is_excluded
+from placed
+where not is_excluded
+union all
+select event_id, event_at, null, profile_id, is_bot, is_excluded
+from placed
+where is_excluded

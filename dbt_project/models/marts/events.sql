@@ -21,6 +21,7 @@ placed as (
     select
         events.*,
         event_profiles.profile_id,
+        coalesce(event_profiles.is_bot, false) as is_bot,
         -- One visitor on one device: a visit does not run across two browsers of the same person.
         coalesce(event_profiles.profile_id, '') || ':'
             || coalesce(events.anonymous_id, events.device_id, events.user_id, events.event_id) as visitor
@@ -72,5 +73,6 @@ select
     utm_campaign,
     referrer,
     search_query,
-    properties
+    properties,
+    is_bot
 from starts
