@@ -87,13 +87,13 @@ def shop(folder: Path, monkeypatch: pytest.MonkeyPatch, policy: str) -> duckdb.D
         " trait_email varchar)"
     )
     lake.executemany("insert into staging.stg_events__events (event_id, anonymous_id, user_id, user_agent)"
-                     " values (?, ?, ?, ?)", events)  # fmt: skip
+                     " values (?, ? || '-7f3a91', ?, ?)", events)  # fmt: skip
     lake.execute(
-        "create table identity.identifier_mapping as select 'cookie' as identifier_type, c as identifier,"
+        "create table identity.identifier_mapping as select 'cookie' as identifier_type, c || '-7f3a91' as identifier,"
         " c as profile_id, timestamp '2026-02-01' as first_seen_at"
         " from (values ('crawler'), ('customer'), ('visitor'), ('buyer'), ('app')) as cookies (c)"
         " union all select 'user_id', 'u1', 'customer', timestamp '2026-02-01'"
-        " union all select 'email', 'buyer@example.com', 'buyer', timestamp '2026-02-01'"
+        " union all select 'email', 'mia.kern@mail.de', 'buyer', timestamp '2026-02-01'"
     )
     project = Project(lake)
     project.variables["spine_days"] = [0]
