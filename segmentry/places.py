@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import unicodedata
 from functools import cache, lru_cache
+from typing import Any
 
 import duckdb
+from duckdb.func import ARROW, SPECIAL
 
 # Languages whose name of a country is known beside the official ones of that country itself.
 _LANGUAGES = ("en", "de", "fr", "es", "it", "nl", "pt")
@@ -18,7 +20,7 @@ _OTHER_NAMES = {
     "unitedstatesofamerica": "US", "america": "US", "czechrepublic": "CZ", "turkey": "TR", "korea": "KR",
     "republicofkorea": "KR", "russianfederation": "RU", "macedonia": "MK", "ivorycoast": "CI", "vietnam": "VN",
     "brd": "DE", "federalrepublicofgermany": "DE", "bundesrepublikdeutschland": "DE", "hongkong": "HK", "macau": "MO",
-    "burma": "MM", "swaziland": "SZ", "capeverde": "CV", "easttimor": "TL", "viet nam": "VN",
+    "burma": "MM", "swaziland": "SZ", "capeverde": "CV", "easttimor": "TL", "ger": "DE",
 }  # fmt: skip
 
 
@@ -35,11 +37,19 @@ def country_code(text: str | None) -> str | None:
 
 
 def register(connection: duckdb.DuckDBPyConnection) -> None:
-    """Give a connection the SQL function ``country_code(text)``; once per connection is enough, twice is no error."""
+    """Give a connection the SQL function ``country_code(text)``; to do it again is harmless."""
     try:
-        connection.create_function("country_code", country_code, ["VARCHAR"], "VARCHAR")
+        connection.create_function(
+            "country_code", _code_column, ["VARCHAR"], "VARCHAR", type=ARROW, null_handling=SPECIAL
+        )
     except (duckdb.CatalogException, duckdb.NotImplementedException):
-        return  # it is there
+        return  # a cursor of a connection that has it
+
+
+def _code_column(texts: Any) -> Any:
+    import pyarrow  # only a connection that asks for countries needs it
+
+    return pyarrow.array([country_code(text) for text in texts.to_pylist()], pyarrow.string())
 
 
 def codes() -> list[str]:

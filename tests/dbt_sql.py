@@ -19,7 +19,7 @@ import jinja2
 import yaml
 
 from activation import generate
-from segmentry import identifiers
+from segmentry import identifiers, places
 from segmentry.settings import ROOT, Settings
 
 PROJECT = ROOT / "dbt_project"
@@ -48,6 +48,7 @@ class Project:
     ) -> None:
         self.connection = connection
         identifiers.register(connection)
+        places.register(connection)
         self.variables = yaml.safe_load((PROJECT / "dbt_project.yml").read_text())["vars"]
         self._jinja = jinja2.Environment(extensions=["jinja2.ext.do"], undefined=jinja2.StrictUndefined)
         self._jinja.globals.update(self._given())

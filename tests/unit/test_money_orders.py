@@ -44,6 +44,7 @@ class Shop:
         self.project.variables["spine_days"] = [0]
         for source in ("orders", "online_retail", "products"):
             self.run(f"create table raw.{source} {RAW}")
+        self.run("create table staging.stg_events__events (category varchar, event_at timestamp)")
         self.run(
             "create table marts.events (event_id varchar, profile_id varchar, event varchar,"
             " event_at timestamp, product_id varchar, category varchar)"
@@ -68,6 +69,7 @@ class Shop:
             "staging/stg_online_retail__orders",
             "staging/stg_online_retail__order_items",
             "staging/stg_products__products",
+            "marts/categories",
             "marts/order_profiles",
             "marts/orders",
             "marts/order_items",

@@ -2,8 +2,8 @@
 
 {%- set columns = {
     'invoice_id': ['text', 'InvoiceNo'], 'stock_code': ['text', 'StockCode'], 'description': ['text', 'Description'],
-    'quantity': ['integer', 'Quantity'], 'invoice_at': ['timestamp', 'InvoiceDate'],
-    'unit_price': ['amount', 'UnitPrice'], 'customer_number': ['integer', 'CustomerID'], 'country': ['text', 'Country']
+    'quantity': {'type': 'integer', 'field': 'Quantity', 'min': -1000000, 'max': 1000000}, 'invoice_at': ['timestamp', 'InvoiceDate'],
+    'unit_price': {'type': 'amount', 'field': 'UnitPrice', 'min': -1000000, 'max': 1000000}, 'customer_number': ['integer', 'CustomerID'], 'country': ['country', 'Country']
 } %}
 
 with landed as (

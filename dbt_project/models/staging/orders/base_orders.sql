@@ -1,10 +1,12 @@
 {{ config(materialized='incremental', incremental_strategy='append', on_schema_change='fail') }}
 
 {%- set columns = {
-    'order_id': 'text', 'ordered_at': 'timestamp', 'updated_at': 'timestamp', 'status': 'text',
-    'user_id': 'text', 'anonymous_id': 'text', 'email': 'text', 'phone': 'text', 'is_guest': 'boolean',
+    'order_id': 'id', 'ordered_at': 'timestamp', 'updated_at': 'timestamp',
+    'status': {'type': 'word', 'values': ['completed', 'cancelled', 'refunded', 'partially_refunded'],
+        'same_as': {'canceled': 'cancelled', 'complete': 'completed', 'partial_refund': 'partially_refunded'}},
+    'user_id': 'id', 'anonymous_id': 'id', 'email': 'text', 'phone': 'text', 'is_guest': 'boolean',
     'currency': 'text', 'subtotal': 'amount', 'discount': 'amount', 'shipping': 'amount', 'tax': 'amount',
-    'total': 'amount', 'refunded': 'amount', 'coupon': 'text', 'payment_method': 'text', 'channel': 'text',
+    'total': 'amount', 'refunded': 'amount', 'coupon': 'text', 'payment_method': 'word', 'channel': 'word',
     'items': 'text'
 } %}
 
@@ -29,11 +31,7 @@ typed as (
 judged as {{ streamed() }} (
     select
         *,
-        {{ first_fault(key=['order_id'],
-            allowed={
-                'status': ['completed', 'cancelled', 'refunded', 'partially_refunded']
-            },
-            checks=order_checks()) }} as fault,
+        {{ first_fault(key=['order_id'], checks=order_checks()) }} as fault,
         {{ state_key('order_id', 'updated_at') }} as record_key,
         updated_at as occurred_at
     from typed
