@@ -50,29 +50,11 @@ past_members as (
 ),
 
 standings as (
-    select * from {{ ref('consent_standings') }}
-),
-
-refusals as (
-    select distinct
-        profile_id,
-        purpose,
-        channel
-    from standings
-    where is_refused and profile_id is not null
-),
-
-grants as (
-    select distinct
-        profile_id,
-        purpose,
-        channel
-    from standings
-    where is_granted and profile_id is not null
+    select * from {{ ref('profile_standings') }}
 ),
 
 addresses as (
-    select * from standings
+    select * from {{ ref('consent_standings') }}
 ),
 
 suppressed_addresses as (
@@ -133,7 +115,7 @@ models:
         description: Kind of the identifier, or profile_id.
         data_tests: [not_null]
       - name: identifier
-        description: The identifier in the form that contact_key gives; a profile_id as it is.
+        description: The identifier in its normal form; a profile_id as it is.
         data_tests: [not_null]
       - name: channel
         description: email, sms, push, ads, or any for all of them.
@@ -144,51 +126,74 @@ with
 
 suppressions as (
     select
-        identifier_type,
-        coalesce({{ contact_key('channel') }}, 'any') as channel,
-        {{ contact_key('identifier') }} as identifier
+        lower(trim(identifier_type)) as identifier_type,
+        coalesce(lower(trim(channel)), 'any') as channel,
+        case
+            when lower(trim(identifier_type)) = 'profile_id' then trim(identifier)
+            else coalesce({{ normalize_identifier('lower(trim(identifier_type))', 'identifier') }}, identifier)
+        end as identifier
     from {{ source('activation', 'suppressions') }}
+    where identifier is not null
 ),
 
-identifiers as (
-    select
+suppressed_profiles as (
+    select coalesce(resolution.current_profile_id, suppressions.identifier) as profile_id, suppressions.channel
+    from suppressions
+    left join {{ ref('profile_resolution') }} as resolution on suppressions.identifier = resolution.profile_id
+    where suppressions.identifier_type = 'profile_id'
+),
+
+seeds as (
+    -- A suppression counts for whoever the identifier has belonged to, and for whoever shared the profile.
+    select distinct
+        md5(concat_ws(chr(31), identifier_type, identifier)) as seed_id,
         identifier_type,
-        profile_id,
-        {{ contact_key('identifier') }} as identifier
-    from {{ ref('identifier_mapping') }}
+        identifier,
+        timestamp '0001-01-01' as since
+    from (
+        select identifier_type, identifier from suppressions
+        union all
+        select homes.identifier_type, homes.identifier
+        from {{ ref('identifier_homes') }} as homes
+        inner join suppressions
+            on homes.home = suppressions.identifier and suppressions.identifier_type = 'profile_id'
+    ) as named
+),
+
+reached as (
+    {{ reached_profiles('seeds') }}
 ),
 
 owners as (
-    select
-        'profile_id' as identifier_type,
-        identifiers.profile_id as identifier,
-        suppressions.channel
+    select reached.profile_id, suppressions.channel
     from suppressions
-    inner join identifiers
-        on
-            suppressions.identifier_type = identifiers.identifier_type
-            and suppressions.identifier = identifiers.identifier
+    inner join seeds
+        on suppressions.identifier_type = seeds.identifier_type and suppressions.identifier = seeds.identifier
+    inner join reached on seeds.seed_id = reached.seed_id
+    union
+    select reached.profile_id, suppressions.channel
+    from suppressions
+    inner join {{ ref('identifier_homes') }} as homes
+        on suppressions.identifier_type = 'profile_id' and suppressions.identifier = homes.home
+    inner join seeds
+        on homes.identifier_type = seeds.identifier_type and homes.identifier = seeds.identifier
+    inner join reached on seeds.seed_id = reached.seed_id
+    union
+    select profile_id, channel from suppressed_profiles
 ),
 
 bounced as (
-    select
-        'profile_id' as identifier_type,
-        profile_id as identifier,
-        'email' as channel
+    select profile_id, 'email' as channel
     from {{ ref('messages') }}
     where event_type = 'bounce' and profile_id is not null and occurred_at < {{ as_of() }}
     group by profile_id
     having count(*) >= @bounces
 )
 
-select
-    identifier_type,
-    identifier,
-    channel
+select identifier_type, identifier, channel
 from suppressions
-where identifier is not null
 union
-select * from owners
+select 'profile_id' as identifier_type, profile_id as identifier, channel from owners
 union
-select * from bounced
+select 'profile_id' as identifier_type, profile_id as identifier, channel from bounced
 """

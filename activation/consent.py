@@ -1,7 +1,7 @@
-"""The second gate: what stands of consent right now, read from the lake, asked for every row right before it leaves.
+"""Consent is asked for again for every row, right before it leaves, in the lake's newest snapshot.
 
-The audience was built with the same rules in SQL (models/audiences). This gate reads the decisions themselves, so that
-one that came after the audience was built still counts, and a fault in either place is caught by the other.
+The rule is the one by which the audience was built: marts.consent_standings and marts.profile_standings, views that are
+computed as they are read. Only the time of asking differs, so that a decision of after the build still counts.
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ import numpy as np
 
 from activation.config import Basis, Sync
 from activation.model import Row
-from segmentry import warehouse
+from segmentry import identifiers, warehouse
 
 REFUSED = "refused, withdrawn or suppressed"
+# What consent is read from; whoever keeps an answer of the gate keeps it only while these are unchanged.
+RELATIONS = ("marts.consents", "marts.consent_reach", "activation.suppressions", "audiences.suppressed_contacts")
 
 
 class Known:
@@ -76,7 +78,8 @@ class ConsentGate:
         if self._sync.address is None or (column := self._sync.address_column) is None:
             granted = self._granted.of(people)
             return [self._of_person(person, known) for person, known in zip(people, granted, strict=True)]
-        addresses = [contact_key(row.values.get(column)) for row in rows]
+        kind = self._sync.address
+        addresses = [normal_address(kind, row.values.get(column)) for row in rows]
         granted = self._granted.of(addresses) if self._basis.is_opt_in else [True] * len(rows)
         is_clear = self._refused_people.isdisjoint(people) and self._refused_addresses.isdisjoint(addresses)
         if is_clear and all(granted) and all(addresses):
@@ -104,30 +107,40 @@ class ConsentGate:
         """Whoever refuses; and, where a grant is needed, whoever has given one: for the address, or for the person."""
         if not warehouse.relation_exists(self._lake, "marts.consents"):
             return
+        for relation in STANDINGS:
+            warehouse.require(self._lake, relation, made_by="marts")
         cursor = self._lake.cursor()
         cursor.execute("use lake")
-        words = {"purpose": self._sync.purpose, "channel": self._sync.channel}
-        people = f"select unnest([first_profile, last_profile]) from ({_STANDINGS})"
-        self._refused_people.update(*_values(cursor, f"{people} where is_refused", words))
+        use = {"purpose": self._sync.purpose, "channel": self._sync.channel}
+        people = "select profile_id from marts.profile_standings where purpose = $purpose and channel = $channel"
+        self._refused_people.update(*_values(cursor, f"{people} and is_refused", use))
         if self._sync.address is None or self._sync.address_column is None:
-            self._granted = Known(_values(cursor, f"{people} where is_granted", words))
+            self._granted = Known(_values(cursor, f"{people} and is_granted", use))
             return
-        words["kind"] = self._sync.address
-        addresses = f"select identifier from ({_STANDINGS}) where identifier_type = $kind"
-        self._refused_addresses.update(*_values(cursor, f"{addresses} and is_refused", words))
+        use["kind"] = self._sync.address
+        addresses = (
+            "select identifier from marts.consent_standings"
+            " where identifier_type = $kind and purpose = $purpose and channel = $channel"
+        )
+        self._refused_addresses.update(*_values(cursor, f"{addresses} and is_refused", use))
         if self._basis.is_opt_in:
-            self._granted = Known(_values(cursor, f"{addresses} and is_granted", words))
+            self._granted = Known(_values(cursor, f"{addresses} and is_granted", use))
 
     def _read_suppressions(self) -> None:
-        if not warehouse.relation_exists(self._lake, "activation.suppressions"):
-            return
-        chosen = self._lake.execute(
-            "select identifier_type, identifier from activation.suppressions where channel in (?, 'any')",
-            [self._sync.channel],
-        ).fetchall()
-        people = {identifier for kind, identifier in chosen if kind == "profile_id"}
-        self._refused_people |= people | _people_of(self._lake, chosen)
-        self._refused_addresses |= {contact_key(value) for kind, value in chosen if kind == self._sync.address}
+        chosen: list[tuple[str, str]] = []
+        # Those of now, and whom they reached when the audience was built: an identifier may have moved on since.
+        for relation in ("activation.suppressions", "audiences.suppressed_contacts"):
+            if warehouse.relation_exists(self._lake, relation):
+                chosen += self._lake.execute(
+                    f"select lower(trim(identifier_type)), identifier from {relation}"
+                    " where identifier is not null and coalesce(lower(trim(channel)), 'any') in (?, 'any')",
+                    [self._sync.channel],
+                ).fetchall()
+        people = {identifier.strip() for kind, identifier in chosen if kind == "profile_id"}
+        others = [(kind, value) for kind, value in chosen if kind != "profile_id"]
+        self._refused_people |= people | _people_of(self._lake, others)
+        self._refused_addresses |= {normal_address(kind, v) for kind, v in others if kind == self._sync.address}
+        self._refused_addresses.discard("")
 
     def _read_strict_people(self) -> None:
         self._strict_people = set()
@@ -139,22 +152,37 @@ class ConsentGate:
             self._strict_people = {row[0] for row in found}
 
 
-def contact_key(value: object) -> str:
-    """The form in which two writings of one identifier are compared."""
-    return str(value).strip().lower() if value is not None else ""
+def normal_address(kind: str, value: object) -> str:
+    """The normal form of an address; one that has none as it is, without blanks; '' for none at all."""
+    if value is None:
+        return ""
+    return identifiers.normal(kind, value) or str(value).strip()
 
 
-def _people_of(lake: duckdb.DuckDBPyConnection, identifiers: Iterable[tuple[str, str]]) -> set[str]:
-    pairs = [(kind, contact_key(value)) for kind, value in identifiers if kind != "profile_id"]
+def _people_of(lake: duckdb.DuckDBPyConnection, suppressed: Iterable[tuple[str, str]]) -> set[str]:
+    """Whose the identifiers are today; of one that nobody has exactly, everybody whose it may be."""
+    pairs = {(kind, normal_address(kind, value)) for kind, value in suppressed}
     if not pairs or not warehouse.relation_exists(lake, "identity.identifier_mapping"):
         return set()
     lake.execute("create or replace temp table suppressed (identifier_type varchar, identifier varchar)")
-    lake.executemany("insert into suppressed values (?, ?)", pairs)
-    found = lake.execute(
-        "select distinct m.profile_id from identity.identifier_mapping m join suppressed s"
-        " on m.identifier_type = s.identifier_type and lower(trim(m.identifier)) = s.identifier"
-    ).fetchall()
-    return {row[0] for row in found}
+    lake.executemany("insert into suppressed values (?, ?)", sorted(pairs))
+    found = lake.execute(_OWNERS).fetchall()
+    unknown = [(kind, value) for kind, value, profile in found if profile is None]
+    people = {profile for _, _, profile in found if profile is not None}
+    return people | _people_alike(lake, unknown)
+
+
+def _people_alike(lake: duckdb.DuckDBPyConnection, unknown: Sequence[tuple[str, str]]) -> set[str]:
+    wanted: dict[str, set[str]] = {}
+    for kind, value in unknown:
+        wanted.setdefault(kind, set()).update(identifiers.loose_keys(kind, value))
+    people: set[str] = set()
+    for kind, keys in wanted.items():
+        known = lake.execute(
+            "select identifier, profile_id from identity.identifier_mapping where identifier_type = ?", [kind]
+        ).fetchall()
+        people |= {profile for value, profile in known if not keys.isdisjoint(identifiers.loose_keys(kind, value))}
+    return people
 
 
 def _values(cursor: duckdb.DuckDBPyConnection, sql: str, words: dict[str, str]) -> Iterable[list[str]]:
@@ -162,41 +190,10 @@ def _values(cursor: duckdb.DuckDBPyConnection, sql: str, words: dict[str, str]) 
         yield [value for value in batch.column(0).to_pylist() if value is not None]
 
 
-# Every identifier with a decision that touches the sync, and where it stands: a refusal is lifted only by a later grant
-# that is at least as specific. here: decided for the very channel; widely: for a wider one.
-_STANDINGS = """
-    select
-        *,
-        coalesce(refused_here >= granted_here, false)
-            or coalesce(refused_widely >= granted_at_all, false) as is_refused,
-        not is_refused and granted_at_all > timestamp '0001-01-01' as is_granted
-    from (
-        select
-            identifier_type, lower(trim(identifier)) as identifier,
-            min(profile_id) as first_profile, max(profile_id) as last_profile,
-            coalesce(max(moment) filter (is_grant and is_here), timestamp '0001-01-01') as granted_here,
-            coalesce(max(moment) filter (is_grant), timestamp '0001-01-01') as granted_at_all,
-            max(moment) filter (not is_grant and is_here) as refused_here,
-            max(moment) filter (not is_grant and not is_here) as refused_widely
-        from (
-            select
-                identifier_type, identifier, profile_id,
-                coalesce(lower(trim(status)) = 'granted', false) as is_grant,
-                coalesce(lower(trim(channel)), 'any') = $channel as is_here,
-                coalesce(decided_at, timestamp '9999-12-31') as moment
-            from marts.consents
-            where
-                identifier is not null
-                and case
-                    when lower(trim(status)) = 'granted'
-                        then lower(trim(purpose)) = $purpose
-                            and coalesce(lower(trim(channel)), 'any') in ($channel, 'any')
-                            and coalesce(decided_at, timestamp '9999-12-31')
-                                < (select max(as_of) from observability.clock)
-                    else coalesce(lower(trim(purpose)), 'any') in ($purpose, 'any', 'all')
-                        and ($channel = 'any' or coalesce(lower(trim(channel)), 'any') in ($channel, 'any'))
-                end
-        )
-        group by identifier_type, lower(trim(identifier))
-    )
+STANDINGS = ("marts.consent_standings", "marts.profile_standings")
+_OWNERS = """
+    select s.identifier_type, s.identifier, m.profile_id
+    from suppressed as s
+    left join identity.identifier_mapping as m
+        on s.identifier_type = m.identifier_type and s.identifier = m.identifier
 """

@@ -93,6 +93,13 @@ def mark(settings: Settings, layer: str, read_from: int) -> None:
         lake.execute("commit")
 
 
+def keep(settings: Settings, layer: str) -> None:
+    """Count what the layer holds now as its last build's, after a part of it was brought up to date by itself."""
+    with warehouse.connect(settings) as lake:
+        newest = warehouse.current_snapshot(lake)
+        lake.execute(f"update lake.{MARKS} set written_at = ? where layer = ?", [newest, layer])
+
+
 def fingerprint(settings: Settings) -> str:
     """One value for all text of the dbt project, with what is made at run time, and of the configuration."""
     return generated.project_digest(settings)

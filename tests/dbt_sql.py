@@ -44,13 +44,17 @@ class Project:
     """The dbt project on one DuckDB connection; a relation of layer L is ``L.name``."""
 
     def __init__(
-        self, connection: duckdb.DuckDBPyConnection, folders: Iterable[str] = ("identity", "portable")
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        folders: Iterable[str] = ("identity", "portable"),
+        undefined: type[jinja2.Undefined] = jinja2.StrictUndefined,
     ) -> None:
         self.connection = connection
+        self.target = SimpleNamespace(database="memory")
         identifiers.register(connection)
         places.register(connection)
         self.variables = yaml.safe_load((PROJECT / "dbt_project.yml").read_text())["vars"]
-        self._jinja = jinja2.Environment(extensions=["jinja2.ext.do"], undefined=jinja2.StrictUndefined)
+        self._jinja = jinja2.Environment(extensions=["jinja2.ext.do"], undefined=undefined)
         self._jinja.globals.update(self._given())
         self._macros: dict[str, Any] = {}
         self._config: dict[str, Any] = {}
@@ -72,6 +76,12 @@ class Project:
         for text in texts:
             self._macros.update(vars(self._jinja.from_string(text).module))
 
+    def use_database(self, name: str) -> None:
+        """Name every relation with its database, as dbt does, for what outlives the connection."""
+        ref: Any = self._jinja.globals["ref"]
+        self._jinja.globals["ref"] = lambda model: f"{name}.{ref(model)}"
+        self._jinja.globals["as_of"] = lambda: f"(select as_of from {name}.observability.clock)"
+
     def render(self, model: str, *, incremental: bool = False) -> str:
         """The SQL of a model, given as ``layer/name``."""
         layer, name = model.split("/")
@@ -87,6 +97,14 @@ class Project:
         if text not in self._templates:
             self._templates[text] = self._jinja.from_string(text)
         return self._templates[text]
+
+    def place(self, layer: str, name: str) -> None:
+        """Have what is rendered next be that relation."""
+        self._this.schema, self._this.identifier = layer, name
+
+    def compiled(self, text: str) -> str:
+        """The SQL of a text that stands in no file."""
+        return str(self._compiled(text).render(this=self._this))
 
     def call(self, macro: str, *arguments: Any) -> str:
         """What a macro gives."""
@@ -133,13 +151,17 @@ class Project:
         layer = model.split("/")[0]
         dbt = SimpleNamespace(
             config=lambda **_: None,
-            ref=lambda name: self.connection.table(self._jinja.globals["ref"](name)),
+            ref=lambda name: self.connection.table(self._ref(name)),
             source=lambda _, name: self.connection.table(f"{layer}.{name}"),
         )
         fresh = module.model(dbt, self.connection)
         self.connection.register("fresh_python", fresh)
         self.connection.execute(f"create or replace table {model.replace('/', '.')} as select * from fresh_python")
         self.connection.unregister("fresh_python")
+
+    def _ref(self, name: str) -> str:
+        ref: Any = self._jinja.globals["ref"]
+        return str(ref(name))
 
     def _given(self) -> dict[str, Any]:
         models = PROJECT / "models"
@@ -156,7 +178,7 @@ class Project:
             "modules": SimpleNamespace(re=re),
             "execute": True,
             "env_var": lambda name, default: self.environment.get(name, default),
-            "target": SimpleNamespace(database="memory"),
+            "target": self.target,
             "flags": SimpleNamespace(WHICH="build", FULL_REFRESH=False),
             "return": _raise,
             "run_query": self._query,

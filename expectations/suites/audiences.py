@@ -1,4 +1,4 @@
-"""What may leave: one row per key, and nobody whose last word was no. Judged anew from the decisions themselves."""
+"""What may leave: one row per key, and nobody who opted out: the rule of consent again, after the audience is built."""
 
 from __future__ import annotations
 
@@ -21,28 +21,20 @@ def _audience(view: View, name: str, sync: Mapping[str, Any]) -> Table:
     relation = f"audiences.aud_{name}"
     rules = []
     # To be taken out of a tool nobody needs to have agreed.
-    if view.has("marts.consents") and sync.get("mode") != "delete":
-        rules.append(Rule("nobody is in it whose last word on the purpose was no", _refused(sync)))
+    if view.has("marts.profile_standings") and sync.get("mode") != "delete":
+        rules.append(Rule("nobody is in it who opted out of the purpose", _matches(sync, "is_refused")))
         if sync["purpose"] in _SPOKEN_TO:
-            rules.append(Rule("everybody in it has said yes to the purpose", f"not ({_granted(sync)})"))
+            rules.append(Rule("everybody in it opted in to the purpose", f"not {_matches(sync, 'is_granted')}"))
     # A gate names failing rows by a row_key of its own: the audience's key, which may be one of several per person,
     # stands beside it under another name.
     query = f"select * rename (row_key as sent_key), split_part(row_key, ':', 1) as person from lake.{relation}"
     return Table(relation, row_key="person", unique=("sent_key",), rules=rules, query=query)
 
 
-def _decisions(sync: Mapping[str, Any]) -> str:
-    """Decisions that touch the sync, newest last; of two at one instant the refusal counts."""
+def _standing(sync: Mapping[str, Any], relation: str) -> str:
+    """What is in force for the use of the sync, of each profile or identifier."""
     channel = sync.get("channel", "any")
-    return f"""
-        select
-            consents.profile_id, consents.identifier_type, lower(trim(consents.identifier)) as identifier,
-            max_by(consents.status, (consents.decided_at, consents.status <> 'granted')) as last_word,
-            bool_or(consents.status = 'granted') as has_granted
-        from lake.marts.consents as consents
-        where consents.purpose in ('{sync["purpose"]}', 'any', 'all') and consents.channel in ('{channel}', 'any')
-        group by consents.profile_id, consents.identifier_type, lower(trim(consents.identifier))
-    """
+    return f"(select * from lake.marts.{relation} where purpose = '{sync['purpose']}' and channel = '{channel}')"
 
 
 def _address_column(sync: Mapping[str, Any]) -> str | None:
@@ -53,23 +45,19 @@ def _address_column(sync: Mapping[str, Any]) -> str | None:
     return None
 
 
-def _is_address(sync: Mapping[str, Any]) -> str:
-    column = _address_column(sync)
-    if column is None:
-        return "false"
-    return f"said.identifier_type = '{sync['address']}' and said.identifier = lower(trim(t.{column}))"
-
-
-def _refused(sync: Mapping[str, Any]) -> str:
-    return (
-        f"exists (select 1 from ({_decisions(sync)}) as said where said.last_word <> 'granted'"
-        f" and (said.profile_id = t.person or ({_is_address(sync)})))"
+def _matches(sync: Mapping[str, Any], decided: str) -> str:
+    """Whether the person of a row, or the address that it carries, has decided so."""
+    person = (
+        f"exists (select 1 from {_standing(sync, 'profile_standings')} as s"
+        f" where s.{decided} and s.profile_id = t.person)"
     )
+    if (column := _address_column(sync)) is None:
+        return person
+    address = (
+        f"exists (select 1 from {_standing(sync, 'consent_standings')} as s"
+        f" where s.{decided} and s.identifier_type = '{sync['address']}' and s.identifier = t.{column})"
+    )
+    return f"({person} or {address})" if decided == "is_refused" else address
 
 
-def _granted(sync: Mapping[str, Any]) -> str:
-    whose = _is_address(sync) if _address_column(sync) else "said.profile_id = t.person"
-    return f"exists (select 1 from ({_decisions(sync)}) as said where said.has_granted and {whose})"
-
-
-SUITE = Suite("audiences", "One row per key, and nobody whose last word was no.", tables)
+SUITE = Suite("audiences", "One row per key, and nobody who opted out.", tables)

@@ -13,6 +13,7 @@ import yaml
 
 from segmentry import warehouse
 from segmentry.settings import ROOT, Settings
+from tests import consent_views
 
 AS_OF = datetime(2026, 6, 1)
 
@@ -30,6 +31,9 @@ TABLES = {
     "marts.messages": "message_id varchar, profile_id varchar, channel varchar, event_type varchar, "
     "occurred_at timestamp",
     "identity.identifier_mapping": "identifier_type varchar, identifier varchar, profile_id varchar",
+    "identity.profile_resolution": "profile_id varchar, current_profile_id varchar",
+    "marts.identifier_homes": "identifier_type varchar, identifier varchar, home varchar, began_at timestamp, "
+    "ended_at timestamp, latest_at timestamp, counts_until timestamp, is_current boolean",
 }
 
 
@@ -47,6 +51,7 @@ class Shop:
             for name, columns in TABLES.items():
                 lake.execute(f"create table lake.{name} ({columns})")
             lake.execute("insert into lake.observability.clock values (?, true)", [AS_OF])
+            consent_views.create(lake)
             lake.execute("commit")
 
     def sync(self, name: str, **content: Any) -> None:
@@ -137,9 +142,7 @@ def _project(folder: Path) -> Path:
         shutil.copyfile(ROOT / "dbt_project" / name, project / name)
     for name in ("observability/_sources.yml", "audiences/_sources.yml"):
         _copy(project, name)
-    for suffix in ("sql", "yml"):
-        _copy(project, f"audiences/consent_standings.{suffix}")
-    for relation in TABLES:
+    for relation in (*TABLES, "marts.consent_standings", "marts.profile_standings"):
         schema, _, name = relation.partition(".")
         if schema != "observability":
             _stub(project / "models" / schema / f"{name}.sql", name)

@@ -17,6 +17,10 @@ RECORDS = (
     " status varchar, jurisdiction varchar, occurred_at timestamp, source varchar, proof varchar,"
     " consent_string varchar"
 )
+REFUSALS = (
+    "decision_id varchar, identifier_type varchar, identifier varchar, purpose varchar, channel varchar,"
+    " status varchar, jurisdiction varchar, source varchar, record_id varchar, proof varchar, decided_at timestamp"
+)
 GIVEN, REFUSED = banner({1, 3, 4}), banner({1})
 OPTED_OUT = american(16, "BVWSSVWA.YA")
 
@@ -24,7 +28,7 @@ OPTED_OUT = american(16, "BVWSSVWA.YA")
 def real_models(shop: Shop) -> None:
     """The models of consents in place of the stub, over staging made by hand."""
     models = shop.settings.dbt_project / "models"
-    for name in ("consents.sql", "consent_answers.py"):
+    for name in ("consents.sql", "consent_decisions.sql", "consent_answers.py"):
         shutil.copyfile(ROOT / "dbt_project" / "models" / "marts" / name, models / "marts" / name)
     for name, columns in {
         "stg_events__events": f"{EVENTS}, record_id varchar",
@@ -36,6 +40,10 @@ def real_models(shop: Shop) -> None:
         stub = models / "staging" / f"{name}.sql"
         stub.parent.mkdir(exist_ok=True)
         stub.write_text(f"select 1 as {name}\n", encoding="utf-8")
+    shop.run(f"create table lake.marts.quarantined_refusals ({REFUSALS})")
+    shop.run("create table lake.marts.consent_matches (identifier_type varchar, identifier varchar, meant varchar)")
+    for name in ("quarantined_refusals", "consent_matches"):
+        (models / "marts" / f"{name}.sql").write_text(f"select 1 as {name}\n", encoding="utf-8")
 
 
 NAMES = ("ann", "bob", "cid", "dee", "eve", "fay")
@@ -87,7 +95,7 @@ def test_what_banners_say_decides_who_is_sent(shop: Shop) -> None:
     real_models(shop)
     shop.sync("ads", purpose="advertising", channel="ads")
     staged(shop)
-    dbt.build(shop.settings, "consent_answers consents")
+    dbt.build(shop.settings, "consent_answers consent_decisions consents")
     stages.audiences(RunContext(shop.settings))
     verdicts = dict(shop.rows("select profile_id, verdict from audiences.candidates where sync = 'ads'"))
     assert verdicts == {f"p_{name}": "eligible" if name in ("ann", "eve") else "refused" for name in NAMES}
@@ -106,7 +114,7 @@ def test_what_banners_say_decides_who_is_sent(shop: Shop) -> None:
     assert engine.run_sync(shop.settings, "ads").rows == {"sync ads": 2}
     # A banner's refusal that comes after the audience was built takes back who had been sent.
     says(shop, "late", "2026-05-01", "ann", SAID["bob"])
-    dbt.build(shop.settings, "consent_answers consents")
+    dbt.build(shop.settings, "consent_answers consent_decisions consents")
     engine.run_sync(shop.settings, "ads")
     assert shop.rows("select count(*) from audiences.aud_ads where row_key = 'p_ann'") == [(1,)]
     files = list((shop.settings.outbox / "ads").glob("*.csv*"))

@@ -173,7 +173,7 @@ class Shop:
         self._tables("features", " ".join(f"features__{subject}" for subject in SUBJECTS.split()))
         self._tables("profiles", "profile_scores profile_consents profiles")
         self._evaluate(release)
-        self._tables("audiences", "consent_standings suppressed_contacts candidates aud_segment_export")
+        self._tables("audiences", "suppressed_contacts candidates aud_segment_export")
 
     def _evaluate(self, release: int) -> None:
         definitions = [

@@ -14,6 +14,7 @@ from expectations import docs, record, runner, suite
 from segmentry import warehouse
 from segmentry.errors import GateFailed
 from segmentry.settings import Settings
+from tests import consent_views
 
 AS_OF = datetime(2026, 5, 1)
 BALANCE = """
@@ -123,6 +124,8 @@ def audience(home: Settings) -> Settings:
         select 'p1' as profile_id, 'email' as identifier_type, 'ann@example.com' as identifier, 'marketing' as purpose,
             'email' as channel, 'granted' as status, timestamp '2026-01-01' as decided_at""",
     )
+    with warehouse.connect(home) as lake:
+        consent_views.create(lake)
     return home
 
 
@@ -133,9 +136,9 @@ def test_an_audience_of_people_who_said_yes_passes(audience: Settings) -> None:
 @pytest.mark.parametrize(
     ("decision", "why"),
     [
-        ("'p1', 'email', 'ann@example.com', 'marketing', 'email', 'withdrawn'", "last word"),
-        ("'p1', 'user_id', 'u1', 'marketing', 'any', 'denied'", "last word"),
-        ("'p9', 'email', 'Ann@Example.com ', 'marketing', 'any', 'withdrawn'", "last word"),
+        ("'p1', 'email', 'ann@example.com', 'marketing', 'email', 'withdrawn'", "opted out"),
+        ("'p1', 'user_id', 'u1', 'marketing', 'any', 'denied'", "opted out"),
+        ("'p9', 'email', 'ann@example.com', 'marketing', 'any', 'withdrawn'", "opted out"),
     ],
 )
 def test_somebody_who_said_no_stops_whatever_built_the_audience(audience: Settings, decision: str, why: str) -> None:
@@ -149,7 +152,7 @@ def test_somebody_who_never_answered_stops(audience: Settings) -> None:
     run_sql(
         audience, "insert into lake.audiences.aud_newsletter_file values ('p2', 'bob@example.com', 'Bob', 'DE', '')"
     )
-    with pytest.raises(GateFailed, match="has said yes"):
+    with pytest.raises(GateFailed, match="opted in"):
         runner.run(audience, "audiences", AS_OF)
     (failing,) = rows(audience, "select distinct row_key from observability.gate_failures")
     assert failing["row_key"] == "p2"

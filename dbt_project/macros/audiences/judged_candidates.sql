@@ -2,6 +2,7 @@
     sync: name, segments (none for all), past_members, key, address (none where no message is sent), address_type,
     purpose (none where people are taken out, which nobody is kept back from), channel, needs_grant, opt_in_countries, share, salt, exclusive_group, priority. -#}
 {% macro judged_candidates(sync) -%}
+{%- set address = normalize_identifier("'" ~ sync.address_type ~ "'", 'people.' ~ sync.address, 'people.country') -%}
 select
     '{{ sync.name }}' as sync,
     '{{ sync.exclusive_group }}' as exclusive_group,
@@ -11,7 +12,7 @@ select
     case
         when {{ sync.key }} is null then 'no_key'
         {% if sync.address -%}
-        when {{ contact_key('people.' ~ sync.address) }} is null then 'no_address'
+        when {{ address }} is null then 'no_address'
         {% endif -%}
         {% if sync.purpose -%}
         when suppressed_profiles.profile_id is not null then 'suppressed'
@@ -20,13 +21,13 @@ select
         when suppressed_addresses.identifier is not null then 'suppressed'
         when addresses.is_refused then 'refused'
         {% endif -%}
-        when refusals.profile_id is not null then 'refused'
+        when standings.is_refused then 'refused'
         {% if sync.needs_grant and sync.address -%}
         when coalesce(addresses.is_granted, false) = false then 'unknown_consent'
         {% elif sync.needs_grant -%}
-        when grants.profile_id is null then 'unknown_consent'
+        when coalesce(standings.is_granted, false) = false then 'unknown_consent'
         {% elif sync.opt_in_countries -%}
-        when grants.profile_id is null and people.country in ('{{ sync.opt_in_countries | join("', '") }}') then 'unknown_consent'
+        when coalesce(standings.is_granted, false) = false and people.country in ('{{ sync.opt_in_countries | join("', '") }}') then 'unknown_consent'
         {% endif -%}
         {% if sync.share -%}
         when {{ stable_share("'" ~ sync.salt ~ ":' || people.profile_id") }} < {{ sync.share }} then 'held_out'
@@ -46,26 +47,21 @@ left join suppressed_profiles
     on
         people.profile_id = suppressed_profiles.profile_id
         and suppressed_profiles.channel in ('{{ sync.channel }}', 'any')
-left join refusals
+left join standings
     on
-        people.profile_id = refusals.profile_id
-        and refusals.purpose = '{{ sync.purpose }}'
-        and refusals.channel = '{{ sync.channel }}'
-left join grants
-    on
-        people.profile_id = grants.profile_id
-        and grants.purpose = '{{ sync.purpose }}'
-        and grants.channel = '{{ sync.channel }}'
+        people.profile_id = standings.profile_id
+        and standings.purpose = '{{ sync.purpose }}'
+        and standings.channel = '{{ sync.channel }}'
 {% if sync.address -%}
 left join suppressed_addresses
     on
         suppressed_addresses.identifier_type = '{{ sync.address_type }}'
-        and suppressed_addresses.identifier = {{ contact_key('people.' ~ sync.address) }}
+        and suppressed_addresses.identifier = {{ address }}
         and suppressed_addresses.channel in ('{{ sync.channel }}', 'any')
 left join addresses
     on
         addresses.identifier_type = '{{ sync.address_type }}'
-        and addresses.identifier = {{ contact_key('people.' ~ sync.address) }}
+        and addresses.identifier = {{ address }}
         and addresses.purpose = '{{ sync.purpose }}'
         and addresses.channel = '{{ sync.channel }}'
 {% endif -%}

@@ -1,100 +1,35 @@
 with
 
-declared as (
-    select
-        'consents:' || consent_id as decision_id, identifier_type, identifier, purpose, channel, status, jurisdiction,
-        occurred_at as decided_at, coalesce(source, 'consents') as source, record_id, proof
-    from {{ ref('stg_consents__consents') }}
-    -- A refusal counts as soon as it is known, whatever time a run pretends it is.
-    where purpose is not null and (occurred_at < {{ as_of() }} or status is distinct from 'granted')
-),
-
-withdrawn as (
-    -- Who unsubscribes or reports spam has withdrawn, whatever a form says elsewhere.
-    select
-        'email_events:' || event_id as decision_id, 'email' as identifier_type, email as identifier,
-        'marketing' as purpose, 'email' as channel, 'withdrawn' as status, cast(null as varchar) as jurisdiction,
-        occurred_at as decided_at, event_type as source, record_id, cast(null as varchar) as proof
-    from {{ ref('stg_email_events__email_events') }}
-    where event_type in ('unsubscribe', 'spam_report')
-),
-
-texts as (
-    -- A banner's answer rides on every event; it counts where it differs from the one before.
-    select event_id, event_at, anonymous_id, user_id, country, record_id, consent
-    from {{ ref('stg_events__events') }}
-    where consent is not null
-    qualify consent is distinct from
-        lag(consent) over (partition by user_id, anonymous_id order by event_at, event_id)
-),
-
-changed as (
-    select
-        texts.*, answers.purpose, answers.is_granted, answers.said_in, answers.stated_at,
-        lag(answers.is_granted) over answered as was_granted,
-        lag(answers.stated_at) over answered as was_stated_at
-    from texts
-    inner join {{ ref('consent_answers') }} as answers on texts.consent = answers.consent
-    where answers.purpose is not null and (texts.event_at < {{ as_of() }} or not answers.is_granted)
-    window
-        answered as (partition by user_id, anonymous_id, answers.purpose order by event_at, event_id)
-),
-
-answered as (
-    select
-        'events:' || event_id || ':' || purpose as decision_id,
-        case when user_id is null then 'cookie' else 'user_id' end as identifier_type,
-        coalesce(user_id, anonymous_id) as identifier, purpose, 'any' as channel,
-        case when is_granted then 'granted' else 'denied' end as status, country as jurisdiction,
-        {{ answered_at('event_at') }} as decided_at,
-        case when said_in = 'categories' then 'events' else said_in end as source, record_id, consent as proof
-    from changed
-    where was_granted is distinct from is_granted or was_stated_at is distinct from stated_at
-),
-
-stated as (
-    select
-        'consents:' || consent_id || ':' || answers.purpose as decision_id,
-        records.identifier_type, records.identifier, answers.purpose, 'any' as channel,
-        case when answers.is_granted then 'granted' else 'denied' end as status, records.jurisdiction,
-        {{ answered_at('records.occurred_at') }} as decided_at,
-        answers.said_in as source, records.record_id, records.consent_string as proof
-    from {{ ref('stg_consents__consents') }} as records
-    inner join {{ ref('consent_answers') }} as answers on records.consent_string = answers.consent
-    where answers.purpose is not null and (records.occurred_at < {{ as_of() }} or not answers.is_granted)
-),
-
 decisions as (
-    select * from declared
-    union all
-    select * from withdrawn
-    union all
-    select * from answered
-    union all
-    select * from stated
+    select * from {{ ref('consent_decisions') }}
 ),
 
-placed as (
-    select
-        decisions.*,
-        decisions.identifier as stated_identifier,
-        {{ normalize_identifier('identifier_type', 'identifier') }} as normal_identifier
-    from decisions
+unplaced as (
+    select identifier_type, identifier, count(meant) > 0 as is_possible
+    from {{ ref('consent_matches') }}
+    group by identifier_type, identifier
 )
 
 select
-    placed.decision_id,
+    decisions.decision_id,
     mapping.profile_id,
-    placed.identifier_type,
-    coalesce(placed.normal_identifier, placed.stated_identifier) as identifier,
-    placed.purpose,
-    placed.channel,
-    placed.status,
-    placed.jurisdiction,
-    placed.decided_at,
-    placed.source,
-    placed.record_id,
-    placed.proof
-from placed
+    decisions.identifier_type,
+    decisions.identifier,
+    decisions.purpose,
+    decisions.channel,
+    decisions.status,
+    decisions.jurisdiction,
+    decisions.decided_at,
+    decisions.source,
+    decisions.record_id,
+    decisions.proof,
+    case
+        when unplaced.is_possible and decisions.status <> 'granted' then 'possible'
+        when mapping.profile_id is null or (unplaced.identifier is not null and decisions.status <> 'granted') then 'none'
+        else 'exact'
+    end as match
+from decisions
 left join {{ ref('identifier_mapping') }} as mapping
-    on placed.identifier_type = mapping.identifier_type and placed.normal_identifier = mapping.identifier
+    on decisions.identifier_type = mapping.identifier_type and decisions.identifier = mapping.identifier
+left join unplaced
+    on decisions.identifier_type = unplaced.identifier_type and decisions.identifier = unplaced.identifier

@@ -1,37 +1,16 @@
-{#- For people to read and segments to describe; what may be sent is decided anew where an audience is made. -#}
-with consents as (
+{#- To read, and for segments to describe by; the rule is the one by which audiences are built. -#}
+with standings as (
 
-    select * from {{ ref('consents') }} where profile_id is not null and decided_at < {{ as_of() }}
-
-),
-
-channels as (
-
-    select * from (values ('email'), ('sms'), ('push'), ('ads')) as listed (asked_channel)
+    select * from {{ ref('profile_standings') }}
 
 ),
 
-asked as (
-
-    select
-        consents.*,
-        channels.asked_channel
-    from consents
-    inner join channels
-        on consents.channel = channels.asked_channel or coalesce(consents.channel, 'any') = 'any'
-
-),
-
-placed as (
+decided as (
 
     select
         *,
-        status = 'granted' as is_granted,
-        row_number() over (
-            partition by profile_id, identifier_type, identifier, purpose, asked_channel
-            order by decided_at desc, status = 'granted', record_id
-        ) as place
-    from asked
+        case when is_refused then false when is_granted then true end as has_consent
+    from standings
 
 )
 
@@ -40,6 +19,6 @@ select
     {% for name, use in consent_flags().items() %}
     {{ consent_flag(use[0], use[1]) }} as {{ name }}{{ ',' if not loop.last }}
     {% endfor %}
-from placed
-where place = 1
+from decided
+where has_consent is not null
 group by profile_id

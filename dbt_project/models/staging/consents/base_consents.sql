@@ -14,24 +14,36 @@ typed as (
     {{ typed_records('landed', columns, required=['consent_id', 'identifier_type', 'identifier', 'occurred_at']) }}
 ),
 
+worded as (
+    select
+        * replace (
+            {{ identifier_type_word('identifier_type') }} as identifier_type,
+            {{ consent_word('purpose') }} as purpose,
+            {{ consent_word('channel') }} as channel,
+            {{ consent_word('status') }} as status
+        )
+    from typed
+),
+
 judged as {{ streamed() }} (
     select
         *,
         {{ first_fault(key=['consent_id'],
             allowed={
-                'identifier_type': ['email', 'user_id', 'cookie', 'phone'],
-                'purpose': ['marketing', 'analytics', 'personalization', 'advertising'],
-                'channel': ['email', 'sms', 'push', 'ads', 'any'],
+                'identifier_type': consent_types('names'),
+                'purpose': consent_purposes() + ['any'],
+                'channel': consent_channels(),
                 'status': ['granted', 'denied', 'withdrawn']
             },
             checks=[
                 ['consent_string is null and (purpose is null or channel is null or status is null)',
                     'missing_field: purpose, channel and status, or consent_string'],
+                ["purpose = 'any' and status = 'granted'", 'unknown_value: a grant names its purpose'],
                 ['(purpose is null) <> (status is null)', 'missing_field: purpose or status']
             ]) }} as fault,
         consent_id as record_key,
         occurred_at as occurred_at
-    from typed
+    from worded
 ),
 
 {{ settled_records('judged') }}
