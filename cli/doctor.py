@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Annotated
 
+import duckdb
 import typer
 
-from cli._output import Output, OutputOption, show
-from segmentry import configuration, warehouse
+from cli import _health
+from cli._output import Output, OutputOption, errors, show
+from segmentry import configuration, faults, warehouse
 from segmentry.errors import SegmentryError
+from segmentry.redaction import without_values
 from segmentry.settings import Settings
 
 
-def command(output: OutputOption = Output.table) -> None:
-    """Check the installation, config and connections; name each fault and its mend.
+def command(
+    fix: Annotated[bool, typer.Option("--fix", help="first correct the modes of the home's files")] = False,
+    output: OutputOption = Output.table,
+) -> None:
+    """Check the installation, config and connections; name each fault and its fix.
 
-    Example: segmentry doctor
+    Example: segmentry doctor --fix
     """
     settings = Settings.from_environment()
+    for done in _health.fix(settings) if fix else []:
+        errors.print(done)
     rows = [_verdict(name, check, settings) for name, check in _CHECKS.items()]
     show(rows, output)
     if any(row["verdict"] == "fault" for row in rows):
@@ -29,6 +38,9 @@ def _verdict(name: str, check: Callable[[Settings], str], settings: Settings) ->
         return {"check": name, "verdict": "fine", "detail": check(settings)}
     except SegmentryError as error:
         return {"check": name, "verdict": "fault", "detail": str(error)}
+    except (OSError, duckdb.Error) as error:
+        detail = faults.disk_full(error) or without_values(f"{type(error).__name__}: {error}")
+        return {"check": name, "verdict": "fault", "detail": f"{detail}\nTo do: correct it, then try again"}
 
 
 def _lake(settings: Settings) -> str:
@@ -55,4 +67,5 @@ _CHECKS: dict[str, Callable[[Settings], str]] = {
     "sources": _sources,
     "syncs": _syncs,
     "policies": _policies,
+    **_health.CHECKS,
 }
