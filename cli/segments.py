@@ -8,7 +8,19 @@ from typing import Annotated, Any
 import typer
 
 from cli._output import Output, OutputOption, print_json, progress, show
-from segmentry import audit, audit_page, clock, membership, people, preview, replay, scaffold, segments, warehouse
+from segmentry import (
+    audit,
+    audit_page,
+    clock,
+    deployed,
+    membership,
+    people,
+    preview,
+    replay,
+    scaffold,
+    segments,
+    warehouse,
+)
 from segmentry.errors import UsageError
 from segmentry.settings import Settings
 
@@ -19,52 +31,65 @@ Person = Annotated[str, typer.Argument(help="profile_id, or type:value such as e
 
 @app.command("list")
 def list_segments(output: OutputOption = Output.table) -> None:
-    """List the segments with their sizes.
+    """List the segments as they are deployed, with their sizes, and whether their files differ.
 
     Example: segmentry segments list
     """
     settings = Settings.from_environment()
-    found = segments.load_all(settings)
     with warehouse.connect(settings, read_only=True) as lake:
+        found = deployed.load_all(settings, lake)
         sizes = membership.sizes(lake)
     rows = [
         {
-            "segment": segment.name,
-            "members": sizes.get(segment.name, 0),
-            "priority": segment.priority,
-            "group": segment.exclusive_group,
-            "purpose": segment.meta["purpose"],
-            "owner": segment.meta["owner"],
-            "version": segment.definition_version,
-            "description": " ".join(segment.description.split()).removesuffix(" One row per profile."),
+            "segment": name,
+            "members": sizes.get(name, 0),
+            "priority": one.known.priority,
+            "group": one.known.exclusive_group,
+            "purpose": one.known.meta["purpose"],
+            "owner": one.known.meta["owner"],
+            "version": one.version,
+            "state": one.state,
+            "description": " ".join(one.known.description.split()).removesuffix(" One row per profile."),
         }
-        for segment in found.values()
+        for name, one in found.items()
     ]
     show(rows, output)
 
 
 @app.command("show")
 def show_segment(name: SegmentName, output: OutputOption = Output.table) -> None:
-    """Show a segment's rule, meta and size.
+    """Show a segment's rule and meta as they are deployed, its size, and whether its file differs.
 
     Example: segmentry segments show loyal_customers
     """
     settings = Settings.from_environment()
-    segment = segments.named(settings, name)
     with warehouse.connect(settings, read_only=True) as lake:
+        found = deployed.named(settings, lake, name)
         size = membership.sizes(lake).get(name, 0)
+    segment = found.known
     facts = {
         "segment": name,
+        "state": found.state,
         "description": " ".join(segment.description.split()),
-        "predicate": segment.predicate.to_sql() if segment.predicate else segment.sql,
+        "predicate": segment.predicate.to_sql() if segment.predicate else segment.sql or "free SQL",
         **segment.meta,
-        "definition_version": segment.definition_version,
+        "definition_version": found.version,
         "members": size,
     }
+    if found.state == deployed.CHANGED and found.file is not None:
+        facts |= _of_the_file(found.file)
     if output is Output.json:
         print_json(facts)
     else:
         show([{"property": key, "value": str(value)} for key, value in facts.items()], output)
+
+
+def _of_the_file(file: segments.Segment) -> dict[str, Any]:
+    return {
+        "predicate_in_the_file": file.predicate.to_sql() if file.predicate else file.sql,
+        "meta_in_the_file": dict(file.meta),
+        "version_in_the_file": file.definition_version,
+    }
 
 
 @app.command("preview")
@@ -112,14 +137,15 @@ def _lines(path: Path) -> list[str]:
 
 @app.command("explain")
 def explain(name: SegmentName, person: Person, output: OutputOption = Output.table) -> None:
-    """Explain why a person is in a segment or not, condition by condition.
+    """Explain why a person is in a segment or not, condition by condition, by the rule that is deployed.
 
     Example: segmentry segments explain loyal_customers email:ann@example.com
     """
     settings = Settings.from_environment()
-    segment = segments.named(settings, name)
     with warehouse.connect(settings, read_only=True) as lake:
+        segment, state = deployed.evaluated(settings, lake, name)
         found = membership.explanation(lake, segment, people.profile_named(lake, person))
+    found["state"] = state
     if output is Output.json:
         print_json(found)
         return
