@@ -28,7 +28,19 @@ def project(home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         shutil.copytree(ROOT / "dbt_project" / part, copy / part)
     shutil.copyfile(ROOT / "dbt_project" / "dbt_project.yml", copy / "dbt_project.yml")
     monkeypatch.setenv("SEGMENTRY_DBT_PROJECT", str(copy))
-    settings = Settings.from_environment()
+    _deploy(Settings.from_environment())
+    return copy / "models" / "segments"
+
+
+RULES = (
+    "create table lake.segments.segment_rules (segment varchar, definition_version varchar, owner varchar,"
+    " purpose varchar, priority integer, exclusive_group varchar, action varchar, enter_after interval,"
+    " exit_after interval, min_stay interval, min_size integer, merge_into varchar, predicate varchar,"
+    " stay_while varchar)"
+)
+
+
+def _deploy(settings: Settings) -> None:
     found = segments.load_all(settings)
     columns = ", ".join(f"{name} {kind}" for name, kind in segments.vocabulary(settings).items())
     with warehouse.connect(settings) as lake:
@@ -39,31 +51,28 @@ def project(home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
             [datetime(2026, 6, 1)],
         )
         lake.execute(
-            "create table lake.segments.segment_rules (segment varchar, definition_version varchar, owner varchar,"
-            " purpose varchar, priority integer, exclusive_group varchar, action varchar, enter_after interval,"
-            " exit_after interval, min_stay interval, min_size integer, merge_into varchar, predicate varchar,"
-            " stay_while varchar)"
-        )
-        lake.execute(
             "create table lake.identity.identifier_mapping as"
             " select 'user_id' as identifier_type, 'ann' as identifier, 'ann' as profile_id"
         )
         lake.execute(
             "create table lake.identity.profile_resolution as select 'ann' as profile_id, 'ann' as current_profile_id"
         )
+        lake.execute(RULES)
         lake.execute("create table lake.segments.segment_memberships (segment varchar, profile_id varchar)")
-        for segment in (found[name] for name in NAMES):
-            meta = segment.meta
-            assert segment.predicate is not None
-            values = [
-                segment.name, segment.definition_version, meta["owner"], meta["purpose"], segment.priority,
-                segment.exclusive_group, meta.get("action"), segment.enter_after, segment.exit_after, segment.min_stay,
-                meta.get("min_size", 0), meta.get("merge_into"), segment.predicate.to_sql(), None,
-            ]  # fmt: skip
-            marks = ", ".join("?" * len(values))
-            lake.execute(f"insert into lake.segments.segment_rules values ({marks})", values)
-            lake.execute("insert into lake.segments.segment_memberships values (?, 'ann')", [segment.name])
-    return copy / "models" / "segments"
+        for name in NAMES:
+            values = _rule(found[name])
+            lake.execute(f"insert into lake.segments.segment_rules values ({', '.join('?' * len(values))})", values)
+            lake.execute("insert into lake.segments.segment_memberships values (?, 'ann')", [name])
+
+
+def _rule(segment: segments.Segment) -> list[Any]:
+    meta = segment.meta
+    assert segment.predicate is not None
+    return [
+        segment.name, segment.definition_version, meta["owner"], meta["purpose"], segment.priority,
+        segment.exclusive_group, meta.get("action"), segment.enter_after, segment.exit_after, segment.min_stay,
+        meta.get("min_size", 0), meta.get("merge_into"), segment.predicate.to_sql(), None,
+    ]  # fmt: skip
 
 
 def asked(*words: str) -> Any:
