@@ -50,7 +50,7 @@ def judge(value: str) -> tuple[str | None, str | None]:
 
 def quick(value: str) -> str | None:
     """What ``judge`` returns for a plain ASCII address; None where it has to be asked."""
-    found = _QUICK.fullmatch(value.strip(" ").lower()) if value.isascii() else None
+    found = _QUICK.fullmatch(value.strip(" ").lower()) if value.isascii() and len(value) <= _LONGEST else None
     host = _host(found[2]) if found else None
     return f"{found[1]}@{host}" if found and host else None
 

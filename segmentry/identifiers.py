@@ -19,7 +19,7 @@ from typing import Any
 import duckdb
 from duckdb.func import SPECIAL
 
-from segmentry import countries, emails, nobody, phones
+from segmentry import emails, nobody, phones
 from segmentry import suspicion as suspicions
 from segmentry.spelling import clean, has_controls, whole_number, without_controls
 
@@ -115,7 +115,7 @@ def judgement(identifier_type: str, value: object, country: str | None, shop_cou
     """Normal form and fault at once; the shop's country counts where the record has none that is known."""
     if identifier_type != "phone":
         return _judged(identifier_type, _text(value), None)
-    return _judged("phone", _text(value), countries.alpha2(country) or countries.alpha2(shop_country))
+    return _judged("phone", _text(value), phones.region_of(country) or phones.region_of(shop_country))
 
 
 def _text(value: object) -> str:
@@ -190,7 +190,5 @@ def _loose_keys_of_key(value: str) -> tuple[str, ...]:
     folded = "".join(c for c in unicodedata.normalize("NFKC", text).casefold() if c.isalnum())
     if not folded:
         return ()
-    if not folded.isdecimal() or len(folded) < 16:
-        return (folded.lstrip("0") or folded,)
-    # Two numbers that a float does not tell apart have one key.
-    return (f"float:{float(folded)!r}",) if is_lost else (folded.lstrip("0") or folded, f"float:{float(folded)!r}")
+    # A number that lost digits meets only those that lost the same ones.
+    return (f"float:{float(folded)!r}",) if is_lost and folded.isdecimal() else (folded.lstrip("0") or folded,)

@@ -58,7 +58,8 @@ def spelled(lake: duckdb.DuckDBPyConnection, kind: str, value: str) -> Node:
             allowed=", ".join(types(lake)),
             remedy="write type:value, such as user_id:1042",
         )
-    forms = [value.strip()]
+    (found,) = lake.execute("select normal_identifier(?, ?, null)", [kind, value]).fetchone() or (None,)
+    forms = [found or value.strip()]
     if kind == "phone":
         digits = re.sub(r"\D", "", value.replace("(0)", ""))
         forms += ["+" + digits, "+" + digits.removeprefix("00")]

@@ -6,8 +6,8 @@ import re
 import unicodedata
 from functools import cache, lru_cache
 
-from segmentry import countries, nobody
-from segmentry.spelling import clean, power_key, shown_power, whole_number, without_controls
+from segmentry import nobody, places
+from segmentry.spelling import clean, shown_power, whole_number, without_controls
 
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 _LABEL = re.compile(
@@ -49,22 +49,22 @@ def judge_carefully(value: str, country: str | None) -> tuple[str | None, str | 
     digits = _DIGITS.sub("", text)
     if len(digits) > 2 and len(set(digits)) == 1:
         return None, "placeholder"
-    number = _read(text, digits, countries.alpha2(country))
+    number = _read(text, digits, region_of(country))
     if number is None:
         return None, "placeholder" if is_walk(digits) else "not_a_valid_phone"
     return (None, "placeholder") if _is_nobody(number, digits) else (number, None)
 
 
 def loose_keys(value: str) -> tuple[str, ...]:
-    """The last seven digits, which a local number has; and figures under which a spreadsheet shows the number."""
+    """The last seven digits, which a local number has; of a number that lost digits what is left of it.
+
+    The latter meets no whole number: some hundred thousand people may be meant.
+    """
     text = _bare(without_controls(value))
     if shown := shown_power(text):
         return (f"power:{shown}",)
     digits = _DIGITS.sub("", _EXTENSION.split(whole_number(text)[0].replace("(0)", ""))[0])
-    if not digits:
-        return ()
-    powers = tuple(f"power:{power_key(digits, figures)}" for figures in (5, 6, 7)) if len(digits) > 9 else ()
-    return (f"end:{digits[-7:]}", *powers)
+    return (f"end:{digits[-7:]}",) if digits else ()
 
 
 def is_walk(digits: str) -> bool:
@@ -85,7 +85,9 @@ def _is_nobody(number: str, digits: str) -> bool:
 
 
 def national_part(number: str) -> str:
-    """The digits of an E.164 number behind its calling code."""
+    """The digits of an E.164 number behind its calling code; any other text as it is."""
+    if not _E164.fullmatch(number):
+        return number
     codes = _calling_codes()
     length = next((size for size in (1, 2, 3) if int(number[1 : 1 + size]) in codes), 0)
     return number[1 + length :]
@@ -96,7 +98,7 @@ def _read(text: str, digits: str, region: str | None) -> str | None:
         return _quick(text) or _parsed(text, None)
     if digits.startswith("00"):
         return _quick("+" + digits[2:]) or _parsed("+" + digits[2:], None)
-    if region is None or not is_region(region):
+    if region is None:
         return None
     national = _parsed(text, region)
     prefix = _trunk_prefix(region)
@@ -139,7 +141,7 @@ def _quick_national(text: str, country: str | None) -> str | None:
     """The same for a national number with the trunk prefix 0."""
     if not country or not _NATIONAL.fullmatch(text):
         return None
-    region = countries.alpha2(country)
+    region = region_of(country)
     rule = _national_rule(region) if region else None
     if rule is None:
         return None
@@ -204,12 +206,19 @@ def _is_mobile(number: str) -> bool:
     return kind in {kinds.MOBILE, kinds.FIXED_LINE_OR_MOBILE}
 
 
-@lru_cache(maxsize=512)
-def is_region(region: str) -> bool:
-    """Whether libphonenumber knows the country."""
+@lru_cache(maxsize=4096)
+def region_of(country: str | None) -> str | None:
+    """The alpha-2 code of a country (code or name) or of a part of it (``US-CA``) that has phone numbers, or None."""
     import phonenumbers
 
-    return region in phonenumbers.SUPPORTED_REGIONS
+    if not country:
+        return None
+    code = country.strip().upper()
+    head = code[:2] if code[2:3] == "-" else code
+    if head in phonenumbers.SUPPORTED_REGIONS:
+        return head
+    known = places.country_code(country)
+    return known if known in phonenumbers.SUPPORTED_REGIONS else None
 
 
 @cache

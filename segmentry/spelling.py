@@ -79,15 +79,8 @@ def _of_power(text: str, sign: str, parts: tuple[str, str | None, str], exponent
     return sign + (number.lstrip("0") or "0"), is_lost
 
 
-def power_key(text: str, figures: int) -> str:
-    """The digits of a whole number as a power with so many figures, rounded: ``491716123450`` with 6 is 491716e11."""
-    rounded = f"{int(text):.{figures - 1}E}"
-    mantissa, _, exponent = rounded.partition("E")
-    return f"{mantissa.replace('.', '')}e{int(exponent)}"
-
-
 def shown_power(text: str) -> str | None:
-    """The key of ``power_key`` for a number that is written as a power and has lost digits, else None."""
+    """Figures and exponent of a number that is written as a power and has lost digits, else None."""
     found = _POWER.fullmatch(text)
     if not found or not whole_number(text)[1]:
         return None

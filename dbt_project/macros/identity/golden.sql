@@ -13,7 +13,14 @@ record; of the other sources that say traits a record may be replaced without a 
 {#- Condition: an identifier as written is of somebody touched. -#}
 {% macro of_touched(type, value) -%}
     {%- if is_golden_partial() -%}
-    trim({{ value }}) in (select identifier from {{ passed('golden_changes') }} where identifier_type = '{{ type }}')
+    {{ value }} in (
+        select spellings.value from {{ ref('identifier_values') }} as spellings
+        where
+            spellings.identifier_type = '{{ type }}'
+            and spellings.identifier in (
+                select identifier from {{ passed('golden_changes') }} where identifier_type = '{{ type }}'
+            )
+    )
     {%- else -%}
     true
     {%- endif -%}

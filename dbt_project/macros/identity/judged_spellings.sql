@@ -30,7 +30,16 @@ normalized as (
 ),
 
 blocked as (
-    select normalized.*, {{ blocked_reason('identifier_type', 'lower(trim(value))') }} as block
+    -- A pattern is held against the value as written, and against its normal form where that differs.
+    select
+        normalized.*,
+        coalesce(
+            {{ blocked_reason('identifier_type', 'lower(trim(value))') }},
+            case
+                when identifier <> lower(trim(value))
+                    then {{ blocked_reason('identifier_type', 'lower(identifier)') }}
+            end
+        ) as block
     from normalized
 )
 

@@ -9,4 +9,5 @@
         'phone': "case when identifier_type = 'phone' then identifier end",
         'cookie': "case when identifier_type = 'cookie' then identifier end",
     },
+    country='jurisdiction',
 ) }}

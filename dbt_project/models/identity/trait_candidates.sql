@@ -44,8 +44,16 @@ addresses as (
         and spellings.country is not distinct from accepted.country
 ),
 
+named as (
+    -- Claims name people as their records spell them.
+    select claims.* replace (accepted.identifier as identifier)
+    from claims
+    inner join accepted
+        on claims.identifier_type = accepted.identifier_type and claims.identifier = accepted.value
+),
+
 statements as (
-    select * from claims
+    select * from named
     union all
     select * from addresses
 )
@@ -64,7 +72,7 @@ select
     cast(sum(statements.records) as bigint) as records
 from statements
 inner join mapping
-    on statements.identifier_type = mapping.identifier_type and trim(statements.identifier) = mapping.identifier
+    on statements.identifier_type = mapping.identifier_type and statements.identifier = mapping.identifier
 left join choices on statements.trait = choices.trait and statements.source = choices.source
 left join strategies on statements.trait = strategies.trait
 group by all

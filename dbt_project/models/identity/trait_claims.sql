@@ -13,7 +13,7 @@
     'price_sensitivity', 'brand_loyalty', 'tech_affinity', 'research_habit', 'impulse_buying', 'sustainability',
     'luxury_interest',
 ] -%}
--- depends_on: {{ ref('golden_changes') }}
+-- depends_on: {{ ref('golden_changes') }}, {{ ref('identifier_values') }}
 with
 
 contacts as (
@@ -32,7 +32,7 @@ responses as (
     select * from {{ ref('stg_surveys__responses') }}
     where
         submitted_at < {{ as_of() }}
-        and ({{ of_touched('user_id', 'user_id') }} or (user_id is null and {{ of_touched('email', 'lower(email)') }}))
+        and ({{ of_touched('user_id', 'user_id') }} or (user_id is null and {{ of_touched('email', 'email') }}))
 ),
 
 places as (
@@ -61,7 +61,7 @@ claims as (
     {%- endfor %}
     {%- for answer in answers %}
     select
-        case when user_id is not null then 'user_id' else 'email' end, coalesce(user_id, lower(trim(email))),
+        case when user_id is not null then 'user_id' else 'email' end, coalesce(user_id, email),
         '{{ answer }}', {{ json_text('answers', answer) }}, 'surveys', record_id, submitted_at, submitted_at, 1
     from responses
     union all
