@@ -10,7 +10,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
 	  && { command -v $$p; break; }; done)
 WORKERS ?= 2
 
-.PHONY: help install run test test-cluster check format generate bench soak up down lock clean
+.PHONY: help install run test test-cluster check format generate bench soak up down secrets pin-images lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -68,6 +68,12 @@ up: $(READY)  ## serve Airflow, MLflow, Data Docs and dbt docs on loopback
 
 down: $(READY)  ## stop what `make up` started
 	@$(BIN)/segmentry down
+
+secrets:  ## make the secrets of docker-compose.yml that are missing, in deploy/secrets
+	@$(PYTHON) deploy/make_secrets.py
+
+pin-images:  ## pin the images of docker-compose.yml and Dockerfile to digests (needs docker and the network)
+	@$(PYTHON) deploy/pin_images.py
 
 lock: $(READY)  ## resolve the requirements again, with hashes, one lock for all Pythons
 	@$(BIN)/uv pip compile pyproject.toml --all-extras --generate-hashes --no-emit-index-url --no-emit-find-links \

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import secrets
 from collections.abc import Generator
 from pathlib import Path
@@ -14,22 +15,30 @@ from segmentry.permissions import write_secret
 from segmentry.settings import Settings
 
 USER = "admin"
+GIVEN = "SEGMENTRY_PAGES_PASSWORD_FILE"
 # What another program or a person chose may be shorter than ours, but not short enough to be guessed.
 LEAST_CHARACTERS = 12
 
 
 def password_file(settings: Settings) -> Path:
-    """The file that has the password; whoever may read it may sign in."""
+    """The file that has the password; whoever may read it may sign in.
+
+    SEGMENTRY_PAGES_PASSWORD_FILE names another, such as a secret that compose mounts.
+    """
+    if given := os.environ.get(GIVEN):
+        return Path(given)
     return settings.home / "secrets" / "pages.password"
 
 
 def password(settings: Settings) -> str:
     """The password of this home's pages, made at the first call; ConfigError when the file is unsafe."""
     path = password_file(settings)
-    if not path.exists():
+    is_given = GIVEN in os.environ
+    if not path.exists() and not is_given:
         write_secret(path, secrets.token_urlsafe(24) + "\n")
     text = path.read_text(encoding="utf-8").strip()
-    if len(text) < LEAST_CHARACTERS or path.stat().st_mode & 0o077:
+    # The modes of a file that was given are its giver's business: compose mounts secrets as it must.
+    if len(text) < LEAST_CHARACTERS or (path.stat().st_mode & 0o077 and not is_given):
         raise ConfigError(
             f"{path} is open to other users, or its password has fewer than {LEAST_CHARACTERS} characters",
             allowed="a file of the mode 0600 with one line",

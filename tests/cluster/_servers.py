@@ -8,7 +8,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -35,7 +35,7 @@ def _as_postgres() -> list[str]:
 
 
 @contextmanager
-def postgres(folder: Path) -> Iterator[int]:
+def postgres(folder: Path, databases: Sequence[str] = DATABASES) -> Iterator[int]:
     """A cluster with one database and role per purpose (password: the role's name); gives its port."""
     home, port = folder / "postgres", free_port()
     home.mkdir()
@@ -57,14 +57,14 @@ def postgres(folder: Path) -> Iterator[int]:
             cwd=home, stdout=log, stderr=log,
         )  # fmt: skip
     try:
-        _create_databases(port, password.read_text())
+        _create_databases(port, password.read_text(), databases)
         yield port
     finally:
         server.send_signal(signal.SIGINT)  # a fast shutdown: it does not wait until the clients have gone
         server.wait(30)
 
 
-def _create_databases(port: int, password: str) -> None:
+def _create_databases(port: int, password: str, databases: Sequence[str]) -> None:
     deadline = time.monotonic() + 60
     while True:
         try:
@@ -75,7 +75,7 @@ def _create_databases(port: int, password: str) -> None:
             time.sleep(0.2)
     admin.autocommit = True
     with admin.cursor() as cursor:
-        for name in DATABASES:
+        for name in databases:
             cursor.execute(f"create role {name} login password '{name}'")
             cursor.execute(f"create database {name} owner {name}")
     admin.close()

@@ -1,7 +1,8 @@
-"""docker-compose.yml: valid, and nobody can start it with a password that anybody knows."""
+"""docker-compose.yml: valid, each service confined, with its own secrets and no others."""
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+from deploy import make_secrets, pin_images, with_secrets
 from segmentry.settings import ROOT
 
 FILE = ROOT / "docker-compose.yml"
@@ -57,24 +59,126 @@ def test_each_service_is_modest(name: str) -> None:
         assert port.startswith("127.0.0.1:"), f"{name} opens {port} to everybody"
 
 
-def test_every_secret_is_required_and_has_no_default() -> None:
-    found = 0
+def test_a_service_has_the_secrets_it_needs_and_no_others() -> None:
+    workers = {"airflow-worker-1", "airflow-worker-2"}
+    airflow = {"airflow-init", "airflow-api-server", "airflow-scheduler", "airflow-dag-processor", "airflow-triggerer"}
+    wanted = {
+        "postgres_password": {"postgres"},
+        "airflow_db_password": {"postgres", *airflow, *workers},
+        "mlflow_db_password": {"postgres", "mlflow"},
+        "ledger_db_password": {"postgres", *workers},
+        "lake_db_password": {"postgres", *workers},
+        "redis_password": {"redis", "airflow-scheduler", *workers},
+        "s3_access_key": {"object-store", *workers},
+        "s3_secret_key": {"object-store", *workers},
+        "airflow_secret_key": {"airflow-api-server"},
+        "airflow_jwt_secret": airflow - {"airflow-init"},
+        "airflow_fernet_key": airflow | workers,
+        "admin_password": {"airflow-init"},
+        "mlflow_password": {"mlflow", *workers},
+    }
+    given = {s: {name for name, service in SERVICES.items() if s in service.get("secrets", [])} for s in wanted}
+    assert given == wanted
+    assert set(COMPOSE["secrets"]) == set(wanted) == set(make_secrets.NAMES)
+    assert {s["file"] for s in COMPOSE["secrets"].values()} == {f"deploy/secrets/{name}" for name in wanted}
+    used = {secret for secret, _ in with_secrets.VARIABLES.values()}
+    assert used <= set(wanted)
+
+
+def test_no_secret_is_in_the_environment_or_in_an_argument() -> None:
     for name, service in SERVICES.items():
         for key, value in service.get("environment", {}).items():
-            if not SECRET.search(key) or key.endswith("_FILE"):
-                continue
-            found += 1
-            assert re.fullmatch(r"\$\{[A-Z0-9_]+:\?set [A-Z0-9_]+ in \.env\}", str(value)), f"{name}: {key}"
-    assert found >= 12
+            is_place = key.endswith(("_FILE", "_USERNAME", "_USERS")) or "password" not in str(value).lower()
+            assert is_place and (not SECRET.search(key) or key.endswith("_FILE")), f"{name}: {key}"
+        said = " ".join(map(str, [*service.get("command", []), *service["healthcheck"].get("test", [])]))
+        assert "${" not in re.sub(r"\$\$\{HOSTNAME\}|\$\{SEGMENTRY_[A-Z]+_PORT:-\d+\}", "", said), name
+    assert variables(TEXT) == {"SEGMENTRY_AIRFLOW_PORT", "SEGMENTRY_MLFLOW_PORT"}
     assert not re.search(r"://[^$\s:/]*:[^$@\s/]+@", TEXT), "a password stands in an address"
+    example = re.findall(r"^#? ?([A-Z0-9_]+)=", (ROOT / ".env.example").read_text(encoding="utf-8"), re.M)
+    assert set(example) == variables(TEXT)
 
 
-def test_every_variable_is_in_the_example_and_no_secret_has_a_value_there() -> None:
-    example = dict(re.findall(r"^#? ?([A-Z0-9_]+)=(.*)$", (ROOT / ".env.example").read_text(encoding="utf-8"), re.M))
-    assert variables(TEXT) == set(example)
-    assert {name: value for name, value in example.items() if value and SECRET.search(name)} == {}
-    required = set(re.findall(r"\$\{([A-Z0-9_]+):\?", TEXT))
-    assert required == {name for name, value in example.items() if not value}
+@pytest.mark.parametrize("name", SERVICES)
+def test_each_service_is_confined(name: str) -> None:
+    service = SERVICES[name]
+    assert service["read_only"] is True and service["cap_drop"] == ["ALL"]
+    assert service["cpus"] <= 4 and service["pids_limit"] <= 1024 and service["mem_limit"][-1] in "mg"
+    assert service["tmpfs"] and service["logging"]["options"]["max-size"]
+    # Only what has a page or reaches marketing tools may leave the inner network.
+    leaves = {"mlflow", "airflow-api-server", "airflow-worker-1", "airflow-worker-2"}
+    assert ("front" in service["networks"]) is (name in leaves)
+    assert "back" in service["networks"]
+
+
+def test_the_networks_are_two_and_the_inner_one_has_no_way_out() -> None:
+    assert COMPOSE["networks"] == {"back": {"internal": True}, "front": {}}
+
+
+def test_images_have_exact_versions_or_digests() -> None:
+    images = {service["image"] for service in SERVICES.values()} - {"segmentry:0.1.0"}
+    lines = (ROOT / "Dockerfile").read_text(encoding="utf-8").splitlines()
+    images |= {line.split()[1] for line in lines if line.startswith("FROM")}
+    for image in images:
+        tag = image.partition("@")[0].rpartition(":")[2]
+        assert re.match(r"\d+\.\d+", tag), image
+        assert "minio" not in image
+    text = "  a:\n    image: redis:7.4.7-bookworm\n    image: segmentry:0.1.0\nFROM python:3.11.14-slim AS x\n"
+    digests = {"redis:7.4.7-bookworm": f"sha256:{'a' * 64}", "python:3.11.14-slim": f"sha256:{'b' * 64}"}
+    once = pin_images.pinned(text, digests)
+    assert f"redis:7.4.7-bookworm@sha256:{'a' * 64}" in once and f"3.11.14-slim@sha256:{'b' * 64} AS x" in once
+    assert "segmentry:0.1.0\n" in once and pin_images.pinned(once, digests) == once
+
+
+def test_secrets_are_made_once_in_a_folder_of_the_owner(tmp_path: Path) -> None:
+    folder = tmp_path / "secrets"
+    assert make_secrets.make(folder) == list(make_secrets.NAMES)
+    before = {path.name: path.read_text(encoding="utf-8") for path in folder.iterdir()}
+    assert len(set(before.values())) == len(before) and all(len(text) >= 44 for text in before.values())
+    (folder / "redis_password").unlink()
+    assert make_secrets.make(folder) == ["redis_password"]
+    assert folder.stat().st_mode & 0o777 == 0o700
+    ignored = subprocess.run(
+        ["git", "check-ignore", "-q", "deploy/secrets/redis_password"], cwd=ROOT, check=False, capture_output=True
+    )
+    assert ignored.returncode == 0
+    assert "deploy/secrets" in (ROOT / ".dockerignore").read_text(encoding="utf-8").split()
+
+
+def test_a_program_gets_the_addresses_that_its_secrets_complete(tmp_path: Path) -> None:
+    (tmp_path / "redis_password").write_text("a/b@c:d\n", encoding="utf-8")
+    (tmp_path / "airflow_fernet_key").write_text("key=", encoding="utf-8")
+    assert with_secrets.variables(tmp_path) == {
+        "AIRFLOW__CELERY__BROKER_URL": "redis://:a%2Fb%40c%3Ad@redis:6379/0",
+        "AIRFLOW__CORE__FERNET_KEY": "key=",
+    }
+
+
+@pytest.mark.cluster
+def test_each_role_of_the_database_has_its_own_password(tmp_path: Path) -> None:
+    import psycopg2
+
+    from tests.cluster import _servers
+
+    folder = tmp_path / "secrets"
+    make_secrets.make(folder)
+    odd = folder / "lake_db_password"
+    odd.chmod(0o600)
+    odd.write_text("o'dd \\ $x `y` %s", encoding="utf-8")
+    with _servers.postgres(tmp_path, databases=()) as port:
+        admin = (tmp_path / "postgres.password").read_text(encoding="utf-8")
+        env = {
+            "PATH": os.environ["PATH"], "SECRETS": str(folder), "POSTGRES_USER": "postgres",
+            "PGHOST": "127.0.0.1", "PGPORT": str(port), "PGPASSWORD": admin,
+        }  # fmt: skip
+        done = subprocess.run(
+            ["sh", str(ROOT / "deploy" / "postgres-init.sh")], env=env, check=False, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+        for name in ("airflow", "mlflow", "ledger", "lake"):
+            secret = (folder / f"{name}_db_password").read_text(encoding="utf-8")
+            psycopg2.connect(host="127.0.0.1", port=port, user=name, dbname=name, password=secret).close()
+        with pytest.raises(psycopg2.OperationalError, match="permission denied"):
+            psycopg2.connect(host="127.0.0.1", port=port, user="lake", dbname="ledger", password=odd.read_text())
 
 
 def test_paths_that_are_mounted_or_run_are_there() -> None:
