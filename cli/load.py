@@ -27,9 +27,14 @@ def command(
     from_: Annotated[
         Path | None, typer.Option("--from", help="land each folder in here that bears a source's name")
     ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="land a file of which every record is faulty, or one that was withdrawn")
+    ] = False,
     output: OutputOption = Output.table,
 ) -> None:
     """Land records verbatim in raw.<source>; loading the same content again adds nothing.
+
+    A file of which every record is faulty is refused: nothing of it is landed, and the exit status is 1.
 
     Example: segmentry load orders exports/orders-*.parquet
     """
@@ -40,7 +45,9 @@ def command(
     reports = [
         report
         for name, places in wanted.items()
-        for report in loading.load(settings, source_named(settings, name), places, progress)
+        for report in loading.load(
+            settings, source_named(settings, name), places, progress, refuses_faulty=True, is_forced=force
+        )
     ]
     show([asdict(report) for report in reports], output, empty="nothing to load: no file at the configured places")
     if any(report.is_failed for report in reports):

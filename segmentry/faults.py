@@ -11,7 +11,7 @@ from segmentry.errors import SegmentryError
 
 _FULL = re.compile(
     r"no space left on device|disk quota exceeded|database or disk is full|could not write all bytes|"
-    r"failed to offload data block|max_temp_directory_size",
+    r"failed to offload data block|max_temp_directory_size|file too large",
     re.IGNORECASE,
 )
 
@@ -49,7 +49,7 @@ def disk_full(error: BaseException) -> DiskFull | None:
         if isinstance(one, DiskFull):
             return one
         number = one.errno if isinstance(one, OSError) else None
-        if number in {errno.ENOSPC, errno.EDQUOT} or (number is None and says_disk_full(str(one))):
+        if number in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG} or (number is None and says_disk_full(str(one))):
             return no_room()
     return None
 

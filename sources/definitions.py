@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import re
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from segmentry import configuration
 from segmentry.errors import UsageError
 from segmentry.settings import Settings
+from sources.columns import Known, known_columns
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
 @dataclass(frozen=True)
 class Source:
-    """One source. The fields are those of config/schemas/source.schema.json, which describes them."""
+    """One source. The fields are those of config/schemas/source.schema.json, which describes them.
+
+    known: the columns that staging reads.
+    """
 
     name: str
     paths: tuple[str, ...] = ()
@@ -27,12 +33,13 @@ class Source:
     unwrap: tuple[str, ...] = ()
     database: dict[str, Any] = field(default_factory=dict)
     api: dict[str, Any] = field(default_factory=dict)
+    known: Known = field(default_factory=Known)
 
 
 def all_sources(settings: Settings) -> dict[str, Source]:
     """Every configured source by name."""
     contents = configuration.load_folder(settings, "source", "sources")
-    return {name: _source(content) for name, content in contents.items()}
+    return {name: _source(content, settings.dbt_project) for name, content in contents.items()}
 
 
 def source_named(settings: Settings, name: str) -> Source:
@@ -47,7 +54,9 @@ def source_named(settings: Settings, name: str) -> Source:
     return known[name]
 
 
-def _source(content: dict[str, Any]) -> Source:
+def _source(content: dict[str, Any], project: Path) -> Source:
+    known = known_columns(project, content["name"])
+    required = (*content.get("columns", ()), *known.required)
     return Source(
         name=content["name"],
         paths=tuple(content.get("paths", ())),
@@ -58,14 +67,18 @@ def _source(content: dict[str, Any]) -> Source:
         unwrap=tuple(content.get("unwrap", ())),
         database=content.get("database", {}),
         api=content.get("api", {}),
+        known=Known(known.names, tuple(dict.fromkeys(required))),
     )
 
 
-def expand(text: str, settings: Settings) -> str | None:
-    """The text with each ${NAME} replaced by its environment variable; None when one of them is unset."""
+def expand(text: str, settings: Settings, *, as_glob: bool = False) -> str | None:
+    """The text with each ${NAME} replaced by its environment variable; None when one of them is unset.
+
+    as_glob: `*`, `?` and `[` in a variable's value mean themselves.
+    """
     values = {"SEGMENTRY_HOME": str(settings.home), "SEGMENTRY_INBOX": str(settings.home / "inbox")}
     values.update({name: value for name, value in os.environ.items() if value})
     names = _VARIABLE.findall(text)
     if any(name not in values for name in names):
         return None
-    return _VARIABLE.sub(lambda match: values[match.group(1)], text)
+    return _VARIABLE.sub(lambda match: glob.escape(values[match[1]]) if as_glob else values[match[1]], text)

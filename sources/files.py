@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import glob
 import hashlib
-from collections.abc import Iterable
+import os
+import stat
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,16 +21,30 @@ FORMATS = {
 }
 # One read of the hash: large enough that the disk is the limit, small enough not to matter in memory.
 HASH_BYTES = 1 << 20
+# Opening a pipe waits for its writer: a place that is no regular file is reported and never opened.
+_KINDS = {
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+    stat.S_IFDIR: "a folder",
+}
+LINK = "a symbolic link, which is not followed: name the file itself"
 
 
 @dataclass(frozen=True)
 class Found:
-    """A file to land. fault: why it cannot be landed; is_skipped: it lay in a folder and is of no format known."""
+    """A file to land. fault: why it cannot be landed; is_skipped: it was found in a folder and is none to land."""
 
     path: Path
     format: str = ""
     fault: str = ""
     is_skipped: bool = False
+
+    @property
+    def name(self) -> str:
+        """The path as text that can be printed and stored."""
+        return shown(self.path)
 
     def bytes_and_time(self) -> tuple[int, int]:
         """Size in bytes and time of change in nanoseconds: together with the path, a cheap mark of the content."""
@@ -43,11 +60,20 @@ class Found:
         return digest.hexdigest()
 
 
+def shown(path: Path | str) -> str:
+    """A path as printable text: bytes that are not UTF-8 and control characters stand as escapes."""
+    text = os.fsencode(path).decode("utf-8", "backslashreplace")
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape").decode("ascii", "backslashreplace") for c in text
+    )
+
+
 def find(patterns: Iterable[str], default_format: str | None, *, must_exist: bool) -> list[Found]:
     """Files that the patterns name, each once, in order of path.
 
-    A folder gives the files in it and below it. Names that begin with a dot or underscore are left out of folders and
-    globs: programs write their markers and half-written files so.
+    A name that exists is itself, whatever characters it has; any other is a glob. A folder gives the files in it and
+    below it. In folders and globs, names that begin with a dot or underscore are left out, because programs write
+    their markers and half-written files so; symbolic links, pipes and devices are reported and never opened.
     """
     found: dict[Path, Found] = {}
     for pattern in patterns:
@@ -58,24 +84,67 @@ def find(patterns: Iterable[str], default_format: str | None, *, must_exist: boo
 
 def _matches(pattern: str, default_format: str | None, must_exist: bool) -> list[Found]:
     path = Path(pattern).absolute()
-    if path.is_file():
-        return [_file(path, default_format)]
-    if path.is_dir():
-        candidates = list(path.rglob("*"))
-    else:
-        candidates = [Path(name).absolute() for name in glob.glob(pattern, recursive=True)]  # noqa: PTH207  (absolute patterns)
-    files = [c for c in candidates if c.is_file() and not _is_hidden(c, path)]
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError) as error:
+        return _globbed(pattern, path, default_format, must_exist, error)
+    if stat.S_ISDIR(mode):
+        files = [_scanned(file, default_format) for file in _below(path)]
+        return files or [Found(path, fault="the folder has no file")] * must_exist
+    return [_named(path, mode, default_format)]
+
+
+def _globbed(pattern: str, path: Path, default_format: str | None, must_exist: bool, error: Exception) -> list[Found]:
+    names = sorted(glob.glob(pattern, recursive=True)) if "\0" not in pattern else []  # noqa: PTH207  (absolute patterns)
+    candidates = [Path(name).absolute() for name in names]
+    files = [
+        _scanned(place, default_format)
+        for place in candidates
+        if not _is_hidden(place.name) and (place.is_symlink() or not place.is_dir())
+    ]
     if files or not must_exist:
-        return [_file(file, default_format, is_scanned=True) for file in files]
-    return [Found(path, fault="the folder holds no file" if path.is_dir() else "there is no such file")]
+        return files
+    is_missing = not isinstance(error, OSError) or error.errno in {errno.ENOENT, errno.ENOTDIR}
+    why = "there is no such file" if is_missing else _reason(error)
+    return [Found(path, fault=why)]
 
 
-def _is_hidden(path: Path, below: Path) -> bool:
-    parts = path.relative_to(below).parts if path.is_relative_to(below) else (path.name,)
-    return any(part.startswith((".", "_")) for part in parts)
+def _below(folder: Path) -> Iterator[Path]:
+    """Every place in the folder and below it but hidden ones, without following a link; also what cannot be read."""
+    unreadable: list[Path] = []
+    walk = os.walk(folder, onerror=lambda error: unreadable.append(Path(os.fsdecode(error.filename))))
+    for place, folders, names in walk:
+        links = [name for name in folders if Path(place, name).is_symlink()]
+        folders[:] = [name for name in folders if not _is_hidden(name) and name not in links]
+        yield from (Path(place, name) for name in [*names, *links] if not _is_hidden(name))
+    yield from unreadable
 
 
-def _file(path: Path, default_format: str | None, *, is_scanned: bool = False) -> Found:
+def _is_hidden(name: str) -> bool:
+    return name.startswith((".", "_"))
+
+
+def _scanned(path: Path, default_format: str | None) -> Found:
+    """What was found in a folder or by a glob."""
+    try:
+        mode = path.lstat().st_mode
+    except OSError as error:
+        return Found(path, fault=_reason(error))
+    if stat.S_ISLNK(mode):
+        return Found(path, fault=LINK, is_skipped=True)
+    if stat.S_ISDIR(mode):
+        return Found(path, fault="the folder cannot be read")
+    return _named(path, mode, default_format, is_scanned=True)
+
+
+def _reason(error: Exception) -> str:
+    return (getattr(error, "strerror", None) or "it cannot be read").lower()
+
+
+def _named(path: Path, mode: int, default_format: str | None, *, is_scanned: bool = False) -> Found:
+    if not stat.S_ISREG(mode):
+        kind = _KINDS.get(stat.S_IFMT(mode), "something else")
+        return Found(path, fault=f"it is {kind}, not a file", is_skipped=is_scanned)
     suffixes = [suffix.lower() for suffix in path.suffixes]
     if suffixes and suffixes[-1] in {".gz", ".gzip"}:
         suffixes.pop()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import duckdb
@@ -15,6 +16,7 @@ import pyarrow as pa
 from segmentry import warehouse
 from segmentry.settings import Settings
 from sources.readers.records import UNREADABLE, Records
+from sources.readers.seen import Column
 
 LOADS = "raw._loads"
 RECORD_COLUMNS = (
@@ -27,6 +29,11 @@ LOAD_COLUMNS = (
     "source varchar, file varchar, sha256 varchar, bytes bigint, modified_ns bigint, records bigint, batch_id varchar, "
     "loaded_at timestamp, problem varchar, cursor varchar"
 )
+# How columns are written in the files, where that is not how they are kept.
+COLUMNS = "observability.landed_columns"
+COLUMN_COLUMNS = "source varchar, batch_id varchar, written varchar, read_as varchar, records bigint"
+# What the problem of a load that was withdrawn begins with.
+WITHDRAWN = "withdrawn"
 _ARROW = pa.schema([("line", pa.int64()), ("raw", pa.string()), ("problem", pa.string())])
 
 OnRecords = Callable[[int], None]
@@ -52,13 +59,14 @@ class Input:
 class Outcome:
     """What landing found: records landed, how many of them with a problem, and why a file was unreadable.
 
-    failure: what the records' own source raised; then nothing was landed.
+    failure: what the records' own source raised; then nothing was landed. faults: problems by their code.
     """
 
     records: int = 0
     problems: int = 0
     unreadable: str = ""
     failure: Exception | None = None
+    faults: Counter[str] = field(default_factory=Counter)
 
 
 def ensure_tables(lake: duckdb.DuckDBPyConnection, sources: Iterable[str]) -> None:
@@ -69,6 +77,8 @@ def ensure_tables(lake: duckdb.DuckDBPyConnection, sources: Iterable[str]) -> No
         lake.execute(f'create table if not exists lake.raw."{source}" ({RECORD_COLUMNS})')
     if "_loads" not in there:
         lake.execute(f"create table if not exists lake.{LOADS} ({LOAD_COLUMNS})")
+    if not warehouse.relation_exists(lake, COLUMNS):
+        lake.execute(f"create table if not exists lake.{COLUMNS} ({COLUMN_COLUMNS})")
 
 
 @contextmanager
@@ -88,38 +98,48 @@ def land(
     on_records: OnRecords | None = None,
     cursor: str | None = None,
     only_new: bool = False,
+    before_commit: Callable[[Outcome], None] | None = None,
 ) -> Outcome:
     """Land the records and the load's own row in one transaction: all or nothing, whenever the process dies.
 
     only_new: leave out records whose text this file has landed before, and keep no trace of a load without any other
-    (for extractions, which read a row again). cursor: where the next extraction goes on.
+    (for extractions, which read a row again). cursor: where the next extraction goes on. before_commit: the last check;
+    what it raises leaves nothing.
     """
-    outcome = Outcome()
-    loaded_at = datetime.now(UTC).replace(tzinfo=None)
+    outcome, loaded_at = Outcome(), datetime.now(UTC).replace(tzinfo=None)
     reader = pa.RecordBatchReader.from_batches(_ARROW, _batches(records, outcome, on_records))
     lake.execute("begin")
     try:
         lake.register("incoming", reader)
-        values = [item.source, item.file, loaded_at, item.batch_id]
-        row = lake.execute(_insert(item.source, only_new), values + [item.file] * only_new).fetchone()
+        values = [item.source, item.file, loaded_at, item.batch_id, *[item.file] * only_new]
+        row = lake.execute(_insert(item.source, only_new), values).fetchone()
         outcome.records = int(row[0]) if row else 0
         if outcome.failure is not None:
             raise outcome.failure
         if only_new and not outcome.records:
             lake.execute("rollback")
             return outcome
-        lake.execute(
-            f"insert into lake.{LOADS} values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            [item.source, item.file, item.sha256, item.bytes, item.modified_ns, outcome.records, item.batch_id,
-             loaded_at, outcome.unreadable or None, cursor],
-        )  # fmt: skip
+        _write_load(lake, item, outcome, loaded_at, cursor)
+        if before_commit is not None:
+            before_commit(outcome)
         lake.execute("commit")
     except BaseException:
-        lake.execute("rollback")
+        with suppress(duckdb.Error):  # on a full disk the rollback fails too; what is not committed is not there
+            lake.execute("rollback")
         raise
     finally:
         lake.unregister("incoming")
     return outcome
+
+
+def _write_load(
+    lake: duckdb.DuckDBPyConnection, item: Input, outcome: Outcome, loaded_at: datetime, cursor: str | None
+) -> None:
+    lake.execute(
+        f"insert into lake.{LOADS} values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [item.source, item.file, item.sha256, item.bytes, item.modified_ns, outcome.records, item.batch_id,
+         loaded_at, outcome.unreadable or None, cursor],
+    )  # fmt: skip
 
 
 def _insert(source: str, only_new: bool) -> str:
@@ -134,6 +154,7 @@ def _batches(records: Iterable[Records], outcome: Outcome, on_records: OnRecords
             batch = read.in_pieces()
             faults = [problem for problem in batch.problems if problem is not None]
             outcome.problems += len(faults)
+            outcome.faults.update(fault.partition(":")[0] for fault in faults)
             if faults and faults[-1].startswith(UNREADABLE):
                 outcome.unreadable = faults[-1].partition(": ")[2]
             columns = [
@@ -182,3 +203,28 @@ def last_cursor(lake: duckdb.DuckDBPyConnection, source: str, file: str) -> str 
         [source, file],
     ).fetchone()
     return row[0] if row else None
+
+
+def write_columns(lake: duckdb.DuckDBPyConnection, item: Input, columns: Iterable[Column]) -> None:
+    """Record columns that are kept under another name than they are written, or that nothing reads."""
+    rows = [[item.source, item.batch_id, column.written, column.read_as, column.records] for column in columns]
+    if rows:
+        lake.executemany(f"insert into lake.{COLUMNS} values (?, ?, ?, ?, ?)", rows)
+
+
+def withdrawn_because(lake: duckdb.DuckDBPyConnection, source: str, file: str, sha256: str | None = None) -> str | None:
+    """Why the content, or the file of that name, was withdrawn; None where it was not."""
+    row = lake.execute(
+        f"select problem from lake.{LOADS} where source = ? and (sha256 = ? or (? is null and file = ?)) "
+        "order by loaded_at desc limit 1",
+        [source, sha256, sha256, file],
+    ).fetchone()
+    return str(row[0]) if row and str(row[0] or "").startswith(WITHDRAWN) else None
+
+
+def readmit(lake: duckdb.DuckDBPyConnection, item: Input, *, is_forced: bool) -> bool:
+    """Whether content that was landed before may be landed again: what was withdrawn, where that is asked for."""
+    if not is_forced or withdrawn_because(lake, item.source, item.file, item.sha256) is None:
+        return False
+    lake.execute(f"delete from lake.{LOADS} where source = ? and sha256 = ?", [item.source, item.sha256])
+    return True

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -12,16 +14,24 @@ from segmentry.errors import SourceError
 from segmentry.settings import Settings
 from sources import files, landing, readers
 from sources.definitions import Source, expand
+from sources.readers.seen import Seen, shown_name
 
+# Problems that readers find; other names in a file's account of faults are columns.
+_CODES = frozenset({
+    "not_json", "unreadable_file", "cut_off", "invalid_encoding", "wrong_column_count", "missing_columns",
+    "repeated_header", "unclosed_quote", "line_too_long", "empty_envelope", "nul_character",
+})  # fmt: skip
 # Called with the file and the records landed of it so far.
 OnProgress = Callable[[str, int], None]
 
 
 @dataclass(frozen=True)
 class FileReport:
-    """What came of one file. status: landed, already loaded, empty, skipped, unreadable, missing or unreachable.
+    """What loading did with one file.
 
-    records: landed by this load. problems: those of them the reader marked; staging quarantines them.
+    status: landed, already loaded, withdrawn, empty, skipped, unreadable, missing, refused, changed or unreachable.
+    records: landed by this load. problems: those of them the reader marked; staging quarantines them. unread_columns:
+    names in the file that nothing reads. absent_columns: columns that the source knows and the file does not have.
     """
 
     source: str
@@ -30,38 +40,85 @@ class FileReport:
     records: int = 0
     problems: int = 0
     detail: str = ""
+    unread_columns: Sequence[str] = ()
+    absent_columns: Sequence[str] = ()
 
     @property
     def is_failed(self) -> bool:
         """Whether something of the file could not be landed."""
-        return self.status in {"unreadable", "missing", "unreachable"}
+        return self.status in {"unreadable", "missing", "unreachable", "refused", "changed"}
+
+
+class _NotLanded(Exception):
+    """Ends the landing of a file that is not to be landed. status: as in a report."""
+
+    def __init__(self, status: str, detail: str) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+
+
+@dataclass(frozen=True)
+class _Load:
+    """One load of a source: its connection, what it has landed, and what was asked for."""
+
+    lake: duckdb.DuckDBPyConnection
+    source: Source
+    known: set[tuple[str, int, int]]
+    is_forced: bool
+    refuses_faulty: bool
+    on_progress: OnProgress | None
 
 
 def configured_files(settings: Settings, source: Source) -> list[files.Found]:
     """Files at the source's configured places."""
-    patterns = [path for text in source.paths if (path := expand(text, settings)) is not None]
+    patterns = []
+    for text in source.paths:
+        plain, pattern = expand(text, settings), expand(text, settings, as_glob=True)
+        if plain is not None and pattern is not None:
+            patterns.append(plain if os.path.lexists(plain) else pattern)
     return files.find(patterns, source.format, must_exist=False)
 
 
 def load(
-    settings: Settings, source: Source, paths: Sequence[str] = (), on_progress: OnProgress | None = None
+    settings: Settings,
+    source: Source,
+    paths: Sequence[str] = (),
+    on_progress: OnProgress | None = None,
+    *,
+    refuses_faulty: bool = False,
+    is_forced: bool = False,
 ) -> list[FileReport]:
-    """Land what is not landed yet of these paths, or of the source's configured places without any."""
+    """Land what is not landed yet of these paths, or of the source's configured places without any.
+
+    refuses_faulty: leave out a file of which every record is faulty. is_forced: land such a file all the same, and one
+    that was withdrawn.
+    """
     found = files.find(paths, source.format, must_exist=True) if paths else configured_files(settings, source)
     with landing.one_at_a_time(settings), warehouse.connect(settings) as lake:
-        reports = list(_load_files(lake, source, found, on_progress))
+        known = landing.marks(lake, source.name)
+        load_ = _Load(lake, source, known, is_forced, refuses_faulty and not is_forced, on_progress)
+        reports = list(_load_files(load_, found))
         if not paths:
             reports.extend(_extract(settings, lake, source))
     return reports
 
 
 def has_news(settings: Settings, lake: duckdb.DuckDBPyConnection, source: Source) -> bool:
-    """Whether the source has a file that is not landed as it now is, or a database or API to ask."""
+    """Whether the source has a file that is not landed as it now is, or a database or API to ask.
+
+    A file that cannot be landed is news at every run, so that every run reports it.
+    """
     if is_extracted(settings, source):
         return True
     known = landing.marks(lake, source.name)
-    found = [file for file in configured_files(settings, source) if not file.fault]
-    return any((str(file.path), *file.bytes_and_time()) not in known for file in found)
+    for file in configured_files(settings, source):
+        try:
+            if file.fault or (file.name, *file.bytes_and_time()) not in known:
+                return True
+        except OSError:  # gone or not readable since it was listed: loading reports it
+            return True
+    return False
 
 
 def is_extracted(settings: Settings, source: Source) -> bool:
@@ -71,40 +128,91 @@ def is_extracted(settings: Settings, source: Source) -> bool:
     return any(expand(address, settings) is not None for address in addresses)
 
 
-def _load_files(
-    lake: duckdb.DuckDBPyConnection, source: Source, found: Sequence[files.Found], on_progress: OnProgress | None
-) -> Iterator[FileReport]:
-    known = landing.marks(lake, source.name)
+def _load_files(load_: _Load, found: Sequence[files.Found]) -> Iterator[FileReport]:
     for file in found:
         try:
-            yield _load_file(lake, source, file, known, on_progress)
+            yield _load_file(load_, file)
+        except _NotLanded as stop:
+            yield FileReport(load_.source.name, file.name, stop.status, detail=stop.detail)
         except OSError as error:
-            yield FileReport(source.name, str(file.path), "unreadable", detail=error.strerror or "it cannot be read")
+            if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
+                raise
+            why = (error.strerror or "it cannot be read").lower()
+            yield FileReport(load_.source.name, file.name, "unreadable", detail=why)
 
 
-def _load_file(
-    lake: duckdb.DuckDBPyConnection,
-    source: Source,
-    file: files.Found,
-    known: set[tuple[str, int, int]],
-    on_progress: OnProgress | None,
-) -> FileReport:
-    name = str(file.path)
+def _load_file(load_: _Load, file: files.Found) -> FileReport:
+    source = load_.source
     if file.fault:
-        status = "skipped" if file.is_skipped else "unreadable" if file.path.is_file() else "missing"
-        return FileReport(source.name, name, status, detail=file.fault)
-    size, modified = file.bytes_and_time()
-    if (name, size, modified) in known:
-        return FileReport(source.name, name, "already loaded")
-    item = landing.Input(source.name, name, file.sha256(), size, modified)
-    if landing.is_landed(lake, source.name, item.sha256):
-        return FileReport(source.name, name, "already loaded")
-    records = readers.read(file.path, file.format, source)
-    outcome = landing.land(lake, item, records, on_records=_counter(name, on_progress))
+        status = "skipped" if file.is_skipped else "unreadable" if os.path.lexists(file.path) else "missing"
+        return FileReport(source.name, file.name, status, detail=file.fault)
+    mark = file.bytes_and_time()
+    if (file.name, *mark) in load_.known and not load_.is_forced:
+        return _loaded_before(load_, file)
+    item = landing.Input(source.name, file.name, file.sha256(), *mark)
+    if landing.is_landed(load_.lake, source.name, item.sha256) and not landing.readmit(
+        load_.lake, item, is_forced=load_.is_forced
+    ):
+        return _loaded_before(load_, file, item.sha256)
+    seen = Seen(source.known)
+    records = readers.read(file.path, file.format, source, seen)
+
+    def check(outcome: landing.Outcome) -> None:
+        if file.bytes_and_time() != mark:
+            raise _NotLanded("changed", "it changed while it was read, so nothing of it is landed: load it again")
+        if load_.refuses_faulty and outcome.records and not outcome.unreadable and not seen.is_usable:
+            raise _NotLanded("refused", _refusal(outcome, seen))
+        landing.write_columns(load_.lake, item, seen.columns())
+
+    outcome = landing.land(
+        load_.lake, item, records, on_records=_counter(file.name, load_.on_progress), before_commit=check
+    )
+    return _report(file, source, outcome, seen)
+
+
+def _report(file: files.Found, source: Source, outcome: landing.Outcome, seen: Seen) -> FileReport:
+    counts = (outcome.records, outcome.problems)
     if outcome.unreadable:
-        return FileReport(source.name, name, "unreadable", outcome.records, outcome.problems, outcome.unreadable)
-    status, detail = ("landed", "") if outcome.records else ("empty", "the file holds no record")
-    return FileReport(source.name, name, status, outcome.records, outcome.problems, detail)
+        return FileReport(source.name, file.name, "unreadable", *counts, outcome.unreadable)
+    if not outcome.records:
+        return FileReport(source.name, file.name, "empty", *counts, "the file has no record")
+    unread = [shown_name(name) for name in seen.unread()]
+    details = [f"not read: {_listed(unread)}"] if unread else []
+    absent = seen.absent()
+    if absent and seen.known.names:
+        details.append(f"without: {_listed(absent)}")
+    return FileReport(
+        source.name, file.name, "landed", *counts, "; ".join([*seen.hints(), *details]), tuple(unread), tuple(absent)
+    )
+
+
+def _loaded_before(load_: _Load, file: files.Found, sha256: str | None = None) -> FileReport:
+    why = landing.withdrawn_because(load_.lake, load_.source.name, file.name, sha256)
+    if why is None:
+        return FileReport(load_.source.name, file.name, "already loaded")
+    return FileReport(load_.source.name, file.name, "withdrawn", detail=f"{why}; --force lands it again")
+
+
+def _refusal(outcome: landing.Outcome, seen: Seen) -> str:
+    """Why a file is refused, in names of columns and codes of problems, never values."""
+    faults = ", ".join(_fault(name, count, outcome.records) for name, count in seen.faults.most_common(8))
+    hints = "".join(f"; {hint}" for hint in seen.hints())
+    return (
+        f"every one of its {outcome.records:,} record(s) is faulty: {faults}{hints}; nothing is landed. "
+        "Fix the file, or land it as it is with --force"
+    )
+
+
+def _fault(name: str, count: int, records: int) -> str:
+    if name.startswith("the header "):
+        return name
+    if name in _CODES:
+        return f"{name} in {count:,}"
+    return f"the column {name} is missing" if count >= records else f"{name} is missing in {count:,}"
+
+
+def _listed(names: Sequence[str], most: int = 12) -> str:
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def _counter(name: str, on_progress: OnProgress | None) -> landing.OnRecords | None:

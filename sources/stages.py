@@ -29,11 +29,12 @@ def load_items(context: RunContext) -> list[str]:
 def load(context: RunContext, source: str) -> StageReport:
     """Land what is not landed yet at the source's configured places.
 
-    A file that cannot be read stops no other: it stands in the notes and, with its reason, in staging.quarantine. A
+    A file that cannot be read stops no other: it is in the notes and, with its reason, in staging.quarantine. A file of
+    which every record is faulty is not landed, and is in the notes of every run until it is fixed or removed. A
     database or API that cannot be reached fails the stage, after the rest has landed, so that it is tried again.
     """
     ensure_raw(context.settings)
-    reports = loading.load(context.settings, source_named(context.settings, source))
+    reports = loading.load(context.settings, source_named(context.settings, source), refuses_faulty=True)
     unreachable = [report.detail for report in reports if report.status == "unreachable"]
     if unreachable:
         raise SourceError("; ".join(unreachable), remedy="see that it answers, then run the stage again")

@@ -10,8 +10,9 @@ from segmentry.errors import SourceError
 from sources.definitions import Source
 from sources.readers import csv_rows, documents, ndjson, parquet
 from sources.readers.records import Records
+from sources.readers.seen import Seen
 
-Reader = Callable[[Path, Source], Iterator[Records]]
+Reader = Callable[[Path, Source, Seen], Iterator[Records]]
 
 READERS: dict[str, Reader] = {
     "ndjson": ndjson.read,
@@ -21,10 +22,13 @@ READERS: dict[str, Reader] = {
 }
 
 
-def read(path: Path, format_: str, source: Source) -> Iterator[Records]:
-    """Records of a file. A file that breaks off gives what was read of it and then one record of line 0 saying why."""
+def read(path: Path, format_: str, source: Source, seen: Seen | None = None) -> Iterator[Records]:
+    """Records of a file. A file that breaks off gives what was read of it and then a record of line 0 with the reason.
+
+    seen: takes in what the file's columns are called.
+    """
     try:
-        yield from READERS[format_](path, source)
+        yield from READERS[format_](path, source, seen or Seen(source.known))
     except SourceError as error:
         yield Records.unreadable(error.received)
     except EOFError:

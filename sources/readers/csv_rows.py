@@ -3,70 +3,119 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import orjson
 
+from sources.columns import canonical_names
 from sources.definitions import Source
 from sources.readers import lines
 from sources.readers.records import Records
+from sources.readers.seen import Seen, near_names, shown_name
 
 # A quoted cell may run over this many lines; beyond, its quote was never closed and would swallow the file.
 MAX_CELL_LINES = 1000
 csv.field_size_limit(lines.MAX_LINE_BYTES * 2)
 
 
+DELIMITERS = (",", ";", "\t", "|")
+# Excel's own first line, which names the delimiter of the lines below.
+_EXCEL_DIRECTIVE = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
+
+
 @dataclass(frozen=True)
 class Header:
-    """Names of the columns; fault: why rows cannot be told apart by them."""
+    """Names of the columns; fault: why rows cannot be told apart by them. spare: empty cells at the header's end."""
 
+    written: tuple[str, ...]
     names: tuple[str, ...]
     delimiter: str
     fault: str | None = None
+    spare: int = 0
 
 
-def read(path: Path, source: Source) -> Iterator[Records]:
+def read(path: Path, source: Source, seen: Seen) -> Iterator[Records]:
     """Each row under the header. A row that does not fit it is landed as its text line, with a problem.
 
     Under a header that lacks the source's columns every line, the first one too, is landed so: a file without a header
-    must not lose its first record.
+    must not lose its first record. Without a configured delimiter, the one under which the header has the columns is
+    taken.
     """
     header: Header | None = None
-    delimiter = source.delimiter or ("\t" if ".tsv" in path.suffixes else ",")
+    delimiter = source.delimiter or ("\t" if ".tsv" in path.suffixes else None)
     for block in _logical_lines(lines.read(path, source.encoding), delimiter):
         if header is None:
-            header = _header(block.raws[0], delimiter, source.columns)
+            if (directive := _EXCEL_DIRECTIVE.fullmatch(block.raws[0].strip(" "))) is not None:
+                delimiter = delimiter or directive.group(1)
+                block = block.after(1)
+                if not block.lines:
+                    continue
+            header = _header(block.raws[0], delimiter, source, seen)
             if header.fault is None:
-                block = Records(block.lines[1:], block.raws[1:], block.problems[1:])
-        yield _rows(block, header)
+                block = block.after(1)
+        yield _rows(block, header, seen)
 
 
-def _header(line: str, delimiter: str, required: Sequence[str]) -> Header:
-    names = tuple(name.strip() for name in _cells(line, delimiter))
-    missing = [name for name in required if name not in names]
+def _header(line: str, delimiter: str | None, source: Source, seen: Seen) -> Header:
+    candidates = [_candidate(line, one, source, seen) for one in ([delimiter] if delimiter else DELIMITERS)]
+    header = next((found for found in candidates if found.fault is None), None)
+    if header is None:
+        return max(candidates, key=lambda found: len(set(found.names) & {*source.columns, *seen.known.names}))
+    seen.names(header.written)
+    return header
+
+
+def _candidate(line: str, delimiter: str, source: Source, seen: Seen) -> Header:
+    cells = _cells(line, delimiter)
+    spare = 0
+    while len(cells) > 1 and not cells[-1].strip():
+        cells.pop()
+        spare += 1
+    written = tuple(cell if cell.strip() else f"_unnamed_{place}" for place, cell in enumerate(cells, start=1))
+    names = canonical_names(written, seen.known.names or source.columns)
+    return Header(written, names, delimiter, _header_fault(names, written, source), spare)
+
+
+def _header_fault(names: Sequence[str], written: Sequence[str], source: Source) -> str | None:
+    missing = [name for name in source.columns if name not in names]
     if missing:
-        return Header(names, delimiter, f"missing_columns: the header lacks {', '.join(missing)}")
+        near = near_names(written, missing)
+        hint = "".join(f"; is {shown_name(one)} {other}?" for one, other in near.items())
+        return f"missing_columns: the header lacks {', '.join(missing)}{hint}"
     if len(set(names)) < len(names):
-        return Header(names, delimiter, "missing_columns: the header names a column twice")
-    return Header(names, delimiter)
+        twice = sorted({shown_name(name) for name in names if names.count(name) > 1})
+        return f"missing_columns: the header names a column twice: {', '.join(twice)}"
+    return None
 
 
-def _rows(block: Records, header: Header) -> Records:
+def _rows(block: Records, header: Header, seen: Seen) -> Records:
     if header.fault is not None:
+        seen.faults[header.fault.partition(": ")[2]] += len(block.lines)
         return Records(block.lines, block.raws, [header.fault] * len(block.lines))
     rows = _parsed(block.raws, header.delimiter)
-    width = len(header.names)
     batch = Records()
     for number, text, problem, cells in zip(block.lines, block.raws, block.problems, rows, strict=True):
-        if problem is not None:
-            batch.add(number, text, problem)
-        elif len(cells) != width:
-            batch.add(number, text, f"wrong_column_count: {len(cells)} cells under {width} columns")
-        else:
-            batch.add(number, orjson.dumps(dict(zip(header.names, cells, strict=True))).decode())
+        fault = problem or _row_fault(cells, header)
+        if fault is not None:
+            seen.faults[fault.partition(":")[0]] += 1
+            batch.add(number, text, fault)
+            continue
+        record = dict(zip(header.names, cells, strict=False))  # behind the names there are empty cells alone
+        seen.record(record)
+        batch.add(number, orjson.dumps(record).decode())
     return batch
+
+
+def _row_fault(cells: Sequence[str], header: Header) -> str | None:
+    width = len(header.names)
+    if not width <= len(cells) <= width + header.spare or any(cell.strip() for cell in cells[width:]):
+        return f"wrong_column_count: {len(cells)} cells under {width} columns"
+    if tuple(cells[:width]) == header.written:
+        return "repeated_header: the header is repeated among the rows"
+    return None
 
 
 def _parsed(texts: list[str], delimiter: str) -> list[list[str]]:
@@ -85,10 +134,11 @@ def _cells(text: str, delimiter: str) -> list[str]:
         return text.split(delimiter)
 
 
-def _logical_lines(blocks: Iterator[Records], delimiter: str) -> Iterator[Records]:
+def _logical_lines(blocks: Iterator[Records], delimiter: str | None) -> Iterator[Records]:
     """Joins the lines of a quoted cell that runs over several; a quote that is never closed joins nothing."""
     pending = Records()
     for block in blocks:
+        delimiter = delimiter or _likely_delimiter(block.raws[0])
         batch = Records()
         for number, text, problem in zip(block.lines, block.raws, block.problems, strict=True):
             if not pending.lines and ('"' not in text or problem or not _is_open(text, delimiter)):
@@ -100,6 +150,11 @@ def _logical_lines(blocks: Iterator[Records], delimiter: str) -> Iterator[Record
             yield batch
     if pending.lines:
         yield _given_up(pending)
+
+
+def _likely_delimiter(line: str) -> str:
+    """The delimiter that a first line has most of; only what is between quotes depends on it here."""
+    return max(DELIMITERS, key=line.count)
 
 
 def _settle(pending: Records, batch: Records, delimiter: str) -> None:

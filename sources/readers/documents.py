@@ -2,41 +2,71 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import orjson
-
 from segmentry.errors import SourceError
 from sources.definitions import Source
-from sources.readers import lines
+from sources.readers import lines, ndjson
 from sources.readers.records import Records
+from sources.readers.seen import Seen
 
 # A document is held in memory as a whole, several times over while it is parsed.
 MAX_DOCUMENT_BYTES = 256 << 20
+_BATCH = 10_000
+_TOO_DEEP = "it is a JSON document that is nested too deeply"
 
 
-def read(path: Path, source: Source) -> Iterator[Records]:
-    """Each element of the document; an envelope with nothing in it is landed as it stands, with a problem."""
-    content = lines.read_whole(path, MAX_DOCUMENT_BYTES)
+def read(path: Path, source: Source, seen: Seen) -> Iterator[Records]:
+    """Each element of the document; an envelope with nothing in it is landed as it is, with a problem.
+
+    A file with one object per line is read as such, whatever its name says.
+    """
+    content = lines.read_whole(path, MAX_DOCUMENT_BYTES, source.encoding)
     if not content.strip():
         return
     try:
-        document = orjson.loads(content)
-    except orjson.JSONDecodeError as error:
-        raise SourceError(f"it is not a JSON document: line {error.lineno}, column {error.colno}") from None
+        # Python's own parser: it keeps whole numbers of any length, and a NaN costs its record, not the document.
+        document = json.loads(content)
+    except json.JSONDecodeError as error:
+        if error.msg != "Extra data":
+            raise SourceError(f"it is not a JSON document: line {error.lineno}, column {error.colno}") from None
+        yield from ndjson.read(path, source, seen)
+        return
+    except RecursionError:
+        raise SourceError(_TOO_DEEP) from None
+    try:
+        yield from _elements(document, source, seen)
+    except RecursionError:
+        raise SourceError(_TOO_DEEP) from None
+
+
+def _elements(document: object, source: Source, seen: Seen) -> Iterator[Records]:
     batch = Records()
     for number, (element, is_record) in enumerate(unwrapped(document, source.unwrap), start=1):
         problem = None if is_record else "empty_envelope: the request carries no record"
-        batch.add(number, orjson.dumps(element).decode(), problem)
+        batch.add(number, _text(element), problem)
+        if len(batch.lines) >= _BATCH:
+            yield ndjson.watched(batch, seen)
+            batch = Records()
     if batch.lines:
-        yield batch
+        yield ndjson.watched(batch, seen)
+
+
+def _text(element: object) -> str:
+    text = json.dumps(element, ensure_ascii=False, separators=(",", ":"))
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # half of a surrogate pair, which only an escape can carry
+        return json.dumps(element, separators=(",", ":"))
+    return text
 
 
 def unwrapped(value: object, keys: Sequence[str]) -> Iterator[tuple[object, bool]]:
     """Records inside arrays and inside the values of the keys, at any depth of these two.
 
-    Each with True; an envelope whose value is null, as it stands, with False.
+    Each with True; an envelope whose value is null, as it is, with False.
     """
     if isinstance(value, list):
         for element in value:

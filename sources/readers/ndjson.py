@@ -1,15 +1,75 @@
-"""Newline-delimited JSON: each line is a record, verbatim; whether it is JSON is judged in staging."""
+"""Newline-delimited JSON: each line is a record, verbatim but for the spelling of its columns."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+
+import orjson
 
 from sources.definitions import Source
 from sources.readers import lines
 from sources.readers.records import Records
+from sources.readers.seen import Seen
+
+_SPACE = re.compile(r"[ \t\n\r]*")
+_decoder = json.JSONDecoder()
 
 
-def read(path: Path, source: Source) -> Iterator[Records]:
-    """Each line that is not blank."""
-    return lines.read(path, source.encoding)
+def read(path: Path, source: Source, seen: Seen) -> Iterator[Records]:
+    """Each line that is not blank; whether it is JSON is judged in staging."""
+    for block in lines.read(path, source.encoding):
+        yield watched(block, seen)
+
+
+def watched(block: Records, seen: Seen) -> Records:
+    """The same records, each under the names that staging reads."""
+    if not seen.is_needed:
+        return block
+    for number, (raw, problem) in enumerate(zip(block.raws, block.problems, strict=True)):
+        if problem is None:
+            block.raws[number] = canonical(raw, seen)
+        else:
+            seen.faults[problem.partition(":")[0]] += 1
+    return block
+
+
+def canonical(raw: str, seen: Seen) -> str:
+    """A JSON object's text with its names as staging reads them; anything else as it is."""
+    try:
+        record = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        seen.faults["not_json"] += 1
+        return raw
+    if not isinstance(record, dict):
+        seen.faults["not_json"] += 1
+        return raw
+    written = tuple(record)
+    names = seen.names(written)
+    if names == written:
+        seen.record(record)
+        return raw
+    seen.record(dict(zip(names, record.values(), strict=True)))
+    try:
+        return renamed(raw, dict(zip(written, names, strict=True)))
+    except RecursionError:  # nested deeper than Python follows: staging judges it as it is
+        return raw
+
+
+def renamed(raw: str, names: Mapping[str, str]) -> str:
+    """The object's text with other names; its values stay as they are written, digit by digit."""
+    parts = []
+    at = raw.index("{") + 1
+    while raw[(at := _after_space(raw, at))] != "}":
+        name, at = _decoder.raw_decode(raw, _after_space(raw, at + (raw[at] == ",")))
+        start = _after_space(raw, _after_space(raw, at) + 1)
+        _, at = _decoder.raw_decode(raw, start)
+        parts.append(f"{json.dumps(names[name], ensure_ascii=False)}: {raw[start:at]}")
+    return "{" + ", ".join(parts) + "}"
+
+
+def _after_space(text: str, at: int) -> int:
+    found = _SPACE.match(text, at)
+    return found.end() if found else at

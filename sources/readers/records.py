@@ -28,6 +28,10 @@ class Records:
         self.raws.append(raw)
         self.problems.append(problem)
 
+    def after(self, number: int) -> Records:
+        """The records behind the first ones."""
+        return Records(self.lines[number:], self.raws[number:], self.problems[number:])
+
     def in_pieces(self) -> Records:
         """The same with each text that is too long cut into pieces under its line number, which say so."""
         if max(map(len, self.raws), default=0) <= MAX_RECORD_CHARACTERS:

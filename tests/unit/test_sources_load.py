@@ -138,9 +138,15 @@ def test_command_lands_each_folder_that_bears_a_sources_name(
         (tmp_path / folder).mkdir()
     events(tmp_path / "events" / "a.ndjson.gz", range(2))
     (tmp_path / "consents" / "c.csv").write_text("no,header\n", encoding="utf-8")
-    assert cli(["load", "--from", str(tmp_path), "-o", "json"]) == 0
+    assert cli(["load", "--from", str(tmp_path), "-o", "json"]) == 1
     reports = json.loads(capsys.readouterr().out)
-    assert {(r["source"], r["records"], r["problems"]) for r in reports} == {("events", 2, 0), ("consents", 1, 1)}
+    assert {(r["source"], r["status"], r["records"]) for r in reports} == {
+        ("events", "landed", 2),
+        ("consents", "refused", 0),
+    }
+    assert cli(["load", "--from", str(tmp_path), "--force", "-o", "json"]) == 0
+    reports = json.loads(capsys.readouterr().out)
+    assert {(r["source"], r["records"], r["problems"]) for r in reports} == {("events", 0, 0), ("consents", 1, 1)}
 
 
 @pytest.mark.parametrize("arguments", [[], ["no_such_source"], ["events", "--from", "."], ["--from", "nowhere"]])
