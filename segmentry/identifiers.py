@@ -26,6 +26,8 @@ from segmentry.spelling import clean, has_controls, whole_number, without_contro
 # Part of the fingerprint of identity: raise it with every change of a normal form or detector.
 VERSION = 1
 LONGEST = 320
+# The type of keys of things (orders, products): in the form of other keys, and any word may be one.
+THING = "thing"
 # A value, its type and country are judged once while it is among the last so many.
 _REMEMBERED = 1 << 17
 _UUID = re.compile(r"[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}")
@@ -129,7 +131,7 @@ def _judged(identifier_type: str, value: str, country: str | None) -> Judgement:
         return _quick_email(value) or _email(value)
     if identifier_type == "phone":
         return phones.judge(value, country) if len(value) <= LONGEST else (None, "too_long")
-    return _quick_key(value) or _key(value)
+    return _quick_key(value) or _key(value, is_person=identifier_type != THING)
 
 
 def _quick_email(value: str) -> Judgement | None:
@@ -156,7 +158,7 @@ def _email(value: str) -> Judgement:
     return (None, "placeholder") if nobody.is_fake_address(*emails.parts(address)) else (address, None)
 
 
-def _key(value: str) -> Judgement:
+def _key(value: str, *, is_person: bool = True) -> Judgement:
     """An opaque key: case is kept, for two people may differ by it; a UUID is in lower case (RFC 9562)."""
     text = _unwrapped(clean(value))
     if not text:
@@ -171,7 +173,7 @@ def _key(value: str) -> Judgement:
     text, is_lost = whole_number(text)
     if is_lost:
         return None, "lost_digits"
-    return (None, "placeholder") if nobody.is_nobody(text) else (text, None)
+    return (None, "placeholder") if is_person and nobody.is_nobody(text) else (text, None)
 
 
 def _unwrapped(text: str) -> str:

@@ -204,6 +204,11 @@ def test_a_key_that_is_none_is_refused_with_its_reason(value: object, reason: st
     assert (normal("user_id", value), fault("user_id", value)) == (None, reason)
 
 
+def test_keys_of_things_may_be_any_word_in_the_form_of_other_keys() -> None:
+    values = ["test", "4711.0", " \u200bP-7", "default", "9007199254740993.0"]
+    assert [normal(identifiers.THING, value) for value in values] == ["test", "4711", "P-7", "default", None]
+
+
 def test_values_that_are_no_text_have_the_form_of_their_text() -> None:
     assert [normal("user_id", value) for value in (220033, 220033.0, True)] == ["220033", "220033", None]
 

@@ -34,7 +34,7 @@ view may lack them.
 {#- A key that is no identifier of a person (order, product, contact): a number that a program wrote as a float is whole
     again, so that `4711.0` meets `4711`; NULL where it lost digits. -#}
 {% macro normal_key(x) -%}
-    {{ normal_identifier("'key'", x) }}
+    {{ normal_identifier("'thing'", x) }}
 {%- endmacro %}
 
 {#- How much an identifier in its normal form looks made up, 0 to 3 (`segmentry.suspicion`). -#}
