@@ -152,6 +152,10 @@ def build(path: Path, entry: Mapping[str, Any], sql: str, words: Mapping[str, st
     """A segment from what its files say."""
     meta = entry["config"]["meta"]
     is_free = meta.get("kind") == "batch_only"
+    if is_free:
+        from segmentry import readonly  # imports the database driver, which predicates do not need
+
+        readonly.check_model(path.name, sql)
     is_enabled = entry["config"].get("enabled", True)
     predicate = None if is_free else parsed(path.name, sql, words)
     stay = parsed(path.name, meta["stay_while"], words, parse) if meta.get("stay_while") else None

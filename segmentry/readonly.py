@@ -19,7 +19,7 @@ from typing import Any
 import duckdb
 
 from segmentry import warehouse
-from segmentry.errors import SegmentryError, UsageError
+from segmentry.errors import ConfigError, SegmentryError, UsageError
 from segmentry.redaction import without_secrets, without_values
 from segmentry.settings import Settings
 
@@ -48,6 +48,8 @@ _EXPLAIN = re.compile(
     rf"{_COMMENT_OR_SPACE}*explain{_COMMENT_OR_SPACE}+(?P<analyze>analyze\b{_COMMENT_OR_SPACE}*)?", re.I | re.S
 )
 _ALLOWED = "one query: SELECT, WITH, VALUES, FROM, DESCRIBE, SUMMARIZE, SHOW, or EXPLAIN of one of them"
+_REFERENCE = re.compile(r"\{\{-?\s*(?:ref\(\s*(?P<q>['\"])\w+(?P=q)\s*\)|source\(\s*'\w+'\s*,\s*'\w+'\s*\))\s*-?\}\}")
+_TEMPLATE = re.compile(r"\{[{%#]")
 # Longer statements are written by programs, not by people; the parser's own depth ends far below.
 MOST_CHARACTERS = 100_000
 
@@ -76,6 +78,22 @@ def checked(sql: str) -> str:
             raise _refused(f"a statement of the kind {kind.name}, not a query")
         _check_tree(parser, sql)
         return sql
+
+
+def check_model(name: str, sql: str) -> None:
+    """Raise ConfigError unless a dbt model of free SQL is one query that only reads relations of the lake.
+
+    Its only templates are ref() and source() with plain names; DuckDB must be able to read the rest.
+    """
+    try:
+        text = _REFERENCE.sub("lake.referenced", sql)
+        if found := _TEMPLATE.search(text):
+            raise _refused(
+                f"the template {found.group()}", remedy="use {{ ref('model') }} and {{ source('a', 'b') }} alone"
+            )
+        checked(text)
+    except UsageError as error:
+        raise ConfigError(f"{name}: {error.received}", allowed=error.allowed, remedy=error.remedy) from None
 
 
 def _only_statement(parser: duckdb.DuckDBPyConnection, sql: str) -> duckdb.StatementType:

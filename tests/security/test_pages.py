@@ -126,6 +126,14 @@ def test_a_password_that_others_may_read_is_refused(tmp_path: Path) -> None:
     assert _login.password(settings) != first
 
 
+def test_a_given_file_has_the_password_whatever_its_mode(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = tmp_path / "mounted"
+    given.write_text("a-password-of-compose\n", encoding="utf-8")
+    given.chmod(0o444)
+    monkeypatch.setenv(_login.GIVEN, str(given))
+    assert _login.password(Settings.from_environment({"SEGMENTRY_HOME": str(tmp_path)})) == "a-password-of-compose"
+
+
 def test_airflow_is_signed_in_to_once_and_again_when_the_token_has_run_out() -> None:
     seen: list[str] = []
     valid = ["one"]

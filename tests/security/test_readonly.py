@@ -14,7 +14,7 @@ import pytest
 
 from cli.main import run
 from segmentry import readonly, warehouse
-from segmentry.errors import SegmentryError, UsageError
+from segmentry.errors import ConfigError, SegmentryError, UsageError
 from segmentry.settings import Settings
 
 CANARY = "canary-7f3a9"
@@ -248,3 +248,30 @@ def test_the_command_says_what_is_allowed(lake: Settings, capsys: pytest.Capture
     assert run(["query", "select letter from raw.letters", "--max-rows", "3"]) == 1
     assert run(["query", "select count(*) as n from raw.letters", "--output", "json"]) == 0
     assert '"n": 20' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "select profile_id from {{ ref('profiles') }} where country = 'DE'",
+        "with o as (select * from {{ ref(\"orders\") }}) select profile_id from o, {{- source('raw', 'events') -}}",
+    ],
+)
+def test_a_model_of_free_sql_may_read_relations(sql: str) -> None:
+    readonly.check_model("x.sql", sql)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "select profile_id from read_csv('/etc/passwd')", "select '{{ env_var('HOME') }}' as profile_id",
+        "{{ config(pre_hook='attach x') }} select profile_id from {{ ref('profiles') }}",
+        "select 1 as profile_id; drop table lake.raw.events",
+        "{% do run_query('drop table x') %} select 1 as profile_id",
+        "select profile_id from {{ ref('a' ~ env_var('X')) }}", "select profile_id from {{ ref('profiles') }} {# x #}",
+        "delete from {{ ref('profiles') }}", "copy {{ ref('profiles') }} to 'people.csv'",
+    ],
+)  # fmt: skip
+def test_a_model_of_free_sql_that_does_more_is_refused_by_its_name(sql: str) -> None:
+    with pytest.raises(ConfigError, match=r"x\.sql: "):
+        readonly.check_model("x.sql", sql)
