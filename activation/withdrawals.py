@@ -15,9 +15,11 @@ from activation.config import Sync
 from activation.consent import ConsentGate
 from activation.ledger import Ledger
 from activation.model import Operation, Row
-from segmentry import warehouse
+from segmentry import identifiers, warehouse
 
 CHUNK = 5_000  # rows at a time; more take memory, fewer take time
+# Values of which each is known to be its own normal form, by the type of the address.
+_NORMAL = {"email": "[a-z0-9._+-]+@[a-z0-9.-]+", "phone": "[+][0-9]+", "user_id": "[A-Za-z][A-Za-z0-9_-]*"}
 # Relations that say who must not be reached. A change of any of them means: look again.
 _SAYING = (
     "select schema_name || '.' || table_name from duckdb_tables() where database_name = 'lake' and ("
@@ -93,17 +95,36 @@ def refused_person(column: str) -> str:
 
 def _conditions(lake: duckdb.DuckDBPyConnection, sync: Sync) -> list[str]:
     conditions = [refused_person("h.row_key")]
-    if is_address(sync):
-        conditions.append("lower(trim(h.identity)) in (select value from work.refused_addresses)")
+    if sync.address and is_address(sync):
+        _find_refused_identities(lake, sync.address)
+        conditions.append("h.identity in (select value from work.refused_identities)")
     elif sync.address and _exist(lake, "identity.id_mapping_scd", "identity.identifier_mapping"):
         # The profile is deleted or was split: of its addresses at the time, one must not be reached any more.
         conditions.append(
             "split_part(h.row_key, ':', 1) in ("
             f"select profile_id from lake.identity.id_mapping_scd where identifier_type = '{sync.address}'"
-            " and lower(trim(identifier)) in (select value from work.refused_addresses)"
+            " and identifier in (select value from work.refused_addresses)"
             " and profile_id not in (select profile_id from lake.identity.identifier_mapping))"
         )
     return conditions
+
+
+def _find_refused_identities(lake: duckdb.DuckDBPyConnection, kind: str) -> None:
+    """Fill ``work.refused_identities``: addresses of the ledger whose normal form must not be reached."""
+    lake.execute(
+        "create or replace table work.refused_identities as select distinct identity as value from work.held"
+        " where identity in (select value from work.refused_addresses)"
+    )
+    refused = {value for (value,) in lake.execute("select value from work.refused_addresses").fetchall()}
+    if not refused:
+        return
+    # An earlier version may have sent another form than the normal one. Most rows are seen to have it at a glance.
+    odd = lake.execute(
+        "select distinct identity from work.held where not regexp_full_match(identity, ?)", [_NORMAL[kind]]
+    ).fetchall()
+    found = [(identity,) for (identity,) in odd if identifiers.normal(kind, identity) in refused]
+    if found:
+        lake.executemany("insert into work.refused_identities values (?)", found)
 
 
 def _add_suppressed(lake: duckdb.DuckDBPyConnection, sync: Sync) -> None:

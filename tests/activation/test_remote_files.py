@@ -10,10 +10,10 @@ import paramiko
 import pytest
 
 from activation import engine, operate
-from segmentry.errors import DestinationError
+from segmentry.errors import DestinationError, NotReadyError
 from tests.activation import s3_server, sftp_server
 from tests.activation.engine_shop import consent, fill, open_lake, webhook
-from tests.activation.shop import Shop
+from tests.activation.shop import Shop, decision
 
 __all__ = ["open_lake"]
 
@@ -27,6 +27,19 @@ def sftp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, 
         for name, value in connection.items():
             monkeypatch.setenv(f"TEST_SFTP_{name.upper()}", value)
         yield {name: f"TEST_SFTP_{name.upper()}" for name in connection}
+
+
+def _withdrawn_while_the_rest_is_stopped(shop: Shop, name: str) -> None:
+    """Eve is delivered and opts out; her audience cannot be read at the time."""
+    consent(shop, "eve")
+    fill(shop, name, {"bob": "Bob", "eve": "Eve"})
+    assert engine.run_sync(shop.settings, name).status == "done"
+    shop.put("marts.consents", [decision("eve", "withdrawn", "2026-05-20")])
+    shop.run(f"alter table lake.audiences.aud_{name} rename to aud_away")
+    with pytest.raises(NotReadyError):
+        engine.run_sync(shop.settings, name)
+    shop.run(f"alter table lake.audiences.aud_away rename to aud_{name}")
+    assert operate.verify(shop.settings, [name])[0][0]["surplus"] == 0
 
 
 def test_sftp(shop: Shop, sftp: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -47,6 +60,8 @@ def test_sftp(shop: Shop, sftp: dict[str, str], tmp_path: Path, monkeypatch: pyt
     verified = operate.verify(shop.settings, [name])[0][0]
     assert (verified["matched"], verified["missing"], verified["surplus"]) == (1, 0, 0)
     assert not list((shop.settings.outbox / name).glob("*")), "no copy is left on this machine"
+    _withdrawn_while_the_rest_is_stopped(shop, name)
+    assert [path.read_text() for path in folder.glob("letters-*")] == ["email,first_name\nbob@example.com,Bob\n"]
     other = paramiko.RSAKey.generate(2048)
     monkeypatch.setenv("TEST_SFTP_HOST_KEY", f"ssh-rsa {other.get_base64()}")
     fill(shop, name, {"ann": "Ann"})
@@ -78,6 +93,9 @@ def test_s3(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
         assert len(objects.held) == 2
         verified = operate.verify(shop.settings, [name])[0][0]
         assert (verified["matched"], verified["missing"], verified["surplus"]) == (1, 0, 0)
+        _withdrawn_while_the_rest_is_stopped(shop, name)
+        (there,) = (held for key, held in objects.held.items() if key != "vip/manifest.json")
+        assert json.loads(there) == {"email": "bob@example.com", "first_name": "Bob"}
         objects.is_open = False
         fill(shop, name, {"ann": "Ann"})
         with pytest.raises(DestinationError, match="did not take the files") as caught:
