@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import cast
 
 import duckdb
 
@@ -12,8 +11,9 @@ from activation import config, definitions, deployed, engine, generate, publishe
 from activation.destination import of as destination_of
 from activation.ledger import Ledger
 from segmentry import dbt, freshness, warehouse
+from segmentry import withdrawals as consent
 from segmentry.errors import SegmentryError
-from segmentry.stages import RunContext, StageReport, resolve
+from segmentry.stages import RunContext, StageReport
 
 
 def audiences(context: RunContext) -> StageReport:
@@ -74,7 +74,9 @@ def withdrawals(context: RunContext) -> StageReport:
     faults: list[SegmentryError] = []
     fitting, _ = config.load_each(context.settings)
     names = _with_rows(context)
-    attempts: list[tuple[str, Callable[[], StageReport]]] = [("consent", lambda: _refreshed(context))] if names else []
+    attempts: list[tuple[str, Callable[[], StageReport]]] = (
+        [("consent", lambda: consent.refresh(context))] if names else []
+    )
     attempts += [(name, partial(engine.withdraw, context.settings, name, fitting.get(name))) for name in names]
     attempts += [("publication", lambda: acknowledge(context))] if names else []
     rows: dict[str, int] = {}
@@ -90,14 +92,6 @@ def withdrawals(context: RunContext) -> StageReport:
     if faults:
         raise _all_faults(faults)
     return StageReport(rows, notes, "done" if rows else "unchanged")
-
-
-def _refreshed(context: RunContext) -> StageReport:
-    try:
-        refresh = resolve("segmentry.withdrawals:refresh")
-    except ModuleNotFoundError:
-        return StageReport()
-    return cast(StageReport, refresh(context))
 
 
 def _as_fault(name: str, error: Exception) -> SegmentryError:
