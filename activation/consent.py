@@ -123,6 +123,9 @@ class ConsentGate:
             " where identifier_type = $kind and purpose = $purpose and channel = $channel"
         )
         self._refused_addresses.update(*_values(cursor, f"{addresses} and is_refused", use))
+        if warehouse.relation_exists(self._lake, "identity.identifier_mapping"):
+            # A row may still be there under a profile that its address has left: who has it now opted out.
+            self._refused_addresses.update(*_values(cursor, _ADDRESSES_OF_REFUSED, use))
         if self._basis.is_opt_in:
             self._granted = Known(_values(cursor, f"{addresses} and is_granted", use))
 
@@ -190,6 +193,12 @@ def _values(cursor: duckdb.DuckDBPyConnection, sql: str, words: dict[str, str]) 
         yield [value for value in batch.column(0).to_pylist() if value is not None]
 
 
+_ADDRESSES_OF_REFUSED = """
+    select m.identifier
+    from identity.identifier_mapping as m
+    inner join marts.profile_standings as s on m.profile_id = s.profile_id
+    where m.identifier_type = $kind and s.purpose = $purpose and s.channel = $channel and s.is_refused
+"""
 STANDINGS = ("marts.consent_standings", "marts.profile_standings")
 _OWNERS = """
     select s.identifier_type, s.identifier, m.profile_id

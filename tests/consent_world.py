@@ -13,6 +13,7 @@ from typing import Any
 
 import duckdb
 import jinja2
+import pyarrow as pa
 
 from activation import generate
 from activation.published import COLUMNS
@@ -93,12 +94,16 @@ class World:
         """Land records of sources verbatim, as one batch each."""
         self.batch += 1
         for source, found in records.items():
-            rows = [
-                [source, f"{self.batch}", line, loaded_at, f"{source}{self.batch}", json.dumps(record)]
-                for line, record in enumerate(found, start=1)
-            ]
-            if rows:
-                self.connection.executemany(f"insert into raw.{source} values (?, ?, ?, ?, ?, ?, null)", rows)
+            raws = [json.dumps(record) for record in found]
+            if not raws:
+                continue
+            lines = pa.table({"line": range(1, len(raws) + 1), "text": raws})
+            self.connection.register("landing", lines)
+            self.run(
+                f"insert into raw.{source} select ?, ?, line, ?, ?, text, null from landing",
+                [source, f"{self.batch}", loaded_at, f"{source}{self.batch}"],
+            )
+            self.connection.unregister("landing")
 
     def stage(self) -> None:
         """What the stage staging does."""
@@ -213,3 +218,8 @@ def order(key: str, at: float, **content: Any) -> dict[str, Any]:
         "is_guest": False, "currency": "EUR", "subtotal": "20", "total": "20", "refunded": "0", "items": "[]",
         **content,
     }  # fmt: skip
+
+
+def at_noon(number: int) -> datetime:
+    """When a day's records land: some hours after all of them were made."""
+    return day(number + 0.5)
