@@ -108,7 +108,8 @@ class Project:
 
     def call(self, macro: str, *arguments: Any) -> str:
         """What a macro gives."""
-        return str(self._jinja.globals[macro](*arguments))
+        named: Any = self._jinja.globals[macro]
+        return str(named(*arguments))
 
     def table(self, model: str) -> None:
         """Build a model as a table."""
