@@ -23,6 +23,17 @@ _SECTIONS = (
         """,
     ),
     (
+        "data quality",
+        "observability.data_quality",
+        # What landed and was accepted is as it should be; what was not is reported, the largest counts first.
+        """
+        select source, replace(subject, '_', ' ') as subject, name, sum(counted)::bigint as counted
+        from lake.observability.data_quality
+        where subject in ('records_quarantined_by_reason', 'values_cleared', 'columns_unread', 'categories_unknown')
+        group by all order by counted desc, source, subject, name limit 20
+        """,
+    ),
+    (
         "segments",
         "segments.segment_memberships",
         "select segment, count(*) as people from lake.segments.segment_memberships group by segment order by segment",
@@ -55,7 +66,7 @@ def show(summary: dict[str, Any], output: Output) -> None:
     if output is Output.json:
         _output.print_json(summary)
         return
-    for title in ("stages", "gates", "models", "segments", "syncs", "pages"):
+    for title in ("stages", "gates", "data quality", "models", "segments", "syncs", "pages"):
         if rows := summary.get(title):
             _output.show(rows, output, title=f"\n{title.capitalize()}")
     verdict = {0: "done", 2: "wrong use", 3: "stopped by a gate or brake"}.get(summary["exit_code"], "failed")

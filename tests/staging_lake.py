@@ -50,10 +50,10 @@ GOOD: dict[str, dict[str, Any]] = {
 class StagingLake:
     """raw and staging of one connection; each call of ``judged`` begins with an empty source."""
 
-    def __init__(self) -> None:
+    def __init__(self, folders: Sequence[str] = ("staging", "portable")) -> None:
         self.connection = duckdb.connect(":memory:")
         self.connection.execute("set TimeZone = 'UTC'; create schema raw; create schema staging")
-        self.project = Project(self.connection, ("staging", "portable"))
+        self.project = Project(self.connection, folders)
         self._sql: dict[str, str] = {}
 
     def land(self, source: str, records: Sequence[dict[str, Any] | str]) -> None:
@@ -66,7 +66,8 @@ class StagingLake:
             [source, "f", line, LOADED_AT, "b", text if isinstance(text, str) else json.dumps(text), None]
             for line, text in enumerate(records, start=1)
         ]
-        self.connection.executemany(f"insert into raw.{source} values (?, ?, ?, ?, ?, ?, ?)", rows)
+        if rows:
+            self.connection.executemany(f"insert into raw.{source} values (?, ?, ?, ?, ?, ?, ?)", rows)
 
     def judged(self, source: str, records: Sequence[dict[str, Any] | str]) -> list[dict[str, Any]]:
         """Rows of the base model, in the order of the lines."""

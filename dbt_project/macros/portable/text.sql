@@ -27,3 +27,12 @@ Joiners (U+200C, U+200D) stay: Persian names and emoji are written with them. Re
 
 {#- What the spellings of a category share: lower case, single blanks. -#}
 {% macro category_key(text) -%} lower({{ regex_replace('trim(' ~ text ~ ')', "'\\s+'", "' '") }}) {%- endmacro %}
+
+{#- A row for each part of a text whose parts are separated by ', '. -#}
+{% macro split_rows(query, column, part) -%}
+    {{ return(adapter.dispatch('split_rows', 'segmentry')(query, column, part)) }}
+{%- endmacro %}
+
+{% macro default__split_rows(query, column, part) -%}
+    select * exclude ({{ column }}), unnest(string_split({{ column }}, ', ')) as {{ part }} from ({{ query }}) as texts
+{%- endmacro %}

@@ -6,7 +6,8 @@
         'same_as': {'canceled': 'cancelled', 'complete': 'completed', 'partial_refund': 'partially_refunded'}},
     'user_id': 'id', 'anonymous_id': 'id', 'email': 'text', 'phone': 'text', 'is_guest': 'boolean',
     'currency': 'text', 'subtotal': 'amount', 'discount': 'amount', 'shipping': 'amount', 'tax': 'amount',
-    'total': 'amount', 'refunded': 'amount', 'coupon': 'text', 'payment_method': 'word', 'channel': 'word',
+    'total': 'amount', 'refunded': {'type': 'amount', 'on_fault': 'record'}, 'coupon': 'text',
+    'payment_method': 'word', 'channel': 'word',
     'items': 'text'
 } %}
 
