@@ -10,7 +10,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
 	  && { command -v $$p; break; }; done)
 WORKERS ?= 2
 
-.PHONY: help install run test test-cluster check format generate bench soak up down secrets pin-images lock clean
+.PHONY: help install run test test-long test-all test-cluster check format generate bench soak up down secrets pin-images lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -33,8 +33,13 @@ $(READY): requirements.lock requirements-bootstrap.lock pyproject.toml
 run: $(READY)  ## run the whole main job on the simulated shop, through Airflow
 	@$(BIN)/segmentry demo
 
-test: $(READY)  ## run the whole test suite
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m "not cluster and not soak"
+test: $(READY)  ## run the test suite; what takes longer is in test-all
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --durations=10 -m "not cluster and not soak and not slow"
+
+test-long: $(READY)  ## whole jobs, through Airflow too; every documented command; public data
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --durations=10 -m "slow and not cluster and not soak"
+
+test-all: test test-long  ## everything but the cluster and the soak
 
 test-cluster: $(READY)  ## the many-machines layout: PostgreSQL, Redis, two Celery workers, on loopback
 	@$(BIN)/python -m pytest -m cluster
