@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import duckdb
 
-from segmentry import bulk, configuration, releases, warehouse
+from segmentry import bulk, configuration, releases, tables, warehouse
 from segmentry.errors import GateFailed, NotReadyError, UsageError
 from segmentry.settings import Settings
 from segmentry.stages import RunContext, StageReport
@@ -85,8 +85,8 @@ def decide(context: RunContext) -> StageReport:
     if found:
         _check_jump(context.settings, found)
     with warehouse.connect(context.settings) as lake:
-        _store(lake, RELATION, "as_of timestamp, is_given boolean", [(as_of, context.as_of is not None)])
-        _store(lake, AHEAD, _AHEAD_COLUMNS, list(ahead))
+        tables.replace_rows(lake, RELATION, "as_of timestamp, is_given boolean", [(as_of, context.as_of is not None)])
+        tables.replace_rows(lake, AHEAD, _AHEAD_COLUMNS, list(ahead))
     notes = [f"as_of {as_of.isoformat()}", *(_told(row, as_of) for row in ahead)]
     return StageReport(rows={RELATION: 1, AHEAD: len(ahead)}, notes=notes)
 
@@ -169,18 +169,3 @@ def _check_jump(settings: Settings, found: _Decision) -> None:
 
 def _policy(settings: Settings) -> dict[str, int]:
     return {**DEFAULTS, **(configuration.policies(settings).get("clock") or {})}
-
-
-def _store(lake: duckdb.DuckDBPyConnection, relation: str, columns: str, rows: Sequence[tuple[object, ...]]) -> None:
-    """Make the relation contain these rows; one that already does is left alone, so that nothing counts as changed."""
-    if not warehouse.relation_exists(lake, relation):
-        lake.execute(f"create table if not exists lake.{relation} ({columns})")
-    current = lake.execute(f"select * from lake.{relation}").fetchall()
-    if sorted(current, key=repr) == sorted(rows, key=repr):
-        return
-    lake.execute("begin")
-    lake.execute(f"delete from lake.{relation}")
-    if rows:
-        marks = ", ".join("?" for _ in rows[0])
-        lake.executemany(f"insert into lake.{relation} values ({marks})", [list(row) for row in rows])
-    lake.execute("commit")

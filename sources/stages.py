@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from segmentry import warehouse
+from segmentry import money, warehouse
 from segmentry.errors import SourceError
 from segmentry.settings import Settings
 from segmentry.stages import RunContext, StageReport
@@ -16,6 +16,7 @@ def ensure_raw(settings: Settings) -> None:
     warehouse.prepare(settings)
     with warehouse.connect(settings) as lake:
         landing.ensure_tables(lake, all_sources(settings))
+    money.write_policy(settings)
 
 
 def load_items(context: RunContext) -> list[str]:

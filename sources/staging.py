@@ -10,7 +10,7 @@ from pathlib import Path
 
 import duckdb
 
-from segmentry import dbt, freshness, warehouse
+from segmentry import dbt, freshness, money, warehouse
 from segmentry.errors import SegmentryError
 from segmentry.settings import Settings
 from segmentry.stages import StageReport
@@ -89,6 +89,8 @@ def make_plan(lake: duckdb.DuckDBPyConnection, project: Path, sources: Iterable[
     if _is_out_of_order(lake, new, built):
         return Plan(LAYER, True, fingerprint, landed)
     selected = [f"base_{source}+,{LAYER}" for source in sorted({source for source, _ in new})]
+    if money.is_stale(lake):
+        selected.append(f"reporting_currency+,{LAYER}")
     return Plan(" ".join(selected), False, fingerprint, new)
 
 

@@ -42,13 +42,27 @@ class Shop:
         self.run(MAPPING)
         self.project = Project(self.lake, FOLDERS)
         self.project.variables["spine_days"] = [0]
-        for source in ("orders", "online_retail", "products"):
+        self.policy()
+        for source in ("orders", "online_retail", "products", "exchange_rates"):
             self.run(f"create table raw.{source} {RAW}")
         self.run("create table staging.stg_events__events (category varchar, event_at timestamp)")
         self.run(
             "create table marts.events (event_id varchar, profile_id varchar, event varchar,"
             " event_at timestamp, product_id varchar, category varchar)"
         )
+
+    def policy(self, currency: str = "EUR", days: int = 7) -> None:
+        """What policies.yml says of money."""
+        self.run(
+            f"create or replace table observability.money_policy as select '{currency}' as reporting_currency,"
+            f" '{currency}' as default_currency, {days} as max_rate_age_days, 10000000 as max_order_total"
+        )
+
+    def rates(self, *days: dict[str, str], batch: int = 1) -> None:
+        """Land days of rates as the ECB writes them."""
+        for line, day in enumerate(days, start=1):
+            values = ["exchange_rates", "f", line, CLOCK, f"r{batch}", json.dumps(day)]
+            self.run("insert into raw.exchange_rates values (?, ?, ?, ?, ?, ?, null)", values)
 
     def land(self, records: Iterable[dict[str, Any]], batch: int = 1) -> None:
         """Land one file of orders; a record is what differs from a plain order of 100 EUR."""
@@ -61,6 +75,7 @@ class Shop:
         """Everything from staging to features of orders and categories."""
         for model in [
             "staging/base_orders",
+            "staging/base_exchange_rates",
             "staging/base_online_retail",
             "staging/base_products",
             "staging/stg_orders__orders",
@@ -69,6 +84,11 @@ class Shop:
             "staging/stg_online_retail__orders",
             "staging/stg_online_retail__order_items",
             "staging/stg_products__products",
+            "staging/stg_exchange_rates__rates",
+            "staging/reporting_currency",
+            "staging/currency_rates",
+            "staging/order_rates",
+            "staging/held_records",
             "marts/categories",
             "marts/order_profiles",
             "marts/orders",
@@ -164,6 +184,7 @@ def test_a_record_that_cannot_be_true_is_quarantined_and_nobody_else_suffers() -
             {"order_id": "list", "items": {"product_id": "p"}},
             {"order_id": "coin", "currency": "DOUBLOON"},
             {"order_id": "huge", "total": "1e16"},
+            {"order_id": "large", "total": "10000000.01"},
         ]
     )
     shop.build()
@@ -176,6 +197,68 @@ def test_a_record_that_cannot_be_true_is_quarantined_and_nobody_else_suffers() -
         ("list", "invalid_value", "items"),
         ("part", "missing_field", "refunded"),
     ]
+    held = shop.rows("select record_id, reason, detail, _raw like '%large%' from staging.held_records")
+    assert held == [("b1:7", "absurd_amount", "total", True)]
+
+
+def orders_in(shop: Shop) -> dict[str, tuple[Any, ...]]:
+    """Order id to currency, total and net revenue as they count."""
+    shop.build()
+    found = shop.rows(
+        "select order_id, currency, round(total, 2)::double, round(net_revenue, 2)::double from marts.orders"
+    )
+    return {row[0]: row[1:] for row in found}
+
+
+def test_amounts_of_other_currencies_are_converted_or_held_and_never_added() -> None:
+    shop = Shop()
+    shop.land(
+        [
+            {"order_id": "euro", "total": "40"},
+            {"order_id": "none", "currency": None, "total": "7"},
+            {"order_id": "won", "currency": "KRW", "total": "90000", "user_id": "u2"},
+            {"order_id": "dinar", "currency": "kwd ", "total": "12.345", "user_id": "u2"},
+        ]
+    )
+    assert orders_in(shop) == {"euro": ("EUR", 40, 40), "none": ("EUR", 7, 7)}
+    assert shop.rows("select revenue_lifetime from features.features__orders where profile_id = 'p2'") == [(0.0,)]
+    reasons = shop.rows("select _line, reason, detail from staging.held_records order by _line")
+    assert reasons == [(3, "unknown_rate", "currency"), (4, "unknown_rate", "currency")]
+    # 1 May 2026 is a holiday: the rate of the day before counts. Of the layout of the day, later rates and N/A, too.
+    shop.rates({"Date": "2026-04-30", "USD": "1.1", "KRW": "1500.0", "KWD": "N/A", "": ""})
+    assert orders_in(shop)["won"] == ("EUR", 60, 60)
+    assert shop.rows("select original_currency, original_total::double from marts.orders where order_id = 'won'") == [
+        ("KRW", 90000.0)
+    ]
+    assert [row[0] for row in shop.rows("select _line from staging.held_records")] == [4]
+    shop.rates({"Date": "24 April 2026", "KWD": " 0.33"}, {"Date": "04 May 2026", "KWD": "0.5"}, batch=2)
+    assert orders_in(shop)["dinar"] == ("EUR", 37.41, 37.41)
+    assert shop.rows("select record_id from staging.held_records") == []
+    shop.policy(days=6)
+    assert "dinar" not in orders_in(shop)
+
+
+def test_any_currency_may_be_the_reporting_one() -> None:
+    shop = Shop()
+    shop.policy("USD")
+    shop.land(
+        [
+            {"order_id": "euro", "total": "10", "status": "partially_refunded", "refunded": "4"},
+            {"order_id": "yen", "currency": "JPY", "total": "330"},
+            {"order_id": "none", "currency": None, "total": "7"},
+        ]
+    )
+    shop.rates({"Date": "2026-05-01", "USD": "1.1", "JPY": "165"})
+    assert orders_in(shop) == {"euro": ("USD", 11, 6.6), "yen": ("USD", 2.2, 2.2), "none": ("USD", 7, 7)}
+
+
+def test_a_shop_of_one_other_currency_needs_no_rate() -> None:
+    shop = Shop()
+    shop.land([{"order_id": f"o{number}", "currency": "SEK"} for number in range(100)])
+    assert set(orders_in(shop).values()) == {("SEK", 100.0, 100.0)}
+    shop.land([{"order_id": "stray"}], batch=2)
+    assert "stray" not in orders_in(shop)
+    assert shop.rows("select count(*) from marts.orders where currency = 'SEK'") == [(100,)]
 
 
 AMOUNTS = st.sampled_from(["0", "0.01", "-0.01", "10", "100", "100.005", "-110", "110", "9e13", "1e99", "", "NaN", "x"])

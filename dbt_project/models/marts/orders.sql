@@ -12,37 +12,27 @@ order_profiles as (
     select * from {{ ref('order_profiles') }}
 ),
 
+rates as (
+    select * from {{ ref('order_rates') }} where hold_reason is null
+),
+
 costs as (
     select order_id, sum(cost) as cost, count(*) as items from {{ ref('stg_orders__order_items') }} group by order_id
 ),
 
 placed as (
     select
-        orders.order_id, 'orders' as source, order_profiles.profile_id, orders.ordered_at, orders.status,
-        orders.currency, orders.subtotal, orders.discount, orders.shipping, orders.tax, orders.total,
+        'orders' as source, orders.order_id, orders.order_id as shown_id, orders.ordered_at, orders.status,
+        orders.subtotal, orders.discount, orders.shipping, orders.tax, orders.total,
         coalesce(orders.refunded, 0) as refunded, costs.cost, coalesce(costs.items, 0) as items,
         orders.is_guest, orders.coupon, orders.channel, coalesce(orders.updated_at, orders.ordered_at) as updated_at
     from shop_orders as orders
-    left join order_profiles
-        on order_profiles.source = 'orders' and orders.order_id = order_profiles.order_id
     left join costs on orders.order_id = costs.order_id
-),
-
-placed_retail as (
-    select
-        'online_retail:' || orders.order_id as order_id, 'online_retail' as source, order_profiles.profile_id,
-        orders.ordered_at, orders.status, orders.currency, orders.subtotal, null as discount, orders.shipping,
-        null as tax, orders.total, orders.refunded, null as cost, orders.items, orders.is_guest,
-        null as coupon, 'web' as channel, orders.ordered_at as updated_at
-    from retail_orders as orders
-    left join order_profiles
-        on order_profiles.source = 'online_retail' and orders.order_id = order_profiles.order_id
-),
-
-orders as (
-    select * from placed
     union all
-    select * from placed_retail
+    select
+        'online_retail', order_id, 'online_retail:' || order_id, ordered_at, status, subtotal, null, shipping,
+        null, total, refunded, null, items, is_guest, null, 'web', ordered_at
+    from retail_orders
 ),
 
 revenue as (
@@ -53,29 +43,32 @@ revenue as (
         case when status = 'cancelled' then 0 else total end - case
             when status = 'cancelled' and source = 'orders' then 0 else refunded
         end as net_revenue
-    from orders
+    from placed
 )
 
 select
-    order_id,
-    source,
-    profile_id,
-    ordered_at,
-    status,
-    currency,
-    subtotal,
-    discount,
-    shipping,
-    tax,
-    total,
-    refunded,
-    net_revenue,
-    cost,
-    net_revenue - cost as margin,
-    items,
-    is_guest,
-    is_cancelled,
-    coupon,
-    channel,
-    updated_at
+    revenue.shown_id as order_id,
+    revenue.source,
+    order_profiles.profile_id,
+    revenue.ordered_at,
+    revenue.status,
+    rates.reporting_currency as currency,
+    {%- for amount in ['subtotal', 'discount', 'shipping', 'tax', 'total', 'refunded', 'net_revenue', 'cost'] %}
+    {{ converted('revenue.' ~ amount, 'rates.rate') }} as {{ amount }},
+    {%- endfor %}
+    {{ converted('(revenue.net_revenue - revenue.cost)', 'rates.rate') }} as margin,
+    revenue.items,
+    revenue.is_guest,
+    revenue.is_cancelled,
+    revenue.coupon,
+    revenue.channel,
+    revenue.updated_at,
+    rates.currency as original_currency,
+    rates.rate as exchange_rate,
+    {%- for amount in ['subtotal', 'discount', 'shipping', 'tax', 'total', 'refunded', 'net_revenue', 'cost'] %}
+    revenue.{{ amount }} as original_{{ amount }}{{ ',' if not loop.last }}
+    {%- endfor %}
 from revenue
+inner join rates on revenue.source = rates.source and revenue.order_id = rates.order_id
+left join order_profiles
+    on revenue.source = order_profiles.source and revenue.order_id = order_profiles.order_id

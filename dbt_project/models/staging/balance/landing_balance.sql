@@ -10,19 +10,24 @@ with landed as (
 
 judged as (
     {%- for name in landed_sources() %}
-    select '{{ name }}' as source, _batch_id as batch_id, outcome
+    select '{{ name }}' as source, _batch_id as batch_id, outcome, count(*) as records
     from {{ ref('base_' ~ name) }}
-    {{ 'union all' if not loop.last }}
+    group by _batch_id, outcome
+    union all
     {%- endfor %}
+    -- A held record leaves the accepted and joins the quarantined.
+    select _source, _batch_id, 'accepted', -count(*) from {{ ref('held_records') }} group by _source, _batch_id
+    union all
+    select _source, _batch_id, 'quarantined', count(*) from {{ ref('held_records') }} group by _source, _batch_id
 ),
 
 outcomes as (
     select
         source,
         batch_id,
-        count(*) filter (where outcome = 'accepted') as accepted,
-        count(*) filter (where outcome = 'quarantined') as quarantined,
-        count(*) filter (where outcome = 'duplicate') as duplicates
+        cast(sum(records) filter (where outcome = 'accepted') as bigint) as accepted,
+        cast(sum(records) filter (where outcome = 'quarantined') as bigint) as quarantined,
+        cast(sum(records) filter (where outcome = 'duplicate') as bigint) as duplicates
     from judged
     group by source, batch_id
 )

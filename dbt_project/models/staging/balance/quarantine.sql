@@ -3,8 +3,10 @@ with rejected as (
     select _source, _file, _line, _batch_id, _loaded_at, _raw, record_id, reason, detail
     from {{ ref('base_' ~ name) }}
     where outcome = 'quarantined'
-    {{ 'union all' if not loop.last }}
+    union all
     {%- endfor %}
+    select _source, _file, _line, _batch_id, _loaded_at, _raw, record_id, reason, detail
+    from {{ ref('held_records') }}
 )
 
 select * from rejected

@@ -8,7 +8,7 @@ with accepted as (
         min(occurred_at) as oldest_at,
         max(occurred_at) as newest_at
     from {{ ref('base_' ~ name) }}
-    where outcome = 'accepted'
+    where outcome = 'accepted' and occurred_at is not null
     group by {{ full_hour('occurred_at') }}
     {{ 'union all' if not loop.last }}
     {%- endfor %}
