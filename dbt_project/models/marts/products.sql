@@ -1,17 +1,30 @@
+with
+
+products as (
+    select products.*, coalesce(products.currency, policy.default_currency) as known_currency, policy.reporting_currency
+    from {{ ref('stg_products__products') }} as products
+    cross join {{ ref('reporting_currency') }} as policy
+)
+
 select
-    product_id,
-    sku,
-    name,
+    products.product_id,
+    products.sku,
+    products.name,
     coalesce(categories.category, products.category) as category,
-    subcategory,
-    brand,
-    price,
-    cost,
-    currency,
-    is_luxury,
-    is_active,
-    created_at,
-    updated_at
-from {{ ref('stg_products__products') }} as products
+    products.subcategory,
+    products.brand,
+    {{ converted('products.price', 'rates.rate') }} as price,
+    {{ converted('products.cost', 'rates.rate') }} as cost,
+    products.reporting_currency as currency,
+    products.is_luxury,
+    products.is_active,
+    products.created_at,
+    products.updated_at,
+    products.known_currency as original_currency,
+    products.price as original_price,
+    products.cost as original_cost
+from products
+left join {{ ref('currency_rates') }} as rates
+    on {{ rate_applies('rates', 'products.known_currency', as_of()) }}
 left join {{ ref('categories') }} as categories on {{ category_key('products.category') }} = categories.category_key
-where coalesce(created_at, updated_at) < {{ as_of() }}
+where coalesce(products.created_at, products.updated_at) < {{ as_of() }}

@@ -4,8 +4,21 @@ changes as (
     select * from {{ ref('stg_subscriptions__changes') }} where changed_at < {{ as_of() }}
 ),
 
+dated as (
+    select
+        changes.*,
+        policy.reporting_currency,
+        coalesce(changes.currency, policy.default_currency) as known_currency,
+        -- One rate per subscription: a rate that moves is no upgrade.
+        min(changes.changed_at) over (
+            partition by changes.subscription_id, coalesce(changes.currency, policy.default_currency)
+        ) as rated_at
+    from changes
+    cross join {{ ref('reporting_currency') }} as policy
+),
+
 placed as (
-    {{ with_profile('changes', {'user_id': 'records.user_id', 'email': 'records.email'}) }}
+    {{ with_profile('dated', {'user_id': 'records.user_id', 'email': 'records.email'}) }}
 )
 
 select
@@ -14,13 +27,17 @@ select
     subscription_id,
     plan,
     status,
-    mrr,
-    currency,
+    {{ converted('mrr', 'rates.rate') }} as mrr,
+    reporting_currency as currency,
     billing_period,
     started_at,
     changed_at,
     ended_at,
     row_number() over (
         partition by subscription_id order by changed_at, _loaded_at, _batch_id, _line
-    ) as change_number
+    ) as change_number,
+    known_currency as original_currency,
+    mrr as original_mrr
 from placed
+left join {{ ref('currency_rates') }} as rates
+    on {{ rate_applies('rates', 'placed.known_currency', 'placed.rated_at') }}

@@ -25,7 +25,7 @@ select
     quantity,
     order_id,
     revenue,
-    currency,
+    {{ stated_currency() }} as currency,
     search_query,
     device_id,
     device_type,

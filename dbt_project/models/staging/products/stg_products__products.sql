@@ -19,7 +19,7 @@ select
     brand,
     price,
     cost,
-    currency,
+    {{ stated_currency() }} as currency,
     is_luxury,
     is_active,
     created_at,

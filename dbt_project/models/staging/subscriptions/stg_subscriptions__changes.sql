@@ -20,7 +20,7 @@ select
     plan,
     status,
     mrr,
-    currency,
+    {{ stated_currency() }} as currency,
     billing_period,
     started_at,
     changed_at,

@@ -1,0 +1,23 @@
+with orders as (
+    select source, currency, hold_reason as reason from {{ ref('order_rates') }} where hold_reason is not null
+),
+
+amounts as (
+    select source, currency, reason from orders
+    union all
+    select 'products', original_currency, 'unknown_rate'
+    from {{ ref('products') }}
+    where price is null and original_price is not null
+    union all
+    select 'subscriptions', original_currency, 'unknown_rate'
+    from {{ ref('subscription_changes') }}
+    where mrr is null and original_mrr is not null
+    union all
+    select 'events', original_currency, 'unknown_rate'
+    from {{ ref('event_amounts') }}
+    where price is null and revenue is null
+)
+
+select source, currency, reason, count(*) as amounts
+from amounts
+group by source, currency, reason
