@@ -46,6 +46,7 @@ class Shop:
         for source in ("orders", "online_retail", "products", "exchange_rates"):
             self.run(f"create table raw.{source} {RAW}")
         self.run("create table staging.stg_events__events (category varchar, event_at timestamp)")
+        self.run("create table marts.crawler_profiles (profile_id varchar)")
         self.run(
             "create table marts.events (event_id varchar, profile_id varchar, event varchar,"
             " event_at timestamp, product_id varchar, category varchar)"
