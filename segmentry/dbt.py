@@ -12,6 +12,8 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import duckdb
+
 from segmentry import configuration, crawlers, dbt_log, faults, freshness, warehouse
 from segmentry.clock import is_decided
 from segmentry.errors import NotReadyError, SegmentryError
@@ -196,7 +198,22 @@ def _built_marts(settings: Settings, *, full_refresh: bool) -> StageReport:
     crawlers.CrawlerJudge(crawlers.CrawlerPolicy.read(settings.config))  # reports an expression that is none
     report = build(settings, "path:models/marts", full_refresh=full_refresh)
     with warehouse.connect(settings, read_only=True) as lake:
-        return replace(report, notes=[*report.notes, *crawlers.notes(lake)])
+        return replace(report, notes=[*report.notes, *crawlers.notes(lake), *_refusals(lake)])
+
+
+def _refusals(lake: duckdb.DuckDBPyConnection) -> list[str]:
+    """How many refusals match no known identifier; no note where all do."""
+    row = lake.execute(
+        "select count(*) filter (where match = 'possible'), count(*) filter (where match = 'none')"
+        " from lake.marts.consents where status <> 'granted'"
+    ).fetchone()
+    possible, unmatched = row or (0, 0)
+    if not possible and not unmatched:
+        return []
+    return [
+        f"{unmatched:,} refusal(s) match nobody, {possible:,} count for all that they may mean: see"
+        " `segmentry consent unmatched`"
+    ]
 
 
 def features(context: RunContext) -> StageReport:

@@ -136,6 +136,10 @@ class World:
         """What is brought up to date of consent, in a run and after a gate that failed."""
         self._build("marts", CONSENT)
 
+    def stand(self) -> None:
+        """What the views say of the relations of consent as they are: here they are tables."""
+        self._build("marts", "consent_standings profile_standings")
+
     def publish(self) -> None:
         """Profiles with their addresses, everybody in one segment, and the audiences of the configured syncs."""
         self.run("create or replace table marts.messages as select null as profile_id, null as event_type,"

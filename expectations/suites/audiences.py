@@ -14,7 +14,19 @@ _SPOKEN_TO = ("marketing", "advertising", "personalization")
 def tables(view: View) -> Sequence[Table]:
     """The audience of every configured sync that is built."""
     syncs = configuration.load_folder(view.settings, "sync", "syncs")
-    return [_audience(view, name, sync) for name, sync in syncs.items() if view.has(f"audiences.aud_{name}")]
+    found = [_audience(view, name, sync) for name, sync in syncs.items() if view.has(f"audiences.aud_{name}")]
+    return [*found, _UNMATCHED] if view.has("marts.consent_matches") else found
+
+
+# A refusal of which nobody knows whose it is may be of somebody whom a sync reaches.
+_UNMATCHED = Table(
+    "marts.consents",
+    row_key="record_id",
+    query="select record_id, status, match from lake.marts.consents where status <> 'granted'",
+    rules=[
+        Rule("a refusal matches a known identifier", "match = 'none'", is_warning=True),
+    ],
+)
 
 
 def _audience(view: View, name: str, sync: Mapping[str, Any]) -> Table:
