@@ -157,9 +157,10 @@ def _scan(settings: Any, lake: Any, rules: list[str]) -> None:
 
 def _models(settings: Any) -> Iterator[tuple[str, float]]:
     results = json.loads((settings.home / "dbt" / "target" / "run_results.json").read_text())["results"]
+    evaluated = {path.stem for path in (settings.dbt_project / "models/segments/evaluation").rglob("*.yml")}
     for result in results:
         kind, _, name = result["unique_id"].split(".")[:3]
-        if kind == "model" and (settings.dbt_project / f"models/segments/evaluation/{name}.yml").exists():
+        if kind == "model" and name in evaluated:
             yield name, round(result["execution_time"], 2)
 
 

@@ -19,7 +19,7 @@ from segmentry.errors import SegmentryError, UsageError
 from segmentry.settings import Settings
 
 # What lies between identity and segments is repeated only where there are segments to compare.
-_SEGMENT_STAGES = ("marts", "features", "profiles", "segments", "audiences")
+_SEGMENT_STAGES = ("marts", "features", "profiles", "segments", "memberships", "audiences")
 _PROFILES = """
 with pairs as (
     select distinct before.profile_id as was, after.profile_id as becomes

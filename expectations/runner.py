@@ -27,6 +27,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "min_faulty_rows": 25,
     },
     "features": {"max_faulty_share": 0.01, "min_faulty_rows": 25},
+    "memberships": {"max_changed_share": 0.5, "min_members": 50},
 }
 
 

@@ -1,4 +1,4 @@
-"""The three gates as stages of the main job."""
+"""The gates as stages of the main job."""
 
 from __future__ import annotations
 
@@ -15,6 +15,11 @@ def gate_raw(context: RunContext) -> StageReport:
 def gate_features(context: RunContext) -> StageReport:
     """Feature tables have their grain, look at nothing later than their time, and hold possible values."""
     return runner.run(context.settings, "features", clock.of(context))
+
+
+def gate_memberships(context: RunContext) -> StageReport:
+    """No more memberships change at once than the policies allow; before they are published."""
+    return runner.run(context.settings, "memberships", clock.of(context))
 
 
 def gate_audiences(context: RunContext) -> StageReport:

@@ -12,7 +12,7 @@ from segmentry import discovery, warehouse
 from segmentry.errors import ConfigError
 from segmentry.settings import Settings
 
-GATES = ("raw", "features", "audiences")
+GATES = ("raw", "features", "memberships", "audiences")
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ def sizes(lake: duckdb.DuckDBPyConnection, found: Mapping[str, Segment], days: i
     churn: the share of those who were in it during these days that left. Who is in at the first evaluation of all has
     no past to have come from, and does not count as an entry.
     """
-    warehouse.require(lake, HISTORY, made_by="segments")
+    warehouse.require(lake, HISTORY, made_by="memberships")
     rows = warehouse.records(
         lake,
         f"""
@@ -136,7 +136,7 @@ def overlaps(lake: duckdb.DuckDBPyConnection) -> Rows:
 
 def sample(lake: duckdb.DuckDBPyConnection, segment: Segment, count: int, seed: int) -> Rows:
     """Members drawn at random, the same for the same seed and members, each with the values that decided."""
-    warehouse.require(lake, MEMBERSHIPS, made_by="segments")
+    warehouse.require(lake, MEMBERSHIPS, made_by="memberships")
     columns = columns_of(segment.predicate) if segment.predicate else []
     values = "".join(f", profiles.{name}" for name in columns if name != "profile_id")
     return warehouse.records(

@@ -163,7 +163,14 @@ def _shown(path: Path) -> str:
     return os.path.relpath(path)
 
 
-def _layer(context: RunContext, name: str, making: Callable[[Settings], StageReport] | None = None) -> StageReport:
+def _layer(
+    context: RunContext,
+    name: str,
+    making: Callable[[Settings], StageReport] | None = None,
+    *,
+    is_complete: bool = True,
+) -> StageReport:
+    """Build a layer of which anything it reads has changed. is_complete: no later stage builds the rest of it."""
     if not is_decided(context.settings):
         raise NotReadyError(
             f"the stage '{name}' needs the run's clock, which is not decided yet",
@@ -175,7 +182,7 @@ def _layer(context: RunContext, name: str, making: Callable[[Settings], StageRep
         return StageReport(notes=["nothing it reads has changed"], status="unchanged")
     read_from = freshness.snapshot(settings)
     report = making(settings) if making else build(settings, f"path:models/{name}")
-    if name in freshness.SCHEMAS:
+    if is_complete and name in freshness.SCHEMAS:
         freshness.mark(settings, name, read_from)
     return report
 
@@ -227,22 +234,35 @@ def profiles(context: RunContext) -> StageReport:
 
 
 def segments(context: RunContext) -> StageReport:
-    """Segments, memberships and their history; a clock older than the newest change is refused."""
+    """What the rules of the segments say of each profile now; a clock older than the newest change is refused.
+
+    The gate on memberships looks at what that would change, and the stage ``memberships`` publishes it.
+    """
     from segmentry.membership import refuse_the_past  # reads segments' files, which no other layer needs
 
     if is_decided(context.settings):
         refuse_the_past(context)
-    return _layer(context, "segments", _evaluated_segments)
+    return _layer(context, "segments", _proposed_memberships, is_complete=False)
 
 
-def _evaluated_segments(settings: Settings) -> StageReport:
-    """Memberships come from one scan; a segment's own view is for people to read and is made when its rule is new."""
+def memberships(context: RunContext) -> StageReport:
+    """Memberships after dwell rules, priority and size, and their history, of what the stage ``segments`` evaluated."""
+    from segmentry.membership import refuse_stale_proposals  # as above
+
+    if is_decided(context.settings):
+        refuse_stale_proposals(context)
+    published = "path:models/segments/evaluation/published"
+    return _layer(context, "segments", lambda settings: build(settings, published))
+
+
+def _proposed_memberships(settings: Settings) -> StageReport:
+    """Matches come from one scan; a segment's own view is for people to read and is made when its rule is new."""
     from segmentry.membership import refresh_views
 
     # First, so that a stage killed in between finds them stale again: rules are recorded by the evaluation.
     if free := refresh_views(settings):
         build(settings, " ".join(free))
-    return build(settings, "path:models/segments/evaluation")
+    return build(settings, "path:models/segments/evaluation/proposed")
 
 
 def observability(context: RunContext) -> StageReport:

@@ -168,6 +168,7 @@ def _definition(segment: Segment) -> dict[str, Any]:
         "exclusive_group": segment.exclusive_group,
         "min_size": int(segment.meta.get("min_size", 0)),
         "merge_into": segment.meta.get("merge_into"),
+        "max_changed_share": segment.meta.get("max_changed_share"),
         "action": segment.meta.get("action"),
         "purpose": segment.meta["purpose"],
         "owner": segment.meta["owner"],
@@ -177,7 +178,7 @@ def _definition(segment: Segment) -> dict[str, Any]:
 def _literal(value: object) -> str:
     if value is None:
         return "none"
-    if isinstance(value, int):
+    if isinstance(value, int | float):
         return str(value)
     return '"' + str(value).replace("\\", "\\\\").replace('"', '\\"') + '"'
 

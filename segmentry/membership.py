@@ -10,7 +10,7 @@ import duckdb
 
 from segmentry import segments, warehouse
 from segmentry.clock import of
-from segmentry.errors import UsageError
+from segmentry.errors import NotReadyError, UsageError
 from segmentry.evaluation import compiled, explained
 from segmentry.segments import Segment
 from segmentry.settings import Settings
@@ -20,6 +20,7 @@ HISTORY = "segments.membership_history"
 MEMBERSHIPS = "segments.segment_memberships"
 STATES = "segments.dwell_states"
 RULES = "segments.segment_rules"
+CHANGES = "segments.membership_changes"
 Rows = list[dict[str, Any]]
 
 
@@ -37,6 +38,20 @@ def refuse_the_past(context: RunContext) -> None:
             allowed=f"a clock of {newest.isoformat()} or later: the history is never rewritten",
             remedy="run without --as-of to continue; ask the past with `segmentry segments history --on`;"
             " or replay it in a SEGMENTRY_HOME of its own",
+        )
+
+
+def refuse_stale_proposals(context: RunContext) -> None:
+    """Raise NotReadyError when what would be published was evaluated at another time than the run's clock."""
+    as_of = of(context)
+    with warehouse.connect(context.settings, read_only=True) as lake:
+        warehouse.require(lake, CHANGES, made_by="segments")
+        row = lake.execute(f"select max(as_of) from lake.{CHANGES}").fetchone()
+    if row is not None and row[0] is not None and row[0] != as_of:
+        raise NotReadyError(
+            f"the segments were last evaluated at {row[0].isoformat()}, and the run's clock is {as_of.isoformat()}",
+            allowed="memberships of the run's own clock",
+            remedy="run `segmentry run --select segments+`",
         )
 
 
@@ -92,7 +107,7 @@ def newest_change(lake: duckdb.DuckDBPyConnection) -> datetime | None:
 
 def stays(lake: duckdb.DuckDBPyConnection, profile_id: str) -> Rows:
     """Every stay of one profile, in order of entry."""
-    warehouse.require(lake, HISTORY, made_by="segments")
+    warehouse.require(lake, HISTORY, made_by="memberships")
     return warehouse.records(
         lake,
         f"""
@@ -105,7 +120,7 @@ def stays(lake: duckdb.DuckDBPyConnection, profile_id: str) -> Rows:
 
 def members_on(lake: duckdb.DuckDBPyConnection, segment: str, moment: datetime) -> Rows:
     """Who was in the segment at that moment."""
-    warehouse.require(lake, HISTORY, made_by="segments")
+    warehouse.require(lake, HISTORY, made_by="memberships")
     return warehouse.records(
         lake,
         f"""

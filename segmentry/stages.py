@@ -92,6 +92,8 @@ STAGES: tuple[Stage, ...] = (
     Stage("score", "score", "ml.stages:score", items="ml.stages:score_items", writes_lake=False),
     Stage("profiles", "publish", "segmentry.dbt:profiles"),
     Stage("segments", "publish", "segmentry.dbt:segments"),
+    Stage("gate_memberships", "publish", "expectations.stages:gate_memberships"),
+    Stage("memberships", "publish", "segmentry.dbt:memberships"),
     Stage("audiences", "publish", "activation.stages:audiences"),
     Stage("gate_audiences", "publish", "expectations.stages:gate_audiences"),
     Stage(

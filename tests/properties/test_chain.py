@@ -53,6 +53,7 @@ RELEASES = [
 RULE = {
     "version": "1", "owner": "test", "purpose": "analytics", "priority": 1, "exclusive_group": None, "action": None,
     "enter_after": 0, "exit_after": 0, "min_stay": 0, "min_size": 0, "merge_into": None, "stay_while": None,
+    "max_changed_share": None,
 }  # fmt: skip
 COMPARED = {
     "staging": "base_events base_orders",
@@ -183,9 +184,10 @@ class Shop:
             {**RULE, **rule, "segment": name, "version": f"{release}"} for name, rule in RELEASES[release].items()
         ]
         self.project._jinja.globals["segment_definitions"] = lambda: definitions
-        self.project.table("segments/segment_rules")
+        self.project.table("segments/proposed_rules")
         self.project.python("segments/predicate_matches")
-        self.project.table("segments/segment_matches")
+        for model in ("segment_matches", "membership_changes", "segment_rules"):
+            self.project.table(f"segments/{model}")
         for model in ("dwell_states", "effective_members", "membership_history", "segment_memberships"):
             if model in {"dwell_states", "membership_history"}:
                 self.project.upsert(f"segments/{model}", ["stay_id"])

@@ -96,6 +96,11 @@ class Shop:
                 lake.execute(f"insert into lake.profiles.profiles {names} values (?, ?, ?, ?)", list(row))
         dbt.build(self.settings, "path:models/segments/evaluation", tests=False)
 
+    def run(self) -> None:
+        """The stages of segments, without the gate between them."""
+        dbt.segments(RunContext(self.settings))
+        dbt.memberships(RunContext(self.settings))
+
     def stays(self, segment: str) -> list[tuple[str, float, float | None]]:
         """Stays as (profile, day of entry, day of exit)."""
         with warehouse.connect(self.settings, read_only=True) as lake:
@@ -254,7 +259,7 @@ def test_a_changed_definition_writes_a_new_version_and_keeps_the_old(shop: Shop)
 def test_a_view_is_made_when_its_rule_is_new(shop: Shop) -> None:
     assert stale_views(shop.settings) == sorted([*SEGMENTS, "journey_lapsed"])
     shop.evaluate(0, {"ann": 3})
-    dbt.segments(RunContext(shop.settings))
+    shop.run()
     assert stale_views(shop.settings) == []
     with warehouse.connect(shop.settings, read_only=True) as lake:
         assert lake.execute("select profile_id from segments.plain").fetchall() == [("ann",)]
@@ -264,7 +269,7 @@ def test_a_view_is_made_when_its_rule_is_new(shop: Shop) -> None:
     for suffix in ("sql", "yml"):
         (segments.folder(shop.settings) / f"gold.{suffix}").unlink()
     assert stale_views(shop.settings) == ["fresh", "plain"]
-    dbt.segments(RunContext(shop.settings))
+    shop.run()
     assert stale_views(shop.settings) == []
     with warehouse.connect(shop.settings, read_only=True) as lake:
         assert lake.execute("select count(*) from segments.plain").fetchall() == [(0,)]

@@ -203,6 +203,7 @@ def test_every_suite_belongs_to_a_gate() -> None:
         "audiences",
         "features",
         "landing",
+        "memberships",
         "records",
     ]
 

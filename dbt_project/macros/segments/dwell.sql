@@ -10,12 +10,17 @@
     {%- if is_incremental() %}
     select {{ state_columns() | join(', ') }} from {{ this }}
     {%- else %}
+    {{ no_states() }}
+    {%- endif %}
+{%- endmacro %}
+
+{#- The columns of a state, without a row. -#}
+{% macro no_states() -%}
     select
         {%- for column in state_columns() %}
         cast(null as {{ 'varchar' if loop.index <= 4 else 'timestamp' }}) as {{ column }}{{ ',' if not loop.last }}
         {%- endfor %}
     where false
-    {%- endif %}
 {%- endmacro %}
 
 {#- One step of the state machine for stays that were open: pending until enter_after has passed, then in until neither

@@ -11,6 +11,7 @@ select
     interval '{{ definition.exit_after }} seconds' as exit_after,
     interval '{{ definition.min_stay }} seconds' as min_stay,
     {{ definition.min_size }} as min_size,
+    cast({{ definition_value(definition.max_changed_share) }} as double) as max_changed_share,
     cast({{ definition_value(definition.merge_into) }} as varchar) as merge_into,
     cast({{ definition_value(definition.predicate) }} as varchar) as predicate,
     cast({{ definition_value(definition.stay_while) }} as varchar) as stay_while,
