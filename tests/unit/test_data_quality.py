@@ -16,7 +16,11 @@ def build(records: dict[str, list[Any]]) -> None:
     """staging from these records, and the model on top of it; categories are what the catalogue has."""
     run = LAKE.connection.execute
     run("create schema if not exists observability; create schema if not exists marts")
-    for source in GOOD:
+    run(
+        "create or replace table staging.held_records (_source varchar, _file varchar, _line bigint,"
+        " _batch_id varchar, _loaded_at timestamp, _raw varchar, record_id varchar, reason varchar, detail varchar)"
+    )
+    for source in [*GOOD, "exchange_rates"]:
         LAKE.land(source, records.get(source, []))
         LAKE.project.table(f"staging/base_{source}")
     for model in ("landing_balance", "quarantine", "stg_events__events"):
@@ -35,6 +39,18 @@ def counted(subject: str) -> dict[tuple[str, str | None], int]:
 def unbalanced() -> list[Any]:
     sql = LAKE.project.call("unbalanced_counts", "observability.data_quality")
     return LAKE.connection.execute(sql).fetchall()
+
+
+def test_changed_amounts_and_corrected_times_are_counted() -> None:
+    order, event = GOOD["orders"], GOOD["events"]
+    build(
+        {
+            "orders": [order, {**order, "order_id": "o2", "status": "refunded", "refunded": "-4"}],
+            "events": [event, {**event, "messageId": "m2", "receivedAt": "2025-12-31T00:00:00Z"}],
+        }
+    )
+    assert counted("amounts_marked") == {("orders", "negative_refund"): 1, ("orders", "refund_below_total"): 1}
+    assert counted("times_by_basis") == {("events", "received"): 1}
 
 
 def test_what_is_cleared_unread_or_unknown_is_counted_by_name() -> None:

@@ -39,6 +39,13 @@ counts as (
     {{ names_counted(source, 'columns_unread', 'unread') }}
     {%- endfor %}
     union all
+    {{ names_counted('orders', 'amounts_marked', 'marks') }}
+    union all
+    select 'events', _batch_id, 'times_by_basis', event_time_basis, count(*)
+    from {{ ref('base_events') }}
+    where outcome = 'accepted' and event_time_basis not in ('stated', 'original')
+    group by all
+    union all
     select 'events', _batch_id, 'categories_unknown', 'category', count(*)
     from events
     where {{ category_key('category') }} not in (select category_key from known_categories)
