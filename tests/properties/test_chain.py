@@ -27,7 +27,11 @@ STILL = (
     "staging/stg_subscriptions__changes staging/stg_support_tickets__tickets staging/stg_surveys__responses",
     "staging/stg_exchange_rates__rates",
 )
-MARTS = "categories messages tickets surveys products subscription_changes consents order_profiles orders order_items"
+MARTS = "categories messages tickets surveys products subscription_changes order_profiles orders order_items"
+CONSENT = (
+    "quarantined_refusals consent_decisions consent_matches consents identifier_homes consent_reach consent_standings"
+    " profile_standings"
+)
 HELPERS = "spine activity_days category_days order_facts pattern_moments session_contexts"
 SUBJECTS = "behaviour orders categories engagement context subscription surveys journey patterns texts"
 EMPTY = (
@@ -172,7 +176,7 @@ class Shop:
         for name in ("events", "sessions"):
             self.project.append(f"marts/{name}")
         self.project.python("marts/consent_answers")
-        self._tables("marts", f"{MARTS} journey_transitions")
+        self._tables("marts", f"{MARTS} {CONSENT} journey_transitions")
         self._tables("features", HELPERS)
         self._tables("features", " ".join(f"features__{subject}" for subject in SUBJECTS.split()))
         self._tables("profiles", "profile_scores profile_consents profiles")
