@@ -15,8 +15,7 @@ from segmentry import identifiers, people, warehouse, withdrawals
 from segmentry.errors import SegmentryError, UsageError
 from segmentry.settings import Settings
 from segmentry.stages import RunContext
-from sources import landing, staging
-from sources.definitions import all_sources
+from sources import landing, stages
 from sources.readers.records import Records
 
 SOURCE = "consents"
@@ -143,7 +142,7 @@ def _land(settings: Settings, named: Sequence[tuple[str, str]], decision: Decisi
 def _take_effect(settings: Settings, named: Sequence[tuple[str, str]], decision: Decision) -> str:
     """Take the record into the relations of consent. Where that fails, a refusal is a suppression until it can be."""
     try:
-        staging.build(settings, list(all_sources(settings)))
+        stages.staging(RunContext(settings))
         withdrawals.refresh(RunContext(settings))
     except SegmentryError as error:
         if decision.is_grant:
