@@ -315,7 +315,7 @@ def test_a_refusal_reaches_what_was_sent_under_an_id_that_has_since_been_merged(
     world.run(name)
     assert set(end.people) == {"n0@example.com", "n1@example.com"}
     columns = "profile_id varchar, current_profile_id varchar"
-    world.shop.run(f"create table lake.identity.profile_resolution ({columns})")
+    world.shop.run(f"create table if not exists lake.identity.profile_resolution ({columns})")
     world.shop.run("insert into lake.identity.profile_resolution values ('p_n1', 'p_n0'), ('p_n0', 'p_n0')")
     world.leave(end, {"n0"})
     world.run(name)
