@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import hashlib
 
+import duckdb
+
 from segmentry import configuration, freshness, identifiers, warehouse
 from segmentry.settings import Settings
 
@@ -42,6 +44,12 @@ def finish(settings: Settings) -> None:
     with warehouse.connect(settings, read_only=True) as lake:
         snapshot = warehouse.current_snapshot(lake)
     _write(settings, fingerprint(settings), snapshot, is_complete=True, is_partial=False)
+
+
+def forget(lake: duckdb.DuckDBPyConnection) -> None:
+    """Have the next run resolve everything: for records that have left."""
+    if warehouse.relation_exists(lake, STATE):
+        lake.execute(f"delete from lake.{STATE}")
 
 
 def forget_passing(settings: Settings) -> None:

@@ -161,16 +161,17 @@ def _load_file(load_: _Load, file: files.Found) -> FileReport:
         if file.bytes_and_time() != mark:
             raise _NotLanded("changed", "it changed while it was read, so nothing of it is landed: load it again")
         if load_.refuses_faulty and outcome.records and not outcome.unreadable and not seen.is_usable:
-            raise _NotLanded("refused", _refusal(outcome, seen))
+            raise _NotLanded("refused", refusal_of(outcome, seen))
         landing.write_columns(load_.lake, item, seen.columns())
 
     outcome = landing.land(
         load_.lake, item, records, on_records=_counter(file.name, load_.on_progress), before_commit=check
     )
-    return _report(file, source, outcome, seen)
+    return report_of(file, source, outcome, seen)
 
 
-def _report(file: files.Found, source: Source, outcome: landing.Outcome, seen: Seen) -> FileReport:
+def report_of(file: files.Found, source: Source, outcome: landing.Outcome, seen: Seen) -> FileReport:
+    """What loading reports of a file that was read."""
     counts = (outcome.records, outcome.problems)
     if outcome.unreadable:
         return FileReport(source.name, file.name, "unreadable", *counts, outcome.unreadable)
@@ -193,7 +194,7 @@ def _loaded_before(load_: _Load, file: files.Found, sha256: str | None = None) -
     return FileReport(load_.source.name, file.name, "withdrawn", detail=f"{why}; --force lands it again")
 
 
-def _refusal(outcome: landing.Outcome, seen: Seen) -> str:
+def refusal_of(outcome: landing.Outcome, seen: Seen) -> str:
     """Why a file is refused, in names of columns and codes of problems, never values."""
     faults = ", ".join(_fault(name, count, outcome.records) for name, count in seen.faults.most_common(8))
     hints = "".join(f"; {hint}" for hint in seen.hints())

@@ -18,6 +18,8 @@ from sources import landing
 
 # Batches that a finished build of the layer has taken in, each under the fingerprint of the SQL that did.
 BUILT = "staging._built"
+# Stands for a batch that is built and not landed: then the source is built in full.
+AGAIN = "(again)"
 LAYER = "path:models/staging"
 BALANCE = ("staging.landing_balance", "staging.quarantine")
 _FOLDERS = ("models/staging", "macros/staging", "macros/portable")
@@ -25,12 +27,16 @@ _FOLDERS = ("models/staging", "macros/staging", "macros/portable")
 
 @dataclass(frozen=True)
 class Plan:
-    """What to build: nothing when select is empty. batches: (source, batch) that the build takes in."""
+    """What to build: nothing when select is empty. batches: (source, batch) that the build takes in.
+
+    gone: those that an earlier build took in and that are not landed any more.
+    """
 
     select: str
     is_full_refresh: bool
     fingerprint: str
     batches: frozenset[tuple[str, str]]
+    gone: frozenset[tuple[str, str]] = frozenset()
 
 
 def build(settings: Settings, sources: Sequence[str]) -> StageReport:
@@ -53,6 +59,14 @@ def build(settings: Settings, sources: Sequence[str]) -> StageReport:
         hold_balance(lake, sources)
         rows = {**built, **{relation: warehouse.count(lake, relation) for relation in BALANCE}}
     return StageReport(rows=rows, notes=[] if plan.batches else ["no new records"])
+
+
+def ask_again(lake: duckdb.DuckDBPyConnection, sources: Iterable[str]) -> None:
+    """Have the next build judge all records of these sources: for a batch that has left, or rules that have changed."""
+    if not warehouse.relation_exists(lake, BUILT):
+        return
+    for source in sources:
+        lake.execute(f"insert into lake.{BUILT} select fingerprint, ?, ? from lake.{BUILT} limit 1", [source, AGAIN])
 
 
 def hold_balance(lake: duckdb.DuckDBPyConnection, sources: Iterable[str]) -> None:
@@ -84,8 +98,11 @@ def make_plan(lake: duckdb.DuckDBPyConnection, project: Path, sources: Iterable[
     rows = lake.execute(f"select fingerprint, source, batch_id from lake.{BUILT}").fetchall()
     if {row[0] for row in rows} != {fingerprint}:
         return Plan(LAYER, True, fingerprint, landed)
-    built = {(row[1], row[2]) for row in rows}
-    new = landed - built
+    built = {(row[1], row[2]) for row in rows if row[2]}
+    new, gone = landed - built, frozenset(built - landed)
+    if gone:
+        changed = sorted({source for source, _ in new | gone})
+        return Plan(" ".join(f"base_{source}+,{LAYER}" for source in changed), True, fingerprint, new, gone)
     if _is_out_of_order(lake, new, built):
         return Plan(LAYER, True, fingerprint, landed)
     selected = [f"base_{source}+,{LAYER}" for source in sorted({source for source, _ in new})]
@@ -118,6 +135,8 @@ def _mark(lake: duckdb.DuckDBPyConnection, plan: Plan) -> None:
     lake.execute("begin")
     lake.execute(f"create table if not exists lake.{BUILT} (fingerprint varchar, source varchar, batch_id varchar)")
     lake.execute(f"delete from lake.{BUILT} where fingerprint <> ?", [plan.fingerprint])
+    for batch in sorted(plan.gone):
+        lake.execute(f"delete from lake.{BUILT} where source = ? and batch_id = ?", list(batch))
     # The row without a batch says that the layer is built even where nothing is landed.
     batches = sorted(plan.batches) or [("", "")]
     lake.executemany(f"insert into lake.{BUILT} values (?, ?, ?)", [[plan.fingerprint, *batch] for batch in batches])

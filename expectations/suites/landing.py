@@ -10,12 +10,13 @@ from expectations.suite import Rule, Suite, Table, View
 def tables(view: View) -> Sequence[Table]:
     """The balance per batch, and the share of broken records per source."""
     limits = view.policies["raw"]
-    share = "quarantined / greatest(landed, 1)"
+    share = "(quarantined - dismissed) / greatest(landed, 1)"
     return [
         Table(
             "staging.landing_balance",
             row_key="source || ' ' || batch_id",
             unique=("source", "batch_id"),
+            query=_with_dismissed(view),
             rules=[
                 Rule("landed = accepted + quarantined + duplicates", "landed <> accepted + quarantined + duplicates"),
                 Rule("no count is negative", "least(landed, accepted, quarantined, duplicates) < 0"),
@@ -33,6 +34,22 @@ def tables(view: View) -> Sequence[Table]:
             ],
         ),
     ]
+
+
+def _with_dismissed(view: View) -> str:
+    """The balance with how many of a batch's rejected records an operator has dismissed."""
+    if not (view.has("observability.quarantine_dismissals") and view.has("staging.quarantine")):
+        return "select *, 0 as dismissed from lake.staging.landing_balance"
+    return """
+        select balance.*, coalesce(dismissals.dismissed, 0) as dismissed
+        from lake.staging.landing_balance as balance
+        left join (
+            select _source as source, _batch_id as batch_id, count(*) as dismissed
+            from lake.staging.quarantine
+            where record_id in (select record_id from lake.observability.quarantine_dismissals)
+            group by all
+        ) as dismissals using (source, batch_id)
+    """
 
 
 def _released(limits: dict[str, list[str]]) -> str:

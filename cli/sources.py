@@ -1,0 +1,104 @@
+"""``segmentry sources``: where records come from, what is landed, and how a batch is withdrawn."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+
+from cli._output import Output, OutputOption, show
+from segmentry import warehouse
+from segmentry.settings import Settings
+from sources import checking, landing, stages, withdrawal
+from sources.definitions import all_sources, source_named
+
+app = typer.Typer(no_args_is_help=True, help="List the sources, check a file, and withdraw a landed batch.")
+
+
+@app.command("list")
+def list_sources(output: OutputOption = Output.table) -> None:
+    """List the sources with what is landed of each.
+
+    Example: segmentry sources list
+    """
+    settings = Settings.from_environment()
+    names = list(all_sources(settings))
+    stages.ensure_raw(settings)
+    sql = (
+        f"select source, count(*) as batches, sum(records) as records, max(loaded_at) as last_loaded_at "
+        f"from lake.{landing.LOADS} group by source"
+    )
+    landed = {row["source"]: row for row in _rows(settings, sql)}
+    nothing = {"batches": 0, "records": 0, "last_loaded_at": None}
+    show([{**nothing, **landed.get(name, {}), "source": name} for name in names], output)
+
+
+@app.command("show")
+def show_source(
+    source: Annotated[str, typer.Argument(help="a source of config/sources/")],
+    limit: Annotated[int, typer.Option(min=1, help="most batches to print")] = 20,
+    output: OutputOption = Output.table,
+) -> None:
+    """Show the newest batches of a source, and what staging made of each.
+
+    Example: segmentry sources show orders
+    """
+    settings = Settings.from_environment()
+    name = source_named(settings, source).name
+    stages.ensure_raw(settings)
+    with warehouse.connect(settings, read_only=True) as lake:
+        has_balance = warehouse.relation_exists(lake, "staging.landing_balance")
+    balance = "lake.staging.landing_balance" if has_balance else _NO_BALANCE
+    sql = f"""
+        select l.batch_id as batch, l.file, l.loaded_at, l.records, b.accepted, b.quarantined, b.duplicates, l.problem
+        from lake.{landing.LOADS} as l
+        left join {balance} as b on l.source = b.source and l.batch_id = b.batch_id
+        where l.source = ? order by l.loaded_at desc limit {limit}
+    """
+    show(_rows(settings, sql, [name]), output, empty=f"nothing of '{name}' is landed")
+
+
+@app.command("check")
+def check_file(
+    file: Annotated[str, typer.Argument(help="the file")],
+    source: Annotated[str | None, typer.Option(help="the source; else the one whose columns the file has")] = None,
+    output: OutputOption = Output.table,
+) -> None:
+    """Read a file as loading would, and land nothing; exit 1 for a file that loading would refuse.
+
+    Example: segmentry sources check exports/contacts.csv --source crm_contacts
+    """
+    report = checking.check(Settings.from_environment(), file, source)
+    show([asdict(report)], output)
+    if report.is_failed:
+        raise typer.Exit(1)
+
+
+@app.command("withdraw")
+def withdraw_batch(
+    batch: Annotated[str, typer.Argument(help="the batch, as `segmentry sources show` names it")],
+    reason: Annotated[str | None, typer.Option(help="why; recorded with your name and the time")] = None,
+    with_refusals: Annotated[
+        bool, typer.Option("--with-refusals", help="remove the batch's opt-outs too; people may be reached again")
+    ] = False,
+    output: OutputOption = Output.table,
+) -> None:
+    """Remove a landed batch; at the next run all that followed from it is gone. Its opt-outs stay.
+
+    Example: segmentry sources withdraw 0123456789abcdef --reason "an export of the test shop"
+    """
+    settings = Settings.from_environment()
+    stages.ensure_raw(settings)
+    withdrawn = withdrawal.withdraw(settings, batch, reason, with_refusals=with_refusals)
+    show([asdict(withdrawn)], output)
+
+
+_NO_BALANCE = (
+    "(select null::varchar as source, null::varchar as batch_id, 0 as accepted, 0 as quarantined, 0 as duplicates)"
+)
+
+
+def _rows(settings: Settings, sql: str, values: list[str] | None = None) -> list[dict[str, Any]]:
+    with warehouse.connect(settings, read_only=True) as lake:
+        return warehouse.records(lake, sql, values)
