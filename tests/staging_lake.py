@@ -25,6 +25,7 @@ GOOD: dict[str, dict[str, Any]] = {
         "messageId": "m1", "type": "track", "event": "Product Viewed", "anonymousId": "a1", "userId": "u1",
         "timestamp": "2026-01-01T00:00:00Z",
     },
+    "exchange_rates": {"Date": "2026-01-01", "USD": "1.1"},
     "online_retail": {
         "InvoiceNo": "1", "StockCode": "10A", "Quantity": "1", "InvoiceDate": "2010-12-01 08:26:00",
         "UnitPrice": "2.5",
