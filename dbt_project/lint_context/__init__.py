@@ -29,6 +29,17 @@ def run_query(sql: str) -> Any:
     return SimpleNamespace(columns=[SimpleNamespace(values=list)], rows=[])
 
 
+def segment_definitions() -> list[SimpleNamespace]:
+    """One segment with every part, for the models that are written from all of them."""
+    texts = dict.fromkeys(("segment", "version", "owner", "purpose", "exclusive_group", "action"), "example")
+    numbers = dict.fromkeys(("priority", "enter_after", "exit_after", "min_stay", "min_size"), 1)
+    return [
+        SimpleNamespace(
+            **texts, **numbers, max_changed_share=None, merge_into=None, predicate="true", stay_while=None
+        )
+    ]
+
+
 class _Adapter:
     """Finds the DuckDB form of a macro, or its default form."""
 

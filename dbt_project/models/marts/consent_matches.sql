@@ -80,4 +80,4 @@ from unplaced
 left join alike
     on
         unplaced.identifier_type = alike.identifier_type and unplaced.identifier = alike.identifier
-        and (alike.meant_type <> unplaced.identifier_type or alike.meant <> unplaced.identifier)
+        and (unplaced.identifier_type <> alike.meant_type or unplaced.identifier <> alike.meant)

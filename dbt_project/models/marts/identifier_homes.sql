@@ -11,7 +11,7 @@ periods as (
         history.profile_id as home,
         history.valid_from as began_at,
         history.valid_to as ended_at,
-        history.valid_to is null and mapping.profile_id is not distinct from history.profile_id as is_current
+        history.valid_to is null and coalesce(mapping.profile_id = history.profile_id, false) as is_current
     from {{ ref('id_mapping_scd') }} as history
     left join mapping
         on history.identifier_type = mapping.identifier_type and history.identifier = mapping.identifier
@@ -46,7 +46,7 @@ homes as (
 
 accompanied as (
     -- Identifiers that are somebody's now: with another one that a person gives, and not a browser or device alone.
-    select mapping.identifier_type, mapping.identifier
+    select distinct mapping.identifier_type, mapping.identifier
     from mapping
     inner join mapping as others on mapping.profile_id = others.profile_id
     where
@@ -64,7 +64,7 @@ final as (
         and homes.ended_at is not null
         and homes.ended_at = max(homes.ended_at) over (partition by homes.identifier_type, homes.identifier) as is_last
     from homes
-    left join (select distinct identifier_type, identifier from accompanied) as accompanied
+    left join accompanied
         on homes.identifier_type = accompanied.identifier_type and homes.identifier = accompanied.identifier
 )
 

@@ -35,6 +35,12 @@ granted as (
     where decisions.is_grant and (heirs.left_at is null or decisions.decided_at < heirs.left_at)
 ),
 
+decided as (
+    select * from refused
+    union all
+    select * from granted
+),
+
 newest as (
     select
         profile_id,
@@ -44,7 +50,7 @@ newest as (
         max(decided_at) filter (where is_grant) as granted_at,
         max(decided_at) filter (where not is_grant and is_specific) as refused_here_at,
         max(decided_at) filter (where not is_grant and not is_specific) as refused_widely_at
-    from (select * from refused union all select * from granted) as decided
+    from decided
     group by profile_id, purpose, channel
 ),
 

@@ -37,7 +37,7 @@ select
 from quoted
 inner join reporting
     on quoted.currency <> reporting.currency
-    and quoted.valid_from < reporting.valid_to and reporting.valid_from < quoted.valid_to
+    and quoted.valid_from < reporting.valid_to and quoted.valid_to > reporting.valid_from
 union all
 select reporting_currency, date '0001-01-01', date '9999-12-31', cast(1 as {{ type_rate() }})
 from policy

@@ -6,7 +6,7 @@ orders as (
     select coalesce(base.currency, policy.default_currency) as currency, count(*) as orders
     from {{ ref('stg_orders__orders') }} as base
     cross join policy
-    group by 1
+    group by coalesce(base.currency, policy.default_currency)
     union all
     select currency, count(*)
     from {{ ref('stg_online_retail__orders') }}
