@@ -34,9 +34,7 @@ def segment_definitions() -> list[SimpleNamespace]:
     texts = dict.fromkeys(("segment", "version", "owner", "purpose", "exclusive_group", "action"), "example")
     numbers = dict.fromkeys(("priority", "enter_after", "exit_after", "min_stay", "min_size"), 1)
     return [
-        SimpleNamespace(
-            **texts, **numbers, max_changed_share=None, merge_into=None, predicate="true", stay_while=None
-        )
+        SimpleNamespace(**texts, **numbers, max_changed_share=None, merge_into=None, predicate="true", stay_while=None)
     ]
 
 
