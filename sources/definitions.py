@@ -56,7 +56,8 @@ def source_named(settings: Settings, name: str) -> Source:
 
 def _source(content: dict[str, Any], project: Path) -> Source:
     known = known_columns(project, content["name"])
-    required = (*content.get("columns", ()), *known.required)
+    # Columns that a file must have may be empty in a record; what a record must have, its base model says.
+    required = known.required or tuple(content.get("columns", ()))
     return Source(
         name=content["name"],
         paths=tuple(content.get("paths", ())),
@@ -67,7 +68,7 @@ def _source(content: dict[str, Any], project: Path) -> Source:
         unwrap=tuple(content.get("unwrap", ())),
         database=content.get("database", {}),
         api=content.get("api", {}),
-        known=Known(known.names, tuple(dict.fromkeys(required))),
+        known=Known(known.names, required),
     )
 
 

@@ -412,3 +412,10 @@ def test_a_writer_that_never_ends_holds_nothing_up(home: Settings, tmp_path: Pat
     worker.join(20)
     assert not worker.is_alive() and done[0].status == "unreadable"
     assert landing.LOADS
+
+
+def test_a_column_that_a_file_must_have_may_be_empty_in_its_records(home: Settings) -> None:
+    path = home.home / "contacts.csv"
+    path.write_text("contact_id,email,updated_at\nK-771,,2026-05-02T08:00:00Z\n", encoding="utf-8")
+    (report,) = load(home, "crm_contacts", path)
+    assert (report.status, report.records) == ("landed", 1)

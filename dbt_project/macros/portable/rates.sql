@@ -29,9 +29,9 @@
 {%- endmacro %}
 
 {% macro default__rate_fields(relation, json) -%}
-    select rate_date, upper(trim(pair.key)) as code, trim(pair.value) as value
+    select record_id, rate_date, upper(trim(pair.key)) as code, trim(pair.value) as value
     from (
-        select rate_date, unnest(map_entries(cast(cast({{ json }} as json) as map(varchar, varchar)))) as pair
+        select record_id, rate_date, unnest(map_entries(cast(cast({{ json }} as json) as map(varchar, varchar)))) as pair
         from {{ relation }}
     ) as pairs
 {%- endmacro %}

@@ -10,6 +10,7 @@ fields as (
 )
 
 select
+    record_id,
     rate_date,
     code as currency,
     cast(value as decimal(18, 8)) as per_eur
