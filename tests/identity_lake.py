@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from segmentry import clock, dbt, identity, warehouse
+from segmentry import clock, dbt, identity, money, warehouse
 from segmentry.settings import Settings
 from segmentry.stages import RunContext
 
@@ -96,6 +96,16 @@ _TABLES: Mapping[str, tuple[str, str]] = {
     ),
 }
 
+# What marts read of records beyond those that staging accepts: the base tables, and rates.
+_BASES: Mapping[str, str] = {
+    "base_crm_contacts": "stg_crm_contacts__contacts",
+    "base_orders": "stg_orders__orders",
+    "base_support_tickets": "stg_support_tickets__tickets",
+    "base_consents": "stg_consents__consents",
+    "base_email_events": "stg_email_events__email_events",
+}
+_RATES = f"rate_date date, currency varchar, per_eur decimal(18, 8), {_EVIDENCE}"
+
 Group = frozenset[str]
 
 
@@ -109,6 +119,10 @@ class Lake:
         with warehouse.connect(self.settings) as lake:
             for name, (_, columns) in _TABLES.items():
                 lake.execute(f"create table lake.staging.{name} ({columns}, {_EVIDENCE})")
+            for name, accepted in _BASES.items():
+                judged = "outcome varchar, reason varchar, detail varchar, _raw varchar"
+                lake.execute(f"create table lake.staging.{name} ({_TABLES[accepted][1]}, {judged}, {_EVIDENCE})")
+            lake.execute(f"create table lake.staging.stg_exchange_rates__rates ({_RATES})")
         clock.decide(RunContext(self.settings, AS_OF))
 
     def add(self, table: str, *rows: Mapping[str, Any]) -> None:
@@ -143,6 +157,11 @@ class Lake:
             return
         identity.write_policy(self.settings)
         dbt.build(self.settings, "path:models/identity", full_refresh=True)
+
+    def marts(self) -> None:
+        """Build marts, and what staging makes of rates for them."""
+        money.write_policy(self.settings)
+        dbt.build(self.settings, "reporting_currency currency_rates order_rates path:models/marts")
 
     def rows(self, sql: str) -> list[dict[str, Any]]:
         """Rows of a query on the lake."""

@@ -45,6 +45,7 @@ def rows_of(facts: list[Fact], clock: datetime) -> dict[tuple[str, datetime], di
         key = f"{who}|{at.isoformat()}|{kind}|{product}"
         LAKE.execute("insert into marts.events values (?, ?, 'track', ?, ?, null, ?)", [key, who, kind, at, product])
     LAKE.execute(
+        "create or replace table marts.crawler_profiles (profile_id varchar);"
         "create or replace table marts.orders (order_id varchar, profile_id varchar, ordered_at timestamp);"
         "create or replace table marts.sessions (session_id varchar, profile_id varchar, started_at timestamp,"
         " ended_at timestamp, carts bigint, orders bigint, dwell_seconds bigint)"

@@ -46,6 +46,7 @@ def project() -> Project:
     )
     lake.execute("create table marts.products (product_id varchar, category varchar, is_luxury boolean)")
     lake.execute("create table marts.categories (category_key varchar, category varchar)")
+    lake.execute("create table marts.crawler_profiles (profile_id varchar)")
     made = Project(lake, ("identity", "portable", "marts", "features"))
     made.variables["spine_days"] = [0]
     made.table("features/spine")
@@ -98,7 +99,7 @@ def test_a_pause_of_thirty_minutes_is_one_visit_and_a_second_more_two(
         + ", ".join(f"null::varchar as {name}" for name in [*texts.split(), *PLACES])
         + " from marts.events"
     )
-    run("create or replace table marts.event_profiles as select event_id, 'ann' as profile_id from marts.events")
+    run("create or replace table marts.event_profiles as select event_id, 'ann' as profile_id, false as is_bot from marts.events")
     found = run(f"select count(distinct session_id) from ({project.render('marts/events')})").fetchone()
     assert found == (visits,)
 

@@ -52,7 +52,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
             {"event_id": "m1", "event_type": "unsubscribe", "email": "ann@example.com", "day": 4},
         )
         found.resolve()
-        dbt.build(settings, "path:models/marts")
+        found.marts()
         yield found
 
 

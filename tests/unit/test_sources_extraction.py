@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ import pytest
 
 from segmentry import warehouse
 from segmentry.errors import SourceError
-from segmentry.settings import Settings
+from segmentry.settings import ROOT, Settings
 from segmentry.stages import RunContext
 from sources import loading, stages
 from sources.definitions import source_named
@@ -30,6 +31,7 @@ def configured(home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     """Two sources: contacts from a database, tickets from an API."""
     folder = tmp_path / "config" / "sources"
     folder.mkdir(parents=True)
+    shutil.copy(ROOT / "config" / "policies.yml", folder.parent)
     (folder / "crm_contacts.yml").write_text(
         "name: crm_contacts\ndescription: Contacts out of a database.\n"
         "database: {url_env: CRM_DATABASE_URL, table: contacts, cursor: updated_at}\n",
