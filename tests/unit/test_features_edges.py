@@ -99,7 +99,10 @@ def test_a_pause_of_thirty_minutes_is_one_visit_and_a_second_more_two(
         + ", ".join(f"null::varchar as {name}" for name in [*texts.split(), *PLACES])
         + " from marts.events"
     )
-    run("create or replace table marts.event_profiles as select event_id, 'ann' as profile_id, false as is_bot from marts.events")
+    run(
+        "create or replace table marts.event_profiles as"
+        " select event_id, 'ann' as profile_id, false as is_bot from marts.events"
+    )
     found = run(f"select count(distinct session_id) from ({project.render('marts/events')})").fetchone()
     assert found == (visits,)
 

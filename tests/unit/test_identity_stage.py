@@ -12,7 +12,7 @@ import yaml
 
 from cli import _what_if
 from cli.main import run
-from segmentry import dbt, warehouse
+from segmentry import warehouse
 from segmentry.settings import ROOT, Settings
 from tests.identity_lake import Lake, groups
 
