@@ -20,6 +20,9 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     poison.write(folder / "files")
     installed = Installation(folder / "home")
     installed.call("load", "--from", str(folder / "files"))
+    rates = folder / "rates.csv"
+    rates.write_text("Date,GBP\n2026-05-29,0.85\n2026-06-05,0.85\n", encoding="utf-8")
+    installed.call("load", "exchange_rates", str(rates))
     installed.call("run", "--no-airflow")
     yield installed
 

@@ -22,7 +22,7 @@ def folder() -> Path:
 @pytest.fixture(scope="module")
 def installation(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Installation:
     made = Installation(tmp_path_factory.mktemp("captures") / "home")
-    made.call("load", "events", str(folder / "*.json"))
+    made.call("load", "events", str(folder / "*.json"), "--force")
     for stage in ("staging", "clock", "identity", "marts"):
         made.call("run", "--no-airflow", "--select", stage)
     return made
