@@ -26,7 +26,7 @@ from segmentry.errors import BrakeApplied
 from segmentry.settings import Settings
 from tests.consent_histories import History
 from tests.consent_world import World, at_noon, day
-from tests.unit.test_consent import configured
+from tests.unit.test_consent_rule import configured
 
 DAYS = 5
 TIGHT = {"max_removed_share": 0.0001, "min_rows_for_share": 1, "max_changed_share": 0.0001, "max_added_rows": 1}
