@@ -9,8 +9,9 @@ from cli._job import Result
 from cli._output import Output
 from segmentry import warehouse
 from segmentry.errors import SegmentryError
-from segmentry.jobs import Outcome
+from segmentry.jobs import DONE, Outcome
 from segmentry.settings import Settings
+from sources.loading import FAILED
 
 # Section, the relation it needs, and how it is read.
 _SECTIONS = (
@@ -56,6 +57,7 @@ def of(settings: Settings, result: Result, seconds: float) -> dict[str, Any]:
                 summary[name] = warehouse.records(lake, sql)
     if any(outcome.stage in {"train", "score"} for outcome in outcomes):
         summary["models"] = _models(settings)
+    summary["not loaded"] = [row for outcome in outcomes for row in _not_loaded(outcome)]
     summary["syncs"] = [_sync(outcome) for outcome in outcomes if outcome.stage == "sync" and outcome.item]
     summary["pages"] = _pages(settings)
     return summary
@@ -66,10 +68,12 @@ def show(summary: dict[str, Any], output: Output) -> None:
     if output is Output.json:
         _output.print_json(summary)
         return
-    for title in ("stages", "gates", "data quality", "models", "segments", "syncs", "pages"):
+    for title in ("stages", "not loaded", "gates", "data quality", "models", "segments", "syncs", "pages"):
         if rows := summary.get(title):
             _output.show(rows, output, title=f"\n{title.capitalize()}")
     verdict = {0: "done", 2: "wrong use", 3: "stopped by a gate or brake"}.get(summary["exit_code"], "failed")
+    if summary["exit_code"] == 1 and all(row["state"] == DONE for row in summary["stages"]):
+        verdict = "done without what could not be loaded"
     print(f"\n{verdict} in {summary['seconds']:,.1f} s")
 
 
@@ -90,6 +94,14 @@ def _stage(outcome: Outcome) -> dict[str, Any]:
         "rows": sum(outcome.rows.values()),
         "notes": "; ".join(outcome.notes),
     }
+
+
+def _not_loaded(outcome: Outcome) -> list[dict[str, Any]]:
+    """What a stage that is done could not take in: files that stay where they are until someone looks."""
+    if outcome.state != DONE or not outcome.exit_code:
+        return []
+    told = [note.partition(": ") for note in outcome.notes]
+    return [{"source": outcome.item, "status": status, "file": file} for status, _, file in told if status in FAILED]
 
 
 def _sync(outcome: Outcome) -> dict[str, Any]:

@@ -19,7 +19,8 @@ class Outcome:
     """How one stage, or one item of a mapped stage, ended.
 
     state: done, failed or stopped (by a gate or a brake). is_final: trying again would change nothing. error: the
-    message for an operator; it holds no values of records.
+    message for an operator; it holds no values of records. A stage that is done has an exit_code where it could not
+    take in all it was given.
     """
 
     stage: str
@@ -80,8 +81,12 @@ def run(stages: Sequence[Stage], context: RunContext) -> Iterator[Outcome]:
 
 
 def exit_code(outcomes: Sequence[Outcome]) -> int:
-    """0 when all is done; 3 when gates or brakes alone stopped it; else what the first fault says."""
-    codes = [outcome.exit_code for outcome in outcomes if outcome.exit_code]
+    """0 when all is done; 3 when gates or guardrails alone stopped it; else what the first fault says.
+
+    A job that reached its end without all that it was given ends with 1.
+    """
+    ended = [outcome for outcome in outcomes if outcome.state != DONE] or outcomes
+    codes = [outcome.exit_code for outcome in ended if outcome.exit_code]
     faults = [code for code in codes if code != StoppedError.exit_code]
     return faults[0] if faults else (codes[0] if codes else 0)
 
@@ -114,7 +119,8 @@ def _outcomes(stage: Stage, context: RunContext) -> Iterator[Outcome]:
 
 def _success(stage: str, item: str | None, report: StageReport) -> Outcome:
     notes = [report.status, *report.notes] if report.status != DONE else list(report.notes)
-    return Outcome(stage, item, DONE, report.seconds, dict(report.rows), notes)
+    code = 1 if report.is_incomplete else 0
+    return Outcome(stage, item, DONE, report.seconds, dict(report.rows), notes, exit_code=code)
 
 
 def _write_frames(stage: str, error: Exception, context: RunContext) -> str:

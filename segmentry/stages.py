@@ -6,7 +6,7 @@ import importlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, cast
 
@@ -29,12 +29,17 @@ class RunContext:
 
 @dataclass(frozen=True)
 class StageReport:
-    """What a stage did. rows: relation or destination to rows; notes: lines an operator should read."""
+    """What a stage did. rows: relation or destination to rows; notes: lines an operator should read.
+
+    is_incomplete: something could not be taken in, as the notes say. The job goes on without it and ends with exit
+    status 1, so that an operator looks.
+    """
 
     rows: Mapping[str, int] = field(default_factory=dict)
     notes: Sequence[str] = ()
     status: str = "done"
     seconds: float = 0.0
+    is_incomplete: bool = False
 
 
 def _writing(settings: Settings) -> AbstractContextManager[None]:
@@ -75,7 +80,7 @@ class Stage:
         function = resolve(self.entry)
         with _writing(context.settings) if self.writes_lake else nullcontext():
             report = cast(StageReport, function(context) if item is None else function(context, item))
-        return StageReport(report.rows, report.notes, report.status, time.monotonic() - started)
+        return replace(report, seconds=time.monotonic() - started)
 
 
 STAGES: tuple[Stage, ...] = (

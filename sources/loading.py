@@ -21,6 +21,8 @@ _CODES = frozenset({
     "not_json", "unreadable_file", "cut_off", "invalid_encoding", "wrong_column_count", "missing_columns",
     "repeated_header", "unclosed_quote", "line_too_long", "empty_envelope", "nul_character",
 })  # fmt: skip
+# Statuses of a file of which something could not be landed.
+FAILED = frozenset({"unreadable", "missing", "unreachable", "refused", "changed"})
 # Called with the file and the records landed of it so far.
 OnProgress = Callable[[str, int], None]
 
@@ -46,7 +48,7 @@ class FileReport:
     @property
     def is_failed(self) -> bool:
         """Whether something of the file could not be landed."""
-        return self.status in {"unreadable", "missing", "unreachable", "refused", "changed"}
+        return self.status in FAILED
 
 
 class _NotLanded(Exception):

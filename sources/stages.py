@@ -31,8 +31,9 @@ def load(context: RunContext, source: str) -> StageReport:
     """Land what is not landed yet at the source's configured places.
 
     A file that cannot be read stops no other: it is in the notes and, with its reason, in staging.quarantine. A file of
-    which every record is faulty is not landed, and is in the notes of every run until it is fixed or removed. A
-    database or API that cannot be reached fails the stage, after the rest has landed, so that it is tried again.
+    which every record is faulty is not landed, and is in the notes of every run until it is fixed or removed. The job
+    goes on without such files, and ends with exit status 1. A database or API that cannot be reached fails the stage,
+    after the rest has landed, so that it is tried again.
     """
     ensure_raw(context.settings)
     reports = loading.load(context.settings, source_named(context.settings, source), refuses_faulty=True)
@@ -40,7 +41,11 @@ def load(context: RunContext, source: str) -> StageReport:
     if unreachable:
         raise SourceError("; ".join(unreachable), remedy="see that it answers, then run the stage again")
     notes = [f"{report.status}: {report.file}: {report.detail}" for report in reports if report.detail]
-    return StageReport(rows={f"raw.{source}": sum(report.records for report in reports)}, notes=notes)
+    return StageReport(
+        rows={f"raw.{source}": sum(report.records for report in reports)},
+        notes=notes,
+        is_incomplete=any(report.is_failed for report in reports),
+    )
 
 
 def staging(context: RunContext) -> StageReport:

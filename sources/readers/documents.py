@@ -28,7 +28,7 @@ def read(path: Path, source: Source, seen: Seen) -> Iterator[Records]:
         return
     try:
         # Python's own parser: it keeps whole numbers of any length, and a NaN costs its record, not the document.
-        document = json.loads(content)
+        document = json.loads(content, parse_int=ndjson.whole_number)
     except json.JSONDecodeError as error:
         if error.msg != "Extra data":
             raise SourceError(f"it is not a JSON document: line {error.lineno}, column {error.colno}") from None

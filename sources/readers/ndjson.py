@@ -15,7 +15,16 @@ from sources.readers.records import Records
 from sources.readers.seen import Seen
 
 _SPACE = re.compile(r"[ \t\n\r]*")
-_decoder = json.JSONDecoder()
+# Python refuses to read a whole number of more digits, which takes it a time that grows with their square.
+MAX_DIGITS = 4_000
+
+
+def whole_number(digits: str) -> int | str:
+    """A whole number; one that is longer than Python reads, as its text."""
+    return int(digits) if len(digits) <= MAX_DIGITS else digits
+
+
+_decoder = json.JSONDecoder(parse_int=whole_number)
 
 
 def read(path: Path, source: Source, seen: Seen) -> Iterator[Records]:
@@ -38,11 +47,7 @@ def watched(block: Records, seen: Seen) -> Records:
 
 def canonical(raw: str, seen: Seen) -> str:
     """A JSON object's text with its names as staging reads them; anything else as it is."""
-    try:
-        record = orjson.loads(raw)
-    except orjson.JSONDecodeError:
-        seen.faults["not_json"] += 1
-        return raw
+    record = _parsed(raw)
     if not isinstance(record, dict):
         seen.faults["not_json"] += 1
         return raw
@@ -56,6 +61,18 @@ def canonical(raw: str, seen: Seen) -> str:
         return renamed(raw, dict(zip(written, names, strict=True)))
     except RecursionError:  # nested deeper than Python follows: staging judges it as it is
         return raw
+
+
+def _parsed(raw: str) -> object:
+    """The text's value, None for no JSON. NaN, Infinity and long numbers cost their field, not the record."""
+    try:
+        return orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        pass
+    try:
+        return _decoder.decode(raw)
+    except (ValueError, RecursionError):
+        return None
 
 
 def renamed(raw: str, names: Mapping[str, str]) -> str:

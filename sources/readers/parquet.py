@@ -21,10 +21,12 @@ BATCH_ROWS = 50_000
 _ROWS = "select row_number() over (), to_json(whole_row)::varchar from (select {} from read_parquet(?)) as whole_row"
 # DuckDB reads other characters of a name as a pattern (`*`, `?`, `[`), an address, or not at all (no UTF-8).
 _PLAIN = re.compile(r"[\w/.=+,@ -]+", re.ASCII)
+# DuckDB writes NaN and Infinity as no JSON has them. Texts are matched too, so that what is in them stays.
+_NOT_FINITE = re.compile(r'"(?:[^"\\]|\\.)*"|-?(?:NaN|Infinity)')
 
 
 def read(path: Path, source: Source, seen: Seen) -> Iterator[Records]:
-    """Each row in the file's order; times with a zone as UTC."""
+    """Each row in the file's order; times with a zone as UTC, NaN and Infinity as texts."""
     try:
         with _plain_name(path) as name, duckdb.connect(":memory:") as engine:
             engine.execute("set TimeZone='UTC'")
@@ -35,7 +37,8 @@ def read(path: Path, source: Source, seen: Seen) -> Iterator[Records]:
             rows = engine.execute(_ROWS.format(columns), [name])
             while batch := rows.fetchmany(BATCH_ROWS):
                 numbers, texts = zip(*batch, strict=True)
-                yield ndjson.watched(Records(list(numbers), list(texts), [None] * len(batch)), seen)
+                raws = [_as_json(text) for text in texts]
+                yield ndjson.watched(Records(list(numbers), raws, [None] * len(batch)), seen)
     except duckdb.Error:
         raise SourceError("it is not a readable Parquet file") from None
 
@@ -50,6 +53,13 @@ def _plain_name(path: Path) -> Iterator[str]:
         link = Path(folder, "file.parquet")
         link.symlink_to(path)
         yield str(link)
+
+
+def _as_json(text: str) -> str:
+    """The row with each NaN and Infinity as a text: staging clears such a value, and keeps its record."""
+    if "NaN" not in text and "Infinity" not in text:
+        return text
+    return _NOT_FINITE.sub(lambda found: found[0] if found[0][0] == '"' else f'"{found[0]}"', text)
 
 
 def _quoted(name: str) -> str:

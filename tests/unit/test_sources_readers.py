@@ -214,3 +214,17 @@ def test_a_named_place_with_nothing_in_it_is_said(tmp_path: Path, pattern: str) 
     (found,) = files.find([str(tmp_path / pattern)], None, must_exist=True)
     assert found.fault
     assert files.find([str(tmp_path / pattern)], None, must_exist=False) == []
+
+
+def test_a_number_that_is_none_costs_no_row_of_parquet(tmp_path: Path) -> None:
+    duckdb.sql(
+        "select 1 as id, 'nan'::double as a, {'x': '-inf'::float, 'y': [1.5, 'inf'::double]} as b,"
+        " 'a \"NaN\" \\ -Infinity' as name"
+    ).write_parquet(str(tmp_path / "a.parquet"))
+    (raw,) = read(tmp_path / "a.parquet", "parquet").raws
+    assert json.loads(raw) == {
+        "id": 1,
+        "a": "NaN",
+        "b": {"x": "-Infinity", "y": [1.5, "Infinity"]},
+        "name": 'a "NaN" \\ -Infinity',
+    }
