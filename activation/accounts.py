@@ -4,33 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
 
 import sqlalchemy as sa
 
 from activation import ledger_tables as t
+from activation.client import Rate
 from activation.ledger import Ledger
 from segmentry.errors import DestinationError
-
-if TYPE_CHECKING:
-    from activation.client import Rate
 
 # So many failures in a row open the breaker: the account is then left alone for a minute by every process.
 FAILURES = 12
 OPEN_SECONDS = 60.0
-
-
-class Accounts(Protocol):
-    """What the client asks before and tells after each attempt."""
-
-    def wait(self, account: str, rate: Rate | None, sleep: Callable[[float], None]) -> None:
-        """Wait for the account's next free slot, or raise DestinationError while its breaker is open."""
-
-    def failed(self, account: str) -> None:
-        """Count a failed attempt."""
-
-    def succeeded(self, account: str) -> None:
-        """Forget the failures in a row."""
 
 
 class LedgerAccounts:

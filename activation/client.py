@@ -13,12 +13,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import httpx
 
-from activation.accounts import Accounts
 from segmentry.errors import ConnectionNotConfigured, DestinationError
 
 # The library logs each address at INFO, and addresses may hold a person's identifier.
@@ -38,6 +37,19 @@ class Rate:
 
     requests: int
     seconds: float = 1.0
+
+
+class Accounts(Protocol):
+    """What the client asks before and tells after each attempt."""
+
+    def wait(self, account: str, rate: Rate | None, sleep: Callable[[float], None]) -> None:
+        """Wait for the account's next free slot, or raise DestinationError while its breaker is open."""
+
+    def failed(self, account: str) -> None:
+        """Count a failed attempt."""
+
+    def succeeded(self, account: str) -> None:
+        """Forget the failures in a row."""
 
 
 class Refused(Exception):

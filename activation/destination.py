@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from activation import credentials
-from activation.accounts import Accounts
-from activation.client import Client, Rate, Refused
+from activation.client import Accounts, Client, Rate, Refused
 from activation.config import Sync
 from activation.model import Batch, Outcome, Result, Row, Status
 from segmentry import discovery

@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from activation import audience_texts, config
 from activation.audience_sql import audience_sql, candidate_arguments
 from activation.config import ConsentPolicy, Sync
-from segmentry import segments
 from segmentry.errors import ConfigError
 from segmentry.generated import GeneratedFile
 from segmentry.settings import Settings
+from segments import installed
 
 FOLDER = "models/audiences"
 MARK = "-- Made at run time from config/syncs: change the configuration, not this file."
@@ -53,7 +53,7 @@ def _mark(sync: Sync) -> str:
 
 
 def _check_segments(settings: Settings, sync: Sync) -> None:
-    known = set(segments.names(settings))
+    known = set(installed.names(settings))
     named = {*(sync.segments or []), *(c.value for c in sync.columns if c.source == "member_of")}
     if unknown := sorted(named - known):
         raise ConfigError(

@@ -13,7 +13,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from segmentry import clock, dbt, identity, resolution, warehouse
+from identity import policy, resolution
+from segmentry import clock, dbt, warehouse
 from segmentry.settings import Settings
 from segmentry.stages import RunContext
 from tests.identity_lake import AS_OF, Lake
@@ -111,7 +112,7 @@ def _land(settings: Settings, batch: str, rows: int, *, first: int, people: int,
 
 def _timed(lake: Lake, *, full_refresh: bool = False) -> dict[str, Any]:
     clock.decide(RunContext(lake.settings, AS_OF))
-    identity.write_policy(lake.settings)
+    policy.write_policy(lake.settings)
     started, spent = time.perf_counter(), time.process_time()
     is_partial = resolution.begin(lake.settings) and not full_refresh
     words = ["run", "--select", "path:models/identity", "--no-write-json", *([] if is_partial else ["--full-refresh"])]

@@ -7,7 +7,7 @@ from typing import Any
 
 import duckdb
 
-from segmentry.linking import pairs
+from identity.linking import pairs
 
 # FEBRL's columns; thresholds and fields are not tuned to its answers.
 _POLICY = {

@@ -115,7 +115,8 @@ def measure(name: str, home: Path) -> dict[str, Any]:
     """One set of segments on a lake of its own."""
     count, share = SETS[name]
     settings, rules = _shop(home, count, share)
-    from segmentry import dbt, membership, warehouse
+    from segmentry import dbt, warehouse
+    from segments import membership
 
     dbt.invoke(settings, ["parse"])
     found: dict[str, Any] = {"segments": count}
@@ -148,10 +149,10 @@ def _timed(work: Callable[[], object]) -> tuple[float, float]:
 
 def _scan(settings: Any, lake: Any, rules: list[str]) -> None:
     """All predicates of all profiles, nothing written to the lake."""
-    from segmentry import matching, segments
+    from segments import installed, matching
 
     asked = [(f"segment_{number:04}", rule, None) for number, rule in enumerate(rules)]
-    questions = matching.questions(asked, segments.vocabulary(settings))
+    questions = matching.questions(asked, installed.vocabulary(settings))
     matching.Scan(lake, "lake.profiles.profiles", questions).run().aggregate("count(*)").fetchall()
 
 
@@ -165,11 +166,12 @@ def _models(settings: Any) -> Iterator[tuple[str, float]]:
 
 
 def _one_profile(settings: Any, rules: list[str]) -> float:
-    from segmentry import segments, warehouse
-    from segmentry.evaluation import compiled
-    from segmentry.predicates import parse
+    from segmentry import warehouse
+    from segments import installed
+    from segments.evaluation import compiled
+    from segments.guard import parse
 
-    words = segments.vocabulary(settings)
+    words = installed.vocabulary(settings)
     evaluators = [compiled(parse(rule, words)) for rule in rules]
     with warehouse.connect(settings, read_only=True) as lake:
         profile = warehouse.records(lake, "select * from profiles.profiles order by profile_id limit 1")[0]
@@ -184,8 +186,9 @@ def _one_profile(settings: Any, rules: list[str]) -> float:
 
 def _shop(home: Path, count: int, share: float) -> tuple[Any, list[str]]:
     """A copy of the project with these segments alone, generated files included; profiles is a table that is given."""
-    from segmentry import segments, warehouse
+    from segmentry import warehouse
     from segmentry.settings import ROOT, Settings
+    from segments import installed
 
     project, config = home / "dbt_project", home / "config"
     shutil.copytree(ROOT / "dbt_project", project)
@@ -195,13 +198,13 @@ def _shop(home: Path, count: int, share: float) -> tuple[Any, list[str]]:
     }  # fmt: skip
     settings = Settings.from_environment()
     warehouse.prepare(settings)
-    for path in [*segments.folder(settings).glob("*.*"), *(project / "models" / "audiences").glob("aud_*")]:
+    for path in [*installed.folder(settings).glob("*.*"), *(project / "models" / "audiences").glob("aud_*")]:
         path.unlink()
     _without_families(project / "dbt_project.yml", config / "policies.yml")
-    columns = _columns(segments.vocabulary(settings))
+    columns = _columns(installed.vocabulary(settings))
     rules = _rules(columns, count, share)
     for number, rule in enumerate(rules):
-        path = segments.folder(settings) / f"segment_{number:04}.sql"
+        path = installed.folder(settings) / f"segment_{number:04}.sql"
         path.write_text(f"select profile_id from {{{{ ref('profiles') }}}} where {rule}\n")
         path.with_suffix(".yml").write_text(YML.format(name=path.stem))
     return settings, rules
@@ -227,9 +230,10 @@ def _columns(words: dict[str, str]) -> dict[str, list[str]]:
 
 def _profiles(settings: Any, rules: list[str], day: int) -> None:
     """The clock and the profiles of a day: on the next day one profile of a hundred has new values."""
-    from segmentry import segments, warehouse
+    from segmentry import warehouse
+    from segments import installed
 
-    words = segments.vocabulary(settings)
+    words = installed.vocabulary(settings)
     used = {name for names in _columns(words).values() for name in names}
     given = {"profile_id": "md5(who::varchar)", "as_of": f"timestamp '{START + timedelta(days=day)}'"}
     columns = [

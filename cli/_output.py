@@ -13,6 +13,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from runtime.console import errors
+
 
 class Output(StrEnum):
     """Forms of output."""
@@ -22,9 +24,6 @@ class Output(StrEnum):
 
 
 OutputOption = Annotated[Output, typer.Option("--output", "-o", help="table for people, json for programs.")]
-
-# Messages carry paths and received values: brackets in them are not markup, and a line is not cut at 80 characters.
-errors = Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
 
 
 def show(rows: Sequence[Mapping[str, Any]], output: Output, *, title: str = "", empty: str = "nothing to show") -> None:

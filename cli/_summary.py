@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from cli import _output
-from cli._job import Result
 from cli._output import Output
+from runtime.job import Result
 from segmentry import warehouse
 from segmentry.errors import SegmentryError
 from segmentry.jobs import DONE, Outcome

@@ -6,9 +6,10 @@ from typing import Annotated
 
 import typer
 
-from segmentry import generated, segments
+from segmentry import generated
 from segmentry.errors import SegmentryError
 from segmentry.settings import Settings
+from segments import installed
 
 app = typer.Typer(no_args_is_help=True, help="Check generated files and segment predicates.")
 
@@ -41,7 +42,7 @@ def check_segments() -> None:
 
     Example: segmentry check segments
     """
-    found = segments.load_all(Settings.from_environment()).values()
+    found = installed.load_all(Settings.from_environment()).values()
     predicates = [segment for segment in found if segment.predicate is not None]
     print(f"{len(predicates)} segments are predicates over known columns")
     if free := [segment.name for segment in found if segment.predicate is None]:

@@ -11,8 +11,10 @@ from typing import Annotated
 
 import typer
 
-from cli import _job, _summary
-from cli._output import Output, OutputOption, errors
+from cli import _summary
+from cli._output import Output, OutputOption
+from runtime import job
+from runtime.console import errors
 from segmentry import dbt
 from segmentry.settings import Settings
 
@@ -33,7 +35,7 @@ def command(
     with dbt.parsed_meanwhile(settings):
         _simulate(settings, people, days, seed)
     with _marketing_tools(settings):
-        result = _job.run(settings, _job.Request(through_airflow=airflow, own_airflow=True))
+        result = job.run(settings, job.Request(through_airflow=airflow, own_airflow=True))
     _summary.show(_summary.of(settings, result, time.monotonic() - started), output)
     raise typer.Exit(result.exit_code)
 

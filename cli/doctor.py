@@ -8,8 +8,9 @@ from typing import Annotated
 import duckdb
 import typer
 
-from cli import _health
-from cli._output import Output, OutputOption, errors, show
+from cli._output import Output, OutputOption, show
+from runtime import health
+from runtime.console import errors
 from segmentry import configuration, faults, warehouse
 from segmentry.errors import SegmentryError
 from segmentry.redaction import without_values
@@ -25,7 +26,7 @@ def command(
     Example: segmentry doctor --fix
     """
     settings = Settings.from_environment()
-    for done in _health.fix(settings) if fix else []:
+    for done in health.fix(settings) if fix else []:
         errors.print(done)
     rows = [_verdict(name, check, settings) for name, check in _CHECKS.items()]
     show(rows, output)
@@ -67,5 +68,5 @@ _CHECKS: dict[str, Callable[[Settings], str]] = {
     "sources": _sources,
     "syncs": _syncs,
     "policies": _policies,
-    **_health.CHECKS,
+    **health.CHECKS,
 }

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from cli import _services
 from cli._output import Output, OutputOption, show
+from runtime import services
 from segmentry.settings import Settings
 
 
@@ -12,5 +12,5 @@ def command(output: OutputOption = Output.table) -> None:
 
     Example: segmentry down
     """
-    stopped = _services.down(Settings.from_environment())
+    stopped = services.down(Settings.from_environment())
     show([{"stopped": service.name} for service in stopped], output, empty="nothing was up")

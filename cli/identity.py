@@ -8,9 +8,12 @@ from typing import Annotated, Any
 
 import typer
 
-from cli import _identity, _job, _what_if
 from cli._output import Output, OutputOption, print_json, progress, show
-from segmentry import identity, linking, people, warehouse
+from identity import evidence, linking, people, policy
+from identity.what_if import compare
+from runtime import job
+from runtime.console import errors
+from segmentry import warehouse
 from segmentry.errors import UsageError
 from segmentry.settings import Settings
 
@@ -39,8 +42,8 @@ def explain(one: First, other: Second, output: OutputOption = Output.table) -> N
     with warehouse.connect(settings, read_only=True) as lake:
         left, right = people.profile_named(lake, one), people.profile_named(lake, other)
         start, end = (people.spelled(lake, *_parts(text)) for text in (one, other))
-        steps = _identity.chain(_identity.links_of(lake, left), start, end) if left == right else []
-        refused = [] if left == right else _identity.refusals(lake, left, right)
+        steps = evidence.chain(evidence.links_of(lake, left), start, end) if left == right else []
+        refused = [] if left == right else evidence.refusals(lake, left, right)
     if output is Output.json:
         print_json({"is_one_person": left == right, "profile_ids": [left, right], "chain": steps, "refused": refused})
         return
@@ -67,14 +70,14 @@ def unmerge(one: First, other: Second) -> None:
         if before != people.profile_named(lake, other):
             raise UsageError("the two are two people already", remedy="`segmentry identity explain` says why")
         start, end = (people.spelled(lake, *_parts(text)) for text in (one, other))
-        cuts = _identity.cut_between(_identity.links_of(lake, before), start, end)
+        cuts = evidence.cut_between(evidence.links_of(lake, before), start, end)
     if not cuts:
         raise UsageError(
             "the two are one identifier",
             allowed="two identifiers of one profile",
             remedy="`segmentry profile` lists them",
         )
-    result = _job.recompute(settings, first=lambda: identity.separate(settings, cuts))
+    result = job.recompute(settings, first=lambda: policy.separate(settings, cuts))
     if result.exit_code:
         print(f"{len(cuts)} link(s) cut for good. What depends on them did not follow: `segmentry run` takes it up.")
         raise typer.Exit(result.exit_code)
@@ -96,7 +99,7 @@ def what_if(
     settings = Settings.from_environment()
     warehouse.prepare(settings)
     with progress("building a copy of the lake by the changed rules"):
-        found = _what_if.compare(settings, policies)
+        found = compare(settings, policies, errors.print)
     if output is Output.json:
         print_json(found)
         return

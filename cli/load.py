@@ -9,7 +9,8 @@ from typing import Annotated
 
 import typer
 
-from cli._output import Output, OutputOption, errors, show
+from cli._output import Output, OutputOption, show
+from runtime.console import errors
 from segmentry.errors import UsageError
 from segmentry.settings import Settings
 from sources import loading, stages

@@ -8,7 +8,8 @@ import duckdb
 import typer
 
 from cli._output import Output, OutputOption, print_json, show
-from segmentry import people, warehouse
+from identity import people
+from segmentry import warehouse
 from segmentry.settings import Settings
 
 Section = list[dict[str, Any]] | dict[str, str]

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from cli._output import Output, OutputOption, errors, progress, show
+from cli._output import Output, OutputOption, progress, show
+from runtime.console import errors
 from segmentry import warehouse
 from segmentry.errors import UsageError
 from segmentry.settings import Settings

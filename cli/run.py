@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from cli import _job, _summary
+from cli import _summary
 from cli._output import Output, OutputOption
+from runtime import job
 from segmentry import clock, releases
 from segmentry.errors import UsageError
 from segmentry.settings import Settings
@@ -32,11 +33,11 @@ def command(
     Example: segmentry run --no-airflow --select features+
     """
     settings = Settings.from_environment()
-    request = _job.Request(clock.parse(as_of) if as_of else None, select, retrain, airflow)
+    request = job.Request(clock.parse(as_of) if as_of else None, select, retrain, airflow)
     for gate in _gates(release_gate or [], reason):
         releases.release(settings, gate, reason)
     started = time.monotonic()
-    result = _job.run(settings, request)
+    result = job.run(settings, request)
     _summary.show(_summary.of(settings, result, time.monotonic() - started), output)
     raise typer.Exit(result.exit_code)
 

@@ -8,21 +8,11 @@ from typing import Annotated, Any
 import typer
 
 from cli._output import Output, OutputOption, print_json, progress, show
-from segmentry import (
-    audit,
-    audit_page,
-    clock,
-    deployed,
-    membership,
-    people,
-    preview,
-    replay,
-    scaffold,
-    segments,
-    warehouse,
-)
+from identity import people
+from segmentry import clock, warehouse
 from segmentry.errors import UsageError
 from segmentry.settings import Settings
+from segments import audit, audit_page, deployed, installed, membership, preview, replay, scaffold
 
 app = typer.Typer(no_args_is_help=True, help="Segments: what they are, who is in them, and why.")
 SegmentName = Annotated[str, typer.Argument(help="name of a segment, as `segmentry segments list` shows it")]
@@ -84,7 +74,7 @@ def show_segment(name: SegmentName, output: OutputOption = Output.table) -> None
         show([{"property": key, "value": str(value)} for key, value in facts.items()], output)
 
 
-def _of_the_file(file: segments.Segment) -> dict[str, Any]:
+def _of_the_file(file: installed.Segment) -> dict[str, Any]:
     return {
         "predicate_in_the_file": file.predicate.to_sql() if file.predicate else file.sql,
         "meta_in_the_file": dict(file.meta),
@@ -178,7 +168,7 @@ def history(
         if person is not None and segment is None and on is None:
             rows = membership.stays(lake, people.profile_named(lake, person))
         elif person is None and segment is not None and on is not None:
-            segments.named(settings, segment)
+            installed.named(settings, segment)
             moment = clock.parse(on)
             rows = membership.members_on(lake, segment, moment)
             began = membership.began_at(lake)
@@ -215,14 +205,14 @@ def audit_segments(
             )
         _report(settings, days, output)
         return
-    segment = segments.named(settings, name)
+    segment = installed.named(settings, name)
     if verdicts is not None:
         rows = audit.judged(verdicts)
         found = audit.precision(rows)
         audit_page.keep(settings, name, found, rows)
         show([{"segment": name, **found}], output)
         with warehouse.connect(settings, read_only=True) as lake:
-            _write_page(settings, audit.report(lake, segments.load_all(settings), days), output)
+            _write_page(settings, audit.report(lake, installed.load_all(settings), days), output)
         return
     with warehouse.connect(settings, read_only=True) as lake:
         rows = audit.sample(lake, segment, sample, seed)
@@ -235,7 +225,7 @@ def audit_segments(
 
 def _report(settings: Settings, days: int, output: Output) -> None:
     with warehouse.connect(settings, read_only=True) as lake:
-        report = audit.report(lake, segments.load_all(settings), days)
+        report = audit.report(lake, installed.load_all(settings), days)
     if output is Output.json:
         print_json(report)
     else:
@@ -263,7 +253,7 @@ def simulate(
     Example: segmentry segments simulate at_risk_of_churn --weeks 8
     """
     settings = Settings.from_environment()
-    segment = replay.checked(segments.named(settings, name), weeks)
+    segment = replay.checked(installed.named(settings, name), weeks)
     with progress(f"building what the segment reads, {weeks} week(s) back"):
         found = replay.simulated(settings, segment, weeks)
     if output is Output.json:

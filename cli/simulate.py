@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from cli._output import Output, OutputOption, errors, print_json, show
+from cli._output import Output, OutputOption, print_json, show
+from runtime.console import errors
 from segmentry.errors import UsageError
 
 

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from activation import operate
-from cli._output import Output, OutputOption, errors, progress, show
+from cli._output import Output, OutputOption, progress, show
+from runtime.console import errors
 from segmentry.errors import SegmentryError
 from segmentry.settings import Settings
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from cli import _services
 from cli._output import Output, OutputOption, progress, show
+from runtime import services
 from segmentry.settings import Settings
 
 
@@ -17,5 +17,5 @@ def command(output: OutputOption = Output.table) -> None:
     Example: segmentry up
     """
     with progress("starting Airflow, MLflow, Data Docs and dbt docs"):
-        pages = _services.up(Settings.from_environment())
+        pages = services.up(Settings.from_environment())
     show(pages, output)

@@ -11,9 +11,10 @@ from ml import assignment, catalogue, frames, lifecycle, personas, scoring
 from ml.policy import TrainingPolicy
 from ml.spec import ForecastSpec, PersonaSpec
 from ml.tracking import Tracker
-from segmentry import clock, configuration, segments, warehouse
-from segmentry.predicates import columns_of
+from segmentry import clock, configuration, warehouse
 from segmentry.stages import RunContext
+from segments import installed
+from segments.predicates import columns_of
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ def of_promotion(context: RunContext, model: str, version: str | None) -> Impact
     # Free SQL may read what a promotion does not change, and is left out.
     predicates = {
         name: segment.predicate.to_sql()
-        for name, segment in segments.load_all(context.settings).items()
+        for name, segment in installed.load_all(context.settings).items()
         if segment.predicate is not None and not set(columns).isdisjoint(columns_of(segment.predicate))
     }
     return _moves(context, rows[["profile_id", *columns]], columns, predicates)

@@ -5,22 +5,18 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
-from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
-import duckdb
-
-from segmentry import configuration, crawlers, dbt_log, faults, freshness, warehouse
-from segmentry.clock import is_decided
-from segmentry.errors import NotReadyError, SegmentryError
+from segmentry import configuration, crawlers, dbt_log, faults, warehouse
+from segmentry.errors import SegmentryError
 from segmentry.generated import write_all
 from segmentry.redaction import without_values
 from segmentry.settings import Settings, switch_off_telemetry
-from segmentry.stages import RunContext, StageReport
+from segmentry.stages import StageReport
 
 
 def environment(settings: Settings) -> dict[str, str]:
@@ -161,114 +157,3 @@ def _first_lines(message: str, limit: int = 400) -> str:
 
 def _shown(path: Path) -> str:
     return os.path.relpath(path)
-
-
-def _layer(
-    context: RunContext,
-    name: str,
-    making: Callable[[Settings], StageReport] | None = None,
-    *,
-    is_complete: bool = True,
-) -> StageReport:
-    """Build a layer of which anything it reads has changed. is_complete: no later stage builds the rest of it."""
-    if not is_decided(context.settings):
-        raise NotReadyError(
-            f"the stage '{name}' needs the run's clock, which is not decided yet",
-            allowed="a lake in which the stage 'clock' has run",
-            remedy="run `segmentry run`, or `segmentry run --select clock` first",
-        )
-    settings = context.settings
-    if name in freshness.SCHEMAS and freshness.is_current(settings, name):
-        return StageReport(notes=["nothing it reads has changed"], status="unchanged")
-    read_from = freshness.snapshot(settings)
-    report = making(settings) if making else build(settings, f"path:models/{name}")
-    if is_complete and name in freshness.SCHEMAS:
-        freshness.mark(settings, name, read_from)
-    return report
-
-
-def identity(context: RunContext, making: Callable[[Settings], StageReport] | None = None) -> StageReport:
-    """Identifiers and links to profiles."""
-    return _layer(context, "identity", making)
-
-
-def marts(context: RunContext) -> StageReport:
-    """Events, sessions, orders and the other facts, each with its profile.
-
-    Events and sessions of people of whom nothing is new are kept, unless there is doubt about what is held of them.
-    """
-    is_kept = freshness.is_intact(context.settings, "marts")
-    return _layer(context, "marts", lambda settings: _built_marts(settings, full_refresh=not is_kept))
-
-
-def _built_marts(settings: Settings, *, full_refresh: bool) -> StageReport:
-    crawlers.CrawlerJudge(crawlers.CrawlerPolicy.read(settings.config))  # reports an expression that is none
-    report = build(settings, "path:models/marts", full_refresh=full_refresh)
-    with warehouse.connect(settings, read_only=True) as lake:
-        return replace(report, notes=[*report.notes, *crawlers.notes(lake), *_refusals(lake)])
-
-
-def _refusals(lake: duckdb.DuckDBPyConnection) -> list[str]:
-    """How many refusals match no known identifier; no note where all do."""
-    row = lake.execute(
-        "select count(*) filter (where match = 'possible'), count(*) filter (where match = 'none')"
-        " from lake.marts.consents where status <> 'granted'"
-    ).fetchone()
-    possible, unmatched = row or (0, 0)
-    if not possible and not unmatched:
-        return []
-    return [
-        f"{unmatched:,} refusal(s) match nobody, {possible:,} count for all that they may mean: see"
-        " `segmentry consent unmatched`"
-    ]
-
-
-def features(context: RunContext) -> StageReport:
-    """What was known of each profile before each as_of."""
-    return _layer(context, "features")
-
-
-def profiles(context: RunContext) -> StageReport:
-    """One current row per profile, contract enforced."""
-    return _layer(context, "profiles")
-
-
-def segments(context: RunContext) -> StageReport:
-    """What the rules of the segments say of each profile now; a clock older than the newest change is refused.
-
-    The gate on memberships looks at what that would change, and the stage ``memberships`` publishes it.
-    """
-    from segmentry.membership import refuse_the_past  # reads segments' files, which no other layer needs
-
-    if is_decided(context.settings):
-        refuse_the_past(context)
-    return _layer(context, "segments", _proposed_memberships, is_complete=False)
-
-
-def memberships(context: RunContext) -> StageReport:
-    """Memberships after dwell rules, priority and size, and their history, of what the stage ``segments`` evaluated."""
-    from segmentry.membership import refuse_stale_proposals  # as above
-
-    if is_decided(context.settings):
-        refuse_stale_proposals(context)
-    published = "path:models/segments/evaluation/published"
-    return _layer(context, "segments", lambda settings: build(settings, published))
-
-
-def _proposed_memberships(settings: Settings) -> StageReport:
-    """Matches come from one scan; a segment's own view is for people to read and is made when its rule is new."""
-    from segmentry.membership import refresh_views
-
-    # First, so that a stage killed in between finds them stale again: rules are recorded by the evaluation.
-    if free := refresh_views(settings):
-        build(settings, " ".join(free))
-    return build(settings, "path:models/segments/evaluation/proposed")
-
-
-def observability(context: RunContext) -> StageReport:
-    """Sizes, flows, freshness, gates and delivery; and the project's documentation, when it has changed."""
-    from segmentry import dbt_docs  # which stands on this module
-
-    report = _layer(context, "observability")
-    dbt_docs.refresh(context.settings)
-    return report

@@ -21,7 +21,7 @@ from segmentry.stages import resolve
 
 # Each entry is called with the settings and returns the files of the repository that it makes.
 GENERATORS: tuple[str, ...] = (
-    "segmentry.manifest:generated_files",
+    "segments.manifest:generated_files",
     "activation.reference:generated_files",
     "cli._reference:generated_files",
     "sources.judgement:generated_files",
@@ -29,7 +29,7 @@ GENERATORS: tuple[str, ...] = (
 # Each entry is called with the settings and returns files of the dbt project that exist in the home's copy alone.
 # One that raises is left to the stage that needs its files, which calls the same function and reports the fault.
 RUN_TIME: tuple[str, ...] = (
-    "segmentry.manifest:run_time_files",
+    "segments.manifest:run_time_files",
     "activation.generate:files",
 )
 _READ = {".sql", ".yml", ".yaml", ".py", ".csv", ".md"}

@@ -88,17 +88,17 @@ STAGES: tuple[Stage, ...] = (
     Stage("staging", "ingest", "sources.stages:staging"),
     Stage("gate_raw", "ingest", "expectations.stages:gate_raw"),
     Stage("clock", "build", "segmentry.clock:decide"),
-    Stage("identity", "build", "segmentry.identity:resolve"),
-    Stage("marts", "build", "segmentry.dbt:marts"),
-    Stage("texts", "build", "segmentry.texts:tag"),
-    Stage("features", "build", "segmentry.dbt:features"),
+    Stage("identity", "build", "identity.stages:resolve"),
+    Stage("marts", "build", "segmentry.layers:marts"),
+    Stage("texts", "build", "ml.texts:tag"),
+    Stage("features", "build", "segmentry.layers:features"),
     Stage("gate_features", "build", "expectations.stages:gate_features"),
     Stage("train", "score", "ml.stages:train", items="ml.stages:train_items", writes_lake=False, minutes=60),
     Stage("score", "score", "ml.stages:score", items="ml.stages:score_items", writes_lake=False),
-    Stage("profiles", "publish", "segmentry.dbt:profiles"),
-    Stage("segments", "publish", "segmentry.dbt:segments"),
+    Stage("profiles", "publish", "segmentry.layers:profiles"),
+    Stage("segments", "publish", "segments.stages:segments"),
     Stage("gate_memberships", "publish", "expectations.stages:gate_memberships"),
-    Stage("memberships", "publish", "segmentry.dbt:memberships"),
+    Stage("memberships", "publish", "segments.stages:memberships"),
     Stage("audiences", "publish", "activation.stages:audiences"),
     Stage("gate_audiences", "publish", "expectations.stages:gate_audiences"),
     Stage(
@@ -110,7 +110,7 @@ STAGES: tuple[Stage, ...] = (
         is_isolated=True,
     ),
     Stage("acknowledge", "activate", "activation.stages:acknowledge"),
-    Stage("observe", "observe", "segmentry.dbt:observability"),
+    Stage("observe", "observe", "segmentry.layers:observability"),
 )
 
 # Not in the order: it runs when the job stops before its syncs, and sends withdrawals alone.

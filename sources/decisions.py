@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from segmentry import identifiers, people, warehouse, withdrawals
+from identity import people
+from segmentry import identifiers, warehouse, withdrawals
 from segmentry.errors import SegmentryError, UsageError
 from segmentry.settings import Settings
 from segmentry.stages import RunContext

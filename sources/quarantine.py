@@ -10,7 +10,8 @@ from typing import Any
 import duckdb
 import orjson
 
-from segmentry import resolution, warehouse
+from identity import resolution
+from segmentry import warehouse
 from segmentry.errors import UsageError
 from segmentry.operators import current_operator, stated_reason
 from segmentry.settings import Settings

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 
 import duckdb
 
-from segmentry import resolution, warehouse
+from identity import resolution
+from segmentry import warehouse
 from segmentry.errors import UsageError
 from segmentry.operators import current_operator, stated_reason
 from segmentry.settings import Settings

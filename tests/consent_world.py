@@ -17,9 +17,9 @@ import pyarrow as pa
 
 from activation import generate
 from activation.published import COLUMNS
+from identity.policy import policy_rows, table_columns
 from segmentry import identifiers
 from segmentry.configuration import policies
-from segmentry.identity import policy_rows, table_columns
 from segmentry.settings import Settings
 from tests.dbt_sql import Project
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from segmentry import clock, dbt, identity, money, warehouse
+from identity import policy, stages
+from segmentry import clock, dbt, money, warehouse
 from segmentry.settings import Settings
 from segmentry.stages import RunContext
 
@@ -153,9 +154,9 @@ class Lake:
         context = RunContext(self.settings, as_of)
         clock.decide(context)
         if not full_refresh:
-            identity.resolve(context)
+            stages.resolve(context)
             return
-        identity.write_policy(self.settings)
+        policy.write_policy(self.settings)
         dbt.build(self.settings, "path:models/identity", full_refresh=True)
 
     def marts(self) -> None:

@@ -10,9 +10,9 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from identity.policy import policy_rows, table_columns
+from identity.resolution import PARTIAL
 from segmentry.configuration import policies
-from segmentry.identity import policy_rows, table_columns
-from segmentry.resolution import PARTIAL
 from segmentry.settings import Settings
 from tests.dbt_sql import Project
 

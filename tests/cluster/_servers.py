@@ -16,7 +16,7 @@ import psycopg2
 import pytest
 import redis
 
-from cli._processes import LOOPBACK, free_port
+from runtime.processes import LOOPBACK, free_port
 
 DATABASES = ("airflow", "mlflow", "ledger", "lake")
 

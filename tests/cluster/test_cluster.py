@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from cli import _airflow
-from cli._airflow_api import Airflow
-from cli._processes import LOOPBACK, Registry, free_port, start
+from runtime import airflow
+from runtime.airflow_api import Airflow
+from runtime.processes import LOOPBACK, Registry, free_port, start
 from segmentry import jobs, warehouse
 from segmentry.settings import ROOT, Settings
 from segmentry.stages import DAGS, STAGES
@@ -51,17 +51,17 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settin
 
 
 @pytest.fixture
-def airflow(settings: Settings) -> Iterator[Airflow]:
+def server(settings: Settings) -> Iterator[Airflow]:
     registry = Registry(settings, "cluster")
     warehouse.prepare(settings)
     with receiver.running(settings) as variables:
         os.environ.update(variables)
         try:
             port = free_port()
-            api = _airflow.launch(settings, registry, port, schedules=False)
+            api = airflow.launch(settings, registry, port, schedules=False)
             for name in WORKERS:
                 words = ["celery", "worker", "--skip-serve-logs", "--concurrency", "2", "--celery-hostname", name]
-                environment = _airflow.environment(settings, port, schedules=False) | {"WORKER_NAME": name}
+                environment = airflow.environment(settings, port, schedules=False) | {"WORKER_NAME": name}
                 log = settings.home / "logs" / f"{name}.log"
                 start(registry, name, [sys.executable, "-m", "airflow", *words], environment=environment, log=log)
             yield api
@@ -71,20 +71,20 @@ def airflow(settings: Settings) -> Iterator[Airflow]:
                 os.environ.pop(name, None)
 
 
-def test_two_workers_share_the_main_job(settings: Settings, airflow: Airflow) -> None:
+def test_two_workers_share_the_main_job(settings: Settings, server: Airflow) -> None:
     assert not settings.is_embedded
     inbox = settings.home / "inbox"
     shop = Request(people=400, days=120, seed=3, out=inbox, end_date=date(2026, 6, 30))
     simulated.fill(shop, lambda _text: None, force=False)
     started = time.monotonic()
-    outcomes = list(airflow.run_job({}, DAGS[0]))
+    outcomes = list(server.run_job({}, DAGS[0]))
     seconds = time.monotonic() - started
     assert jobs.exit_code(outcomes) == 0, [outcome.error for outcome in outcomes if outcome.error]
     assert {outcome.stage for outcome in outcomes} == {stage.name for stage in STAGES}
 
-    runs = airflow.get("/dags/~/dagRuns", limit=100)["dag_runs"]
+    runs = server.get("/dags/~/dagRuns", limit=100)["dag_runs"]
     assert {(run["dag_id"], run["state"]) for run in runs} == {(dag, "success") for dag in DAGS}
-    tasks = airflow.get("/dags/~/dagRuns/~/taskInstances", limit=1000)["task_instances"]
+    tasks = server.get("/dags/~/dagRuns/~/taskInstances", limit=1000)["task_instances"]
     shares = Counter(task["hostname"] for task in tasks if task["state"] == "success")
     print(f"{sum(shares.values())} tasks in {seconds:.0f} s on two workers: {dict(shares)}")
     assert set(shares) == set(WORKERS), "both workers ran tasks, and nobody else did"

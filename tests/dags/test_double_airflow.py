@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from cli import _airflow
+from runtime import airflow
 from segmentry import warehouse
 from segmentry.settings import ROOT, Settings
 from segmentry.stages import STAGES
@@ -103,8 +103,8 @@ def test_a_gate_stops_what_is_behind_it_with_its_own_words(home: Path) -> None:
 def keep_connection(home: Path, name: str, **content: str) -> None:
     """Have Airflow keep a connection, encrypted in its own database."""
     settings = replace(Settings.from_environment(), home=home)
-    env = _airflow.environment(settings, 1, schedules=False)
-    _airflow._migrate(settings, env)
+    env = airflow.environment(settings, 1, schedules=False)
+    airflow._migrate(settings, env)
     words = ["connections", "add", name, "--conn-json", json.dumps(content)]
     done = subprocess.run([sys.executable, "-m", "airflow", *words], env=env, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]

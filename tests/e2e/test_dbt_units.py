@@ -8,7 +8,8 @@ from datetime import datetime
 import pytest
 
 from activation import published
-from segmentry import dbt, identity, warehouse
+from identity import policy
+from segmentry import dbt, warehouse
 from segmentry.clock import decide
 from segmentry.settings import Settings
 from segmentry.stages import RunContext
@@ -20,7 +21,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("dbt_units")]
 def test_the_projects_unit_tests_pass(home: Settings) -> None:
     ensure_raw(home)
     decide(RunContext(home, as_of=datetime(2026, 1, 1)))
-    identity.write_policy(home)
+    policy.write_policy(home)
     with warehouse.connect(home) as lake:
         published.ensure(lake)
     empty = dbt.invoke(home, ["run", "--empty"])

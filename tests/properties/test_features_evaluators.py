@@ -10,9 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from segmentry import matching
-from segmentry.evaluation import compiled, explained
-from segmentry.predicates import Predicate, leaves, parse
+from segments import matching
+from segments.evaluation import compiled, explained
+from segments.guard import parse
+from segments.predicates import Predicate, leaves
 
 VOCABULARY = {
     "whole": "bigint",

@@ -12,8 +12,9 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from segmentry.evaluation import compiled
-from segmentry.predicates import PredicateError, parse, parse_model
+from segments.evaluation import compiled
+from segments.guard import parse, parse_model
+from segments.predicates import PredicateError
 
 VOCABULARY = {
     "whole": "bigint", "small": "integer", "part": "double", "other": "double", "word": "varchar",

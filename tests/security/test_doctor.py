@@ -13,8 +13,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from cli import _health, _login
 from cli.main import run
+from runtime import health, login
 from segmentry import permissions
 from segmentry.settings import Settings
 
@@ -53,7 +53,7 @@ def test_a_link_out_of_the_home_is_not_followed(home: Settings, tmp_path: Path) 
 
 def test_a_weak_password_is_a_fault(home: Settings, capsys: pytest.CaptureFixture[str]) -> None:
     permissions.tighten(home.home)
-    permissions.write_secret(_login.password_file(home), "short\n")
+    permissions.write_secret(login.password_file(home), "short\n")
     code, found = _doctor(capsys)
     assert code == 1 and "fewer than" in found["passwords"]["detail"] and "short" not in found["passwords"]["detail"]
 
@@ -73,7 +73,7 @@ def test_a_secret_in_an_open_file_is_a_fault(
 def test_little_room_is_a_fault(
     home: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(_health.shutil, "disk_usage", lambda _: SimpleNamespace(free=300_000_000))
+    monkeypatch.setattr(health.shutil, "disk_usage", lambda _: SimpleNamespace(free=300_000_000))
     code, found = _doctor(capsys)
     assert code == 1 and found["disk"]["detail"].startswith("0.3 GB are free") and "To do:" in found["disk"]["detail"]
 

@@ -15,8 +15,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from cli import _airflow, _login, _pages
-from cli._processes import free_port
+from runtime import airflow, login, pages
+from runtime.processes import free_port
 from segmentry.errors import ConfigError
 from segmentry.settings import ROOT, Settings
 
@@ -33,7 +33,7 @@ def port(settings: Settings) -> Iterator[int]:
     settings.data_docs.mkdir(parents=True)
     (settings.data_docs / "index.html").write_text("<p>gates</p>", encoding="utf-8")
     chosen = free_port()
-    words = [sys.executable, "-m", "cli._pages", "data-docs", "--port", str(chosen)]
+    words = [sys.executable, "-m", "runtime.pages", "data-docs", "--port", str(chosen)]
     env = {**os.environ, "SEGMENTRY_HOME": str(settings.home), "PYTHONPATH": str(ROOT)}
     with subprocess.Popen(words, env=env, cwd=settings.home) as server:
         deadline = time.monotonic() + 60
@@ -49,13 +49,13 @@ def port(settings: Settings) -> Iterator[int]:
 
 def _ask(port: int, secret: str | None, method: str = "GET", **headers: str) -> httpx.Response:
     url = f"http://127.0.0.1:{port}/index.html"
-    login = None if secret is None else httpx.BasicAuth(_login.USER, secret)
+    sign_in = None if secret is None else httpx.BasicAuth(login.USER, secret)
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return httpx.request(method, url, headers=named, auth=login, trust_env=False)
+    return httpx.request(method, url, headers=named, auth=sign_in, trust_env=False)
 
 
 def test_the_password_opens_the_pages_and_nothing_else_does(settings: Settings, port: int) -> None:
-    secret = _login.password(settings)
+    secret = login.password(settings)
     opened = _ask(port, secret)
     assert (opened.status_code, opened.text) == (200, "<p>gates</p>")
     assert opened.headers["x-frame-options"] == "DENY" and "server" not in opened.headers
@@ -71,9 +71,9 @@ def test_the_password_opens_the_pages_and_nothing_else_does(settings: Settings, 
     "host", ["evil.example", "evil.example:{port}", "127.0.0.1", "127.0.0.1:1", "", "localhost.evil:{port}"]
 )
 def test_another_name_of_this_machine_is_refused(settings: Settings, port: int, host: str) -> None:
-    answer = _ask(port, _login.password(settings), Host=host.format(port=port))
+    answer = _ask(port, login.password(settings), Host=host.format(port=port))
     assert answer.status_code in {400, 421} and "gates" not in answer.text
-    assert _ask(port, _login.password(settings), Host=f"LOCALHOST:{port}").status_code == 200
+    assert _ask(port, login.password(settings), Host=f"LOCALHOST:{port}").status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -86,11 +86,11 @@ def test_another_name_of_this_machine_is_refused(settings: Settings, port: int, 
     ],
 )  # fmt: skip
 def test_pages_of_other_sites_are_refused(settings: Settings, port: int, headers: dict[str, str], method: str) -> None:
-    assert _ask(port, _login.password(settings), method, **headers).status_code == 403
+    assert _ask(port, login.password(settings), method, **headers).status_code == 403
     own = {"Origin": f"http://127.0.0.1:{port}", "Sec_Fetch_Site": "same-origin", "Sec_Fetch_Mode": "cors"}
-    assert _ask(port, _login.password(settings), **own).status_code == 200
+    assert _ask(port, login.password(settings), **own).status_code == 200
     followed = {"Sec_Fetch_Site": "cross-site", "Sec_Fetch_Mode": "navigate"}
-    assert _ask(port, _login.password(settings), **followed).status_code == 200
+    assert _ask(port, login.password(settings), **followed).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -98,40 +98,40 @@ def test_pages_of_other_sites_are_refused(settings: Settings, port: int, headers
 )
 def test_no_path_leaves_the_folder(settings: Settings, port: int, path: str) -> None:
     url = httpx.URL(f"http://127.0.0.1:{port}").copy_with(raw_path=path.encode())
-    answer = httpx.get(url, auth=(_login.USER, _login.password(settings)), trust_env=False)
+    answer = httpx.get(url, auth=(login.USER, login.password(settings)), trust_env=False)
     assert answer.status_code == 404
-    assert _login.password(settings) not in answer.text
+    assert login.password(settings) not in answer.text
 
 
 def test_the_password_is_in_private_files_alone(settings: Settings) -> None:
-    env = _airflow.environment(settings, 1, schedules=True)
-    secret = _login.password(settings)
+    env = airflow.environment(settings, 1, schedules=True)
+    secret = login.password(settings)
     assert len(secret) >= 24 and secret not in "".join(env.values())
     assert "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS" not in env
     path = Path(env["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE"])
     assert json.loads(path.read_text(encoding="utf-8")) == {"admin": secret}
-    for found in (path, _login.password_file(settings)):
+    for found in (path, login.password_file(settings)):
         assert stat.S_IMODE(found.stat().st_mode) == 0o600
 
 
 def test_a_password_that_others_may_read_is_refused(tmp_path: Path) -> None:
     settings = Settings.from_environment({"SEGMENTRY_HOME": str(tmp_path)})
-    first = _login.password(settings)
-    assert _login.password(settings) == first
-    _login.password_file(settings).chmod(0o640)
+    first = login.password(settings)
+    assert login.password(settings) == first
+    login.password_file(settings).chmod(0o640)
     with pytest.raises(ConfigError, match="open to other users") as refused:
-        _login.password(settings)
+        login.password(settings)
     assert first not in str(refused.value)
-    _login.password_file(settings).unlink()
-    assert _login.password(settings) != first
+    login.password_file(settings).unlink()
+    assert login.password(settings) != first
 
 
 def test_a_given_file_has_the_password_whatever_its_mode(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     given = tmp_path / "mounted"
     given.write_text("a-password-of-compose\n", encoding="utf-8")
     given.chmod(0o444)
-    monkeypatch.setenv(_login.GIVEN, str(given))
-    assert _login.password(Settings.from_environment({"SEGMENTRY_HOME": str(tmp_path)})) == "a-password-of-compose"
+    monkeypatch.setenv(login.GIVEN, str(given))
+    assert login.password(Settings.from_environment({"SEGMENTRY_HOME": str(tmp_path)})) == "a-password-of-compose"
 
 
 def test_airflow_is_signed_in_to_once_and_again_when_the_token_has_run_out() -> None:
@@ -146,8 +146,8 @@ def test_airflow_is_signed_in_to_once_and_again_when_the_token_has_run_out() -> 
         is_known = request.headers.get("Authorization") == f"Bearer {valid[0]}"
         return httpx.Response(200 if is_known else 401, json={})
 
-    login = _login.AirflowToken("http://airflow", "s3cr3t")
-    with httpx.Client(transport=httpx.MockTransport(answer), auth=login, base_url="http://airflow") as client:
+    token = login.AirflowToken("http://airflow", "s3cr3t")
+    with httpx.Client(transport=httpx.MockTransport(answer), auth=token, base_url="http://airflow") as client:
         assert [client.get("/a").status_code, client.get("/b").status_code] == [200, 200]
         valid[0] = "two"
         assert client.get("/c").status_code == 200
@@ -155,5 +155,5 @@ def test_airflow_is_signed_in_to_once_and_again_when_the_token_has_run_out() -> 
 
 
 def test_names_of_a_server() -> None:
-    assert "mlflow:5000" in _pages.names(5000, "mlflow:5000, other:1")
-    assert "" not in _pages.names(5000)
+    assert "mlflow:5000" in pages.names(5000, "mlflow:5000, other:1")
+    assert "" not in pages.names(5000)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from segmentry.dwell import Rules, Stay, replayed, step
+from segments.dwell import Rules, Stay, replayed, step
 
 START = datetime(2026, 6, 1)
 DAY, SECOND = timedelta(days=1), timedelta(seconds=1)

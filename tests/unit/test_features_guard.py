@@ -6,8 +6,9 @@ import re
 
 import pytest
 
-from segmentry.predicates import PredicateError, columns_of, parse, parse_model
 from segmentry.settings import ROOT
+from segments.guard import parse, parse_model
+from segments.predicates import PredicateError, columns_of
 
 PAGE = (ROOT / "docs" / "reference" / "segment-predicates.md").read_text(encoding="utf-8")
 

@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 import yaml
 
-from segmentry import dbt, manifest, segments, warehouse
+from segmentry import dbt, warehouse
 from segmentry.errors import UsageError
-from segmentry.membership import explanation, members_on, refuse_the_past, stale_views
 from segmentry.settings import ROOT, Settings
 from segmentry.stages import RunContext
+from segments import installed, manifest, stages
+from segments.membership import explanation, members_on, refuse_the_past, stale_views
 
 START = datetime(2026, 6, 1)
 YML = """\
@@ -98,8 +99,8 @@ class Shop:
 
     def run(self) -> None:
         """The stages of segments, without the gate between them."""
-        dbt.segments(RunContext(self.settings))
-        dbt.memberships(RunContext(self.settings))
+        stages.segments(RunContext(self.settings))
+        stages.memberships(RunContext(self.settings))
 
     def stays(self, segment: str) -> list[tuple[str, float, float | None]]:
         """Stays as (profile, day of entry, day of exit)."""
@@ -151,7 +152,7 @@ def shop(home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sho
     for name, definition in SEGMENTS.items():
         made.write(name, *definition)
     made.describe()
-    columns = ", ".join(f"{name} {kind}" for name, kind in segments.vocabulary(made.settings).items())
+    columns = ", ".join(f"{name} {kind}" for name, kind in installed.vocabulary(made.settings).items())
     with warehouse.connect(made.settings) as lake:
         lake.execute(f"create table lake.profiles.profiles ({columns})")
     return made
@@ -214,7 +215,7 @@ def test_any_number_of_evaluations_at_one_time_leave_the_same(shop: Shop) -> Non
 def answers(shop: Shop, *names: str) -> list[str]:
     """What `segments explain` says of ann, in a sentence each."""
     with warehouse.connect(shop.settings, read_only=True) as lake:
-        return [explanation(lake, segments.named(shop.settings, name), "ann")["answer"] for name in names]
+        return [explanation(lake, installed.named(shop.settings, name), "ann")["answer"] for name in names]
 
 
 def test_a_late_fact_counts_from_when_it_was_known(shop: Shop) -> None:
@@ -240,12 +241,12 @@ def test_a_late_fact_counts_from_when_it_was_known(shop: Shop) -> None:
 
 def test_a_changed_definition_writes_a_new_version_and_keeps_the_old(shop: Shop) -> None:
     shop.evaluate(0, {"ann": 3, "bob": 5})
-    before = segments.named(shop.settings, "patient").definition_version
+    before = installed.named(shop.settings, "patient").definition_version
     shop.write("plain", "orders_lifetime >= 4", 1, "")
     shop.write("patient", "orders_lifetime >= 4", 2, ", enter_after: 2 days")
-    (segments.folder(shop.settings) / "gold.sql").unlink()
-    (segments.folder(shop.settings) / "gold.yml").unlink()
-    assert segments.named(shop.settings, "patient").definition_version != before
+    (installed.folder(shop.settings) / "gold.sql").unlink()
+    (installed.folder(shop.settings) / "gold.yml").unlink()
+    assert installed.named(shop.settings, "patient").definition_version != before
     shop.evaluate(1, {"ann": 3, "bob": 5})
     assert shop.stays("plain") == [("ann", 0, 1), ("bob", 0, 1), ("bob", 1, None)]
     assert shop.stays("gold") == [("bob", 0, 1)], "a segment that is gone keeps its history"
@@ -267,7 +268,7 @@ def test_a_view_is_made_when_its_rule_is_new(shop: Shop) -> None:
     shop.write("plain", "orders_lifetime >= 4", 1, "")
     shop.write("fresh", "orders_lifetime >= 1", 9, "")
     for suffix in ("sql", "yml"):
-        (segments.folder(shop.settings) / f"gold.{suffix}").unlink()
+        (installed.folder(shop.settings) / f"gold.{suffix}").unlink()
     assert stale_views(shop.settings) == ["fresh", "plain"]
     shop.run()
     assert stale_views(shop.settings) == []

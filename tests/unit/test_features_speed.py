@@ -5,10 +5,10 @@ from __future__ import annotations
 import random
 import time
 
-from segmentry import segments
-from segmentry.evaluation import compiled
-from segmentry.predicates import parse
 from segmentry.settings import Settings
+from segments import installed
+from segments.evaluation import compiled
+from segments.guard import parse
 
 COUNT = 1000
 
@@ -28,7 +28,7 @@ def predicates() -> list[str]:
 
 
 def test_a_thousand_segments_for_one_profile(home: Settings) -> None:
-    words = segments.vocabulary(home)
+    words = installed.vocabulary(home)
     evaluators = [compiled(parse(text, words)) for text in predicates()]
     profile = dict.fromkeys(words)
     profile |= {"orders_30d": 2, "orders_90d": 3, "orders_365d": 6, "engagement_score": 55.0, "value_bracket": "high"}

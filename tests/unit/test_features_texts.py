@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from segmentry import texts, warehouse
+from ml import texts
+from segmentry import warehouse
 from segmentry.clock import RELATION
 from segmentry.settings import Settings
 from segmentry.stages import RunContext

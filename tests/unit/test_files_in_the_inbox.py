@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from cli import _summary
-from cli._job import Result
 from cli._output import Output
+from runtime.job import Result
 from segmentry import jobs, warehouse
 from segmentry.jobs import Outcome
 from segmentry.settings import Settings

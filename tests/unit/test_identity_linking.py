@@ -11,7 +11,8 @@ import pytest
 import yaml
 
 from cli.main import run
-from segmentry import linking, warehouse
+from identity import linking
+from segmentry import warehouse
 from segmentry.errors import NotReadyError, UsageError
 from segmentry.settings import ROOT, Settings
 from tests.identity_lake import Lake

@@ -13,7 +13,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from segmentry import freshness, resolution, warehouse
+from identity import resolution
+from segmentry import freshness, warehouse
 from segmentry.settings import ROOT, Settings
 from tests.identity_lake import Lake, groups
 

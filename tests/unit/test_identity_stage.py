@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from cli import _what_if
 from cli.main import run
+from identity import what_if
 from segmentry import warehouse
 from segmentry.settings import ROOT, Settings
 from tests.identity_lake import Lake, groups
@@ -206,7 +206,7 @@ def test_what_if_names_what_is_wrong_with_its_file(
 def test_likely_pairs_that_nobody_has_looked_for_are_said_to_be_missing(
     lake: Lake, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert _what_if.remarks({"identity": {"probabilistic": {"use": True, "link_above": 0.9}}}, candidates=0) == [
+    assert what_if.remarks({"identity": {"probabilistic": {"use": True, "link_above": 0.9}}}, candidates=0) == [
         "no likely pair is known: `link_above` joins nobody before `segmentry identity suggest` has looked"
     ]
 

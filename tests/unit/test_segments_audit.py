@@ -10,11 +10,12 @@ from typing import Any
 import duckdb
 import pytest
 
-from segmentry import audit, audit_page, warehouse
+from segmentry import warehouse
 from segmentry.errors import UsageError
-from segmentry.predicates import parse
-from segmentry.segments import Segment
 from segmentry.settings import Settings
+from segments import audit, audit_page
+from segments.guard import parse
+from segments.installed import Segment
 
 CLOCK = datetime(2026, 6, 30)
 DAY = timedelta(days=1)

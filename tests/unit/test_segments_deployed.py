@@ -12,9 +12,10 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.main import build
-from segmentry import deployed, segments, warehouse
+from segmentry import warehouse
 from segmentry.errors import NotReadyError
 from segmentry.settings import ROOT, Settings
+from segments import deployed, installed
 from tests.unit.test_segments_refused import SQL, YML
 
 NAMES = ("loyal_customers", "luxury_shoppers", "new_visitors", "casual_browsers")
@@ -41,8 +42,8 @@ RULES = (
 
 
 def _deploy(settings: Settings) -> None:
-    found = segments.load_all(settings)
-    columns = ", ".join(f"{name} {kind}" for name, kind in segments.vocabulary(settings).items())
+    found = installed.load_all(settings)
+    columns = ", ".join(f"{name} {kind}" for name, kind in installed.vocabulary(settings).items())
     with warehouse.connect(settings) as lake:
         lake.execute(f"create table lake.profiles.profiles ({columns})")
         lake.execute(
@@ -65,7 +66,7 @@ def _deploy(settings: Settings) -> None:
             lake.execute("insert into lake.segments.segment_memberships values (?, 'ann')", [name])
 
 
-def _rule(segment: segments.Segment) -> list[Any]:
+def _rule(segment: installed.Segment) -> list[Any]:
     meta = segment.meta
     assert segment.predicate is not None
     return [

@@ -9,14 +9,15 @@ from typing import Any
 import pytest
 import yaml
 
-from segmentry import configuration, families, segments
-from segmentry.evaluation import compiled
-from segmentry.predicates import Between, Comparison, In, Is, Junction, Not, Predicate, Truth
-from segmentry.segments import Segment
+from segmentry import configuration
 from segmentry.settings import Settings
+from segments import families, installed
+from segments.evaluation import compiled
+from segments.installed import Segment
+from segments.predicates import Between, Comparison, In, Is, Junction, Not, Predicate, Truth
 
 SETTINGS = Settings.from_environment({})
-FOUND = segments.load_all(SETTINGS)
+FOUND = installed.load_all(SETTINGS)
 MADE = {member.name: yaml.safe_load(member.yml) for member in families.members(SETTINGS)}
 # The other side of the edge, and what the condition would say without its bound.
 TURNED = {">=": (">",), ">": (">=",), "<=": ("<",), "<": ("<=",), "=": ("<>",), "<>": ("=",)}

@@ -9,9 +9,10 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.main import build
-from segmentry import generated, segments
+from segmentry import generated
 from segmentry.errors import SegmentryError
 from segmentry.settings import ROOT, Settings
+from segments import installed
 
 SQL = "select profile_id from {{{{ ref('profiles') }}}} where {}\n"
 YML = (ROOT / "dbt_project/models/segments/loyal_customers.yml").read_text(encoding="utf-8")
@@ -81,8 +82,8 @@ def test_a_disabled_segment_is_checked_and_not_evaluated(home: Settings, project
     path = project / "models" / "segments" / "loyal_customers.yml"
     path.write_text(YML.replace(META, "    config:\n      enabled: false\n      meta:"))
     settings = Settings.from_environment()
-    assert "loyal_customers" not in segments.load_all(settings)
-    assert "loyal_customers" not in segments.names(settings)
+    assert "loyal_customers" not in installed.load_all(settings)
+    assert "loyal_customers" not in installed.names(settings)
     assert "is disabled" in refusal("segments", "show", "loyal_customers").received
     copy = generated.write_all(settings).dbt_project / "models" / "segments"
     assert not list(copy.glob("loyal_customers.*"))

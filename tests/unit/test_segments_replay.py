@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from segmentry import replay, warehouse
+from segmentry import warehouse
 from segmentry.errors import NotReadyError, UsageError
-from segmentry.predicates import parse
-from segmentry.segments import Segment
 from segmentry.settings import Settings
+from segments import replay
+from segments.guard import parse
+from segments.installed import Segment
 
 PREDICATE = parse("next_category = 'Books'", {"next_category": "varchar"})
 LIKELY = Segment("likely", Path("likely.sql"), "", {}, PREDICATE, None, "")

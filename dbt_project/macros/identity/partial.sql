@@ -1,5 +1,5 @@
 {#-
-Whether this run resolves only what has changed. `segmentry.identity` decides that before dbt starts; every doubt, and
+Whether this run resolves only what has changed. `identity.policy` decides that before dbt starts; every doubt, and
 every run that dbt is asked for directly, is a no, and then everything is resolved from the beginning.
 -#}
 {% macro is_partial() -%}

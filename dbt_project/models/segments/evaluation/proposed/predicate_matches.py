@@ -1,6 +1,6 @@
-"""Asks the predicates of all segments of all profiles; segmentry.matching says how and why."""
+"""Asks the predicates of all segments of all profiles; segments.matching says how and why."""
 
-from segmentry.matching import Scan, questions
+from segments.matching import Scan, questions
 
 
 def model(dbt, session):

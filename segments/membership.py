@@ -8,13 +8,14 @@ from typing import Any
 
 import duckdb
 
-from segmentry import segments, warehouse
+from segmentry import warehouse
 from segmentry.clock import of
 from segmentry.errors import NotReadyError, UsageError
-from segmentry.evaluation import compiled, explained
-from segmentry.segments import Segment
 from segmentry.settings import Settings
 from segmentry.stages import RunContext
+from segments import installed
+from segments.evaluation import compiled, explained
+from segments.installed import Segment
 
 HISTORY = "segments.membership_history"
 MEMBERSHIPS = "segments.segment_memberships"
@@ -57,7 +58,7 @@ def refuse_stale_proposals(context: RunContext) -> None:
 
 def stale_views(settings: Settings) -> list[str]:
     """Segments whose view has to be made: new, with another rule than at the last evaluation, or free SQL."""
-    found = segments.load_all(settings)
+    found = installed.load_all(settings)
     with warehouse.connect(settings, read_only=True) as lake:
         views = "select view_name from duckdb_views() where database_name = 'lake' and schema_name = 'segments'"
         there = {name for (name,) in lake.execute(views).fetchall()}
@@ -76,7 +77,7 @@ def refresh_views(settings: Settings) -> list[str]:
 
     One transaction: a view that dbt makes takes half a second, which a thousand new segments would notice.
     """
-    found = segments.load_all(settings)
+    found = installed.load_all(settings)
     stale = stale_views(settings)
     with warehouse.connect(settings) as lake:
         lake.execute("begin")

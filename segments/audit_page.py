@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from segmentry.membership import Rows
 from segmentry.settings import Settings
+from segments.membership import Rows
 
 # The Data Docs leave pages with this mark as they are.
 _MARK = "<!-- readable without a network -->"

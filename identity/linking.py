@@ -12,9 +12,9 @@ from typing import Any
 
 import duckdb
 
+from identity.policy import write_policy
 from segmentry import clock, configuration, warehouse
 from segmentry.errors import NotReadyError, UsageError
-from segmentry.identity import write_policy
 from segmentry.settings import Settings
 
 CANDIDATES = "identity.link_candidates"

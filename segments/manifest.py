@@ -7,10 +7,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from segmentry import configuration, families, segments
+from segmentry import configuration
 from segmentry.generated import GeneratedFile
-from segmentry.segments import Segment
 from segmentry.settings import Settings
+from segments import families, installed
+from segments.installed import Segment
 
 COMMAND = "segmentry check generated --write"
 
@@ -25,7 +26,7 @@ def run_time_files(settings: Settings) -> list[GeneratedFile]:
 
     The stage that evaluates segments loads them all first, and stops at one that is refused.
     """
-    accepted, refused = segments.readable(settings)
+    accepted, refused = installed.readable(settings)
     left_out = [GeneratedFile(path, None) for path in refused]
     macro = GeneratedFile(
         settings.dbt_project / "macros/segments/segment_definitions.sql", definitions_macro(accepted.values())

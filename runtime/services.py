@@ -11,8 +11,8 @@ from pathlib import Path
 
 import httpx
 
-from cli import _airflow, _login
-from cli._processes import LOOPBACK, Registry, Service, is_running, require_free, start
+from runtime import airflow, login
+from runtime.processes import LOOPBACK, Registry, Service, is_running, require_free, start
 from segmentry import dbt_docs, warehouse
 from segmentry.errors import UsageError
 from segmentry.permissions import private_folder
@@ -78,7 +78,7 @@ def _start_all(settings: Settings, registry: Registry, pages: list[Page]) -> Non
     for page in pages:
         if page is not AIRFLOW:
             _start_page(settings, registry, page)
-    _airflow.launch(settings, registry, AIRFLOW.port, schedules=True)
+    airflow.launch(settings, registry, AIRFLOW.port, schedules=True)
     dbt_docs.refresh(settings)
 
 
@@ -92,7 +92,7 @@ def _start_page(settings: Settings, registry: Registry, page: Page) -> None:
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # its job runners are not used and take half a gigabyte
     }
     name = page.name.lower().replace(" ", "-")
-    words = [sys.executable, "-m", "cli._pages", name, "--port", str(page.port)]
+    words = [sys.executable, "-m", "runtime.pages", name, "--port", str(page.port)]
     log = settings.home / "logs" / f"{name}.log"
     start(registry, page.name, words, environment=environment, log=log, port=page.port)
 
@@ -119,19 +119,19 @@ def _wait(settings: Settings, registry: Registry, pages: list[Page]) -> None:
         waiting = [page for page in waiting if not _answers(settings, page)]
         for service in registry.read():
             if not is_running(service) or time.monotonic() > deadline:
-                raise _airflow.ended(service)
+                raise airflow.ended(service)
         time.sleep(0.2)
 
 
 def _answers(settings: Settings, page: Page) -> bool:
     try:
         url = f"http://{LOOPBACK}:{page.port}{page.health}"
-        login = (_login.USER, _login.password(settings))
-        return httpx.get(url, auth=login, timeout=5, trust_env=False).status_code in {200, 404}
+        sign_in = (login.USER, login.password(settings))
+        return httpx.get(url, auth=sign_in, timeout=5, trust_env=False).status_code in {200, 404}
     except httpx.TransportError:
         return False
 
 
 def _shown(settings: Settings, pages: list[Page]) -> list[dict[str, str]]:
-    login = f"{_login.USER}, password in {_login.password_file(settings)}"
-    return [{"page": page.name, "address": f"http://{LOOPBACK}:{page.port}", "sign_in": login} for page in pages]
+    sign_in = f"{login.USER}, password in {login.password_file(settings)}"
+    return [{"page": page.name, "address": f"http://{LOOPBACK}:{page.port}", "sign_in": sign_in} for page in pages]

@@ -8,11 +8,13 @@ from typing import Any
 
 import duckdb
 
-from segmentry import people, segments, warehouse
+from identity import people
+from segmentry import warehouse
 from segmentry.errors import UsageError
-from segmentry.predicates import Predicate, columns_of
-from segmentry.segments import Segment
 from segmentry.settings import Settings
+from segments import installed
+from segments.installed import Segment
+from segments.predicates import Predicate, columns_of
 
 Rows = list[dict[str, Any]]
 
@@ -23,10 +25,10 @@ def read(settings: Settings, path: Path) -> tuple[Segment, Predicate]:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
         raise UsageError(f"{path} cannot be read", allowed="a segment's SQL file", remedy="check the path") from None
-    words = segments.vocabulary(settings)
+    words = installed.vocabulary(settings)
     if not path.with_suffix(".yml").exists():
-        segments.parsed(path.name, text, words)
-    segment = segments.load(path, words)
+        installed.parsed(path.name, text, words)
+    segment = installed.load(path, words)
     if segment.predicate is None:
         raise UsageError(
             f"{path.name} is free SQL, which cannot be previewed",

@@ -12,10 +12,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from cli import _airflow, _login
-from cli._airflow_api import Airflow
-from cli._output import errors
-from cli._processes import Registry, free_port
+from runtime import airflow, login
+from runtime.airflow_api import Airflow
+from runtime.console import errors
+from runtime.processes import Registry, free_port
 from segmentry import jobs, warehouse
 from segmentry.errors import SegmentryError
 from segmentry.jobs import Outcome
@@ -121,7 +121,7 @@ def _airflow_of(settings: Settings, request: Request) -> Iterator[Airflow]:
         )
     if up:
         errors.print(f"using the Airflow that is up at {up[0].url}")
-        yield Airflow(up[0].url, _login.password(settings), up)
+        yield Airflow(up[0].url, login.password(settings), up)
         return
     registry = Registry(settings, "run")
     leftovers = registry.stop()
@@ -129,10 +129,10 @@ def _airflow_of(settings: Settings, request: Request) -> Iterator[Airflow]:
         errors.print(f"stopped {len(leftovers)} program(s) that a killed job had left")
     errors.print("starting Airflow")
     try:
-        api = _airflow.launch(settings, registry, free_port(), schedules=False)
-        _airflow.open_job(settings).touch()
+        api = airflow.launch(settings, registry, free_port(), schedules=False)
+        airflow.open_job(settings).touch()
         yield api
-        _airflow.open_job(settings).unlink()
+        airflow.open_job(settings).unlink()
     finally:
         registry.stop(grace_seconds=3.0)
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 
-from cli import _login
+from runtime import login
 from segmentry import extensions
 from segmentry.errors import ConfigError, SegmentryError
 from segmentry.permissions import OTHERS, open_to_others, tighten
@@ -35,8 +35,8 @@ def permissions(settings: Settings) -> str:
 
 def passwords(settings: Settings) -> str:
     """Files with passwords: there, private, long enough."""
-    if _login.password_file(settings).exists():
-        _login.password(settings)
+    if login.password_file(settings).exists():
+        login.password(settings)
     for path in _secret_files(settings):
         if path.exists() and path.stat().st_mode & OTHERS:
             raise ConfigError(

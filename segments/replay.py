@@ -9,12 +9,13 @@ from typing import Any
 
 import duckdb
 
-from segmentry import dbt, manifest, warehouse
-from segmentry.dwell import Evaluation, Flow, Rules, replayed
+from segmentry import dbt, warehouse
 from segmentry.errors import SegmentryError, UsageError
-from segmentry.predicates import columns_of
-from segmentry.segments import Segment
 from segmentry.settings import Settings
+from segments import manifest
+from segments.dwell import Evaluation, Flow, Rules, replayed
+from segments.installed import Segment
+from segments.predicates import columns_of
 
 SCHEMA = "replay"
 # A year of weeks multiplies the rows of every feature model by 53; more is a job for a warehouse of its own.

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from segmentry.predicates import (
+from segments.predicates import (
     Between,
     Column,
     Comparison,

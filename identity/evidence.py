@@ -8,8 +8,8 @@ from typing import Any
 
 import duckdb
 
+from identity.people import Node
 from segmentry import warehouse
-from segmentry.people import Node
 
 Row = dict[str, Any]
 

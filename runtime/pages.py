@@ -1,4 +1,4 @@
-"""Serves a home's own pages and MLflow behind its password: ``python -m cli._pages PAGE --port N``.
+"""Serves a home's own pages and MLflow behind its password: ``python -m runtime.pages PAGE --port N``.
 
 A page of another site must not read or change anything through the browser of somebody who is signed
 in. So each request must name this server as its host, which a name that was pointed at this machine
@@ -16,8 +16,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from cli import _login
-from cli._processes import LOOPBACK
+from runtime import login
+from runtime.processes import LOOPBACK
 from segmentry.permissions import keep_private
 from segmentry.settings import ROOT, Settings
 
@@ -38,7 +38,7 @@ class Guarded:
 
     def __init__(self, app: ASGIApp, secret: str, hosts: frozenset[str], *, open_paths: frozenset[str]) -> None:
         self._app = app
-        self._secret = base64.b64encode(f"{_login.USER}:{secret}".encode())
+        self._secret = base64.b64encode(f"{login.USER}:{secret}".encode())
         self._hosts = hosts
         self._open_paths = open_paths
 
@@ -144,7 +144,7 @@ def application(page: str, settings: Settings) -> ASGIApp:
 
 def main(arguments: list[str] | None = None) -> None:
     """Serve one page until the process is stopped."""
-    parser = argparse.ArgumentParser(prog="python -m cli._pages")
+    parser = argparse.ArgumentParser(prog="python -m runtime.pages")
     parser.add_argument("page", choices=("mlflow", "data-docs", "dbt-docs"))
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--host", default=LOOPBACK)
@@ -154,7 +154,7 @@ def main(arguments: list[str] | None = None) -> None:
     settings = Settings.from_environment()
     guarded = Guarded(
         application(words.page, settings),
-        _login.password(settings),
+        login.password(settings),
         names(words.port, words.names),
         open_paths=frozenset({"/health"} if words.page == "mlflow" else ()),
     )

@@ -8,10 +8,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from segmentry import configuration, definitions
-from segmentry.definitions import Segment
+from segmentry import configuration
 from segmentry.generated import GeneratedFile
 from segmentry.settings import Settings
+from segments import definitions
+from segments.definitions import Segment
 
 MARK = "Made at run time"
 

@@ -7,10 +7,11 @@ from contextlib import suppress
 from difflib import get_close_matches
 from pathlib import Path
 
-from segmentry import configuration, families
-from segmentry.definitions import Segment, build, duration, folder, load, parsed, vocabulary
+from segmentry import configuration
 from segmentry.errors import ConfigError, SegmentryError, UsageError
 from segmentry.settings import Settings
+from segments import families
+from segments.definitions import Segment, build, duration, folder, load, parsed, vocabulary
 
 __all__ = [
     "Segment", "build", "duration", "folder", "load", "load_all", "named", "names", "parsed", "readable", "vocabulary",

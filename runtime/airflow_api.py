@@ -11,8 +11,8 @@ from typing import Any
 
 import httpx
 
-from cli._login import AirflowToken
-from cli._processes import Service, is_running
+from runtime.login import AirflowToken
+from runtime.processes import Service, is_running
 from segmentry import jobs
 from segmentry.errors import SegmentryError
 from segmentry.jobs import Outcome

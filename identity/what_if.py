@@ -8,12 +8,11 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from cli._output import errors
 from segmentry import configuration, warehouse
 from segmentry.errors import SegmentryError, UsageError
 from segmentry.settings import Settings
@@ -47,8 +46,11 @@ order by segment
 """
 
 
-def compare(settings: Settings, policies: Path) -> dict[str, Any]:
-    """What the rules in ``policies`` would change: ``profiles``, ``segments``, ``destinations``."""
+def compare(settings: Settings, policies: Path, remark: Callable[[str], None]) -> dict[str, Any]:
+    """What the rules in ``policies`` would change: ``profiles``, ``segments``, ``destinations``.
+
+    remark: called with each line that an operator should read before the answer.
+    """
     if not settings.is_embedded or "://" in settings.lake_data:
         raise UsageError(
             "what-if needs a lake that can be copied",
@@ -58,8 +60,8 @@ def compare(settings: Settings, policies: Path) -> dict[str, Any]:
     changed = configuration.load_file(policies, "policies")
     with warehouse.connect(settings, read_only=True) as lake:
         warehouse.require(lake, "identity.identifier_mapping", made_by="identity")
-        for remark in remarks(changed, warehouse.count(lake, "identity.link_candidates")):
-            errors.print(remark)
+        for line in remarks(changed, warehouse.count(lake, "identity.link_candidates")):
+            remark(line)
         has_segments = warehouse.relation_exists(lake, "segments.segment_memberships")
     stages = ["identity", *_SEGMENT_STAGES] if has_segments else ["identity"]
     settings.scratch.mkdir(parents=True, exist_ok=True)

@@ -10,11 +10,12 @@ from typing import Any
 
 import duckdb
 
-from segmentry import segments, warehouse
+from segmentry import warehouse
 from segmentry.errors import NotReadyError
-from segmentry.predicates import parse
-from segmentry.segments import Segment
 from segmentry.settings import Settings
+from segments import installed
+from segments.guard import parse
+from segments.installed import Segment
 
 RULES = "segments.segment_rules"
 RUN = "run `segmentry run --select segments+`"
@@ -48,18 +49,18 @@ class Deployed:
 
 def load_all(settings: Settings, lake: duckdb.DuckDBPyConnection) -> dict[str, Deployed]:
     """Every segment of the lake and of the project, by name."""
-    files, refused = segments.readable(settings)
+    files, refused = installed.readable(settings)
     rules = {row["segment"]: row for row in _rules(lake)}
     words = _vocabulary(lake) if rules else {}
     names = sorted({*files, *rules})
-    broken = {path.stem for path in refused if path.stem in segments.names(settings)}
+    broken = {path.stem for path in refused if path.stem in installed.names(settings)}
     return {name: _compared(name, rules.get(name), files.get(name), name in broken, words) for name in names}
 
 
 def named(settings: Settings, lake: duckdb.DuckDBPyConnection, name: str) -> Deployed:
     """The segment of that name, or UsageError naming those that exist."""
     found = load_all(settings, lake)
-    return found[name] if name in found else _of_file(segments.named(settings, name))
+    return found[name] if name in found else _of_file(installed.named(settings, name))
 
 
 def evaluated(settings: Settings, lake: duckdb.DuckDBPyConnection, name: str) -> tuple[Segment, str]:

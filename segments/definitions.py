@@ -13,9 +13,10 @@ from typing import Any, cast
 
 from segmentry import configuration
 from segmentry.errors import ConfigError, UsageError
-from segmentry.evaluation import Evaluator, compiled
-from segmentry.predicates import Predicate, PredicateError, parse, parse_model
 from segmentry.settings import Settings
+from segments.evaluation import Evaluator, compiled
+from segments.guard import parse, parse_model
+from segments.predicates import Predicate, PredicateError
 
 # What opens an expression, a statement or a comment of a template.
 _JINJA = re.compile(r"\{\{|\{%|\{#")

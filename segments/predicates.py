@@ -1,8 +1,8 @@
 """The language of segments: a row-local predicate over profiles.profiles, as one tree with SQL's three-valued logic.
 
-``parse`` is the guard: it admits ``and or not ( ) = <> < <= > >= between in is null``, columns of the vocabulary and
-literals, and names the remedy for everything else. The same tree gives the SQL of the batch (``to_sql``) and the
-function for one profile (``segmentry.evaluation``): one text, one meaning.
+``segments.guard`` makes it: it admits ``and or not ( ) = <> < <= > >= between in is null``, columns of the
+vocabulary and literals, and names the remedy for everything else. The same tree gives the SQL of the batch
+(``to_sql``) and the function for one profile (``segments.evaluation``): one text, one meaning.
 """
 
 from __future__ import annotations
@@ -150,23 +150,6 @@ def family_of(data_type: str) -> str:
     """The family of a dbt data type; 'other' for one that predicates cannot compare."""
     base = data_type.lower().partition("(")[0].strip()
     return next((family for family, types in FAMILIES.items() if base in types), "other")
-
-
-def parse(text: str, vocabulary: Mapping[str, str]) -> Predicate:
-    """The tree of a predicate, or PredicateError with what was written, what is allowed and what to do.
-
-    vocabulary: the columns of profiles.profiles and their data types.
-    """
-    from segmentry.guard import Guard
-
-    return Guard(vocabulary).predicate(text)
-
-
-def parse_model(sql: str, vocabulary: Mapping[str, str]) -> Predicate:
-    """The predicate of a segment's file: ``select profile_id from {{ ref('profiles') }} where <predicate>``."""
-    from segmentry.guard import Guard
-
-    return Guard(vocabulary).model(sql)
 
 
 def columns_of(predicate: Predicate) -> list[str]:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from segmentry.segments import Segment
+from segments.installed import Segment
 
 
 @dataclass(frozen=True)

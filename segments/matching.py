@@ -16,7 +16,8 @@ from itertools import product
 
 import duckdb
 
-from segmentry.predicates import Junction, Not, Predicate, columns_of, parse
+from segments.guard import parse
+from segments.predicates import Junction, Not, Predicate, columns_of
 
 # Bits of a word: DuckDB's widest unsigned integer that all its operators compute on natively.
 WIDTH = 64

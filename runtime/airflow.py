@@ -13,9 +13,9 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from cli import _login
-from cli._airflow_api import READY_SECONDS, Airflow
-from cli._processes import LOOPBACK, Registry, Service, is_running, start
+from runtime import login
+from runtime.airflow_api import READY_SECONDS, Airflow
+from runtime.processes import LOOPBACK, Registry, Service, is_running, start
 from segmentry.errors import SegmentryError
 from segmentry.settings import ROOT, TELEMETRY_OFF, Settings
 
@@ -41,8 +41,8 @@ def environment(settings: Settings, port: int, *, schedules: bool) -> dict[str, 
         "AIRFLOW_HOME": str(home),
         "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{_login.USER}:admin",
-        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(_login.airflow_passwords(settings)),
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{login.USER}:admin",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(login.airflow_passwords(settings)),
         "AIRFLOW__CORE__FERNET_KEY": keys["fernet"],
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://{LOOPBACK}:{port}/execution/",
         "AIRFLOW__API__HOST": LOOPBACK,
@@ -78,7 +78,7 @@ def launch(settings: Settings, registry: Registry, port: int, *, schedules: bool
     reading = [] if schedules else ["--num-runs", "1"]
     started = time.time()
     server = _start(settings, registry, env, ["api-server"], port)
-    api = Airflow(server.url, _login.password(settings), [server])
+    api = Airflow(server.url, login.password(settings), [server])
     if open_job(settings).exists():
         # Before there is a scheduler that would go on with it.
         _wait(api.answers, api.services)

@@ -1,4 +1,4 @@
-"""The identity stage: carries config/policies.yml into the lake, then lets dbt resolve who is who.
+"""Carries the identity part of config/policies.yml into the lake, where the identity stage reads it.
 
 The policy travels as tables, so that a changed rule needs no new parse of the dbt project and every version of it
 stays readable in the lake's history.
@@ -7,14 +7,12 @@ stays readable in the lake's history.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import duckdb
 
-from segmentry import configuration, dbt, resolution, warehouse
+from segmentry import configuration, warehouse
 from segmentry.settings import Settings
-from segmentry.stages import RunContext, StageReport
 
 Row = tuple[Any, ...]
 Identifier = tuple[str, str]
@@ -34,38 +32,6 @@ _COLUMNS: Mapping[str, str] = {
     "link_candidates": "left_crm_id varchar, right_crm_id varchar, probability double, known_at timestamp, "
     "verdict varchar, decided_at timestamp",
 }
-
-
-def resolve(context: RunContext) -> StageReport:
-    """Identifiers and links to profiles: what has changed since the last run, or everything where that is in doubt."""
-    warehouse.prepare(context.settings)
-    write_policy(context.settings)
-    return dbt.identity(context, _resolved)
-
-
-def _resolved(settings: Settings) -> StageReport:
-    is_partial = resolution.begin(settings)
-    if not is_partial:
-        resolution.forget_passing(settings)
-    variables = resolution.PARTIAL if is_partial else None
-    report = dbt.build(settings, "path:models/identity", full_refresh=not is_partial, variables=variables)
-    resolution.finish(settings)
-    return replace(report, notes=[*report.notes, *refusals(settings)])
-
-
-def refusals(settings: Settings) -> list[str]:
-    """One line on values that were refused and one on links that are not used, with their counts by reason."""
-    with warehouse.connect(settings, read_only=True) as lake:
-        lines = [
-            (name, lake.execute(f"select reason, count(*) from lake.identity.{relation} group by reason").fetchall())
-            for name, relation in (("refused", "refused_identifiers"), ("not used", "refused_links"))
-        ]
-    return [
-        f"{sum(count for _, count in rows)} {'value(s)' if name == 'refused' else 'link(s)'} {name}: "
-        + ", ".join(f"{reason} {count}" for reason, count in sorted(rows, key=lambda row: (-row[1], row[0])))
-        for name, rows in lines
-        if rows
-    ]
 
 
 def write_policy(settings: Settings) -> None:

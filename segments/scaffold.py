@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import re
 
-from segmentry import segments
 from segmentry.errors import UsageError
-from segmentry.predicates import columns_of, parse
 from segmentry.settings import Settings
+from segments import installed
+from segments.guard import parse
+from segments.predicates import columns_of
 
 _YML = """\
 models:
@@ -37,12 +38,12 @@ def segment(settings: Settings, name: str, where: str, owner: str) -> list[str]:
     """Write models/segments/<name>.sql and .yml; give their paths. Refuses to overwrite."""
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
         raise UsageError(f"the name '{name}'", allowed="lower-case letters, digits and _", remedy="choose another name")
-    predicate = parse(where, segments.vocabulary(settings))
+    predicate = parse(where, installed.vocabulary(settings))
     files = {
-        segments.folder(settings) / f"{name}.sql": (
+        installed.folder(settings) / f"{name}.sql": (
             f"select profile_id\nfrom {{{{ ref('profiles') }}}}\nwhere\n    {predicate.to_sql()}\n"
         ),
-        segments.folder(settings) / f"{name}.yml": _YML.format(
+        installed.folder(settings) / f"{name}.yml": _YML.format(
             name=name, owner=owner, nulls="".join(f", {column}: null" for column in columns_of(predicate))
         ),
     }

@@ -1,4 +1,4 @@
-"""Admits what a segment may say and names the remedy for everything else. See ``segmentry.predicates``."""
+"""Admits what a segment may say and names the remedy for everything else. See ``segments.predicates``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import sqlglot
 from sqlglot import Token, TokenType, exp
 from sqlglot.errors import SqlglotError
 
-from segmentry.predicates import (
+from segments.predicates import (
     Between,
     Column,
     Comparison,
@@ -362,3 +362,16 @@ def _refuse_node(node: exp.Expr) -> NoReturn:
 
 def _refuse(received: str, remedy: str, *, allowed: str = ALLOWED) -> NoReturn:
     raise PredicateError(received, allowed=allowed, remedy=remedy)
+
+
+def parse(text: str, vocabulary: Mapping[str, str]) -> Predicate:
+    """The tree of a predicate, or PredicateError with what was written, what is allowed and what to do.
+
+    vocabulary: the columns of profiles.profiles and their data types.
+    """
+    return Guard(vocabulary).predicate(text)
+
+
+def parse_model(sql: str, vocabulary: Mapping[str, str]) -> Predicate:
+    """The predicate of a segment's file: ``select profile_id from {{ ref('profiles') }} where <predicate>``."""
+    return Guard(vocabulary).model(sql)

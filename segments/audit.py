@@ -13,9 +13,9 @@ import duckdb
 
 from segmentry import warehouse
 from segmentry.errors import UsageError
-from segmentry.membership import HISTORY, MEMBERSHIPS, STATES, Rows
-from segmentry.predicates import columns_of
-from segmentry.segments import Segment
+from segments.installed import Segment
+from segments.membership import HISTORY, MEMBERSHIPS, STATES, Rows
+from segments.predicates import columns_of
 
 # Pairs that share less than this of the smaller one are what chance brings about.
 LEAST_SHARE = 0.5

@@ -1,0 +1,1 @@
+"""Segments: their language, definitions, evaluation, memberships and answers about them."""
