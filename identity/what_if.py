@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
-import sqlite3
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -86,18 +84,24 @@ def _copy(settings: Settings, folder: Path, policies: Path) -> Settings:
     data = home / "lake" / "data"
     shutil.copytree(settings.lake_data, data, copy_function=_link)
     catalog = home / "lake" / "catalog.sqlite"
-    with (
-        closing(sqlite3.connect(settings.catalog.partition(":")[2])) as original,
-        closing(sqlite3.connect(catalog)) as copied,
-    ):
-        original.backup(copied)
-        copied.execute("update ducklake_metadata set value = ? where key = 'data_path'", [f"{data}/"])
-        copied.commit()
+    # A process of its own: Python's SQLite would let go of the locks that DuckDB's holds in this one.
+    subprocess.run(
+        [sys.executable, "-c", _BACKUP, settings.catalog.partition(":")[2], str(catalog), f"{data}/"], check=True
+    )
     shutil.copytree(settings.config, config)
     shutil.copyfile(policies, config / "policies.yml")
     (home / "duckdb_extensions").symlink_to(settings.extensions)
     environment = {"SEGMENTRY_HOME": str(home), "SEGMENTRY_CONFIG": str(config)}
     return Settings.from_environment(environment)
+
+
+_BACKUP = """
+import sqlite3, sys
+original, copied = sqlite3.connect(sys.argv[1]), sqlite3.connect(sys.argv[2])
+original.backup(copied)
+copied.execute("update ducklake_metadata set value = ? where key = 'data_path'", [sys.argv[3]])
+copied.commit()
+"""
 
 
 def _link(source: str, target: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -28,6 +27,8 @@ FILE_FORMAT = {"parquet_compression": "lz4", "parquet_version": "2"}
 SIGNED_ONLY = "set allow_unsigned_extensions=false"
 # Homes of which this process is the writer.
 _turns: set[Path] = set()
+# Catalogs, by path, inode and place of the files, that this process knows to be where their files are.
+_followed: set[tuple[str, int, str]] = set()
 SCHEMAS = (
     "raw", "staging", "identity", "marts", "features", "profiles", "segments",
     "audiences", "ml", "activation", "observability",
@@ -42,9 +43,9 @@ def prepare(settings: Settings) -> None:
         Path(settings.lake_data).mkdir(parents=True, exist_ok=True)
     extensions.install(settings)
     if settings.is_embedded:
-        _use_write_ahead_log(_catalog_file(settings))
+        _catalog_file(settings).parent.mkdir(parents=True, exist_ok=True)
         _follow_a_moved_home(settings)
-    with connect(settings) as lake:
+    with _opened(settings) as lake:
         for schema in SCHEMAS:
             lake.execute(f"create schema if not exists lake.{schema}")
         _choose_file_format(lake)
@@ -58,31 +59,43 @@ def _choose_file_format(lake: duckdb.DuckDBPyConnection) -> None:
             lake.execute(f"call lake.set_option('{name}', '{value}')")
 
 
-def _use_write_ahead_log(catalog: Path) -> None:
-    # In the default rollback-journal mode a reader blocks the writer's commit; WAL lets both go on.
-    catalog.parent.mkdir(parents=True, exist_ok=True)
-    with sqlite3.connect(catalog) as connection:
-        connection.execute("pragma journal_mode=wal")
-    connection.close()
-
-
 def _follow_a_moved_home(settings: Settings) -> None:
-    """Let the catalog know where its files are after the home was moved or copied; it holds their paths relative."""
-    with closing(sqlite3.connect(_catalog_file(settings))) as catalog:
-        if not catalog.execute("select 1 from sqlite_master where name = 'ducklake_metadata'").fetchone():
-            return
-        (held,) = catalog.execute("select value from ducklake_metadata where key = 'data_path'").fetchone()
-        if held.rstrip("/") == settings.lake_data.rstrip("/"):
-            return
-        has_files = catalog.execute("select 1 from ducklake_data_file limit 1").fetchone() is not None
-        if has_files and not any(Path(settings.lake_data).rglob("*.parquet")):
-            raise ConfigError(
-                f"the lake's files are expected in {settings.lake_data}, where there are none",
-                allowed=f"the folder in which the catalog knows them, {held}, or a copy of it",
-                remedy="set SEGMENTRY_LAKE_DATA to that folder, or move its content there",
-            )
-        catalog.execute("update ducklake_metadata set value = ? where key = 'data_path'", [settings.lake_data])
-        catalog.commit()
+    """Let the catalog know where its files are after the home was moved or copied; it holds their paths relative.
+
+    DuckDB's own SQLite opens it. Python's would let go of the locks that DuckDB holds in this process as it closes,
+    and remove the files of a log that is in use: every later attach would end with a disk I/O error.
+    """
+    catalog = _catalog_file(settings)
+    if not catalog.exists():
+        return
+    place = (str(catalog), catalog.stat().st_ino, settings.lake_data)
+    if place in _followed:
+        return
+    with closing(duckdb.connect(":memory:", config=lake_config(settings))) as connection:
+        connection.execute("load sqlite_scanner")
+        connection.execute(f"attach '{_quoted(str(catalog))}' as catalog_file (type sqlite)")
+        _follow(connection, settings)
+    _followed.add(place)
+
+
+def _follow(connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:
+    try:
+        sql = "select value from catalog_file.ducklake_metadata where key = 'data_path'"
+        (held,) = connection.execute(sql).fetchone() or (settings.lake_data,)
+    except duckdb.CatalogException:
+        return  # a process was killed before the catalog had its first table
+    if held.rstrip("/") == settings.lake_data.rstrip("/"):
+        return
+    has_files = connection.execute("select 1 from catalog_file.ducklake_data_file limit 1").fetchone() is not None
+    if has_files and not any(Path(settings.lake_data).rglob("*.parquet")):
+        raise ConfigError(
+            f"the lake's files are expected in {settings.lake_data}, where there are none",
+            allowed=f"the folder in which the catalog knows them, {held}, or a copy of it",
+            remedy="set SEGMENTRY_LAKE_DATA to that folder, or move its content there",
+        )
+    connection.execute(
+        "update catalog_file.ducklake_metadata set value = ? where key = 'data_path'", [settings.lake_data]
+    )
 
 
 @contextmanager
@@ -96,6 +109,14 @@ def connect(
     """
     if not _is_prepared(settings):
         prepare(settings)
+    with _opened(settings, snapshot=snapshot, read_only=read_only) as connection:
+        yield connection
+
+
+@contextmanager
+def _opened(
+    settings: Settings, *, snapshot: int | None = None, read_only: bool = False
+) -> Iterator[duckdb.DuckDBPyConnection]:
     connection = duckdb.connect(":memory:", config=lake_config(settings))
     try:
         connection.execute("set TimeZone='UTC'")
@@ -179,6 +200,9 @@ def attach_statement(settings: Settings, *, snapshot: int | None = None, read_on
         options.append(f"SNAPSHOT_VERSION {int(snapshot)}")
     elif read_only:
         options.append("READ_ONLY")
+    elif settings.is_embedded:
+        # In the default mode a reader blocks the writer's commit; a write-ahead log lets both go on.
+        options.append("META_JOURNAL_MODE 'WAL'")
     return f"ATTACH 'ducklake:{_quoted(settings.catalog)}' AS lake ({', '.join(options)})"
 
 

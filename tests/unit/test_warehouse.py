@@ -51,6 +51,20 @@ def test_a_copy_and_its_original_do_not_share_files(home: Settings, tmp_path: Pa
     assert _total(home) == sum(range(5000))
 
 
+def test_a_lake_in_the_middle_of_a_transaction_is_prepared_again_in_the_same_process(home: Settings) -> None:
+    _fill(home)
+    with warehouse.connect(home) as reader:
+        reader.execute("begin")
+        reader.execute("select * from lake.raw.numbers limit 1").fetchall()
+        for _ in range(2):
+            warehouse.prepare(home)
+            with warehouse.connect(home) as lake:
+                lake.execute("insert into lake.raw.numbers values (1)")
+        assert (home.home / "lake" / "catalog.sqlite-wal").exists(), "a reader holds up no writer"
+        reader.execute("commit")
+    assert _total(home) == sum(range(5000)) + 2
+
+
 def test_an_empty_folder_is_not_taken_for_the_lakes_files(home: Settings, tmp_path: Path) -> None:
     _fill(home)
     with pytest.raises(ConfigError, match="SEGMENTRY_LAKE_DATA"):

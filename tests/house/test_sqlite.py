@@ -1,0 +1,32 @@
+"""The lake's catalog is opened by DuckDB alone.
+
+Two copies of SQLite in one process let go of each other's locks, and one removes a log that the other still uses.
+"""
+
+from __future__ import annotations
+
+import ast
+
+from segmentry.settings import ROOT
+
+# The simulator's tools keep a file of their own; the ledger's is opened by SQLAlchemy.
+ALLOWED = {"simulator/_tools.py"}
+SKIPPED = {"tests", ".venv", "build"}
+
+
+def importing(name: str) -> set[str]:
+    found = set()
+    for path in ROOT.rglob("*.py"):
+        place = path.relative_to(ROOT)
+        if place.parts[0] in SKIPPED:
+            continue
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        names = [alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names]
+        names += [node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+        if name in names:
+            found.add(place.as_posix())
+    return found
+
+
+def test_python_s_sqlite_is_imported_where_no_catalog_is() -> None:
+    assert importing("sqlite3") == ALLOWED
