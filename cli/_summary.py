@@ -51,16 +51,29 @@ def of(settings: Settings, result: Result, seconds: float) -> dict[str, Any]:
         "chain_seconds": round(result.chain_seconds, 1),
         "stages": [_stage(outcome) for outcome in outcomes],
     }
+    shown = _shown(outcomes)
     with warehouse.connect(settings, read_only=True) as lake:
         for name, relation, sql in _SECTIONS:
-            if warehouse.relation_exists(lake, relation):
+            if name in shown and warehouse.relation_exists(lake, relation):
                 summary[name] = warehouse.records(lake, sql)
     if any(outcome.stage in {"train", "score"} for outcome in outcomes):
         summary["models"] = _models(settings)
     summary["not loaded"] = [row for outcome in outcomes for row in _not_loaded(outcome)]
     summary["syncs"] = [_sync(outcome) for outcome in outcomes if outcome.stage == "sync" and outcome.item]
-    summary["pages"] = _pages(settings)
+    if "pages" in shown:
+        summary["pages"] = _pages(settings)
+    summary["log"] = str(result.log)
     return summary
+
+
+def _shown(outcomes: list[Outcome]) -> set[str]:
+    """Sections of the summary: all for a job; what the stage is about where it ran alone."""
+    stages = {outcome.stage for outcome in outcomes}
+    if len(stages) != 1:
+        return {"gates", "data quality", "segments", "pages"}
+    (stage,) = stages
+    about = {"load": "data quality", "staging": "data quality", "segments": "segments", "memberships": "segments"}
+    return {"gates"} if stage.startswith("gate_") else {about.get(stage, "")}
 
 
 def show(summary: dict[str, Any], output: Output) -> None:
@@ -71,10 +84,10 @@ def show(summary: dict[str, Any], output: Output) -> None:
     for title in ("stages", "not loaded", "gates", "data quality", "models", "segments", "syncs", "pages"):
         if rows := summary.get(title):
             _output.show(rows, output, title=f"\n{title.capitalize()}")
-    verdict = {0: "done", 2: "wrong use", 3: "stopped by a gate or brake"}.get(summary["exit_code"], "failed")
+    verdict = {0: "done", 2: "wrong use", 3: "stopped by a gate or guardrail"}.get(summary["exit_code"], "failed")
     if summary["exit_code"] == 1 and all(row["state"] == DONE for row in summary["stages"]):
         verdict = "done without what could not be loaded"
-    print(f"\n{verdict} in {summary['seconds']:,.1f} s")
+    print(f"\n{verdict} in {summary['seconds']:,.1f} s; what was printed is kept in {summary['log']}")
 
 
 def _models(settings: Settings) -> list[dict[str, Any]]:

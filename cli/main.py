@@ -58,7 +58,7 @@ _ABOUT_A_PLACE = {
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line and exit: 0 done, 1 failed, 2 wrong use, 3 stopped by a gate or brake."""
+    """Run the command line and exit: 0 done, 1 failed, 2 wrong use, 3 stopped by a gate or guardrail."""
     switch_off_telemetry()
     keep_private()
     sys.exit(run(list(sys.argv[1:] if arguments is None else arguments)))

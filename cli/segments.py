@@ -13,6 +13,7 @@ from segmentry import clock, warehouse
 from segmentry.errors import UsageError
 from segmentry.settings import Settings
 from segments import audit, audit_page, deployed, installed, membership, preview, replay, scaffold
+from segments.predicates import Predicate
 
 app = typer.Typer(no_args_is_help=True, help="Segments: what they are, who is in them, and why.")
 SegmentName = Annotated[str, typer.Argument(help="name of a segment, as `segmentry segments list` shows it")]
@@ -84,7 +85,8 @@ def _of_the_file(file: installed.Segment) -> dict[str, Any]:
 
 @app.command("preview")
 def preview_segment(
-    file: Annotated[Path, typer.Argument(help="a segment's SQL file, in the project or not")],
+    file: Annotated[Path | None, typer.Argument(help="a segment's SQL file, in the project or not")] = None,
+    where: Annotated[str | None, typer.Option("--where", help="a predicate instead of a file")] = None,
     contacts: Annotated[
         Path | None, typer.Option("--contacts", help="a file with one profile_id or type:value per line")
     ] = None,
@@ -96,14 +98,14 @@ def preview_segment(
 ) -> None:
     """Show what a segment would be before it is deployed, and what it would have been in the past weeks.
 
-    Example: segmentry segments preview dbt_project/models/segments/loyal_customers.sql
+    Example: segmentry segments preview --where "orders_lifetime >= 3 and country = 'DE'" --weeks 0
     """
     settings = Settings.from_environment()
-    segment, predicate = preview.read(settings, file)
+    segment, predicate = _to_preview(settings, file, where)
     with warehouse.connect(settings, read_only=True) as lake:
         found: dict[str, Any] = {
-            "size": [preview.size(lake, file.stem, predicate)],
-            "overlaps": preview.overlaps(lake, file.stem, predicate),
+            "size": [preview.size(lake, segment.name, predicate)],
+            "overlaps": preview.overlaps(lake, segment.name, predicate),
             "sample": preview.sample(lake, predicate, sample),
         }
         if contacts is not None:
@@ -116,6 +118,19 @@ def preview_segment(
         return
     for title, rows in found.items():
         show(rows, output, title=title, empty=f"{title}: none")
+
+
+def _to_preview(settings: Settings, file: Path | None, where: str | None) -> tuple[installed.Segment, Predicate]:
+    """The segment of the file, or of the predicate: exactly one of them is given."""
+    if file is not None and where is None:
+        return preview.read(settings, file)
+    if where is not None and file is None:
+        return preview.written(settings, where)
+    raise UsageError(
+        "a file and --where together" if file else "neither a file nor --where",
+        allowed="a segment's SQL file, or --where with a predicate",
+        remedy='segmentry segments preview --where "orders_lifetime > 0"',
+    )
 
 
 def _lines(path: Path) -> list[str]:

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
+from activation import explain as explaining
 from activation import operate
-from cli._output import Output, OutputOption, progress, show
+from cli._output import Output, OutputOption, print_json, progress, show
 from runtime.console import errors
 from segmentry.errors import SegmentryError
 from segmentry.settings import Settings
@@ -74,6 +75,27 @@ def status(select: Select = None, output: OutputOption = Output.table) -> None:
     Example: segmentry sync status
     """
     show(operate.status(Settings.from_environment(), select or []), output, empty="there is no sync")
+
+
+@app.command("explain")
+def explain(
+    name: Annotated[str, typer.Argument(metavar="SYNC", help="name of a sync, as `segmentry sync status` shows it")],
+    person: Annotated[str, typer.Argument(help="profile_id, or type:value such as email:ann@example.com")],
+    output: OutputOption = Output.table,
+) -> None:
+    """Explain why a sync sends to a person, or does not.
+
+    Example: segmentry sync explain newsletter_file email:ann@example.com
+    """
+    found = explaining.person(Settings.from_environment(), name, person)
+    if output is Output.json:
+        print_json(found)
+        return
+    print(f"{found.pop('answer')}\n")
+    segments, changes = found.pop("segments"), found.pop("changes")
+    show([{"fact": key, "value": value} for key, value in found.items()], output)
+    show(segments, output, title="\nsegments of the sync", empty="\nsegments: the person is in none")
+    show(changes, output, title="\nwhat was done", empty="\nnothing was ever done with the person's rows")
 
 
 @app.command("verify")

@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 
-from runtime import airflow, login
+from runtime import airflow, login, run_log
 from runtime.airflow_api import Airflow
 from runtime.console import errors
 from runtime.processes import Registry, free_port
@@ -30,6 +31,7 @@ class Request:
     """What was asked for. as_of is naive UTC; selection is a stage's name, with + for what lies behind it too.
 
     own_airflow: the job needs this process's variables, which an Airflow that is already up does not have.
+    until: the last stage. sends: whether destinations are called.
     """
 
     as_of: datetime | None = None
@@ -37,22 +39,28 @@ class Request:
     retrain: bool = False
     through_airflow: bool = True
     own_airflow: bool = False
+    until: str | None = None
+    sends: bool = True
 
     @property
     def stages(self) -> tuple[Stage, ...]:
         """Stages of the job, or UsageError."""
-        return select(self.selection)
+        return select(self.selection, self.until, sends=self.sends)
 
     @property
     def needs_airflow(self) -> bool:
-        """A single stage is one function call: no scheduler is started for it."""
-        return self.through_airflow and len(self.stages) > 1
+        """A single stage is one function call; the DAGs trigger each other to the end, and know no earlier one."""
+        return self.through_airflow and len(self.stages) > 1 and self.until is None and self.sends
 
 
 @dataclass
 class Result:
-    """How a job went. chain_seconds: from the trigger to the last task's end, the start of Airflow left out."""
+    """How a job went.
 
+    chain_seconds: from the trigger to the last task's end, the start of Airflow left out. log: the run's file.
+    """
+
+    log: Path
     outcomes: list[Outcome] = field(default_factory=list)
     chain_seconds: float = 0.0
 
@@ -67,7 +75,7 @@ def run(settings: Settings, request: Request) -> Result:
     stages = request.stages
     warehouse.prepare(settings)
     with _only_one(settings), _stoppable(), _source(settings, request, stages) as source:
-        return _followed(source)
+        return _followed(settings, source, stages)
 
 
 def recompute(settings: Settings, first: Callable[[], None]) -> Result:
@@ -82,13 +90,18 @@ def recompute(settings: Settings, first: Callable[[], None]) -> Result:
     chosen = tuple(stage for stage in stages[:sent] if stage.name != "train") if has_segments else stages[:1]
     with _only_one(settings), _stoppable():
         first()
-        return _followed(jobs.run(chosen, RunContext(settings)))
+        return _followed(settings, jobs.run(chosen, RunContext(settings)), chosen)
 
 
-def _followed(source: Iterator[Outcome]) -> Result:
-    result, started = Result(), time.monotonic()
+def _followed(settings: Settings, source: Iterator[Outcome], stages: tuple[Stage, ...]) -> Result:
+    """Outcomes as they come, each told on standard error and in the run's log."""
+    log = run_log.opened(settings)
+    result = Result(log=log)
+    started = time.monotonic()
     for outcome in source:
-        _tell(outcome)
+        for line, style in _lines(outcome, stages):
+            errors.print(line, soft_wrap=True, style=style)
+            run_log.add(log, line)
         result.outcomes.append(outcome)
     result.chain_seconds = time.monotonic() - started
     return result
@@ -179,12 +192,12 @@ def _interrupt(_number: int, _frame: object) -> None:
     raise KeyboardInterrupt
 
 
-def _tell(outcome: Outcome) -> None:
-    rows = sum(outcome.rows.values())
-    what = f"{rows:,} rows" if outcome.rows else ""
-    errors.print(
-        f"  {outcome.name:<24} {outcome.state:<8} {outcome.seconds:6.1f} s  {what}".rstrip(),
-        soft_wrap=True,
-    )
+def _lines(outcome: Outcome, stages: tuple[Stage, ...]) -> list[tuple[str, str]]:
+    """What is told of an outcome: lines with their styles."""
+    names = [stage.name for stage in stages]
+    place = f"{names.index(outcome.stage) + 1} of {len(names)}" if outcome.stage in names else ""
+    rows = f"{sum(outcome.rows.values()):,} rows" if outcome.rows else ""
+    lines = [(f"  {place:>8}  {outcome.name:<24} {outcome.state:<8} {outcome.seconds:6.1f} s  {rows}".rstrip(), "")]
     if outcome.error:
-        errors.print(f"    {outcome.error}".replace("\n", "\n    "), style="red")
+        lines.append((f"    {outcome.error}".replace("\n", "\n    "), "red"))
+    return lines

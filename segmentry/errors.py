@@ -7,7 +7,7 @@ SegmentryError                exit 1  something failed; the message says what to
 ├── SourceError               exit 1  a source could not be read
 ├── ConnectionNotConfigured   exit 1  a connection's settings or credentials are missing
 ├── DestinationError          exit 1  a destination failed beyond its retries
-└── StoppedError              exit 3  a gate or a brake stopped the work; the last good state stays
+└── StoppedError              exit 3  a gate or a guardrail stopped the work; the last good state stays
     ├── GateFailed
     └── BrakeApplied
 """
@@ -72,7 +72,7 @@ class DestinationError(SegmentryError):
 
 
 class StoppedError(SegmentryError):
-    """A gate or a brake stopped the work; what was published last stays published."""
+    """A gate or a guardrail stopped the work; what was published last stays published."""
 
     exit_code = 3
 

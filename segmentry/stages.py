@@ -113,6 +113,9 @@ STAGES: tuple[Stage, ...] = (
     Stage("observe", "observe", "segmentry.layers:observability"),
 )
 
+# The DAG whose stages call destinations.
+SENDING = "activate"
+
 # Not in the order: it runs when the job stops before its syncs, and sends withdrawals alone.
 WITHDRAWALS = Stage("withdrawals", "activate", "activation.stages:withdrawals")
 
@@ -144,8 +147,34 @@ def stage_named(name: str) -> Stage:
     )
 
 
-def select(selection: str | None) -> tuple[Stage, ...]:
-    """Stages for ``--select``: all, one (``score``), or one and those behind it (``score+``)."""
+def select(selection: str | None, until: str | None = None, *, sends: bool = True) -> tuple[Stage, ...]:
+    """Stages for ``--select``: all, one (``score``), or one and those behind it (``score+``).
+
+    until: the last of them to run. sends: whether the stages that call destinations are among them. UsageError where
+    nothing is left.
+    """
+    chosen = _selected(selection)
+    if until is not None:
+        last = stage_named(until)
+        if last not in chosen:
+            raise UsageError(
+                f"--until {until} is not among the stages to run",
+                allowed=", ".join(stage.name for stage in chosen),
+                remedy="name one of these stages, or leave --until or --select out",
+            )
+        chosen = chosen[: chosen.index(last) + 1]
+    if not sends:
+        chosen = tuple(stage for stage in chosen if stage.dag != SENDING)
+        if not chosen:
+            raise UsageError(
+                "--no-send leaves no stage to run",
+                allowed="a stage of another DAG than " + SENDING,
+                remedy="leave --no-send out; `segmentry sync plan` shows what would be sent and sends nothing",
+            )
+    return chosen
+
+
+def _selected(selection: str | None) -> tuple[Stage, ...]:
     if not selection:
         return STAGES
     first = stage_named(selection.removesuffix("+"))

@@ -13,10 +13,13 @@ from segmentry import warehouse
 from segmentry.errors import UsageError
 from segmentry.settings import Settings
 from segments import installed
+from segments.guard import parse
 from segments.installed import Segment
 from segments.predicates import Predicate, columns_of
 
 Rows = list[dict[str, Any]]
+# Name of a previewed predicate that has no file.
+UNNAMED = "where"
 
 
 def read(settings: Settings, path: Path) -> tuple[Segment, Predicate]:
@@ -36,6 +39,13 @@ def read(settings: Settings, path: Path) -> tuple[Segment, Predicate]:
             remedy="turn its windows and joins into features, then write it as a predicate",
         )
     return segment, segment.predicate
+
+
+def written(settings: Settings, where: str) -> tuple[Segment, Predicate]:
+    """A segment that is a predicate alone, without files; PredicateError where the guard refuses it."""
+    predicate = installed.parsed("--where", where, installed.vocabulary(settings), parse)
+    meta = {"owner": "", "purpose": "", "priority": 100}
+    return Segment(UNNAMED, Path(UNNAMED), "", meta, predicate, None, ""), predicate
 
 
 def size(lake: duckdb.DuckDBPyConnection, name: str, predicate: Predicate) -> dict[str, Any]:

@@ -130,3 +130,10 @@ def test_free_sql_passes_the_check_and_is_refused_at_preview(project: Path) -> N
     assert checked.exit_code == 0
     assert "1 of free SQL, whose text is not checked: loyal_customers" in checked.output
     assert "into features" in refusal("segments", "preview", str(path)).remedy
+
+
+def test_a_preview_takes_a_file_or_a_predicate_and_the_guard_reads_both(project: Path) -> None:
+    assert "neither" in refusal("segments", "preview").received
+    assert "together" in refusal("segments", "preview", "a.sql", "--where", "orders_lifetime > 0").received
+    error = refusal("segments", "preview", "--where", "no_such_column = 1")
+    assert "--where" in str(error) and "no_such_column" in str(error)
