@@ -129,7 +129,7 @@ def _gate(lake: duckdb.DuckDBPyConnection) -> Stop | None:
     if not warehouse.relation_exists(lake, "observability.gate_results"):
         return None
     row = lake.execute(
-        "select passed from observability.gate_results where gate like '%audiences%' order by checked_at desc limit 1"
+        "select passed from observability.gate_results where gate = 'audiences' order by checked_at desc limit 1"
     ).fetchone()
     if row is None or row[0]:
         return None

@@ -218,5 +218,5 @@ def _agreement(home: Path) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    for size in map(int, sys.argv[1:] or [EVENTS]):
+    for size in [int(word) for word in sys.argv[1:]] or [EVENTS]:
         print(json.dumps(run(size), indent=2))

@@ -90,6 +90,10 @@ class View:
         """Whether the relation exists."""
         return warehouse.relation_exists(self.lake, relation)
 
+    def require(self, relation: str, *, made_by: str) -> None:
+        """Raise NotReadyError unless the relation exists: a gate must not pass for want of what it looks at."""
+        warehouse.require(self.lake, relation, made_by=made_by)
+
 
 @dataclass(frozen=True)
 class Suite:

@@ -85,9 +85,7 @@ def published(settings: Settings) -> Iterator[tuple[Lake, int]]:
 def _published_snapshot(lake: Lake) -> int | None:
     if not warehouse.relation_exists(lake, "observability.published"):
         return None
-    row = lake.execute(
-        "select max(snapshot_id) from observability.published where room in ('features', 'gate_features')"
-    ).fetchone()
+    row = lake.execute("select max(snapshot_id) from observability.published where room = 'features'").fetchone()
     return int(row[0]) if row and row[0] is not None else None
 
 

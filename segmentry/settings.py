@@ -16,7 +16,6 @@ ROOT = Path(__file__).resolve().parent.parent
 TELEMETRY_OFF: Mapping[str, str] = {
     "DO_NOT_TRACK": "1",
     "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
-    "AIRFLOW__COSMOS__ENABLE_TELEMETRY": "False",
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "RUNTIME__DLTHUB_TELEMETRY": "false",
     "GX_ANALYTICS_ENABLED": "false",

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from segmentry import configuration
+from segmentry.errors import ConfigError
 from segmentry.generated import GeneratedFile
 from segmentry.settings import Settings
 from segments import families, installed
 from segments.installed import Segment
 
 COMMAND = "segmentry check generated --write"
+_SUBJECT = "features__"
 
 
 def generated_files(settings: Settings) -> list[GeneratedFile]:
@@ -64,7 +65,7 @@ def _columns(settings: Settings) -> Iterator[dict[str, Any]]:
     yield {"name": "as_of", "description": "The run's clock; facts before it count.", "data_type": "timestamp"}
     yield from _described(models / "identity" / "traits.yml")
     for subject in subjects(settings):
-        yield from _described(models / "features" / f"features__{subject}.yml")
+        yield from _described(_features(settings) / f"{_SUBJECT}{subject}.yml")
     for model in scored_models(settings):
         description = f"Newest score of the model {model}, {_UNITS.get(model, '0 to 1')}."
         yield {
@@ -121,16 +122,30 @@ def _variables(settings: Settings) -> dict[str, Any]:
 
 
 def subjects(settings: Settings) -> list[str]:
-    """The subjects in the order of the macro feature_subjects, which profiles.sql follows."""
-    macro = (settings.dbt_project / "macros" / "features" / "measures.sql").read_text(encoding="utf-8")
-    body = re.search(r"macro feature_subjects\(\).*?return\(\[(.*?)\]\)", macro, re.DOTALL)
-    return re.findall(r"'(\w+)'", body.group(1)) if body else []
+    """The subjects of the variable feature_subjects, in the order of their columns in profiles.
+
+    Raises ConfigError where they are not those of models/features: a subject without its name there would be in no
+    profile.
+    """
+    named = [str(name) for name in _variables(settings)["feature_subjects"]]
+    found = {path.stem.removeprefix(_SUBJECT) for path in _features(settings).glob(f"{_SUBJECT}*.yml")}
+    if odd := sorted(set(named) ^ found):
+        place = "models/features" if odd[0] in named else "the variable feature_subjects"
+        raise ConfigError(
+            f"the feature subject '{odd[0]}' is missing in {place}",
+            allowed=f"one name in the variable for each models/features/{_SUBJECT}<subject>.yml",
+            remedy="correct the list in dbt_project/dbt_project.yml, or add the subject's SQL and yml",
+        )
+    return named
+
+
+def _features(settings: Settings) -> Path:
+    return settings.dbt_project / "models" / "features"
 
 
 def columns(settings: Settings, subject: str) -> set[str]:
     """The columns of profiles that the subject's features give."""
-    path = settings.dbt_project / "models" / "features" / f"features__{subject}.yml"
-    return {column["name"] for column in _described(path)}
+    return {column["name"] for column in _described(_features(settings) / f"{_SUBJECT}{subject}.yml")}
 
 
 def scored_models(settings: Settings) -> list[str]:

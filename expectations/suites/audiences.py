@@ -33,7 +33,8 @@ def _audience(view: View, name: str, sync: Mapping[str, Any]) -> Table:
     relation = f"audiences.aud_{name}"
     rules = []
     # To be taken out of a tool nobody needs to have agreed.
-    if view.has("marts.profile_standings") and sync.get("mode") != "delete":
+    if sync.get("mode") != "delete":
+        view.require("marts.profile_standings", made_by="marts")
         rules.append(Rule("nobody is in it who opted out of the purpose", _matches(sync, "is_refused")))
         if sync["purpose"] in _SPOKEN_TO:
             rules.append(Rule("everybody in it opted in to the purpose", f"not {_matches(sync, 'is_granted')}"))

@@ -12,8 +12,7 @@ _ALL = "(all segments)"
 
 def tables(view: View) -> Sequence[Table]:
     """What publishing would change, per segment and of all together; new and changed definitions are left out."""
-    if not view.has(RELATION):
-        return []
+    view.require(RELATION, made_by="segments")
     limits = view.policies["memberships"]
     share, least = float(limits["max_changed_share"]), int(limits["min_members"])
     columns = "segment, members, entries, exits, max_changed_share, as_of"

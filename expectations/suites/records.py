@@ -12,7 +12,10 @@ from typing import Any
 import yaml
 
 from expectations.suite import Rule, Suite, Table, View, row_faults
+from segmentry.errors import ConfigError
 
+# Written by the staging stage when it has built the layer.
+_BUILT = "staging._built"
 _TIME_TYPES = ("TIMESTAMP", "DATE")
 # What is looked at besides keys and times, by relation.
 _MORE: dict[str, Sequence[tuple[str, str, bool]]] = {
@@ -30,8 +33,21 @@ _MORE: dict[str, Sequence[tuple[str, str, bool]]] = {
 
 
 def tables(view: View) -> Sequence[Table]:
-    """The accepted records of every source whose staging model is built, however many there are."""
+    """The accepted records of every source whose staging model is built, however many there are.
+
+    Raises ConfigError for a rule on a relation that no model makes, NotReadyError for a model without its relation.
+    """
     keys = dict(_keys(view.settings.dbt_project / "models" / "staging"))
+    if unknown := sorted(_MORE.keys() - keys.keys()):
+        raise ConfigError(
+            f"expectations/suites/records.py has a rule for {unknown[0]}, which no staging model makes",
+            allowed=", ".join(sorted(keys)),
+            remedy="name the relation as the model's yml does, or remove the rule",
+        )
+    if view.has(_BUILT):
+        # From then on every model of staging has its relation: one that is missing must not lose its gate.
+        for relation in sorted(keys):
+            view.require(relation, made_by="staging")
     return [_table(view, relation, key) for relation, key in sorted(keys.items()) if view.has(relation)]
 
 

@@ -54,6 +54,7 @@ models:
 vars:
   interest_categories: []
   scored_models: [churn]
+  feature_subjects: []
   journeys: [{name: none, lapsed_stage: lapsed, stages: []}]
 """,
     "models/profiles/profiles.sql": "select 1 as nothing\n",
@@ -64,7 +65,6 @@ models:
       - {name: orders_lifetime, description: "Orders.", data_type: bigint}
       - {name: journey_stage, description: "Stage.", data_type: varchar}
 """,
-    "macros/features/measures.sql": "{% macro feature_subjects() %}{{ return([]) }}{% endmacro %}\n",
 }
 
 

@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 
+from activation import brakes
 from expectations import docs, record, runner, suite
+from expectations.suites import records
 from segmentry import warehouse
-from segmentry.errors import GateFailed
+from segmentry.errors import ConfigError, GateFailed, NotReadyError
 from segmentry.settings import Settings
 from tests import consent_views
 
@@ -252,3 +254,42 @@ def test_records_of_every_source_are_looked_at_without_a_list(home: Settings) ->
     told = {(failure.expectation, failure.severity, failure.failing_rows) for failure in verdict.failures}
     assert ("times lie between 1900 and 2200", "warning", 1) in told
     assert any("unique" in text and severity == "critical" for text, severity, _ in told)
+
+
+def test_a_gate_does_not_pass_for_want_of_what_it_looks_at(audience: Settings) -> None:
+    run_sql(audience, "drop view if exists lake.marts.profile_standings")
+    with pytest.raises(NotReadyError, match=r"marts\.profile_standings"):
+        runner.run(audience, "audiences", AS_OF)
+    with pytest.raises(NotReadyError, match=r"segments\.membership_changes"):
+        runner.run(audience, "memberships", AS_OF)
+
+
+def test_a_staging_model_without_its_relation_is_reported_once_the_layer_is_built(home: Settings) -> None:
+    run_sql(home, BALANCE.format(accepted=990, quarantined=10))
+    assert runner.check(home, "raw", AS_OF, _newest(home)).passed, "nothing of staging is built yet"
+    run_sql(home, "create table lake.staging._built (fingerprint varchar, source varchar, batch_id varchar)")
+    with pytest.raises(NotReadyError, match=r"staging\.stg_consents__consents"):
+        runner.check(home, "raw", AS_OF, _newest(home))
+
+
+def test_a_rule_on_a_relation_that_no_model_makes_is_refused(home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    run_sql(home, BALANCE.format(accepted=990, quarantined=10))
+    monkeypatch.setitem(records._MORE, "staging.stg_orders__renamed", (("a total exists", "total is null", False),))
+    with pytest.raises(ConfigError, match="stg_orders__renamed, which no staging model makes"):
+        runner.check(home, "raw", AS_OF, _newest(home))
+
+
+def test_the_guardrail_on_gates_asks_the_gate_on_audiences_alone(home: Settings) -> None:
+    run_sql(
+        home,
+        "create table lake.observability.gate_results as select 'audiences' as gate, true as passed,"
+        " timestamp '2026-05-01' as checked_at",
+        "insert into lake.observability.gate_results values ('past_audiences', false, timestamp '2026-05-02')",
+    )
+    with warehouse.connect(home, read_only=True) as lake:
+        lake.execute("use lake")
+        assert brakes._gate(lake) is None
+    run_sql(home, "insert into lake.observability.gate_results values ('audiences', false, timestamp '2026-05-03')")
+    with warehouse.connect(home, read_only=True) as lake:
+        lake.execute("use lake")
+        assert brakes._gate(lake) is not None

@@ -14,14 +14,6 @@
     ]) }}
 {%- endmacro %}
 
-{#- The subjects whose features are columns of profiles.profiles. -#}
-{% macro feature_subjects() -%}
-    {{ return([
-        'orders', 'categories', 'behaviour', 'engagement', 'context', 'subscription', 'surveys', 'journey', 'patterns',
-        'texts',
-    ]) }}
-{%- endmacro %}
-
 {#- The answers of marts.surveys that features__surveys carries, the latest one given to each question. -#}
 {% macro survey_answers() -%}
     {{ return([
