@@ -98,18 +98,22 @@ def land(
     on_records: OnRecords | None = None,
     cursor: str | None = None,
     only_new: bool = False,
+    replaces: bool = False,
     before_commit: Callable[[Outcome], None] | None = None,
 ) -> Outcome:
     """Land the records and the load's own row in one transaction: all or nothing, whenever the process dies.
 
     only_new: leave out records whose text this file has landed before, and keep no trace of a load without any other
-    (for extractions, which read a row again). cursor: where the next extraction goes on. before_commit: the last check;
-    what it raises leaves nothing.
+    (for extractions, which read a row again). replaces: the records take the place of what is left of a withdrawn load
+    of the same content. cursor: where the next extraction goes on. before_commit: the last check; what it raises leaves
+    nothing.
     """
     outcome, loaded_at = Outcome(), datetime.now(UTC).replace(tzinfo=None)
     reader = pa.RecordBatchReader.from_batches(_ARROW, _batches(records, outcome, on_records))
     lake.execute("begin")
     try:
+        if replaces:
+            _remove(lake, item)
         lake.register("incoming", reader)
         values = [item.source, item.file, loaded_at, item.batch_id, *[item.file] * only_new]
         row = lake.execute(_insert(item.source, only_new), values).fetchone()
@@ -222,9 +226,7 @@ def withdrawn_because(lake: duckdb.DuckDBPyConnection, source: str, file: str, s
     return str(row[0]) if row and str(row[0] or "").startswith(WITHDRAWN) else None
 
 
-def readmit(lake: duckdb.DuckDBPyConnection, item: Input, *, is_forced: bool) -> bool:
-    """Whether content that was landed before may be landed again: what was withdrawn, where that is asked for."""
-    if not is_forced or withdrawn_because(lake, item.source, item.file, item.sha256) is None:
-        return False
+def _remove(lake: duckdb.DuckDBPyConnection, item: Input) -> None:
     lake.execute(f"delete from lake.{LOADS} where source = ? and sha256 = ?", [item.source, item.sha256])
-    return True
+    lake.execute(f"delete from lake.{COLUMNS} where source = ? and batch_id = ?", [item.source, item.batch_id])
+    lake.execute(f'delete from lake.raw."{item.source}" where _batch_id = ?', [item.batch_id])

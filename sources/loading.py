@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import duckdb
 
-from segmentry import warehouse
+from segmentry import resolution, warehouse
 from segmentry.errors import SourceError
 from segmentry.settings import Settings
 from sources import files, landing, readers
@@ -152,9 +152,9 @@ def _load_file(load_: _Load, file: files.Found) -> FileReport:
     if (file.name, *mark) in load_.known and not load_.is_forced:
         return _loaded_before(load_, file)
     item = landing.Input(source.name, file.name, file.sha256(), *mark)
-    if landing.is_landed(load_.lake, source.name, item.sha256) and not landing.readmit(
-        load_.lake, item, is_forced=load_.is_forced
-    ):
+    is_landed = landing.is_landed(load_.lake, source.name, item.sha256)
+    is_withdrawn = is_landed and landing.withdrawn_because(load_.lake, source.name, file.name, item.sha256) is not None
+    if is_landed and not (load_.is_forced and is_withdrawn):
         return _loaded_before(load_, file, item.sha256)
     seen = Seen(source.known)
     records = readers.read(file.path, file.format, source, seen)
@@ -165,11 +165,20 @@ def _load_file(load_: _Load, file: files.Found) -> FileReport:
         if load_.refuses_faulty and outcome.records and not outcome.unreadable and not seen.is_usable:
             raise _NotLanded("refused", refusal_of(outcome, seen))
         landing.write_columns(load_.lake, item, seen.columns())
+        if is_withdrawn:
+            _judge_again(load_)
 
-    outcome = landing.land(
-        load_.lake, item, records, on_records=_counter(file.name, load_.on_progress), before_commit=check
-    )
+    counter = _counter(file.name, load_.on_progress)
+    outcome = landing.land(load_.lake, item, records, on_records=counter, replaces=is_withdrawn, before_commit=check)
     return report_of(file, source, outcome, seen)
+
+
+def _judge_again(load_: _Load) -> None:
+    """What a withdrawal left of a batch is built already: nobody would look at the batch again."""
+    from sources import staging  # dbt, which only such a load pays for
+
+    staging.ask_again(load_.lake, [load_.source.name])
+    resolution.forget(load_.lake)
 
 
 def report_of(file: files.Found, source: Source, outcome: landing.Outcome, seen: Seen) -> FileReport:

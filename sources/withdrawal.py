@@ -12,7 +12,7 @@ from segmentry import warehouse
 from segmentry.errors import UsageError
 from segmentry.operators import current_operator, stated_reason
 from segmentry.settings import Settings
-from sources import landing, staging
+from sources import landing, refusals, staging
 
 TRACE = "observability.withdrawn_batches"
 TRACE_COLUMNS = (
@@ -20,12 +20,12 @@ TRACE_COLUMNS = (
     "withdrawn_by varchar, withdrawn_at timestamp"
 )
 _NEWEST = 10
-# Records that opt somebody out, by source, over `record`, the landed JSON. In doubt a record counts as an opt-out.
+# Records that are an opt-out and nothing else, by source, over `record`, the landed JSON: they stay where they are. In
+# doubt a record is one. What else opts out is landed again as records of its own (sources/refusals.py).
 _REFUSALS = {
-    "consents": "coalesce(lower(trim(record ->> 'status')), '') not in ('', 'granted')"
-    " or coalesce(record ->> 'consent_string', '') <> ''",
+    "consents": "coalesce(record ->> 'consent_string', '') = ''"
+    " and regexp_replace(lower(coalesce(record ->> 'status', '')), '[^a-z]', '', 'g') not in ('', 'granted')",
     "email_events": "regexp_matches(lower(coalesce(record ->> 'event_type', '')), 'unsub|spam|compl|opt.?out')",
-    "events": """regexp_matches(lower(coalesce(record ->> '$.context.consent', '')), 'false|denied|:\\s*"')""",
 }
 
 
@@ -43,7 +43,8 @@ class Withdrawal:
 def withdraw(settings: Settings, batch: str, reason: str | None, *, with_refusals: bool = False) -> Withdrawal:
     """Remove a batch from raw and have its source judged again; all layers follow at the next run.
 
-    Records of the batch that opt somebody out stay, unless with_refusals. The load stays known as withdrawn, so its
+    Its opt-outs stay, unless with_refusals: records that are nothing else as they are, those that events and consent
+    strings state as new records of `consents`, without what else they say. The load stays known as withdrawn, so its
     file does not land again unasked. Raises UsageError for a batch that is not landed, naming the newest ones.
     """
     why = stated_reason(reason, f"the withdrawal of the batch '{batch}'")
@@ -52,21 +53,23 @@ def withdraw(settings: Settings, batch: str, reason: str | None, *, with_refusal
         if not warehouse.relation_exists(lake, TRACE):
             lake.execute(f"create table if not exists lake.{TRACE} ({TRACE_COLUMNS})")
         kept = "false" if with_refusals else _is_refusal(source)
+        # Landed before anything is removed: a withdrawal that is killed here and repeated loses no opt-out.
+        stated = 0 if with_refusals else refusals.keep(lake, source, batch_id)
         lake.execute("begin")
         records = _count(lake, source, batch_id, f"not ({kept})")
-        refusals = _count(lake, source, batch_id, kept)
+        left = _count(lake, source, batch_id, kept)
         lake.execute(f'delete from lake.raw."{source}" where _batch_id = ? and not ({kept})', [batch_id])
         lake.execute(
             f"update lake.{landing.LOADS} set records = ?, problem = ? where source = ? and batch_id = ?",
-            [refusals, f"{landing.WITHDRAWN}: {why}", source, batch_id],
+            [left, f"{landing.WITHDRAWN}: {why}", source, batch_id],
         )
         stamp = datetime.now(UTC).replace(tzinfo=None)
-        trace = [source, batch_id, file, records, refusals, why, current_operator(), stamp]
+        trace = [source, batch_id, file, records, left + stated, why, current_operator(), stamp]
         lake.execute(f"insert into lake.{TRACE} values (?, ?, ?, ?, ?, ?, ?, ?)", trace)
         staging.ask_again(lake, [source])
         resolution.forget(lake)
         lake.execute("commit")
-    return Withdrawal(source, batch_id, file, records, refusals)
+    return Withdrawal(source, batch_id, file, records, left + stated)
 
 
 def _is_refusal(source: str) -> str:

@@ -101,10 +101,10 @@ def bad(source: str) -> Iterator[tuple[str, object, dict[str, Any]]]:
                 yield f"items.{part}", value, {**good(source, number), "items": item}
 
 
-def write(folder: Path) -> None:
-    """A file per source: good and bad records in turn."""
+def write(folder: Path, *, with_bad: bool = True) -> None:
+    """A file per source: good records, and bad ones behind them."""
     for source in SOURCES:
         lines = [json.dumps(good(source, person)) for person in range(PEOPLE)]
-        lines += [json.dumps(record) for _, _, record in bad(source)]
+        lines += [json.dumps(record) for _, _, record in bad(source)] if with_bad else []
         (folder / source).mkdir(parents=True, exist_ok=True)
         (folder / source / "records.ndjson").write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -46,7 +46,7 @@ def read(path: Path, source: Source, seen: Seen) -> Iterator[Records]:
     """
     header: Header | None = None
     delimiter = source.delimiter or ("\t" if ".tsv" in path.suffixes else None)
-    for block in _logical_lines(lines.read(path, source.encoding), delimiter):
+    for block in _logical_lines(lines.read(path, source.encoding, with_blank=True), delimiter):
         if header is None:
             if (directive := _EXCEL_DIRECTIVE.fullmatch(block.raws[0].strip(" "))) is not None:
                 delimiter = delimiter or directive.group(1)
@@ -135,12 +135,20 @@ def _cells(text: str, delimiter: str) -> list[str]:
 
 
 def _logical_lines(blocks: Iterator[Records], delimiter: str | None) -> Iterator[Records]:
-    """Joins the lines of a quoted cell that runs over several; a quote that is never closed joins nothing."""
+    """Joins the lines of a quoted cell that runs over several; a quote that is never closed joins nothing.
+
+    A blank line is a part of such a cell, and nothing between rows.
+    """
     pending = Records()
     for block in blocks:
-        delimiter = delimiter or _likely_delimiter(block.raws[0])
+        written = (text for text in block.raws if text and not text.isspace())
+        if delimiter is None and (first := next(written, None)) is not None:
+            delimiter = _likely_delimiter(first)
         batch = Records()
         for number, text, problem in zip(block.lines, block.raws, block.problems, strict=True):
+            if not pending.lines and (not text or text.isspace()):
+                continue
+            assert delimiter is not None
             if not pending.lines and ('"' not in text or problem or not _is_open(text, delimiter)):
                 batch.add(number, text, problem)
                 continue
@@ -171,8 +179,13 @@ def _settle(pending: Records, batch: Records, delimiter: str) -> None:
 
 
 def _given_up(pending: Records) -> Records:
-    fault = "unclosed_quote: a quote opens here and does not close"
-    return Records(pending.lines, pending.raws, [fault, *pending.problems[1:]])
+    given_up = Records()
+    fault: str | None = "unclosed_quote: a quote opens here and does not close"
+    for number, text, problem in zip(pending.lines, pending.raws, pending.problems, strict=True):
+        if text and not text.isspace():
+            given_up.add(number, text, fault or problem)
+        fault = None
+    return given_up
 
 
 def _is_open(text: str, delimiter: str) -> bool:

@@ -87,8 +87,8 @@ class _Bounded(io.BufferedIOBase):
         return data
 
 
-def read(path: Path, encoding: str | None) -> Iterator[Records]:
-    """Numbered lines without their line ends; blank ones are left out.
+def read(path: Path, encoding: str | None, *, with_blank: bool = False) -> Iterator[Records]:
+    """Numbered lines without their line ends; blank ones are left out unless with_blank.
 
     A line that is not UTF-8 is kept decoded as Latin-1, which maps every byte, with the problem invalid_encoding.
     """
@@ -99,7 +99,7 @@ def read(path: Path, encoding: str | None) -> Iterator[Records]:
             batch = Records()
             for line, problem in zip(lines, problems, strict=True):
                 number += 1
-                if line and not line.isspace():
+                if with_blank or (line and not line.isspace()):
                     batch.add(number, line, fault or problem)
             if batch.lines:
                 yield batch

@@ -23,6 +23,10 @@ class Installation:
 
     def call(self, *words: str, expect: int = 0, **variables: str) -> str:
         """Run one command, hold its exit code, and give what it printed; a traceback is never right."""
+        return self.finish(*words, expect=expect, **variables).stdout
+
+    def finish(self, *words: str, expect: int = 0, **variables: str) -> subprocess.CompletedProcess[str]:
+        """The same with what it reported on standard error."""
         environment = {**os.environ, "SEGMENTRY_HOME": str(self.home), "PYTHONPATH": str(ROOT), **variables}
         done = subprocess.run(
             [str(SEGMENTRY), *words], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=1500
@@ -30,7 +34,7 @@ class Installation:
         said = f"segmentry {' '.join(words)} ended with {done.returncode}\n{done.stdout[-3000:]}\n{done.stderr[-6000:]}"
         assert "Traceback (most recent call last)" not in done.stderr, said
         assert done.returncode == expect, said
-        return done.stdout
+        return done
 
     def query(self, sql: str) -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = json.loads(self.call("query", sql, "--output", "json"))

@@ -228,3 +228,11 @@ def test_a_number_that_is_none_costs_no_row_of_parquet(tmp_path: Path) -> None:
         "b": {"x": "-Infinity", "y": [1.5, "Infinity"]},
         "name": 'a "NaN" \\ -Infinity',
     }
+
+
+def test_a_blank_line_in_a_cell_is_a_part_of_it(tmp_path: Path) -> None:
+    content = b'\n \nid,name\n\n1,"a\r\n\r\n \r\nb"\n\n2,c\n3,"d\n\ne\n'
+    records = read(write(tmp_path / "a.csv", content), "csv")
+    assert [json.loads(raw) for raw in records.raws[:2]] == [{"id": "1", "name": "a\n\n \nb"}, {"id": "2", "name": "c"}]
+    assert (records.lines, records.raws[2:]) == ([5, 10, 11, 13], ['3,"d', "e"])
+    assert codes(records) == [None, None, "unclosed_quote", "wrong_column_count"]
