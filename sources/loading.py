@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import duckdb
 
-from segmentry import resolution, warehouse
+from identity import resolution
+from segmentry import warehouse
 from segmentry.errors import SourceError
 from segmentry.settings import Settings
 from sources import files, landing, readers
