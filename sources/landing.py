@@ -115,9 +115,7 @@ def land(
         if replaces:
             _remove(lake, item)
         lake.register("incoming", reader)
-        values = [item.source, item.file, loaded_at, item.batch_id, *[item.file] * only_new]
-        row = lake.execute(_insert(item.source, only_new), values).fetchone()
-        outcome.records = int(row[0]) if row else 0
+        outcome.records = _insert(lake, item, loaded_at, only_new)
         if outcome.failure is not None:
             raise outcome.failure
         if only_new and not outcome.records:
@@ -146,9 +144,13 @@ def _write_load(
     )  # fmt: skip
 
 
-def _insert(source: str, only_new: bool) -> str:
-    known = f'where raw not in (select _raw from lake.raw."{source}" where _file = $5)' if only_new else ""
-    return f'insert into lake.raw."{source}" select $1, $2, line, $3, $4, raw, problem from incoming {known}'
+def _insert(lake: duckdb.DuckDBPyConnection, item: Input, loaded_at: datetime, only_new: bool) -> int:
+    """Insert the incoming records; returns how many."""
+    known = f'where raw not in (select _raw from lake.raw."{item.source}" where _file = $5)' if only_new else ""
+    values = [item.source, item.file, loaded_at, item.batch_id, *[item.file] * only_new]
+    sql = f'insert into lake.raw."{item.source}" select $1, $2, line, $3, $4, raw, problem from incoming {known}'
+    row = lake.execute(sql, values).fetchone()
+    return int(row[0]) if row else 0
 
 
 def _batches(records: Iterable[Records], outcome: Outcome, on_records: OnRecords | None) -> Iterator[pa.RecordBatch]:
