@@ -104,17 +104,15 @@ def land(
     """Land the records and the load's own row in one transaction: all or nothing, whenever the process dies.
 
     only_new: leave out records whose text this file has landed before, and keep no trace of a load without any other
-    (for extractions, which read a row again). replaces: the records take the place of what is left of a withdrawn load
-    of the same content. cursor: where the next extraction goes on. before_commit: the last check; what it raises leaves
-    nothing.
+    (for extractions, which read a row again). replaces: first remove what is left of a withdrawn load of this content.
+    cursor: where the next extraction goes on. before_commit: the last check; what it raises leaves nothing.
     """
     outcome, loaded_at = Outcome(), datetime.now(UTC).replace(tzinfo=None)
-    reader = pa.RecordBatchReader.from_batches(_ARROW, _batches(records, outcome, on_records))
     lake.execute("begin")
     try:
         if replaces:
             _remove(lake, item)
-        lake.register("incoming", reader)
+        lake.register("incoming", pa.RecordBatchReader.from_batches(_ARROW, _batches(records, outcome, on_records)))
         outcome.records = _insert(lake, item, loaded_at, only_new)
         if outcome.failure is not None:
             raise outcome.failure
