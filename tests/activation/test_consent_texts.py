@@ -40,6 +40,10 @@ def real_models(shop: Shop) -> None:
         stub = models / "staging" / f"{name}.sql"
         stub.parent.mkdir(exist_ok=True)
         stub.write_text(f"select 1 as {name}\n", encoding="utf-8")
+    for name, accepted in {"base_events": "stg_events__events", "base_consents": "stg_consents__consents"}.items():
+        every = f"select *, 'accepted' as outcome from lake.staging.{accepted}"
+        shop.run(f"create view lake.staging.{name} as {every}")
+        (models / "staging" / f"{name}.sql").write_text(f"select 1 as {name}\n", encoding="utf-8")
     shop.run(f"create table lake.marts.quarantined_refusals ({REFUSALS})")
     shop.run("create table lake.marts.consent_matches (identifier_type varchar, identifier varchar, meant varchar)")
     for name in ("quarantined_refusals", "consent_matches"):

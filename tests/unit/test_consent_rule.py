@@ -200,3 +200,72 @@ def test_a_refusal_in_a_record_that_is_quarantined_counts(world: World, content:
     )  # fmt: skip
     assert found["letters"] == {other}
     assert world.rows("select count(*) from staging.base_consents where outcome = 'quarantined'") == [(1,)]
+
+
+def event(key: str, at: float, **content: Any) -> dict[str, Any]:
+    """A page view."""
+    return {"messageId": key, "type": "page", "timestamp": order("", at)["ordered_at"], "properties": {}, **content}
+
+
+NO = {"consent": {"categoryPreferences": {"Marketing": False}}}
+GOOD = {"consent": {"categoryPreferences": {"Marketing": True}}}
+# What refuses for the person c0, c1, ... by a banner on an event; all but the last two events are quarantined.
+ON_EVENTS: list[dict[str, Any]] = [
+    {"anonymousId": "visit-0c", "timestamp": None},
+    {"anonymousId": "visit-1c", "type": "peek"},
+    {"anonymousId": "visit-2c", "userId": "(null)", "timestamp": "9999-12-31T00:00:00Z"},
+    {"messageId": None, "anonymousId": "visit-3c"},
+    {"context": {**NO, "traits": {"email": "C4@Shop.example "}}},
+    {"context": {**NO, "traits": {"phone": "0176 1234 5675"}, "location": {"country": "DE"}}},
+    {"context": {**NO, "device": {"id": "device-6d"}}},
+    {"anonymousId": "visit-7c", "userId": "[object Object]"},
+    {"anonymousId": "visit-8c", "userId": "{{user.id}}"},
+]
+
+
+def test_a_banner_is_heard_on_events_that_are_quarantined_or_name_nobody(world: World) -> None:
+    mails = [f"c{n}@shop.example" for n in range(len(ON_EVENTS) + 1)]
+    links: dict[int, dict[str, Any]] = {5: {"phone": "+4917612345675"}}
+    found = run(
+        world, 20,
+        orders=[
+            order(f"q{n}", 1, user_id=f"uq{n}x", email=mail, anonymous_id=f"visit-{n}c", **links.get(n, {}))
+            for n, mail in enumerate(mails)
+        ],
+        consents=[consent(f"gq{n}", "email", mail, "granted", 2) for n, mail in enumerate(mails)],
+        events=[
+            event("e-device", 2, anonymousId="visit-6c", userId="uq6x", context={"device": {"id": "device-6d"}}),
+            *(event(f"e{n}", 6, **{"context": NO, **content}) for n, content in enumerate(ON_EVENTS)),
+            event("e-good", 6, anonymousId="visit-9c", context=GOOD, type="peek"),
+        ],
+    )  # fmt: skip
+    assert found["letters"] == {mails[-1]}
+    quarantined = world.rows("select count(*) from staging.base_events where outcome = 'quarantined'")
+    assert quarantined == [(8,)], "the last two refusals are on accepted events"
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["group_unsubscribe", "Unsubscribed from List", "opted-out", "OPTOUT", "complained", "Marked as Spam", "abuse"],
+)
+def test_a_mailing_tools_word_that_is_not_known_is_heard(world: World, kind: str) -> None:
+    mail, other = "una@shop.example", "val@shop.example"
+    grants = [consent("gu1", "email", mail, "granted", 2), consent("gu2", "email", other, "granted", 2)]
+    events = [unsubscribe("mu1", mail, 6, kind), unsubscribe("mu2", other, 6, "group_resubscribe")]
+    assert run(world, 20, consents=grants, email_events=events)["letters"] == {other}
+
+
+def test_a_grant_on_one_refused_identifier_lifts_nothing_of_another(world: World) -> None:
+    one, other, number = "wim@shop.example", "xia@shop.example", "+4917612399001"
+    grants = [consent(f"gw{mail}", "email", mail, "granted", 1) for mail in (one, other)]
+    orders = [order("ow1", 1, user_id="uw1x", email=one, phone=number), order("ow2", 1, user_id="uw1x", email=other)]
+    run(world, 5, orders=orders, consents=grants)
+    refusals = [consent("rw1", "email", one, "denied", 5.2), consent("rw2", "phone", number, "denied", 5.4)]
+    assert run(world, 6, consents=refusals)["letters"] == set()
+    assert run(world, 8, consents=[consent("gw3", "email", one, "granted", 7)])["letters"] == set()
+    # The other address is another profile's from now on. It takes along what the number refused.
+    world.run(
+        "insert into identity.policy_cuts values ('user_id', 'uw1x', 'email', ?), ('email', ?, 'user_id', 'uw1x')",
+              [other, other])  # fmt: skip
+    assert run(world, 12)["letters"] == set()
+    assert run(world, 20, consents=[consent("gw4", "email", other, "granted", 15)])["letters"] == {other}

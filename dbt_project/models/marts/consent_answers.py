@@ -8,8 +8,11 @@ from segmentry import consent_strings
 def model(dbt, session):
     """One row per text and purpose, and one without a purpose for a text with a string that cannot be read."""
     dbt.config(materialized="table")
-    events = dbt.ref("stg_events__events").filter("consent is not null").project("consent as text")
-    records = dbt.ref("stg_consents__consents").filter("consent_string is not null").project("consent_string as text")
+    # Of quarantined records too: a refusal in one of them counts.
+    judged = "outcome <> 'duplicate' and"
+    events = dbt.ref("base_events").filter(f"{judged} consent is not null").project("consent as text")
+    records = dbt.ref("base_consents").filter(f"{judged} consent_string is not null")
+    records = records.project("consent_string as text")
     texts = events.union(records).distinct().order("text")
     columns = {"consent": [], "purpose": [], "is_granted": [], "said_in": [], "stated_at": []}
     while batch := texts.fetchmany(100_000):

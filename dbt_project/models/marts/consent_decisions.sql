@@ -41,15 +41,10 @@ changed as (
 ),
 
 answered as (
-    select
-        'events:' || event_id || ':' || purpose as decision_id,
-        case when user_id is null then 'cookie' else 'user_id' end as identifier_type,
-        coalesce(user_id, anonymous_id) as identifier, purpose, 'any' as channel,
-        case when is_granted then 'granted' else 'denied' end as status, country as jurisdiction,
-        {{ answered_at('event_at') }} as decided_at,
-        case when said_in = 'categories' then 'events' else said_in end as source, record_id, consent as proof
-    from changed
-    where was_granted is distinct from is_granted or was_stated_at is distinct from stated_at
+    {{ answered_decisions('(
+        select * from changed
+        where was_granted is distinct from is_granted or was_stated_at is distinct from stated_at
+    )') }}
 ),
 
 stated as (

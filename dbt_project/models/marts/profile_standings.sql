@@ -10,9 +10,12 @@ inherited as (
     where reached_by = 'former'
 ),
 
+-- Each refused identifier by itself: a grant on one of them says nothing of what another refused.
 refused as (
     select
         inherited.profile_id,
+        inherited.identifier_type,
+        inherited.identifier,
         uses.purpose,
         uses.channel,
         coalesce(inherited.channel, 'any') = uses.channel as is_specific,
@@ -22,14 +25,23 @@ refused as (
     inner join {{ consent_uses() }} as uses on {{ touches_use('inherited', 'uses', 'false') }}
 ),
 
+heirs as (
+    select distinct identifier_type, identifier, profile_id, left_at from inherited
+),
+
 granted as (
-    -- What the person has granted by an identifier that is theirs now, or was when it did.
-    select profile_id, purpose, channel, is_specific, is_grant, decided_at
-    from decisions
-    where is_grant and profile_id in (select profile_id from inherited)
+    -- What the person has granted by an identifier that is theirs now, or by the refused one while it was theirs.
+    select
+        heirs.profile_id, heirs.identifier_type, heirs.identifier, decisions.purpose, decisions.channel,
+        decisions.is_specific, decisions.is_grant, decisions.decided_at
+    from heirs
+    inner join decisions on heirs.profile_id = decisions.profile_id
+    where decisions.is_grant
     union all
-    select heirs.profile_id, decisions.purpose, decisions.channel, decisions.is_specific, true, decisions.decided_at
-    from (select distinct identifier_type, identifier, profile_id, left_at from inherited) as heirs
+    select
+        heirs.profile_id, heirs.identifier_type, heirs.identifier, decisions.purpose, decisions.channel,
+        decisions.is_specific, decisions.is_grant, decisions.decided_at
+    from heirs
     inner join decisions
         on heirs.identifier_type = decisions.identifier_type and heirs.identifier = decisions.identifier
     where decisions.is_grant and (heirs.left_at is null or decisions.decided_at < heirs.left_at)
@@ -46,12 +58,14 @@ newest as (
         profile_id,
         purpose,
         channel,
+        identifier_type,
+        identifier,
         max(decided_at) filter (where is_grant and is_specific) as granted_here_at,
         max(decided_at) filter (where is_grant) as granted_at,
         max(decided_at) filter (where not is_grant and is_specific) as refused_here_at,
         max(decided_at) filter (where not is_grant and not is_specific) as refused_widely_at
     from decided
-    group by profile_id, purpose, channel
+    group by profile_id, purpose, channel, identifier_type, identifier
 ),
 
 standings as (

@@ -6,20 +6,39 @@ types as (
 ),
 
 records as (
-    select * from {{ ref('base_consents') }}
-    where outcome = 'quarantined' and identifier is not null and status <> 'granted'
+    select records.* replace (types.identifier_type as identifier_type)
+    from {{ ref('base_consents') }} as records
+    inner join types
+        on
+            records.identifier_type = types.identifier_type
+            -- A type that nobody knows may be any.
+            or records.identifier_type is null
+            or records.identifier_type not in {{ consent_types('list') }}
+    where records.outcome = 'quarantined' and records.identifier is not null
 ),
 
 mails as (
     select * from {{ ref('base_email_events') }}
     where
         outcome = 'quarantined' and email is not null
-        and regexp_matches(lower(event_type), 'unsub|opt.?out|spam|complain')
+        -- The judgement clears a type that it does not know; the record still names it.
+        and regexp_matches(
+            lower(coalesce(event_type, {{ json_text('_raw', 'event_type') }})),
+            'unsub|opt(ed)?.?out|spam|complain|abuse|junk|withdr|revoke'
+        )
+),
+
+answers as (
+    {{ quarantined_answers() }}
+    union all
+    select record_id, identifier_type, identifier, jurisdiction, occurred_at, _loaded_at, consent_string as consent
+    from records
+    where consent_string is not null
 )
 
 select
-    'quarantined:' || records.record_id || ':' || types.identifier_type as decision_id,
-    types.identifier_type,
+    'quarantined:' || records.record_id || ':' || records.identifier_type as decision_id,
+    records.identifier_type,
     records.identifier,
     {{ known_word('records.purpose', consent_purposes()) }} as purpose,
     {{ known_word('records.channel', consent_channels()) }} as channel,
@@ -30,12 +49,8 @@ select
     records.record_id,
     records.proof
 from records
-inner join types
-    on
-        records.identifier_type = types.identifier_type
-        -- A type that nobody knows may be any.
-        or records.identifier_type is null
-        or records.identifier_type not in {{ consent_types('list') }}
+-- A status that is not `granted` is a refusal, and so is none; with a consent string it is that which says.
+where records.status <> 'granted' or (records.status is null and records.consent_string is null)
 union all
 select
     'quarantined:' || mails.record_id || ':email' as decision_id,
@@ -50,3 +65,19 @@ select
     mails.record_id,
     cast(null as varchar) as proof
 from mails
+union all
+select
+    'quarantined:' || answers.record_id || ':' || answers.identifier_type || ':' || said.purpose as decision_id,
+    answers.identifier_type,
+    answers.identifier,
+    said.purpose,
+    'any' as channel,
+    'denied' as status,
+    answers.jurisdiction,
+    {{ time_of_refusal('answers') }} as decided_at,
+    'quarantined' as source,
+    answers.record_id,
+    answers.consent as proof
+from answers
+inner join {{ ref('consent_answers') }} as said on answers.consent = said.consent
+where said.purpose is not null and not said.is_granted
