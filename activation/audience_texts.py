@@ -108,7 +108,8 @@ models:
   - name: suppressed_contacts
     description: >
       Identifiers and profiles that no sync of the channel reaches, whatever consent says: those of
-      activation.suppressions, the profiles they belong to, and profiles whose mail keeps bouncing.
+      activation.suppressions, all that one without an exact match may mean, the profiles they belong to, and
+      profiles whose mail keeps bouncing.
       One row per (identifier_type, identifier, channel); a profile has the type profile_id.
     columns:
       - name: identifier_type
@@ -124,16 +125,36 @@ models:
 SUPPRESSED_SQL = """\
 with
 
+mapping as (
+    select * from {{ ref('identifier_mapping') }}
+),
+
+named as (
+    {{ named_suppressions(source('activation', 'suppressions')) }}
+),
+
+unplaced as (
+    select distinct named.identifier_type, named.identifier
+    from named
+    left join mapping on named.identifier_type = mapping.identifier_type and named.identifier = mapping.identifier
+    where
+        named.identifier_type <> 'profile_id'
+        and (
+            mapping.identifier is null
+            or named.identifier in (select identifier from {{ ref('consent_matches') }})
+        )
+),
+
+alike as (
+    {{ loose_matches('unplaced', 'mapping') }}
+),
+
 suppressions as (
-    select
-        lower(trim(identifier_type)) as identifier_type,
-        coalesce(lower(trim(channel)), 'any') as channel,
-        case
-            when lower(trim(identifier_type)) = 'profile_id' then trim(identifier)
-            else coalesce({{ normalize_identifier('lower(trim(identifier_type))', 'identifier') }}, identifier)
-        end as identifier
-    from {{ source('activation', 'suppressions') }}
-    where identifier is not null
+    select identifier_type, channel, identifier from named
+    union
+    select alike.meant_type, named.channel, alike.meant
+    from named
+    inner join alike on named.identifier_type = alike.identifier_type and named.identifier = alike.identifier
 ),
 
 suppressed_profiles as (

@@ -13,7 +13,8 @@ from typing import Any
 
 import duckdb
 
-from activation.config import Sync
+from activation import plan as plans
+from activation.config import ConsentPolicy, Sync
 from activation.ledger import now
 from activation.plan import Plan
 from segmentry import warehouse
@@ -32,7 +33,7 @@ DEFAULTS: Mapping[str, Any] = {
 }
 
 
-NAMES = ("empty", "removals", "changes", "additions", "stale", "gate", "coverage", "drift", "first_run")
+NAMES = ("empty", "removals", "changes", "additions", "stale", "gate", "coverage", "drift", "unmatched", "first_run")
 MEMBERS_COUNTED = 1_000  # of an audience that should be empty; further reading tells nothing new
 
 
@@ -44,13 +45,13 @@ class Stop:
     detail: str
 
 
-def stops(lake: duckdb.DuckDBPyConnection, plan: Plan) -> list[Stop]:
+def stops(lake: duckdb.DuckDBPyConnection, plan: Plan, policy: ConsentPolicy) -> list[Stop]:
     """Every guardrail that stops the plan, the released ones too."""
     limits = {**DEFAULTS, **plan.sync.brakes}
     found = [_empty(plan, limits), _removals(plan, limits)]
     are_removals_judged = any(stop is not None for stop in found)
     found += [_changes(plan, limits, are_removals_judged), _additions(plan, limits), _age(lake, limits), _gate(lake)]
-    found += [_coverage(plan, limits), _drift(lake, limits)]
+    found += [_coverage(plan, limits), _drift(lake, limits), _unmatched(lake, plan, policy)]
     return [stop for stop in found if stop is not None]
 
 
@@ -167,3 +168,56 @@ def _drift(lake: duckdb.DuckDBPyConnection, limits: Mapping[str, Any]) -> Stop |
     if row is None or row[1] <= most:
         return None
     return Stop("drift", f"{row[1]:.0%} of the features of the model '{row[0]}' have drifted, at most {most:.0%}")
+
+
+def _unmatched(lake: duckdb.DuckDBPyConnection, plan: Plan, policy: ConsentPolicy) -> Stop | None:
+    """Refusals of the sync's use that match nobody: whose they are nobody knows, so nobody is added meanwhile.
+
+    They are counted by source, of all times and of the newest days, so that one bad file shows among millions.
+    """
+    if plan.sync.mode == "delete" or not warehouse.relation_exists(lake, "marts.consent_matches"):
+        return None
+    added = plans.additions(lake)
+    if not added:
+        return None
+    least, most = policy.min_unmatched, policy.max_unmatched_share
+    use = [plan.sync.purpose, plan.sync.channel, plan.sync.channel, least, most]
+    row = lake.execute(_UNMATCHED, use).fetchone()
+    if row is None:
+        return None
+    source, unmatched, refusals = row
+    share = f"{unmatched / refusals:.0%}, at most {most:.0%}"
+    return Stop(
+        "unmatched",
+        f"{unmatched:,} of {refusals:,} refusal(s) of the source '{source}' match nobody ({share}),"
+        f" and {added:,} row(s) would be added: see `segmentry consent unmatched`",
+    )
+
+
+# By the record that refuses: one of an unknown type counts for several, and is matched if any of them is. A browser
+# that is not known cannot be reached, and nobody misspells its id.
+_UNMATCHED = """
+    with refusals as (
+        select
+            source, coalesce(record_id, decision_id) as refusal, bool_or(match is distinct from 'none') as is_matched,
+            max(decided_at) as decided_at
+        from marts.consents
+        where status <> 'granted' and identifier_type not in ('cookie', 'device_id')
+            and coalesce(purpose, 'any') in (?, 'any') and (coalesce(channel, 'any') in (?, 'any') or ? = 'any')
+        group by source, refusal
+    ),
+    counted as (
+        select source, count(*) filter (where not is_matched) as unmatched, count(*) as refusals
+        from refusals group by source
+        union all
+        select source, count(*) filter (where not is_matched), count(*)
+        from refusals
+        where decided_at >= (select max(as_of) from observability.clock) - interval 30 day
+        group by source
+    )
+    select source, unmatched, refusals
+    from counted
+    where unmatched >= ? and unmatched > refusals * ?
+    order by unmatched / refusals desc, unmatched desc, source
+    limit 1
+"""

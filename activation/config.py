@@ -263,6 +263,8 @@ class ConsentPolicy:
 
     purposes: Mapping[str, Basis]
     bounces: int
+    max_unmatched_share: float = 0.2
+    min_unmatched: int = 50
 
     def basis(self, purpose: str) -> Basis:
         """The basis of a purpose; one that the policy does not name needs opt-in."""
@@ -282,4 +284,9 @@ def consent_policy(settings: Settings) -> ConsentPolicy:
                 remedy="set it to opt_in: unknown consent is no consent there",
             )
         purposes[purpose] = Basis(entry["basis"] == "opt_in", tuple(entry.get("opt_in_countries", ())))
-    return ConsentPolicy(purposes, int(content.get("suppress_after_bounces", 3)))
+    return ConsentPolicy(
+        purposes,
+        int(content.get("suppress_after_bounces", 3)),
+        float(content.get("max_unmatched_share", ConsentPolicy.max_unmatched_share)),
+        int(content.get("min_unmatched", ConsentPolicy.min_unmatched)),
+    )

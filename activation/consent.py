@@ -12,6 +12,7 @@ from typing import Any
 import duckdb
 import numpy as np
 
+from activation import suppressed
 from activation.config import Basis, Sync
 from activation.model import Row
 from segmentry import identifiers, warehouse
@@ -130,20 +131,9 @@ class ConsentGate:
             self._granted = Known(_values(cursor, f"{addresses} and is_granted", use))
 
     def _read_suppressions(self) -> None:
-        chosen: list[tuple[str, str]] = []
-        # Those of now, and whom they reached when the audience was built: an identifier may have moved on since.
-        for relation in ("activation.suppressions", "audiences.suppressed_contacts"):
-            if warehouse.relation_exists(self._lake, relation):
-                chosen += self._lake.execute(
-                    f"select lower(trim(identifier_type)), identifier from {relation}"
-                    " where identifier is not null and coalesce(lower(trim(channel)), 'any') in (?, 'any')",
-                    [self._sync.channel],
-                ).fetchall()
-        people = {identifier.strip() for kind, identifier in chosen if kind == "profile_id"}
-        others = [(kind, value) for kind, value in chosen if kind != "profile_id"]
-        self._refused_people |= people | _people_of(self._lake, others)
-        self._refused_addresses |= {normal_address(kind, v) for kind, v in others if kind == self._sync.address}
-        self._refused_addresses.discard("")
+        found = suppressed.read(self._lake, self._sync.channel)
+        self._refused_people |= found.people
+        self._refused_addresses |= {value for kind, value in found.identifiers if kind == self._sync.address}
 
     def _read_strict_people(self) -> None:
         self._strict_people = set()
@@ -162,32 +152,6 @@ def normal_address(kind: str, value: object) -> str:
     return identifiers.normal(kind, value) or str(value).strip()
 
 
-def _people_of(lake: duckdb.DuckDBPyConnection, suppressed: Iterable[tuple[str, str]]) -> set[str]:
-    """Whose the identifiers are today; of one that nobody has exactly, everybody whose it may be."""
-    pairs = {(kind, normal_address(kind, value)) for kind, value in suppressed}
-    if not pairs or not warehouse.relation_exists(lake, "identity.identifier_mapping"):
-        return set()
-    lake.execute("create or replace temp table suppressed (identifier_type varchar, identifier varchar)")
-    lake.executemany("insert into suppressed values (?, ?)", sorted(pairs))
-    found = lake.execute(_OWNERS).fetchall()
-    unknown = [(kind, value) for kind, value, profile in found if profile is None]
-    people = {profile for _, _, profile in found if profile is not None}
-    return people | _people_alike(lake, unknown)
-
-
-def _people_alike(lake: duckdb.DuckDBPyConnection, unknown: Sequence[tuple[str, str]]) -> set[str]:
-    wanted: dict[str, set[str]] = {}
-    for kind, value in unknown:
-        wanted.setdefault(kind, set()).update(identifiers.loose_keys(kind, value))
-    people: set[str] = set()
-    for kind, keys in wanted.items():
-        known = lake.execute(
-            "select identifier, profile_id from identity.identifier_mapping where identifier_type = ?", [kind]
-        ).fetchall()
-        people |= {profile for value, profile in known if not keys.isdisjoint(identifiers.loose_keys(kind, value))}
-    return people
-
-
 def _values(cursor: duckdb.DuckDBPyConnection, sql: str, words: dict[str, str]) -> Iterable[list[str]]:
     for batch in cursor.execute(sql, words).to_arrow_reader(50_000):
         yield [value for value in batch.column(0).to_pylist() if value is not None]
@@ -200,9 +164,3 @@ _ADDRESSES_OF_REFUSED = """
     where m.identifier_type = $kind and s.purpose = $purpose and s.channel = $channel and s.is_refused
 """
 STANDINGS = ("marts.consent_standings", "marts.profile_standings")
-_OWNERS = """
-    select s.identifier_type, s.identifier, m.profile_id
-    from suppressed as s
-    left join identity.identifier_mapping as m
-        on s.identifier_type = m.identifier_type and s.identifier = m.identifier
-"""

@@ -232,14 +232,17 @@ def _send_rest(desk: _Desk, sender: Sender, standing: Standing, release: Collect
     run.lake_snapshot = plan.snapshot
     run.planned += plan.counts
     run.notes += plan.notes
-    _guard(sender, plan, release, digest)
+    stopped = _guard(sender, plan, release, digest)
     if not plan.is_empty:
         deployed.keep(ledger, sync, standing.mark if standing.is_settled else None)
         sender.apply(plan)
+    if stopped is not None:
+        raise stopped
     return _conclude(sender, plan, standing)
 
 
-def _guard(sender: Sender, plan: Plan, release: Collection[str], digest: str | None) -> None:
+def _guard(sender: Sender, plan: Plan, release: Collection[str], digest: str | None) -> BrakeApplied | None:
+    """Raise what stops the plan. Returns what stops its additions alone: they are taken out, and the rest is sent."""
     if digest is not None and digest != plan.digest:
         raise BrakeApplied(
             f"{sender.sync.name}: the plan has changed since it was made{_besides(sender.run)}",
@@ -247,22 +250,29 @@ def _guard(sender: Sender, plan: Plan, release: Collection[str], digest: str | N
             remedy="make a new plan with `segmentry sync plan --out`, look at it, apply it",
         )
     if plan.is_empty:
-        return
+        return None
     plan.coverage = brakes.coverage(sender.lake, sender.sync)
     plan.coverage_before = runs.measure(sender.ledger, sender.sync.name, "coverage")
-    stops = brakes.stops(sender.lake, plan)
+    stops = brakes.stops(sender.lake, plan, config.consent_policy(sender.settings))
     if not stops and "first_run" not in release and (found := _members(sender, plan)):
         stops = [found]
     held = [stop for stop in stops if stop.brake not in release]
-    words = [runs.raise_review(sender.ledger, sender.run, stop.brake, stop.detail) for stop in held]
-    if words:
-        sender.run.notes += [f"{stop.brake}: {stop.detail}" for stop in held]
-        raise BrakeApplied(
-            f"{sender.sync.name}: " + "; ".join(stop.detail for stop in held) + _besides(sender.run),
-            allowed="what the guardrails of the sync allow; what was sent last stays as it is",
-            remedy=f"look at `segmentry sync plan --select {sender.sync.name}`; if it is right, "
-            f"`segmentry sync apply --select {sender.sync.name} --release {','.join(s.brake for s in held)}`",
-        )
+    if not held:
+        return None
+    for stop in held:
+        runs.raise_review(sender.ledger, sender.run, stop.brake, stop.detail)
+    sender.run.notes += [f"{stop.brake}: {stop.detail}" for stop in held]
+    error = BrakeApplied(
+        f"{sender.sync.name}: " + "; ".join(stop.detail for stop in held) + _besides(sender.run),
+        allowed="what the guardrails of the sync allow; what was sent last stays as it is",
+        remedy=f"look at `segmentry sync plan --select {sender.sync.name}`; if it is right, "
+        f"`segmentry sync apply --select {sender.sync.name} --release {','.join(s.brake for s in held)}`",
+    )
+    # A file is one whole, and after a change of the mapping all rows are sent: there is no rest without the additions.
+    if {stop.brake for stop in held} != {"unmatched"} or sender.destination.is_snapshot or plan.is_resync:
+        raise error
+    plans.drop_additions(sender.lake, plan)
+    return error
 
 
 def _besides(run: Run) -> str:

@@ -51,7 +51,7 @@ def _planned(settings: Settings, ledger: Ledger, sync: Sync) -> dict[str, Any]:
         made = plans.make(lake, ledger, sync, gate, runs.state(ledger, sync.name))
         made.coverage = brakes.coverage(lake, sync)
         made.coverage_before = runs.measure(ledger, sync.name, "coverage")
-        stopping = [] if made.is_empty else brakes.stops(lake, made)
+        stopping = [] if made.is_empty else brakes.stops(lake, made, config.consent_policy(settings))
     requests = _requests(destination, made)
     rate = destination.rate
     return {

@@ -161,6 +161,23 @@ def wanted_rows(lake: duckdb.DuckDBPyConnection, plan: Plan) -> Iterator[list[Ro
         ]
 
 
+_ADDED = "operation <> 'remove' and holding not in (select holding from work.held)"
+
+
+def additions(lake: duckdb.DuckDBPyConnection) -> int:
+    """How many rows of ``work.plan`` are of people who are not at the destination, whatever the mode calls it."""
+    row = lake.execute(f"select count(*) from work.plan where {_ADDED}").fetchone()
+    return int(row[0]) if row else 0
+
+
+def drop_additions(lake: duckdb.DuckDBPyConnection, plan: Plan) -> None:
+    """Take those rows out of the plan; the next run plans them again."""
+    lake.execute(f"delete from work.plan where {_ADDED}")
+    counted = lake.execute("select operation, count(*) from work.plan group by 1").fetchall()
+    plan.counts = Counter({name: int(number) for name, number in counted})
+    plan.has_waiting = True
+
+
 OPERATIONS = {operation.value: operation for operation in Operation}
 CHUNK = 5_000  # rows at a time; more take memory, fewer take time
 

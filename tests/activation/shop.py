@@ -27,11 +27,13 @@ TABLES = {
     "definition_version varchar",
     "marts.consents": "profile_id varchar, identifier_type varchar, identifier varchar, purpose varchar, "
     "channel varchar, "
-    "status varchar, jurisdiction varchar, decided_at timestamp, source varchar, record_id varchar",
+    "status varchar, jurisdiction varchar, decided_at timestamp, source varchar, record_id varchar, match varchar, "
+    "decision_id varchar",
     "marts.messages": "message_id varchar, profile_id varchar, channel varchar, event_type varchar, "
     "occurred_at timestamp",
     "identity.identifier_mapping": "identifier_type varchar, identifier varchar, profile_id varchar",
     "identity.profile_resolution": "profile_id varchar, current_profile_id varchar",
+    "marts.consent_matches": "identifier_type varchar, identifier varchar, meant_type varchar, meant varchar",
     "marts.identifier_homes": "identifier_type varchar, identifier varchar, home varchar, began_at timestamp, "
     "ended_at timestamp, latest_at timestamp, counts_until timestamp, is_current boolean",
 }

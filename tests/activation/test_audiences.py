@@ -112,7 +112,7 @@ def test_hold_outs_are_stable_and_of_the_asked_share(shop: Shop) -> None:
     )
     shop.run(
         "insert into lake.marts.consents select 'p_n' || i, 'email', 'n' || i || '@example.com', 'marketing', 'email',"
-        " 'granted', null, timestamp '2026-01-01', null, null from range(2000) t(i)"
+        " 'granted', null, timestamp '2026-01-01', null, null, null, null from range(2000) t(i)"
     )
     shop.sync("letters", hold_out={"share": 0.2, "salt": "spring"})
     shop.sync("notes", hold_out={"share": 0.2, "salt": "spring"})

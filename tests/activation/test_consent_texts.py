@@ -45,9 +45,7 @@ def real_models(shop: Shop) -> None:
         shop.run(f"create view lake.staging.{name} as {every}")
         (models / "staging" / f"{name}.sql").write_text(f"select 1 as {name}\n", encoding="utf-8")
     shop.run(f"create table lake.marts.quarantined_refusals ({REFUSALS})")
-    shop.run("create table lake.marts.consent_matches (identifier_type varchar, identifier varchar, meant varchar)")
-    for name in ("quarantined_refusals", "consent_matches"):
-        (models / "marts" / f"{name}.sql").write_text(f"select 1 as {name}\n", encoding="utf-8")
+    (models / "marts" / "quarantined_refusals.sql").write_text("select 1 as quarantined_refusals\n", encoding="utf-8")
 
 
 NAMES = ("ann", "bob", "cid", "dee", "eve", "fay")

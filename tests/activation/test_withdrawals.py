@@ -78,6 +78,21 @@ def _drifted(shop: Shop, name: str, names: list[str]) -> None:
     fill(shop, name, dict.fromkeys(names[5:], "x"))
 
 
+def unmatched(shop: Shop, source: str, number: int, *, at: str = "2026-05-20", **content: Any) -> None:
+    """Refusals of a source that match nobody."""
+    refusals = [
+        decision("x", "withdrawn", at, source=source, match="none", record_id=f"{source}{n}", **content)
+        for n in range(number)
+    ]
+    nobody = {"profile_id": None, "identifier": "0171 555"}
+    shop.put("marts.consents", [{**refusal, "identifier_type": "phone", **nobody} for refusal in refusals])
+
+
+def _unmatched(shop: Shop, name: str, names: list[str]) -> None:
+    unmatched(shop, name, 50)
+    _more(shop, name, names)
+
+
 def _unfit(shop: Shop, name: str, names: list[str]) -> None:
     shop.run(f"alter table lake.audiences.aud_{name} drop column first_name")
 
@@ -95,6 +110,7 @@ STOPS: dict[str, tuple[dict[str, Any], Callable[[Shop, str, list[str]], None], s
     "gate": ({}, _failed_gate, "did not pass their gate"),
     "coverage": ({}, _less_consent, "consent fell from"),
     "drift": ({"max_drifted_share": 0.1}, _drifted, "have drifted"),
+    "unmatched": ({}, _unmatched, "match nobody (100%, at most 20%), and 6 row(s) would be added"),
     "unfit": ({}, _unfit, "has not the columns"),
     "missing": ({}, _missing, "aud_missing"),
 }
@@ -125,6 +141,53 @@ def test_no_guardrail_and_no_unfit_audience_holds_a_withdrawal_back(shop: Shop, 
         requests = len(receiver.requests)
         stopped(shop, name)
         assert len(receiver.requests) == requests, "what was withdrawn is not sent again"
+
+
+def test_many_unmatched_refusals_stop_additions_and_nothing_else(shop: Shop, receiver: Receiver) -> None:
+    webhook(shop, "letters")
+    names = [f"n{number}" for number in range(60)]
+    consent(shop, *names)
+    fill(shop, "letters", dict.fromkeys(names[:50], "x"))
+    unmatched(shop, "form", 49)
+    # Another channel, an id of a browser, and a record of which one reading matches somebody: none of them counts.
+    unmatched(shop, "stops", 80, channel="sms")
+    unmatched(shop, "shop", 60, purpose="analytics")
+    unmatched(shop, "any", 60)
+    readings = [decision("y", "withdrawn", source="any", match="exact", record_id=f"any{n}") for n in range(60)]
+    shop.put("marts.consents", [{**one, "identifier": "y@example.com"} for one in readings])
+    shop.put("marts.consents", [decision("z", "denied", source="banner", match="none", identifier_type="cookie",
+                                         record_id=f"b{n}") for n in range(90)])  # fmt: skip
+    assert engine.run_sync(shop.settings, "letters").status == "done"
+    unmatched(shop, "form", 1)
+    shop.run("update lake.marts.consents set record_id = 'last' where record_id = 'form0' and decision_id is null")
+    unmatched(shop, "form", 50)
+    opt_out(shop, names[3])
+    # One leaves, one is changed, ten would be added.
+    fill(shop, "letters", dict.fromkeys(names[1:49], "x") | dict.fromkeys(names[50:], "x") | {names[49]: "changed"})
+    assert operate.plan(shop.settings, "letters")["brakes"] == "unmatched"
+    report = stopped(shop, "letters")
+    assert "50 of 50 refusal(s) of the source 'form' match nobody (100%, at most 20%)" in report
+    assert "10 row(s) would be added" in report and "segmentry consent unmatched" in report
+    assert set(receiver.people) == mails(*names[1:50]) - mails(names[3])
+    assert receiver.people[f"{names[49]}@example.com"]["first_name"] == "changed"
+    assert operate.status(shop.settings, ["letters"])[0]["waiting"]
+    assert engine.run_sync(shop.settings, "letters", release=["unmatched"]).status == "done"
+    assert set(receiver.people) == mails(*names[1:]) - mails(names[3])
+
+
+def test_a_bad_file_of_refusals_shows_among_old_good_ones(shop: Shop, receiver: Receiver) -> None:
+    webhook(shop, "letters")
+    consent(shop, "ann")
+    fill(shop, "letters", {"ann": "x"})
+    unmatched(shop, "form", 60)
+    good = [
+        decision("y", "withdrawn", "2026-01-05", source="form", match="exact", record_id=f"g{n}") for n in range(900)
+    ]
+    shop.put("marts.consents", [{**one, "identifier": "y@example.com"} for one in good])
+    assert "60 of 60 refusal(s)" in stopped(shop, "letters"), "of the newest month"
+    policies = shop.settings.config / "policies.yml"
+    policies.write_text(policies.read_text().replace("min_unmatched: 50", "min_unmatched: 61"))
+    assert engine.run_sync(shop.settings, "letters").status == "done"
 
 
 def test_the_only_member_and_a_plan_that_was_looked_at(shop: Shop, receiver: Receiver, tmp_path: Path) -> None:

@@ -44,31 +44,8 @@ unplaced as (
     anti join known on refusals.identifier_type = known.identifier_type and refusals.identifier = known.identifier
 ),
 
-asked as (
-    select identifier_type, identifier, unnest({{ loose_identifier_keys('identifier_type', 'identifier') }}) as loose_key
-    from unplaced
-),
-
-candidates as (
-    select identifier_type, identifier, unnest({{ loose_identifier_keys('identifier_type', 'identifier') }}) as loose_key
-    from mapping
-    where identifier_type in (select identifier_type from unplaced)
-),
-
 alike as (
-    select asked.identifier_type, asked.identifier, candidates.identifier_type as meant_type, candidates.identifier as meant
-    from asked
-    inner join candidates on asked.identifier_type = candidates.identifier_type and asked.loose_key = candidates.loose_key
-    union
-    -- The type may be wrong: an address given as a customer number, or the other way round.
-    {%- for type in consent_types('names') %}
-    select unplaced.identifier_type, unplaced.identifier, mapping.identifier_type, mapping.identifier
-    from unplaced
-    inner join mapping
-        on mapping.identifier_type = '{{ type }}'
-        and mapping.identifier = {{ normalize_identifier("'" ~ type ~ "'", 'unplaced.identifier') }}
-    {{ 'union' if not loop.last }}
-    {%- endfor %}
+    {{ loose_matches('unplaced', 'mapping') }}
 )
 
 select

@@ -1,0 +1,124 @@
+"""Who is suppressed, read as rows leave: suppressions of now, and whom they reached when the audience was built.
+
+It says of a row of ``activation.suppressions`` what ``audiences.suppressed_contacts`` says of it: its words in any
+spelling, its identifier in the normal form, and, of one that nobody has exactly, everybody whose it may be.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import duckdb
+
+from segmentry import identifiers, warehouse
+
+# Suppressions of now, and whom they reached when the audience was built: an identifier may have moved on since.
+NOW = "activation.suppressions"
+BUILT = "audiences.suppressed_contacts"
+PROFILE = "profile_id"
+CHANNELS = ("email", "sms", "push", "ads", "any")
+# Types of identifier that may decide, and the names that exports give them: as the macro identifier_type_word.
+TYPES = ("email", "phone", "user_id", "crm_id", "loyalty_id", "cookie", "device_id")
+NAMES = {
+    "e_mail": "email", "mail": "email", "email_address": "email", "mobile": "phone", "mobile_number": "phone",
+    "tel": "phone", "telephone": "phone", "phone_number": "phone", "msisdn": "phone", "userid": "user_id",
+    "user": "user_id", "customer_id": "user_id", "external_id": "user_id", "anonymousid": "cookie",
+    "anonymous_id": "cookie", "cookie_id": "cookie", "device": "device_id", "deviceid": "device_id",
+    "advertising_id": "device_id", "contact_id": "crm_id", "crm": "crm_id", "crmid": "crm_id",
+}  # fmt: skip
+
+Named = tuple[str, str]
+
+
+@dataclass
+class Suppressed:
+    """Profiles that must not be reached, and identifiers as (type, identifier in its normal form)."""
+
+    people: set[str] = field(default_factory=set)
+    identifiers: set[Named] = field(default_factory=set)
+
+
+def read(lake: duckdb.DuckDBPyConnection, channel: str) -> Suppressed:
+    """Everybody and everything that no sync of the channel may reach."""
+    built, now = (set(_named(_rows(lake, relation), channel)) for relation in (BUILT, NOW))
+    found = Suppressed({value for kind, value in built | now if kind == PROFILE})
+    others = {one for one in built if one[0] != PROFILE}
+    # What those of the audience may mean was found as it was built, and is among them.
+    fresh = set(_normal(lake, sorted(one for one in now if one[0] != PROFILE))) - others
+    found.identifiers = others | fresh
+    if found.identifiers and warehouse.relation_exists(lake, "identity.identifier_mapping"):
+        placed = _add_owners(lake, sorted(found.identifiers), found)
+        _add_alike(lake, sorted(fresh - placed), found)
+    return found
+
+
+def _rows(lake: duckdb.DuckDBPyConnection, relation: str) -> Sequence[tuple[str | None, str, str | None]]:
+    if not warehouse.relation_exists(lake, relation):
+        return []
+    columns = "identifier_type, trim(identifier), channel"
+    return lake.execute(f"select {columns} from {relation} where identifier is not null").fetchall()
+
+
+def _named(rows: Iterable[tuple[str | None, str, str | None]], channel: str) -> Iterable[Named]:
+    """(type, value) of those for the channel; a type or channel that nobody knows may be any."""
+    for kind, value, by in rows:
+        word = _word(by)
+        if word in (channel, "any") or word not in CHANNELS:
+            yield from ((one, value) for one in types_named(kind))
+
+
+def types_named(text: str | None) -> Sequence[str]:
+    """The type that a text names, in any spelling; all types where it names none that is known."""
+    word = NAMES.get(_word(text), _word(text))
+    return (word,) if word in (*TYPES, PROFILE) else TYPES
+
+
+def _word(text: str | None) -> str:
+    return re.sub("[ _-]+", "_", (text or "").strip().lower())
+
+
+def _normal(lake: duckdb.DuckDBPyConnection, named: Sequence[Named]) -> Sequence[Named]:
+    """Identifiers in their normal form, as the lake reads them; those that have none as they are."""
+    if not named:
+        return []
+    kinds, values = [kind for kind, _ in named], [value for _, value in named]
+    sql = (
+        "select kind, coalesce(normal_identifier(kind, value, null), value)"
+        " from (select unnest(?::varchar[]) as kind, unnest(?::varchar[]) as value)"
+    )
+    return lake.execute(sql, [kinds, values]).fetchall()
+
+
+def _add_owners(lake: duckdb.DuckDBPyConnection, named: Sequence[Named], found: Suppressed) -> set[Named]:
+    """Add whose the identifiers are today; returns those that somebody has."""
+    kinds, values = [kind for kind, _ in named], [value for _, value in named]
+    owned = lake.execute(
+        "select m.identifier_type, m.identifier, m.profile_id from identity.identifier_mapping as m"
+        " inner join (select unnest(?::varchar[]) as kind, unnest(?::varchar[]) as value) as s"
+        " on m.identifier_type = s.kind and m.identifier = s.value",
+        [kinds, values],
+    ).fetchall()
+    found.people.update(profile for _, _, profile in owned)
+    return {(kind, value) for kind, value, _ in owned}
+
+
+def _add_alike(lake: duckdb.DuckDBPyConnection, unplaced: Sequence[Named], found: Suppressed) -> None:
+    """Add everybody and everything that identifiers may mean which nobody has exactly: as the macro loose_matches."""
+    if not unplaced:
+        return
+    # The type may be wrong: an address given as a customer number.
+    others = _normal(lake, sorted({(kind, value) for _, value in unplaced for kind in TYPES}))
+    found.identifiers |= _add_owners(lake, others, found)
+    keys = {(kind, key) for kind, value in unplaced for key in identifiers.loose_keys(kind, value)}
+    known = lake.execute(
+        "select identifier_type, identifier, profile_id from identity.identifier_mapping"
+        " where list_contains(?, identifier_type)",
+        [sorted({kind for kind, _ in keys})],
+    )
+    while chunk := known.fetchmany(50_000):
+        for kind, value, profile in chunk:
+            if any((kind, key) in keys for key in identifiers.loose_keys(kind, value)):
+                found.people.add(profile)
+                found.identifiers.add((kind, value))
