@@ -206,7 +206,7 @@ class History:
 
 
 def _plain_number(n: int) -> str:
-    """A mobile number of its own for each history that does not look made up: identity drops the links of one that does."""
+    """A mobile number of each history's own. It does not look made up: identity would drop its links."""
     places = (n * 61_803_399 + nth * 12_345_677 for nth in range(4))
     numbers = (f"+49{176 + nth}{place % 100_000_000:08}" for nth, place in enumerate(places))
     return next(one for one in numbers if identifiers.normal("phone", one) and not identifiers.suspicion("phone", one))
