@@ -173,27 +173,39 @@ class History:
         today = self.runs[-1][1]
         found: set[str] = set()
         for refusal in refusals:
-            tainted = self._tainted(refusal)
+            lifting = self._lifting(refusal, grants, use)
+            tainted = frozenset().union(*(self._tainted(one, refusal, lifting) for one in refusal.means))
             for group in [*today, *(frozenset({one}) for one in tainted - frozenset().union(*today))]:
-                if tainted & group and not self._is_lifted(refusal, group, grants, use):
+                if tainted & group and not self._is_lifted(refusal, group, lifting):
                     found |= tainted & group if group not in today else group
         return found
 
-    def _tainted(self, refusal: Said) -> frozenset[str]:
-        """Whoever the refusal belongs to: who shared a person with what refused, from its time on, and so on."""
-        tainted = set(refusal.means)
+    def _tainted(self, refused: str, refusal: Said, lifting: list[Said]) -> frozenset[str]:
+        """Whoever the refusal belongs to: who shared a person with what refused, from its time on, and so on.
+
+        Who was one person with it when it granted again passes nothing on.
+        """
+        tainted = {refused}
         first = max((i for i, (on, _) in enumerate(self.runs) if on <= refusal.at), default=0)
-        for _, groups in self.runs[first:]:
+        grants = [grant.at for grant in lifting if refused in grant.means]
+        previous: list[frozenset[str]] = []
+        for nth, (on, groups) in enumerate(self.runs[first:]):
+            if nth and any(at < on for at in grants):
+                tainted -= frozenset({refused}).union(*(group for group in previous if refused in group))
+                grants = [at for at in grants if at >= on]
             for group in groups:
                 if tainted & group:
                     tainted |= group
-        return frozenset(tainted)
+            previous = groups
+        return frozenset(tainted | {refused})
 
-    def _is_lifted(self, refusal: Said, group: frozenset[str], grants: list[Said], use: Use) -> bool:
-        later = [
+    def _lifting(self, refusal: Said, grants: list[Said], use: Use) -> list[Said]:
+        return [
             grant for grant in grants
             if grant.at > refusal.at and (refusal.channel != use[1] or grant.channel == use[1])
         ]  # fmt: skip
+
+    def _is_lifted(self, refusal: Said, group: frozenset[str], later: list[Said]) -> bool:
         if own := refusal.means & group:
             return all(any(one in grant.means for grant in later) for one in own)
         return any(grant.means & group or self._was_theirs(grant, refusal, group) for grant in later)
