@@ -17,7 +17,7 @@ from segmentry.generated import GeneratedFile
 from segmentry.settings import ROOT, Settings
 
 # Files of macros that say how a column is judged; what others give is not asked.
-_DECLARING = ("judged_values.sql", "event_columns.sql")
+_DECLARING = ("column_specs.sql", "event_fields.sql", "event_columns.sql", "survey_columns.sql")
 KINDS = ("wrong type", "placeholder", "too early, too small", "too late, too large", "unknown word")
 _HEAD = """# Judgement
 
@@ -30,9 +30,11 @@ What becomes of an odd value:
 
 An empty value of an optional column is NULL. An empty value of a column that is marked * costs the record. Blanks
 around a value, control characters and marks without width are removed first. Numbers are read as JSON and CSV write
-them: `12,50`, `1_000`, `NaN` and `Infinity` are of a wrong type. A field that is an object or a list where a text is
-expected is kept as its JSON text in columns of text, and is of a wrong type in all others. What else costs a record
-stands in the `checks` of its base model; amounts of orders are described in `macros/staging/order_money.sql`.
+them: `12,50`, `1_000`, `(12.00)` and `Infinity` are of a wrong type, `NaN` and `n/a` are placeholders. Dates and times
+are read as ISO 8601 writes them: `31.12.2025` and a bare number are of a wrong type. A key is an id of a thing:
+`4711.0` is 4711, and a number of which a float lost digits is no key. A field that is an object or a list where a text
+is expected is kept as its JSON text in columns of text, and is of a wrong type in all others. What else costs a record
+is in the `checks` of its base model; amounts of orders are described in `macros/staging/order_money.sql`.
 """
 _TIMES = {"date": ("1900-01-01", "a day after loading"), "timestamp": ("1990-01-01", "a day after loading"),
           "timestamp_ahead": ("1990-01-01", "2100-01-01 (no end)")}  # fmt: skip
@@ -136,7 +138,7 @@ def _row(name: str, spec: Mapping[str, Any]) -> str:
 
 def _cells(spec: Mapping[str, Any]) -> Iterator[str]:
     kind, cost = str(spec["type"]), str(spec["on_fault"])
-    yield "kept" if kind in {"text", "category", "word"} and not spec["values"] else cost
+    yield "kept" if kind == "text" else cost
     yield _placeholder(kind, cost)
     low, high = _TIMES.get(kind, (spec["min"], spec["max"]))
     yield f"{cost}, before {low}" if kind in _TIMES else f"{cost}, below {low:,}" if low is not None else "-"
@@ -145,12 +147,16 @@ def _cells(spec: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _placeholder(kind: str, cost: str) -> str:
-    if kind in {"date", "timestamp", "timestamp_ahead", "word", "country"}:
-        return cost
-    return "kept" if kind in {"text", "category", "id"} else cost
+    return "kept" if kind in {"text", "id"} or (kind == "category" and cost == "record") else cost
 
 
 def _unknown(spec: Mapping[str, Any], kind: str, cost: str) -> str:
     if spec["values"]:
         return f"{cost}, not one of {', '.join(spec['values'])}"
-    return cost if kind in {"country", "currency"} else "kept" if kind in {"text", "category", "word", "id"} else "-"
+    return (
+        cost
+        if kind in {"country", "currency"}
+        else "kept"
+        if kind in {"text", "category", "word", "id", "key"}
+        else "-"
+    )

@@ -11,6 +11,18 @@ import duckdb
 from tests.dbt_sql import Project
 
 LOADED_AT = "2026-12-01"
+
+
+def fields_of(row: dict[str, Any]) -> list[str]:
+    """Optional columns of an accepted row, one entry for each place it is counted in: accepted, cleared, empty."""
+    cleared = [entry.partition(":")[0] for entry in _names(row["cleared"])]
+    return [*_names(row["fields_accepted"]), *cleared, *_names(row["fields_empty"])]
+
+
+def _names(text: str | None) -> list[str]:
+    return text.split(", ") if text else []
+
+
 # The least record of each source that is accepted.
 GOOD: dict[str, dict[str, Any]] = {
     "consents": {

@@ -10,7 +10,7 @@ from expectations.suite import Rule, Suite, Table, View
 def tables(view: View) -> Sequence[Table]:
     """The balance per batch, and the share of broken records per source."""
     limits = view.policies["raw"]
-    share = "(quarantined - dismissed) / greatest(landed, 1)"
+    share = "(quarantined - dismissed - held) / greatest(landed, 1)"
     return [
         Table(
             "staging.landing_balance",
@@ -31,6 +31,8 @@ def tables(view: View) -> Sequence[Table]:
                     f"{share} > {limits['noticed_quarantined_share']}",
                     is_warning=True,
                 ),
+                # Nothing is wrong with an order of which the rate is not known yet: load rates, and it counts.
+                Rule("no order waits for an exchange rate", "held > 0", is_warning=True),
             ],
         ),
     ]
@@ -46,7 +48,9 @@ def _with_dismissed(view: View) -> str:
         left join (
             select _source as source, _batch_id as batch_id, count(*) as dismissed
             from lake.staging.quarantine
-            where record_id in (select record_id from lake.observability.quarantine_dismissals)
+            where
+                record_id in (select record_id from lake.observability.quarantine_dismissals)
+                and reason <> 'unknown_rate'
             group by all
         ) as dismissals using (source, batch_id)
     """

@@ -31,11 +31,11 @@ def rows(settings: Settings, sql: str) -> list[dict[str, Any]]:
 
 def batches(settings: Settings, **quarantined: int) -> None:
     """A balance of batches with 200 records each, of which so many are quarantined."""
-    values = ", ".join(f"('shop', '{name}', 200, {200 - bad}, {bad}, 0)" for name, bad in quarantined.items())
+    values = ", ".join(f"('shop', '{name}', 200, {200 - bad}, {bad}, 0, 0)" for name, bad in quarantined.items())
     execute(
         settings,
         "create or replace table lake.staging.landing_balance as select * from (values " + values + ") as "
-        "t (source, batch_id, landed, accepted, quarantined, duplicates)",
+        "t (source, batch_id, landed, accepted, quarantined, duplicates, held)",
     )
 
 

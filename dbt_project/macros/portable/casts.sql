@@ -3,15 +3,6 @@
 {#- Money and amounts: exact, so that a sum is the same in whatever order it is added up. -#}
 {% macro type_amount() -%} decimal(18, 4) {%- endmacro %}
 
-{#- ISO 8601 with or without offset to naive UTC; without one it is taken as UTC (the session's zone is UTC). -#}
-{% macro try_timestamp(text) -%}
-    {{ return(adapter.dispatch('try_timestamp', 'segmentry')(text)) }}
-{%- endmacro %}
-
-{% macro default__try_timestamp(text) -%}
-    (try_cast({{ text }} as timestamptz) at time zone 'UTC')
-{%- endmacro %}
-
 {#- A date, or the date of a timestamp; not 'infinity', a year B.C. or five digits of one. -#}
 {% macro try_date(text) -%}
     case when {{ regex_matches(text, "'^[0-9]{4}[-/][0-9]{1,2}[-/][0-9]{1,2}([T ][0-9].*)?$'") }} then try_cast({{ text }} as date) end
@@ -19,10 +10,17 @@
 
 {#- An amount as a number is written in JSON or CSV; '1_000', '12,5' and 'NaN' are none. -#}
 {% macro try_amount(text) -%}
-    case
-        when {{ regex_matches(text, "'^[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]{1,3})?$'") }}
-            then try_cast({{ text }} as {{ type_amount() }})
-    end
+    case when {{ is_number(text) }} then try_cast({{ text }} as {{ type_amount() }}) end
+{%- endmacro %}
+
+{% macro is_number(text) -%}
+    {{ regex_matches(text, "'^[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]{1,3})?$'") }}
+{%- endmacro %}
+
+{#- True for a text that is a number and too large for any type of ours: ten digits before the point, or as a power. -#}
+{% macro is_huge_number(text) -%}
+    {{ regex_matches(text, "'^[+-]?([0-9]{10,}([.]0*)?|[0-9]{10,}[.][0-9]*|[0-9.]+[eE][+]?[1-9][0-9]+)$'") }}
+    and {{ is_number(text) }}
 {%- endmacro %}
 
 {#- Whole numbers, also as a float writes them (17850.0); a fraction is not rounded but refused. -#}
@@ -34,10 +32,11 @@
     case when regexp_full_match({{ text }}, '[+-]?[0-9]+(\.0*)?') then try_cast({{ text }} as bigint) end
 {%- endmacro %}
 
+{#- What JSON, databases, spreadsheets and people write; `1.0` is a boolean column with gaps, as pandas writes it. -#}
 {% macro try_boolean(text) -%}
     case
-        when lower({{ text }}) in ('true', 't', 'yes', 'y', '1') then true
-        when lower({{ text }}) in ('false', 'f', 'no', 'n', '0') then false
+        when lower({{ text }}) in ('true', 't', 'yes', 'y', 'on', 'ja', 'j', 'oui', 'si', 'sí', '1', '1.0') then true
+        when lower({{ text }}) in ('false', 'f', 'no', 'n', 'off', 'nein', 'nee', 'non', '0', '0.0') then false
     end
 {%- endmacro %}
 

@@ -31,10 +31,22 @@ view may lack them.
     loose_identifier_keys({{ type }}, {{ value }})
 {%- endmacro %}
 
-{#- A key that is no identifier of a person (order, product, contact): a number that a program wrote as a float is whole
-    again, so that `4711.0` meets `4711`; NULL where it lost digits. -#}
+{#-
+A key that is no identifier of a person (order, product, ticket): a number that a program wrote as a float is whole again,
+so that `4711.0` meets `4711`; NULL where it lost digits. Most keys are in that form already, and spare the call.
+-#}
 {% macro normal_key(x) -%}
-    {{ normal_identifier("'thing'", x) }}
+    case when {{ is_plain_key(x) }} then {{ x }} else {{ normal_identifier("'thing'", x) }} end
+{%- endmacro %}
+
+{#- True for digits, a UUID in lower case, and words that cannot be read as a power such as 4e15; a test compares. -#}
+{% macro is_plain_key(x) -%}
+    {{ regex_matches(x, "'^([0-9]{1,64}|[A-Za-z0-9_]{0,32}[A-DF-Za-df-z_][A-Za-z0-9_]{0,31}|[A-Za-z][A-Za-z0-9]{0,30}-[A-Za-z0-9]{1,32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})$'") }}
+{%- endmacro %}
+
+{#- True for a key that is a number of which a float lost digits. -#}
+{% macro has_lost_digits(x) -%}
+    {{ identifier_fault("'thing'", x) }} = 'lost_digits'
 {%- endmacro %}
 
 {#- How much an identifier in its normal form looks made up, 0 to 3 (`segmentry.suspicion`). -#}

@@ -6,27 +6,38 @@
 {%- endmacro %}
 
 {#-
-Text without control characters, byte order marks, marks of zero width and of direction, and without blanks around it.
-Joiners (U+200C, U+200D) stay: Persian names and emoji are written with them. Reads the column is_plain.
+Text without control characters, byte order marks, marks of zero width and of direction, and without what shows nothing
+around it. Joiners (U+200C, U+200D) stay inside: Persian names and emoji are written with them. Reads the column is_plain.
 -#}
 {% macro cleaned(text) -%}
     nullif(trim(case
         when is_plain then {{ text }}
-        else {{ regex_replace(regex_replace(text, "'[\\x00-\\x08\\x0B\\x0C\\x0E-\\x1F\\x7F-\\x9F\\x{200B}\\x{200E}\\x{200F}\\x{202A}-\\x{202E}\\x{2060}\\x{2066}-\\x{2069}\\x{FEFF}]'", "''"),
-            "'^[\\s\\p{Z}]+|[\\s\\p{Z}]+$'", "''") }}
+        else {{ without_edges(regex_replace(text, "'[\\x00-\\x08\\x0B\\x0C\\x0E-\\x1F\\x7F-\\x9F\\x{200B}\\x{200E}\\x{200F}\\x{202A}-\\x{202E}\\x{2060}\\x{2066}-\\x{2069}\\x{FEFF}]'", "''")) }}
     end), '')
 {%- endmacro %}
 
 {#- Text without blanks, control characters and marks of zero width around it; what is inside stays as written. -#}
 {% macro cleaned_edges(text) -%}
-    nullif(trim(case
-        when is_plain then {{ text }}
-        else {{ regex_replace(text, "'^[\\s\\p{Z}\\p{Cc}\\p{Cf}]+|[\\s\\p{Z}\\p{Cc}\\p{Cf}]+$'", "''") }}
-    end), '')
+    nullif(trim(case when is_plain then {{ text }} else {{ without_edges(text) }} end), '')
 {%- endmacro %}
 
-{#- What the spellings of a category share: lower case, single blanks. -#}
-{% macro category_key(text) -%} lower({{ regex_replace('trim(' ~ text ~ ')', "'\\s+'", "' '") }}) {%- endmacro %}
+{#- Both macros above take off the same: what one finds empty is empty for the other. -#}
+{% macro without_edges(text) -%}
+    {%- set unseen = "[\\s\\p{Z}\\p{Cc}\\x{AD}\\x{200B}-\\x{200F}\\x{202A}-\\x{202E}\\x{2060}-\\x{206F}\\x{FEFF}]+" -%}
+    {{ regex_replace(text, "'^" ~ unseen ~ "|" ~ unseen ~ "$'", "''") }}
+{%- endmacro %}
+
+{#- What the spellings of a category share: lower case, single blanks, letters composed (NFC). -#}
+{% macro category_key(text) -%}
+    lower(trim({{ regex_replace(composed(text), "'[\\s\\p{Z}]+'", "' '") }}))
+{%- endmacro %}
+
+{#- Text in Unicode's normal form C: an accent and its letter are one character. -#}
+{% macro composed(text) -%}
+    {{ return(adapter.dispatch('composed', 'segmentry')(text)) }}
+{%- endmacro %}
+
+{% macro default__composed(text) -%} nfc_normalize({{ text }}) {%- endmacro %}
 
 {#- A row for each part of a text whose parts are separated by ', '. -#}
 {% macro split_rows(query, column, part) -%}

@@ -61,7 +61,7 @@ Records are read twice, once for their keys and once for the rest: sorting whole
 
 {#-
 The columns of every base model, in front of its own; _raw is kept of quarantined records alone. What became of the values
-is kept of accepted ones: cleared ('column: reason' of each value that is no good), unread, values_landed, values_accepted.
+is kept of accepted ones: cleared ('column: reason' of each value that is no good), unread, fields_accepted, fields_empty.
 -#}
 {% macro settled_columns() -%}
     _batch_id || ':' || cast(_line as varchar) as record_id,
@@ -79,6 +79,6 @@ is kept of accepted ones: cleared ('column: reason' of each value that is no goo
     case when outcome = 'quarantined' then _raw end as _raw,
     case when outcome = 'accepted' then cleared end as cleared,
     case when outcome = 'accepted' then unread end as unread,
-    case when outcome = 'accepted' then values_landed end as values_landed,
-    case when outcome = 'accepted' then values_accepted end as values_accepted
+    case when outcome = 'accepted' then fields_accepted end as fields_accepted,
+    case when outcome = 'accepted' then fields_empty end as fields_empty
 {%- endmacro %}

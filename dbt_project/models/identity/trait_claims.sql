@@ -5,7 +5,7 @@
 ] -%}
 {%- set event_traits = {
     'first_name': json_text('traits', 'firstName'), 'last_name': json_text('traits', 'lastName'),
-    'birth_date': json_text('traits', 'birthday'), 'gender': json_text('traits', 'gender'), 'country': 'country',
+    'birth_date': 'trait_birthday', 'gender': 'trait_gender', 'country': 'country',
     'region': 'region', 'city': 'city', 'timezone': 'timezone', 'language': "lower(substr(locale, 1, 2))",
     'device_type': 'device_type', 'os_name': 'os_name', 'browser_name': 'browser_name',
 } -%}
@@ -37,7 +37,7 @@ responses as (
 
 places as (
     select
-        anonymous_id, user_id, traits, country, region, city, timezone, locale, device_type, os_name, browser_name,
+        anonymous_id, user_id, traits, trait_birthday, trait_gender, country, region, city, timezone, locale, device_type, os_name, browser_name,
         max(event_at) as observed_at, min(event_at) as first_at, max(record_id) as record_id, count(*) as records
     from events
     group by all
@@ -62,7 +62,7 @@ claims as (
     {%- for answer in answers %}
     select
         case when user_id is not null then 'user_id' else 'email' end, coalesce(user_id, email),
-        '{{ answer }}', {{ json_text('answers', answer) }}, 'surveys', record_id, submitted_at, submitted_at, 1
+        '{{ answer }}', cast({{ answer }} as varchar), 'surveys', record_id, submitted_at, submitted_at, 1
     from responses
     union all
     {%- endfor %}

@@ -12,7 +12,7 @@ shared_cookies as (
     from events
     where user_id is not null and anonymous_id is not null
     group by anonymous_id
-    having count(distinct user_id) > 1
+    having count(distinct {{ normalize_identifier("'user_id'", 'user_id') }}) > 1
 ),
 
 on_shared_cookies as (

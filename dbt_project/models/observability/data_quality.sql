@@ -1,8 +1,4 @@
-{#-
-What became of everything that landed: a count per source, batch, subject and name. The subjects are described in the yml.
-Values of a column that can be cleared are counted as landed, accepted and cleared; records as landed, accepted,
-quarantined and duplicates.
--#}
+{#- What became of everything that landed: a count per source, batch, subject and name. docs/reference/data-quality.md. -#}
 with balances as (
     select * from {{ ref('landing_balance') }}
 ),
@@ -12,11 +8,17 @@ rejected as (
 ),
 
 known_categories as (
-    select * from {{ ref('categories') }} where is_known
+    select category_key from {{ ref('categories') }} where is_known
 ),
 
 events as (
-    select * from {{ ref('stg_events__events') }} where category is not null
+    select * from {{ ref('stg_events__events') }}
+),
+
+categories as (
+    select 'events' as source, _batch_id, category from events
+    union all
+    select 'orders', _batch_id, category from {{ ref('stg_orders__order_items') }}
 ),
 
 counts as (
@@ -28,16 +30,16 @@ counts as (
     select _source, _batch_id, 'records_quarantined_by_reason', reason, count(*)
     from rejected
     group by all
+    union all
+    select source, batch_id, 'records_held', 'unknown_rate', held from balances
     {%- for source in landed_sources() %}
     union all
-    {{ values_of(source, 'values_landed', sum_of='values_landed') }}
-    union all
-    {{ values_of(source, 'values_accepted', sum_of='values_accepted') }}
-    union all
-    {{ names_counted(source, 'values_cleared', 'cleared') }}
+    {{ values_counted(source) }}
     union all
     {{ names_counted(source, 'columns_unread', 'unread') }}
     {%- endfor %}
+    union all
+    {{ values_counted('orders', relation=ref('stg_orders__order_items'), prefix='items.') }}
     union all
     {{ names_counted('orders', 'amounts_marked', 'marks') }}
     union all
@@ -46,10 +48,17 @@ counts as (
     where outcome = 'accepted' and event_time_basis not in ('stated', 'original')
     group by all
     union all
-    select 'events', _batch_id, 'categories_unknown', 'category', count(*)
+    select 'events', _batch_id, 'event_names_unknown', {{ shown_name('event') }}, count(*)
     from events
-    where {{ category_key('category') }} not in (select category_key from known_categories)
+    where type = 'track' and event not in ('{{ event_names() | join("', '") }}')
     group by all
+    union all
+    select source, _batch_id, 'categories_unknown', 'category', count(*)
+    from categories
+    where category is not null and {{ category_key('category') }} not in (select category_key from known_categories)
+    group by all
+    union all
+    {{ lake_counts() }}
 )
 
 select source, batch_id, subject, name, cast(counted as bigint) as counted

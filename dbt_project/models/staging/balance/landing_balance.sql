@@ -19,6 +19,10 @@ judged as (
     select _source, _batch_id, 'accepted', -count(*) from {{ ref('held_records') }} group by _source, _batch_id
     union all
     select _source, _batch_id, 'quarantined', count(*) from {{ ref('held_records') }} group by _source, _batch_id
+    union all
+    select _source, _batch_id, 'held', count(*) from {{ ref('held_records') }}
+    where reason = 'unknown_rate'
+    group by _source, _batch_id
 ),
 
 outcomes as (
@@ -27,7 +31,8 @@ outcomes as (
         batch_id,
         cast(sum(records) filter (where outcome = 'accepted') as bigint) as accepted,
         cast(sum(records) filter (where outcome = 'quarantined') as bigint) as quarantined,
-        cast(sum(records) filter (where outcome = 'duplicate') as bigint) as duplicates
+        cast(sum(records) filter (where outcome = 'duplicate') as bigint) as duplicates,
+        cast(sum(records) filter (where outcome = 'held') as bigint) as held
     from judged
     group by source, batch_id
 )
@@ -40,6 +45,7 @@ select
     coalesce(landed.landed, 0) as landed,
     coalesce(outcomes.accepted, 0) as accepted,
     coalesce(outcomes.quarantined, 0) as quarantined,
-    coalesce(outcomes.duplicates, 0) as duplicates
+    coalesce(outcomes.duplicates, 0) as duplicates,
+    coalesce(outcomes.held, 0) as held
 from landed
 full outer join outcomes using (source, batch_id)

@@ -1,7 +1,7 @@
 {{ config(materialized='incremental', incremental_strategy='append', on_schema_change='fail') }}
 
 {%- set columns = {
-    'consent_id': 'text', 'identifier_type': 'text', 'identifier': 'text', 'purpose': 'text',
+    'consent_id': 'key', 'identifier_type': 'text', 'identifier': 'text', 'purpose': 'text',
     'channel': 'text', 'status': 'text', 'jurisdiction': 'text', 'occurred_at': 'timestamp', 'source': 'text',
     'proof': 'text', 'consent_string': 'text'
 } %}

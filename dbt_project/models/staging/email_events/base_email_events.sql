@@ -1,12 +1,12 @@
 {{ config(materialized='incremental', incremental_strategy='append', on_schema_change='fail') }}
 
 {%- set columns = {
-    'event_id': 'id',
+    'event_id': 'key',
     'event_type': {'type': 'word',
         'values': ['sent', 'delivered', 'open', 'click', 'bounce', 'unsubscribe', 'spam_report'],
         'same_as': {'opened': 'open', 'clicked': 'click', 'bounced': 'bounce', 'unsubscribed': 'unsubscribe',
             'spamreport': 'spam_report', 'spam': 'spam_report', 'complaint': 'spam_report'}},
-    'email': 'text', 'campaign_id': 'id', 'campaign_name': 'text', 'subject': 'text', 'link_url': 'text',
+    'email': 'text', 'campaign_id': 'key', 'campaign_name': 'text', 'subject': 'text', 'link_url': 'text',
     'anonymous_id': 'id', 'user_agent': 'text', 'occurred_at': 'timestamp'
 } %}
 

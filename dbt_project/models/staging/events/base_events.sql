@@ -43,7 +43,7 @@ timed as (
 named as (
     select
         *,
-        coalesce({{ times | join(', ') }}) as any_time,
+        coalesce({% for time in times %}{{ stated(time) }}{{ ', ' if not loop.last }}{% endfor %}) as any_time,
         {{ event_time() }} as event_at,
         {{ event_time_basis() }} as event_time_basis,
         md5(concat_ws(
@@ -59,10 +59,14 @@ found as (
         * replace (
             nullif(concat_ws(
                 ', ',
-                case when {{ filled('record."type"') }} is null then 'type' end,
+                case when {{ stated('record."messageId"') }} is null then 'event_id' end,
+                case when {{ stated('record."type"') }} is null then 'type' end,
                 case when type = 'track' and track_name is null then 'event' end,
                 case when any_time is null then 'timestamp' end,
-                case when coalesce(record."anonymousId", record."userId") is null then 'userId or anonymousId' end
+                case
+                    when coalesce({{ stated('record."anonymousId"') }}, {{ stated('record."userId"') }}) is null
+                        then 'userId or anonymousId'
+                end
             ), '') as missing,
             nullif(concat_ws(
                 ', ',
@@ -91,7 +95,7 @@ select
     {{ settled_columns() }},
     event_id, type,
     case type
-        when 'track' then track_name when 'page' then 'Page Viewed' when 'screen' then 'Screen Viewed' else type
+        when 'track' then {{ event_name('track_name') }} when 'page' then 'Page Viewed' when 'screen' then 'Screen Viewed' else type
     end as event,
     case when type in ('page', 'screen') then name end as page_name,
     event_at,

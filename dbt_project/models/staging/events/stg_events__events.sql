@@ -45,6 +45,8 @@ select
     user_agent,
     trait_email,
     trait_phone,
+    trait_birthday,
+    trait_gender,
     consent,
     properties,
     traits,

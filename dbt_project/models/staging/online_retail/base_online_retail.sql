@@ -1,9 +1,11 @@
 {{ config(materialized='incremental', incremental_strategy='append', on_schema_change='fail') }}
 
 {%- set columns = {
-    'invoice_id': ['text', 'InvoiceNo'], 'stock_code': ['text', 'StockCode'], 'description': ['text', 'Description'],
-    'quantity': {'type': 'integer', 'field': 'Quantity', 'min': -1000000, 'max': 1000000}, 'invoice_at': ['timestamp', 'InvoiceDate'],
-    'unit_price': {'type': 'amount', 'field': 'UnitPrice', 'min': -1000000, 'max': 1000000}, 'customer_number': ['integer', 'CustomerID'], 'country': ['country', 'Country']
+    'invoice_id': ['key', 'InvoiceNo'], 'stock_code': ['key', 'StockCode'], 'description': ['text', 'Description'],
+    'quantity': {'type': 'integer', 'field': 'Quantity', 'min': -1000000, 'max': 1000000},
+    'invoice_at': ['timestamp', 'InvoiceDate'],
+    'unit_price': {'type': 'amount', 'field': 'UnitPrice', 'min': -1000000, 'max': 1000000},
+    'customer_number': {'type': 'integer', 'field': 'CustomerID', 'min': 1}, 'country': ['country', 'Country']
 } %}
 
 with landed as (

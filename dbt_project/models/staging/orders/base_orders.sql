@@ -1,7 +1,7 @@
 {{ config(materialized='incremental', incremental_strategy='append', on_schema_change='fail') }}
 
 {%- set columns = {
-    'order_id': 'id', 'ordered_at': 'timestamp', 'updated_at': 'timestamp',
+    'order_id': 'key', 'ordered_at': 'timestamp', 'updated_at': 'timestamp',
     'status': {'type': 'word', 'values': ['completed', 'cancelled', 'refunded', 'partially_refunded'],
         'same_as': {'canceled': 'cancelled', 'complete': 'completed', 'partial_refund': 'partially_refunded'}},
     'user_id': 'id', 'anonymous_id': 'id', 'email': 'text', 'phone': 'text', 'is_guest': 'boolean',

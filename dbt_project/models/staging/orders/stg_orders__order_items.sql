@@ -1,34 +1,39 @@
+{%- set specs = column_specs({
+    'product_id': {'type': 'key', 'text': 'item.product_id'},
+    'product_name': {'type': 'text', 'text': 'item.name'},
+    'category': {'type': 'category', 'text': 'item.category'},
+    'quantity': {'type': 'amount', 'text': 'item.quantity', 'min': -1000000, 'max': 1000000},
+    'unit_price': {'type': 'amount', 'text': 'item.unit_price'},
+    'unit_cost': {'type': 'amount', 'text': 'item.unit_cost'},
+}) -%}
+
 with orders as (
-    select * from {{ ref('stg_orders__orders') }}
+    select *, {{ is_plain('items') }} as is_plain from {{ ref('stg_orders__orders') }}
 ),
 
 items as (
     {{ json_array_items(
-        'orders', ['order_id', 'ordered_at', 'record_id', '_batch_id', '_file', '_line'], 'items',
+        'orders', ['order_id', 'ordered_at', 'record_id', '_batch_id', '_file', '_line', 'is_plain'], 'items',
         ['product_id', 'name', 'category', 'quantity', 'unit_price', 'unit_cost']
     ) }}
 ),
 
-typed as (
-    select
-        order_id || ':' || cast(ordinal as varchar) as order_item_id,
-        order_id,
-        ordered_at,
-        {{ filled('item.product_id') }} as product_id,
-        {{ filled('item.name') }} as product_name,
-        {{ filled('item.category') }} as category,
-        {{ try_amount('item.quantity') }} as quantity,
-        {{ try_amount('item.unit_price') }} as unit_price,
-        {{ try_amount('item.unit_cost') }} as unit_cost,
-        record_id,
-        _batch_id,
-        _file,
-        _line
-    from items
+judged as (
+    {{ judged_fields('items', specs) }}
 )
 
 select
-    *,
+    order_id || ':' || cast(ordinal as varchar) as order_item_id,
+    order_id,
+    ordered_at,
+    {{ specs.keys() | join(', ') }},
     {{ product('quantity', 'unit_price') }} as amount,
-    {{ product('quantity', 'unit_cost') }} as cost
-from typed
+    {{ product('quantity', 'unit_cost') }} as cost,
+    cleared,
+    fields_accepted,
+    fields_empty,
+    record_id,
+    _batch_id,
+    _file,
+    _line
+from judged

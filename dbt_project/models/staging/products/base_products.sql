@@ -1,7 +1,7 @@
 {{ config(materialized='incremental', incremental_strategy='append', on_schema_change='fail') }}
 
 {%- set columns = {
-    'product_id': 'id', 'sku': 'text', 'name': 'text', 'category': 'category', 'subcategory': 'category',
+    'product_id': 'key', 'sku': 'text', 'name': 'text', 'category': 'category', 'subcategory': 'category',
     'brand': 'text', 'price': {'type': 'amount', 'min': 0}, 'cost': {'type': 'amount', 'min': 0},
     'currency': 'currency', 'is_luxury': 'boolean',
     'is_active': 'boolean', 'created_at': 'timestamp', 'updated_at': 'timestamp'

@@ -1,7 +1,7 @@
 {{ config(materialized='incremental', incremental_strategy='append', on_schema_change='fail') }}
 
 {%- set columns = {
-    'change_id': 'id', 'subscription_id': 'id', 'user_id': 'id', 'email': 'text',
+    'change_id': 'key', 'subscription_id': 'key', 'user_id': 'id', 'email': 'text',
     'plan': {'type': 'word', 'values': ['free', 'basic', 'pro', 'premium']},
     'status': {'type': 'word', 'values': ['trialing', 'active', 'past_due', 'cancelled'],
         'same_as': {'canceled': 'cancelled', 'trial': 'trialing'}},

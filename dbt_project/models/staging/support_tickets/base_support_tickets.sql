@@ -1,7 +1,7 @@
 {{ config(materialized='incremental', incremental_strategy='append', on_schema_change='fail') }}
 
 {%- set columns = {
-    'ticket_id': 'id', 'email': 'text', 'user_id': 'id', 'subject': 'text', 'body': 'text',
+    'ticket_id': 'key', 'email': 'text', 'user_id': 'id', 'subject': 'text', 'body': 'text',
     'channel': 'word', 'priority': 'word', 'status': 'word', 'category': 'word', 'created_at': 'timestamp',
     'updated_at': 'timestamp', 'resolved_at': {'type': 'timestamp', 'must': 'resolved_at >= created_at'},
     'satisfaction': {'type': 'integer', 'min': 1, 'max': 5}

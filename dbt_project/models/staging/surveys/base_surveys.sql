@@ -1,9 +1,10 @@
 {{ config(materialized='incremental', incremental_strategy='append', on_schema_change='fail') }}
 
 {%- set columns = {
-    'response_id': 'id', 'survey': 'text', 'email': 'text', 'user_id': 'id', 'submitted_at': 'timestamp',
+    'response_id': 'key', 'survey': 'text', 'email': 'text', 'user_id': 'id', 'submitted_at': 'timestamp',
     'answers': 'object', 'comment': 'text'
 } %}
+{%- do columns.update(survey_answer_columns()) %}
 
 with landed as (
     {{ new_records('surveys') }}

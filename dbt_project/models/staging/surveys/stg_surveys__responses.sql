@@ -13,6 +13,7 @@ select
     user_id,
     submitted_at,
     answers,
+    {{ survey_answer_columns().keys() | join(', ') }},
     comment,
     _batch_id,
     _file,

@@ -1,0 +1,52 @@
+{#- What is read of an event, as the Segment Spec names it: the call itself, and what surrounded it. -#}
+{% macro event_fields() -%}
+    {%- set fields = {} -%}
+    {%- for name in ['messageId', 'type', 'event', 'name', 'anonymousId', 'userId', 'previousId', 'groupId', 'timestamp',
+                     'originalTimestamp', 'sentAt', 'receivedAt', 'properties', 'traits'] -%}
+        {%- do fields.update({name: 'text'}) -%}
+    {%- endfor -%}
+    {{ return(fields) }}
+{%- endmacro %}
+
+{#- Names of the Segment Spec that say nothing of a person, and are not counted as unread. -#}
+{% macro ignored_event_fields() -%}
+    {{ return(['integrations', 'version', 'channel', 'writeKey', 'projectId', '_metadata', 'category']) }}
+{%- endmacro %}
+
+{% macro event_context_fields() -%}
+    {{ return({'context': {
+        'userAgent': 'text', 'locale': 'text', 'timezone': 'text', 'traits': 'text',
+        'page': {'path': 'text', 'url': 'text', 'referrer': 'text'},
+        'campaign': {'source': 'text', 'medium': 'text', 'name': 'text'},
+        'device': {'id': 'text', 'type': 'text'}, 'os': {'name': 'text'}, 'browser': {'name': 'text'},
+        'location': {'country': 'text', 'region': 'text', 'city': 'text'},
+        'consent': 'text'
+    }}) }}
+{%- endmacro %}
+
+{% macro event_property_fields() -%}
+    {%- set fields = {} -%}
+    {%- for name in ['product_id', 'name', 'category', 'brand', 'price', 'quantity', 'order_id', 'revenue', 'total',
+                     'currency', 'query', 'path', 'url', 'referrer'] -%}
+        {%- do fields.update({name: 'text'}) -%}
+    {%- endfor -%}
+    {{ return(fields) }}
+{%- endmacro %}
+
+{#- Parts of an event that must be objects; one that is not is as good as not there, and is counted. -#}
+{% macro event_parts() -%}
+    {{ return(['context', 'context.page', 'context.campaign', 'context.device', 'context.location', 'context.traits']) }}
+{%- endmacro %}
+
+{% macro event_part_columns() -%}
+    {{ return(event_parts() | map('replace', '.', '_') | list) }}
+{%- endmacro %}
+
+{#- Traits of the person: those of a group call describe the group; what context.traits says is the person's always. -#}
+{% macro person_traits() -%}
+    {{ json_struct(
+        "case when lower(trim(record.\"type\")) <> 'group' then coalesce(record.\"traits\", surroundings.\"context\".\"traits\")
+          else surroundings.\"context\".\"traits\" end",
+        {'email': 'text', 'phone': 'text', 'birthday': 'text', 'gender': 'text'}
+    ) }}
+{%- endmacro %}
