@@ -26,7 +26,8 @@ _TABLES: Mapping[str, tuple[str, str]] = {
         " device_type varchar, os_name varchar, browser_name varchar, country varchar, region varchar, city varchar,"
         " timezone varchar, locale varchar, utm_source varchar, utm_medium varchar, utm_campaign varchar,"
         " referrer varchar, page_path varchar, page_url varchar, user_agent varchar, trait_email varchar,"
-        " trait_phone varchar, consent varchar, properties varchar, traits varchar",
+        " trait_phone varchar, trait_birthday date, trait_gender varchar, consent varchar, properties varchar,"
+        " traits varchar",
     ),
     "stg_orders__orders": (
         "ordered_at",
@@ -63,7 +64,9 @@ _TABLES: Mapping[str, tuple[str, str]] = {
     "stg_surveys__responses": (
         "submitted_at",
         "response_id varchar, survey varchar, email varchar, user_id varchar, submitted_at timestamp,"
-        " answers varchar, comment varchar",
+        " answers varchar, comment varchar, price_sensitivity bigint, brand_loyalty bigint, tech_affinity bigint,"
+        " research_habit bigint, impulse_buying bigint, sustainability bigint, luxury_interest bigint, nps bigint,"
+        " csat bigint, ces bigint",
     ),
     "stg_products__products": (
         "created_at",

@@ -93,6 +93,16 @@ def test_a_batch_that_is_mostly_broken_stops_and_leaves_the_last_good_version(ho
     assert [row["row_key"] for row in failing] == ["orders b0", "orders b1", "orders b2"]
 
 
+def test_orders_that_wait_for_a_rate_are_reported_and_stop_nothing(home: Settings) -> None:
+    run_sql(home, BALANCE.format(accepted=0, quarantined=1000, held=1000))
+    assert runner.run(home, "raw", AS_OF).status == "done"
+    warned = rows(home, "select expectation, severity from observability.gate_failures group by all")
+    assert warned == [{"expectation": "no order waits for an exchange rate", "severity": "warning"}]
+    run_sql(home, BALANCE.format(accepted=0, quarantined=1000, held=400))
+    with pytest.raises(GateFailed):
+        runner.run(home, "raw", AS_OF)
+
+
 def test_a_lost_record_stops(home: Settings) -> None:
     run_sql(home, BALANCE.format(accepted=989, quarantined=10, held=0))
     with pytest.raises(GateFailed, match="landed = accepted"):
