@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cli import _output
+from cli import _output, _quality
 from cli._output import Output
 from runtime.job import Result
 from segmentry import warehouse
@@ -21,17 +21,6 @@ _SECTIONS = (
         """
         select gate, passed, evaluated, unexpected from lake.observability.gate_results
         qualify row_number() over (partition by gate order by checked_at desc) = 1 order by gate
-        """,
-    ),
-    (
-        "data quality",
-        "observability.data_quality",
-        # What landed and was accepted is as it should be; what was not is reported, the largest counts first.
-        """
-        select source, replace(subject, '_', ' ') as subject, name, sum(counted)::bigint as counted
-        from lake.observability.data_quality
-        where subject in ('records_quarantined_by_reason', 'values_cleared', 'columns_unread', 'categories_unknown')
-        group by all order by counted desc, source, subject, name limit 20
         """,
     ),
     (
@@ -56,6 +45,7 @@ def of(settings: Settings, result: Result, seconds: float) -> dict[str, Any]:
         for name, relation, sql in _SECTIONS:
             if name in shown and warehouse.relation_exists(lake, relation):
                 summary[name] = warehouse.records(lake, sql)
+        summary["data quality"] = _quality.lines(lake)
     if any(outcome.stage in {"train", "score"} for outcome in outcomes):
         summary["models"] = _models(settings)
     summary["not loaded"] = [row for outcome in outcomes for row in _not_loaded(outcome)]
