@@ -1,4 +1,4 @@
-"""The totals of ``observability.data_quality`` in plain words: a line for each kind, with the command that shows more."""
+"""The totals of ``observability.data_quality`` in plain words, a line a kind, with the command that shows more."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ KINDS = (
     Kind("amounts_marked", "orders had their money corrected, or it does not fit"),
     Kind("amounts_unconverted", "amounts are in no sum: no rate is known, or they are absurd"),
     Kind("identifiers_refused", "records name an identifier that identifies nobody"),
-    Kind("refusals_unmatched", "refusals are of identifiers that mean nobody known", command="segmentry consent unmatched"),
+    Kind("refusals_unmatched", "identifiers with a refusal mean nobody known", command="segmentry consent unmatched"),
     Kind("crawler_events", "events are a crawler's"),
     Kind("crawler_people", "profiles are crawlers and not people"),
 )  # fmt: skip

@@ -31,7 +31,8 @@ def test_totals_are_told_in_words_with_a_command_that_shows_more(home: Settings)
             f"create table lake.{_quality.RELATION} as select * from (values"
             " ('orders', 'b1', 'records_quarantined', null, 2), ('orders', 'b2', 'records_quarantined', null, 3),"
             " ('events', 'b3', 'values_cleared', 'country: unknown_value', 7),"
-            " ('events', 'b3', 'values_cleared', 'price: out_of_range', 1), ('events', 'b3', 'values_landed', 'price', 9)"
+            " ('events', 'b3', 'values_cleared', 'price: out_of_range', 1),"
+            " ('events', 'b3', 'values_landed', 'price', 9)"
             ") as t (source, batch_id, subject, name, counted)"
         )
         told = _quality.lines(lake)
