@@ -50,3 +50,18 @@
         {'email': 'text', 'phone': 'text', 'birthday': 'text', 'gender': 'text'}
     ) }}
 {%- endmacro %}
+
+{#- Names of what an event must have and leaves empty. Reads type, track_name and any_time besides the record. -#}
+{% macro gaps_of_event() -%}
+    nullif(concat_ws(
+        ', ',
+        case when {{ stated('record."messageId"') }} is null then 'event_id' end,
+        case when {{ stated('record."type"') }} is null then 'type' end,
+        case when type = 'track' and track_name is null then 'event' end,
+        case when any_time is null then 'timestamp' end,
+        case
+            when coalesce({{ stated('record."anonymousId"') }}, {{ stated('record."userId"') }}) is null
+                then 'userId or anonymousId'
+        end
+    ), '')
+{%- endmacro %}

@@ -57,17 +57,7 @@ named as (
 found as (
     select
         * replace (
-            nullif(concat_ws(
-                ', ',
-                case when {{ stated('record."messageId"') }} is null then 'event_id' end,
-                case when {{ stated('record."type"') }} is null then 'type' end,
-                case when type = 'track' and track_name is null then 'event' end,
-                case when any_time is null then 'timestamp' end,
-                case
-                    when coalesce({{ stated('record."anonymousId"') }}, {{ stated('record."userId"') }}) is null
-                        then 'userId or anonymousId'
-                end
-            ), '') as missing,
+            {{ gaps_of_event() }} as missing,
             nullif(concat_ws(
                 ', ',
                 invalid,
