@@ -194,7 +194,7 @@ def test_a_record_that_cannot_be_true_is_quarantined_and_nobody_else_suffers() -
     assert sorted(reasons) == [
         ("below", "negative_amount", "total"),
         ("coin", "unknown_value", "currency"),
-        ("huge", "invalid_value", "total"),
+        ("huge", "out_of_range", "total"),
         ("list", "invalid_value", "items"),
         ("part", "missing_field", "refunded"),
     ]
