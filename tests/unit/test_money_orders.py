@@ -216,12 +216,12 @@ def test_amounts_of_other_currencies_are_converted_or_held_and_never_added() -> 
     shop.land(
         [
             {"order_id": "euro", "total": "40"},
-            {"order_id": "none", "currency": None, "total": "7"},
+            {"order_id": "bare", "currency": None, "total": "7"},
             {"order_id": "won", "currency": "KRW", "total": "90000", "user_id": "u2"},
             {"order_id": "dinar", "currency": "kwd ", "total": "12.345", "user_id": "u2"},
         ]
     )
-    assert orders_in(shop) == {"euro": ("EUR", 40, 40), "none": ("EUR", 7, 7)}
+    assert orders_in(shop) == {"euro": ("EUR", 40, 40), "bare": ("EUR", 7, 7)}
     assert shop.rows("select revenue_lifetime from features.features__orders where profile_id = 'p2'") == [(0.0,)]
     reasons = shop.rows("select _line, reason, detail from staging.held_records order by _line")
     assert reasons == [(3, "unknown_rate", "currency"), (4, "unknown_rate", "currency")]
@@ -246,11 +246,11 @@ def test_any_currency_may_be_the_reporting_one() -> None:
         [
             {"order_id": "euro", "total": "10", "status": "partially_refunded", "refunded": "4"},
             {"order_id": "yen", "currency": "JPY", "total": "330"},
-            {"order_id": "none", "currency": None, "total": "7"},
+            {"order_id": "bare", "currency": None, "total": "7"},
         ]
     )
     shop.rates({"Date": "2026-05-01", "USD": "1.1", "JPY": "165"})
-    assert orders_in(shop) == {"euro": ("USD", 11, 6.6), "yen": ("USD", 2.2, 2.2), "none": ("USD", 7, 7)}
+    assert orders_in(shop) == {"euro": ("USD", 11, 6.6), "yen": ("USD", 2.2, 2.2), "bare": ("USD", 7, 7)}
 
 
 def test_a_shop_of_one_other_currency_needs_no_rate() -> None:
