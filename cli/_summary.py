@@ -6,6 +6,7 @@ from typing import Any
 
 from cli import _output, _quality
 from cli._output import Output
+from runtime import report
 from runtime.job import Result
 from segmentry import warehouse
 from segmentry.errors import SegmentryError
@@ -51,6 +52,8 @@ def of(settings: Settings, result: Result, seconds: float) -> dict[str, Any]:
     summary["not loaded"] = [row for outcome in outcomes for row in _not_loaded(outcome)]
     summary["syncs"] = [_sync(outcome) for outcome in outcomes if outcome.stage == "sync" and outcome.item]
     if "pages" in shown:
+        report.write(settings, summary.get("models") or _models(settings))
+        summary["largest segments"] = report.largest_segments(settings, 5)
         summary["pages"] = _pages(settings)
     summary["log"] = str(result.log)
     return summary
@@ -78,6 +81,18 @@ def show(summary: dict[str, Any], output: Output) -> None:
     if summary["exit_code"] == 1 and all(row["state"] == DONE for row in summary["stages"]):
         verdict = "done without what could not be loaded"
     print(f"\n{verdict} in {summary['seconds']:,.1f} s; what was printed is kept in {summary['log']}")
+    if "pages" in summary:
+        _tell_next(summary["largest segments"])
+
+
+def _tell_next(largest: list[dict[str, Any]]) -> None:
+    """What to try after a job: commands that show what it has made."""
+    if largest:
+        print("largest segments: " + ", ".join(f"{row['segment']} {row['people']:,}" for row in largest))
+    name = largest[0]["segment"] if largest else "loyal_customers"
+    print("try next:")
+    for command in (f"segments show {name}", "sync status", "models list"):
+        print(f"  .venv/bin/segmentry {command}")
 
 
 def _models(settings: Settings) -> list[dict[str, Any]]:
@@ -114,9 +129,10 @@ def _sync(outcome: Outcome) -> dict[str, Any]:
 
 def _pages(settings: Settings) -> list[dict[str, str]]:
     places = {
+        "report": report.place(settings),
         "Data Docs": settings.data_docs / "index.html",
         "dbt docs": settings.home / "dbt_docs" / "index.html",
         "outbox": settings.outbox,
     }
-    pages = [{"page": name, "place": str(path)} for name, path in places.items() if path.exists()]
+    pages = [{"page": name, "place": path.resolve().as_uri()} for name, path in places.items() if path.exists()]
     return [*pages, {"page": "Airflow and MLflow", "place": "`make up` serves them"}]

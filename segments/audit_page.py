@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-import html
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from segmentry.page import Drawing, document, section, table
 from segmentry.settings import Settings
 from segments.membership import Rows
 
-# The Data Docs leave pages with this mark as they are.
-_MARK = "<!-- readable without a network -->"
-_STYLE = """<style>
-body{font:15px/1.5 system-ui,sans-serif;color:#1c2733;background:#f6f7f9;margin:0 auto;max-width:1200px;padding:1.2rem}
-table{border-collapse:collapse;width:100%;background:#fff;margin:.4rem 0 1.6rem}
-th,td{border:1px solid #d9dee4;padding:.35rem .6rem;text-align:left;font-size:14px}
-th{background:#eef1f4}td.number{text-align:right;font-variant-numeric:tabular-nums}
-svg{display:block}.yes{color:#18794e;font-weight:600}.no{color:#c0322b;font-weight:600}p{max-width:80ch}
-</style>"""
 _TOLD = {
     "precision": "Of members drawn at random and judged by people, the share that belongs in the segment. The line is"
     " its 95 % interval: more judgements make it shorter.",
@@ -49,23 +40,15 @@ def write(settings: Settings, report: Mapping[str, Rows]) -> Path:
     parts += [_section(f"sample of {one['precision']['segment']}", one["sample"]) for one in kept]
     page = folder(settings) / "index.html"
     page.parent.mkdir(parents=True, exist_ok=True)
-    page.write_text(
-        '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">'
-        f"<title>Segments: audit</title>{_MARK}{_STYLE}</head>"
-        f'<body><p><a href="../index.html">Data Docs</a></p><h1>Segments: audit</h1>{"".join(parts)}</body></html>\n',
-        encoding="utf-8",
-    )
+    back = '<p><a href="../index.html">Data Docs</a></p>'
+    page.write_text(document("Segments: audit", parts, back=back), encoding="utf-8")
     return page
 
 
-class _Drawing(str):
-    """Markup of our own, which is not escaped."""
-
-
-def _interval(found: Mapping[str, Any]) -> _Drawing:
+def _interval(found: Mapping[str, Any]) -> Drawing:
     """The interval from 0 to 1 as a line, the share as a dot."""
     low, high, share = (round(200 * found[name], 1) for name in ("low", "high", "precision"))
-    return _Drawing(
+    return Drawing(
         f'<svg width="208" height="16" viewBox="-4 0 208 16" role="img" aria-label="{found["low"]:.3f} to'
         f' {found["high"]:.3f}"><line x1="0" y1="8" x2="200" y2="8" stroke="#d9dee4" stroke-width="2"/>'
         f'<line x1="{low}" y1="8" x2="{high}" y2="8" stroke="#0b5cad" stroke-width="4"/>'
@@ -74,22 +57,4 @@ def _interval(found: Mapping[str, Any]) -> _Drawing:
 
 
 def _section(title: str, rows: Rows) -> str:
-    head = f"<h2>{html.escape(title.capitalize())}</h2>"
-    if text := _TOLD.get(title):
-        head += f"<p>{html.escape(text)}</p>"
-    if not rows:
-        return head + "<p>None.</p>"
-    names = "".join(f"<th>{html.escape(name.replace('_', ' '))}</th>" for name in rows[0])
-    lines = "".join("<tr>" + "".join(_cell(value) for value in row.values()) + "</tr>" for row in rows)
-    return f"{head}<table><thead><tr>{names}</tr></thead><tbody>{lines}</tbody></table>"
-
-
-def _cell(value: object) -> str:
-    if isinstance(value, _Drawing):
-        return f"<td>{value}</td>"
-    if isinstance(value, float):
-        return f'<td class="number">{value:.3f}</td>'
-    if isinstance(value, int):
-        return f'<td class="number">{value:,}</td>'
-    text = html.escape("" if value is None else str(value))
-    return f'<td class="{text}">{text}</td>' if text in {"yes", "no"} else f"<td>{text}</td>"
+    return section(title.capitalize(), _TOLD.get(title, ""), table(rows))

@@ -21,6 +21,9 @@ def test_the_tutorial_runs(tmp_path: Path) -> None:
     steps = commands(ROOT / "docs" / "tutorial.md")
     assert len(steps) >= 8
     for step in steps:
+        if step.words[0] == "export":
+            assert step.text.startswith("export SEGMENTRY_HOME="), "the test's own home stands for the tutorial's"
+            continue
         words = [word.replace("shop", str(tmp_path / "shop")) if word == "shop" else word for word in step.words]
         assert words[0] == "segmentry", f"the tutorial has a command of another program: {step}"
         done = subprocess.run(
