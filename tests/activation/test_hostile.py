@@ -32,7 +32,8 @@ __all__ = ["open_lake"]
 
 NAMES = [f"n{number}" for number in range(8)]
 SCHEDULES = [
-    int(os.environ.get("SEGMENTRY_SCHEDULES", "6")),
+    2,
+    pytest.param(int(os.environ.get("SEGMENTRY_SCHEDULES", "6")), marks=pytest.mark.slow),
     pytest.param(int(os.environ.get("SEGMENTRY_SOAK_SCHEDULES", "200")), marks=pytest.mark.soak),
 ]
 

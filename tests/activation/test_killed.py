@@ -27,6 +27,7 @@ __all__ = ["open_lake", "receiver"]
 
 NAMES = [f"n{number}" for number in range(24)]
 KILLS = int(os.environ.get("SEGMENTRY_KILLS", "200"))
+QUICK_KILLS = 60
 SOAK_KILLS = int(os.environ.get("SEGMENTRY_SOAK_KILLS", "1000"))
 SHARE_OF_NOTICES = 5  # every fifth kill is of a sync whose destination cannot tell a repetition
 SHARE_OF_FILES = 10
@@ -142,7 +143,14 @@ def kill_in_requests(lives: Lives, receiver: Receiver, refused: set[str], notice
 
 
 @pytest.mark.timeout(3_600)
-@pytest.mark.parametrize("kills", [KILLS, pytest.param(SOAK_KILLS, marks=pytest.mark.soak)])
+@pytest.mark.parametrize(
+    "kills",
+    [
+        QUICK_KILLS,
+        pytest.param(KILLS, marks=pytest.mark.slow),
+        pytest.param(SOAK_KILLS, marks=pytest.mark.soak),
+    ],
+)
 def test_killed_hundreds_of_times_it_ends_right(shop: Shop, receiver: Receiver, lives: Lives, kills: int) -> None:
     refused = {NAMES[-1]}
     notices: list[str] = []

@@ -75,7 +75,8 @@ def prepare(settings: Settings, hours: Iterable[bulk.Hour], loaded_at: datetime)
         )
         rows = [[one.at, one.source, one.records, one.people, one.newest_at] for one in hours]
         if rows:
-            lake.executemany("insert into lake.staging.record_hours values (?, ?, ?, ?, ?)", rows)
+            places = ", ".join(["(?, ?, ?, ?, ?)"] * len(rows))  # a row at a time takes a commit each
+            lake.execute(f"insert into lake.staging.record_hours values {places}", [v for row in rows for v in row])
         lake.execute(
             f"create or replace table lake.staging.landing_balance as select timestamp '{loaded_at}' as loaded_at"
         )
