@@ -91,7 +91,9 @@ def _ids(people: People) -> Iterator[Kind]:
         yield Kind(f"parquet: ids are {said}", "subscriptions", "a.parquet", parquet(columns), faulty=2)
     for said, type_ in {"int64": pa.int64(), "uint64": pa.uint64(), "doubles": pa.float64(), "int8": pa.int8()}.items():
         number = {"int64": 910_001, "uint64": 2**63 + 11, "doubles": 910_101, "int8": 5}[said]
-        records = [{**record, "change_id": f"{number + n}"} for n, record in enumerate(people.of("subscriptions"))]
+        # The id of a change is kept as JSON writes the number: a double has a point.
+        end = ".0" if said == "doubles" else ""
+        records = [{**record, "change_id": f"{number + n}{end}"} for n, record in enumerate(people.of("subscriptions"))]
         columns = {**columns_of(records), "change_id": pa.array([number, number + 1], type_)}
         yield Kind(f"parquet: ids are {said}", "subscriptions", "a.parquet", parquet(columns), records)
 
