@@ -50,12 +50,12 @@ def largest_segments(settings: Settings, most: int) -> list[dict[str, Any]]:
 def write(settings: Settings, models: list[dict[str, Any]]) -> Path:
     """Write the page anew; models: rows of `segmentry models list`. What is not there yet is said to be missing."""
     with warehouse.connect(settings, read_only=True) as lake:
-        segments = _sizes(_rows(lake, "segments.segment_memberships", _SEGMENTS))
+        sizes = _rows(lake, "segments.segment_memberships", _SEGMENTS)
         personas = _sizes(_rows(lake, "ml.cluster_assignments", _PERSONAS))
         parts = [
-            page.tiles(_facts(lake, len(segments))),
+            page.tiles(_facts(lake, len(sizes))),
             page.section(
-                "Segments", f"The {_MOST} largest. A person may be in several.", page.bars(segments, "people")
+                "Segments", f"The {_MOST} largest. A person may be in several.", page.bars(_sizes(sizes), "people")
             ),
             page.section("Personas", "Groups that the clustering model finds.", page.bars(personas, "people")),
             page.section("Models", "The champion of each model, and how good it was on data it had not seen.", ""),

@@ -14,6 +14,8 @@ MODELS = (
     "consent_answers", "quarantined_refusals", "consent_decisions", "consent_matches", "consents", "identifier_homes",
     "consent_reach", "consent_standings", "profile_standings",
 )  # fmt: skip
+# Suppressions, and whom they reach. It is of the audiences, and reads nothing of them.
+SUPPRESSED = "suppressed_contacts"
 # What these read; without them there is no profile that anything could have been sent for.
 NEEDED = (
     "observability.clock", "staging.base_consents", "staging.stg_events__events", "identity.identifier_mapping",
@@ -31,13 +33,17 @@ def refresh(context: RunContext) -> StageReport:
     warehouse.prepare(settings)
     with warehouse.connect(settings, read_only=True) as lake:
         missing = [name for name in NEEDED if not warehouse.relation_exists(lake, name)]
+        has_suppressed = warehouse.relation_exists(lake, f"audiences.{SUPPRESSED}")
     if missing:
         return StageReport(notes=[f"nothing can have been sent yet: {missing[0]} is not there"], status="unchanged")
-    if freshness.is_current(settings, "marts"):
+    models = () if freshness.is_current(settings, "marts") else MODELS
+    if has_suppressed and not freshness.is_current(settings, "audiences"):
+        models = (*models, SUPPRESSED)
+    if not models:
         return StageReport(notes=[_told(settings)], status="unchanged")
     is_intact = freshness.is_intact(settings, "marts")
-    report = dbt.build(settings, " ".join(MODELS), tests=False)
-    if is_intact:
+    report = dbt.build(settings, " ".join(models), tests=False)
+    if is_intact and len(models) > 1:
         freshness.keep(settings, "marts")
     return StageReport(report.rows, [_told(settings)])
 

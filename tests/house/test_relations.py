@@ -1,0 +1,21 @@
+"""Relations that activation names by themselves exist: one that is renamed must not be passed over in silence."""
+
+from __future__ import annotations
+
+from activation import audience_texts, consent, published, withdrawals
+from segmentry.settings import ROOT
+from segmentry.withdrawals import MODELS, SUPPRESSED
+
+
+def models() -> set[str]:
+    """Every relation that a model of the project makes, with its schema."""
+    files = (ROOT / "dbt_project" / "models").rglob("*")
+    found = {f"{path.parts[-2]}.{path.stem}" for path in files if path.suffix in {".sql", ".py"}}
+    return found | {f"activation.{name}" for name in published.COLUMNS}
+
+
+def test_what_says_who_must_not_be_reached_is_made_by_a_model() -> None:
+    assert f"- name: {SUPPRESSED}\n" in audience_texts.SUPPRESSED_YML
+    there = {*models(), f"audiences.{SUPPRESSED}"}
+    for named in (withdrawals.SAYING, consent.RELATIONS, consent.STANDINGS, [f"marts.{name}" for name in MODELS]):
+        assert set(named) <= there
