@@ -110,9 +110,10 @@ STOPS: dict[str, tuple[dict[str, Any], Callable[[Shop, str, list[str]], None], s
     "gate": ({}, _failed_gate, "did not pass their gate"),
     "coverage": ({}, _less_consent, "consent fell from"),
     "drift": ({"max_drifted_share": 0.1}, _drifted, "have drifted"),
-    "unmatched": ({}, _unmatched, "match nobody (100%, at most 20%), and 6 row(s) would be added"),
     "unfit": ({}, _unfit, "has not the columns"),
     "missing": ({}, _missing, "aud_missing"),
+    # The last one, as its refusals count for every sync that comes after them.
+    "unmatched": ({}, _unmatched, "match nobody (100%, at most 20%), and 6 row(s) would be added"),
 }
 
 
