@@ -31,6 +31,7 @@ class Source:
     delimiter: str | None = None
     encoding: str | None = None
     unwrap: tuple[str, ...] = ()
+    hand_down: tuple[str, ...] = ()
     database: dict[str, Any] = field(default_factory=dict)
     api: dict[str, Any] = field(default_factory=dict)
     known: Known = field(default_factory=Known)
@@ -66,6 +67,7 @@ def _source(content: dict[str, Any], project: Path) -> Source:
         delimiter=content.get("delimiter"),
         encoding=content.get("encoding"),
         unwrap=tuple(content.get("unwrap", ())),
+        hand_down=tuple(content.get("hand_down", ())),
         database=content.get("database", {}),
         api=content.get("api", {}),
         known=Known(known.names, required),

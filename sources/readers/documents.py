@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from segmentry.errors import SourceError
@@ -44,7 +44,7 @@ def read(path: Path, source: Source, seen: Seen) -> Iterator[Records]:
 
 def _elements(document: object, source: Source, seen: Seen) -> Iterator[Records]:
     batch = Records()
-    for number, (element, is_record) in enumerate(unwrapped(document, source.unwrap), start=1):
+    for number, (element, is_record) in enumerate(unwrapped(document, source.unwrap, source.hand_down), start=1):
         problem = None if is_record else "empty_envelope: the request carries no record"
         batch.add(number, _text(element), problem)
         if len(batch.lines) >= _BATCH:
@@ -63,20 +63,39 @@ def _text(element: object) -> str:
     return text
 
 
-def unwrapped(value: object, keys: Sequence[str]) -> Iterator[tuple[object, bool]]:
+def unwrapped(
+    value: object, keys: Sequence[str], hand_down: Sequence[str] = (), said: Mapping[str, object] | None = None
+) -> Iterator[tuple[object, bool]]:
     """Records inside arrays and inside the values of the keys, at any depth of these two.
 
-    Each with True; an envelope whose value is null, as it is, with False.
+    Each with True; an envelope whose value is null, as it is, with False. hand_down: fields that an envelope says of
+    all its records, such as when it was sent; said: those that are known from outside.
     """
     if isinstance(value, list):
         for element in value:
-            yield from unwrapped(element, keys)
+            yield from unwrapped(element, keys, hand_down, said)
         return
     fields = value if isinstance(value, dict) else {}
     envelope = next((key for key in keys if key in fields and isinstance(fields[key], dict | list | None)), None)
     if envelope is None:
-        yield value, True
+        yield _completed(value, said or {}), True
     elif fields[envelope] is None:
         yield value, False
     else:
-        yield from unwrapped(fields[envelope], keys)
+        here = {key: fields[key] for key in hand_down if fields.get(key) is not None}
+        known = {**(said or {}), **{key: _merged((said or {}).get(key), field) for key, field in here.items()}}
+        yield from unwrapped(fields[envelope], keys, hand_down, known)
+
+
+def _completed(record: object, said: Mapping[str, object]) -> object:
+    """The record with what its envelopes say and it does not."""
+    if not said or not isinstance(record, dict):
+        return record
+    return {**record, **{key: _merged(field, record.get(key)) for key, field in said.items()}}
+
+
+def _merged(outer: object, inner: object) -> object:
+    """What is said inside, and outside where nothing is said inside; an object's fields each by themselves."""
+    if isinstance(outer, dict) and isinstance(inner, dict):
+        return {**outer, **{key: _merged(outer.get(key), field) for key, field in inner.items()}}
+    return outer if inner is None else inner

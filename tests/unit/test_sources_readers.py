@@ -16,7 +16,7 @@ from sources.readers import lines
 from sources.readers.records import Records
 
 PEOPLE = Source("people", columns=("id", "name"))
-EVENTS = Source("events", unwrap=("body", "batch"))
+EVENTS = Source("events", unwrap=("body", "batch"), hand_down=("sentAt", "context"))
 
 
 def read(path: Path, format_: str = "ndjson", source: Source = PEOPLE) -> Records:
@@ -167,6 +167,21 @@ def test_documents_are_unwrapped_to_their_records(tmp_path: Path) -> None:
     records = read(write(tmp_path / "a.json", json.dumps([batch, one, none]).encode()), "json", EVENTS)
     assert [json.loads(raw).get("messageId") for raw in records.raws] == ["1", "2", "3", None]
     assert codes(records) == [None, None, None, "empty_envelope"]
+
+
+def test_what_an_envelope_says_of_all_its_records_is_said_of_each(tmp_path: Path) -> None:
+    refused = {"consent": {"categoryPreferences": {"ads": False, "mail": True}}, "ip": "192.0.2.1"}
+    own = {"context": {"consent": {"categoryPreferences": {"ads": True}}, "locale": "de"}, "sentAt": None}
+    batch = {"batch": [{"messageId": "1"}, {"messageId": "2", **own}], "sentAt": "t", "context": refused}
+    outer = {"body": batch, "sentAt": "later", "writeKey": "secret"}
+    records = read(write(tmp_path / "a.json", json.dumps([outer, {"messageId": "3"}]).encode()), "json", EVENTS)
+    first, second, third = (json.loads(raw) for raw in records.raws)
+    assert first == {"messageId": "1", "sentAt": "t", "context": refused}
+    assert second["sentAt"] == "t", "the innermost envelope that says it counts"
+    assert second["context"] == {
+        "consent": {"categoryPreferences": {"ads": True, "mail": True}}, "ip": "192.0.2.1", "locale": "de",
+    }, "what a record says itself counts"  # fmt: skip
+    assert third == {"messageId": "3"}
 
 
 def test_a_field_called_body_is_no_envelope_where_none_is_configured(tmp_path: Path) -> None:
