@@ -47,6 +47,7 @@ test-cluster: $(READY)  ## the many-machines layout: PostgreSQL, Redis, two Cele
 soak: $(READY)  ## the long tests: a thousand kills, two hundred schedules, a search for new counterexamples
 	@$(BIN)/python -m pytest -m soak
 	@$(BIN)/python -m pytest tests/properties --hypothesis-profile=search
+	@SEGMENTRY_ALL_KINDS=1 $(BIN)/python -m pytest tests/e2e/test_corrupted_files.py
 
 check: $(READY)  ## linters, types, import rule, budgets, generated files
 	@$(BIN)/ruff check .
