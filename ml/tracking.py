@@ -48,6 +48,21 @@ COMPLETE = "segmentry.complete"
 MODEL_FILE = "model.skops"
 
 
+def _use(uri: str) -> None:
+    """Have MLflow use the address in this process alone.
+
+    MLflow would leave it in the environment, where settings of another home, and whatever is started for it, find it.
+    """
+    import mlflow
+
+    before = os.environ.get("MLFLOW_TRACKING_URI")
+    mlflow.set_tracking_uri(uri)
+    if before is None:
+        os.environ.pop("MLFLOW_TRACKING_URI", None)
+    else:
+        os.environ["MLFLOW_TRACKING_URI"] = before
+
+
 class Tracker:
     """The experiment and registry of one model."""
 
@@ -61,7 +76,7 @@ class Tracker:
         self.registered = f"segmentry.{model}"
         if settings.mlflow_uri.startswith("sqlite:///"):
             _create_database(Path(settings.mlflow_uri.removeprefix("sqlite:///")), settings)
-        mlflow.set_tracking_uri(settings.mlflow_uri)
+        _use(settings.mlflow_uri)
         self.client = mlflow.MlflowClient()
         self.experiment = _experiment(self.client, f"segmentry/{model}", settings)
 

@@ -27,7 +27,8 @@ class Installation:
 
     def finish(self, *words: str, expect: int = 0, **variables: str) -> subprocess.CompletedProcess[str]:
         """The same with what it reported on standard error."""
-        environment = {**os.environ, "SEGMENTRY_HOME": str(self.home), "PYTHONPATH": str(ROOT), **variables}
+        inherited = {name: value for name, value in os.environ.items() if name != "MLFLOW_TRACKING_URI"}
+        environment = {**inherited, "SEGMENTRY_HOME": str(self.home), "PYTHONPATH": str(ROOT), **variables}
         done = subprocess.run(
             [str(SEGMENTRY), *words], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=1500
         )
