@@ -55,7 +55,7 @@ def of(settings: Settings, result: Result, seconds: float) -> dict[str, Any]:
         report.write(settings, summary.get("models") or _models(settings))
         summary["largest segments"] = report.largest_segments(settings, 5)
         summary["pages"] = _pages(settings)
-    summary["log"] = str(result.log)
+    summary["log"] = str(result.log or "")
     return summary
 
 

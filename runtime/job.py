@@ -60,9 +60,9 @@ class Result:
     chain_seconds: from the trigger to the last task's end, the start of Airflow left out. log: the run's file.
     """
 
-    log: Path
     outcomes: list[Outcome] = field(default_factory=list)
     chain_seconds: float = 0.0
+    log: Path | None = None
 
     @property
     def exit_code(self) -> int:

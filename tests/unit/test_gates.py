@@ -275,7 +275,7 @@ def test_a_gate_does_not_pass_for_want_of_what_it_looks_at(audience: Settings) -
 
 
 def test_a_staging_model_without_its_relation_is_reported_once_the_layer_is_built(home: Settings) -> None:
-    run_sql(home, BALANCE.format(accepted=990, quarantined=10))
+    run_sql(home, BALANCE.format(accepted=990, quarantined=10, held=0))
     assert runner.check(home, "raw", AS_OF, _newest(home)).passed, "nothing of staging is built yet"
     run_sql(home, "create table lake.staging._built (fingerprint varchar, source varchar, batch_id varchar)")
     with pytest.raises(NotReadyError, match=r"staging\.stg_consents__consents"):
@@ -283,7 +283,7 @@ def test_a_staging_model_without_its_relation_is_reported_once_the_layer_is_buil
 
 
 def test_a_rule_on_a_relation_that_no_model_makes_is_refused(home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    run_sql(home, BALANCE.format(accepted=990, quarantined=10))
+    run_sql(home, BALANCE.format(accepted=990, quarantined=10, held=0))
     monkeypatch.setitem(records._MORE, "staging.stg_orders__renamed", (("a total exists", "total is null", False),))
     with pytest.raises(ConfigError, match="stg_orders__renamed, which no staging model makes"):
         runner.check(home, "raw", AS_OF, _newest(home))
