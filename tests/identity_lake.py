@@ -102,6 +102,7 @@ _TABLES: Mapping[str, tuple[str, str]] = {
 
 # What marts read of records beyond those that staging accepts: the base tables, and rates.
 _BASES: Mapping[str, str] = {
+    "base_events": "stg_events__events",
     "base_crm_contacts": "stg_crm_contacts__contacts",
     "base_orders": "stg_orders__orders",
     "base_support_tickets": "stg_support_tickets__tickets",
@@ -124,8 +125,10 @@ class Lake:
             for name, (_, columns) in _TABLES.items():
                 lake.execute(f"create table lake.staging.{name} ({columns}, {_EVIDENCE})")
             for name, accepted in _BASES.items():
+                columns = _TABLES[accepted][1]
                 judged = "outcome varchar, reason varchar, detail varchar, _raw varchar"
-                lake.execute(f"create table lake.staging.{name} ({_TABLES[accepted][1]}, {judged}, {_EVIDENCE})")
+                judged += "" if "occurred_at" in columns else ", occurred_at timestamp"
+                lake.execute(f"create table lake.staging.{name} ({columns}, {judged}, {_EVIDENCE})")
             lake.execute(f"create table lake.staging.stg_exchange_rates__rates ({_RATES})")
         clock.decide(RunContext(self.settings, AS_OF))
 
