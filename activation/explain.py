@@ -82,6 +82,7 @@ def _segments(lake: duckdb.DuckDBPyConnection, sync: Sync, profile: str) -> list
 
 def _may_leave(settings: Settings, lake: duckdb.DuckDBPyConnection, sync: Sync, profile: str) -> str:
     """Why the person's rows may not leave by what is known now; '' where they may."""
+    warehouse.require(lake, f"audiences.aud_{sync.name}", made_by="audiences")
     gate = ConsentGate(lake, sync, config.consent_policy(settings).basis(sync.purpose))
     gate.refresh()
     found = warehouse.records(
@@ -96,10 +97,13 @@ def _may_leave(settings: Settings, lake: duckdb.DuckDBPyConnection, sync: Sync, 
 def _held(ledger: Ledger, sync: Sync, profile: str) -> dict[str, Any]:
     """What the ledger knows of the person's rows, and the guardrails that hold the sync back."""
     with ledger.begin() as connection:
+        # A row without a hash was sent, and nobody knows whether it arrived.
         held = connection.execute(
-            sa.select(sa.func.count(), sa.func.max(t.held_rows.c.acknowledged_at)).where(
-                _of(t.held_rows, sync, profile)
-            )
+            sa.select(
+                sa.func.count(),
+                sa.func.count() - sa.func.count(t.held_rows.c.payload_hash),
+                sa.func.max(t.held_rows.c.acknowledged_at),
+            ).where(_of(t.held_rows, sync, profile))
         ).one()
         waiting = connection.execute(
             sa.select(t.dead_letters.c.reason).where(_of(t.dead_letters, sync, profile)).distinct()
@@ -114,7 +118,8 @@ def _held(ledger: Ledger, sync: Sync, profile: str) -> dict[str, Any]:
     stops = [review["brake"] for review in runs.open_reviews(ledger) if review["sync"] == sync.name]
     return {
         "rows_held": int(held[0]),
-        "acknowledged_at": held[1],
+        "rows_unconfirmed": int(held[1]),
+        "acknowledged_at": held[2],
         "refused_by_destination": reasons,
         "guardrails": ", ".join(stops),
         "changes": [dict(change._mapping) for change in changes],
@@ -137,6 +142,8 @@ def _answer(sync: Sync, verdict: str | None, leaving: str, facts: dict[str, Any]
         reason = MEANINGS.get(verdict, verdict)
     elif leaving:
         reason = f"the person is in the audience, and is held back as it leaves: {leaving}"
+    elif facts["rows_unconfirmed"]:
+        return "unconfirmed: it was sent, and it is not known whether it arrived; the next sync finds out"
     elif is_held:
         return "sent: the destination has the person"
     elif not sync.is_enabled:

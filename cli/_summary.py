@@ -46,7 +46,8 @@ def of(settings: Settings, result: Result, seconds: float) -> dict[str, Any]:
         for name, relation, sql in _SECTIONS:
             if name in shown and warehouse.relation_exists(lake, relation):
                 summary[name] = warehouse.records(lake, sql)
-        summary["data quality"] = _quality.lines(lake)
+        if "data quality" in shown:
+            summary["data quality"] = _quality.lines(lake)
     if any(outcome.stage in {"train", "score"} for outcome in outcomes):
         summary["models"] = _models(settings)
     summary["not loaded"] = [row for outcome in outcomes for row in _not_loaded(outcome)]

@@ -64,15 +64,34 @@ def _record(raw: str) -> Mapping[str, Any]:
 
 
 def _of_event(record: Mapping[str, Any]) -> Iterator[Refusal]:
-    context = record.get("context")
-    consent = context.get("consent") if isinstance(context, dict) else None
-    identifier_type = "user_id" if _text(record.get("userId")) else "cookie"
-    identifier = _text(record.get("userId")) or _text(record.get("anonymousId"))
-    if not consent or not identifier:
+    context = _object(record.get("context"))
+    consent = context.get("consent")
+    if not consent:
         return
     at = next((record[name] for name in _TIMES if record.get(name)), None)
     for purpose in _refused(consent):
-        yield _refusal(identifier_type, identifier, purpose, at)
+        for identifier_type, identifier in _named(record, context):
+            yield _refusal(identifier_type, identifier, purpose, at)
+
+
+def _named(record: Mapping[str, Any], context: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Whom an event may be about: account and browser; where it names neither, all else that it names.
+
+    What joined account and browser may leave with the batch, so a refusal counts for each by itself.
+    """
+    traits = {**_object(context.get("traits")), **_object(record.get("traits"))}
+    device = _object(context.get("device")).get("id")
+    strong = (("user_id", record.get("userId")), ("cookie", record.get("anonymousId")))
+    others = (("device_id", device), ("email", traits.get("email")), ("phone", traits.get("phone")))
+    for named in (strong, others):
+        found = [(kind, _text(value)) for kind, value in named if _text(value)]
+        if found:
+            yield from found
+            return
+
+
+def _object(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def _of_consent(record: Mapping[str, Any]) -> Iterator[Refusal]:

@@ -95,7 +95,10 @@ def _completed(record: object, said: Mapping[str, object]) -> object:
 
 
 def _merged(outer: object, inner: object) -> object:
-    """What is said inside, and outside where nothing is said inside; an object's fields each by themselves."""
+    """What is said inside, and outside what is not; of an object each field as a whole.
+
+    Two statements of consent are never mixed: a grant of the envelope adds nothing to what the record refuses.
+    """
     if isinstance(outer, dict) and isinstance(inner, dict):
-        return {**outer, **{key: _merged(outer.get(key), field) for key, field in inner.items()}}
+        return {**outer, **{key: field for key, field in inner.items() if field is not None}}
     return outer if inner is None else inner

@@ -179,8 +179,8 @@ def test_what_an_envelope_says_of_all_its_records_is_said_of_each(tmp_path: Path
     assert first == {"messageId": "1", "sentAt": "t", "context": refused}
     assert second["sentAt"] == "t", "the innermost envelope that says it counts"
     assert second["context"] == {
-        "consent": {"categoryPreferences": {"ads": True, "mail": True}}, "ip": "192.0.2.1", "locale": "de",
-    }, "what a record says itself counts"  # fmt: skip
+        "consent": {"categoryPreferences": {"ads": True}}, "ip": "192.0.2.1", "locale": "de",
+    }, "what a record says itself counts, and is not mixed with what its envelope says"  # fmt: skip
     assert third == {"messageId": "3"}
 
 
