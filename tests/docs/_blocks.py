@@ -32,11 +32,26 @@ def pages() -> list[Path]:
 
 
 def commands(page: Path) -> list[Command]:
-    """Commands of the page's shell blocks, continuation lines joined, comments left out."""
+    """Commands of the page's shell blocks, continuation lines joined, comments left out.
+
+    A line that ends within quotes goes on in the next one, as in a shell.
+    """
     found = []
     for block in _BLOCK.findall(page.read_text(encoding="utf-8")):
+        begun = ""
         for line in block.replace("\\\n", " ").splitlines():
-            text = line.strip().removeprefix("$ ")
-            if text and not text.startswith("#"):
+            text = f"{begun} {line.strip()}" if begun else line.strip().removeprefix("$ ")
+            begun = text if _quote_is_open(text) else ""
+            if text and not begun and not text.startswith("#"):
                 found.append(Command(page, text))
+        if begun:
+            raise ValueError(f"{page.relative_to(ROOT)}: no closing quotation in: {begun}")
     return found
+
+
+def _quote_is_open(text: str) -> bool:
+    try:
+        shlex.split(text, comments=True)
+    except ValueError:
+        return True
+    return False
