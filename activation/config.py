@@ -17,6 +17,7 @@ from segmentry.errors import ConfigError, UsageError
 from segmentry.settings import Settings
 
 OPT_IN_PURPOSES = ("marketing", "advertising")
+_FORMER_GUARDRAILS = "brakes"
 
 
 @dataclass(frozen=True)
@@ -109,9 +110,9 @@ class Sync:
         return dict(self.content.get("connection", {}))
 
     @property
-    def brakes(self) -> Mapping[str, Any]:
-        """The sync's own limits, over the defaults."""
-        return dict(self.content.get("brakes", {}))
+    def guardrails(self) -> Mapping[str, Any]:
+        """The sync's own limits, over the defaults. A file may have them under the key's former name."""
+        return dict(self.content.get("guardrails") or self.content.get(_FORMER_GUARDRAILS, {}))
 
     @cached_property
     def columns(self) -> list[Column]:

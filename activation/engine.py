@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import duckdb
 
-from activation import brakes, config, deployed, runs, withdrawals
+from activation import config, deployed, guardrails, runs, withdrawals
 from activation import plan as plans
 from activation.accounts import LedgerAccounts
 from activation.client import Unanswered
@@ -23,10 +23,10 @@ from activation.runs import Run
 from activation.sender import Sender
 from segmentry import clock, warehouse
 from segmentry.errors import (
-    BrakeApplied,
     ConfigError,
     ConnectionNotConfigured,
     DestinationError,
+    GuardrailTriggered,
     SegmentryError,
 )
 from segmentry.settings import Settings
@@ -38,10 +38,10 @@ def run_sync(settings: Settings, name: str, *, release: Collection[str] = (), di
 
     Withdrawals are sent first, and nothing that stops the rest stops them. release: guardrails the operator lets go, by
     name. digest: apply the rest only if its plan is exactly the one that bears it.
-    Raises BrakeApplied, DestinationError or another SegmentryError for this sync alone.
+    Raises GuardrailTriggered, DestinationError or another SegmentryError for this sync alone.
     """
     sync = config.one(settings, name)
-    release = brakes.released(name, release)
+    release = guardrails.released(name, release)
     if not (missing := _missing(sync)):
         with _desk(settings, name) as desk:
             return _run(desk, sync, release, digest)
@@ -123,7 +123,7 @@ def _recorded(desk: _Desk) -> Iterator[dict[str, str]]:
     outcome = {"status": "failed"}
     try:
         yield outcome
-    except BrakeApplied:
+    except GuardrailTriggered:
         outcome["status"] = "stopped"
         raise
     except SegmentryError as error:
@@ -147,7 +147,7 @@ def _run(desk: _Desk, sync: Sync, release: Collection[str], digest: str | None) 
             lost = _withdraw(desk, sender, standing)
             try:
                 status = _send_rest(desk, sender, standing, release, digest)
-            except BrakeApplied:
+            except GuardrailTriggered:
                 if lost is not None:
                     raise lost from None
                 raise
@@ -241,35 +241,35 @@ def _send_rest(desk: _Desk, sender: Sender, standing: Standing, release: Collect
     return _conclude(sender, plan, standing)
 
 
-def _guard(sender: Sender, plan: Plan, release: Collection[str], digest: str | None) -> BrakeApplied | None:
+def _guard(sender: Sender, plan: Plan, release: Collection[str], digest: str | None) -> GuardrailTriggered | None:
     """Raise what stops the plan. Returns what stops its additions alone: they are taken out, and the rest is sent."""
     if digest is not None and digest != plan.digest:
-        raise BrakeApplied(
+        raise GuardrailTriggered(
             f"{sender.sync.name}: the plan has changed since it was made{_besides(sender.run)}",
             allowed="the plan of the file, unchanged",
             remedy="make a new plan with `segmentry sync plan --out`, look at it, apply it",
         )
     if plan.is_empty:
         return None
-    plan.coverage = brakes.coverage(sender.lake, sender.sync)
+    plan.coverage = guardrails.coverage(sender.lake, sender.sync)
     plan.coverage_before = runs.measure(sender.ledger, sender.sync.name, "coverage")
-    stops = brakes.stops(sender.lake, plan, config.consent_policy(sender.settings))
+    stops = guardrails.stops(sender.lake, plan, config.consent_policy(sender.settings))
     if not stops and "first_run" not in release and (found := _members(sender, plan)):
         stops = [found]
-    held = [stop for stop in stops if stop.brake not in release]
+    held = [stop for stop in stops if stop.guardrail not in release]
     if not held:
         return None
     for stop in held:
-        runs.raise_review(sender.ledger, sender.run, stop.brake, stop.detail)
-    sender.run.notes += [f"{stop.brake}: {stop.detail}" for stop in held]
-    error = BrakeApplied(
+        runs.raise_review(sender.ledger, sender.run, stop.guardrail, stop.detail)
+    sender.run.notes += [f"{stop.guardrail}: {stop.detail}" for stop in held]
+    error = GuardrailTriggered(
         f"{sender.sync.name}: " + "; ".join(stop.detail for stop in held) + _besides(sender.run),
         allowed="what the guardrails of the sync allow; what was sent last stays as it is",
         remedy=f"look at `segmentry sync plan --select {sender.sync.name}`; if it is right, "
-        f"`segmentry sync apply --select {sender.sync.name} --release {','.join(s.brake for s in held)}`",
+        f"`segmentry sync apply --select {sender.sync.name} --release {','.join(s.guardrail for s in held)}`",
     )
     # A file is one whole, and after a change of the mapping all rows are sent: there is no rest without the additions.
-    if {stop.brake for stop in held} != {"unmatched"} or sender.destination.is_snapshot or plan.is_resync:
+    if {stop.guardrail for stop in held} != {"unmatched"} or sender.destination.is_snapshot or plan.is_resync:
         raise error
     plans.drop_additions(sender.lake, plan)
     return error
@@ -283,17 +283,17 @@ def _sent_words(run: Run) -> str:
     return f"{run.withdrawn:,} withdrawal(s) were sent"
 
 
-def _members(sender: Sender, plan: Plan) -> brakes.Stop | None:
+def _members(sender: Sender, plan: Plan) -> guardrails.Stop | None:
     """The guardrail of a first run: the destination is asked once, when nothing is known to be there."""
     has_run = runs.state(sender.ledger, plan.sync.name)["config_hash"] is not None
     if plan.sync.mode != "mirror" or plan.held or has_run:
         return None
     try:
-        return brakes.members(plan, sender.destination.members(sender.session))
+        return guardrails.members(plan, sender.destination.members(sender.session))
     except Unanswered:
         raise
     except DestinationError as error:
-        return brakes.Stop("first_run", f"it cannot be told whether the audience is empty: {error.received}")
+        return guardrails.Stop("first_run", f"it cannot be told whether the audience is empty: {error.received}")
 
 
 def _conclude(sender: Sender, plan: Plan, standing: Standing) -> str:

@@ -115,7 +115,7 @@ def _held(ledger: Ledger, sync: Sync, profile: str) -> dict[str, Any]:
             .order_by(t.changes.c.change_id.desc())
             .limit(_LAST_CHANGES)
         ).all()
-    stops = [review["brake"] for review in runs.open_reviews(ledger) if review["sync"] == sync.name]
+    stops = [review["guardrail"] for review in runs.open_reviews(ledger) if review["sync"] == sync.name]
     return {
         "rows_held": int(held[0]),
         "rows_unconfirmed": int(held[1]),

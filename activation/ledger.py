@@ -45,6 +45,7 @@ class Ledger:
     def __init__(self, settings: Settings) -> None:
         self.engine = ledger_sql.engine(settings.ledger_url)
         t.METADATA.create_all(self.engine)
+        ledger_sql.rename_columns(self.engine, t.RENAMED)
 
     def close(self) -> None:
         """Give the connections back."""

@@ -27,7 +27,7 @@ _RUNS = (
 )  # fmt: skip
 _CHANGES = ("change_id", "sync", "run_id", "row_key", "operation", "status", "reason", "request_id", "sent_at")
 _DEAD = ("sync", "row_key", "operation", "status", "reason", "attempts", "first_at", "last_at")
-_REVIEWS = ("sync", "run_id", "brake", "detail", "release", "state", "raised_at")
+_REVIEWS = ("sync", "run_id", "guardrail", "detail", "release", "state", "raised_at")
 _SNAPSHOT = ("sync", "row_key", "payload_hash", "acknowledged_at")
 
 

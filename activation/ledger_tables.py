@@ -85,12 +85,15 @@ reviews = sa.Table(
     METADATA,
     sa.Column("sync", sa.String, primary_key=True),
     sa.Column("run_id", sa.String, primary_key=True),
-    sa.Column("brake", sa.String, primary_key=True),
+    sa.Column("guardrail", sa.String, primary_key=True),
     sa.Column("detail", sa.String, nullable=False),
     sa.Column("release", sa.String, nullable=False),
     sa.Column("state", sa.String, nullable=False),
     sa.Column("raised_at", sa.DateTime, nullable=False),
 )
+
+# Columns that older ledgers have under another name: table, former name, name. ``ledger_sql.rename_columns`` renames.
+RENAMED = (("reviews", "brake", "guardrail"),)
 
 # One row per sync: what was last brought to its end, and who is at work on it.
 sync_states = sa.Table(

@@ -12,7 +12,7 @@ from typing import Any
 import duckdb
 import sqlalchemy as sa
 
-from activation import brakes, config, definitions, engine, ledger_tables, published, runs
+from activation import config, definitions, engine, guardrails, ledger_tables, published, runs
 from activation import plan as plans
 from activation.accounts import LedgerAccounts
 from activation.config import Sync
@@ -35,7 +35,7 @@ def chosen(settings: Settings, select: Sequence[str]) -> list[Sync]:
 
 
 def plan(settings: Settings, select: Sequence[str]) -> Shown:
-    """What each sync would do, and which brakes would stop it."""
+    """What each sync would do, and which guardrails would stop it."""
     ledger = Ledger(settings)
     try:
         return [_planned(settings, ledger, sync) for sync in chosen(settings, select)]
@@ -49,9 +49,9 @@ def _planned(settings: Settings, ledger: Ledger, sync: Sync) -> dict[str, Any]:
     with warehouse.connect(settings, read_only=True) as lake:
         gate = ConsentGate(lake, sync, config.consent_policy(settings).basis(sync.purpose))
         made = plans.make(lake, ledger, sync, gate, runs.state(ledger, sync.name))
-        made.coverage = brakes.coverage(lake, sync)
+        made.coverage = guardrails.coverage(lake, sync)
         made.coverage_before = runs.measure(ledger, sync.name, "coverage")
-        stopping = [] if made.is_empty else brakes.stops(lake, made, config.consent_policy(settings))
+        stopping = [] if made.is_empty else guardrails.stops(lake, made, config.consent_policy(settings))
     requests = _requests(destination, made)
     rate = destination.rate
     return {
@@ -68,7 +68,7 @@ def _planned(settings: Settings, ledger: Ledger, sync: Sync) -> dict[str, Any]:
         "cost": f"{made.counts.total() + made.withdrawn:,} {destination.cost_unit}"
         if destination.cost_unit != "requests"
         else "",
-        "brakes": ", ".join(stop.brake for stop in stopping),
+        "guardrails": ", ".join(stop.guardrail for stop in stopping),
         "note": "; ".join([*made.notes, *([f"set {', '.join(missing)} to send"] if missing else [])]),
         "digest": made.digest,
     }
@@ -120,7 +120,7 @@ def apply(
     """Run syncs one after the other, or exactly those of a plan file; give what each did and what failed."""
     digests = _digests(file, select) if file else {}
     names = list(digests) if file else [s.name for s in chosen(settings, select)]
-    brakes.released("", release)
+    guardrails.released("", release)
     shown, failures = [], []
     for name in names:
         started = now()
@@ -192,7 +192,7 @@ def status(settings: Settings, select: Sequence[str]) -> Shown:
         newest = {row["sync"]: row for row in runs.last_runs(ledger)}
         waiting: dict[str, list[str]] = {}
         for review in runs.open_reviews(ledger):
-            waiting.setdefault(review["sync"], []).append(f"{review['brake']}: {review['detail']}")
+            waiting.setdefault(review["sync"], []).append(f"{review['guardrail']}: {review['detail']}")
         held = _counts(ledger, ledger_tables.held_rows)
         dead = _counts(ledger, ledger_tables.dead_letters)
     finally:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import duckdb
 
 from activation.ledger import Ledger
+from activation.ledger_tables import RENAMED
 from segmentry import warehouse
 
 COLUMNS: dict[str, str] = {
@@ -25,7 +26,7 @@ COLUMNS: dict[str, str] = {
         " first_at timestamp, last_at timestamp"
     ),
     "reviews": (
-        "sync varchar, run_id varchar, brake varchar, detail varchar, release varchar, state varchar,"
+        "sync varchar, run_id varchar, guardrail varchar, detail varchar, release varchar, state varchar,"
         " raised_at timestamp"
     ),
     "hold_outs": "sync varchar, profile_id varchar, held_out_at timestamp, released_at timestamp",
@@ -36,9 +37,13 @@ COLUMNS: dict[str, str] = {
 
 
 def ensure(lake: duckdb.DuckDBPyConnection) -> None:
-    """Create the relations that are not there yet."""
+    """Create the relations that do not exist, and rename the columns that an older lake has under another name."""
     for name, columns in COLUMNS.items():
         lake.execute(f"create table if not exists lake.activation.{name} ({columns})")
+    for table, former, name in RENAMED:
+        columns = lake.execute(f"select * from lake.activation.{table} limit 0").description or []
+        if former in [column[0] for column in columns]:
+            lake.execute(f"alter table lake.activation.{table} rename column {former} to {name}")
 
 
 def publish(lake: duckdb.DuckDBPyConnection, ledger: Ledger) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""Runs of syncs in the ledger: who is at work, what was planned and done, what a brake stopped."""
+"""Runs of syncs in the ledger: who is at work, what was planned and done, what a guardrail stopped."""
 
 from __future__ import annotations
 
@@ -193,13 +193,13 @@ def _started(pid: int) -> str:
         return ""
 
 
-def raise_review(ledger: Ledger, run: Run, brake: str, detail: str) -> str:
-    """Write down what a brake stopped; return the word that releases it."""
-    word = f"{run.sync}.{brake}"
-    stopped = {"sync": run.sync, "run_id": run.run_id, "brake": brake, "detail": detail, "release": word}
+def raise_review(ledger: Ledger, run: Run, guardrail: str, detail: str) -> str:
+    """Write down what a guardrail stopped; return the word that releases it."""
+    word = f"{run.sync}.{guardrail}"
+    stopped = {"sync": run.sync, "run_id": run.run_id, "guardrail": guardrail, "detail": detail, "release": word}
     with ledger.begin() as c:
         table = t.reviews
-        earlier = table.c.sync == run.sync, table.c.brake == brake, table.c.state == "open"
+        earlier = table.c.sync == run.sync, table.c.guardrail == guardrail, table.c.state == "open"
         c.execute(sa.update(table).where(*earlier).values(state="repeated"))
         ledger.upsert(c, table, [{**stopped, "state": "open", "raised_at": now()}])
     return word
@@ -216,5 +216,5 @@ def open_reviews(ledger: Ledger) -> list[dict[str, Any]]:
     """Reviews that wait for an operator."""
     table = t.reviews
     with ledger.begin() as c:
-        rows = c.execute(sa.select(table).where(table.c.state == "open").order_by(table.c.sync, table.c.brake))
+        rows = c.execute(sa.select(table).where(table.c.state == "open").order_by(table.c.sync, table.c.guardrail))
         return [dict(row) for row in rows.mappings()]

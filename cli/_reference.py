@@ -13,7 +13,7 @@ from segmentry.settings import ROOT, Settings
 _HEAD = """# Commands
 
 Made by `make generate` from the commands' own help. Every command exits with 0 done, 1 failed, 2 wrong use, or 3
-stopped by a gate or a brake; errors go to standard error.
+stopped by a gate or a guardrail; errors go to standard error.
 """
 
 

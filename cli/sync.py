@@ -41,7 +41,7 @@ def plan(
 def apply(
     select: Select = None,
     file: Annotated[Path | None, typer.Option("--plan", help="send exactly the plan of this file, or nothing")] = None,
-    release: Annotated[str, typer.Option("--release", help="brakes to let go, by name, with commas between")] = "",
+    release: Annotated[str, typer.Option("--release", help="names of guardrails to release, separated by commas")] = "",
     output: OutputOption = Output.table,
 ) -> None:
     """Send what the plan says, sync by sync; one that fails stops no other.

@@ -9,7 +9,7 @@ SegmentryError                exit 1  something failed; the message says what to
 ├── DestinationError          exit 1  a destination failed beyond its retries
 └── StoppedError              exit 3  a gate or a guardrail stopped the work; the last good state stays
     ├── GateFailed
-    └── BrakeApplied
+    └── GuardrailTriggered
 """
 
 from __future__ import annotations
@@ -81,5 +81,5 @@ class GateFailed(StoppedError):
     """Data did not meet its expectations."""
 
 
-class BrakeApplied(StoppedError):
-    """A sync would have done more than its brakes allow."""
+class GuardrailTriggered(StoppedError):
+    """A sync would have done more than its guardrails allow."""

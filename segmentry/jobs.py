@@ -18,7 +18,7 @@ DONE, FAILED, STOPPED = "done", "failed", "stopped"
 class Outcome:
     """How one stage, or one item of a mapped stage, ended.
 
-    state: done, failed or stopped (by a gate or a brake). is_final: trying again would change nothing. error: the
+    state: done, failed or stopped (by a gate or a guardrail). is_final: trying again would change nothing. error: the
     message for an operator; it holds no values of records. A stage that is done has an exit_code where it could not
     take in all it was given.
     """

@@ -13,7 +13,7 @@ from standardwebhooks.webhooks import Webhook
 from activation import engine, operate, runs
 from activation.client import Client
 from activation.ledger import Ledger
-from segmentry.errors import BrakeApplied, DestinationError, SegmentryError, UsageError
+from segmentry.errors import DestinationError, GuardrailTriggered, SegmentryError, UsageError
 from tests.activation.engine_shop import SECRET, Receiver, Reply, consent, fill, open_lake, receiver, webhook
 from tests.activation.shop import Shop, decision
 from tests.contracts.vendors import VENDORS, Journal, content_of
@@ -200,23 +200,23 @@ def test_refused_credentials_stop_the_sync_and_leak_nothing(
     assert receiver.people == {}
 
 
-def test_brakes_block_and_can_be_released(shop: Shop, receiver: Receiver) -> None:
+def test_guardrails_block_and_can_be_released(shop: Shop, receiver: Receiver) -> None:
     name = webhook(shop)
     names = [f"n{number}" for number in range(60)]
     consent(shop, *names)
     fill(shop, name, dict.fromkeys(names, "x"))
     send(shop)
     fill(shop, name, dict.fromkeys(names[:10], "x"))
-    with pytest.raises(BrakeApplied) as caught:
+    with pytest.raises(GuardrailTriggered) as caught:
         send(shop)
     assert caught.value.exit_code == 3
     assert "50 of 60" in str(caught.value)
     assert "--release removals" in str(caught.value)
     assert len(receiver.people) == 60, "the last good state stays"
     assert "50 of 60" in operate.status(shop.settings, [name])[0]["waiting"]
-    assert operate.plan(shop.settings, [name])[0]["brakes"] == "removals"
+    assert operate.plan(shop.settings, [name])[0]["guardrails"] == "removals"
     fill(shop, name, {})
-    with pytest.raises(BrakeApplied) as caught:
+    with pytest.raises(GuardrailTriggered) as caught:
         send(shop, release=["removals"])
     assert "audience is empty" in str(caught.value)
     assert send(shop, release=["removals", "empty"]) == (60, "done")
@@ -235,7 +235,7 @@ def test_a_first_run_into_people_who_are_there_is_looked_at_first(
     with sqlite3.connect(tmp_path / "people.sqlite") as table:
         table.execute("create table people (email varchar primary key, first_name varchar)")
         table.execute("insert into people values ('zoe@example.com', 'Zoe')")
-    with pytest.raises(BrakeApplied, match="holds 1 already") as caught:
+    with pytest.raises(GuardrailTriggered, match="holds 1 already") as caught:
         send(shop, "table")
     assert caught.value.exit_code == 3
     assert "--release first_run" in str(caught.value)

@@ -176,8 +176,8 @@ def test_a_webhook_ends_with_what_is_wanted(world: World, schedules: int) -> Non
 def test_jobs_that_end_late_or_wrong_end_with_what_is_wanted(world: World, schedules: int) -> None:
     names = {"url": "TEST_URL", "api_key": "TEST_SECRET", "list_id": "TEST_LIST"}
     name = webhook(world.shop, "list")
-    brakes = {"allow_members": True}  # the double does not list its people
-    world.shop.sync("list", destination="klaviyo", connection=names, limits={"batch_rows": 3}, brakes=brakes)
+    guardrails = {"allow_members": True}  # the double does not list its people
+    world.shop.sync("list", destination="klaviyo", connection=names, limits={"batch_rows": 3}, guardrails=guardrails)
     seen: Counter[str] = Counter()
 
     @quiet(schedules)

@@ -1,4 +1,4 @@
-"""Quiet hours, frequency caps, and the brakes on consent coverage and drift."""
+"""Quiet hours, frequency caps, and the guardrails on consent coverage and drift."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from activation import brakes, engine, pace
+from activation import engine, guardrails, pace
 from activation import plan as plans
 from activation.config import Sync
 from activation.ledger import now
 from segmentry import warehouse
-from segmentry.errors import BrakeApplied
+from segmentry.errors import GuardrailTriggered
 from tests.activation.engine_shop import Receiver, consent, fill, open_lake, receiver, webhook
 from tests.activation.shop import Shop, decision
 
@@ -92,7 +92,7 @@ def test_a_fall_of_consent_coverage_stops_the_sync(shop: Shop, receiver: Receive
     assert engine.run_sync(shop.settings, name).status == "done"
     shop.run(make.format(60))
     fill(shop, name, {"ann": "Anna", "bob": "Bob"})
-    with pytest.raises(BrakeApplied, match="consent fell from 90% to 60%"):
+    with pytest.raises(GuardrailTriggered, match="consent fell from 90% to 60%"):
         engine.run_sync(shop.settings, name)
     assert receiver.people["ann@example.com"]["first_name"] == "Ann", "the last good state stays"
     assert engine.run_sync(shop.settings, name, release=["coverage"]).status == "done"
@@ -108,7 +108,7 @@ def test_drift_stops_a_sync_that_asks_for_it(shop: Shop) -> None:
 
     def drift(limit: Any) -> Any:
         with warehouse.connect(shop.settings, read_only=True) as lake:
-            return brakes._drift(lake, {"max_drifted_share": limit})
+            return guardrails._drift(lake, {"max_drifted_share": limit})
 
     assert drift(None) is None
     assert drift(0.5) is None

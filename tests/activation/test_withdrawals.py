@@ -101,7 +101,7 @@ def _missing(shop: Shop, name: str, names: list[str]) -> None:
     shop.run(f"drop table lake.audiences.aud_{name}")
 
 
-# What stops the sync: its brakes, what is done to the shop, and a part of the report.
+# What stops the sync: its guardrails, what is done to the shop, and a part of the report.
 STOPS: dict[str, tuple[dict[str, Any], Callable[[Shop, str, list[str]], None], str]] = {
     "removals": ({}, _fewer, "would be removed"),
     "changes": ({}, _changed, "added, updated or removed at once"),
@@ -118,9 +118,9 @@ STOPS: dict[str, tuple[dict[str, Any], Callable[[Shop, str, list[str]], None], s
 
 
 def test_no_guardrail_and_no_unfit_audience_holds_a_withdrawal_back(shop: Shop, receiver: Receiver) -> None:
-    for name, (brakes, breaking, said) in STOPS.items():
+    for name, (guardrails, breaking, said) in STOPS.items():
         shop.run("drop table if exists lake.observability.gate_results")
-        webhook(shop, name, brakes=brakes)
+        webhook(shop, name, guardrails=guardrails)
         names = [f"{name}{number}" for number in range(60)]
         consent(shop, *names)
         fill(shop, name, dict.fromkeys(names, "x"))
@@ -163,7 +163,7 @@ def test_many_unmatched_refusals_stop_additions_and_nothing_else(shop: Shop, rec
     opt_out(shop, names[3])
     # One leaves, one is changed, ten would be added.
     fill(shop, "letters", dict.fromkeys(names[1:49], "x") | dict.fromkeys(names[50:], "x") | {names[49]: "changed"})
-    assert operate.plan(shop.settings, ["letters"])[0]["brakes"] == "unmatched"
+    assert operate.plan(shop.settings, ["letters"])[0]["guardrails"] == "unmatched"
     report = stopped(shop, "letters")
     assert "50 of 50 refusal(s) of the source 'form' match nobody (100%, at most 20%)" in report
     assert "10 row(s) would be added" in report and "segmentry consent unmatched" in report
@@ -261,7 +261,7 @@ def test_people_under_former_ids_under_none_and_by_suppression(shop: Shop, recei
 
 @pytest.mark.parametrize("form", ["csv", "ndjson", "parquet"])
 def test_a_file_is_written_again_without_the_person_when_its_audience_is_stopped(shop: Shop, form: str) -> None:
-    shop.sync("letters", options={"format": form}, brakes={"max_added_rows": 2})
+    shop.sync("letters", options={"format": form}, guardrails={"max_added_rows": 2})
     shop.run("create table lake.audiences.aud_letters (row_key varchar, email varchar, first_name varchar)")
     consent(shop, "ann", "bob", "+cid", "dee", "eve", "fay")
     shop.put("marts.consents", [decision("cid", identifier="+cid@example.com")])

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from activation import config, engine, operate
-from segmentry.errors import BrakeApplied, ConfigError, UsageError
+from segmentry.errors import ConfigError, GuardrailTriggered, UsageError
 from tests.activation.engine_shop import Receiver, consent, fill, open_lake, receiver, webhook
 from tests.activation.shop import Shop
 
@@ -17,14 +17,14 @@ __all__ = ["open_lake", "receiver"]
 pytestmark = pytest.mark.usefixtures("open_lake")
 
 
-def test_a_brake_that_is_none_and_one_of_another_sync(shop: Shop, receiver: Receiver) -> None:
-    name = webhook(shop, brakes={"max_added_rows": 0})
+def test_a_guardrail_that_is_none_and_one_of_another_sync(shop: Shop, receiver: Receiver) -> None:
+    name = webhook(shop, guardrails={"max_added_rows": 0})
     consent(shop, "ann")
     fill(shop, name, {"ann": "Ann"})
     with pytest.raises(UsageError, match="there is no guardrail 'addition'") as caught:
         operate.apply(shop.settings, [], ["addition"])
     assert "additions" in str(caught.value)
-    with pytest.raises(BrakeApplied):
+    with pytest.raises(GuardrailTriggered):
         engine.run_sync(shop.settings, name, release=["other.additions"])
     assert receiver.people == {}
     assert engine.run_sync(shop.settings, name, release=["hook.additions"]).status == "done"

@@ -22,7 +22,7 @@ from activation import plan as plans
 from activation.destination import Destination, Session
 from activation.model import Batch, Result, all_sent
 from segmentry import warehouse
-from segmentry.errors import BrakeApplied
+from segmentry.errors import GuardrailTriggered
 from segmentry.settings import Settings
 from tests.consent_histories import History
 from tests.consent_world import World, at_noon, day
@@ -33,7 +33,7 @@ TIGHT = {"max_removed_share": 0.0001, "min_rows_for_share": 1, "max_changed_shar
 # Name: purpose, channel, address, and what else the file says. The guardrails of `tight` stop it on every day.
 SYNCS: dict[str, dict[str, Any]] = {
     "letters": {"address": "email", "channel": "email"},
-    "tight": {"address": "email", "channel": "email", "brakes": TIGHT},
+    "tight": {"address": "email", "channel": "email", "guardrails": TIGHT},
     "texts": {"address": "phone", "channel": "sms", "mode": "upsert"},
 }
 
@@ -107,7 +107,7 @@ class Shop:
             return
         try:
             engine.run_sync(self.settings, name)
-        except BrakeApplied:
+        except GuardrailTriggered:
             if name != "tight" or self.snapshot == 1:
                 release = ["removals", "changes", "additions", "empty", "coverage"]
                 engine.run_sync(self.settings, name, release=release)

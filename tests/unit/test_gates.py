@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from activation import brakes
+from activation import guardrails
 from expectations import docs, record, runner, suite
 from expectations.suites import records
 from segmentry import warehouse
@@ -298,8 +298,8 @@ def test_the_guardrail_on_gates_asks_the_gate_on_audiences_alone(home: Settings)
     )
     with warehouse.connect(home, read_only=True) as lake:
         lake.execute("use lake")
-        assert brakes._gate(lake) is None
+        assert guardrails._gate(lake) is None
     run_sql(home, "insert into lake.observability.gate_results values ('audiences', false, timestamp '2026-05-03')")
     with warehouse.connect(home, read_only=True) as lake:
         lake.execute("use lake")
-        assert brakes._gate(lake) is not None
+        assert guardrails._gate(lake) is not None

@@ -41,13 +41,13 @@ MEMBERS_COUNTED = 1_000  # of an audience that should be empty; further reading 
 class Stop:
     """A guardrail that stops the sync: its name and what would have happened."""
 
-    brake: str
+    guardrail: str
     detail: str
 
 
 def stops(lake: duckdb.DuckDBPyConnection, plan: Plan, policy: ConsentPolicy) -> list[Stop]:
     """Every guardrail that stops the plan, the released ones too."""
-    limits = {**DEFAULTS, **plan.sync.brakes}
+    limits = {**DEFAULTS, **plan.sync.guardrails}
     found = [_empty(plan, limits), _removals(plan, limits)]
     are_removals_judged = any(stop is not None for stop in found)
     found += [_changes(plan, limits, are_removals_judged), _additions(plan, limits), _age(lake, limits), _gate(lake)]
@@ -107,7 +107,7 @@ def _additions(plan: Plan, limits: Mapping[str, Any]) -> Stop | None:
 
 def members(plan: Plan, held: Iterable[str] | None) -> Stop | None:
     """The first run of a mirror into an audience that holds people already; held: who is there, None if unknown."""
-    if held is None or {**DEFAULTS, **plan.sync.brakes}["allow_members"]:
+    if held is None or {**DEFAULTS, **plan.sync.guardrails}["allow_members"]:
         return None
     there = sum(1 for _ in islice(held, MEMBERS_COUNTED))
     if not there:
