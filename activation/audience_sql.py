@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 
-from activation.config import Column, ConsentPolicy, Sync
+from activation.config import ConsentPolicy, Sync, SyncColumn
 
 
 def candidate_arguments(sync: Sync, policy: ConsentPolicy) -> str:
@@ -34,7 +34,7 @@ def candidate_arguments(sync: Sync, policy: ConsentPolicy) -> str:
     return json.dumps(arguments, ensure_ascii=False)
 
 
-def _contact(key: Column) -> str:
+def _contact(key: SyncColumn) -> str:
     value = f"cast({_value(key, 'people')} as varchar)"
     if key.source == "from" and key.value == "email":
         value = f"lower(trim({value}))"
@@ -97,7 +97,7 @@ def _where(sync: Sync, column: str) -> str:
     return f" where {column} in ({', '.join(_text(s) for s in sync.segments)})"
 
 
-def _value(column: Column, profiles: str) -> str:
+def _value(column: SyncColumn, profiles: str) -> str:
     if column.source == "from":
         return f"{profiles}.{column.value}"
     if column.source == "constant":

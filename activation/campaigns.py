@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from activation.client import Client
-from activation.destination import Session
+from activation.destination import DestinationSession
 
 API = "/services/data/v62.0"
 PAGE = 200  # records of one collection call
 
 
-def join(client: Client, session: Session, ids: list[str]) -> set[str]:
+def join(client: Client, session: DestinationSession, ids: list[str]) -> set[str]:
     """Put people into the campaign by their record ids; gives those that could not be."""
     field = f"{session.option('object', 'Contact')}Id"
     shared = {"attributes": {"type": "CampaignMember"}, "CampaignId": session.connection["campaign_id"]}
@@ -25,7 +25,7 @@ def join(client: Client, session: Session, ids: list[str]) -> set[str]:
     return lost
 
 
-def take_out(client: Client, session: Session, identities: list[str]) -> bool:
+def take_out(client: Client, session: DestinationSession, identities: list[str]) -> bool:
     """Take people out of the campaign by their external ids; whether all of them are out."""
     for start in range(0, len(identities), PAGE // 2):  # the query stands in the address, which may not be long
         members = _members(client, session, identities[start : start + PAGE // 2])
@@ -37,7 +37,7 @@ def take_out(client: Client, session: Session, identities: list[str]) -> bool:
     return True
 
 
-def _members(client: Client, session: Session, identities: list[str]) -> list[str]:
+def _members(client: Client, session: DestinationSession, identities: list[str]) -> list[str]:
     kind, field = session.option("object", "Contact"), session.option("external_id")
     quoted = ", ".join("'" + i.replace("\\", "\\\\").replace("'", "\\'") + "'" for i in identities)
     campaign = session.connection["campaign_id"].replace("'", "")

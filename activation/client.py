@@ -52,7 +52,7 @@ class Accounts(Protocol):
         """Forget the failures in a row."""
 
 
-class Refused(Exception):
+class RequestRefused(Exception):
     """The destination refused the request as it is; status 413 means that it was too large. body is never shown."""
 
     def __init__(self, status: int, body: Any = None) -> None:
@@ -128,7 +128,7 @@ class Client:
     def call(self, method: str, path: str, **parts: Any) -> httpx.Response:
         """One request, tried until it has an answer that means something.
 
-        Raises Refused for an answer that no repetition will change, Unanswered when the attempts are used up.
+        Raises RequestRefused for an answer that no repetition will change, Unanswered when the attempts are used up.
         """
         is_json = parts.pop("is_json", False)
         taken = False  # whether an attempt so far may have been taken
@@ -197,7 +197,7 @@ class Client:
             )
         if response.is_success:
             return response
-        raise Refused(response.status_code, decoded(response))
+        raise RequestRefused(response.status_code, decoded(response))
 
 
 def _unanswered(received: str, allowed: str, remedy: str, may_have_arrived: bool) -> Unanswered:

@@ -21,7 +21,7 @@ _FORMER_GUARDRAILS = "brakes"
 
 
 @dataclass(frozen=True)
-class Column:
+class SyncColumn:
     """One column that is sent. source: from, constant, template, member_of, segments or row; value: its argument."""
 
     name: str
@@ -115,7 +115,7 @@ class Sync:
         return dict(self.content.get("guardrails") or self.content.get(_FORMER_GUARDRAILS, {}))
 
     @cached_property
-    def columns(self) -> list[Column]:
+    def columns(self) -> list[SyncColumn]:
         """The columns that are sent, in order."""
         return [_column(name, entry) for name, entry in self.content["columns"].items()]
 
@@ -142,10 +142,10 @@ class Sync:
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
 
 
-def _column(name: str, entry: Mapping[str, Any]) -> Column:
+def _column(name: str, entry: Mapping[str, Any]) -> SyncColumn:
     source = next(k for k in ("from", "constant", "template", "member_of", "segments", "row") if k in entry)
     default = {"member_of": "boolean"}.get(source, "varchar")
-    return Column(name, source, entry[source], entry.get("type", default), entry.get("when_null", "clear"))
+    return SyncColumn(name, source, entry[source], entry.get("type", default), entry.get("when_null", "clear"))
 
 
 def load_each(settings: Settings) -> tuple[dict[str, Sync], dict[str, ConfigError]]:

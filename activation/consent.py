@@ -22,7 +22,7 @@ REFUSED = "refused, withdrawn or suppressed"
 RELATIONS = ("marts.consents", "marts.consent_reach", "activation.suppressions", "audiences.suppressed_contacts")
 
 
-class Known:
+class KnownHashes:
     """Who is known, by a keyed hash of 64 bits: eight bytes for each of millions, where a set of texts takes a hundred.
 
     With a million known, one unknown in 18 million million is taken for known here; the audience, which was built by
@@ -56,7 +56,7 @@ class ConsentGate:
         self._snapshot = -1
         self._refused_people: set[str] = set()
         self._refused_addresses: set[str] = set()
-        self._granted = Known()
+        self._granted = KnownHashes()
         self._strict_people: set[str] = set()
 
     def refresh(self) -> bool:
@@ -66,7 +66,7 @@ class ConsentGate:
             return False
         self._refused_people.clear()
         self._refused_addresses.clear()
-        self._granted = Known()
+        self._granted = KnownHashes()
         self._read_decisions()
         self._read_suppressions()
         self._read_strict_people()
@@ -116,7 +116,7 @@ class ConsentGate:
         people = "select profile_id from marts.profile_standings where purpose = $purpose and channel = $channel"
         self._refused_people.update(*_values(cursor, f"{people} and is_refused", use))
         if self._sync.address is None or self._sync.address_column is None:
-            self._granted = Known(_values(cursor, f"{people} and is_granted", use))
+            self._granted = KnownHashes(_values(cursor, f"{people} and is_granted", use))
             return
         use["kind"] = self._sync.address
         addresses = (
@@ -128,7 +128,7 @@ class ConsentGate:
             # A row may still be there under a profile that its address has left: who has it now opted out.
             self._refused_addresses.update(*_values(cursor, _ADDRESSES_OF_REFUSED, use))
         if self._basis.is_opt_in:
-            self._granted = Known(_values(cursor, f"{addresses} and is_granted", use))
+            self._granted = KnownHashes(_values(cursor, f"{addresses} and is_granted", use))
 
     def _read_suppressions(self) -> None:
         found = suppressed.read(self._lake, self._sync.channel)

@@ -17,7 +17,7 @@ from activation.ledger import Ledger, now
 
 
 @dataclass(frozen=True)
-class Deployed:
+class DeployedSync:
     """A sync as it was last sent with. mark: what said who must not be reached when it had no withdrawal left."""
 
     sync: Sync
@@ -28,13 +28,13 @@ class Deployed:
         return self.mark == mark and self.sync.content == sync.content
 
 
-def of(ledger: Ledger, name: str) -> Deployed | None:
+def of(ledger: Ledger, name: str) -> DeployedSync | None:
     """What the sync was last sent with; None for one that has never sent."""
     with ledger.begin() as c:
         row = c.execute(sa.select(t.sync_configs).where(t.sync_configs.c.sync == name)).first()
     if row is None:
         return None
-    return Deployed(Sync(name, json.loads(row.content), Path(f"the deployed configuration of {name}")), row.mark)
+    return DeployedSync(Sync(name, json.loads(row.content), Path(f"the deployed configuration of {name}")), row.mark)
 
 
 def keep(ledger: Ledger, sync: Sync, mark: str | None) -> None:

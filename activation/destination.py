@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from activation import credentials
-from activation.client import Accounts, Client, Rate, Refused
+from activation.client import Accounts, Client, Rate, RequestRefused
 from activation.config import Sync
-from activation.model import Batch, Outcome, Result, Row, Status
+from activation.model import Batch, Result, Row, RowOutcome, Status
 from segmentry import discovery
 from segmentry.errors import ConfigError, DestinationError
 
@@ -24,7 +24,7 @@ _PHONE = re.compile(r"\+[1-9]\d{6,14}")
 
 
 @dataclass(frozen=True)
-class Session:
+class DestinationSession:
     """What a destination is given for one run: the sync, its connection's values, a client, and where files go."""
 
     sync: Sync
@@ -107,30 +107,30 @@ class Destination(ABC):
     bulk_keeps_nulls: ClassVar[bool] = False
 
     @abstractmethod
-    def upsert(self, session: Session, batch: Batch) -> Result:
-        """Bring these people to these values. Raises client.Refused when the whole batch was refused."""
+    def upsert(self, session: DestinationSession, batch: Batch) -> Result:
+        """Bring these people to these values. Raises client.RequestRefused when the whole batch was refused."""
 
     @abstractmethod
-    def remove(self, session: Session, batch: Batch) -> Result:
+    def remove(self, session: DestinationSession, batch: Batch) -> Result:
         """Take these people out of the audience; never unsubscribe them. Somebody not in it counts as sent."""
 
-    def poll(self, session: Session, batch: Batch, job_id: str) -> Result:
+    def poll(self, session: DestinationSession, batch: Batch, job_id: str) -> Result:
         """The job's outcomes, or Pending again; for destinations that answer with jobs."""
         raise NotImplementedError
 
-    def replace(self, session: Session, rows: Iterator[Row]) -> int:
+    def replace(self, session: DestinationSession, rows: Iterator[Row]) -> int:
         """Write the whole audience; give the number of rows. For destinations that take snapshots."""
         raise NotImplementedError
 
-    def withdraw(self, session: Session, identities: Collection[str]) -> None:
+    def withdraw(self, session: DestinationSession, identities: Collection[str]) -> None:
         """Write what was delivered last again, without these people. For destinations that take snapshots."""
         raise NotImplementedError
 
-    def read_back(self, session: Session) -> Iterator[str] | None:
+    def read_back(self, session: DestinationSession) -> Iterator[str] | None:
         """Identities the destination's audience holds, or None where it cannot be read."""
         return None
 
-    def members(self, session: Session) -> Iterator[str] | None:
+    def members(self, session: DestinationSession) -> Iterator[str] | None:
         """What read_back gives, with what may go wrong on the way in our own words."""
         found = self.read_back(session)
         return None if found is None else _in_our_words(found)
@@ -175,7 +175,7 @@ class Destination(ABC):
 def _in_our_words(found: Iterator[str]) -> Iterator[str]:
     try:
         yield from found
-    except Refused as refusal:
+    except RequestRefused as refusal:
         received = f"the destination refused to be read back with status {refusal.status}"
     except MALFORMED as error:
         received = f"the destination's answer could not be read: {type(error).__name__}"
@@ -210,10 +210,10 @@ _CONSENT_FIELDS = frozenset(
 )  # fmt: skip
 
 
-def by_index(batch: Batch, errors: Mapping[int, str]) -> list[Outcome]:
+def by_index(batch: Batch, errors: Mapping[int, str]) -> list[RowOutcome]:
     """Outcomes of a batch of which the rows at these places were refused, with reasons."""
     return [
-        Outcome(row, Status.rejected, errors[i]) if i in errors else Outcome(row, Status.sent)
+        RowOutcome(row, Status.rejected, errors[i]) if i in errors else RowOutcome(row, Status.sent)
         for i, row in enumerate(batch.rows)
     ]
 

@@ -14,11 +14,11 @@ from activation.accounts import LedgerAccounts
 from activation.client import Unanswered
 from activation.config import Basis, Sync
 from activation.consent import ConsentGate
-from activation.deployed import Deployed
-from activation.destination import Session, connection_values
+from activation.deployed import DeployedSync
+from activation.destination import DestinationSession, connection_values
 from activation.destination import of as destination_of
 from activation.ledger import Ledger
-from activation.plan import Plan, Standing
+from activation.plan import Standing, SyncPlan
 from activation.runs import Run
 from activation.sender import Sender
 from segmentry import clock, warehouse
@@ -73,7 +73,7 @@ class _Desk:
     ledger: Ledger
     lake: duckdb.DuckDBPyConnection
     run: Run
-    known: Deployed | None
+    known: DeployedSync | None
 
 
 @contextmanager
@@ -92,7 +92,7 @@ def _sender(desk: _Desk, sync: Sync) -> Iterator[Sender]:
     destination, run = destination_of(sync), desk.run
     values, _ = connection_values(sync, destination)
     accounts = LedgerAccounts(desk.ledger)
-    session = Session(sync, values, accounts, desk.settings.outbox / sync.name, run.run_id)
+    session = DestinationSession(sync, values, accounts, desk.settings.outbox / sync.name, run.run_id)
     try:
         yield Sender(desk.settings, sync, destination, session, desk.lake, desk.ledger, _gate(desk, sync), run)
     finally:
@@ -195,7 +195,7 @@ def _withdraw(desk: _Desk, sender: Sender, standing: Standing) -> DestinationErr
 def _withdraw_alone(desk: _Desk, sync: Sync | None) -> StageReport:
     """Withdraw from where the rows are, by what they were sent with; by the file alone where that is not known."""
     if sync is not None and desk.known is not None and deployed.is_same_place(desk.known.sync, sync):
-        desk.known = Deployed(sync, desk.known.mark if desk.known.sync.content == sync.content else None)
+        desk.known = DeployedSync(sync, desk.known.mark if desk.known.sync.content == sync.content else None)
     chosen = desk.known.sync if desk.known is not None else sync
     name = desk.run.sync
     if chosen is None:
@@ -241,7 +241,7 @@ def _send_rest(desk: _Desk, sender: Sender, standing: Standing, release: Collect
     return _conclude(sender, plan, standing)
 
 
-def _guard(sender: Sender, plan: Plan, release: Collection[str], digest: str | None) -> GuardrailTriggered | None:
+def _guard(sender: Sender, plan: SyncPlan, release: Collection[str], digest: str | None) -> GuardrailTriggered | None:
     """Raise what stops the plan. Returns what stops its additions alone: they are taken out, and the rest is sent."""
     if digest is not None and digest != plan.digest:
         raise GuardrailTriggered(
@@ -283,7 +283,7 @@ def _sent_words(run: Run) -> str:
     return f"{run.withdrawn:,} withdrawal(s) were sent"
 
 
-def _members(sender: Sender, plan: Plan) -> guardrails.Stop | None:
+def _members(sender: Sender, plan: SyncPlan) -> guardrails.Stop | None:
     """The guardrail of a first run: the destination is asked once, when nothing is known to be there."""
     has_run = runs.state(sender.ledger, plan.sync.name)["config_hash"] is not None
     if plan.sync.mode != "mirror" or plan.held or has_run:
@@ -296,7 +296,7 @@ def _members(sender: Sender, plan: Plan) -> guardrails.Stop | None:
         return guardrails.Stop("first_run", f"it cannot be told whether the audience is empty: {error.received}")
 
 
-def _conclude(sender: Sender, plan: Plan, standing: Standing) -> str:
+def _conclude(sender: Sender, plan: SyncPlan, standing: Standing) -> str:
     """Keep what was brought to its end, so that an unchanged audience is known as such at a glance."""
     run, ledger = sender.run, sender.ledger
     unsettled = run.failed["retry"] or run.failed["blocked"] or ledger.open_intents(run.sync)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from activation import formulas
-from activation.config import Column, Sync
+from activation.config import Sync, SyncColumn
 from activation.model import Row
 from segmentry.errors import DestinationError
 
@@ -20,7 +20,7 @@ NEUTRALIZE, KEEP = "neutralize", "keep"
 IsWithdrawn = Callable[[str], bool]
 
 
-def _write_csv(path: Path, columns: list[Column], rows: Iterator[Row], is_neutral: bool) -> int:
+def _write_csv(path: Path, columns: list[SyncColumn], rows: Iterator[Row], is_neutral: bool) -> int:
     count = 0
     texts = {column.name: _cell if is_neutral and column.type == "varchar" else _text for column in columns}
     with path.open("w", encoding="utf-8", newline="") as file:
@@ -31,7 +31,7 @@ def _write_csv(path: Path, columns: list[Column], rows: Iterator[Row], is_neutra
     return count
 
 
-def _write_ndjson(path: Path, columns: list[Column], rows: Iterator[Row], _is_neutral: bool) -> int:
+def _write_ndjson(path: Path, columns: list[SyncColumn], rows: Iterator[Row], _is_neutral: bool) -> int:
     count = 0
     with path.open("w", encoding="utf-8") as file:
         for count, row in enumerate(rows, start=1):  # noqa: B007  the count outlives the loop
@@ -40,7 +40,7 @@ def _write_ndjson(path: Path, columns: list[Column], rows: Iterator[Row], _is_ne
     return count
 
 
-def _write_parquet(path: Path, columns: list[Column], rows: Iterator[Row], _is_neutral: bool) -> int:
+def _write_parquet(path: Path, columns: list[SyncColumn], rows: Iterator[Row], _is_neutral: bool) -> int:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -55,7 +55,7 @@ def _write_parquet(path: Path, columns: list[Column], rows: Iterator[Row], _is_n
     return count
 
 
-Writer = Callable[[Path, list[Column], Iterator[Row], bool], int]
+Writer = Callable[[Path, list[SyncColumn], Iterator[Row], bool], int]
 WRITERS: dict[str, Writer] = {"csv": _write_csv, "ndjson": _write_ndjson, "parquet": _write_parquet}
 
 

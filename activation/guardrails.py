@@ -16,7 +16,7 @@ import duckdb
 from activation import plan as plans
 from activation.config import ConsentPolicy, Sync
 from activation.ledger import now
-from activation.plan import Plan
+from activation.plan import SyncPlan
 from segmentry import warehouse
 from segmentry.errors import UsageError
 
@@ -45,7 +45,7 @@ class Stop:
     detail: str
 
 
-def stops(lake: duckdb.DuckDBPyConnection, plan: Plan, policy: ConsentPolicy) -> list[Stop]:
+def stops(lake: duckdb.DuckDBPyConnection, plan: SyncPlan, policy: ConsentPolicy) -> list[Stop]:
     """Every guardrail that stops the plan, the released ones too."""
     limits = {**DEFAULTS, **plan.sync.guardrails}
     found = [_empty(plan, limits), _removals(plan, limits)]
@@ -67,13 +67,13 @@ def released(sync: str, words: Collection[str]) -> set[str]:
     return {word.rpartition(".")[2] for word in words if word.rpartition(".")[0] in ("", sync)}
 
 
-def _empty(plan: Plan, limits: Mapping[str, Any]) -> Stop | None:
+def _empty(plan: SyncPlan, limits: Mapping[str, Any]) -> Stop | None:
     if plan.wanted or not plan.held or not plan.counts["remove"] or limits["allow_empty"]:
         return None
     return Stop("empty", f"the audience is empty and all {plan.held:,} row(s) would be removed")
 
 
-def _removals(plan: Plan, limits: Mapping[str, Any]) -> Stop | None:
+def _removals(plan: SyncPlan, limits: Mapping[str, Any]) -> Stop | None:
     removed = plan.counts["remove"]
     if plan.held < limits["min_rows_for_share"] or removed <= plan.held * limits["max_removed_share"]:
         return None
@@ -81,7 +81,7 @@ def _removals(plan: Plan, limits: Mapping[str, Any]) -> Stop | None:
     return Stop("removals", f"{removed:,} of {plan.held:,} row(s) would be removed ({share})")
 
 
-def _changes(plan: Plan, limits: Mapping[str, Any], are_removals_judged: bool) -> Stop | None:
+def _changes(plan: SyncPlan, limits: Mapping[str, Any], are_removals_judged: bool) -> Stop | None:
     """Additions, updates and removals against what is there.
 
     What happens once (``append``) and people who are taken out of a tool (``delete``) are new by nature; of a new
@@ -98,14 +98,14 @@ def _changes(plan: Plan, limits: Mapping[str, Any], are_removals_judged: bool) -
     return Stop("changes", f"{changed:,} row(s) would be added, updated or removed at once ({share})")
 
 
-def _additions(plan: Plan, limits: Mapping[str, Any]) -> Stop | None:
+def _additions(plan: SyncPlan, limits: Mapping[str, Any]) -> Stop | None:
     most = limits["max_added_rows"]
     if most is None or plan.counts["add"] <= most:
         return None
     return Stop("additions", f"{plan.counts['add']:,} row(s) would be added, at most {most:,}")
 
 
-def members(plan: Plan, held: Iterable[str] | None) -> Stop | None:
+def members(plan: SyncPlan, held: Iterable[str] | None) -> Stop | None:
     """The first run of a mirror into an audience that holds people already; held: who is there, None if unknown."""
     if held is None or {**DEFAULTS, **plan.sync.guardrails}["allow_members"]:
         return None
@@ -149,7 +149,7 @@ def coverage(lake: duckdb.DuckDBPyConnection, sync: Sync) -> float | None:
     return float(row[0]) if row and row[0] is not None else None
 
 
-def _coverage(plan: Plan, limits: Mapping[str, Any]) -> Stop | None:
+def _coverage(plan: SyncPlan, limits: Mapping[str, Any]) -> Stop | None:
     now_share, before = plan.coverage, plan.coverage_before
     if now_share is None or before is None or before - now_share <= limits["max_coverage_drop"]:
         return None
@@ -170,7 +170,7 @@ def _drift(lake: duckdb.DuckDBPyConnection, limits: Mapping[str, Any]) -> Stop |
     return Stop("drift", f"{row[1]:.0%} of the features of the model '{row[0]}' have drifted, at most {most:.0%}")
 
 
-def _unmatched(lake: duckdb.DuckDBPyConnection, plan: Plan, policy: ConsentPolicy) -> Stop | None:
+def _unmatched(lake: duckdb.DuckDBPyConnection, plan: SyncPlan, policy: ConsentPolicy) -> Stop | None:
     """Refusals of the sync's use that match nobody: whose they are nobody knows, so nobody is added meanwhile.
 
     They are counted by source, of all times and of the newest days, so that one bad file shows among millions.

@@ -16,7 +16,7 @@ from sqlalchemy.dialects.postgresql import insert as postgres_insert
 
 from activation import ledger_sql
 from activation import ledger_tables as t
-from activation.model import Batch, Operation, Outcome, Row, Status
+from activation.model import Batch, Operation, Row, RowOutcome, Status
 from segmentry.settings import Settings
 
 # In the order in which the values of a row are given.
@@ -110,7 +110,7 @@ class Ledger:
         sync: str,
         run_id: str,
         request_id: str | None,
-        outcomes: Sequence[Outcome],
+        outcomes: Sequence[RowOutcome],
         *,
         keeps_removed: bool = False,
     ) -> None:
@@ -142,7 +142,7 @@ class Ledger:
             c.execute(statement, [{"wanted": value} for value in values])
 
     def _bury(
-        self, c: sa.Connection, sync: str, outcomes: Sequence[Outcome], settled: Sequence[str], stamp: datetime
+        self, c: sa.Connection, sync: str, outcomes: Sequence[RowOutcome], settled: Sequence[str], stamp: datetime
     ) -> None:
         dead = [o for o in outcomes if o.status is Status.invalid or o.status is Status.rejected]
         table = t.dead_letters
@@ -261,7 +261,7 @@ def _unpacked(packed: bytes) -> list[Row]:
 
 
 def _held_and_gone(
-    sync: str, outcomes: Sequence[Outcome], stamp: Any, keeps_removed: bool
+    sync: str, outcomes: Sequence[RowOutcome], stamp: Any, keeps_removed: bool
 ) -> tuple[list[tuple[Any, ...]], list[str]]:
     """Rows of held_rows to be written, and holdings that are no longer there."""
     kept: list[tuple[Any, ...]] = []
@@ -285,7 +285,7 @@ def _in_doubt(sync: str, row: Row) -> tuple[Any, ...]:
     return (sync, row.holding, row.row_key, row.identity, row.destination_id, None, None)
 
 
-def _dead(sync: str, o: Outcome, stamp: datetime, earlier: tuple[int, datetime] | None) -> dict[str, Any]:
+def _dead(sync: str, o: RowOutcome, stamp: datetime, earlier: tuple[int, datetime] | None) -> dict[str, Any]:
     attempts, first = earlier or (0, stamp)
     return {
         "sync": sync,

@@ -71,7 +71,7 @@ class Batch:
 
 
 @dataclass(slots=True)
-class Outcome:
+class RowOutcome:
     """What became of a row, with a reason free of personal data where it was not sent."""
 
     row: Row
@@ -87,9 +87,9 @@ class Pending:
     job_id: str
 
 
-Result = list[Outcome] | Pending
+Result = list[RowOutcome] | Pending
 
 
-def all_sent(rows: Sequence[Row]) -> list[Outcome]:
+def all_sent(rows: Sequence[Row]) -> list[RowOutcome]:
     """Every row sent."""
-    return [Outcome(row, Status.sent) for row in rows]
+    return [RowOutcome(row, Status.sent) for row in rows]

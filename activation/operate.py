@@ -17,7 +17,7 @@ from activation import plan as plans
 from activation.accounts import LedgerAccounts
 from activation.config import Sync
 from activation.consent import ConsentGate
-from activation.destination import Destination, Session, connection_values
+from activation.destination import Destination, DestinationSession, connection_values
 from activation.destination import of as destination_of
 from activation.ledger import Ledger, now
 from segmentry import warehouse
@@ -74,7 +74,7 @@ def _planned(settings: Settings, ledger: Ledger, sync: Sync) -> dict[str, Any]:
     }
 
 
-def _requests(destination: Destination, made: plans.Plan) -> int:
+def _requests(destination: Destination, made: plans.SyncPlan) -> int:
     if destination.is_snapshot:
         return int(not made.is_empty) + int(made.withdrawn > 0)
     parts = (made.counts["add"] + made.counts["update"], made.counts["remove"], made.withdrawn)
@@ -270,7 +270,7 @@ def _verified(settings: Settings, ledger: Ledger, sync: Sync) -> tuple[dict[str,
     row = _unverified(sync)
     if unset:
         return {**row, "note": f"set {', '.join(unset)} to read back"}, []
-    session = Session(sync, values, LedgerAccounts(ledger), settings.outbox / sync.name, "verify")
+    session = DestinationSession(sync, values, LedgerAccounts(ledger), settings.outbox / sync.name, "verify")
     try:
         found = destination.members(session)
         there = None if found is None else {str(identity) for identity in found}

@@ -32,7 +32,7 @@ class Standing:
 
 
 @dataclass
-class Plan:
+class SyncPlan:
     """What would be done. The rows stay in DuckDB, in the relation ``work.plan``; here are their numbers.
 
     withdrawn: rows of people who must not be reached any more. They are removed first, and no other number counts them.
@@ -83,7 +83,7 @@ def make(
     gate: ConsentGate,
     state: Mapping[str, Any],
     standing: Standing | None = None,
-) -> Plan:
+) -> SyncPlan:
     """Compare the audience with the ledger, withdrawals left out; fills the relation ``work.plan``.
 
     standing: what ``withdrawals`` has found for this run already.
@@ -95,7 +95,7 @@ def make(
     if not is_resync and fingerprint == state["fingerprint"]:
         held = int(fingerprint.partition(":")[0])
         notes = definitions.warning(sync, definitions.differences(lake, sync, snapshot))
-        return Plan(sync, snapshot, held, held, Counter(), fingerprint, notes=notes)
+        return SyncPlan(sync, snapshot, held, held, Counter(), fingerprint, notes=notes)
     if standing.withdrawn is None:
         standing.withdrawn = withdrawals.find(lake, ledger, sync, gate)
     _load_wanted(lake, sync, snapshot)
@@ -108,7 +108,7 @@ def make(
         {name: int(n) for name, n in lake.execute("select operation, count(*) from work.plan group by 1").fetchall()}
     )
     wanted, held = work.count(lake, "wanted"), work.count(lake, "held")
-    plan = Plan(sync, snapshot, wanted, held, counts, fingerprint, is_resync, refused)
+    plan = SyncPlan(sync, snapshot, wanted, held, counts, fingerprint, is_resync, refused)
     plan.withdrawn = standing.withdrawn
     plan.digest, plan.has_waiting = _digest(lake), bool(waiting)
     plan.notes += [*waiting, *definitions.warning(sync, definitions.differences(lake, sync, snapshot))]
@@ -117,7 +117,7 @@ def make(
     return plan
 
 
-def rows(lake: duckdb.DuckDBPyConnection, plan: Plan, returning: Collection[str] = ()) -> Iterator[list[Row]]:
+def rows(lake: duckdb.DuckDBPyConnection, plan: SyncPlan, returning: Collection[str] = ()) -> Iterator[list[Row]]:
     """The plan's rows, some thousands at a time: removals first so that whoever said no is gone first.
 
     returning: row_keys that were there once and were taken out.
@@ -144,7 +144,7 @@ def rows(lake: duckdb.DuckDBPyConnection, plan: Plan, returning: Collection[str]
         ]  # fmt: skip
 
 
-def wanted_rows(lake: duckdb.DuckDBPyConnection, plan: Plan) -> Iterator[list[Row]]:
+def wanted_rows(lake: duckdb.DuckDBPyConnection, plan: SyncPlan) -> Iterator[list[Row]]:
     """Every wanted row, some thousands at a time, for destinations that take the whole audience."""
     names = [column.name for column in plan.sync.columns]
     selected = ", ".join(f'a."{name}"' for name in names)
@@ -170,7 +170,7 @@ def additions(lake: duckdb.DuckDBPyConnection) -> int:
     return int(row[0]) if row else 0
 
 
-def drop_additions(lake: duckdb.DuckDBPyConnection, plan: Plan) -> None:
+def drop_additions(lake: duckdb.DuckDBPyConnection, plan: SyncPlan) -> None:
     """Take those rows out of the plan; the next run plans them again."""
     lake.execute(f"delete from work.plan where {_ADDED}")
     counted = lake.execute("select operation, count(*) from work.plan group by 1").fetchall()

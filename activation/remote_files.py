@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Protocol
 
 from activation.config import Sync
-from activation.destination import Destination, Session
+from activation.destination import Destination, DestinationSession
 from activation.file_formats import KEEP, NEUTRALIZE, OPTIONS, WRITERS, IsWithdrawn, keys, write, write_without
 from activation.model import Batch, Result, Row, all_sent
 from segmentry.errors import ConfigError, DestinationError
@@ -50,18 +50,18 @@ class RemoteFiles(Destination):
     grains = ("profile", "membership", "transition")
 
     @abstractmethod
-    def store(self, session: Session) -> AbstractContextManager[Store]:
+    def store(self, session: DestinationSession) -> AbstractContextManager[Store]:
         """The folder, open."""
 
-    def upsert(self, session: Session, batch: Batch) -> Result:
+    def upsert(self, session: DestinationSession, batch: Batch) -> Result:
         """Not used: the audience is written as a whole."""
         return all_sent(batch.rows)
 
-    def remove(self, session: Session, batch: Batch) -> Result:
+    def remove(self, session: DestinationSession, batch: Batch) -> Result:
         """Not used: the audience is written as a whole."""
         return all_sent(batch.rows)
 
-    def replace(self, session: Session, rows: Iterator[Row]) -> int:
+    def replace(self, session: DestinationSession, rows: Iterator[Row]) -> int:
         """Write the audience, put it there under a new name, then the manifest, then drop the file before it."""
         form = session.option("format", "csv")
         with self._exchange(session) as (here, there):
@@ -70,7 +70,7 @@ class RemoteFiles(Destination):
             _deliver(session, there, local, count)
         return count
 
-    def withdraw(self, session: Session, identities: Collection[str]) -> None:
+    def withdraw(self, session: DestinationSession, identities: Collection[str]) -> None:
         """Fetch the current file and put it there again without these people; nothing where there is none."""
         with self._exchange(session) as (here, there):
             if (current := _fetched(there, here)) is None:
@@ -81,14 +81,14 @@ class RemoteFiles(Destination):
             _deliver(session, there, local, count)
 
     @contextmanager
-    def _exchange(self, session: Session) -> Iterator[tuple[Path, Store]]:
+    def _exchange(self, session: DestinationSession) -> Iterator[tuple[Path, Store]]:
         session.folder.mkdir(parents=True, exist_ok=True)
         for left in session.folder.glob("send-*"):  # by a run that was killed
             shutil.rmtree(left, ignore_errors=True)
         with tempfile.TemporaryDirectory(prefix="send-", dir=session.folder) as here, self.store(session) as there:
             yield Path(here), there
 
-    def read_back(self, session: Session) -> Iterator[str]:
+    def read_back(self, session: DestinationSession) -> Iterator[str]:
         """Keys in the current file; none before the first."""
         with self._exchange(session) as (here, there):
             if (current := _fetched(there, here)) is not None:
@@ -111,7 +111,7 @@ def check_format(sync: Sync) -> None:
             )
 
 
-def file_name(session: Session, form: str, *, without: bool = False) -> str:
+def file_name(session: DestinationSession, form: str, *, without: bool = False) -> str:
     """Name of a file of the run. without: of the one that people were removed from before the run wrote another."""
     return f"{session.sync.name}-{session.run_id}{'-without' if without else ''}.{form}"
 
@@ -150,7 +150,7 @@ def current_file(manifest: Path) -> tuple[str, str | None]:
         ) from None
 
 
-def _deliver(session: Session, there: Store, local: Path, count: int) -> None:
+def _deliver(session: DestinationSession, there: Store, local: Path, count: int) -> None:
     there.put(local, local.name)
     manifest = local.parent / MANIFEST
     manifest.write_text(manifest_text(session, local, count), encoding="utf-8")
@@ -160,7 +160,7 @@ def _deliver(session: Session, there: Store, local: Path, count: int) -> None:
             there.drop(old)
 
 
-def manifest_text(session: Session, path: Path, count: int) -> str:
+def manifest_text(session: DestinationSession, path: Path, count: int) -> str:
     """What says which file is the current one, and how to tell that it is whole."""
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 
 from activation import ledger_tables as t
 from activation.ledger import Ledger, now
-from activation.model import Outcome, Status
+from activation.model import RowOutcome, Status
 from segmentry.errors import SegmentryError
 
 # A lease is renewed with every batch; past this many seconds without one its holder is taken for dead.
@@ -43,7 +43,7 @@ class Run:
     notes: list[str] = field(default_factory=list)
     renew_from: float = 0.0
 
-    def count(self, outcomes: list[Outcome]) -> None:
+    def count(self, outcomes: list[RowOutcome]) -> None:
         """Add the outcomes of a request."""
         # Of texts, as the hash of a member of an enumeration takes longer than all else here.
         counts = Counter((outcome.status._value_, outcome.row.operation._value_) for outcome in outcomes)

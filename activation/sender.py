@@ -16,13 +16,13 @@ import orjson
 
 from activation import plan as plans
 from activation import runs, withdrawals
-from activation.client import Refused, Unanswered
+from activation.client import RequestRefused, Unanswered
 from activation.config import Sync
 from activation.consent import ConsentGate
-from activation.destination import MALFORMED, Destination, Session
+from activation.destination import MALFORMED, Destination, DestinationSession
 from activation.ledger import Intent, Ledger, now
-from activation.model import Batch, Operation, Outcome, Pending, Result, Row, Status, all_sent
-from activation.plan import Plan
+from activation.model import Batch, Operation, Pending, Result, Row, RowOutcome, Status, all_sent
+from activation.plan import SyncPlan
 from activation.runs import Run
 from segmentry.errors import DestinationError
 from segmentry.settings import Settings
@@ -39,7 +39,7 @@ class Sender:
     settings: Settings
     sync: Sync
     destination: Destination
-    session: Session
+    session: DestinationSession
     lake: duckdb.DuckDBPyConnection
     ledger: Ledger
     gate: ConsentGate
@@ -59,7 +59,7 @@ class Sender:
         if self.destination.bulk_keeps_nulls:
             self.returning = self.ledger.once_removed(self.sync.name)
 
-    def _of_job(self, intent: Intent) -> list[Outcome] | None:
+    def _of_job(self, intent: Intent) -> list[RowOutcome] | None:
         """What the job of a request of an earlier run came to; None where nobody can tell any more."""
         age = now() - intent.created_at
         if intent.job_id is None:
@@ -68,7 +68,7 @@ class Sender:
             return None
         try:
             outcomes = self._wait_for_job(intent.batch, intent.job_id)
-        except (Refused, *MALFORMED):  # the job is not known any more
+        except (RequestRefused, *MALFORMED):  # the job is not known any more
             return None
         if outcomes is None and age < JOB_GIVEN_UP:
             raise DestinationError(
@@ -78,9 +78,9 @@ class Sender:
             )
         return outcomes
 
-    def _doubt(self, row: Row, reason: str, *, may_have_arrived: bool = True) -> Outcome:
+    def _doubt(self, row: Row, reason: str, *, may_have_arrived: bool = True) -> RowOutcome:
         is_last = may_have_arrived and not self.destination.is_repeatable
-        return Outcome(row, Status.unknown if is_last else Status.retry, reason)
+        return RowOutcome(row, Status.unknown if is_last else Status.retry, reason)
 
     def withdraw(self, found: int) -> int:
         """Remove the rows of ``work.withdrawn``, of which there are found; return how many are still there."""
@@ -105,7 +105,7 @@ class Sender:
         if sharing := withdrawals.sharing_an_identity(self.lake):
             self.ledger.doubt(self.sync.name, sharing)
 
-    def apply(self, plan: Plan) -> None:
+    def apply(self, plan: SyncPlan) -> None:
         """Send the plan."""
         if self.destination.is_snapshot:
             self._apply_snapshot(plan)
@@ -115,7 +115,7 @@ class Sender:
                 self._send(rows)
                 runs.renew(self.ledger, self.run)
 
-    def _apply_snapshot(self, plan: Plan) -> None:
+    def _apply_snapshot(self, plan: SyncPlan) -> None:
         blocked: dict[str, str] = {}
 
         def allowed() -> Iterator[Row]:
@@ -171,7 +171,7 @@ class Sender:
         self.ledger.intend(self.sync.name, self.run.run_id, batch)
         try:
             result = self._call(batch)
-        except Refused as refusal:
+        except RequestRefused as refusal:
             self._split(batch, refusal)
             return
         except DestinationError as error:
@@ -189,7 +189,7 @@ class Sender:
         """Settle what was answered. A job whose result cannot be had stays open: the next run asks for it first."""
         try:
             outcomes = self._finish(batch, result)
-        except Refused as refusal:
+        except RequestRefused as refusal:
             self._split(batch, refusal)
             return
         except MALFORMED as error:
@@ -208,9 +208,9 @@ class Sender:
         leaving, kept_back = [], []
         for row, refusal in zip(rows, self.gate.refusals(rows), strict=True):
             if refusal:
-                kept_back.append(Outcome(row, Status.blocked, refusal))
+                kept_back.append(RowOutcome(row, Status.blocked, refusal))
             elif reason := self.destination.invalid(row):
-                kept_back.append(Outcome(row, Status.invalid, reason))
+                kept_back.append(RowOutcome(row, Status.invalid, reason))
             else:
                 leaving.append(row)
         if kept_back:
@@ -222,7 +222,7 @@ class Sender:
         send = self.destination.remove if batch.is_removal else self.destination.upsert
         return send(self.session, batch)
 
-    def _finish(self, batch: Batch, result: Result) -> list[Outcome] | None:
+    def _finish(self, batch: Batch, result: Result) -> list[RowOutcome] | None:
         if not isinstance(result, Pending):
             return result
         self.ledger.job_started(batch.request_id, result.job_id)
@@ -231,7 +231,7 @@ class Sender:
             self.run.notes.append("a job at the destination is still at work: the next run asks for its result")
         return outcomes
 
-    def _wait_for_job(self, batch: Batch, job_id: str) -> list[Outcome] | None:
+    def _wait_for_job(self, batch: Batch, job_id: str) -> list[RowOutcome] | None:
         waited, pause = 0.0, 0.2
         while waited < JOB_PATIENCE:
             result = self.destination.poll(self.session, batch, job_id)
@@ -242,7 +242,7 @@ class Sender:
             waited, pause = waited + pause, min(pause * 1.6, 15.0)
         return None
 
-    def _split(self, batch: Batch, refusal: Refused) -> None:
+    def _split(self, batch: Batch, refusal: RequestRefused) -> None:
         """Halve a batch that was refused as a whole until the rows that cause it stand alone.
 
         Rows that an attempt before the refusal may have brought there are held in doubt first: a half that an error, a
@@ -251,7 +251,9 @@ class Sender:
         if self.session.may_have_written and not batch.is_removal:
             self.ledger.hold_in_doubt(self.sync.name, batch.rows)
         if refusal.status not in SPLIT:
-            self._settle(batch.request_id, [Outcome(r, Status.retry, f"status {refusal.status}") for r in batch.rows])
+            self._settle(
+                batch.request_id, [RowOutcome(r, Status.retry, f"status {refusal.status}") for r in batch.rows]
+            )
             raise DestinationError(
                 f"the destination refused a request with status {refusal.status}",
                 allowed="an audience that exists there and accepts writes",
@@ -259,14 +261,14 @@ class Sender:
             )
         if len(batch.rows) == 1:
             reason = f"refused with status {refusal.status}"
-            self._settle(batch.request_id, [Outcome(batch.rows[0], Status.rejected, reason)])
+            self._settle(batch.request_id, [RowOutcome(batch.rows[0], Status.rejected, reason)])
             return
         self._settle(batch.request_id, [])
         middle = len(batch.rows) // 2
         for half in (batch.rows[:middle], batch.rows[middle:]):
             self._send(half)
 
-    def _settle(self, request_id: str | None, outcomes: list[Outcome]) -> None:
+    def _settle(self, request_id: str | None, outcomes: list[RowOutcome]) -> None:
         keeps = self.sync.mode == "delete"
         self.ledger.settle(self.sync.name, self.run.run_id, request_id, outcomes, keeps_removed=keeps)
         self.run.count(outcomes)
@@ -305,9 +307,9 @@ def _unreadable(error: Exception) -> DestinationError:
     )
 
 
-def _snapshot_outcome(row: Row, blocked: dict[str, str]) -> Outcome:
+def _snapshot_outcome(row: Row, blocked: dict[str, str]) -> RowOutcome:
     reason = "" if row.operation is Operation.remove else blocked.get(row.row_key, "")
-    return Outcome(row, Status.blocked if reason else Status.sent, reason)
+    return RowOutcome(row, Status.blocked if reason else Status.sent, reason)
 
 
 def _is_removal(row: Row) -> bool:

@@ -114,9 +114,9 @@ def _cpu() -> float:
 
 def _simulate(home: Path, people: int) -> dict[str, Any]:
     from simulator import output
-    from simulator.run import Request
+    from simulator.run import SimulationRequest
 
-    output.fill(Request(people=people, days=DAYS, seed=1, out=home / "inbox"), lambda text: None, force=False)
+    output.fill(SimulationRequest(people=people, days=DAYS, seed=1, out=home / "inbox"), lambda text: None, force=False)
     return {}
 
 

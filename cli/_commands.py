@@ -21,7 +21,7 @@ FOLDER = Path(__file__).parent
 _NOT_COMMANDS = {"main"}
 
 
-class Folder(MutableMapping[str, Any]):
+class CommandFolder(MutableMapping[str, Any]):
     """Name to command, for every file of the folder that is not a helper; a command is built when it is asked for."""
 
     def __init__(self) -> None:
@@ -60,7 +60,7 @@ class Root(TyperGroup):
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
-        self.commands = Folder()
+        self.commands = CommandFolder()
 
     def list_commands(self, ctx: Any) -> list[str]:
         """The commands' names; the base class would build every command to list them."""

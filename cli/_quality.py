@@ -12,7 +12,7 @@ RELATION = "observability.data_quality"
 
 
 @dataclass(frozen=True)
-class Kind:
+class SummaryLine:
     """One line of the summary. where: of the subject, which names it counts. command: what shows more; else a query."""
 
     subject: str
@@ -31,22 +31,22 @@ class Kind:
 
 # In the order in which they are printed: what is lost for the longest first.
 KINDS = (
-    Kind("records_quarantined", "records are in quarantine", command="segmentry quarantine list"),
-    Kind("records_held", "of them are orders that wait for an exchange rate", command=(
+    SummaryLine("records_quarantined", "records are in quarantine", command="segmentry quarantine list"),
+    SummaryLine("records_held", "of them are orders that wait for an exchange rate", command=(
         "segmentry quarantine list --reason unknown_rate"
     )),
-    Kind("records_duplicates", "records were seen before"),
-    Kind("values_cleared", "values were cleared: they are no good for their column"),
-    Kind("values_cleared", "of them are unknown countries", where="name like '%country: unknown_value'"),
-    Kind("columns_unread", "records have a name that no column reads, counted by name"),
-    Kind("event_names_unknown", "events have a name that is not known"),
-    Kind("categories_unknown", "events and items have a category that is not known"),
-    Kind("amounts_marked", "orders had their money corrected, or it does not fit"),
-    Kind("amounts_unconverted", "amounts are in no sum: no rate is known, or they are absurd"),
-    Kind("identifiers_refused", "records name an identifier that identifies nobody"),
-    Kind("refusals_unmatched", "identifiers with a refusal mean nobody known", command="segmentry consent unmatched"),
-    Kind("crawler_events", "events are a crawler's"),
-    Kind("crawler_people", "profiles are crawlers and not people"),
+    SummaryLine("records_duplicates", "records were seen before"),
+    SummaryLine("values_cleared", "values were cleared: they are no good for their column"),
+    SummaryLine("values_cleared", "of them are unknown countries", where="name like '%country: unknown_value'"),
+    SummaryLine("columns_unread", "records have a name that no column reads, counted by name"),
+    SummaryLine("event_names_unknown", "events have a name that is not known"),
+    SummaryLine("categories_unknown", "events and items have a category that is not known"),
+    SummaryLine("amounts_marked", "orders had their money corrected, or it does not fit"),
+    SummaryLine("amounts_unconverted", "amounts are in no sum: no rate is known, or they are absurd"),
+    SummaryLine("identifiers_refused", "records name an identifier that identifies nobody"),
+    SummaryLine("refusals_unmatched", "identifiers with a refusal mean nobody known", command="segmentry consent unmatched"),
+    SummaryLine("crawler_events", "events are a crawler's"),
+    SummaryLine("crawler_people", "profiles are crawlers and not people"),
 )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from runtime import report
 from runtime.job import Result
 from segmentry import warehouse
 from segmentry.errors import SegmentryError
-from segmentry.jobs import DONE, Outcome
+from segmentry.jobs import DONE, StageOutcome
 from segmentry.settings import Settings
 from sources.loading import FAILED
 
@@ -60,7 +60,7 @@ def of(settings: Settings, result: Result, seconds: float) -> dict[str, Any]:
     return summary
 
 
-def _shown(outcomes: list[Outcome]) -> set[str]:
+def _shown(outcomes: list[StageOutcome]) -> set[str]:
     """Sections of the summary: all for a job; what the stage is about where it ran alone."""
     stages = {outcome.stage for outcome in outcomes}
     if len(stages) != 1:
@@ -105,7 +105,7 @@ def _models(settings: Settings) -> list[dict[str, Any]]:
         return [{"model": "unknown", "detail": error.received}]
 
 
-def _stage(outcome: Outcome) -> dict[str, Any]:
+def _stage(outcome: StageOutcome) -> dict[str, Any]:
     return {
         "stage": outcome.name,
         "state": outcome.state,
@@ -115,7 +115,7 @@ def _stage(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def _not_loaded(outcome: Outcome) -> list[dict[str, Any]]:
+def _not_loaded(outcome: StageOutcome) -> list[dict[str, Any]]:
     """What a stage that is done could not take in: files that stay where they are until someone looks."""
     if outcome.state != DONE or not outcome.exit_code:
         return []
@@ -123,7 +123,7 @@ def _not_loaded(outcome: Outcome) -> list[dict[str, Any]]:
     return [{"source": outcome.item, "status": status, "file": file} for status, _, file in told if status in FAILED]
 
 
-def _sync(outcome: Outcome) -> dict[str, Any]:
+def _sync(outcome: StageOutcome) -> dict[str, Any]:
     sent = ", ".join(f"{name} {rows:,}" for name, rows in outcome.rows.items())
     return {"sync": outcome.item, "state": outcome.state, "rows": sent or "nothing to send"}
 

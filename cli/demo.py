@@ -35,17 +35,17 @@ def command(
     with dbt.parsed_meanwhile(settings):
         _simulate(settings, people, days, seed)
     with _marketing_tools(settings):
-        result = job.run(settings, job.Request(through_airflow=airflow, own_airflow=True))
+        result = job.run(settings, job.JobRequest(through_airflow=airflow, own_airflow=True))
     _summary.show(_summary.of(settings, result, time.monotonic() - started), output)
     raise typer.Exit(result.exit_code)
 
 
 def _simulate(settings: Settings, people: int, days: int, seed: int) -> None:
     from simulator import output as folder
-    from simulator.run import Request
+    from simulator.run import SimulationRequest
 
     inbox = Path(os.environ.get("SEGMENTRY_INBOX") or settings.home / "inbox")
-    request = Request(people=people, days=days, seed=seed, out=inbox)
+    request = SimulationRequest(people=people, days=days, seed=seed, out=inbox)
     folder.fill(request, lambda text: errors.print(text), force=False)
 
 

@@ -20,7 +20,7 @@ from segmentry.settings import Settings
 app = typer.Typer(no_args_is_help=True, help="Explain, try out and undo who is one person.")
 
 
-class Verdict(StrEnum):
+class PairDecision(StrEnum):
     """What a reviewer may say of a pair."""
 
     accepted = "accepted"
@@ -142,7 +142,7 @@ def reviews(
 def review(
     one: Annotated[str, typer.Argument(help="CRM id")],
     other: Annotated[str, typer.Argument(help="CRM id")],
-    verdict: Annotated[Verdict, typer.Argument(help="what you found")],
+    verdict: Annotated[PairDecision, typer.Argument(help="what you found")],
 ) -> None:
     """Accept or refuse a pair of contacts; it is remembered, and used from the next run of the identity stage on.
 

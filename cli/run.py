@@ -39,7 +39,7 @@ def command(
     Example: segmentry run --no-airflow --select features+ --no-send
     """
     settings = Settings.from_environment()
-    request = job.Request(clock.parse(as_of) if as_of else None, select, retrain, airflow, until=until, sends=send)
+    request = job.JobRequest(clock.parse(as_of) if as_of else None, select, retrain, airflow, until=until, sends=send)
     for gate in _gates(release_gate or [], reason):
         releases.release(settings, gate, reason)
     started = time.monotonic()

@@ -27,9 +27,9 @@ def command(
     Example: segmentry simulate --people 5000 --days 180 --seed 1 --out shop
     """
     from simulator import output as folder
-    from simulator.run import Request
+    from simulator.run import SimulationRequest
 
-    request = Request(people=people, days=days, seed=seed, out=out, end_date=_date(end_date))
+    request = SimulationRequest(people=people, days=days, seed=seed, out=out, end_date=_date(end_date))
     counts, is_new = folder.fill(request, lambda text: errors.print(text), force=force)
     if not is_new:
         errors.print(f"{out} already holds this simulation; nothing was done")

@@ -31,7 +31,7 @@ def run_item(name: str, item: str, **options: Any) -> None:
 def list_items(name: str, **options: Any) -> list[str]:
     """List the items of a mapped stage."""
     found = jobs.list_items(stage_named(name), _run_context(name, options))
-    if isinstance(found, jobs.Outcome):
+    if isinstance(found, jobs.StageOutcome):
         _settle(found)
     return found if isinstance(found, list) else []
 
@@ -66,7 +66,7 @@ def _job_options() -> dict[str, Any]:
     return {key: value for extra in [*passed, context["dag_run"].conf or {}] for key, value in extra.items()}
 
 
-def _settle(outcome: jobs.Outcome) -> None:
+def _settle(outcome: jobs.StageOutcome) -> None:
     context = get_current_context()
     context["ti"].xcom_push(key="outcome", value=outcome.as_record())
     if outcome.error is not None:

@@ -6,7 +6,7 @@ import hashlib
 from datetime import datetime
 from pathlib import Path
 
-from expectations.record import Verdict
+from expectations.record import GateVerdict
 from segmentry import freshness, warehouse
 from segmentry.settings import Settings
 
@@ -15,7 +15,7 @@ MARKS = "observability.gate_marks"
 READS = {"raw": ("raw", "staging"), "features": ("features",)}
 
 
-def verdict(settings: Settings, gate: str, as_of: datetime | None, snapshot: int) -> tuple[Verdict, int] | None:
+def verdict(settings: Settings, gate: str, as_of: datetime | None, snapshot: int) -> tuple[GateVerdict, int] | None:
     """The last verdict as one on this snapshot, and the snapshot it was found on; None where the gate must look."""
     if gate not in READS:
         return None
@@ -28,10 +28,10 @@ def verdict(settings: Settings, gate: str, as_of: datetime | None, snapshot: int
         return None
     if any(freshness.is_touched(settings, mark[1], schema) for schema in READS[gate]):
         return None
-    return Verdict(gate, as_of, snapshot, mark[2], []), mark[1]
+    return GateVerdict(gate, as_of, snapshot, mark[2], []), mark[1]
 
 
-def keep(settings: Settings, found: Verdict) -> None:
+def keep(settings: Settings, found: GateVerdict) -> None:
     """Remember a verdict without any failure; forget the gate's last one where there is a failure."""
     if found.gate not in READS:
         return

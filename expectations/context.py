@@ -15,7 +15,7 @@ from segmentry.settings import Settings, switch_off_telemetry
 
 
 @dataclass(frozen=True)
-class Session:
+class GateSession:
     """One gate's Great Expectations context and its data source."""
 
     context: Any
@@ -23,7 +23,7 @@ class Session:
 
 
 @contextmanager
-def open_session(settings: Settings, snapshot: int) -> Iterator[Session]:
+def open_session(settings: Settings, snapshot: int) -> Iterator[GateSession]:
     """A context whose queries read the lake at the snapshot."""
     switch_off_telemetry()
     _compat.keep_connection_open()
@@ -39,7 +39,7 @@ def open_session(settings: Settings, snapshot: int) -> Iterator[Session]:
             create_temp_table=False,
             kwargs={"connect_args": {"config": warehouse.lake_config(settings)}},
         )
-        yield Session(context, source)
+        yield GateSession(context, source)
 
 
 @contextmanager
@@ -103,7 +103,7 @@ def _docs_site(settings: Settings) -> dict[str, Any]:
     }
 
 
-def definition(session: Session, name: str, table: Table) -> Any:
+def definition(session: GateSession, name: str, table: Table) -> Any:
     """The validation definition of one table: its rows with a row_key, and its expectations as a suite."""
     import great_expectations as gx
 

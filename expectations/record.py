@@ -35,7 +35,7 @@ class Failure:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class GateVerdict:
     """One gate's outcome at one snapshot of the lake."""
 
     gate: str
@@ -62,7 +62,7 @@ def ensure_tables(lake: duckdb.DuckDBPyConnection) -> None:
             lake.execute(f"create table lake.{relation} ({columns})")
 
 
-def write(settings: Settings, verdict: Verdict) -> None:
+def write(settings: Settings, verdict: GateVerdict) -> None:
     """Write the verdict, and publish the room at its snapshot if it passed, in one transaction.
 
     A verdict on the same gate, as_of and snapshot replaces the one before it, so that a run after a kill adds nothing.
@@ -103,7 +103,7 @@ def write(settings: Settings, verdict: Verdict) -> None:
         lake.execute("commit")
 
 
-def _write_failure(lake: duckdb.DuckDBPyConnection, verdict: Verdict, failure: Failure) -> None:
+def _write_failure(lake: duckdb.DuckDBPyConnection, verdict: GateVerdict, failure: Failure) -> None:
     told = (failure.relation, failure.expectation, failure.severity, failure.failing_rows)
     for key in [*failure.keys] or [""]:
         lake.execute(

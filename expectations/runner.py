@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 
 from expectations import carried, context, docs, record
-from expectations.record import Failure, Verdict
+from expectations.record import Failure, GateVerdict
 from expectations.suite import Rule, Table, View, suites
 from segmentry import configuration, releases, warehouse
 from segmentry.errors import GateFailed, SegmentryError
@@ -62,10 +62,10 @@ def run(settings: Settings, gate: str, as_of: datetime | None, *, anew: bool = F
     return StageReport(rows={"expectations": verdict.evaluated}, notes=notes)
 
 
-def check(settings: Settings, gate: str, as_of: datetime | None, snapshot: int) -> Verdict:
+def check(settings: Settings, gate: str, as_of: datetime | None, snapshot: int) -> GateVerdict:
     """Evaluate a gate on one snapshot without recording anything but the Data Docs."""
     tables = _tables(settings, gate, snapshot)
-    verdict = Verdict(gate, as_of, snapshot, 0, [])
+    verdict = GateVerdict(gate, as_of, snapshot, 0, [])
     if not tables:
         return verdict
     outcome = _run_checkpoint(settings, gate, snapshot, tables)
@@ -207,7 +207,7 @@ def _failing_rows(
     return int(counts[0]), keys
 
 
-def _stopped(verdict: Verdict) -> GateFailed:
+def _stopped(verdict: GateVerdict) -> GateFailed:
     lines = [f"{f.relation}: {f.expectation}: {f.failing_rows:,} row(s) against it" for f in verdict.critical[:10]]
     to_do = [
         f"see `segmentry gates show {verdict.gate}` and the Data Docs",

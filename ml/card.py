@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from ml.dataset import TrainingSet
 from ml.evaluation import Evaluation
-from ml.search import Found
+from ml.search import BestFit
 from ml.spec import ModelSpec
 
 
 def write(
-    spec: ModelSpec, data: TrainingSet, chosen: Found, found: list[Found], ours: Evaluation, rule: Evaluation
+    spec: ModelSpec, data: TrainingSet, chosen: BestFit, found: list[BestFit], ours: Evaluation, rule: Evaluation
 ) -> str:
     """The card as Markdown."""
     return "\n".join(

@@ -22,7 +22,7 @@ KEYS = ("profile_id", "as_of", "bucket", "label")
 VALIDATION_FROM, TEST_FROM = 60, 80
 
 
-class Refused(Exception):
+class DataRefused(Exception):
     """The data do not support a model; the message says why and what would."""
 
 
@@ -66,14 +66,14 @@ def load(
     lake: Lake, snapshot: int, spec: Learnt, as_of: datetime, policy: TrainingPolicy,
     verdicts: pd.DataFrame | None = None,
 ) -> TrainingSet:  # fmt: skip
-    """The training set of a model at as_of, or Refused when the data are too thin to judge one.
+    """The training set of a model at as_of, or DataRefused when the data are too thin to judge one.
 
     verdicts: ``profile_id, as_of, verdict``, which take the place of the outcome in rows to learn from.
     """
     horizon = timedelta(days=spec.horizon_days)
     times = [t for t in frames.spine_times(lake) if t + horizon <= as_of]
     if len(times) < 2:
-        raise Refused(
+        raise DataRefused(
             f"features exist for {len(times)} past time(s) that lie {spec.horizon_days} days before {as_of:%Y-%m-%d}; "
             "at least 2 are needed, one to learn from and a later one to test on"
         )
@@ -192,9 +192,9 @@ def _refuse_if_thin(parts: tuple[Part, Part, Part], menu: Menu, policy: Training
         rows, rarer = len(part), int(min(is_rare(part.labels).sum(), (~is_rare(part.labels)).sum()))
         least_rows, least_class = int(policy.min_rows * share), max(5, int(policy.min_class * share))
         if rows < least_rows or rarer < least_class:
-            raise Refused(
+            raise DataRefused(
                 f"the {name} part has {rows} row(s), {rarer} of the rarer outcome; at least {least_rows} rows "
                 f"and {least_class} of each outcome are needed (policies: training.min_rows, min_class)"
             )
     if not telling(parts[0].features, menu).numbers:
-        raise Refused("there is nothing to learn from: no numeric column of the features__* tables varies")
+        raise DataRefused("there is nothing to learn from: no numeric column of the features__* tables varies")

@@ -13,7 +13,7 @@ from ml import candidates, drift, losses, metrics, pipeline, promotion, search, 
 from ml.dataset import Part, TrainingSet
 from ml.metrics import Interval, Vector
 from ml.policy import TrainingPolicy
-from ml.promotion import Gate, Verdict
+from ml.promotion import Gate, PromotionVerdict
 from ml.spec import ForecastSpec
 from ml.tracking import Tracker
 
@@ -96,7 +96,9 @@ def measured(model: Any, part: Part, policy: TrainingPolicy) -> dict[str, Interv
     return found
 
 
-def judge(challenger: Any, rule: Any, champion: Any | None, data: TrainingSet, policy: TrainingPolicy) -> Verdict:
+def judge(
+    challenger: Any, rule: Any, champion: Any | None, data: TrainingSet, policy: TrainingPolicy
+) -> PromotionVerdict:
     """Every gate, on the test part."""
     part = data.test
     ours, seconds = promotion.timed(lambda: losses.each(challenger, part), policy)
@@ -106,7 +108,7 @@ def judge(challenger: Any, rule: Any, champion: Any | None, data: TrainingSet, p
     if champion is not None:
         theirs = losses.each(champion, promotion.fitted_to(champion, part))
         gates.append(better("the champion", ours, theirs, policy))
-    return Verdict(tuple(gates))
+    return PromotionVerdict(tuple(gates))
 
 
 def better(rival: str, ours: Vector, theirs: Vector, policy: TrainingPolicy) -> Gate:

@@ -18,9 +18,9 @@ from ml import (
     supervised,
     training,
 )
-from ml.dataset import Refused, TrainingSet
+from ml.dataset import DataRefused, TrainingSet
 from ml.policy import TrainingPolicy
-from ml.promotion import Verdict
+from ml.promotion import PromotionVerdict
 from ml.spec import ForecastSpec, Learnt, PersonaSpec, Spec
 from ml.tracking import Tracker
 from segmentry import clock
@@ -101,7 +101,7 @@ def training_set(context: RunContext, spec: Learnt) -> TrainingSet:
     with frames.published(context.settings) as (lake, snapshot):
         try:
             data = dataset.load(lake, snapshot, spec, clock.of(context), policy)
-        except Refused as refusal:
+        except DataRefused as refusal:
             raise NotReadyError(
                 f"{spec.name} cannot be judged: {refusal}", remedy="load more history, then run again"
             ) from None
@@ -139,14 +139,14 @@ def _logged(tracker: Tracker, versions: Mapping[str, Any]) -> list[dict[str, Any
     return [{"metric": m, **{n: run.data.metrics.get(m) for n, run in runs.items()}} for m in names]
 
 
-def verdict(context: RunContext, spec: Spec, tracker: Tracker, version: Any) -> Verdict:
+def verdict(context: RunContext, spec: Spec, tracker: Tracker, version: Any) -> PromotionVerdict:
     """How a version does at every gate, today."""
     policy, champion = TrainingPolicy.read(context.settings), tracker.at_alias("champion")
     challenger = tracker.load(version)
     held = tracker.load(champion) if champion is not None else None
     if not isinstance(spec, PersonaSpec):
         found = training.judge(spec, challenger, held, training_set(context, spec), policy)
-        return Verdict((*found.gates, training.steady(context, tracker, spec, version, challenger)))
+        return PromotionVerdict((*found.gates, training.steady(context, tracker, spec, version, challenger)))
     with frames.published(context.settings) as (lake, _):
         people, _menu = personas.load(lake, spec, clock.of(context), policy)
     return personas.judge(tracker.client.get_run(version.run_id), challenger, held, people, policy)

@@ -25,10 +25,10 @@ from ml import (
     threads,
 )  # fmt: skip
 from ml.clustering import Choice
-from ml.dataset import Refused
+from ml.dataset import DataRefused
 from ml.frames import Lake, Menu
 from ml.policy import DriftPolicy, TrainingPolicy
-from ml.promotion import Gate, Verdict
+from ml.promotion import Gate, PromotionVerdict
 from ml.spec import PersonaSpec
 from ml.tracking import Tracker, identity, log_model
 from ml.training import example_rows, refuse, training_key
@@ -43,7 +43,7 @@ def train(context: RunContext, spec: PersonaSpec) -> StageReport:
     with frames.published(context.settings) as (lake, snapshot):
         try:
             people, menu = load(lake, spec, as_of, policy)
-        except Refused as refusal:
+        except DataRefused as refusal:
             return refuse(tracker, spec.name, as_of.isoformat(), snapshot, str(refusal))
     said = judged(tracker, spec)
     content = dataset.content_hash(people, *([said.to_json()] if len(said) else []))
@@ -68,7 +68,7 @@ def load(lake: Lake, spec: PersonaSpec, as_of: datetime, policy: TrainingPolicy)
     people = scoring.people_at(lake, spec.population_sql, menu)
     menu = dataset.telling(people, menu)
     if len(people) < policy.min_rows or len(menu.names) < 2:
-        raise Refused(
+        raise DataRefused(
             f"there are {len(people)} people to group and {len(menu.names)} features that vary; at least "
             f"{policy.min_rows} people (config/policies.yml: training.min_rows) and 2 such features are needed"
         )
@@ -154,7 +154,9 @@ def _decide(tracker: Tracker, run: Any, spec: PersonaSpec, people: pd.DataFrame,
     return StageReport(rows, [f"{kept}; version {version.version} is refused: {verdict.failures}"])
 
 
-def judge(run: Any, challenger: Any, champion: Any | None, people: pd.DataFrame, policy: TrainingPolicy) -> Verdict:
+def judge(
+    run: Any, challenger: Any, champion: Any | None, people: pd.DataFrame, policy: TrainingPolicy
+) -> PromotionVerdict:
     """Groups are apart, found again in resamples, and clearer than the champion's by more than noise."""
     apart, stable = run.data.metrics["silhouette"], run.data.metrics["stability"]
     gates = [
@@ -164,7 +166,7 @@ def judge(run: Any, challenger: Any, champion: Any | None, people: pd.DataFrame,
     if champion is not None:
         won = run.data.metrics.get("verdict_gain_deviations", 0.0)
         gates.append(_clearer(challenger, champion, people, policy, won))
-    return Verdict(tuple(gates))
+    return PromotionVerdict(tuple(gates))
 
 
 def _clearer(challenger: Any, champion: Any, people: pd.DataFrame, policy: TrainingPolicy, won: float) -> Gate:

@@ -31,7 +31,7 @@ class Gate:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class PromotionVerdict:
     """Whether the challenger may become champion, and why."""
 
     gates: tuple[Gate, ...]
@@ -49,7 +49,7 @@ class Verdict:
 
 def judge(
     challenger: Any, heuristic: Any, champion: Any | None, data: TrainingSet, spec: ModelSpec, policy: TrainingPolicy
-) -> Verdict:
+) -> PromotionVerdict:
     """Every gate, on the test part: the newest time, people none of the models was fitted to."""
     part = data.test
     ours, seconds = timed(lambda: evaluation.probabilities(challenger, part), policy)
@@ -60,7 +60,7 @@ def judge(
     if champion is not None:
         theirs = evaluation.probabilities(champion, fitted_to(champion, part))
         gates.append(beats("the champion", part, ours, theirs, policy))
-    return Verdict(tuple(gates))
+    return PromotionVerdict(tuple(gates))
 
 
 def beats(rival: str, part: Part, ours: Vector, theirs: Vector, policy: TrainingPolicy) -> Gate:

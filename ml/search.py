@@ -30,7 +30,7 @@ class Trial:
 
 
 @dataclass(frozen=True)
-class Found:
+class BestFit:
     """The best fit of one candidate, and every trial it took."""
 
     candidate: str
@@ -61,7 +61,7 @@ class Prepared:
 
 def search_all(
     candidates: Sequence[Candidate], prepared: Prepared, policy: TrainingPolicy, deadline: float
-) -> list[Found]:
+) -> list[BestFit]:
     """Fit every candidate with its defaults; the trials go to the best of them alone, the others are stopped early."""
     found = [search(c, prepared, replace(policy, trials=0), deadline) for c in candidates]
     for place in sorted(range(len(found)), key=lambda n: found[n].best.loss)[:FINALISTS]:
@@ -70,8 +70,8 @@ def search_all(
 
 
 def search(
-    candidate: Candidate, prepared: Prepared, policy: TrainingPolicy, deadline: float, begun: Found | None = None
-) -> Found:
+    candidate: Candidate, prepared: Prepared, policy: TrainingPolicy, deadline: float, begun: BestFit | None = None
+) -> BestFit:
     """Try the defaults, then up to ``policy.trials`` sets of parameters while time.monotonic() is before deadline.
 
     begun: what the defaults gave, where they were tried before. The seed fixes the order of trials, so only a search
@@ -91,7 +91,7 @@ def search(
         trials.append(trial)
         if trial.loss < best.loss:
             best, fitted = trial, pipe
-    return Found(candidate.name, fitted, best, trials, is_cut_short)
+    return BestFit(candidate.name, fitted, best, trials, is_cut_short)
 
 
 def _study(candidate: Candidate, policy: TrainingPolicy) -> Any:

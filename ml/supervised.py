@@ -23,7 +23,7 @@ from ml import (
 from ml.dataset import TrainingSet
 from ml.evaluation import Evaluation
 from ml.policy import TrainingPolicy
-from ml.search import Found
+from ml.search import BestFit
 from ml.spec import Learnt, ModelSpec
 from ml.tracking import Tracker
 
@@ -36,8 +36,8 @@ class Trained:
 
     model: Any
     rule: Any
-    chosen: Found
-    found: list[Found]
+    chosen: BestFit
+    found: list[BestFit]
     ours: Evaluation
     theirs: Evaluation
 
@@ -103,7 +103,7 @@ def _log_verdicts(data: TrainingSet, trained: Trained) -> None:
     mlflow.log_param("verdict_rows", len(data.train) - len(data.unreviewed))
 
 
-def log_trials(tracker: Tracker, searched: list[Found], parent: str) -> None:
+def log_trials(tracker: Tracker, searched: list[BestFit], parent: str) -> None:
     """Each fit as a nested run."""
     for found in searched:
         for number, trial in enumerate(found.trials):

@@ -21,9 +21,9 @@ from ml import (
     scoring,
     supervised,
 )  # fmt: skip
-from ml.dataset import Refused, TrainingSet
+from ml.dataset import DataRefused, TrainingSet
 from ml.policy import DriftPolicy, TrainingPolicy
-from ml.promotion import Gate, Verdict
+from ml.promotion import Gate, PromotionVerdict
 from ml.spec import Learnt, ModelSpec
 from ml.tracking import Tracker, log_model
 from segmentry import clock
@@ -42,7 +42,7 @@ def train(context: RunContext, spec: Learnt) -> StageReport:
     with frames.published(context.settings) as (lake, snapshot):
         try:
             data = dataset.load(lake, snapshot, spec, as_of, policy, verdicts)
-        except Refused as refusal:
+        except DataRefused as refusal:
             return refuse(tracker, spec.name, as_of.isoformat(), snapshot, str(refusal))
         leakage.check(lake, data)
     key = training_key(spec, policy, as_of.isoformat(), data.content_hash)
@@ -99,7 +99,9 @@ def example_rows(features: pd.DataFrame) -> pd.DataFrame:
     return quartiles.assign(**texts)[list(features)]
 
 
-def judge(spec: Learnt, challenger: Any, champion: Any | None, data: TrainingSet, policy: TrainingPolicy) -> Verdict:
+def judge(
+    spec: Learnt, challenger: Any, champion: Any | None, data: TrainingSet, policy: TrainingPolicy
+) -> PromotionVerdict:
     """How a challenger does at every gate, on the newest test window."""
     if isinstance(spec, ModelSpec):
         rule = supervised.fit_rule(spec, data)
@@ -161,7 +163,7 @@ def _decide(
         return StageReport(rows, [f"{spec.name} {champion.version} stays champion ({told})"], status="unchanged")
     challenger, held = tracker.load(version), tracker.load(champion) if champion else None
     found = judge(spec, challenger, held, data, policy)
-    verdict = Verdict((*found.gates, steady(context, tracker, spec, version, challenger)))
+    verdict = PromotionVerdict((*found.gates, steady(context, tracker, spec, version, challenger)))
     tracker.record_gates(version, verdict.gates)
     if champion is not None and isinstance(spec, ModelSpec):
         _note_outcomes(tracker, champion, held, data)

@@ -15,7 +15,7 @@ from runtime.login import AirflowToken
 from runtime.processes import Service, is_running
 from segmentry import jobs
 from segmentry.errors import SegmentryError
-from segmentry.jobs import Outcome
+from segmentry.jobs import StageOutcome
 from segmentry.stages import DAGS, STAGES
 
 POLL_SECONDS = 0.3
@@ -100,7 +100,7 @@ class Airflow:
         for dag in DAGS:
             self._client.delete(f"/dags/{dag}/assets/queuedEvents")
 
-    def run_job(self, conf: Mapping[str, Any], first: str) -> Iterator[Outcome]:
+    def run_job(self, conf: Mapping[str, Any], first: str) -> Iterator[StageOutcome]:
         """Trigger the first DAG and follow the chain to its end, giving each task's outcome as it comes."""
         for stage in STAGES:
             if not self.get(f"/dags/{stage.dag}")["is_paused"]:
@@ -115,7 +115,7 @@ class Airflow:
             if not run:
                 return
 
-    def _watch(self, dag: str, run: str) -> Iterator[Outcome]:
+    def _watch(self, dag: str, run: str) -> Iterator[StageOutcome]:
         seen: set[tuple[str, int]] = set()
         base = f"/dags/{dag}/dagRuns/{run}"
         while True:
@@ -132,15 +132,15 @@ class Airflow:
             self._check_services()
             time.sleep(POLL_SECONDS)
 
-    def _outcome(self, base: str, task: Mapping[str, Any]) -> Iterator[Outcome]:
+    def _outcome(self, base: str, task: Mapping[str, Any]) -> Iterator[StageOutcome]:
         name = task["task_id"]
         path = f"{base}/taskInstances/{name}/xcomEntries/outcome"
         response = self._client.get(path, params={"map_index": task["map_index"], "stringify": False})
         if response.status_code == httpx.codes.OK:
-            yield Outcome(**response.json()["value"])
+            yield StageOutcome(**response.json()["value"])
         elif task["state"] == "failed":
             # Killed from outside, out of memory or out of time: the task could not say why.
-            yield Outcome(
+            yield StageOutcome(
                 name.removesuffix("_items"),
                 task["rendered_map_index"],
                 jobs.FAILED,

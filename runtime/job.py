@@ -19,15 +19,15 @@ from runtime.console import errors
 from runtime.processes import Registry, free_port
 from segmentry import jobs, warehouse
 from segmentry.errors import SegmentryError
-from segmentry.jobs import Outcome
+from segmentry.jobs import StageOutcome
 from segmentry.settings import Settings
 from segmentry.stages import RunContext, Stage, select
 
-Progress = Callable[[Outcome], None]
+Progress = Callable[[StageOutcome], None]
 
 
 @dataclass(frozen=True)
-class Request:
+class JobRequest:
     """What was asked for. as_of is naive UTC; selection is a stage's name, with + for what lies behind it too.
 
     own_airflow: the job needs this process's variables, which an Airflow that is already up does not have.
@@ -60,7 +60,7 @@ class Result:
     chain_seconds: from the trigger to the last task's end, the start of Airflow left out. log: the run's file.
     """
 
-    outcomes: list[Outcome] = field(default_factory=list)
+    outcomes: list[StageOutcome] = field(default_factory=list)
     chain_seconds: float = 0.0
     log: Path | None = None
 
@@ -70,7 +70,7 @@ class Result:
         return jobs.exit_code(self.outcomes)
 
 
-def run(settings: Settings, request: Request) -> Result:
+def run(settings: Settings, request: JobRequest) -> Result:
     """Run the job with progress on standard error."""
     stages = request.stages
     warehouse.prepare(settings)
@@ -93,7 +93,7 @@ def recompute(settings: Settings, first: Callable[[], None]) -> Result:
         return _followed(settings, jobs.run(chosen, RunContext(settings)), chosen)
 
 
-def _followed(settings: Settings, source: Iterator[Outcome], stages: tuple[Stage, ...]) -> Result:
+def _followed(settings: Settings, source: Iterator[StageOutcome], stages: tuple[Stage, ...]) -> Result:
     """Outcomes as they come, each told on standard error and in the run's log."""
     log = run_log.opened(settings)
     result = Result(log=log)
@@ -108,7 +108,7 @@ def _followed(settings: Settings, source: Iterator[Outcome], stages: tuple[Stage
 
 
 @contextmanager
-def _source(settings: Settings, request: Request, stages: tuple[Stage, ...]) -> Iterator[Iterator[Outcome]]:
+def _source(settings: Settings, request: JobRequest, stages: tuple[Stage, ...]) -> Iterator[Iterator[StageOutcome]]:
     """Outcomes, as they come, of a job that is ready to start."""
     if not request.needs_airflow:
         yield jobs.run(stages, RunContext(settings, as_of=request.as_of, retrain=request.retrain))
@@ -123,7 +123,7 @@ def _source(settings: Settings, request: Request, stages: tuple[Stage, ...]) -> 
 
 
 @contextmanager
-def _airflow_of(settings: Settings, request: Request) -> Iterator[Airflow]:
+def _airflow_of(settings: Settings, request: JobRequest) -> Iterator[Airflow]:
     """The Airflow that `segmentry up` started, else one for this job alone, stopped when the job ends."""
     up = [service for service in Registry(settings, "up").running() if service.name.startswith("airflow ")]
     if up and request.own_airflow:
@@ -192,7 +192,7 @@ def _interrupt(_number: int, _frame: object) -> None:
     raise KeyboardInterrupt
 
 
-def _lines(outcome: Outcome, stages: tuple[Stage, ...]) -> list[tuple[str, str]]:
+def _lines(outcome: StageOutcome, stages: tuple[Stage, ...]) -> list[tuple[str, str]]:
     """What is told of an outcome: lines with their styles."""
     names = [stage.name for stage in stages]
     place = f"{names.index(outcome.stage) + 1} of {len(names)}" if outcome.stage in names else ""

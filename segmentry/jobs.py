@@ -15,7 +15,7 @@ DONE, FAILED, STOPPED = "done", "failed", "stopped"
 
 
 @dataclass(frozen=True)
-class Outcome:
+class StageOutcome:
     """How one stage, or one item of a mapped stage, ended.
 
     state: done, failed or stopped (by a gate or a guardrail). is_final: trying again would change nothing. error: the
@@ -43,7 +43,7 @@ class Outcome:
         return {**asdict(self), "rows": dict(self.rows), "notes": list(self.notes)}
 
 
-def attempt(stage: Stage, context: RunContext, item: str | None = None) -> Outcome:
+def attempt(stage: Stage, context: RunContext, item: str | None = None) -> StageOutcome:
     """Run a stage, or one item of it; an error becomes an outcome, never a traceback."""
     started = time.monotonic()
     try:
@@ -53,7 +53,7 @@ def attempt(stage: Stage, context: RunContext, item: str | None = None) -> Outco
     return _success(stage.name, item, report)
 
 
-def list_items(stage: Stage, context: RunContext) -> list[str] | Outcome:
+def list_items(stage: Stage, context: RunContext) -> list[str] | StageOutcome:
     """Items a mapped stage is to run over, or the outcome of a failure to list them."""
     started = time.monotonic()
     try:
@@ -62,7 +62,7 @@ def list_items(stage: Stage, context: RunContext) -> list[str] | Outcome:
         return failure(stage.name, None, error, context, time.monotonic() - started)
 
 
-def run(stages: Sequence[Stage], context: RunContext) -> Iterator[Outcome]:
+def run(stages: Sequence[Stage], context: RunContext) -> Iterator[StageOutcome]:
     """Run the stages in order in this process, giving each outcome as it comes.
 
     Every item of a mapped stage is tried. A failure ends the job, save in a stage whose items are isolated. A job that
@@ -80,7 +80,7 @@ def run(stages: Sequence[Stage], context: RunContext) -> Iterator[Outcome]:
             return
 
 
-def exit_code(outcomes: Sequence[Outcome]) -> int:
+def exit_code(outcomes: Sequence[StageOutcome]) -> int:
     """0 when all is done; 3 when gates or guardrails alone stopped it; else what the first fault says.
 
     A job that reached its end without all that it was given ends with 1.
@@ -91,36 +91,36 @@ def exit_code(outcomes: Sequence[Outcome]) -> int:
     return faults[0] if faults else (codes[0] if codes else 0)
 
 
-def failure(stage: str, item: str | None, error: Exception, context: RunContext, seconds: float) -> Outcome:
+def failure(stage: str, item: str | None, error: Exception, context: RunContext, seconds: float) -> StageOutcome:
     """The outcome for an error; what is not a SegmentryError is a fault of the code and leaves its frames in a file."""
     if isinstance(error, SegmentryError):
         state = STOPPED if isinstance(error, StoppedError) else FAILED
         is_final = isinstance(error, StoppedError | UsageError | NotReadyError)
-        return Outcome(stage, item, state, seconds, error=str(error), exit_code=error.exit_code, is_final=is_final)
+        return StageOutcome(stage, item, state, seconds, error=str(error), exit_code=error.exit_code, is_final=is_final)
     if full := faults.disk_full(error):
-        return Outcome(stage, item, FAILED, seconds, error=str(full), exit_code=full.exit_code, is_final=False)
+        return StageOutcome(stage, item, FAILED, seconds, error=str(full), exit_code=full.exit_code, is_final=False)
     message = f"the stage '{stage}' ended with an unexpected {type(error).__name__}"
     place = _write_frames(stage, error, context)
     text = f"{message}\nTo do: read {place}, and report it with the version of Segmentry"
-    return Outcome(stage, item, FAILED, seconds, error=text, exit_code=1, is_final=False)
+    return StageOutcome(stage, item, FAILED, seconds, error=text, exit_code=1, is_final=False)
 
 
-def _outcomes(stage: Stage, context: RunContext) -> Iterator[Outcome]:
+def _outcomes(stage: Stage, context: RunContext) -> Iterator[StageOutcome]:
     if stage.items is None:
         yield attempt(stage, context)
         return
     items = list_items(stage, context)
-    if isinstance(items, Outcome):
+    if isinstance(items, StageOutcome):
         yield items
         return
     for item in items:
         yield attempt(stage, context, item)
 
 
-def _success(stage: str, item: str | None, report: StageReport) -> Outcome:
+def _success(stage: str, item: str | None, report: StageReport) -> StageOutcome:
     notes = [report.status, *report.notes] if report.status != DONE else list(report.notes)
     code = 1 if report.is_incomplete else 0
-    return Outcome(stage, item, DONE, report.seconds, dict(report.rows), notes, exit_code=code)
+    return StageOutcome(stage, item, DONE, report.seconds, dict(report.rows), notes, exit_code=code)
 
 
 def _write_frames(stage: str, error: Exception, context: RunContext) -> str:

@@ -30,7 +30,7 @@ _SPANS = ("enter_after", "exit_after", "min_stay")
 
 
 @dataclass(frozen=True)
-class Deployed:
+class DeployedSegment:
     """One segment as last evaluated (None: never), its file (None: missing, disabled or refused), and its state."""
 
     name: str
@@ -47,7 +47,7 @@ class Deployed:
         return found
 
 
-def load_all(settings: Settings, lake: duckdb.DuckDBPyConnection) -> dict[str, Deployed]:
+def load_all(settings: Settings, lake: duckdb.DuckDBPyConnection) -> dict[str, DeployedSegment]:
     """Every segment of the lake and of the project, by name."""
     files, refused = installed.readable(settings)
     rules = {row["segment"]: row for row in _rules(lake)}
@@ -57,7 +57,7 @@ def load_all(settings: Settings, lake: duckdb.DuckDBPyConnection) -> dict[str, D
     return {name: _compared(name, rules.get(name), files.get(name), name in broken, words) for name in names}
 
 
-def named(settings: Settings, lake: duckdb.DuckDBPyConnection, name: str) -> Deployed:
+def named(settings: Settings, lake: duckdb.DuckDBPyConnection, name: str) -> DeployedSegment:
     """The segment of that name, or UsageError naming those that exist."""
     found = load_all(settings, lake)
     return found[name] if name in found else _of_file(installed.named(settings, name))
@@ -75,8 +75,8 @@ def evaluated(settings: Settings, lake: duckdb.DuckDBPyConnection, name: str) ->
     return found.segment, found.state
 
 
-def _of_file(segment: Segment) -> Deployed:
-    return Deployed(segment.name, None, None, segment, NEW)
+def _of_file(segment: Segment) -> DeployedSegment:
+    return DeployedSegment(segment.name, None, None, segment, NEW)
 
 
 def _rules(lake: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
@@ -92,17 +92,17 @@ def _vocabulary(lake: duckdb.DuckDBPyConnection) -> dict[str, str]:
 
 def _compared(
     name: str, rule: Mapping[str, Any] | None, file: Segment | None, is_refused: bool, words: Mapping[str, str]
-) -> Deployed:
+) -> DeployedSegment:
     if rule is None:
         assert file is not None
         return _of_file(file)
     segment = _segment(rule, file, words)
     if file is None:
-        return Deployed(name, segment, rule["definition_version"], None, REFUSED if is_refused else REMOVED)
+        return DeployedSegment(name, segment, rule["definition_version"], None, REFUSED if is_refused else REMOVED)
     is_same = rule["definition_version"] == file.definition_version and all(
         _meta_of(file.meta)[key] == _meta_of(segment.meta)[key] for key in _META
     )
-    return Deployed(name, segment, rule["definition_version"], file, CURRENT if is_same else CHANGED)
+    return DeployedSegment(name, segment, rule["definition_version"], file, CURRENT if is_same else CHANGED)
 
 
 def _meta_of(meta: Mapping[str, Any]) -> dict[str, Any]:

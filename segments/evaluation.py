@@ -13,7 +13,6 @@ from typing import Any
 
 from segments.predicates import (
     Between,
-    Column,
     Comparison,
     In,
     Is,
@@ -22,6 +21,7 @@ from segments.predicates import (
     Not,
     Operand,
     Predicate,
+    ProfileColumn,
     leaves,
     operands,
 )
@@ -58,7 +58,7 @@ def explained(predicate: Predicate, profile: Profile) -> list[Finding]:
     return [
         Finding(
             leaf.to_sql(),
-            {o.name: profile.get(o.name) for o in operands(leaf) if isinstance(o, Column)},
+            {o.name: profile.get(o.name) for o in operands(leaf) if isinstance(o, ProfileColumn)},
             compiled(leaf)(profile),
         )
         for leaf in leaves(predicate)
@@ -120,7 +120,7 @@ def _leaf(leaf: Leaf) -> Evaluator:
 def _comparison(leaf: Comparison) -> Evaluator:
     compare = _COMPARE[leaf.operator]
     is_number = leaf.left.family == "number"
-    if isinstance(leaf.left, Column) and not isinstance(leaf.right, Column):
+    if isinstance(leaf.left, ProfileColumn) and not isinstance(leaf.right, ProfileColumn):
         return _column_against_value(leaf.left.name, compare, leaf.right.value, is_number)
     read_left, read_right = _reader(leaf.left), _reader(leaf.right)
 
@@ -163,7 +163,7 @@ def _membership(leaf: In) -> Evaluator:
 
 
 def _reader(operand: Operand) -> Callable[[Profile], Any]:
-    if isinstance(operand, Column):
+    if isinstance(operand, ProfileColumn):
         name = operand.name
         return lambda profile: profile.get(name)
     value = operand.value

@@ -15,7 +15,6 @@ from sqlglot.errors import SqlglotError
 
 from segments.predicates import (
     Between,
-    Column,
     Comparison,
     In,
     Is,
@@ -25,6 +24,7 @@ from segments.predicates import (
     Operand,
     Predicate,
     PredicateError,
+    ProfileColumn,
     Truth,
     family_of,
 )
@@ -197,7 +197,7 @@ class Guard:
         literal = _literal(node)
         return literal if literal is not None else _refuse_node(node)
 
-    def _column(self, node: exp.Column) -> Column:
+    def _column(self, node: exp.Column) -> ProfileColumn:
         _check_parts(node)
         if node.table and node.table.lower() not in {"profiles", _SOURCE}:
             _refuse(f"'{node.sql()}' reads another relation", FEATURE)
@@ -211,7 +211,7 @@ class Guard:
                 hint,
                 allowed="columns of dbt_project/models/profiles/profiles.yml",
             )
-        return Column(name, self.families[name])
+        return ProfileColumn(name, self.families[name])
 
     def _all_alike(self, operand: Operand, others: list[Operand], node: exp.Expr) -> tuple[Operand, list[Operand]]:
         """The operand in a type that it can be compared with all others in, and they in the same."""

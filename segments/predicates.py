@@ -29,7 +29,7 @@ class PredicateError(ConfigError):
 
 
 @dataclass(frozen=True)
-class Column:
+class ProfileColumn:
     """A column of profiles.profiles and the family of its type."""
 
     name: str
@@ -53,7 +53,7 @@ class Literal:
         return self.text
 
 
-Operand = Column | Literal
+Operand = ProfileColumn | Literal
 
 
 @dataclass(frozen=True)
@@ -157,7 +157,7 @@ def columns_of(predicate: Predicate) -> list[str]:
     found: dict[str, None] = {}
     for leaf in leaves(predicate):
         for operand in operands(leaf):
-            if isinstance(operand, Column):
+            if isinstance(operand, ProfileColumn):
                 found[operand.name] = None
     return list(found)
 

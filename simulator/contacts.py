@@ -9,7 +9,7 @@ import numpy as np
 
 from simulator import places, words
 from simulator.arrays import Bools, Ints, Stream, iso
-from simulator.people import Kind
+from simulator.people import Behaviour
 from simulator.personas import PERSONAS
 from simulator.places import PLACES
 from simulator.shop import Shop
@@ -42,7 +42,7 @@ def chosen(shop: Shop) -> tuple[Ints, Ints]:
     rng = shop.rng(Stream.contacts, 0)
     size = len(shop.people)
     has: Bools = shop.registered & (rng.random(size) < 0.85)
-    has |= (shop.people.kind == Kind.guest) & shop.known_email & (rng.random(size) < 0.4)
+    has |= (shop.people.kind == Behaviour.guest) & shop.known_email & (rng.random(size) < 0.4)
     people = np.flatnonzero(has)
     twice = rng.random(len(people)) < 0.03
     copies = np.concatenate((np.zeros(len(people), dtype=np.int64), np.ones(int(twice.sum()), dtype=np.int64)))

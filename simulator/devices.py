@@ -8,7 +8,7 @@ from hashlib import blake2b
 import numpy as np
 
 from simulator.arrays import Ints, Stream, choose, stream
-from simulator.people import Kind, People
+from simulator.people import Behaviour, People
 from simulator.personas import PERSONAS
 
 MOBILE, DESKTOP, TABLET = 0, 1, 2
@@ -57,7 +57,7 @@ def equip(seed: int, people: People) -> Devices:
     """Give everybody devices: one to three for the registered, one for the others; families share the first's."""
     rng = stream(seed, Stream.devices)
     size = len(people)
-    count = np.where(people.kind == Kind.registered, 1 + choose(rng, (0.45, 0.42, 0.13), size), 1)
+    count = np.where(people.kind == Behaviour.registered, 1 + choose(rng, (0.45, 0.42, 0.13), size), 1)
     first = 1 + np.concatenate(([0], np.cumsum(count)[:-1]))
     owner = np.concatenate(([NOBODY], np.repeat(np.arange(size), count)))
     family = np.full(size, NOBODY, dtype=np.int64)

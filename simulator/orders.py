@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from simulator.arrays import Ints, Stream, iso
 from simulator.catalogue import CURRENCY
 from simulator.dirt import EXTRA, Dirt, Mark
-from simulator.people import Kind
+from simulator.people import Behaviour
 from simulator.personas import CATEGORIES
 from simulator.places import national
 from simulator.render import Order, fragments
@@ -161,7 +161,7 @@ def _buyer(shop: Shop, visits: Visits, visit: int, draw: np.ndarray[Any, Any]) -
     written = phone if draw[4] < 0.7 else national(int(people.place[person]), phone, 0)
     cookie = shop.devices.cookie(int(visits.device[visit]), int(visits.generation[visit]))
     return {
-        "user_id": people.user_id(person) if is_known and people.kind[person] == Kind.registered else None,
+        "user_id": people.user_id(person) if is_known and people.kind[person] == Behaviour.registered else None,
         "anonymous_id": None if is_store else cookie,
         "email": email if draw[5] < 0.8 else email.upper() if draw[5] < 0.9 else f" {email} ",
         "phone": written if has_phone else None,

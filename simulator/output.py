@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from segmentry.errors import UsageError
-from simulator.run import Request, simulate
+from simulator.run import SimulationRequest, simulate
 
 # Raised with every change of what the same arguments write.
 EDITION = 3
@@ -21,7 +21,7 @@ FOLDERS = (
 MOST_PEOPLE, MOST_DAYS = 2_000_000, 3_650
 
 
-def fill(request: Request, say: Callable[[str], None], *, force: bool) -> tuple[dict[str, int], bool]:
+def fill(request: SimulationRequest, say: Callable[[str], None], *, force: bool) -> tuple[dict[str, int], bool]:
     """Simulate into the request's folder unless it holds that simulation; returns record counts and is_new."""
     _check(request)
     mark, wanted = request.out / "truth" / "simulation.json", _arguments(request)
@@ -40,7 +40,7 @@ def fill(request: Request, say: Callable[[str], None], *, force: bool) -> tuple[
     return counts, True
 
 
-def _arguments(request: Request) -> dict[str, Any]:
+def _arguments(request: SimulationRequest) -> dict[str, Any]:
     return {
         "people": request.people,
         "days": request.days,
@@ -50,7 +50,7 @@ def _arguments(request: Request) -> dict[str, Any]:
     }
 
 
-def _check(request: Request) -> None:
+def _check(request: SimulationRequest) -> None:
     limits = (
         ("--people", request.people, 1, MOST_PEOPLE),
         ("--days", request.days, 1, MOST_DAYS),
@@ -74,7 +74,12 @@ def _check(request: Request) -> None:
 
 
 def _refuse_others(
-    request: Request, wanted: dict[str, Any], held: dict[str, Any] | None, begun: dict[str, Any] | None, *, force: bool
+    request: SimulationRequest,
+    wanted: dict[str, Any],
+    held: dict[str, Any] | None,
+    begun: dict[str, Any] | None,
+    *,
+    force: bool,
 ) -> None:
     if force or not request.out.exists():
         return

@@ -12,7 +12,7 @@ from simulator.arrays import Bools, Floats, Ints, Stream, choose, stream
 from simulator.personas import PERSONAS, column
 
 
-class Kind(IntEnum):
+class Behaviour(IntEnum):
     """How a person deals with the shop."""
 
     registered = 0
@@ -106,7 +106,7 @@ def populate(seed: int, size: int, days: int) -> People:
         last=_of_the_family(household, rng.integers(0, len(words.LAST), size)),
         age=rng.integers(ages[:, 0], ages[:, 1] + 1),
         visits=1 - np.exp(-column("visits")[persona] / 7 * _around_one(rng, size)),
-        conversion=np.where(kind == Kind.anonymous, 0.0, column("conversion")[persona] * _around_one(rng, size)),
+        conversion=np.where(kind == Behaviour.anonymous, 0.0, column("conversion")[persona] * _around_one(rng, size)),
         hazard=column("hazard")[persona] * _around_one(rng, size),
         open_rate=np.clip(column("open_rate")[persona] + rng.normal(0, 0.05, size), 0.02, 0.9),
         lift=np.clip(column("lift")[persona] + rng.normal(0, 0.08, size), -0.4, 1.5),
@@ -129,7 +129,7 @@ def _around_one(rng: np.random.Generator, size: int) -> Floats:
 def _households(rng: np.random.Generator, kind: Ints) -> Ints:
     """Put about 4% of the registered people into families of two or three that share a device."""
     household = np.full(len(kind), -1, dtype=np.int64)
-    registered = np.flatnonzero(kind == Kind.registered)
+    registered = np.flatnonzero(kind == Behaviour.registered)
     members = rng.permutation(registered)[: int(len(registered) * 0.04)]
     at = number = 0
     while at + 1 < len(members):

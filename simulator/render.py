@@ -16,7 +16,7 @@ import orjson
 from simulator import catalogue
 from simulator.arrays import Bools, Stream, hex_ids, iso
 from simulator.context import visit_context
-from simulator.people import Kind
+from simulator.people import Behaviour
 from simulator.personas import CATEGORIES
 from simulator.shop import Shop
 from simulator.timeline import Step, Timeline
@@ -125,7 +125,7 @@ def _speakers(shop: Shop, visits: Visits, day: int) -> list[Speaker]:
             Speaker(
                 cookie=shop.devices.cookie(device, int(visits.generation[at])),
                 person=person,
-                user=people.user_id(person) if people.kind[person] == Kind.registered else "",
+                user=people.user_id(person) if people.kind[person] == Behaviour.registered else "",
                 context=visit_context(shop, visits, at),
                 is_app=bool(visits.is_app[at]),
                 was_known=bool(visits.was_known[at]),

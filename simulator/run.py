@@ -28,7 +28,7 @@ Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Request:
+class SimulationRequest:
     """What to simulate; end_date is the last day with data."""
 
     people: int
@@ -46,7 +46,7 @@ class Request:
 class Simulation:
     """A shop, its open files and what is remembered for the truth."""
 
-    def __init__(self, request: Request, say: Say) -> None:
+    def __init__(self, request: SimulationRequest, say: Say) -> None:
         self.request, self.say, out = request, say, request.out
         self.shop: Shop = open_shop(request.seed, request.people, request.days, request.first_day)
         self.counts: dict[str, int] = {}
@@ -228,6 +228,6 @@ class Simulation:
         self.counts[source] = self.counts.get(source, 0) + records
 
 
-def simulate(request: Request, say: Say) -> dict[str, int]:
+def simulate(request: SimulationRequest, say: Say) -> dict[str, int]:
     """Write a shop's files and its truth under ``request.out``; returns the number of records of each source."""
     return Simulation(request, say).run()

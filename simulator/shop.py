@@ -12,7 +12,7 @@ from simulator.arrays import Bools, Floats, Ints, Stream, stream
 from simulator.catalogue import Catalogue
 from simulator.devices import Devices, equip
 from simulator.life import STEP_DAYS, Life
-from simulator.people import Kind, People, populate
+from simulator.people import Behaviour, People, populate
 
 BURN_IN = 120  # days lived before the data begins, so that it does not begin with everybody active
 DAY_MS = 86_400_000
@@ -74,7 +74,7 @@ def open_shop(seed: int, people: int, days: int, first_day: date) -> Shop:
     crowd = populate(seed, people, days)
     devices = equip(seed, crowd)
     rng = stream(seed, Stream.life)
-    early = (crowd.kind == Kind.registered) & (crowd.joined < 0) & (rng.random(people) < 0.92)
+    early = (crowd.kind == Behaviour.registered) & (crowd.joined < 0) & (rng.random(people) < 0.92)
     life = Life.begin(crowd)
     # Steps end on days that lie whole steps before the last day, as the dates do at which the truth is kept.
     for day in range(days % STEP_DAYS - BURN_IN, 1, STEP_DAYS):

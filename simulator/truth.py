@@ -16,7 +16,7 @@ from simulator.arrays import Floats, Ints
 from simulator.contacts import Found
 from simulator.devices import KIOSK
 from simulator.life import STEP_DAYS
-from simulator.people import Kind
+from simulator.people import Behaviour
 from simulator.personas import PERSONAS
 from simulator.places import PLACES
 from simulator.plans import PLANS
@@ -193,7 +193,7 @@ def write_people(shop: Shop, path: Path, end: Checkpoint) -> None:
         "person_id": [people.person_id(at) for at in range(len(people))],
         "persona": np.array([persona.name for persona in PERSONAS])[people.persona],
         **end.columns(shop),
-        "kind": np.array([kind.name for kind in Kind])[people.kind],
+        "kind": np.array([kind.name for kind in Behaviour])[people.kind],
         "is_registered": shop.registered,
         "has_data": (shop.visits > 0) | shop.registered,
         "is_email_allowed": shop.wants_mail & shop.known_email,

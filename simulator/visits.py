@@ -9,7 +9,7 @@ import numpy as np
 from simulator.arrays import Bools, Floats, Ints, Stream, choose
 from simulator.devices import KIOSK, MOBILE, NOBODY
 from simulator.life import BUYS
-from simulator.people import Kind
+from simulator.people import Behaviour
 from simulator.personas import column, hours, weekdays
 from simulator.places import PLACES, offset_hours
 from simulator.shop import Shop
@@ -144,7 +144,7 @@ def _device(shop: Shop, rng: np.random.Generator, person: Ints, buys: Bools, onl
 
 def _subscribes(shop: Shop, rng: np.random.Generator, person: Ints) -> Bools:
     """Guests of whom no address is known sometimes leave one for the newsletter."""
-    unknown = (shop.people.kind[person] == Kind.guest) & ~shop.known_email[person]
+    unknown = (shop.people.kind[person] == Behaviour.guest) & ~shop.known_email[person]
     return np.asarray(unknown & (rng.random(len(person)) < 0.2))
 
 
@@ -158,7 +158,7 @@ def _login(shop: Shop, rng: np.random.Generator, person: Ints, device: Ints, buy
     size = len(person)
     registered, at_kiosk = shop.registered[person], device == KIOSK
     eager = (rng.random(size) < 0.5) | (buys & (rng.random(size) < 0.8))
-    signs_up = (shop.people.kind[person] == Kind.registered) & ~registered & eager
+    signs_up = (shop.people.kind[person] == Behaviour.registered) & ~registered & eager
     shared = _shared(shop, device)
     signs_in = registered & (shared | (~known & (rng.random(size) < 0.985)))
     return np.where(at_kiosk, NO_LOGIN, np.where(signs_up, SIGN_UP, np.where(signs_in, SIGN_IN, NO_LOGIN)))

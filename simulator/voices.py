@@ -11,7 +11,7 @@ import orjson
 from simulator import texts
 from simulator.arrays import Floats, Ints, Stream, choose, iso
 from simulator.life import FADING, GONE
-from simulator.people import Kind
+from simulator.people import Behaviour
 from simulator.personas import PERSONAS, QUESTIONS
 from simulator.places import PLACES
 from simulator.shop import DAY_MS, Shop
@@ -81,7 +81,7 @@ def surveys(shop: Shop, day: int, voices: Voices) -> list[str]:
         return []
     rng = shop.rng(Stream.surveys, day)
     people = shop.people
-    can = shop.registered & (people.kind == Kind.registered) & (shop.life.state != GONE)
+    can = shop.registered & (people.kind == Behaviour.registered) & (shop.life.state != GONE)
     who = np.flatnonzero(can & (rng.random(len(people)) < SURVEY_SHARE / 5))
     answers = np.clip(np.rint(_MEANS[people.persona[who]] + rng.normal(0, 0.6, (len(who), len(QUESTIONS)))), 1, 5)
     missing = rng.random(answers.shape) < 0.04

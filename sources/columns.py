@@ -15,7 +15,7 @@ _SEPARATORS = re.compile(r"[\W_]+")
 
 
 @dataclass(frozen=True)
-class Known:
+class SourceFields:
     """names: fields of a record that staging reads; empty where records are open, as events are.
 
     required: fields without which a record is quarantined.
@@ -25,24 +25,24 @@ class Known:
     required: tuple[str, ...] = ()
 
 
-def known_columns(project: Path, source: str) -> Known:
+def known_columns(project: Path, source: str) -> SourceFields:
     """The columns as the source's base model lists them: the one place that says how a record is judged."""
     model = project / "models" / "staging" / source / f"base_{source}.sql"
     try:
         return _listed(model, model.stat().st_mtime_ns)
     except OSError:  # a source whose model is still to be written
-        return Known()
+        return SourceFields()
 
 
 @lru_cache(maxsize=64)
-def _listed(model: Path, _changed_ns: int) -> Known:
+def _listed(model: Path, _changed_ns: int) -> SourceFields:
     import jinja2
     from jinja2 import nodes
 
     try:
         tree = jinja2.Environment(autoescape=True, extensions=["jinja2.ext.do"]).parse(model.read_text("utf-8"))
     except jinja2.TemplateError:  # dbt says which file does not parse
-        return Known()
+        return SourceFields()
     columns: Mapping[str, Any] = {}
     for assigned in tree.find_all(nodes.Assign):
         if isinstance(assigned.target, nodes.Name) and assigned.target.name == "columns":
@@ -54,7 +54,7 @@ def _listed(model: Path, _changed_ns: int) -> Known:
         for word in call.kwargs:
             if (name, word.key) in {("typed_records", "required"), ("first_fault", "key")}:
                 wanted += _constant(word.value, [])
-    return Known(tuple(fields.values()), tuple(dict.fromkeys(fields[name] for name in wanted if name in fields)))
+    return SourceFields(tuple(fields.values()), tuple(dict.fromkeys(fields[name] for name in wanted if name in fields)))
 
 
 def _constant(node: Any, default: Any) -> Any:

@@ -12,7 +12,7 @@ from typing import Any
 from segmentry import configuration
 from segmentry.errors import UsageError
 from segmentry.settings import Settings
-from sources.columns import Known, known_columns
+from sources.columns import SourceFields, known_columns
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
@@ -34,7 +34,7 @@ class Source:
     hand_down: tuple[str, ...] = ()
     database: dict[str, Any] = field(default_factory=dict)
     api: dict[str, Any] = field(default_factory=dict)
-    known: Known = field(default_factory=Known)
+    known: SourceFields = field(default_factory=SourceFields)
 
 
 def all_sources(settings: Settings) -> dict[str, Source]:
@@ -70,7 +70,7 @@ def _source(content: dict[str, Any], project: Path) -> Source:
         hand_down=tuple(content.get("hand_down", ())),
         database=content.get("database", {}),
         api=content.get("api", {}),
-        known=Known(known.names, required),
+        known=SourceFields(known.names, required),
     )
 
 

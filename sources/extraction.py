@@ -38,7 +38,7 @@ class Extraction:
 
 def extract(
     settings: Settings, lake: duckdb.DuckDBPyConnection, source: Source
-) -> Iterator[tuple[str, landing.Outcome | SourceError]]:
+) -> Iterator[tuple[str, landing.LandingOutcome | SourceError]]:
     """Land what each configured table and address has had since its last extraction."""
     for extraction in _extractions(settings, source):
         try:
@@ -61,7 +61,7 @@ def _extractions(settings: Settings, source: Source) -> Iterator[Extraction]:
 
 def _land(
     settings: Settings, lake: duckdb.DuckDBPyConnection, source: Source, extraction: Extraction
-) -> landing.Outcome:
+) -> landing.LandingOutcome:
     reached = _Cursor(extraction.cursor, landing.last_cursor(lake, source.name, extraction.name))
     started = datetime.now(UTC).isoformat()
     item = landing.Input(source.name, extraction.name, sha256=f"{extraction.name}@{started}")

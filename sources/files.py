@@ -33,7 +33,7 @@ LINK = "a symbolic link, which is not followed: name the file itself"
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundFile:
     """A file to land. fault: why it cannot be landed; is_skipped: it was found in a folder and is none to land."""
 
     path: Path
@@ -68,21 +68,21 @@ def shown(path: Path | str) -> str:
     )
 
 
-def find(patterns: Iterable[str], default_format: str | None, *, must_exist: bool) -> list[Found]:
+def find(patterns: Iterable[str], default_format: str | None, *, must_exist: bool) -> list[FoundFile]:
     """Files that the patterns name, each once, in order of path.
 
     A name that exists is itself, whatever characters it has; any other is a glob. A folder gives the files in it and
     below it. In folders and globs, names that begin with a dot or underscore are left out, because programs write
     their markers and half-written files so; symbolic links, pipes and devices are reported and never opened.
     """
-    found: dict[Path, Found] = {}
+    found: dict[Path, FoundFile] = {}
     for pattern in patterns:
         for file in _matches(pattern, default_format, must_exist):
             found.setdefault(file.path, file)
     return [found[path] for path in sorted(found)]
 
 
-def _matches(pattern: str, default_format: str | None, must_exist: bool) -> list[Found]:
+def _matches(pattern: str, default_format: str | None, must_exist: bool) -> list[FoundFile]:
     path = Path(pattern).absolute()
     try:
         mode = path.stat().st_mode
@@ -90,11 +90,13 @@ def _matches(pattern: str, default_format: str | None, must_exist: bool) -> list
         return _globbed(pattern, path, default_format, must_exist, error)
     if stat.S_ISDIR(mode):
         files = [_scanned(file, default_format) for file in _below(path)]
-        return files or [Found(path, fault="the folder has no file")] * must_exist
+        return files or [FoundFile(path, fault="the folder has no file")] * must_exist
     return [_named(path, mode, default_format)]
 
 
-def _globbed(pattern: str, path: Path, default_format: str | None, must_exist: bool, error: Exception) -> list[Found]:
+def _globbed(
+    pattern: str, path: Path, default_format: str | None, must_exist: bool, error: Exception
+) -> list[FoundFile]:
     names = sorted(glob.glob(pattern, recursive=True)) if "\0" not in pattern else []  # noqa: PTH207  (absolute patterns)
     candidates = [Path(name).absolute() for name in names]
     files = [
@@ -106,7 +108,7 @@ def _globbed(pattern: str, path: Path, default_format: str | None, must_exist: b
         return files
     is_missing = not isinstance(error, OSError) or error.errno in {errno.ENOENT, errno.ENOTDIR}
     why = "there is no such file" if is_missing else _reason(error)
-    return [Found(path, fault=why)]
+    return [FoundFile(path, fault=why)]
 
 
 def _below(folder: Path) -> Iterator[Path]:
@@ -124,16 +126,16 @@ def _is_hidden(name: str) -> bool:
     return name.startswith((".", "_"))
 
 
-def _scanned(path: Path, default_format: str | None) -> Found:
+def _scanned(path: Path, default_format: str | None) -> FoundFile:
     """What was found in a folder or by a glob."""
     try:
         mode = path.lstat().st_mode
     except OSError as error:
-        return Found(path, fault=_reason(error))
+        return FoundFile(path, fault=_reason(error))
     if stat.S_ISLNK(mode):
-        return Found(path, fault=LINK, is_skipped=True)
+        return FoundFile(path, fault=LINK, is_skipped=True)
     if stat.S_ISDIR(mode):
-        return Found(path, fault="the folder cannot be read")
+        return FoundFile(path, fault="the folder cannot be read")
     return _named(path, mode, default_format, is_scanned=True)
 
 
@@ -141,14 +143,14 @@ def _reason(error: Exception) -> str:
     return (getattr(error, "strerror", None) or "it cannot be read").lower()
 
 
-def _named(path: Path, mode: int, default_format: str | None, *, is_scanned: bool = False) -> Found:
+def _named(path: Path, mode: int, default_format: str | None, *, is_scanned: bool = False) -> FoundFile:
     if not stat.S_ISREG(mode):
         kind = _KINDS.get(stat.S_IFMT(mode), "something else")
-        return Found(path, fault=f"it is {kind}, not a file", is_skipped=is_scanned)
+        return FoundFile(path, fault=f"it is {kind}, not a file", is_skipped=is_scanned)
     suffixes = [suffix.lower() for suffix in path.suffixes]
     if suffixes and suffixes[-1] in {".gz", ".gzip"}:
         suffixes.pop()
     format_ = FORMATS.get(suffixes[-1] if suffixes else "") or default_format
     if format_:
-        return Found(path, format_)
-    return Found(path, fault=f"its name tells no format; known are {', '.join(FORMATS)}", is_skipped=is_scanned)
+        return FoundFile(path, format_)
+    return FoundFile(path, fault=f"its name tells no format; known are {', '.join(FORMATS)}", is_skipped=is_scanned)

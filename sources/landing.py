@@ -16,7 +16,7 @@ import pyarrow as pa
 from segmentry import warehouse
 from segmentry.settings import Settings
 from sources.readers.records import UNREADABLE, Records
-from sources.readers.seen import Column
+from sources.readers.seen import UnreadColumn
 
 LOADS = "raw._loads"
 RECORD_COLUMNS = (
@@ -56,7 +56,7 @@ class Input:
 
 
 @dataclass
-class Outcome:
+class LandingOutcome:
     """What landing found: records landed, how many of them with a problem, and why a file was unreadable.
 
     failure: what the records' own source raised; then nothing was landed. faults: problems by their code.
@@ -99,15 +99,15 @@ def land(
     cursor: str | None = None,
     only_new: bool = False,
     replaces: bool = False,
-    before_commit: Callable[[Outcome], None] | None = None,
-) -> Outcome:
+    before_commit: Callable[[LandingOutcome], None] | None = None,
+) -> LandingOutcome:
     """Land the records and the load's own row in one transaction: all or nothing, whenever the process dies.
 
     only_new: leave out records whose text this file has landed before, and keep no trace of a load without any other
     (for extractions, which read a row again). replaces: first remove what is left of a withdrawn load of this content.
     cursor: where the next extraction goes on. before_commit: the last check; what it raises leaves nothing.
     """
-    outcome, loaded_at = Outcome(), datetime.now(UTC).replace(tzinfo=None)
+    outcome, loaded_at = LandingOutcome(), datetime.now(UTC).replace(tzinfo=None)
     lake.execute("begin")
     try:
         if replaces:
@@ -133,7 +133,7 @@ def land(
 
 
 def _write_load(
-    lake: duckdb.DuckDBPyConnection, item: Input, outcome: Outcome, loaded_at: datetime, cursor: str | None
+    lake: duckdb.DuckDBPyConnection, item: Input, outcome: LandingOutcome, loaded_at: datetime, cursor: str | None
 ) -> None:
     lake.execute(
         f"insert into lake.{LOADS} values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -151,7 +151,9 @@ def _insert(lake: duckdb.DuckDBPyConnection, item: Input, loaded_at: datetime, o
     return int(row[0]) if row else 0
 
 
-def _batches(records: Iterable[Records], outcome: Outcome, on_records: OnRecords | None) -> Iterator[pa.RecordBatch]:
+def _batches(
+    records: Iterable[Records], outcome: LandingOutcome, on_records: OnRecords | None
+) -> Iterator[pa.RecordBatch]:
     """Arrow batches; DuckDB turns what is raised while it reads into an error of its own, so that is kept aside."""
     try:
         for read in records:
@@ -209,7 +211,7 @@ def last_cursor(lake: duckdb.DuckDBPyConnection, source: str, file: str) -> str 
     return row[0] if row else None
 
 
-def write_columns(lake: duckdb.DuckDBPyConnection, item: Input, columns: Iterable[Column]) -> None:
+def write_columns(lake: duckdb.DuckDBPyConnection, item: Input, columns: Iterable[UnreadColumn]) -> None:
     """Record columns that are kept under another name than they are written, or that nothing reads."""
     rows = [[item.source, item.batch_id, column.written, column.read_as, column.records] for column in columns]
     if rows:

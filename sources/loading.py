@@ -73,7 +73,7 @@ class _Load:
     on_progress: OnProgress | None
 
 
-def configured_files(settings: Settings, source: Source) -> list[files.Found]:
+def configured_files(settings: Settings, source: Source) -> list[files.FoundFile]:
     """Files at the source's configured places."""
     patterns = []
     for text in source.paths:
@@ -131,7 +131,7 @@ def is_extracted(settings: Settings, source: Source) -> bool:
     return any(expand(address, settings) is not None for address in addresses)
 
 
-def _load_files(load_: _Load, found: Sequence[files.Found]) -> Iterator[FileReport]:
+def _load_files(load_: _Load, found: Sequence[files.FoundFile]) -> Iterator[FileReport]:
     for file in found:
         try:
             yield _load_file(load_, file)
@@ -144,7 +144,7 @@ def _load_files(load_: _Load, found: Sequence[files.Found]) -> Iterator[FileRepo
             yield FileReport(load_.source.name, file.name, "unreadable", detail=why)
 
 
-def _load_file(load_: _Load, file: files.Found) -> FileReport:
+def _load_file(load_: _Load, file: files.FoundFile) -> FileReport:
     source = load_.source
     if file.fault:
         status = "skipped" if file.is_skipped else "unreadable" if os.path.lexists(file.path) else "missing"
@@ -160,7 +160,7 @@ def _load_file(load_: _Load, file: files.Found) -> FileReport:
     seen = Seen(source.known)
     records = readers.read(file.path, file.format, source, seen)
 
-    def check(outcome: landing.Outcome) -> None:
+    def check(outcome: landing.LandingOutcome) -> None:
         if file.bytes_and_time() != mark:
             raise _NotLanded("changed", "it changed while it was read, so nothing of it is landed: load it again")
         if load_.refuses_faulty and outcome.records and not outcome.unreadable and not seen.is_usable:
@@ -182,7 +182,7 @@ def _judge_again(load_: _Load) -> None:
     resolution.forget(load_.lake)
 
 
-def report_of(file: files.Found, source: Source, outcome: landing.Outcome, seen: Seen) -> FileReport:
+def report_of(file: files.FoundFile, source: Source, outcome: landing.LandingOutcome, seen: Seen) -> FileReport:
     """What loading reports of a file that was read."""
     counts = (outcome.records, outcome.problems)
     if outcome.unreadable:
@@ -199,14 +199,14 @@ def report_of(file: files.Found, source: Source, outcome: landing.Outcome, seen:
     )
 
 
-def _loaded_before(load_: _Load, file: files.Found, sha256: str | None = None) -> FileReport:
+def _loaded_before(load_: _Load, file: files.FoundFile, sha256: str | None = None) -> FileReport:
     why = landing.withdrawn_because(load_.lake, load_.source.name, file.name, sha256)
     if why is None:
         return FileReport(load_.source.name, file.name, "already loaded")
     return FileReport(load_.source.name, file.name, "withdrawn", detail=f"{why}; --force lands it again")
 
 
-def refusal_of(outcome: landing.Outcome, seen: Seen) -> str:
+def refusal_of(outcome: landing.LandingOutcome, seen: Seen) -> str:
     """Why a file is refused, in names of columns and codes of problems, never values."""
     faults = ", ".join(_fault(name, count, outcome.records) for name, count in seen.faults.most_common(8))
     hints = "".join(f"; {hint}" for hint in seen.hints())

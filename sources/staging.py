@@ -26,7 +26,7 @@ _FOLDERS = ("models/staging", "macros/staging", "macros/portable")
 
 
 @dataclass(frozen=True)
-class Plan:
+class StagingPlan:
     """What to build: nothing when select is empty. batches: (source, batch) that the build takes in.
 
     gone: those that an earlier build took in and that are not landed any more.
@@ -89,26 +89,26 @@ def hold_balance(lake: duckdb.DuckDBPyConnection, sources: Iterable[str]) -> Non
         )
 
 
-def make_plan(lake: duckdb.DuckDBPyConnection, project: Path, sources: Iterable[str]) -> Plan:
+def make_plan(lake: duckdb.DuckDBPyConnection, project: Path, sources: Iterable[str]) -> StagingPlan:
     """Compare what is landed with what is built, and the layer's SQL with that which built it."""
     fingerprint = _fingerprint(project)
     landed = frozenset(landing.batches(lake, sources))
     if not warehouse.relation_exists(lake, BUILT):
-        return Plan(LAYER, False, fingerprint, landed)
+        return StagingPlan(LAYER, False, fingerprint, landed)
     rows = lake.execute(f"select fingerprint, source, batch_id from lake.{BUILT}").fetchall()
     if {row[0] for row in rows} != {fingerprint}:
-        return Plan(LAYER, True, fingerprint, landed)
+        return StagingPlan(LAYER, True, fingerprint, landed)
     built = {(row[1], row[2]) for row in rows if row[2]}
     new, gone = landed - built, frozenset(built - landed)
     if gone:
         changed = sorted({source for source, _ in new | gone})
-        return Plan(" ".join(f"base_{source}+,{LAYER}" for source in changed), True, fingerprint, new, gone)
+        return StagingPlan(" ".join(f"base_{source}+,{LAYER}" for source in changed), True, fingerprint, new, gone)
     if _is_out_of_order(lake, new, built):
-        return Plan(LAYER, True, fingerprint, landed)
+        return StagingPlan(LAYER, True, fingerprint, landed)
     selected = [f"base_{source}+,{LAYER}" for source in sorted({source for source, _ in new})]
     if money.is_stale(lake):
         selected.append(f"reporting_currency+,{LAYER}")
-    return Plan(" ".join(selected), False, fingerprint, new)
+    return StagingPlan(" ".join(selected), False, fingerprint, new)
 
 
 def _is_out_of_order(
@@ -131,7 +131,7 @@ def _fingerprint(project: Path) -> str:
     return digest.hexdigest()
 
 
-def _mark(lake: duckdb.DuckDBPyConnection, plan: Plan) -> None:
+def _mark(lake: duckdb.DuckDBPyConnection, plan: StagingPlan) -> None:
     lake.execute("begin")
     lake.execute(f"create table if not exists lake.{BUILT} (fingerprint varchar, source varchar, batch_id varchar)")
     lake.execute(f"delete from lake.{BUILT} where fingerprint <> ?", [plan.fingerprint])

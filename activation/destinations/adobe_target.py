@@ -10,9 +10,9 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import quote
 
-from activation.client import Client, Rate, Refused
+from activation.client import Client, Rate, RequestRefused
 from activation.config import Sync
-from activation.destination import Destination, Session
+from activation.destination import Destination, DestinationSession
 from activation.model import Batch, Result, all_sent
 from segmentry.errors import ConfigError
 
@@ -30,13 +30,13 @@ class AdobeTarget(Destination):
     rate = Rate(1, 1.0)
     cost_unit = "profile updates"
 
-    def upsert(self, session: Session, batch: Batch) -> Result:
+    def upsert(self, session: DestinationSession, batch: Batch) -> Result:
         """Write every attribute, and that the person is in the audience."""
         names = [column.name for column in session.sync.columns if column.name != session.sync.key]
         rows = [[row.identity, "true", *(row.values[name] for name in names)] for row in batch.rows]
         return _deliver(session, batch, [_attribute(session), *names], rows)
 
-    def remove(self, session: Session, batch: Batch) -> Result:
+    def remove(self, session: DestinationSession, batch: Batch) -> Result:
         """Write that the person is not in the audience."""
         return _deliver(session, batch, [_attribute(session)], [[row.identity, "false"] for row in batch.rows])
 
@@ -52,17 +52,17 @@ class AdobeTarget(Destination):
             )
 
 
-def _attribute(session: Session) -> str:
+def _attribute(session: DestinationSession) -> str:
     return str(session.option("attribute", f"in_{session.sync.name}"))
 
 
-def _deliver(session: Session, batch: Batch, names: list[str], rows: list[list[Any]]) -> Result:
+def _deliver(session: DestinationSession, batch: Batch, names: list[str], rows: list[list[Any]]) -> Result:
     lines = [f"batch=thirdPartyId,{','.join(names)}", *(",".join(_text(value) for value in row) for row in rows)]
     kind = {"content-type": "text/plain; charset=utf-8"}
     path = f"/m2/{quote(session.connection['client'], safe='')}/v2/profile/batchUpdate"
     content = ("\n".join(lines) + "\n").encode()
     if not http(session).json("POST", path, content=content, headers_of=lambda: kind).get("success"):
-        raise Refused(400)
+        raise RequestRefused(400)
     return all_sent(batch.rows)
 
 
@@ -72,7 +72,7 @@ def _text(value: Any) -> str:
     return quote(str(value).lower() if isinstance(value, bool) else str(value), safe="")
 
 
-def http(session: Session) -> Client:
+def http(session: DestinationSession) -> Client:
     """The session's client."""
     token = session.connection.get("token")
     return session.http({"authorization": f"Bearer {token}"} if token else {}, DESTINATION.rate)

@@ -10,8 +10,8 @@ from typing import Any
 
 from activation.client import Client, Rate
 from activation.config import Sync
-from activation.destination import Destination, Session, by_index, given
-from activation.model import Batch, Outcome, Result, Row, Status
+from activation.destination import Destination, DestinationSession, by_index, given
+from activation.model import Batch, Result, Row, RowOutcome, Status
 from activation.redact import clean
 from segmentry.errors import ConfigError
 
@@ -26,14 +26,14 @@ class Braze(Destination):
     cost_unit = "data points"
     updates_only = True
 
-    def upsert(self, session: Session, batch: Batch) -> Result:
+    def upsert(self, session: DestinationSession, batch: Batch) -> Result:
         """Set the attributes, and that the person is in the audience."""
         only = {"_update_existing_only": True} if session.sync.mode == "update" else {}
         flag = {_attribute(session): True, **only}
         users = [{**_user(session, row), **_values(session, row), **flag} for row in batch.rows]
         return _track(session, batch, users)
 
-    def remove(self, session: Session, batch: Batch) -> Result:
+    def remove(self, session: DestinationSession, batch: Batch) -> Result:
         """Set that the person is not in the audience."""
         gone = {_attribute(session): False, "_update_existing_only": True}
         return _track(session, batch, [{**_user(session, row), **gone} for row in batch.rows])
@@ -49,20 +49,20 @@ class Braze(Destination):
             )
 
 
-def _attribute(session: Session) -> str:
+def _attribute(session: DestinationSession) -> str:
     return str(session.option("attribute", f"in_{session.sync.name}"))
 
 
-def _user(session: Session, row: Row) -> dict[str, Any]:
+def _user(session: DestinationSession, row: Row) -> dict[str, Any]:
     return {session.option("identifier", "external_id"): row.identity}
 
 
-def _values(session: Session, row: Row) -> dict[str, Any]:
+def _values(session: DestinationSession, row: Row) -> dict[str, Any]:
     values = given(row, session.sync)
     return {name: value for name, value in values.items() if name != session.sync.key or name == "email"}
 
 
-def _track(session: Session, batch: Batch, users: list[dict[str, Any]]) -> Result:
+def _track(session: DestinationSession, batch: Batch, users: list[dict[str, Any]]) -> Result:
     answer = http(session).json("POST", "/users/track", json={"attributes": users})
     errors = {
         int(error["index"]): clean(error.get("type", "refused"))
@@ -72,11 +72,11 @@ def _track(session: Session, batch: Batch, users: list[dict[str, Any]]) -> Resul
     taken = answer.get("attributes_processed", len(batch.rows) - len(errors))
     if taken < len(batch.rows) - len(errors):
         reason = "fewer were processed than were accepted"
-        return [o if o.reason else Outcome(o.row, Status.retry, reason) for o in by_index(batch, errors)]
+        return [o if o.reason else RowOutcome(o.row, Status.retry, reason) for o in by_index(batch, errors)]
     return by_index(batch, errors)
 
 
-def http(session: Session) -> Client:
+def http(session: DestinationSession) -> Client:
     """The session's client."""
     return session.http({"authorization": f"Bearer {session.connection['api_key']}"}, DESTINATION.rate)
 

@@ -10,7 +10,7 @@ import base64
 
 from activation.client import Client, Rate
 from activation.config import Sync
-from activation.destination import Destination, Session, by_index, given
+from activation.destination import Destination, DestinationSession, by_index, given
 from activation.model import Batch, Result, Status, all_sent
 from activation.redact import clean
 from segmentry.errors import ConfigError
@@ -26,7 +26,7 @@ class CustomerIo(Destination):
     rate = Rate(100, 1.0)
     cost_unit = "profiles"
 
-    def upsert(self, session: Session, batch: Batch) -> Result:
+    def upsert(self, session: DestinationSession, batch: Batch) -> Result:
         """Write the people, then put those that were taken into the segment."""
         kind = session.option("id_type", "id")
         people = [
@@ -49,7 +49,7 @@ class CustomerIo(Destination):
             _change_segment(session, "add_customers", taken)
         return outcomes
 
-    def remove(self, session: Session, batch: Batch) -> Result:
+    def remove(self, session: DestinationSession, batch: Batch) -> Result:
         """Take the people out of the segment."""
         _change_segment(session, "remove_customers", [row.identity for row in batch.rows])
         return all_sent(batch.rows)
@@ -65,12 +65,12 @@ class CustomerIo(Destination):
             )
 
 
-def _change_segment(session: Session, change: str, ids: list[str]) -> None:
+def _change_segment(session: DestinationSession, change: str, ids: list[str]) -> None:
     path = f"/api/v1/segments/{session.connection['segment_id']}/{change}"
     http(session).call("POST", path, params={"id_type": session.option("id_type", "id")}, json={"ids": ids})
 
 
-def http(session: Session) -> Client:
+def http(session: DestinationSession) -> Client:
     """The session's client."""
     pair = f"{session.connection['site_id']}:{session.connection['api_key']}"
     token = base64.b64encode(pair.encode()).decode()

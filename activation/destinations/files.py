@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from activation.config import Sync
-from activation.destination import Destination, Session
+from activation.destination import Destination, DestinationSession
 from activation.file_formats import OPTIONS, keys, write, write_without
 from activation.model import Batch, Result, Row, all_sent
 from activation.remote_files import MANIFEST, among, check_format, current_file, file_name, manifest_text
@@ -26,15 +26,15 @@ class Files(Destination):
     cost_unit = "files"
     grains = ("profile", "membership", "transition")
 
-    def upsert(self, session: Session, batch: Batch) -> Result:
+    def upsert(self, session: DestinationSession, batch: Batch) -> Result:
         """Not used: the audience is written as a whole."""
         return all_sent(batch.rows)
 
-    def remove(self, session: Session, batch: Batch) -> Result:
+    def remove(self, session: DestinationSession, batch: Batch) -> Result:
         """Not used: the audience is written as a whole."""
         return all_sent(batch.rows)
 
-    def replace(self, session: Session, rows: Iterator[Row]) -> int:
+    def replace(self, session: DestinationSession, rows: Iterator[Row]) -> int:
         """Write the audience under a new name, then the manifest, then drop the file before it."""
         name = file_name(session, session.option("format", "csv"))
         session.folder.mkdir(parents=True, exist_ok=True)
@@ -42,7 +42,7 @@ class Files(Destination):
         _appear(session, name, count)
         return count
 
-    def withdraw(self, session: Session, identities: Collection[str]) -> None:
+    def withdraw(self, session: DestinationSession, identities: Collection[str]) -> None:
         """Write the current file again without these people; nothing where there is none."""
         if (current := _current(session)) is None:
             return
@@ -52,7 +52,7 @@ class Files(Destination):
         count = write_without(old, _partial(session, name), key or session.sync.key, withdrawn)
         _appear(session, name, count)
 
-    def read_back(self, session: Session) -> Iterator[str]:
+    def read_back(self, session: DestinationSession) -> Iterator[str]:
         """Keys in the current file; none before the first."""
         current = _current(session)
         return keys(current[0], session.sync) if current else iter(())
@@ -63,7 +63,7 @@ class Files(Destination):
         check_format(sync)
 
 
-def _current(session: Session) -> tuple[Path, str | None] | None:
+def _current(session: DestinationSession) -> tuple[Path, str | None] | None:
     manifest = session.folder / MANIFEST
     if not manifest.exists():
         return None
@@ -72,11 +72,11 @@ def _current(session: Session) -> tuple[Path, str | None] | None:
     return (path, key) if path.exists() else None
 
 
-def _partial(session: Session, name: str) -> Path:
+def _partial(session: DestinationSession, name: str) -> Path:
     return session.folder / f".{name}.partial"
 
 
-def _appear(session: Session, name: str, count: int) -> None:
+def _appear(session: DestinationSession, name: str, count: int) -> None:
     _partial(session, name).replace(session.folder / name)
     manifest = session.folder / ".manifest.partial"
     manifest.write_text(manifest_text(session, session.folder / name, count), encoding="utf-8")

@@ -11,7 +11,7 @@ from typing import Any
 
 from activation.client import Client, Rate
 from activation.config import Sync
-from activation.destination import Destination, Session
+from activation.destination import Destination, DestinationSession
 from activation.hashing import google_email, google_phone, sha256
 from activation.model import Batch, Result, Row, all_sent
 from segmentry.errors import ConfigError
@@ -27,14 +27,14 @@ class GoogleDataManager(Destination):
     rate = Rate(300, 60.0)
     cost_unit = "members"
 
-    def upsert(self, session: Session, batch: Batch) -> Result:
+    def upsert(self, session: DestinationSession, batch: Batch) -> Result:
         """Add members by their hashes."""
         consent = {"adUserData": "CONSENT_GRANTED", "adPersonalization": "CONSENT_GRANTED"}
         members = [{"consent": consent, "userData": _user_data(dict(row.values))} for row in batch.rows]
         terms = {"termsOfService": {"customerMatchTermsOfServiceStatus": "ACCEPTED"}}
         return _change(session, batch, "ingest", members, terms)
 
-    def remove(self, session: Session, batch: Batch) -> Result:
+    def remove(self, session: DestinationSession, batch: Batch) -> Result:
         """Take members out by the key they were added with."""
         members = [{"userData": _user_data({session.sync.key: row.identity})} for row in batch.rows]
         return _change(session, batch, "remove", members, {})
@@ -64,7 +64,7 @@ def _user_data(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _change(
-    session: Session, batch: Batch, change: str, members: list[dict[str, Any]], terms: dict[str, Any]
+    session: DestinationSession, batch: Batch, change: str, members: list[dict[str, Any]], terms: dict[str, Any]
 ) -> Result:
     account = {"accountType": "GOOGLE_ADS", "accountId": session.connection["account_id"]}
     destination = {"operatingAccount": account, "productDestinationId": session.connection["list_id"]}
@@ -73,7 +73,7 @@ def _change(
     return all_sent(batch.rows)
 
 
-def http(session: Session) -> Client:
+def http(session: DestinationSession) -> Client:
     """The session's client."""
     return session.http({"authorization": f"Bearer {session.connection['token']}"}, DESTINATION.rate)
 

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from activation.client import Client, Rate
-from activation.destination import Destination, Session, given
-from activation.model import Batch, Outcome, Result, Row, Status, all_sent
+from activation.destination import Destination, DestinationSession, given
+from activation.model import Batch, Result, Row, RowOutcome, Status, all_sent
 from activation.redact import clean
 
 CONTACTS = "/crm/v3/objects/contacts/batch"
@@ -26,7 +26,7 @@ class HubSpot(Destination):
     rate = Rate(100, 10.0)  # the lowest plan: 100 in 10 s
     cost_unit = "contacts"
 
-    def upsert(self, session: Session, batch: Batch) -> Result:
+    def upsert(self, session: DestinationSession, batch: Batch) -> Result:
         """Upsert the contacts, then put those that were taken on the list."""
         inputs = [
             {
@@ -44,7 +44,7 @@ class HubSpot(Destination):
             _change_list(session, add=added)
         return outcomes
 
-    def remove(self, session: Session, batch: Batch) -> Result:
+    def remove(self, session: DestinationSession, batch: Batch) -> Result:
         """Take the contacts off the list."""
         known = [row.destination_id for row in batch.rows if row.destination_id]
         unknown = [row for row in batch.rows if not row.destination_id]
@@ -53,7 +53,7 @@ class HubSpot(Destination):
             _change_list(session, remove=known)
         return all_sent(batch.rows)
 
-    def read_back(self, session: Session) -> Iterator[str]:
+    def read_back(self, session: DestinationSession) -> Iterator[str]:
         """Keys of the contacts on the list."""
         path = f"/crm/v3/lists/{session.connection['list_id']}/memberships"
         after: str | None = None
@@ -69,12 +69,12 @@ class HubSpot(Destination):
                 return
 
 
-def http(session: Session) -> Client:
+def http(session: DestinationSession) -> Client:
     """The session's client."""
     return session.http({"authorization": f"Bearer {session.connection['token']}"}, DESTINATION.rate)
 
 
-def _outcomes(batch: Batch, answer: Any) -> list[Outcome]:
+def _outcomes(batch: Batch, answer: Any) -> list[RowOutcome]:
     ids = {result.get("objectWriteTraceId"): str(result["id"]) for result in answer.get("results", [])}
     errors: dict[str, str] = {}
     for error in answer.get("errors", []):
@@ -83,21 +83,21 @@ def _outcomes(batch: Batch, answer: Any) -> list[Outcome]:
     outcomes = []
     for place, row in enumerate(batch.rows):
         if str(place) in ids:
-            outcomes.append(Outcome(row, Status.sent, "", ids[str(place)]))
+            outcomes.append(RowOutcome(row, Status.sent, "", ids[str(place)]))
         elif str(place) in errors:
-            outcomes.append(Outcome(row, Status.rejected, errors[str(place)]))
+            outcomes.append(RowOutcome(row, Status.rejected, errors[str(place)]))
         else:
-            outcomes.append(Outcome(row, Status.retry, "the answer does not name the row"))
+            outcomes.append(RowOutcome(row, Status.retry, "the answer does not name the row"))
     return outcomes
 
 
-def _change_list(session: Session, *, add: list[str] | None = None, remove: list[str] | None = None) -> None:
+def _change_list(session: DestinationSession, *, add: list[str] | None = None, remove: list[str] | None = None) -> None:
     body = {"recordIdsToAdd": add or [], "recordIdsToRemove": remove or []}
     path = f"/crm/v3/lists/{session.connection['list_id']}/memberships/add-and-remove"
     http(session).call("PUT", path, json=body)
 
 
-def _record_ids(session: Session, rows: list[Row]) -> list[str]:
+def _record_ids(session: DestinationSession, rows: list[Row]) -> list[str]:
     body = {
         "inputs": [{"id": row.identity} for row in rows],
         "idProperty": session.option("id_property", session.sync.key),

@@ -10,8 +10,8 @@ from typing import Any
 
 from activation.client import Client, Rate
 from activation.config import Sync
-from activation.destination import Destination, Session, given
-from activation.model import Batch, Outcome, Result, Row, Status
+from activation.destination import Destination, DestinationSession, given
+from activation.model import Batch, Result, Row, RowOutcome, Status
 from segmentry.errors import ConfigError
 
 REFUSALS = ("invalid", "notFound", "invalidData", "conflict", "forgotten")
@@ -27,7 +27,7 @@ class Iterable(Destination):
     rate = Rate(5, 1.0)
     cost_unit = "users"
 
-    def upsert(self, session: Session, batch: Batch) -> Result:
+    def upsert(self, session: DestinationSession, batch: Batch) -> Result:
         """Put the users, with their fields, on the list."""
         key = session.option("identifier", "email")
         subscribers = [
@@ -36,11 +36,11 @@ class Iterable(Destination):
         ]
         return _change_list(session, batch, "subscribe", subscribers)
 
-    def remove(self, session: Session, batch: Batch) -> Result:
+    def remove(self, session: DestinationSession, batch: Batch) -> Result:
         """Take the users off the list. Somebody it does not know is not on it."""
         key = session.option("identifier", "email")
         outcomes = _change_list(session, batch, "unsubscribe", [{key: row.identity} for row in batch.rows])
-        return [o if o.status is Status.retry else Outcome(o.row, Status.sent) for o in outcomes]
+        return [o if o.status is Status.retry else RowOutcome(o.row, Status.sent) for o in outcomes]
 
     def check(self, sync: Sync) -> None:
         """Hold the identifier to those there are."""
@@ -53,7 +53,9 @@ class Iterable(Destination):
             )
 
 
-def _change_list(session: Session, batch: Batch, change: str, subscribers: list[dict[str, Any]]) -> list[Outcome]:
+def _change_list(
+    session: DestinationSession, batch: Batch, change: str, subscribers: list[dict[str, Any]]
+) -> list[RowOutcome]:
     body = {"listId": int(session.connection["list_id"]), "subscribers": subscribers}
     answer = http(session).json("POST", f"/api/lists/{change}", json=body)
     named = {**answer, **(answer.get("failedUpdates") or {})}
@@ -65,16 +67,16 @@ def _change_list(session: Session, batch: Batch, change: str, subscribers: list[
     }
     outcomes = [_outcome(row, refused) for row in batch.rows]
     if answer.get("failCount", 0) > sum(outcome.status is Status.rejected for outcome in outcomes):
-        return [o if o.reason else Outcome(o.row, Status.retry, "refusals are counted, not named") for o in outcomes]
+        return [o if o.reason else RowOutcome(o.row, Status.retry, "refusals are counted, not named") for o in outcomes]
     return outcomes
 
 
-def _outcome(row: Row, refused: dict[str, str]) -> Outcome:
+def _outcome(row: Row, refused: dict[str, str]) -> RowOutcome:
     reason = refused.get(row.identity.lower())
-    return Outcome(row, Status.rejected, reason) if reason else Outcome(row, Status.sent)
+    return RowOutcome(row, Status.rejected, reason) if reason else RowOutcome(row, Status.sent)
 
 
-def http(session: Session) -> Client:
+def http(session: DestinationSession) -> Client:
     """The session's client."""
     return session.http({"api-key": session.connection["api_key"]}, DESTINATION.rate)
 

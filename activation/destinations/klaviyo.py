@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from activation.client import Client, Rate
-from activation.destination import Destination, Session, by_index, given
-from activation.model import Batch, Operation, Outcome, Pending, Result, Row, Status, all_sent
+from activation.destination import Destination, DestinationSession, by_index, given
+from activation.model import Batch, Operation, Pending, Result, Row, RowOutcome, Status, all_sent
 from activation.redact import clean
 
 FIELDS = {"email", "phone_number", "external_id", "first_name", "last_name", "organization", "title", "image", "locale"}
@@ -31,7 +31,7 @@ class Klaviyo(Destination):
     bulk_keeps_nulls = True
     cost_unit = "active profiles"
 
-    def upsert(self, session: Session, batch: Batch) -> Result:
+    def upsert(self, session: DestinationSession, batch: Batch) -> Result:
         """Upsert the profiles and put them on the list, by one job."""
         for row in batch.rows:
             was_there = row.operation is Operation.update or row.has_been_there
@@ -43,22 +43,22 @@ class Klaviyo(Destination):
         job = {"type": "profile-bulk-import-job", "attributes": attributes, "relationships": lists}
         return Pending(http(session).json("POST", JOBS, json={"data": job})["data"]["id"])
 
-    def poll(self, session: Session, batch: Batch, job_id: str) -> Result:
+    def poll(self, session: DestinationSession, batch: Batch, job_id: str) -> Result:
         """The job's failed rows, by their place or else by their address."""
         job = http(session).json("GET", f"{JOBS}/{job_id}")["data"]["attributes"]
         if job["status"] in ("queued", "processing"):
             return Pending(job_id)
         if job["status"] == "cancelled":
-            return [Outcome(row, Status.retry, "the job was cancelled") for row in batch.rows]
+            return [RowOutcome(row, Status.retry, "the job was cancelled") for row in batch.rows]
         errors = _pages(session, f"{JOBS}/{job_id}/import-errors?page[size]={PAGE}") if job.get("failed_count") else []
         reasons = dict(found for error in errors if (found := _place(batch.rows, error)) is not None)
         unnamed = (job.get("failed_count") or 0) - len(reasons)
         if unnamed > 0 or (job.get("completed_count") or 0) + len(reasons) < len(batch.rows):
             # Numbers that leave rows open: none of the batch can be taken for sent.
-            return [Outcome(row, Status.retry, "the job does not account for every row") for row in batch.rows]
+            return [RowOutcome(row, Status.retry, "the job does not account for every row") for row in batch.rows]
         return by_index(batch, reasons)
 
-    def remove(self, session: Session, batch: Batch) -> Result:
+    def remove(self, session: DestinationSession, batch: Batch) -> Result:
         """Take the profiles off the list; their consent and everything else stays."""
         found = _ids(session, [row.identity for row in batch.rows])
         if data := [{"type": "profile", "id": profile_id} for profile_id in found]:
@@ -66,13 +66,13 @@ class Klaviyo(Destination):
             http(session).call("DELETE", path, json={"data": data})
         return all_sent(batch.rows)
 
-    def read_back(self, session: Session) -> Iterator[str]:
+    def read_back(self, session: DestinationSession) -> Iterator[str]:
         """Addresses of the profiles on the list."""
         for profile in _pages(session, f"/api/lists/{session.connection['list_id']}/profiles?page[size]={PAGE}"):
             yield str(profile["attributes"].get(session.sync.key) or "").lower()
 
 
-def http(session: Session) -> Client:
+def http(session: DestinationSession) -> Client:
     """The session's client."""
     headers = {
         "authorization": f"Klaviyo-API-Key {session.connection['api_key']}",
@@ -83,14 +83,14 @@ def http(session: Session) -> Client:
     return session.http(headers, DESTINATION.rate)
 
 
-def _profile(session: Session, row: Row, *, clears: bool = False) -> dict[str, Any]:
+def _profile(session: DestinationSession, row: Row, *, clears: bool = False) -> dict[str, Any]:
     values = {n: v for n, v in given(row, session.sync).items() if clears or v is not None}
     attributes = {name: value for name, value in values.items() if name in FIELDS}
     properties = {name: value for name, value in values.items() if name not in FIELDS}
     return {"type": "profile", "attributes": {**attributes, **({"properties": properties} if properties else {})}}
 
 
-def _ids(session: Session, identities: Sequence[str]) -> list[str]:
+def _ids(session: DestinationSession, identities: Sequence[str]) -> list[str]:
     found: list[str] = []
     for start in range(0, len(identities), PAGE):
         listed = ",".join('"' + identity.replace('"', "") + '"' for identity in identities[start : start + PAGE])
@@ -99,7 +99,7 @@ def _ids(session: Session, identities: Sequence[str]) -> list[str]:
     return found
 
 
-def _pages(session: Session, path: str, params: dict[str, str] | None = None) -> Iterator[dict[str, Any]]:
+def _pages(session: DestinationSession, path: str, params: dict[str, str] | None = None) -> Iterator[dict[str, Any]]:
     answer = http(session).json("GET", path, **({"params": params} if params else {}))
     yield from answer["data"]
     while following := (answer.get("links") or {}).get("next"):

@@ -11,11 +11,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from activation.client import Client, Rate, Refused
+from activation.client import Client, Rate, RequestRefused
 from activation.config import Sync
-from activation.destination import Destination, Session, given
+from activation.destination import Destination, DestinationSession, given
 from activation.hashing import mailchimp_key
-from activation.model import Batch, Outcome, Result, Row, Status, all_sent
+from activation.model import Batch, Result, Row, RowOutcome, Status, all_sent
 from segmentry.errors import ConfigError
 
 STATUSES = ("transactional", "pending", "subscribed")
@@ -31,22 +31,22 @@ class Mailchimp(Destination):
     cost_unit = "contacts"
     updates_only = True
 
-    def upsert(self, session: Session, batch: Batch) -> Result:
+    def upsert(self, session: DestinationSession, batch: Batch) -> Result:
         """Write each member, then put those that were taken into the segment."""
         outcomes = [_member(session, row) for row in batch.rows]
         taken = [outcome.row.identity for outcome in outcomes if outcome.status is Status.sent]
         refused = _change_segment(session, "members_to_add", taken) if taken else set()
         return [
-            Outcome(o.row, Status.retry, "not put into the segment") if o.row.identity.lower() in refused else o
+            RowOutcome(o.row, Status.retry, "not put into the segment") if o.row.identity.lower() in refused else o
             for o in outcomes
         ]
 
-    def remove(self, session: Session, batch: Batch) -> Result:
+    def remove(self, session: DestinationSession, batch: Batch) -> Result:
         """Take the members out of the segment."""
         _change_segment(session, "members_to_remove", [row.identity for row in batch.rows])
         return all_sent(batch.rows)
 
-    def read_back(self, session: Session) -> Iterator[str]:
+    def read_back(self, session: DestinationSession) -> Iterator[str]:
         """Addresses of the segment's members."""
         start = 0
         while True:
@@ -69,7 +69,7 @@ class Mailchimp(Destination):
             )
 
 
-def _member(session: Session, row: Row) -> Outcome:
+def _member(session: DestinationSession, row: Row) -> RowOutcome:
     values = given(row, session.sync)
     fields = {
         name.upper(): "" if value is None else value for name, value in values.items() if name != session.sync.key
@@ -85,24 +85,24 @@ def _member(session: Session, row: Row) -> Outcome:
             http(session).call("PATCH", path, json={"merge_fields": fields})
         else:
             http(session).call("PUT", path, json=body)
-    except Refused as refusal:
+    except RequestRefused as refusal:
         is_absent = refusal.status == 404 and session.sync.mode == "update"
         if refusal.status not in (400, 405, 414) and not is_absent:
             raise
-        return Outcome(row, Status.rejected, f"refused with status {refusal.status}")
-    return Outcome(row, Status.sent)
+        return RowOutcome(row, Status.rejected, f"refused with status {refusal.status}")
+    return RowOutcome(row, Status.sent)
 
 
-def _segment(session: Session) -> str:
+def _segment(session: DestinationSession) -> str:
     return f"/lists/{session.connection['list_id']}/segments/{session.connection['segment_id']}"
 
 
-def _change_segment(session: Session, change: str, emails: list[str]) -> set[str]:
+def _change_segment(session: DestinationSession, change: str, emails: list[str]) -> set[str]:
     answer = http(session).json("POST", _segment(session), json={change: emails})
     return {email.lower() for error in answer.get("errors", []) for email in error.get("email_addresses", [])}
 
 
-def http(session: Session) -> Client:
+def http(session: DestinationSession) -> Client:
     """The session's client."""
     return session.http({"authorization": f"Bearer {session.connection['api_key']}"}, DESTINATION.rate)
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import httpx
 
-from activation.client import Client, Rate, Refused, decoded
-from activation.destination import Destination, Session, given
-from activation.model import Batch, Outcome, Result, Row, Status, all_sent
+from activation.client import Client, Rate, RequestRefused, decoded
+from activation.destination import Destination, DestinationSession, given
+from activation.model import Batch, Result, Row, RowOutcome, Status, all_sent
 from activation.redact import clean
 from segmentry.errors import DestinationError
 
@@ -32,7 +32,7 @@ class Marketo(Destination):
     cost_unit = "people"
     updates_only = True
 
-    def upsert(self, session: Session, batch: Batch) -> Result:
+    def upsert(self, session: DestinationSession, batch: Batch) -> Result:
         """Write the people, then put those that were taken on the list."""
         body = {
             "action": "updateOnly" if session.sync.mode == "update" else "createOrUpdate",
@@ -46,7 +46,7 @@ class Marketo(Destination):
             _change_list(session, "POST", added)
         return outcomes
 
-    def remove(self, session: Session, batch: Batch) -> Result:
+    def remove(self, session: DestinationSession, batch: Batch) -> Result:
         """Take the people off the list."""
         known = [row.destination_id for row in batch.rows if row.destination_id]
         known += _ids(session, [row.identity for row in batch.rows if not row.destination_id])
@@ -59,13 +59,13 @@ class Marketo(Destination):
         return super().invalid(row) if row.identity.isascii() else "the key is not ASCII"
 
 
-def _answer(session: Session, method: str, path: str, **parts: Any) -> list[dict[str, Any]]:
+def _answer(session: DestinationSession, method: str, path: str, **parts: Any) -> list[dict[str, Any]]:
     answer = http(session).json(method, path, **parts)
     if answer["success"]:
         return list(answer.get("result", []))
     code = str(answer["errors"][0]["code"])
     if code in ROW_CODES:
-        raise Refused(400)
+        raise RequestRefused(400)
     raise DestinationError(
         f"Marketo refused a request with code {clean(code)}",
         allowed="a request that the API user may make",
@@ -73,21 +73,21 @@ def _answer(session: Session, method: str, path: str, **parts: Any) -> list[dict
     )
 
 
-def _outcome(row: Row, result: dict[str, Any]) -> Outcome:
+def _outcome(row: Row, result: dict[str, Any]) -> RowOutcome:
     if result["status"] in ("created", "updated"):
-        return Outcome(row, Status.sent, "", str(result["id"]))
+        return RowOutcome(row, Status.sent, "", str(result["id"]))
     reasons = result.get("reasons") or [{}]
-    return Outcome(row, Status.rejected, clean(f"code {reasons[0].get('code', 'unknown')}"))
+    return RowOutcome(row, Status.rejected, clean(f"code {reasons[0].get('code', 'unknown')}"))
 
 
-def _change_list(session: Session, method: str, ids: list[str]) -> None:
+def _change_list(session: DestinationSession, method: str, ids: list[str]) -> None:
     path = f"/rest/v1/lists/{session.connection['list_id']}/leads.json"
     # The specification asks for the body as well, the documentation for the ids in the address.
     people = {"input": [{"id": int(lead)} for lead in ids]}
     _answer(session, method, path, params=[("id", lead) for lead in ids], json=people)
 
 
-def _ids(session: Session, keys: list[str]) -> list[str]:
+def _ids(session: DestinationSession, keys: list[str]) -> list[str]:
     if not keys:
         return []
     asked = {"filterType": session.sync.key, "filterValues": ",".join(keys), "fields": "id"}
@@ -100,14 +100,14 @@ def _code(response: httpx.Response) -> str:
     return str(errors[0].get("code", "")) if errors else ""
 
 
-def _token(session: Session) -> dict[str, str]:
+def _token(session: DestinationSession) -> dict[str, str]:
     form = {"grant_type": "client_credentials"}
     form |= {name: session.connection[name] for name in ("client_id", "client_secret")}
     answer = session.clients["http"].json("POST", "/identity/oauth/token", data=form)
     return {"authorization": f"Bearer {answer['access_token']}"}
 
 
-def http(session: Session) -> Client:
+def http(session: DestinationSession) -> Client:
     """The session's client, with a token."""
     if "http" not in session.clients:
         signs: dict[str, Any] = {"throttled": lambda response: THROTTLES.get(_code(response))}

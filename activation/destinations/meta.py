@@ -12,11 +12,11 @@ from typing import Any
 
 import httpx
 
-from activation.client import Client, Rate, Refused, decoded
+from activation.client import Client, Rate, RequestRefused, decoded
 from activation.config import Sync
-from activation.destination import Destination, Session
+from activation.destination import Destination, DestinationSession
 from activation.hashing import meta_email, meta_name, meta_phone, meta_place, sha256
-from activation.model import Batch, Outcome, Result, Row, Status, all_sent
+from activation.model import Batch, Result, Row, RowOutcome, Status, all_sent
 from segmentry.errors import ConfigError, DestinationError
 
 NORMALIZED: dict[str, Callable[[str], str]] = {
@@ -39,13 +39,13 @@ class Meta(Destination):
     rate = Rate(5, 1.0)
     cost_unit = "matched people"
 
-    def upsert(self, session: Session, batch: Batch) -> Result:
+    def upsert(self, session: DestinationSession, batch: Batch) -> Result:
         """Add people by their hashes."""
         schema = [column.name for column in session.sync.columns]
         data = [[_cell(name, row.values.get(name)) for name in schema] for row in batch.rows]
         return _change(session, batch, "POST", schema, data)
 
-    def remove(self, session: Session, batch: Batch) -> Result:
+    def remove(self, session: DestinationSession, batch: Batch) -> Result:
         """Take people out by the key they were added with."""
         key = session.sync.key
         return _change(session, batch, "DELETE", [key], [[_cell(key, row.identity)] for row in batch.rows])
@@ -76,11 +76,11 @@ def _cell(name: str, value: Any) -> str:
     return str(value) if name == "extern_id" else sha256(NORMALIZED[name](str(value)))
 
 
-def _change(session: Session, batch: Batch, method: str, schema: list[str], data: list[list[str]]) -> Result:
+def _change(session: DestinationSession, batch: Batch, method: str, schema: list[str], data: list[list[str]]) -> Result:
     body = {"payload": {"schema": [name.upper() for name in schema], "data": data}}
     try:
         answer = http(session).json(method, f"/{session.connection['audience_id']}/users", json=body)
-    except Refused as refusal:
+    except RequestRefused as refusal:
         error = refusal.body.get("error", {}) if isinstance(refusal.body, dict) else {}
         if error.get("error_subcode") == BLOCKED:
             raise DestinationError(
@@ -93,10 +93,10 @@ def _change(session: Session, batch: Batch, method: str, schema: list[str], data
     if not answer.get("num_invalid_entries") and received >= len(batch.rows):
         return all_sent(batch.rows)
     if len(batch.rows) > 1:
-        raise Refused(400)
+        raise RequestRefused(400)
     if not received:
-        return [Outcome(batch.rows[0], Status.retry, "not counted as received")]
-    return [Outcome(batch.rows[0], Status.rejected, "counted as invalid")]
+        return [RowOutcome(batch.rows[0], Status.retry, "not counted as received")]
+    return [RowOutcome(batch.rows[0], Status.rejected, "counted as invalid")]
 
 
 def throttled(response: httpx.Response) -> float | None:
@@ -106,7 +106,7 @@ def throttled(response: httpx.Response) -> float | None:
     return 5.0 if error.get("code") in THROTTLES or error.get("is_transient") else None
 
 
-def http(session: Session) -> Client:
+def http(session: DestinationSession) -> Client:
     """The session's client."""
     headers = {"authorization": f"Bearer {session.connection['token']}"}
     return session.http(headers, DESTINATION.rate, throttled=throttled)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from activation.client import Client, Rate
-from activation.destination import Destination, Session, given
+from activation.destination import Destination, DestinationSession, given
 from activation.model import Batch, Result, all_sent
 
 
@@ -22,27 +22,27 @@ class OptimizelyOdp(Destination):
     rate = Rate(10, 1.0)
     cost_unit = "profiles"
 
-    def upsert(self, session: Session, batch: Batch) -> Result:
+    def upsert(self, session: DestinationSession, batch: Batch) -> Result:
         """Write the attributes, and that the person is in the audience."""
         flag = {_attribute(session): True}
         return _deliver(session, batch, [{**given(row, session.sync), **flag} for row in batch.rows])
 
-    def remove(self, session: Session, batch: Batch) -> Result:
+    def remove(self, session: DestinationSession, batch: Batch) -> Result:
         """Write that the person is not in the audience."""
         gone = [{session.sync.key: row.identity, _attribute(session): False} for row in batch.rows]
         return _deliver(session, batch, gone)
 
 
-def _attribute(session: Session) -> str:
+def _attribute(session: DestinationSession) -> str:
     return str(session.option("attribute", f"in_{session.sync.name}"))
 
 
-def _deliver(session: Session, batch: Batch, people: list[dict[str, Any]]) -> Result:
+def _deliver(session: DestinationSession, batch: Batch, people: list[dict[str, Any]]) -> Result:
     http(session).call("POST", "/v3/profiles", json=[{"attributes": attributes} for attributes in people])
     return all_sent(batch.rows)
 
 
-def http(session: Session) -> Client:
+def http(session: DestinationSession) -> Client:
     """The session's client."""
     return session.http({"x-api-key": session.connection["api_key"]}, DESTINATION.rate)
 

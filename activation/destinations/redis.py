@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from activation.destination import Destination, Session
-from activation.model import Batch, Outcome, Result, Status, all_sent
+from activation.destination import Destination, DestinationSession
+from activation.model import Batch, Result, RowOutcome, Status, all_sent
 from segmentry.errors import DestinationError
 
 
@@ -22,7 +22,7 @@ class Redis(Destination):
     batch_rows = 1_000
     cost_unit = "keys"
 
-    def upsert(self, session: Session, batch: Batch) -> Result:
+    def upsert(self, session: DestinationSession, batch: Batch) -> Result:
         """Write each person's hash anew, in one pipeline."""
         with _connection(session) as store:
             pipe = store.pipeline(transaction=False)
@@ -31,13 +31,13 @@ class Redis(Destination):
                 pipe.eval(_WRITE, 1, _key(session, row.identity), *(part for pair in values.items() for part in pair))
             answers = _run(pipe)
         return [
-            Outcome(row, Status.retry, type(answer).__name__)
+            RowOutcome(row, Status.retry, type(answer).__name__)
             if isinstance(answer, Exception)
-            else Outcome(row, Status.sent)
+            else RowOutcome(row, Status.sent)
             for row, answer in zip(batch.rows, answers, strict=True)
         ]
 
-    def remove(self, session: Session, batch: Batch) -> Result:
+    def remove(self, session: DestinationSession, batch: Batch) -> Result:
         """Unlink each person's hash."""
         with _connection(session) as store:
             pipe = store.pipeline(transaction=False)
@@ -46,7 +46,7 @@ class Redis(Destination):
             _run(pipe)
         return all_sent(batch.rows)
 
-    def read_back(self, session: Session) -> Iterator[str]:
+    def read_back(self, session: DestinationSession) -> Iterator[str]:
         """Keys that are there."""
         start = _key(session, "")[:-1]
         with _connection(session) as store:
@@ -58,7 +58,7 @@ class Redis(Destination):
 _WRITE = "redis.call('unlink', KEYS[1]); for i = 1, #ARGV, 2 do redis.call('hset', KEYS[1], ARGV[i], ARGV[i + 1]) end"
 
 
-def _connection(session: Session) -> Any:
+def _connection(session: DestinationSession) -> Any:
     import redis
 
     return redis.Redis.from_url(session.connection["url"], socket_timeout=30, socket_connect_timeout=10)
@@ -77,7 +77,7 @@ def _run(pipe: Any) -> list[Any]:
         ) from None
 
 
-def _key(session: Session, identity: str) -> str:
+def _key(session: DestinationSession, identity: str) -> str:
     return f"{session.option('prefix', session.sync.name + ':')}{{{identity}}}"
 
 

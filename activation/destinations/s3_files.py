@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from activation.client import checked_url
-from activation.destination import Session
+from activation.destination import DestinationSession
 from activation.remote_files import RemoteFiles, Store
 from segmentry.errors import DestinationError
 
@@ -24,7 +24,7 @@ class S3Files(RemoteFiles):
     optional_settings = ("key_id", "secret", "endpoint", "region")
 
     @contextmanager
-    def store(self, session: Session) -> Iterator[Store]:
+    def store(self, session: DestinationSession) -> Iterator[Store]:
         """The prefix."""
         from botocore.exceptions import BotoCoreError, ClientError  # type: ignore[import-untyped]
 
@@ -67,7 +67,7 @@ class Prefix:
         self._filesystem.rm_file(f"{self._path}/{name}")
 
 
-def _filesystem(session: Session) -> Any:
+def _filesystem(session: DestinationSession) -> Any:
     import s3fs
 
     told = session.connection

@@ -15,8 +15,8 @@ import httpx
 from activation import campaigns
 from activation.client import Client, Rate, decoded
 from activation.config import Sync
-from activation.destination import Destination, Session
-from activation.model import Batch, Outcome, Pending, Result, Row, Status, all_sent
+from activation.destination import Destination, DestinationSession
+from activation.model import Batch, Pending, Result, Row, RowOutcome, Status, all_sent
 from activation.redact import clean
 from segmentry.errors import ConfigError
 
@@ -34,7 +34,7 @@ class Salesforce(Destination):
     job_seconds = 0.0  # a job whose id was lost was never told to begin
     cost_unit = "API records"
 
-    def upsert(self, session: Session, batch: Batch) -> Result:
+    def upsert(self, session: DestinationSession, batch: Batch) -> Result:
         """Upsert the people by one job."""
         kind, field = session.option("object", "Contact"), session.option("external_id")
         job = {"object": kind, "operation": "upsert", "externalIdFieldName": field, "contentType": "CSV"}
@@ -44,22 +44,22 @@ class Salesforce(Destination):
         http(session).call("PATCH", f"{API}/jobs/ingest/{made}", json={"state": "UploadComplete"})
         return Pending(made)
 
-    def poll(self, session: Session, batch: Batch, job_id: str) -> Result:
+    def poll(self, session: DestinationSession, batch: Batch, job_id: str) -> Result:
         """The job's rows; those it took are put into the campaign."""
         state = http(session).json("GET", f"{API}/jobs/ingest/{job_id}")["state"]
         if state in ("Open", "UploadComplete", "InProgress"):
             return Pending(job_id)
         if state != "JobComplete":
-            return [Outcome(row, Status.retry, "the job was not done") for row in batch.rows]
+            return [RowOutcome(row, Status.retry, "the job was not done") for row in batch.rows]
         taken, failed = (_results(session, job_id, f"{name}Results") for name in ("successful", "failed"))
         ids = {key: found["sf__Id"] for key, found in taken.items()}
         lost = campaigns.join(http(session), session, [ids[row.identity] for row in batch.rows if row.identity in ids])
         return [_outcome(row, ids.get(row.identity), failed.get(row.identity), lost) for row in batch.rows]
 
-    def remove(self, session: Session, batch: Batch) -> Result:
+    def remove(self, session: DestinationSession, batch: Batch) -> Result:
         """Take the people out of the campaign; they stay what they are."""
         if not campaigns.take_out(http(session), session, [row.identity for row in batch.rows]):
-            return [Outcome(row, Status.retry, "not all were taken out") for row in batch.rows]
+            return [RowOutcome(row, Status.retry, "not all were taken out") for row in batch.rows]
         return all_sent(batch.rows)
 
     def check(self, sync: Sync) -> None:
@@ -74,7 +74,7 @@ class Salesforce(Destination):
             )
 
 
-def _csv(session: Session, batch: Batch) -> bytes:
+def _csv(session: DestinationSession, batch: Batch) -> bytes:
     text = io.StringIO()
     others = [column for column in session.sync.columns if column.name != session.sync.key]
     writer = csv.writer(text, lineterminator="\n")
@@ -85,17 +85,19 @@ def _csv(session: Session, batch: Batch) -> bytes:
     return text.getvalue().encode()
 
 
-def _results(session: Session, job_id: str, name: str) -> dict[str, dict[str, str]]:
+def _results(session: DestinationSession, job_id: str, name: str) -> dict[str, dict[str, str]]:
     text = http(session).call("GET", f"{API}/jobs/ingest/{job_id}/{name}").text
     return {row[session.option("external_id")]: row for row in csv.DictReader(io.StringIO(text))}
 
 
-def _outcome(row: Row, their_id: str | None, failure: dict[str, str] | None, lost: set[str]) -> Outcome:
+def _outcome(row: Row, their_id: str | None, failure: dict[str, str] | None, lost: set[str]) -> RowOutcome:
     if failure is not None:
-        return Outcome(row, Status.rejected, clean(failure["sf__Error"].partition(":")[0]))
+        return RowOutcome(row, Status.rejected, clean(failure["sf__Error"].partition(":")[0]))
     if their_id is None or their_id in lost:
-        return Outcome(row, Status.retry, "not put into the campaign" if their_id else "the job does not name the row")
-    return Outcome(row, Status.sent, "", their_id)
+        return RowOutcome(
+            row, Status.retry, "not put into the campaign" if their_id else "the job does not name the row"
+        )
+    return RowOutcome(row, Status.sent, "", their_id)
 
 
 def throttled(response: httpx.Response) -> float | None:
@@ -105,7 +107,7 @@ def throttled(response: httpx.Response) -> float | None:
     return 3600.0 if "REQUEST_LIMIT_EXCEEDED" in codes else None
 
 
-def http(session: Session) -> Client:
+def http(session: DestinationSession) -> Client:
     """The session's client."""
     headers = {"authorization": f"Bearer {session.connection['token']}"}
     return session.http(headers, DESTINATION.rate, throttled=throttled)

@@ -12,14 +12,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from activation.client import Client, Rate
-from activation.destination import Destination, Session, given
+from activation.destination import Destination, DestinationSession, given
 from activation.model import Batch, Result, Row, all_sent
 
 NAMESPACE = uuid.UUID("6f1a3e0c-8f0e-4b55-9a59-6b1f0c9a7c1d")  # of our own message ids; a change repeats messages
 MESSAGE_BYTES = 32_000
 
 
-class Segment(Destination):
+class SegmentTracking(Destination):
     """One Segment source, or a RudderStack data plane."""
 
     settings = ("url", "write_key")
@@ -29,11 +29,11 @@ class Segment(Destination):
     rate = Rate(50, 1.0)
     cost_unit = "tracked users"
 
-    def upsert(self, session: Session, batch: Batch) -> Result:
+    def upsert(self, session: DestinationSession, batch: Batch) -> Result:
         """Identify people with their traits, and as members."""
         return _deliver(session, batch, [_message(session, batch, row, is_member=True) for row in batch.rows])
 
-    def remove(self, session: Session, batch: Batch) -> Result:
+    def remove(self, session: DestinationSession, batch: Batch) -> Result:
         """Identify people as no members any more."""
         return _deliver(session, batch, [_message(session, batch, row, is_member=False) for row in batch.rows])
 
@@ -43,7 +43,7 @@ class Segment(Destination):
         return "the row is over 32 KB" if size > MESSAGE_BYTES else super().invalid(row)
 
 
-def _message(session: Session, batch: Batch, row: Row, *, is_member: bool) -> dict[str, Any]:
+def _message(session: DestinationSession, batch: Batch, row: Row, *, is_member: bool) -> dict[str, Any]:
     trait = session.option("trait", f"in_{session.sync.name}")
     computation = {"computation_class": "audience", "computation_key": trait, "namespace": "segmentry"}
     return {
@@ -56,7 +56,7 @@ def _message(session: Session, batch: Batch, row: Row, *, is_member: bool) -> di
     }
 
 
-def _deliver(session: Session, batch: Batch, messages: list[dict[str, Any]]) -> Result:
+def _deliver(session: DestinationSession, batch: Batch, messages: list[dict[str, Any]]) -> Result:
     import orjson
 
     body = orjson.dumps({"batch": messages, "sentAt": datetime.now(UTC).isoformat()})
@@ -64,11 +64,11 @@ def _deliver(session: Session, batch: Batch, messages: list[dict[str, Any]]) -> 
     return all_sent(batch.rows)
 
 
-def http(session: Session) -> Client:
+def http(session: DestinationSession) -> Client:
     """The session's client."""
     token = base64.b64encode(f"{session.connection['write_key']}:".encode()).decode()
     headers = {"authorization": f"Basic {token}", "content-type": "application/json"}
     return session.http(headers, DESTINATION.rate)
 
 
-DESTINATION = Segment()
+DESTINATION = SegmentTracking()

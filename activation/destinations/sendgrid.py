@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from activation.client import Client, Rate, Refused
+from activation.client import Client, Rate, RequestRefused
 from activation.config import Sync
-from activation.destination import Destination, Session, given
+from activation.destination import Destination, DestinationSession, given
 from activation.model import Batch, Pending, Result, all_sent
 from segmentry.errors import ConfigError
 
@@ -34,22 +34,22 @@ class SendGrid(Destination):
     job_seconds = 60.0
     cost_unit = "contacts"
 
-    def upsert(self, session: Session, batch: Batch) -> Result:
+    def upsert(self, session: DestinationSession, batch: Batch) -> Result:
         """Upsert the contacts onto the list, by a job."""
         contacts = [_contact(session, given(row, session.sync)) for row in batch.rows]
         body = {"list_ids": [session.connection["list_id"]], "contacts": contacts}
         return Pending(http(session).json("PUT", CONTACTS, json=body)["job_id"])
 
-    def poll(self, session: Session, batch: Batch, job_id: str) -> Result:
+    def poll(self, session: DestinationSession, batch: Batch, job_id: str) -> Result:
         """Everybody sent when the job has no error; else the batch is halved."""
         job = http(session).json("GET", f"{CONTACTS}/imports/{job_id}")
         if job["status"] == "pending":
             return Pending(job_id)
         if job["status"] != "completed" or job.get("results", {}).get("errored_count"):
-            raise Refused(400)
+            raise RequestRefused(400)
         return all_sent(batch.rows)
 
-    def remove(self, session: Session, batch: Batch) -> Result:
+    def remove(self, session: DestinationSession, batch: Batch) -> Result:
         """Take the contacts off the list."""
         emails = [row.identity for row in batch.rows]
         for start in range(0, len(emails), PAGE):
@@ -74,7 +74,7 @@ class SendGrid(Destination):
             )
 
 
-def _contact(session: Session, values: dict[str, Any]) -> dict[str, Any]:
+def _contact(session: DestinationSession, values: dict[str, Any]) -> dict[str, Any]:
     custom = session.option("custom_fields", {})
     # An empty text clears a reserved field, which the specification does not let be null.
     contact = {name: "" if value is None else value for name, value in values.items() if name not in custom}
@@ -82,17 +82,17 @@ def _contact(session: Session, values: dict[str, Any]) -> dict[str, Any]:
     return {**contact, **({"custom_fields": fields} if fields else {})}
 
 
-def _ids(session: Session, emails: list[str]) -> list[str]:
+def _ids(session: DestinationSession, emails: list[str]) -> list[str]:
     try:
         found = http(session).json("POST", f"{CONTACTS}/search/emails", json={"emails": emails})
-    except Refused as refusal:
+    except RequestRefused as refusal:
         if refusal.status == 404:  # none of the addresses is known
             return []
         raise
     return [entry["contact"]["id"] for entry in found.get("result", {}).values() if "contact" in entry]
 
 
-def http(session: Session) -> Client:
+def http(session: DestinationSession) -> Client:
     """The session's client."""
     return session.http({"authorization": f"Bearer {session.connection['api_key']}"}, DESTINATION.rate)
 

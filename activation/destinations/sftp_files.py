@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from activation.destination import Session
+from activation.destination import DestinationSession
 from activation.remote_files import RemoteFiles, Store
 from segmentry.errors import DestinationError
 
@@ -28,7 +28,7 @@ class SftpFiles(RemoteFiles):
     optional_settings = ("password", "key_file")
 
     @contextmanager
-    def store(self, session: Session) -> Iterator[Store]:
+    def store(self, session: DestinationSession) -> Iterator[Store]:
         """The folder, over one connection."""
         import paramiko
 
@@ -37,7 +37,7 @@ class SftpFiles(RemoteFiles):
             transport = _signed_in(session)
             client = paramiko.SFTPClient.from_transport(transport)
             assert client is not None
-            yield Folder(client, session.connection["folder"].rstrip("/"))
+            yield SftpFolder(client, session.connection["folder"].rstrip("/"))
         except (OSError, paramiko.SSHException, EOFError, ValueError) as error:
             raise DestinationError(
                 f"the SFTP server did not take the files: {type(error).__name__}",
@@ -49,7 +49,7 @@ class SftpFiles(RemoteFiles):
                 transport.close()
 
 
-class Folder:
+class SftpFolder:
     """A folder of the server."""
 
     def __init__(self, client: Any, path: str) -> None:
@@ -79,7 +79,7 @@ class Folder:
         self._client.remove(f"{self._path}/{name}")
 
 
-def _signed_in(session: Session) -> Any:
+def _signed_in(session: DestinationSession) -> Any:
     import paramiko
 
     told = session.connection

@@ -10,7 +10,7 @@ from collections import Counter
 import httpx
 
 from activation.client import Client, Rate, decoded, retry_after
-from activation.destination import Destination, Session
+from activation.destination import Destination, DestinationSession
 from activation.model import Batch, Operation, Result, all_sent
 from activation.redact import clean
 from segmentry.errors import DestinationError
@@ -29,16 +29,16 @@ class Slack(Destination):
     is_repeatable = False
     grains = ("profile", "membership", "transition")
 
-    def upsert(self, session: Session, batch: Batch) -> Result:
+    def upsert(self, session: DestinationSession, batch: Batch) -> Result:
         """Say how many entered and changed."""
         return _post(session, batch)
 
-    def remove(self, session: Session, batch: Batch) -> Result:
+    def remove(self, session: DestinationSession, batch: Batch) -> Result:
         """Say how many left."""
         return _post(session, batch)
 
 
-def _post(session: Session, batch: Batch) -> Result:
+def _post(session: DestinationSession, batch: Batch) -> Result:
     counts = Counter(row.operation for row in batch.rows)
     said = ", ".join(f"{counts[operation]:,} {word}" for operation, word in WORDS.items() if counts[operation])
     body = {"channel": session.connection["channel"], "text": f"{session.sync.name}: {said}"}
@@ -60,7 +60,7 @@ def throttled(response: httpx.Response) -> float | None:
     return None
 
 
-def http(session: Session) -> Client:
+def http(session: DestinationSession) -> Client:
     """The session's client."""
     headers = {"authorization": f"Bearer {session.connection['token']}"}
     return session.http(headers, DESTINATION.rate, throttled=throttled, is_repeatable=False)

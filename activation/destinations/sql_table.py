@@ -13,8 +13,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from activation.config import Sync
-from activation.destination import Destination, Session
-from activation.model import Batch, Outcome, Result, Row, Status, all_sent
+from activation.destination import Destination, DestinationSession
+from activation.model import Batch, Result, Row, RowOutcome, Status, all_sent
 from segmentry.errors import ConfigError, DestinationError
 
 TYPES: dict[str, Any] = {
@@ -36,7 +36,7 @@ class SqlTable(Destination):
     cost_unit = "rows"
     updates_only = True
 
-    def upsert(self, session: Session, batch: Batch) -> Result:
+    def upsert(self, session: DestinationSession, batch: Batch) -> Result:
         """Insert the rows, or bring those with the key to these values, in one transaction."""
         from sqlalchemy.dialects.postgresql import insert as postgres_insert
         from sqlalchemy.dialects.sqlite import insert as sqlite_insert
@@ -57,7 +57,7 @@ class SqlTable(Destination):
             )
         return all_sent(batch.rows)
 
-    def remove(self, session: Session, batch: Batch) -> Result:
+    def remove(self, session: DestinationSession, batch: Batch) -> Result:
         """Delete the rows, in one transaction."""
         table = _table(session.sync)
         with _begin(session) as connection:
@@ -65,7 +65,7 @@ class SqlTable(Destination):
             connection.execute(statement, [{"wanted": row.identity} for row in batch.rows])
         return all_sent(batch.rows)
 
-    def read_back(self, session: Session) -> Iterator[str]:
+    def read_back(self, session: DestinationSession) -> Iterator[str]:
         """Keys that are there."""
         table = _table(session.sync)
         with _begin(session) as connection:
@@ -85,12 +85,12 @@ class SqlTable(Destination):
             )
 
 
-def _updated(connection: sa.Connection, table: sa.Table, key: str, row: Row) -> Outcome:
+def _updated(connection: sa.Connection, table: sa.Table, key: str, row: Row) -> RowOutcome:
     values = {name: value for name, value in row.values.items() if name != key}
     statement = sa.update(table).where(table.c[key] == row.identity).values(**values)
     if values and connection.execute(statement).rowcount:
-        return Outcome(row, Status.sent)
-    return Outcome(row, Status.rejected, "not there")
+        return RowOutcome(row, Status.sent)
+    return RowOutcome(row, Status.rejected, "not there")
 
 
 def _table(sync: Sync) -> sa.Table:
@@ -100,7 +100,7 @@ def _table(sync: Sync) -> sa.Table:
 
 
 @contextmanager
-def _begin(session: Session) -> Iterator[sa.Connection]:
+def _begin(session: DestinationSession) -> Iterator[sa.Connection]:
     try:
         with sa.create_engine(session.connection["url"], poolclass=sa.NullPool).begin() as connection:
             yield connection

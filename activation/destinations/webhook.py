@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from activation.client import decoded
-from activation.destination import Destination, Session, given
-from activation.model import Batch, Outcome, Result, Status, all_sent
+from activation.destination import Destination, DestinationSession, given
+from activation.model import Batch, Result, RowOutcome, Status, all_sent
 from activation.redact import clean
 
 
@@ -25,7 +25,7 @@ class Webhook(Destination):
     cost_unit = "requests"
     grains = ("profile", "membership", "transition")
 
-    def upsert(self, session: Session, batch: Batch) -> Result:
+    def upsert(self, session: DestinationSession, batch: Batch) -> Result:
         """Tell who entered or changed."""
         sync = session.sync
         people = [
@@ -34,13 +34,13 @@ class Webhook(Destination):
         ]
         return _deliver(session, batch, "segment.members.upserted", people)
 
-    def remove(self, session: Session, batch: Batch) -> Result:
+    def remove(self, session: DestinationSession, batch: Batch) -> Result:
         """Tell who left."""
         people = [{"row_key": row.row_key, "key": row.identity, "operation": "remove"} for row in batch.rows]
         return _deliver(session, batch, "segment.members.removed", people)
 
 
-def _deliver(session: Session, batch: Batch, kind: str, people: list[dict[str, Any]]) -> Result:
+def _deliver(session: DestinationSession, batch: Batch, kind: str, people: list[dict[str, Any]]) -> Result:
     import orjson
     from standardwebhooks.webhooks import Webhook as Signer
 
@@ -63,7 +63,7 @@ def _deliver(session: Session, batch: Batch, kind: str, people: list[dict[str, A
     return _outcomes(batch, decoded(client.call("POST", "", content=body, headers_of=headers)))
 
 
-def _outcomes(batch: Batch, answer: Any) -> list[Outcome]:
+def _outcomes(batch: Batch, answer: Any) -> list[RowOutcome]:
     results = answer.get("results", []) if isinstance(answer, dict) else []
     bad = {r.get("row_key"): r for r in results if isinstance(r, dict) and r.get("status") == "error"}
     if not bad:
@@ -71,11 +71,11 @@ def _outcomes(batch: Batch, answer: Any) -> list[Outcome]:
     outcomes = []
     for row in batch.rows:
         if row.row_key not in bad:
-            outcomes.append(Outcome(row, Status.sent))
+            outcomes.append(RowOutcome(row, Status.sent))
             continue
         refusal = bad[row.row_key]
         status = Status.retry if refusal.get("retryable") else Status.rejected
-        outcomes.append(Outcome(row, status, clean(refusal.get("message", "refused by the receiver"))))
+        outcomes.append(RowOutcome(row, status, clean(refusal.get("message", "refused by the receiver"))))
     return outcomes
 
 

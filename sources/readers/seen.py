@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sources.columns import Known, canonical_names
+from sources.columns import SourceFields, canonical_names
 
 # Names of columns that a file may add to the account; a sender that uses ids as names would fill the memory.
 MAX_NAMES = 500
@@ -21,7 +21,7 @@ _PHONE = re.compile(r"[+\d][\d ()./-]{5,}")
 
 
 @dataclass(frozen=True)
-class Column:
+class UnreadColumn:
     """A column that is not read under its written name. read_as: None when nothing reads it.
 
     records: those with a value in it.
@@ -35,7 +35,7 @@ class Column:
 class Seen:
     """The account of one file. ``is_usable``: a record was seen that has all it needs to be judged."""
 
-    def __init__(self, known: Known) -> None:
+    def __init__(self, known: SourceFields) -> None:
         self.known = known
         self.is_usable = False
         self.faults: Counter[str] = Counter()
@@ -87,13 +87,13 @@ class Seen:
             self._values["phone"] += 1
             self._odd["phone"] += "@" in phone
 
-    def columns(self) -> list[Column]:
+    def columns(self) -> list[UnreadColumn]:
         """Columns that are read under another name than they are written, or by nothing at all."""
         found = []
         for written, name in self._written.items():
             read_as = name if name in self._readable else None
             if self._readable and read_as != written:
-                found.append(Column(written, read_as, self._filled[name] if read_as is None else 0))
+                found.append(UnreadColumn(written, read_as, self._filled[name] if read_as is None else 0))
         return found
 
     def unread(self) -> list[str]:

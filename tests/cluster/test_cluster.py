@@ -20,7 +20,7 @@ from segmentry.settings import ROOT, Settings
 from segmentry.stages import DAGS, STAGES
 from simulator import output as simulated
 from simulator import receiver
-from simulator.run import Request
+from simulator.run import SimulationRequest
 from tests.cluster import _servers
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
@@ -74,7 +74,7 @@ def server(settings: Settings) -> Iterator[Airflow]:
 def test_two_workers_share_the_main_job(settings: Settings, server: Airflow) -> None:
     assert not settings.is_embedded
     inbox = settings.home / "inbox"
-    shop = Request(people=400, days=120, seed=3, out=inbox, end_date=date(2026, 6, 30))
+    shop = SimulationRequest(people=400, days=120, seed=3, out=inbox, end_date=date(2026, 6, 30))
     simulated.fill(shop, lambda _text: None, force=False)
     started = time.monotonic()
     outcomes = list(server.run_job({}, DAGS[0]))

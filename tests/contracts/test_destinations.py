@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 from activation import destination as destinations
-from activation.client import Client, Refused, Unanswered
+from activation.client import Client, RequestRefused, Unanswered
 from activation.config import Sync
-from activation.destination import Destination, Session
+from activation.destination import Destination, DestinationSession
 from activation.hashing import sha256
-from activation.model import Batch, Operation, Outcome, Pending, Row, Status
+from activation.model import Batch, Operation, Pending, Row, RowOutcome, Status
 from segmentry.errors import ConfigError, SegmentryError
 from tests.conftest import shared_data
 from tests.contracts.openapi import HttpxRequest, HttpxResponse, described_by
@@ -73,9 +73,9 @@ class Bench:
         values = {key: VALUES[letter] for key, letter in vendor.connection.items()}
         made = partial(Client, transport=self.journal.transport(), sleep=lambda seconds: None)
         monkeypatch.setattr(destinations, "Client", made)
-        self.session = Session(self.sync, values, FreeAccounts(), Path("outbox"), "run_1")  # type: ignore[arg-type]
+        self.session = DestinationSession(self.sync, values, FreeAccounts(), Path("outbox"), "run_1")  # type: ignore[arg-type]
 
-    def send(self, *rows: Row) -> list[Outcome]:
+    def send(self, *rows: Row) -> list[RowOutcome]:
         """Send rows as the engine does: batches refused as a whole are halved."""
         batch = Batch("request1", list(rows))
         call = self.destination.remove if batch.is_removal else self.destination.upsert
@@ -84,11 +84,11 @@ class Bench:
             while isinstance(result, Pending):
                 result = self.destination.poll(self.session, batch, result.job_id)
             return result
-        except Refused as refusal:
+        except RequestRefused as refusal:
             if refusal.status not in (400, 413, 422):
                 raise
             if len(rows) == 1:
-                return [Outcome(rows[0], Status.rejected, f"refused with status {refusal.status}")]
+                return [RowOutcome(rows[0], Status.rejected, f"refused with status {refusal.status}")]
             middle = len(rows) // 2
             return [*self.send(*rows[:middle]), *self.send(*rows[middle:])]
 

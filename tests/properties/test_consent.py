@@ -19,7 +19,7 @@ import yaml
 
 from activation import config, consent, engine, withdrawals
 from activation import plan as plans
-from activation.destination import Destination, Session
+from activation.destination import Destination, DestinationSession
 from activation.model import Batch, Result, all_sent
 from segmentry import warehouse
 from segmentry.errors import GuardrailTriggered
@@ -46,14 +46,14 @@ class Recorder(Destination):
     grains = ("profile",)
     batch_rows = 5_000
 
-    def upsert(self, session: Session, batch: Batch) -> Result:
+    def upsert(self, session: DestinationSession, batch: Batch) -> Result:
         """Keep them."""
         held = self.there.setdefault(session.sync.name, {})
         for row in batch.rows:
             held[row.identity] = row.profile_id
         return all_sent(batch.rows)
 
-    def remove(self, session: Session, batch: Batch) -> Result:
+    def remove(self, session: DestinationSession, batch: Batch) -> Result:
         """Let them go."""
         for row in batch.rows:
             self.there.get(session.sync.name, {}).pop(row.identity, None)

@@ -160,7 +160,7 @@ def test_an_unexpected_error_leaves_frames_and_no_values(home: Settings) -> None
     assert "zoe.smith" not in f"{found.error}{frames}" and "ValueError" in frames and "_odd" in frames
 
 
-def _outcome(home: Settings, stage: object) -> jobs.Outcome:
+def _outcome(home: Settings, stage: object) -> jobs.StageOutcome:
     fake = SimpleNamespace(name="odd", run=lambda context, _item: stage(context))  # type: ignore[operator]
     return jobs.attempt(fake, RunContext(home))  # type: ignore[arg-type]
 

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from activation.accounts import FAILURES, LedgerAccounts
-from activation.client import Client, Rate, Refused, Unanswered, checked_url, retry_after, until_reset
+from activation.client import Client, Rate, RequestRefused, Unanswered, checked_url, retry_after, until_reset
 from activation.ledger import Ledger
 from segmentry.errors import ConnectionNotConfigured, DestinationError
 from segmentry.settings import Settings
@@ -62,7 +62,7 @@ def test_back_off_grows_and_ends(home: Settings) -> None:
 
 def test_a_refusal_is_not_tried_again(home: Settings) -> None:
     client, slept = make(home, [httpx.Response(422, json={"e": "ann@example.com"})])
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(RequestRefused) as caught:
         client.call("POST", "/x")
     assert caught.value.status == 422
     assert "example" not in str(caught.value)

@@ -6,7 +6,7 @@ import pytest
 
 from runtime import job, run_log
 from segmentry.errors import UsageError
-from segmentry.jobs import Outcome
+from segmentry.jobs import StageOutcome
 from segmentry.settings import Settings
 from segmentry.stages import STAGES, select
 
@@ -38,16 +38,16 @@ def test_what_leaves_no_stage_is_wrong_use(selection: str | None, until: str | N
 
 
 def test_a_job_that_stops_early_or_sends_nothing_needs_no_airflow() -> None:
-    assert job.Request().needs_airflow
-    assert not job.Request(until="marts").needs_airflow
-    assert not job.Request(sends=False).needs_airflow
+    assert job.JobRequest().needs_airflow
+    assert not job.JobRequest(until="marts").needs_airflow
+    assert not job.JobRequest(sends=False).needs_airflow
 
 
 def test_lines_say_which_stage_of_how_many_and_show_an_error_whole() -> None:
     stages = select("identity+", "texts")
-    ((line, style),) = job._lines(Outcome("marts", rows={"marts.orders": 1200}), stages)
+    ((line, style),) = job._lines(StageOutcome("marts", rows={"marts.orders": 1200}), stages)
     assert "2 of 3" in line and "1,200 rows" in line and not style
-    lines = job._lines(Outcome("texts", state="failed", error="it broke\nTo do: mend it"), stages)
+    lines = job._lines(StageOutcome("texts", state="failed", error="it broke\nTo do: mend it"), stages)
     assert [text.count("\n") for text, _ in lines] == [0, 1]
 
 

@@ -9,7 +9,7 @@ from importlib import metadata
 import pytest
 import typer
 
-from cli._commands import FOLDER, Folder, first_sentence
+from cli._commands import FOLDER, CommandFolder, first_sentence
 from cli.main import build, run
 from segmentry.settings import ROOT
 
@@ -29,7 +29,7 @@ def test_help_version_and_wrong_words_import_nothing_heavy(word: str) -> None:
 
 
 def test_each_command_is_listed_with_the_beginning_of_its_own_help() -> None:
-    tree = Folder()
+    tree = CommandFolder()
     assert {"run", "segments", "sync", "query"} <= set(tree)
     for name in tree:
         line = first_sentence(FOLDER / f"{name}.py")

@@ -11,7 +11,7 @@ from cli import _summary
 from cli._output import Output
 from runtime.job import Result
 from segmentry import jobs, warehouse
-from segmentry.jobs import Outcome
+from segmentry.jobs import StageOutcome
 from segmentry.settings import Settings
 from segmentry.stages import RunContext, stage_named
 
@@ -25,7 +25,7 @@ def put(home: Settings, name: str, text: str) -> Path:
     return path
 
 
-def load(home: Settings) -> list[Outcome]:
+def load(home: Settings) -> list[StageOutcome]:
     """What the job's stage does, by the functions that a DAG's task calls."""
     stage, context = stage_named("load"), RunContext(home)
     items = jobs.list_items(stage, context)
@@ -46,8 +46,8 @@ def test_the_job_goes_on_and_reports_the_file_until_it_is_fixed(
     assert found == [(str(good),)]
     assert refused.exists()
 
-    later = Outcome("staging")
-    summary = _summary.of(home, Result([Outcome(**json.loads(json.dumps(outcome.as_record()))), later]), 1.0)
+    later = StageOutcome("staging")
+    summary = _summary.of(home, Result([StageOutcome(**json.loads(json.dumps(outcome.as_record()))), later]), 1.0)
     assert summary["exit_code"] == 1
     assert [row["status"] for row in summary["not loaded"]] == ["refused", "unreadable"]
     assert str(refused) in summary["not loaded"][0]["file"]
@@ -64,7 +64,7 @@ def test_the_job_goes_on_and_reports_the_file_until_it_is_fixed(
 
 
 def test_a_gate_that_stops_the_job_is_what_its_exit_says() -> None:
-    incomplete = Outcome("load", "orders", exit_code=1)
-    assert jobs.exit_code([incomplete, Outcome("gate_raw", state=jobs.STOPPED, exit_code=3)]) == 3
-    assert jobs.exit_code([incomplete, Outcome("staging", state=jobs.FAILED, exit_code=2)]) == 2
-    assert jobs.exit_code([incomplete, Outcome("staging")]) == 1
+    incomplete = StageOutcome("load", "orders", exit_code=1)
+    assert jobs.exit_code([incomplete, StageOutcome("gate_raw", state=jobs.STOPPED, exit_code=3)]) == 3
+    assert jobs.exit_code([incomplete, StageOutcome("staging", state=jobs.FAILED, exit_code=2)]) == 2
+    assert jobs.exit_code([incomplete, StageOutcome("staging")]) == 1

@@ -221,7 +221,7 @@ def test_every_suite_belongs_to_a_gate() -> None:
 
 
 def test_a_gate_checked_twice_on_one_snapshot_leaves_one_verdict(home: Settings) -> None:
-    verdict = record.Verdict("raw", AS_OF, 1, 5, [])
+    verdict = record.GateVerdict("raw", AS_OF, 1, 5, [])
     record.write(home, verdict)
     record.write(home, verdict)
     assert rows(home, "select count(*) as n from observability.gate_results") == [{"n": 1}]

@@ -45,7 +45,7 @@ def test_totals_are_told_in_words_with_a_command_that_shows_more(home: Settings)
 
 
 @pytest.mark.parametrize("kind", [kind for kind in _quality.KINDS if not kind.command], ids=lambda kind: kind.text)
-def test_the_query_of_a_line_is_one_that_the_product_runs(home: Settings, kind: _quality.Kind) -> None:
+def test_the_query_of_a_line_is_one_that_the_product_runs(home: Settings, kind: _quality.SummaryLine) -> None:
     sql = kind.more.removeprefix('segmentry query "').removesuffix('"')
     with warehouse.connect(home) as lake:
         lake.execute(

@@ -29,12 +29,12 @@ def land(home: Settings, source: str, content: str) -> None:
         landing.land(lake, landing.Input(source, content, content), [Records([1], [content], [None])])
 
 
-def plan(home: Settings, project: Path) -> staging.Plan:
+def plan(home: Settings, project: Path) -> staging.StagingPlan:
     with warehouse.connect(home, read_only=True) as lake:
         return staging.make_plan(lake, project, SOURCES)
 
 
-def mark(home: Settings, made: staging.Plan) -> None:
+def mark(home: Settings, made: staging.StagingPlan) -> None:
     with warehouse.connect(home) as lake:
         staging._mark(lake, made)
 
