@@ -166,7 +166,7 @@ class Client:
 
     def _once(self, method: str, path: str, parts: Mapping[str, Any]) -> httpx.Response:
         self.requests += 1
-        # Signatures carry the time of the attempt, so headers are made anew for each.
+        # Signatures carry the time of the attempt, so headers are made again for each.
         parts = {**parts, "headers": parts["headers_of"]()} if "headers_of" in parts else dict(parts)
         parts.pop("headers_of", None)
         response = self._http.request(method, self._base + path, **parts)

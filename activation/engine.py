@@ -115,7 +115,7 @@ def _missing(sync: Sync) -> list[str]:
 
 @contextmanager
 def _recorded(desk: _Desk) -> Iterator[dict[str, str]]:
-    """The run in the ledger, whatever becomes of it; its status is set by the caller under ``status``."""
+    """The run in the ledger, whatever its outcome; its status is set by the caller under ``status``."""
     run, ledger = desk.run, desk.ledger
     runs.close_abandoned(ledger, run.sync)
     run.as_of = clock.read_from(desk.lake)

@@ -114,7 +114,7 @@ class Ledger:
         *,
         keeps_removed: bool = False,
     ) -> None:
-        """Write what became of a request's rows, and drop its intent, in one transaction.
+        """Record the outcomes of a request's rows, and drop its intent, in one transaction.
 
         keeps_removed: remember who was removed, so that it is done once.
         """
@@ -129,7 +129,7 @@ class Ledger:
         with self.begin() as c:
             self.write(c, t.held_rows, HELD, kept)
             self._delete(c, t.held_rows.c.holding, sync, gone)
-            self._bury(c, sync, outcomes, [o.row.row_key for o in arrived], moment)
+            self._record_dead_letters(c, sync, outcomes, [o.row.row_key for o in arrived], moment)
             self.write(c, t.changes, CHANGES, changes)
             self._count_sent(c, sync, sum(o.status is Status.sent for o in arrived))
             if request_id is not None:
@@ -141,7 +141,7 @@ class Ledger:
             statement = sa.delete(table).where(table.c.sync == sync, column == sa.bindparam("wanted"))
             c.execute(statement, [{"wanted": value} for value in values])
 
-    def _bury(
+    def _record_dead_letters(
         self, c: sa.Connection, sync: str, outcomes: Sequence[RowOutcome], settled: Sequence[str], stamp: datetime
     ) -> None:
         dead = [o for o in outcomes if o.status is Status.invalid or o.status is Status.rejected]

@@ -36,7 +36,7 @@ held_rows = sa.Table(
     sa.Column("destination_id", sa.String),
     sa.Column("payload_hash", sa.String),
     sa.Column("acknowledged_at", sa.DateTime),
-    sqlite_with_rowid=False,  # kept in the order of its key, once, and not beside it
+    sqlite_with_rowid=False,  # kept in the order of its key, once, and not next to it
 )
 
 # One request that was about to be made and whose end is not known yet, with its rows.

@@ -1,4 +1,4 @@
-"""The words of activation: rows that leave, batches of them, and what became of each."""
+"""The words of activation: rows that leave, batches of them, and the outcome of each."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Operation(StrEnum):
 
 
 class Status(StrEnum):
-    """What became of one row.
+    """The outcome of one row.
 
     sent: the destination has it. invalid: never sent, it does not fit. rejected: the destination refused it.
     retry: it may or may not have arrived; the next run sends it again. blocked: consent was missing as it left.
@@ -72,7 +72,7 @@ class Batch:
 
 @dataclass(slots=True)
 class RowOutcome:
-    """What became of a row, with a reason free of personal data where it was not sent."""
+    """The outcome of a row, with a reason free of personal data where it was not sent."""
 
     row: Row
     status: Status

@@ -1,4 +1,4 @@
-"""Sends the rows of one sync, batch by batch, and writes down what became of each before and after every call."""
+"""Sends the rows of one sync, batch by batch, and records its outcome before and after every call."""
 
 from __future__ import annotations
 

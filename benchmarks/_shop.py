@@ -14,7 +14,7 @@ from segmentry.stages import STAGES, RunContext
 
 
 def simulated(folder: Path, people: int, days: int, seed: int) -> Path:
-    """The shop's files, with the truth beside them."""
+    """The shop's files, with the truth next to them."""
     shop = folder / "shop"
     words = ["simulate", "--people", str(people), "--days", str(days), "--seed", str(seed), "--out", str(shop)]
     subprocess.run([sys.executable, "-c", "from cli.main import main; main()", *words], check=True)

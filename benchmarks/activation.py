@@ -1,7 +1,7 @@
 """The sync engine: a million adds to a receiver on loopback, and a plan over five million rows unchanged.
 
 The receiver reads each request to its end and answers; it is a process of its own, and what it takes by itself, from
-the same client with requests made beforehand, is printed beside. ``drt-core`` sends the same rows to the same receiver
+the same client with requests made beforehand, is printed too. ``drt-core`` sends the same rows to the same receiver
 when it can be installed from the package index into an environment of its own under the benchmark's folder.
 """
 

@@ -121,7 +121,7 @@ def _simulate(home: Path, people: int) -> dict[str, Any]:
 
 
 def _hold_back(folder: Path, lines: int) -> Path:
-    """Take the last lines of the newest files out into a file beside the inbox: what arrives later."""
+    """Take the last lines of the newest files out into a file next to the inbox: what arrives later."""
     held = folder.parent.parent / "late.ndjson.gz"
     with gzip.open(held, "wb", compresslevel=1) as late:
         for newest in sorted(folder.iterdir(), reverse=True):

@@ -1,4 +1,4 @@
-"""The churn model beside the best that anybody could know: the simulated shop's own probabilities.
+"""The churn model next to the best that anybody could know: the simulated shop's own probabilities.
 
 The shop knows of everybody how likely an order is, from the true parameters of each person and all that was seen of
 them. Both are judged twice by what people then did: on the model's test part, and on the scores of the newest time, for

@@ -1,4 +1,4 @@
-"""Connected components of identifiers: the project's SQL beside a floor, a library and the textbook query.
+"""Connected components of identifiers: the project's SQL next to a floor, a library and the textbook query.
 
 Everybody starts from the same records of five sources (two links each) and ends with one group per identifier. Each
 runs in a process of its own with two threads and 4 GB, so that its peak memory is its own.

@@ -18,7 +18,7 @@ AIMED_AUC, AIMED_ERROR = 0.84, 0.03
 
 
 def run() -> dict[str, Any]:
-    """Every candidate beside the plain heuristic, each with its 90% interval."""
+    """Every candidate next to the plain heuristic, each with its 90% interval."""
     switch_off_telemetry()
     invoices = known.sales()
     return {
@@ -29,10 +29,10 @@ def run() -> dict[str, Any]:
 
 
 def lifetimes() -> dict[str, Any]:
-    """The published parameters beside ours, and the hold-out by candidate."""
+    """The published parameters next to ours, and the hold-out by candidate."""
     seen = cdnow.published()
     visits, spend = BetaGeometric.fit(seen), GammaGamma.fit(seen)
-    bought, spent = cdnow.beside_each_other()
+    bought, spent = cdnow.both_fits()
     return {
         "parameters": {name: round(float(getattr(visits, name)), 4) for name in PUBLISHED},
         "published": PUBLISHED,

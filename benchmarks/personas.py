@@ -1,4 +1,4 @@
-"""Personas beside the truth of a simulated shop, and their names through twenty trainings on resampled people."""
+"""Personas next to the truth of a simulated shop, and their names through twenty trainings on resampled people."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def kept(context: RunContext) -> dict[str, Any]:
     """Share of people under the name they had first, after each of the trainings on resampled people.
 
     Every training is made champion, however little it betters the last: a job would refuse most of them. As scored,
-    who is on a border keeps the persona of before; by the groups alone everybody has the likeliest one.
+    who is on a border keeps the persona of before; by the groups alone everybody has the most likely one.
     """
     spec, policy = spec_named("personas"), TrainingPolicy.read(context.settings)
     assert isinstance(spec, PersonaSpec)

@@ -44,7 +44,7 @@ KINDS = (
     SummaryLine("amounts_marked", "orders had their money corrected, or it does not fit"),
     SummaryLine("amounts_unconverted", "amounts are in no sum: no rate is known, or they are absurd"),
     SummaryLine("identifiers_refused", "records name an identifier that identifies nobody"),
-    SummaryLine("refusals_unmatched", "identifiers with a refusal mean nobody known", command="segmentry consent unmatched"),
+    SummaryLine("refusals_unmatched", "refused identifiers match no profile", command="segmentry consent unmatched"),
     SummaryLine("crawler_events", "events are a crawler's"),
     SummaryLine("crawler_people", "profiles are crawlers and not people"),
 )  # fmt: skip

@@ -45,7 +45,7 @@ def run_gate(gate: Gate) -> None:
     warehouse.prepare(settings)
     with progress(f"checking the gate '{name}'"):
         as_of = clock.read(settings) if clock.is_decided(settings) else None
-        report = runner.run(settings, name, as_of, anew=True)
+        report = runner.run(settings, name, as_of, is_forced=True)
     print("\n".join([f"the gate '{name}' passed {report.rows.get('expectations', 0)} expectation(s)", *report.notes]))
 
 

@@ -127,7 +127,7 @@ def suggest() -> None:
 def reviews(
     limit: Annotated[int, typer.Option(help="at most this many", min=1)] = 20, output: OutputOption = Output.table
 ) -> None:
-    """List the pairs of contacts that wait for a review, the likeliest first.
+    """List the pairs of contacts that wait for a review, the most likely first.
 
     Example: segmentry identity reviews --limit 50
     """

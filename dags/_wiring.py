@@ -53,7 +53,7 @@ def wire(dag: str, stages: Sequence[Stage] | None = None, **options: Any) -> Non
         if previous is not None:
             previous[1] >> first
             if previous[0].is_isolated:
-                # A teardown runs whatever became of the items, and leaves the run failed where one of them failed.
+                # A teardown runs whatever the outcome of the items, and leaves the run failed where one of them failed.
                 first.as_teardown(on_failure_fail_dagrun=True)
         previous, made = (stage, last), [*made, first, *([last] if stage.items else [])]
     if previous is not None and previous[0].items is not None:

@@ -37,15 +37,15 @@ def limits(settings: Settings) -> dict[str, Any]:
     return {**stated, **{gate: {**values, **stated.get(gate, {})} for gate, values in DEFAULTS.items()}}
 
 
-def run(settings: Settings, gate: str, as_of: datetime | None, *, anew: bool = False) -> StageReport:
+def run(settings: Settings, gate: str, as_of: datetime | None, *, is_forced: bool = False) -> StageReport:
     """Check one gate and record the verdict; GateFailed where an expectation that matters is not met.
 
-    anew: look again even where nothing has changed since the gate passed.
+    is_forced: look again even if nothing has changed since the gate passed.
     """
     with warehouse.connect(settings) as lake:
         record.ensure_tables(lake)
         snapshot = warehouse.current_snapshot(lake)
-    held = None if anew else carried.verdict(settings, gate, as_of, snapshot)
+    held = None if is_forced else carried.verdict(settings, gate, as_of, snapshot)
     if held is not None:
         record.write(settings, held[0])
         note = f"nothing it reads has changed since it passed at snapshot {held[1]}"

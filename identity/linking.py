@@ -93,7 +93,7 @@ def pairs(connection: duckdb.DuckDBPyConnection, relation: str, key: str, policy
 
 
 def waiting(lake: duckdb.DuckDBPyConnection, limit: int) -> list[dict[str, Any]]:
-    """Candidates that nobody has decided on, the likeliest first."""
+    """Candidates that nobody has decided on, the most likely first."""
     warehouse.require(lake, CANDIDATES, made_by="identity")
     return warehouse.records(
         lake,

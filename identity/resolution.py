@@ -1,7 +1,7 @@
 """Tells whether a run of the identity stage may resolve only what has changed since the one before.
 
 It may where the run before came to its end, under the same rules and the same SQL, and nobody has touched what it left.
-A run that was killed, a changed policy, a cut, a row that was deleted by hand: then everything is resolved anew.
+A run that was killed, a changed policy, a cut, a row that was deleted by hand: then everything is resolved again.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from segmentry.settings import Settings
 STATE = "observability.identity_state"
 # Read by the macro is_partial. A query of the lake instead would be asked some sixty times in a run.
 PARTIAL = {"SEGMENTRY_IDENTITY_PARTIAL": "yes"}
-# What the result depends on beside the records: the SQL, and the rules as they stand in the lake.
+# What the result depends on, besides the records: the SQL, and the rules as they stand in the lake.
 _CODE = ("models/identity", "macros/identity", "macros/portable", "models/staging", "macros/staging")
 _RULES = (
     "policy_types", "policy_links", "policy_blocks", "policy_cuts", "policy_probabilistic", "link_candidates",

@@ -79,7 +79,7 @@ def remarks(policies: Mapping[str, Any], candidates: int) -> list[str]:
 
 
 def _copy(settings: Settings, folder: Path, policies: Path) -> Settings:
-    """The lake beside itself: its Parquet files, which never change, as hard links; its catalog as a backup."""
+    """A copy of the lake: its Parquet files, which never change, as hard links; its catalog as a backup."""
     home, config = folder / "home", folder / "config"
     data = home / "lake" / "data"
     shutil.copytree(settings.lake_data, data, copy_function=_link)

@@ -1,4 +1,4 @@
-"""Who has which persona: the likeliest, but for people on a border who have another, and for people who were judged."""
+"""Who has which persona: the most likely one, except for people on a border and people who were judged."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ def assign(
     """Rows of ml.cluster_assignments: everybody's persona, how sure, and who is an outlier or between two.
 
     held, said: personas by profile id, as they were before and as a verdict says. Who has a persona keeps it until
-    another is likelier by the policy's ``persona_margin``; a verdict counts whatever the likelihood. The columns of
-    RUNNER_UP beside them tell the likeliest other persona, and how likely it is.
+    another is more likely by the policy's ``persona_margin``; a verdict counts whatever the likelihood. The columns of
+    RUNNER_UP next to them tell the most likely other persona, and how likely it is.
     """
     cards = sorted(deck["cards"], key=lambda card: int(card["group"]))
     ids, limits = (np.array([card[key] for card in cards]) for key in ("cluster_id", "outlier_distance"))
@@ -65,7 +65,7 @@ def assign(
 
 
 def _settled(shares: clusterers.Matrix, before: clusterers.Groups, margin: float) -> clusterers.Groups:
-    """The likeliest group; the one before where it is not likelier by the margin."""
+    """The most likely group; the one before where it is not more likely by the margin."""
     best = shares.argmax(axis=1)
     everybody = np.arange(len(shares))
     lead = shares[everybody, best] - shares[everybody, before]

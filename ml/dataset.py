@@ -173,16 +173,16 @@ def _labels(column: pd.Series) -> NDArray[Any]:
 
 
 def is_rare(labels: NDArray[Any]) -> NDArray[np.bool_]:
-    """Labels as yes or no: true, above the mean amount, or another than the commonest choice."""
+    """Labels as yes or no: true, above the mean amount, or another than the most frequent choice."""
     if labels.dtype == object:
         names, counts = np.unique(labels, return_counts=True)
         return np.asarray(labels != (names[counts.argmax()] if len(names) else ""))
     return np.asarray(labels > (labels.mean() if labels.dtype.kind == "f" and len(labels) else 0))
 
 
-def content_hash(rows: pd.DataFrame, *beside: str) -> str:
-    """SHA-256 of the values and column names, in order, and of what is beside them: equal sets give equal models."""
-    digest = hashlib.sha256("\0".join([*beside, *map(str, rows.columns)]).encode())
+def content_hash(rows: pd.DataFrame, *context: str) -> str:
+    """SHA-256 of the values and column names, in order, and of the context: equal sets give equal models."""
+    digest = hashlib.sha256("\0".join([*context, *map(str, rows.columns)]).encode())
     digest.update(pd.util.hash_pandas_object(rows, index=False).to_numpy().tobytes())
     return digest.hexdigest()
 

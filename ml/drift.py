@@ -16,7 +16,7 @@ from ml.policy import DriftPolicy
 Vector = NDArray[np.float64]
 ARTIFACT = "reference.json"
 SCORE = "(score)"
-# Rows about outcomes, written when the truth of a new window is known; those of scoring are written anew each time.
+# Rows about outcomes, written when the truth of a new window is known; those of scoring are written again each time.
 LABEL, CALIBRATION = "(label)", "(calibration)"
 PERSONA = "(persona)"  # how many people are of each
 MISSING = "(missing)"

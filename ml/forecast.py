@@ -1,4 +1,4 @@
-"""Fits and judges one ForecastSpec: amounts and choices, beside a plain rule, with intervals."""
+"""Fits and judges one ForecastSpec: amounts and choices, next to a plain rule, with intervals."""
 
 from __future__ import annotations
 

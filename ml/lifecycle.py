@@ -80,7 +80,7 @@ def version_named(tracker: Tracker, version: str | None) -> Any:
         if others:
             return others[0]
         raise NotReadyError(
-            f"{tracker.model} has no version beside its champion",
+            f"{tracker.model} has no version next to its champion",
             remedy=f"train one with `segmentry models train {tracker.model}`",
         )
     for found in versions:

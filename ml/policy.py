@@ -24,7 +24,7 @@ class TrainingPolicy:
     text feature with more distinct values is left out. confidence: certainty with which a challenger must be better.
     max_calibration_error: ECE above it (and above what chance explains) bars promotion. max_group_gap: how much worse
     the AUC may be in a group of people than overall. max_total_error: by how large a share the sum of forecast amounts
-    may miss what came. min_silhouette, min_stability: floors for personas. persona_margin: how much likelier another
+    may miss what came. min_silhouette, min_stability: floors for personas. persona_margin: how much more likely another
     persona must be before a person who has one gets it. regroup_gain: how much clearer (silhouette) another number of
     groups, or another algorithm, must be before the groups that are known are given up.
     """

@@ -23,7 +23,7 @@ TOLD = 3  # reasons per person
 def of_scores(spec: Spec, model: Any, people: pd.DataFrame, scores: Vector) -> pd.DataFrame:
     """profile_id, rank, feature, value, usual, effect: the strongest reasons of each person, the first of rank 1.
 
-    effect is the score less what it would be with the usual value (the median, or the commonest category).
+    effect is the score less what it would be with the usual value (the median, or the most frequent category).
     """
     features = promotion.expected_columns(model, people)
     usual = {str(name): _usual(features[name]) for name in features}
@@ -83,7 +83,7 @@ def _text(value: Any) -> str:
 
 
 def said(spec: Spec, model: Any, features: pd.DataFrame) -> tuple[Vector, Any]:
-    """Each row's score, and the likeliest choice where the model is about choices: a probability, or an amount."""
+    """Each row's score, and the most likely choice where the model is about choices: a probability, or an amount."""
     found = processes.each(lambda part: _said(spec, model, features.iloc[part]), processes.slices(len(features)))
     scores = np.concatenate([one[0] for one in found])
     return scores, None if found[0][1] is None else np.concatenate([one[1] for one in found])

@@ -18,7 +18,7 @@ from segmentry import clock, warehouse
 from segmentry.stages import RunContext, StageReport
 
 SAME_RUN = "model = ? and as_of = ?"
-OUTCOMES = "segmentry.outcomes"  # where a training notes what became of those the champion was tested on
+OUTCOMES = "segmentry.outcomes"  # where a training notes the outcome of those the champion was tested on
 OF_OUTCOMES = f"feature in ('{drift.LABEL}', '{drift.CALIBRATION}')"
 
 
@@ -42,7 +42,7 @@ def score(context: RunContext, spec: Learnt) -> StageReport:
         rows = score_rows(spec, model, people, as_of, version)
         moved = shifts(tracker, champion, people, rows["score"], limits)
         with threads.limited(policy):  # many small predictions: a second thread would spin more than it helps
-            extra = beside(spec, model, shadow(tracker, spec, champion, people, as_of), people, rows)
+            extra = extra_tables(spec, model, shadow(tracker, spec, champion, people, as_of), people, rows)
         writes = {
             "ml.scores": rows,
             **extra,
@@ -86,10 +86,10 @@ def shadow(tracker: Tracker, spec: Learnt, champion: Any, people: pd.DataFrame, 
     return score_rows(spec, tracker.load(newest), people, as_of, str(newest.version))
 
 
-def beside(
+def extra_tables(
     spec: Learnt, model: Any, challenged: pd.DataFrame | None, people: pd.DataFrame, rows: pd.DataFrame
 ) -> dict[str, pd.DataFrame]:
-    """What is written beside the scores: their reasons, the challenger's scores, cases to review."""
+    """What is written next to the scores: their reasons, the challenger's scores, cases to review."""
     if not len(people):
         return {}
     key = {"model": spec.name, "as_of": rows["as_of"].iloc[0]}

@@ -29,7 +29,7 @@ class ModelSpec:
     population_sql: ``profile_id, as_of`` of those a score is meant for. label_sql: ``profile_id, as_of, label`` (0 or
     1) as it turned out. Both read marts and the relation ``moments(as_of, until_at)``; the population may use nothing
     at or after ``as_of``, the label looks at ``[as_of, until_at)``. heuristic: the feature whose plain order any
-    model must beat. estimator: builds the unfitted main candidate; rivals: names of standard candidates tried beside it
+    model must beat. estimator: builds the unfitted main candidate; rivals: standard candidates tried next to it
     (ml/candidates.py). exclude: features (fnmatch patterns) the model must not see.
     """
 
@@ -68,7 +68,7 @@ class PersonaSpec:
 
 @dataclass(frozen=True)
 class ForecastSpec:
-    """An amount per person (money, days), or the likeliest of several choices, learnt from past as_of dates.
+    """An amount per person (money, days), or the most likely of several choices, learnt from past as_of dates.
 
     population_sql, heuristic, horizon_days, exclude: as in ModelSpec. label_sql: ``profile_id, as_of, label``; a label
     of type double is an amount of at least 0 and is forecast in the mean, text is a choice. NULL labels are not learnt

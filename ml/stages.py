@@ -53,7 +53,7 @@ def _drifted(context: RunContext) -> set[str]:
 def train(context: RunContext, model: str) -> StageReport:
     """Train one model; data too thin to judge one are a refusal in the notes, not an error.
 
-    Nothing is written to the lake, so that models are trained beside each other.
+    Nothing is written to the lake, so that models are trained alongside each other.
     """
     spec = catalogue.spec_named(model)
     if isinstance(spec, PersonaSpec):

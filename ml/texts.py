@@ -19,7 +19,7 @@ from segmentry.stages import RunContext, StageReport
 
 RELATION = "ml.text_tags"
 OTHER = "other"
-# Raised when the code below changes what it says of a text, so that all texts are tagged anew.
+# Raised when the code below changes what it says of a text, so that all texts are tagged again.
 REVISION = 1
 _COLUMNS = (
     "kind varchar, text_id varchar, text_hash varchar, language varchar, topic varchar, sentiment double, "

@@ -117,7 +117,7 @@ class Tracker:
             yield run
 
     def log_trial(self, parent: str, name: str, parameters: Mapping[str, Any], measures: Mapping[str, float]) -> None:
-        """A nested run of one fit, in one write: the fluent way looks the repository up anew for each run."""
+        """A nested run of one fit, in one write: the fluent way looks the repository up again for each run."""
         from mlflow.entities import Metric, Param
 
         run = self.client.create_run(self.experiment, run_name=name, tags={"mlflow.parentRunId": parent})
@@ -213,7 +213,7 @@ def log_model(model: Any, example: Any, *, classifies: bool) -> str:
             serialization_format="skops",
             skops_trusted_types=list(TRUSTED),
             code_paths=code,
-            pip_requirements=_pinned(),  # inferring them by importing the model anew takes 4 s
+            pip_requirements=_pinned(),  # inferring them by importing the model again takes 4 s
             pyfunc_predict_fn="predict_proba" if classifies else "predict",
         )
     uri: str = logged.model_uri
@@ -248,7 +248,7 @@ def _pinned() -> list[str]:
 
 
 def _create_database(file: Path, settings: Settings) -> None:
-    """Create MLflow's tables beside the file and move them there: a kill in between leaves no half-made schema."""
+    """Create MLflow's tables next to the file and move them there: a kill in between leaves no half-made schema."""
     if file.exists():
         return
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore

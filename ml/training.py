@@ -93,7 +93,7 @@ def _fit_and_log(tracker: Tracker, spec: Learnt, data: TrainingSet, policy: Trai
 
 
 def example_rows(features: pd.DataFrame) -> pd.DataFrame:
-    """Rows of quartiles and of the commonest categories: what input looks like, and nobody's data."""
+    """Rows of quartiles and of the most frequent categories: what input looks like, and nobody's data."""
     quartiles = features.select_dtypes(exclude=object).quantile([0.25, 0.5, 0.75]).fillna(0.0).reset_index(drop=True)
     texts = {str(name): [features[name].mode().iloc[0]] * 3 for name in features if features[name].dtype == object}
     return quartiles.assign(**texts)[list(features)]
@@ -129,7 +129,7 @@ def steady(context: RunContext, tracker: Tracker, spec: Learnt, version: Any, ch
 def _note_outcomes(tracker: Tracker, champion: Any, held: Any, data: TrainingSet) -> None:
     """How often the outcome was true, and how far the champion's probabilities were off: when it was tested, and now.
 
-    The next scoring at this time writes it to the lake, so that models can be trained beside each other.
+    The next scoring at this time writes it to the lake, so that models can be trained alongside each other.
     """
     then = tracker.client.get_run(champion.run_id).data.metrics
     scores = evaluation.probabilities(held, promotion.fitted_to(held, data.test))

@@ -66,7 +66,7 @@ class Airflow:
             errors = self.get("/importErrors")["import_errors"]
         except httpx.TransportError:
             return False
-        # An older one may be of a file that was mended since.
+        # An older one may be of a file that was fixed since.
         broken = [error for error in errors if _seconds(error["timestamp"]) >= parsed_since]
         if broken:
             raise SegmentryError(

@@ -48,7 +48,7 @@ def largest_segments(settings: Settings, most: int) -> list[dict[str, Any]]:
 
 
 def write(settings: Settings, models: list[dict[str, Any]]) -> Path:
-    """Write the page anew; models: rows of `segmentry models list`. What is not there yet is said to be missing."""
+    """Write the page again; models: rows of `segmentry models list`. What is not there yet is said to be missing."""
     with warehouse.connect(settings, read_only=True) as lake:
         sizes = _rows(lake, "segments.segment_memberships", _SEGMENTS)
         personas = _sizes(_rows(lake, "ml.cluster_assignments", _PERSONAS))

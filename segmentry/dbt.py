@@ -66,7 +66,7 @@ def invoke(
 
 @contextmanager
 def parsed_meanwhile(settings: Settings) -> Iterator[None]:
-    """Have the project parsed beside what the caller does, unless a parse of it is kept: the first one takes 8 s.
+    """Have the project parsed next to what the caller does, unless a parse of it is kept: the first one takes 8 s.
 
     One that fails is left to the stage that needs it, which says why.
     """

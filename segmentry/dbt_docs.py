@@ -11,7 +11,7 @@ from segmentry.settings import Settings
 
 
 def refresh(settings: Settings) -> Path:
-    """Write ``home/dbt_docs/index.html`` anew when the project has changed since; returns the page."""
+    """Write ``home/dbt_docs/index.html`` again when the project has changed since; returns the page."""
     page = settings.home / "dbt_docs" / "index.html"
     mark = page.with_name("project.sha256")
     wanted = freshness.fingerprint(settings)

@@ -60,7 +60,7 @@ def tiles(facts: Mapping[str, str]) -> str:
 
 
 def bars(values: Mapping[str, float], unit: str) -> str:
-    """A bar per name, the values beside them; the longest bar is the largest value. unit: plural, such as people."""
+    """A bar per name, the values next to them; the longest bar is the largest value. unit: plural, such as people."""
     if not values:
         return "<p>None.</p>"
     largest = max(values.values()) or 1

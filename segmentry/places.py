@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 from duckdb.func import ARROW, SPECIAL
 
-# Languages whose name of a country is known beside the official ones of that country itself.
+# Languages whose name of a country is known next to the official ones of that country itself.
 _LANGUAGES = ("en", "de", "fr", "es", "it", "nl", "pt")
 # Regions that CLDR lists with two letters and that are no country: nobody lives there.
 _NO_COUNTRIES = frozenset({"EU", "EZ", "UN", "ZZ", "QO", "XA", "XB", "AC", "CP", "CQ", "DG", "EA", "IC", "TA"})

@@ -58,7 +58,7 @@ class Stage:
 
     entry: ``module:function`` in the stage's room, called with the context (and the item, where items is set).
     items: ``module:function`` giving the items the stage is mapped over. writes_lake: writes for most of its time, and
-    is the lake's writer from its beginning to its end; others compute beside each other and write at their end.
+    is the lake's writer from its beginning to its end; others compute alongside each other and write at their end.
     minutes: time limit of one task. is_isolated: a failed item does not hold up what is behind the stage.
     """
 

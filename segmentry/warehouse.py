@@ -224,7 +224,7 @@ def snapshot_watch(settings: Settings, lake: duckdb.DuckDBPyConnection) -> Calla
     """A function that tells the newest committed snapshot, cheap enough to be asked before every request.
 
     The catalog answers in milliseconds, so the embedded one is asked only when its files have changed. It is never
-    opened here beside DuckDB: to close it would let go of the locks that DuckDB holds in this process.
+    opened here next to DuckDB: to close it would let go of the locks that DuckDB holds in this process.
     """
     if not settings.is_embedded:
         return lambda: current_snapshot(lake)

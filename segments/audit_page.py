@@ -21,7 +21,7 @@ _TOLD = {
 
 
 def folder(settings: Settings) -> Path:
-    """Beside the Data Docs, so that the same address serves it."""
+    """Next to the Data Docs, so that the same address serves it."""
     return settings.data_docs / "segments"
 
 
@@ -33,7 +33,7 @@ def keep(settings: Settings, segment: str, found: Mapping[str, Any], judged: Row
 
 
 def write(settings: Settings, report: Mapping[str, Rows]) -> Path:
-    """Write the page anew and return its path."""
+    """Write the page again and return its path."""
     kept = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder(settings).glob("*.json"))]
     precision = [{**one["precision"], "95 % interval": _interval(one["precision"])} for one in kept]
     parts = [_section("precision", precision), *(_section(name, rows) for name, rows in report.items())]

@@ -89,7 +89,8 @@ def _interests(categories: list[str]) -> Iterator[Member]:
         views, items = f"views_{slug}_90d", f"items_{slug}_lifetime"
         yield Member(
             name=f"interested_in_{slug}",
-            description=f"Viewed over three products of {category} in 90 days, never bought any. One row per profile.",
+            description=f"Customers who viewed more than three {category} products in 90 days and never bought one."
+            " One row per profile.",
             where=f"{views} > 3\n    and {items} = 0",
             origin="the variable interest_categories",
             meta={"owner": "marketing", "purpose": "personalization", "priority": 70},
@@ -105,7 +106,8 @@ def _stages(journey: Mapping[str, Any]) -> Iterator[Member]:
     for stage in [*(stage["name"] for stage in journey["stages"]), journey["lapsed_stage"]]:
         yield Member(
             name=f"journey_{_slug(stage)}",
-            description=f"In the stage {stage} of the journey {journey['name']}. One row per profile.",
+            description=f"Customers in the {stage.capitalize()} stage of the {journey['name']} journey."
+            " One row per profile.",
             where=f"journey_stage = {_quoted(stage)}",
             origin="the variable journeys",
             meta={"owner": "marketing", "purpose": "marketing", "priority": 80, "exclusive_group": "journey"},
@@ -122,7 +124,7 @@ def _personas(settings: Settings) -> Iterator[Member]:
         name = str(entry["name"])
         yield Member(
             name=f"persona_{_slug(name)}",
-            description=f"Of the persona {name}, at a confidence of one half or more. One row per profile.",
+            description=f"Customers with the persona {name}, at a confidence of at least 50 %. One row per profile.",
             where=f"persona = {_quoted(name)}\n    and persona_confidence >= 0.5",
             origin="training.personas in config/policies.yml",
             meta={"owner": "marketing", "purpose": "personalization", "priority": 85, "exclusive_group": "persona"},

@@ -72,7 +72,7 @@ def _columns(settings: Settings) -> Iterator[dict[str, Any]]:
             "name": f"{model}_score", "description": description, "data_type": "double", "unknown": "NULL: not scored"
         }  # fmt: skip
     for model in choice_models(settings):
-        description = f"Likeliest choice by the model {model}."
+        description = f"Most likely choice by the model {model}."
         yield {"name": model, "description": description, "data_type": "varchar", "unknown": "NULL: not scored"}
     for name, (data_type, description) in _CLUSTER.items():
         yield {"name": name, "description": description, "data_type": data_type, "unknown": "NULL: not scored"}
@@ -154,7 +154,7 @@ def scored_models(settings: Settings) -> list[str]:
 
 
 def choice_models(settings: Settings) -> list[str]:
-    """Those of them whose likeliest choice is a column of profiles too."""
+    """Those of them whose most likely choice is a column of profiles too."""
     return [str(name) for name in _variables(settings).get("choice_models", [])]
 
 

@@ -94,7 +94,7 @@ def _features_of_the_past(settings: Settings, weeks: int, subjects: Sequence[str
     models = [f"+features__{subject},path:models/features" for subject in subjects]
     words = ["run", "--select", "spine", *models, "--vars", json.dumps(variables)]
     try:
-        # A target folder of its own: other variables would make the next run of the job parse everything anew.
+        # A target folder of its own: other variables would make the next run of the job parse everything again.
         result = dbt.invoke(settings, words, target="target_replay")
         if not result.success:
             raise SegmentryError(

@@ -1,1 +1,1 @@
-"""A shop that never was: its data as files, and the truth kept beside them."""
+"""A simulated shop: its data as files, and the truth kept next to them."""

@@ -1,4 +1,4 @@
-"""The truth beside the data: who is whom, what everybody was likely to do, and what they did in the next 90 days."""
+"""The truth next to the data: who is whom, what everybody was likely to do, and what they did in the next 90 days."""
 
 from __future__ import annotations
 

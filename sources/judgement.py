@@ -1,4 +1,4 @@
-"""docs/reference/judgement.md: every column of every source, and what becomes of each kind of odd value.
+"""docs/reference/judgement.md: every column of every source, and the outcome of each kind of odd value.
 
 Made from what the base models declare next to their columns, so that the page cannot say something else.
 """
@@ -22,7 +22,7 @@ KINDS = ("wrong type", "placeholder", "too early, too small", "too late, too lar
 _HEAD = """# Judgement
 
 Made by `make generate` from the columns of the base models in `dbt_project/models/staging`.
-What becomes of an odd value:
+The outcome of an odd value:
 
 - **record**: the record is quarantined with the reason, in `staging.quarantine`
 - **field**: the record is accepted; the column is NULL and counted in `observability.data_quality` as `column: reason`

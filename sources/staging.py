@@ -85,7 +85,7 @@ def hold_balance(lake: duckdb.DuckDBPyConnection, sources: Iterable[str]) -> Non
         raise SegmentryError(
             "records are not accounted for in " + ", ".join(f"{count} load(s) of {source}" for source, count in lost),
             allowed="landed = accepted + quarantined + duplicates for every load",
-            remedy="compare staging.landing_balance with raw, and mend the source's base model",
+            remedy="compare staging.landing_balance with raw, and fix the source's base model",
         )
 
 

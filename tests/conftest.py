@@ -32,8 +32,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
 
 
 def shared_data(name: str) -> Path:
-    """A folder of public data beside the checkout; the test is skipped, with the reason, where it is absent."""
+    """A folder of public data next to the checkout; the test is skipped, with the reason, where it is absent."""
     path = SHARED_DATA / name
     if not path.exists():
-        pytest.skip(f"public data set '{name}' is not beside this checkout")
+        pytest.skip(f"public data set '{name}' is not next to this checkout")
     return path

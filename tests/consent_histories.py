@@ -33,7 +33,7 @@ class Said:
 
 @dataclass
 class History:
-    """Two contacts, an account, a namesake whose id differs by case, and what becomes of them day by day."""
+    """Two contacts, an account, a namesake whose id differs by case, and their outcome day by day."""
 
     number: int
     days: int

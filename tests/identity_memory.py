@@ -27,14 +27,14 @@ select source, rule, left_type, left_value, right_type, right_value, country, mi
 from {statements} group by all
 """
 _CHANGED = """
-with anew as (from said except from held), gone as (from held except from said)
-from anew
+with added as (from said except from held), gone as (from held except from said)
+from added
 union all
 select gone.* exclude (first_seen_at, last_seen_at, record_id, records), null, null, null, 0
-from gone anti join anew
-    on gone.source = anew.source and gone.rule = anew.rule and gone.left_type = anew.left_type
-    and gone.left_value = anew.left_value and gone.right_type is not distinct from anew.right_type
-    and gone.right_value is not distinct from anew.right_value
+from gone anti join added
+    on gone.source = added.source and gone.rule = added.rule and gone.left_type = added.left_type
+    and gone.left_value = added.left_value and gone.right_type is not distinct from added.right_type
+    and gone.right_value is not distinct from added.right_value
 """
 # The models in the order of dbt, and how each is built.
 _MODELS = {

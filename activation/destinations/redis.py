@@ -23,7 +23,7 @@ class Redis(Destination):
     cost_unit = "keys"
 
     def upsert(self, session: DestinationSession, batch: Batch) -> Result:
-        """Write each person's hash anew, in one pipeline."""
+        """Write each person's hash again, in one pipeline."""
         with _connection(session) as store:
             pipe = store.pipeline(transaction=False)
             for row in batch.rows:

@@ -2,7 +2,7 @@
 
 The connection names ``host`` (host or host:port), ``user``, ``host_key`` (the server's public key, as ``ssh-keyscan``
 prints it after the host: an unknown server is never trusted), ``folder``, and ``password`` or ``key_file``. SFTP puts a
-file byte by byte: each is written beside and renamed over in one step.
+file byte by byte: each is written alongside and renamed over in one step.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class SftpFolder:
         self._path = path
 
     def put(self, local: Path, name: str) -> None:
-        """Write beside, then rename over."""
+        """Write alongside, then rename over."""
         partial = f"{self._path}/.{name}.partial"
         self._client.put(str(local), partial, confirm=True)
         self._client.posix_rename(partial, f"{self._path}/{name}")

@@ -1,5 +1,5 @@
 """Read by Airflow when one of its programs starts. Programs that fork tasks import the heavy libraries once, so that
-each task inherits them instead of importing them anew; none of these starts a thread or opens a file on import.
+each task inherits them instead of importing them again; none of these starts a thread or opens a file on import.
 """
 
 import contextlib

@@ -39,7 +39,7 @@ def _audience(view: View, name: str, sync: Mapping[str, Any]) -> Table:
         if sync["purpose"] in _SPOKEN_TO:
             rules.append(Rule("everybody in it opted in to the purpose", f"not {_matches(sync, 'is_granted')}"))
     # A gate names failing rows by a row_key of its own: the audience's key, which may be one of several per person,
-    # stands beside it under another name.
+    # stands next to it under another name.
     query = f"select * rename (row_key as sent_key), split_part(row_key, ':', 1) as person from lake.{relation}"
     return Table(relation, row_key="person", unique=("sent_key",), rules=rules, query=query)
 

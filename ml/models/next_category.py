@@ -37,6 +37,6 @@ MODEL = ForecastSpec(
     """,
     heuristic="top_purchased_category",
     estimator=estimator,
-    unit="probability of the likeliest category",
+    unit="probability of the most likely category",
     rivals=("logistic",),
 )

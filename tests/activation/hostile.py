@@ -16,7 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 
-# What any end may do to a request. The first word says what became of it, whatever is answered.
+# What any end may do to a request. The first word is its outcome, whatever is answered.
 WAYS = (
     "ok",
     "nothing: 429",

@@ -164,7 +164,7 @@ def test_a_killed_job_leaves_nothing_for_the_next(home: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "that a killed job had left" in done.stderr
     calls = _double.names(home)
-    assert len(calls) == sum(len(items) for items in ITEMS.values()), "the killed job did not go on beside the new one"
+    assert len(calls) == sum(len(items) for items in ITEMS.values()), "the killed job did not go on next to the new one"
     assert alive(home) == []
 
 

@@ -154,7 +154,7 @@ def test_an_item_scanned_twice_counts_twice(lake: Settings) -> None:
     assert found == [(1, "7"), (1, "7")]
 
 
-@pytest.mark.skipif(not CAPTURE.exists(), reason="the captured SDK requests are not beside this checkout")
+@pytest.mark.skipif(not CAPTURE.exists(), reason="the captured SDK requests are not next to this checkout")
 def test_no_captured_sdk_event_is_lost(lake: Settings) -> None:
     sent = {}
     for path in CAPTURE.glob("*.json"):
@@ -186,7 +186,7 @@ def test_no_captured_sdk_event_is_lost(lake: Settings) -> None:
         assert at.isoformat()[:19] == (event.get("timestamp") or event["originalTimestamp"])[:19]
 
 
-@pytest.mark.skipif(not RETAIL.exists(), reason="the online_retail file is not beside this checkout")
+@pytest.mark.skipif(not RETAIL.exists(), reason="the online_retail file is not next to this checkout")
 def test_online_retail_equals_the_file(lake: Settings) -> None:
     with duckdb.connect() as straight:
         straight.execute(

@@ -91,7 +91,7 @@ RUNS = st.lists(
 
 
 class Shop:
-    """One home without a disk. is_kept: what is held is added to; else every run builds everything anew."""
+    """One home without a disk. is_kept: what is held is added to; else every run rebuilds everything."""
 
     def __init__(self, *, is_kept: bool) -> None:
         self.is_kept = is_kept

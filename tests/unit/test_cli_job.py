@@ -47,7 +47,7 @@ def test_lines_say_which_stage_of_how_many_and_show_an_error_whole() -> None:
     stages = select("identity+", "texts")
     ((line, style),) = job._lines(StageOutcome("marts", rows={"marts.orders": 1200}), stages)
     assert "2 of 3" in line and "1,200 rows" in line and not style
-    lines = job._lines(StageOutcome("texts", state="failed", error="it broke\nTo do: mend it"), stages)
+    lines = job._lines(StageOutcome("texts", state="failed", error="it broke\nTo do: fix it"), stages)
     assert [text.count("\n") for text, _ in lines] == [0, 1]
 
 

@@ -26,7 +26,7 @@ def test_entry_waits_for_enter_after(at: timedelta, is_in: bool) -> None:
     assert stay.is_member is is_in
 
 
-def test_an_interrupted_wait_begins_anew() -> None:
+def test_an_interrupted_wait_begins_again() -> None:
     rules = Rules(enter_after=2 * DAY)
     stay = stay_after(rules, (0 * DAY, True, True), (DAY, False, False), (2 * DAY, True, True), (3 * DAY, True, True))
     assert stay is not None

@@ -57,7 +57,7 @@ def test_a_forecast_beats_its_rule_and_scores_everybody(trained: RunContext, mod
     assert stages.train(trained, model).status == stages.score(trained, model).status == "unchanged"
 
 
-def test_the_likeliest_category_is_the_taste_people_have(trained: RunContext) -> None:
+def test_the_most_likely_category_is_the_taste_people_have(trained: RunContext) -> None:
     truth = ml_lake.people(1500).set_index("profile_id")["persona"].map(dict(enumerate(ml_lake.TASTES)))
     with warehouse.connect(trained.settings, read_only=True) as lake:
         found = lake.execute("select profile_id, outcome from ml.scores where model = 'next_category'").df()

@@ -1,4 +1,4 @@
-"""BG/NBD and gamma-gamma against the published CDNOW results, and beside gradient boosting on the same hold-out."""
+"""BG/NBD and gamma-gamma against the published CDNOW results, and next to gradient boosting on the same hold-out."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_history_from_purchases_gives_the_same_parameters() -> None:
 Table = dict[str, dict[str, float]]
 
 
-def beside_each_other() -> tuple[Table, Table]:
+def both_fits() -> tuple[Table, Table]:
     """Purchases and spend of the hold-out by each way to forecast them: mean absolute error and sums."""
     rows = purchases()
     customers, seen = history(rows, CALIBRATED_UNTIL)
@@ -91,8 +91,8 @@ def beside_each_other() -> tuple[Table, Table]:
     )
 
 
-def test_hold_out_beside_gradient_boosting() -> None:
-    bought, spent = beside_each_other()
+def test_hold_out_against_gradient_boosting() -> None:
+    bought, spent = both_fits()
     for name, one in (bought | {f"{name}, spend": one for name, one in spent.items()}).items():
         print(f"{name:30s} {one['said']:9.1f} of {one['came']:.1f}, mean absolute error {one['error']:.3f}")
     assert bought["BG/NBD"]["error"] < bought["as before"]["error"]

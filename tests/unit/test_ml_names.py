@@ -73,7 +73,7 @@ class Retrained:
         return pd.Series(rows["persona"].to_numpy(), index=rows["profile_id"], dtype=object)
 
 
-def test_who_has_a_persona_keeps_it_until_another_is_clearly_likelier() -> None:
+def test_who_has_a_persona_keeps_it_until_another_is_clearly_more_likely() -> None:
     shares = np.array([[0.6, 0.4], [0.55, 0.45], [0.7, 0.3], [0.4, 0.6]])
     before = np.array([1, 1, 1, -1])
     assert assignment._settled(shares, before, 0.15).tolist() == [0, 1, 0, 1]

@@ -34,7 +34,7 @@ def know_nothing(context: RunContext) -> Any:
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> RunContext:
-    """A better challenger has taken the place of a champion that knew nothing, and scored beside a new one."""
+    """A better challenger has taken the place of a champion that knew nothing, and scored next to a new one."""
     context = RunContext(settings_in(tmp_path_factory.mktemp("operation"), SIZE))
     with warehouse.connect(context.settings) as lake:
         store.ensure(context.settings, lake)

@@ -1,4 +1,4 @@
-"""Bring your own table: Telco churn and UCI Online Retail, every candidate beside the plain heuristic."""
+"""Bring your own table: Telco churn and UCI Online Retail, every candidate next to the plain heuristic."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Hundreds of kinds of corrupted files, each loaded: landed, refused or reported, never an error of the program.
 
-What becomes of them in a whole job is in tests/e2e/test_corrupted_files.py.
+Their outcome in a whole job is in tests/e2e/test_corrupted_files.py.
 """
 
 from __future__ import annotations

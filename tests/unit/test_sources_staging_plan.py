@@ -64,7 +64,7 @@ def test_a_build_that_died_before_its_mark_is_done_again(home: Settings, project
     assert plan(home, project).select == ""
 
 
-def test_changed_sql_builds_all_anew(home: Settings, project: Path) -> None:
+def test_changed_sql_builds_all_again(home: Settings, project: Path) -> None:
     land(home, "events", "a")
     mark(home, plan(home, project))
     with (project / "macros" / "portable" / "casts.sql").open("a", encoding="utf-8") as macro:
@@ -75,7 +75,7 @@ def test_changed_sql_builds_all_anew(home: Settings, project: Path) -> None:
     assert plan(home, project).select == ""
 
 
-def test_a_batch_that_landed_before_what_is_built_builds_all_anew(home: Settings, project: Path) -> None:
+def test_a_batch_that_landed_before_what_is_built_builds_all_again(home: Settings, project: Path) -> None:
     land(home, "events", "a")
     mark(home, plan(home, project))
     land(home, "orders", "b")

@@ -33,7 +33,7 @@
 {%- endmacro %}
 
 {#-
-Whether a source is read anew. What it says now takes the place of what it said, so what rests on that is put together from
+Whether a source is read again. What it says now takes the place of what it said, so what rests on that is put together from
 all claims. Otherwise there is only more than there was, and what is new is added to what is held.
 -#}
 {% macro is_restated() -%}
@@ -52,7 +52,7 @@ all claims. Otherwise there is only more than there was, and what is new is adde
     group by all
 {%- endmacro %}
 
-{#- A claim of a source that is read anew which has changed, whatever it said of times. -#}
+{#- A claim of a source that is read again which has changed, whatever it said of times. -#}
 {% macro same_claim() -%}
     {%- if not is_restated() -%}
         {{ return("false") }}

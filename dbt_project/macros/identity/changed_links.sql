@@ -1,4 +1,4 @@
-{#- Where a source is read anew: links of the identifiers that its claims name, put together from all claims. -#}
+{#- Where a source is read again: links of the identifiers that its claims name, put together from all claims. -#}
 {% macro restated_links(said, values, known) -%}
 {% set key = "md5(concat_ws(chr(31), rule, left_type, left_identifier, right_type, right_identifier))" -%}
 with

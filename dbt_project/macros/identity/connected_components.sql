@@ -33,7 +33,7 @@ a link; component is a number without meaning beyond this run. Works on temporar
 
 {#- One round; gives the number of links left between different nodes. -#}
 {% macro contract_links(name, round) -%}
-    {#- Multipliers of a Lehmer generator with the same modulus: full period, so each round shuffles anew. -#}
+    {#- Multipliers of a Lehmer generator with the same modulus: full period, so each round shuffles again. -#}
     {%- set multiplier = [16807, 48271, 69621, 39373, 742938285, 950706376, 1226874159, 62089911][round % 8] -%}
     {%- set shuffled = "(({} * " ~ multiplier ~ " + " ~ (round * 7919 + 1) ~ ") % 2147483647)" -%}
     {%- set near = "least(" ~ shuffled.replace('{}', 'left_node') ~ ", " ~ shuffled.replace('{}', 'right_node') ~ ")" -%}

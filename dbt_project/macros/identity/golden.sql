@@ -1,6 +1,6 @@
 {#-
 Whether golden records are made for the people touched alone. A contact that is corrected shows in its claims, for it is one
-record; of the other sources that say traits a record may be replaced without a trace there, and then all are made anew.
+record; of the other sources that say traits a record may be replaced without a trace there, and then all are made again.
 -#}
 {% macro is_golden_partial() -%}
     {%- if not is_partial() -%}

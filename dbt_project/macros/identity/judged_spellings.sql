@@ -58,7 +58,7 @@ from blocked
 {%- endmacro %}
 
 {#- Blocked patterns of the policy: [type or none, pattern, reason]. They are written into the SQL, for a pattern that
-    comes out of a column is compiled anew for every row. -#}
+    comes out of a column is compiled again for every row. -#}
 {% macro blocked_patterns() -%}
     {%- set blocks = source('identity_policy', 'policy_blocks') -%}
     {%- if not execute or flags.WHICH not in ('run', 'build') -%}

@@ -8,7 +8,7 @@
 {%- endmacro %}
 
 {#-
-What became of the optional columns: accepted, cleared (by reason) and empty, each taken from another place of the base
+The outcome of the optional columns: accepted, cleared (by reason) and empty, each taken from another place of the base
 model. What landed of a column is every accepted record, or every item of one. prefix: what the columns belong to.
 -#}
 {% macro values_counted(source, relation=none, prefix='') -%}
@@ -44,7 +44,7 @@ model. What landed of a column is every accepted record, or every item of one. p
     coalesce({{ regex_whole(text, "[A-Za-z][A-Za-z0-9_. -]{0,49}") }}, '(other)')
 {%- endmacro %}
 
-{#- Batches of which a record, or a column of which a value, is lost: what landed is not what became of it. -#}
+{#- Batches of which a record, or a column of which a value, is lost: the outcomes do not add up to what landed. -#}
 {% macro unbalanced_counts(model) -%}
 with counts as (
     select

@@ -1,4 +1,4 @@
-{#- JSON: DuckDB here; another engine adds its own `<adapter>__` macro beside. -#}
+{#- JSON: DuckDB here; another engine adds its own `<adapter>__` macro alongside. -#}
 
 {#-
 One parse of a JSON object into a struct of texts (of an inner object or array: its JSON). fields: name to 'text', or to

@@ -1,4 +1,4 @@
-{#- Names and types inside JSON: DuckDB here; another engine adds its own `<adapter>__` macro beside. -#}
+{#- Names and types inside JSON: DuckDB here; another engine adds its own `<adapter>__` macro alongside. -#}
 
 {#- Names in a JSON object, in its order; a name that occurs twice is there twice. -#}
 {% macro json_keys(text) -%}

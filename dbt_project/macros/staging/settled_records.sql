@@ -60,7 +60,7 @@ Records are read twice, once for their keys and once for the rest: sorting whole
 {%- endmacro %}
 
 {#-
-The columns of every base model, in front of its own; _raw is kept of quarantined records alone. What became of the values
+The columns of every base model, in front of its own; _raw is kept of quarantined records alone. The outcome of the values
 is kept of accepted ones: cleared ('column: reason' of each value that is no good), unread, fields_accepted, fields_empty.
 -#}
 {% macro settled_columns() -%}

@@ -1,7 +1,7 @@
 {{ config(materialized='passing', database='memory') }}
 -- depends_on: {{ ref('claim_batches') }}
 {% set replaced = replaced_sources() -%}
-{% set anew = "source in ('" ~ replaced | join("', '") ~ "')" -%}
+{% set is_reread = "source in ('" ~ replaced | join("', '") ~ "')" -%}
 with
 
 fresh as (
@@ -12,30 +12,30 @@ fresh as (
 )
 {%- if not replaced %}
 
--- What runs have heard is kept beside what this one hears: nothing is looked up.
+-- What runs have heard is kept next to what this one hears: nothing is looked up.
 select * from fresh
 where {{ is_partial() | lower }}
 {%- else %},
 
 held as (
-    {{ merged_claims('select * from ' ~ kept('identifier_claims') ~ ' where ' ~ anew) }}
+    {{ merged_claims('select * from ' ~ kept('identifier_claims') ~ ' where ' ~ is_reread) }}
 ),
 
 gone as (
-    -- What a source that is read anew does not say any more, or says otherwise.
+    -- What a source that is read again does not say any more, or says otherwise.
     select * from held
     except
     select * from fresh
 ),
 
 said as (
-    select * from fresh where {{ anew }}
+    select * from fresh where {{ is_reread }}
     except
     select * from held
 )
 
 select * from fresh
-where not {{ anew }}
+where not {{ is_reread }}
 union all
 select * from said
 union all

@@ -1,5 +1,5 @@
 {#- The journeys are in the variable `journeys` of dbt_project.yml. Within one period of activity a person only moves
-    forward; after lapse_after_days without a signal the person lapses, and the next signal begins the journey anew. -#}
+    forward; after lapse_after_days without a signal the person lapses, and the next signal begins the journey again. -#}
 with events as (
 
     select * from {{ ref('events') }} where profile_id is not null and event_at < {{ as_of() }}

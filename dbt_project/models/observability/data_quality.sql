@@ -1,4 +1,4 @@
-{#- What became of everything that landed: a count per source, batch, subject and name. docs/reference/data-quality.md. -#}
+{#- The outcome of everything that landed: a count per source, batch, subject and name. docs/reference/data-quality.md. -#}
 with balances as (
     select * from {{ ref('landing_balance') }}
 ),

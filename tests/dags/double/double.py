@@ -18,7 +18,7 @@ from segmentry.stages import RunContext, StageReport, resolve
 
 ERRORS = {
     "gate": GateFailed("the double's gate is shut", remedy="open it"),
-    "fault": SegmentryError("the double broke", remedy="mend it"),
+    "fault": SegmentryError("the double broke", remedy="fix it"),
     "usage": UsageError("the double was held wrong", allowed="the other way round"),
     "bug": ValueError("ann@example.com stands in this text"),
 }
