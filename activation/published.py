@@ -41,8 +41,8 @@ def ensure(lake: duckdb.DuckDBPyConnection) -> None:
     for name, columns in COLUMNS.items():
         lake.execute(f"create table if not exists lake.activation.{name} ({columns})")
     for table, former, name in RENAMED:
-        columns = lake.execute(f"select * from lake.activation.{table} limit 0").description or []
-        if former in [column[0] for column in columns]:
+        described = lake.execute(f"select * from lake.activation.{table} limit 0").description or []
+        if former in [column[0] for column in described]:
             lake.execute(f"alter table lake.activation.{table} rename column {former} to {name}")
 
 
