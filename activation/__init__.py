@@ -1,1 +1,1 @@
-"""Plans and applies syncs: what leaves the lake, exactly, and to nobody who said no."""
+"""Plans and applies syncs: what leaves the lake, exactly, and to nobody who opted out."""

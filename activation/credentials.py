@@ -27,7 +27,7 @@ def ask(lookup: Lookup) -> None:
 
 
 def value(reference: str) -> str:
-    """The value a connection's setting names; '' where there is none."""
+    """The value a connection's setting names; '' if there is none."""
     found = _REFERENCE.fullmatch(reference)
     if found is None:
         return os.environ.get(reference, "")

@@ -174,7 +174,8 @@ def _withdraw(desk: _Desk, sender: Sender, standing: Standing) -> DestinationErr
     if known is not None and known.is_settled(sync, standing.mark):
         return None
     standing.withdrawn = withdrawals.find(desk.lake, desk.ledger, sync, sender.gate)
-    left, lost = 0, None
+    left = 0
+    lost = None
     if standing.withdrawn:
         desk.run.planned["remove"] += standing.withdrawn
         try:

@@ -16,7 +16,8 @@ from segmentry.errors import DestinationError
 
 OPTIONS = ("format", "formulas")
 # Of the option ``formulas``: what is done to a text that a spreadsheet would run. Only CSV is opened by spreadsheets.
-NEUTRALIZE, KEEP = "neutralize", "keep"
+NEUTRALIZE = "neutralize"
+KEEP = "keep"
 IsWithdrawn = Callable[[str], bool]
 
 

@@ -105,7 +105,7 @@ class Ledger:
 
     # Outcomes.
 
-    def settle(
+    def record_outcomes(
         self,
         sync: str,
         run_id: str,
@@ -162,7 +162,7 @@ class Ledger:
         with self.begin() as c:
             return int(c.execute(sa.delete(t.dead_letters).where(t.dead_letters.c.sync == sync)).rowcount)
 
-    def doubt(self, sync: str, holdings: Sequence[str]) -> None:
+    def mark_unconfirmed(self, sync: str, holdings: Sequence[str]) -> None:
         """Count rows as perhaps not there, so that they are sent again."""
         h = t.held_rows
         statement = (
@@ -171,10 +171,10 @@ class Ledger:
         with self.begin() as c:
             c.execute(statement, [{"wanted": holding} for holding in holdings])
 
-    def hold_in_doubt(self, sync: str, rows: Sequence[Row]) -> None:
-        """Count rows as perhaps there: whatever is wanted later, sending or taking back, is then planned."""
+    def record_unconfirmed(self, sync: str, rows: Sequence[Row]) -> None:
+        """Count rows as perhaps there: whatever is wanted later, an update or a removal, is then planned."""
         with self.begin() as c:
-            self.write(c, t.held_rows, HELD, [_in_doubt(sync, row) for row in rows])
+            self.write(c, t.held_rows, HELD, [_unconfirmed(sync, row) for row in rows])
 
     def sent_count(self, sync: str) -> int:
         """Rows ever acknowledged: a number that only an acknowledgement moves on."""
@@ -276,12 +276,12 @@ def _held_and_gone(
             else:
                 gone.append(row.holding)
         elif status is Status.retry:
-            kept.append(_in_doubt(sync, row))
+            kept.append(_unconfirmed(sync, row))
     return kept, gone
 
 
-def _in_doubt(sync: str, row: Row) -> tuple[Any, ...]:
-    """Held with an unknown payload: whatever is wanted later, sending it or taking it back, is then planned again."""
+def _unconfirmed(sync: str, row: Row) -> tuple[Any, ...]:
+    """Held with an unknown payload: whatever is wanted later, an update or a removal, is then planned again."""
     return (sync, row.holding, row.row_key, row.identity, row.destination_id, None, None)
 
 

@@ -121,7 +121,8 @@ def apply(
     digests = _digests(file, select) if file else {}
     names = list(digests) if file else [s.name for s in chosen(settings, select)]
     guardrails.released("", release)
-    shown, failures = [], []
+    shown = []
+    failures = []
     for name in names:
         started = now()
         try:
@@ -238,7 +239,8 @@ def _counts(ledger: Ledger, table: sa.Table) -> dict[str, int]:
 
 def verify(settings: Settings, select: Sequence[str], *, repair: bool = False) -> tuple[Shown, list[SegmentryError]]:
     """Compare what destinations hold with the ledger: matched, missing there, surplus there."""
-    shown, missing = [], []
+    shown = []
+    missing = []
     failures: list[SegmentryError] = []
     ledger = Ledger(settings)
     try:
@@ -250,7 +252,7 @@ def verify(settings: Settings, select: Sequence[str], *, repair: bool = False) -
                 row, lost = {**_unverified(sync), "note": error.received}, []
             shown.append(row)
             if lost and repair:
-                ledger.doubt(sync.name, lost)
+                ledger.mark_unconfirmed(sync.name, lost)
                 runs.keep_state(ledger, sync.name, fingerprint=None)
                 missing.append(sync.name)
     finally:

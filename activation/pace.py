@@ -1,4 +1,4 @@
-"""Holds back what would reach people at a bad hour or too often. Whoever leaves or refuses is taken back all the same.
+"""Holds back what would reach people at a bad hour or too often. Whoever leaves or refuses is removed all the same.
 
 ``quiet_hours`` of a sync: nothing is added or changed between two times of day. ``frequency_cap``: at most so many rows
 of one person in so many days. What is held back waits: the next run plans it again.

@@ -118,7 +118,7 @@ def make(
 
 
 def rows(lake: duckdb.DuckDBPyConnection, plan: SyncPlan, returning: Collection[str] = ()) -> Iterator[list[Row]]:
-    """The plan's rows, some thousands at a time: removals first so that whoever said no is gone first.
+    """The plan's rows, some thousands at a time: removals first so that whoever opted out is gone first.
 
     returning: row_keys that were there once and were taken out.
     """

@@ -32,7 +32,7 @@ class Store(Protocol):
         """Make the file appear under the name in one step."""
 
     def get(self, name: str, local: Path) -> bool:
-        """Fetch a file; False where there is none."""
+        """Fetch a file; False if there is none."""
 
     def names(self) -> list[str]:
         """Files of the folder."""
@@ -71,7 +71,7 @@ class RemoteFiles(Destination):
         return count
 
     def withdraw(self, session: DestinationSession, identities: Collection[str]) -> None:
-        """Fetch the current file and put it there again without these people; nothing where there is none."""
+        """Fetch the current file and put it there again without these people; nothing if there is none."""
         with self._exchange(session) as (here, there):
             if (current := _fetched(there, here)) is None:
                 return

@@ -115,7 +115,7 @@ def keep_state(ledger: Ledger, sync: str, **values: Any) -> None:
 
 
 def measure(ledger: Ledger, sync: str, name: str) -> float | None:
-    """A number of the sync's last run that went through; None where there is none."""
+    """A number of the sync's last run that went through; None if there is none."""
     m = t.sync_measures.c
     with ledger.begin() as c:
         return c.execute(sa.select(m.value).where(m.sync == sync, m.name == name)).scalar_one_or_none()
@@ -183,7 +183,7 @@ def _is_alive(holder: str, until: float) -> bool:
 
 
 def _started(pid: int) -> str:
-    """When the process began, which tells it from a later one with the same number; '' where there is none."""
+    """When the process began, which tells it from a later one with the same number; '' if there is none."""
     import psutil
 
     try:

@@ -53,8 +53,10 @@ class Sender:
         for intent in self.ledger.open_intents(self.sync.name):
             outcomes = self._of_job(intent)
             if outcomes is None:
-                outcomes = [self._doubt(row, "the run before ended before the answer") for row in intent.batch.rows]
-            self._settle(intent.batch.request_id, outcomes)
+                outcomes = [
+                    self._unconfirmed(row, "the run before ended before the answer") for row in intent.batch.rows
+                ]
+            self._record_outcomes(intent.batch.request_id, outcomes)
         self.sent_before = self.ledger.sent_count(self.sync.name)
         if self.destination.bulk_keeps_nulls:
             self.returning = self.ledger.once_removed(self.sync.name)
@@ -78,7 +80,7 @@ class Sender:
             )
         return outcomes
 
-    def _doubt(self, row: Row, reason: str, *, may_have_arrived: bool = True) -> RowOutcome:
+    def _unconfirmed(self, row: Row, reason: str, *, may_have_arrived: bool = True) -> RowOutcome:
         is_last = may_have_arrived and not self.destination.is_repeatable
         return RowOutcome(row, Status.unknown if is_last else Status.retry, reason)
 
@@ -101,9 +103,9 @@ class Sender:
         with _writable():
             self.destination.withdraw(self.session, {row.identity for row in removals})
         self.run.requests += 1
-        self._settle(None, all_sent(removals))
+        self._record_outcomes(None, all_sent(removals))
         if sharing := withdrawals.sharing_an_identity(self.lake):
-            self.ledger.doubt(self.sync.name, sharing)
+            self.ledger.mark_unconfirmed(self.sync.name, sharing)
 
     def apply(self, plan: SyncPlan) -> None:
         """Send the plan."""
@@ -131,7 +133,7 @@ class Sender:
             self.destination.replace(self.session, allowed())
         self.run.requests += 1
         for rows in plans.rows(self.lake, plan):
-            self._settle(None, [_snapshot_outcome(row, blocked) for row in rows])
+            self._record_outcomes(None, [_snapshot_outcome(row, blocked) for row in rows])
 
     def _batches(self, chunks: Iterable[list[Row]]) -> Iterator[list[Row]]:
         """The rows of one request each: removals alone or none, and no more than the destination takes."""
@@ -178,10 +180,14 @@ class Sender:
             arrived = isinstance(error, Unanswered) and error.may_have_arrived
             if arrived and self.destination.job_seconds:
                 raise  # it may have become a job: the next run waits for its end before it sends anything
-            self._settle(batch.request_id, [self._doubt(r, "no answer", may_have_arrived=arrived) for r in batch.rows])
+            self._record_outcomes(
+                batch.request_id, [self._unconfirmed(r, "no answer", may_have_arrived=arrived) for r in batch.rows]
+            )
             raise
         except MALFORMED as error:
-            self._settle(batch.request_id, [self._doubt(r, "the answer could not be read") for r in batch.rows])
+            self._record_outcomes(
+                batch.request_id, [self._unconfirmed(r, "the answer could not be read") for r in batch.rows]
+            )
             raise _unreadable(error) from None
         self._conclude(batch, result)
 
@@ -197,15 +203,18 @@ class Sender:
         if outcomes is None:
             return
         named = {outcome.row.row_key for outcome in outcomes}
-        missing = [self._doubt(r, "the answer does not name the row") for r in batch.rows if r.row_key not in named]
-        self._settle(batch.request_id, [*outcomes, *missing])
+        missing = [
+            self._unconfirmed(r, "the answer does not name the row") for r in batch.rows if r.row_key not in named
+        ]
+        self._record_outcomes(batch.request_id, [*outcomes, *missing])
 
     def _leaving(self, rows: Sequence[Row]) -> Sequence[Row]:
         """The rows of a request right before it leaves, without those that may not, or cannot, as of now."""
         if rows[0].operation is Operation.remove:
             return rows
         self.gate.refresh()
-        leaving, kept_back = [], []
+        leaving = []
+        kept_back = []
         for row, refusal in zip(rows, self.gate.refusals(rows), strict=True):
             if refusal:
                 kept_back.append(RowOutcome(row, Status.blocked, refusal))
@@ -214,7 +223,7 @@ class Sender:
             else:
                 leaving.append(row)
         if kept_back:
-            self._settle(None, kept_back)
+            self._record_outcomes(None, kept_back)
         return leaving
 
     def _call(self, batch: Batch) -> Result:
@@ -232,7 +241,8 @@ class Sender:
         return outcomes
 
     def _wait_for_job(self, batch: Batch, job_id: str) -> list[RowOutcome] | None:
-        waited, pause = 0.0, 0.2
+        waited = 0.0
+        pause = 0.2
         while waited < JOB_PATIENCE:
             result = self.destination.poll(self.session, batch, job_id)
             if not isinstance(result, Pending):
@@ -245,13 +255,13 @@ class Sender:
     def _split(self, batch: Batch, refusal: RequestRefused) -> None:
         """Halve a batch that was refused as a whole until the rows that cause it stand alone.
 
-        Rows that an attempt before the refusal may have brought there are held in doubt first: a half that an error, a
-        kill or a withdrawn consent keeps from being sent is then sent again, or taken back.
+        Rows that an attempt before the refusal may have brought there are recorded as unconfirmed first: a half
+        that an error, a kill or a withdrawn consent keeps from being sent is then sent again, or removed.
         """
         if self.session.may_have_written and not batch.is_removal:
-            self.ledger.hold_in_doubt(self.sync.name, batch.rows)
+            self.ledger.record_unconfirmed(self.sync.name, batch.rows)
         if refusal.status not in SPLIT:
-            self._settle(
+            self._record_outcomes(
                 batch.request_id, [RowOutcome(r, Status.retry, f"status {refusal.status}") for r in batch.rows]
             )
             raise DestinationError(
@@ -261,16 +271,16 @@ class Sender:
             )
         if len(batch.rows) == 1:
             reason = f"refused with status {refusal.status}"
-            self._settle(batch.request_id, [RowOutcome(batch.rows[0], Status.rejected, reason)])
+            self._record_outcomes(batch.request_id, [RowOutcome(batch.rows[0], Status.rejected, reason)])
             return
-        self._settle(batch.request_id, [])
+        self._record_outcomes(batch.request_id, [])
         middle = len(batch.rows) // 2
         for half in (batch.rows[:middle], batch.rows[middle:]):
             self._send(half)
 
-    def _settle(self, request_id: str | None, outcomes: list[RowOutcome]) -> None:
+    def _record_outcomes(self, request_id: str | None, outcomes: list[RowOutcome]) -> None:
         keeps = self.sync.mode == "delete"
-        self.ledger.settle(self.sync.name, self.run.run_id, request_id, outcomes, keeps_removed=keeps)
+        self.ledger.record_outcomes(self.sync.name, self.run.run_id, request_id, outcomes, keeps_removed=keeps)
         self.run.count(outcomes)
         self.sent_before += sum(outcome.status is Status.sent for outcome in outcomes)
 

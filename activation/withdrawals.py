@@ -68,7 +68,7 @@ def rows(lake: duckdb.DuckDBPyConnection) -> Iterator[list[Row]]:
 def sharing_an_identity(lake: duckdb.DuckDBPyConnection) -> list[str]:
     """Holdings of others under an identity that was withdrawn, which a file without it has no row of any more.
 
-    They are in doubt from now on, so that the plan sends them again.
+    They are unconfirmed from now on, so that the plan sends them again.
     """
     lake.execute(
         "create or replace table work.sharing as select holding from work.held"

@@ -33,7 +33,8 @@ from segmentry.stages import RunContext, stage_named
 
 EVENTS = int(os.environ.get("SEGMENTRY_BENCH_BUILD_EVENTS", "1000000"))
 # What one simulated person does in 180 days.
-EVENTS_PER_PERSON, DAYS = 119, 180
+EVENTS_PER_PERSON = 119
+DAYS = 180
 LAYERS = ("staging", "identity", "marts", "features")
 BY_HAND = Path(__file__).with_name("build_by_hand.sql")
 TABLES = {"behaviour": "features__behaviour", "value": "features__orders", "mail": "features__engagement"}

@@ -29,8 +29,10 @@ from segmentry.stages import RunContext
 
 PEOPLE = int(os.environ.get("SEGMENTRY_BENCH_CHURN_PEOPLE", "6000"))
 DAYS, SEED = int(os.environ.get("SEGMENTRY_BENCH_CHURN_DAYS", "365")), 3
-ALLOWED_GAP, ALLOWED_DECILE = 0.02, 0.02
-TRUTH, CHURNED = "churn_probability_90d", "has_churned_90d"
+ALLOWED_GAP = 0.02
+ALLOWED_DECILE = 0.02
+TRUTH = "churn_probability_90d"
+CHURNED = "has_churned_90d"
 
 
 def run() -> dict[str, Any]:

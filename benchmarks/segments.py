@@ -25,7 +25,8 @@ from typing import Any
 import yaml
 
 PROFILES = int(os.environ.get("SEGMENTRY_BENCH_SEGMENTS_PROFILES", "1000000"))
-MANY, FEW = 1000, 10
+MANY = 1000
+FEW = 10
 # Two segments per profile: a share of 0.2 for each of ten, of 0.002 for each of a thousand.
 PER_PROFILE = 2
 ALLOWED = 3.0

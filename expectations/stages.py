@@ -23,5 +23,5 @@ def gate_memberships(context: RunContext) -> StageReport:
 
 
 def gate_audiences(context: RunContext) -> StageReport:
-    """Audiences hold one row per key and nobody who said no."""
+    """Audiences hold one row per key and nobody who opted out."""
     return runner.run(context.settings, "audiences", clock.of(context))

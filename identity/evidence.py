@@ -29,7 +29,7 @@ def links_of(lake: duckdb.DuckDBPyConnection, profile_id: str) -> list[Row]:
 
 
 def chain(links: Sequence[Mapping[str, Any]], start: Node, end: Node) -> list[Row]:
-    """The shortest chain of links from one identifier to another, stronger links first; empty where there is none."""
+    """The shortest chain of links from one identifier to another, stronger links first; empty if there is none."""
     near: dict[Node, list[tuple[Node, Mapping[str, Any]]]] = {}
     for link in links:
         left, right = ends(link)

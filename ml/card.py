@@ -43,7 +43,7 @@ def write(
             *(f"- {f.candidate}: {f.best.loss:.4f} in {len(f.trials)} fit(s)" for f in found),
             "",
             "## Limits",
-            f"Features seen: {len(data.menu.names)}. The score speaks of {spec.horizon_days} days and of people like",
+            f"Features seen: {len(data.feature_set.names)}. It covers {spec.horizon_days} days and people like",
             "those above; it says what is likely, not what causes it. Not for decisions on credit, housing or work.",
             "",
         ]

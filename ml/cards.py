@@ -11,7 +11,7 @@ import pandas as pd
 
 from ml import clusterers, naming, plots
 from ml.clustering import Choice
-from ml.frames import Menu
+from ml.frames import FeatureSet
 from ml.policy import DriftPolicy, TrainingPolicy
 from ml.promotion import expected_columns
 
@@ -47,12 +47,12 @@ def former(deck: Deck, model: Any, people: pd.DataFrame) -> Former:
 
 
 def deal(
-    best: Choice, rows: clusterers.Matrix, people: pd.DataFrame, menu: Menu, policy: TrainingPolicy,
+    best: Choice, rows: clusterers.Matrix, people: pd.DataFrame, feature_set: FeatureSet, policy: TrainingPolicy,
     drift: DriftPolicy, before: Former | None,
 ) -> Deck:  # fmt: skip
     """One card per group, with ids and names carried over from the champion where the people are mostly the same."""
     groups = np.asarray(best.model.predict(rows))
-    found = naming.effects(people[menu.names], groups)
+    found = naming.effects(people[feature_set.names], groups)
     kept: dict[int, naming.Kept] = {}
     if before is not None:
         kept = naming.carry_over(groups, before.ids, before.names, drift.min_persona_overlap)

@@ -12,14 +12,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ml import frames
-from ml.frames import Lake, Menu
+from ml.frames import FeatureSet, Lake
 from ml.policy import TrainingPolicy
 from ml.spec import Learnt
 
 KEYS = ("profile_id", "as_of", "bucket", "label")
 # Of 100 buckets of people: 0-59 train, 60-79 validate, 80-99 test. A person keeps the bucket for ever, so that no
 # champion was ever fitted to a person it is tested on, however many retrainings ago.
-VALIDATION_FROM, TEST_FROM = 60, 80
+VALIDATION_FROM = 60
+TEST_FROM = 80
 
 
 class DataRefused(Exception):
@@ -48,7 +49,7 @@ class TrainingSet:
     train: Part
     validation: Part
     test: Part
-    menu: Menu
+    feature_set: FeatureSet
     content_hash: str
     snapshot: int
     as_of: datetime
@@ -78,15 +79,23 @@ def load(
             "at least 2 are needed, one to learn from and a later one to test on"
         )
     frames.set_moments(lake, [(t, t + horizon) for t in times])
-    menu = frames.menu(lake, include=("*",), exclude=spec.exclude, max_categories=policy.max_categories)
-    query = training_query(spec, menu)
+    feature_set = frames.feature_set(lake, include=("*",), exclude=spec.exclude, max_categories=policy.max_categories)
+    query = training_query(spec, feature_set)
     rows = lake.execute(query).df()
-    parts = split(rows, menu)
-    _refuse_if_thin(parts, menu, policy)
-    menu = telling(parts[0].features, menu)
-    train, validation, test = split(rows, menu)
+    parts = split(rows, feature_set)
+    _refuse_if_thin(parts, feature_set, policy)
+    feature_set = telling(parts[0].features, feature_set)
+    train, validation, test = split(rows, feature_set)
     plain = TrainingSet(
-        train, validation, test, menu, content_hash(rows), snapshot, as_of, query, recent=recent(rows, menu)
+        train,
+        validation,
+        test,
+        feature_set,
+        content_hash(rows),
+        snapshot,
+        as_of,
+        query,
+        recent=recent(rows, feature_set),
     )
     if verdicts is None or not len(reviewed := _reviewed(train, verdicts, policy.verdict_weight)):
         return plain
@@ -106,12 +115,12 @@ def _reviewed(train: Part, verdicts: pd.DataFrame, weight: int) -> Part:
     return Part(keys, features, labels[again])
 
 
-def telling(features: pd.DataFrame, menu: Menu) -> Menu:
-    """The menu without features that never vary, or are never known, where the model learns."""
-    return menu.only([n for n in menu.names if features[n].nunique(dropna=True) > 1])
+def telling(features: pd.DataFrame, feature_set: FeatureSet) -> FeatureSet:
+    """The feature set without features that never vary, or are never known, where the model learns."""
+    return feature_set.only([n for n in feature_set.names if features[n].nunique(dropna=True) > 1])
 
 
-def training_query(spec: Learnt, menu: Menu) -> str:
+def training_query(spec: Learnt, feature_set: FeatureSet) -> str:
     """SQL of the whole set, one row per (profile_id, as_of), in a fixed order."""
     keys = f"""
     select profile_id, as_of, hash(profile_id || ':split') % 100 as bucket, labels.label
@@ -120,10 +129,10 @@ def training_query(spec: Learnt, menu: Menu) -> str:
     inner join ({spec.label_sql}) as labels using (profile_id, as_of)
     where labels.label is not null
     """
-    return f"with keyed as ({keys})\n{menu.select('keyed')}"
+    return f"with keyed as ({keys})\n{feature_set.select('keyed')}"
 
 
-def split(rows: pd.DataFrame, menu: Menu) -> tuple[Part, Part, Part]:
+def split(rows: pd.DataFrame, feature_set: FeatureSet) -> tuple[Part, Part, Part]:
     """Test on the newest as_of, learn and calibrate on older ones; no person on two sides.
 
     With four or more times validation is strictly later than training too; with two or three that would leave the
@@ -131,7 +140,7 @@ def split(rows: pd.DataFrame, menu: Menu) -> tuple[Part, Part, Part]:
     """
     times = sorted(rows["as_of"].unique())
     if len(times) < 2:
-        return _part(rows.iloc[:0], menu), _part(rows.iloc[:0], menu), _part(rows, menu)
+        return _part(rows.iloc[:0], feature_set), _part(rows.iloc[:0], feature_set), _part(rows, feature_set)
     newest, before = times[-1], times[-2]
     is_early = rows["as_of"] < (before if len(times) > 3 else newest)
     is_between = (rows["as_of"] == before) if len(times) > 3 else is_early
@@ -139,14 +148,14 @@ def split(rows: pd.DataFrame, menu: Menu) -> tuple[Part, Part, Part]:
     train = rows[is_early & (bucket < VALIDATION_FROM)]
     validation = rows[is_between & bucket.between(VALIDATION_FROM, TEST_FROM - 1)]
     test = rows[(rows["as_of"] == newest) & (bucket >= TEST_FROM)]
-    return _part(train, menu), _part(validation, menu), _part(test, menu)
+    return _part(train, feature_set), _part(validation, feature_set), _part(test, feature_set)
 
 
-def recent(rows: pd.DataFrame, menu: Menu) -> tuple[Part, Part]:
+def recent(rows: pd.DataFrame, feature_set: FeatureSet) -> tuple[Part, Part]:
     """The newest as_of of those people whom nothing is tested on: what a model learns once it has been tested."""
     newest, bucket = rows["as_of"] == rows["as_of"].max(), rows["bucket"]
     learn, check = bucket < VALIDATION_FROM, bucket.between(VALIDATION_FROM, TEST_FROM - 1)
-    return _part(rows[newest & learn], menu), _part(rows[newest & check], menu)
+    return _part(rows[newest & learn], feature_set), _part(rows[newest & check], feature_set)
 
 
 def joined(one: Part, other: Part) -> Part:
@@ -157,10 +166,10 @@ def joined(one: Part, other: Part) -> Part:
     return Part(keys, features, np.concatenate([one.labels, other.labels]))
 
 
-def _part(rows: pd.DataFrame, menu: Menu) -> Part:
+def _part(rows: pd.DataFrame, feature_set: FeatureSet) -> Part:
     rows = rows.reset_index(drop=True)
-    features = rows[menu.names].copy()
-    features[menu.numbers] = features[menu.numbers].astype("float64")
+    features = rows[feature_set.names].copy()
+    features[feature_set.numbers] = features[feature_set.numbers].astype("float64")
     return Part(rows[["profile_id", "as_of"]], features, _labels(rows["label"]))
 
 
@@ -187,7 +196,7 @@ def content_hash(rows: pd.DataFrame, *context: str) -> str:
     return digest.hexdigest()
 
 
-def _refuse_if_thin(parts: tuple[Part, Part, Part], menu: Menu, policy: TrainingPolicy) -> None:
+def _refuse_if_thin(parts: tuple[Part, Part, Part], feature_set: FeatureSet, policy: TrainingPolicy) -> None:
     for name, part, share in zip(("train", "validation", "test"), parts, (1.0, 0.2, 0.2), strict=True):
         rows, rarer = len(part), int(min(is_rare(part.labels).sum(), (~is_rare(part.labels)).sum()))
         least_rows, least_class = int(policy.min_rows * share), max(5, int(policy.min_class * share))
@@ -196,5 +205,5 @@ def _refuse_if_thin(parts: tuple[Part, Part, Part], menu: Menu, policy: Training
                 f"the {name} part has {rows} row(s), {rarer} of the rarer outcome; at least {least_rows} rows "
                 f"and {least_class} of each outcome are needed (policies: training.min_rows, min_class)"
             )
-    if not telling(parts[0].features, menu).numbers:
+    if not telling(parts[0].features, feature_set).numbers:
         raise DataRefused("there is nothing to learn from: no numeric column of the features__* tables varies")

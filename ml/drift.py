@@ -17,7 +17,8 @@ Vector = NDArray[np.float64]
 ARTIFACT = "reference.json"
 SCORE = "(score)"
 # Rows about outcomes, written when the truth of a new window is known; those of scoring are written again each time.
-LABEL, CALIBRATION = "(label)", "(calibration)"
+LABEL = "(label)"
+CALIBRATION = "(calibration)"
 PERSONA = "(persona)"  # how many people are of each
 MISSING = "(missing)"
 BINS = 10

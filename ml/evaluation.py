@@ -23,7 +23,8 @@ MEASURES: Mapping[str, Callable[[Labels, Vector], float]] = {
     "lift_top_decile": metrics.lift,
 }
 # Groups with fewer rows, or fewer of either outcome, say nothing about a model.
-LEAST_GROUP, LEAST_GROUP_CLASS = 60, 15
+LEAST_GROUP = 60
+LEAST_GROUP_CLASS = 15
 
 
 @dataclass(frozen=True)

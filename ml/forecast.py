@@ -68,7 +68,7 @@ def fit_and_log(tracker: Tracker, spec: ForecastSpec, data: TrainingSet, policy:
 def fit_rule(spec: ForecastSpec, data: TrainingSet) -> Any:
     """The plain rule on its one feature; where that is gone, on the first feature of its kind."""
     is_amount = data.train.labels.dtype.kind == "f"
-    names = data.menu.numbers if is_amount else data.menu.categories or data.menu.names
+    names = data.feature_set.numbers if is_amount else data.feature_set.categories or data.feature_set.names
     feature = spec.heuristic if spec.heuristic in names else names[0]
     rule = pipeline.amount_heuristic(feature) if is_amount else pipeline.choice_heuristic(feature)
     return rule.fit(data.train.features, data.train.labels)

@@ -36,7 +36,7 @@ class Feature:
 
 
 @dataclass(frozen=True)
-class Menu:
+class FeatureSet:
     """The features a model may choose from, in a fixed order."""
 
     features: tuple[Feature, ...]
@@ -56,10 +56,10 @@ class Menu:
         """Names of text features."""
         return [f.name for f in self.features if not f.is_number]
 
-    def only(self, names: Sequence[str]) -> Menu:
-        """The menu cut down to these names."""
+    def only(self, names: Sequence[str]) -> FeatureSet:
+        """The feature set cut down to these names."""
         wanted = set(names)
-        return Menu(tuple(f for f in self.features if f.name in wanted))
+        return FeatureSet(tuple(f for f in self.features if f.name in wanted))
 
     def select(self, keys: str) -> str:
         """SQL of the matrix for the relation ``keys(profile_id, as_of, ...)``: all its columns, then the features."""
@@ -89,7 +89,9 @@ def _published_snapshot(lake: Lake) -> int | None:
     return int(row[0]) if row and row[0] is not None else None
 
 
-def menu(lake: Lake, *, include: Sequence[str], exclude: Sequence[str], max_categories: int | None) -> Menu:
+def feature_set(
+    lake: Lake, *, include: Sequence[str], exclude: Sequence[str], max_categories: int | None
+) -> FeatureSet:
     """Every numeric or yes/no column and every text column of few values in features__*, minus exclusions.
 
     A name that two tables share is taken from the first table by name. max_categories None keeps every text column.
@@ -101,7 +103,7 @@ def menu(lake: Lake, *, include: Sequence[str], exclude: Sequence[str], max_cate
         if is_usable and _is_wanted(name, include, exclude):
             found[name] = Feature(name, table, is_number)
     many = _many_valued(lake, list(found.values()), max_categories) if max_categories is not None else set()
-    return Menu(tuple(f for f in found.values() if f.name not in many))
+    return FeatureSet(tuple(f for f in found.values() if f.name not in many))
 
 
 def columns(lake: Lake) -> list[tuple[str, str, str]]:

@@ -43,7 +43,7 @@ def target_twins(data: TrainingSet) -> list[str]:
     """Features that alone tell the label, in training and in test alike."""
     return [
         f"the feature {name} alone tells the outcome (AUC {auc:.3f})"
-        for name in data.menu.names
+        for name in data.feature_set.names
         if (auc := _lone_auc(data, name)) >= TWIN_AUC
     ]
 
@@ -70,7 +70,7 @@ def _as_numbers(values: pd.Series, reference: pd.Series, labels: np.ndarray) -> 
 def negative_ages(data: TrainingSet) -> list[str]:
     """Features that count time since something, and say it has yet to happen."""
     faults = []
-    for name in data.menu.numbers:
+    for name in data.feature_set.numbers:
         if name.startswith(("days_since_", "hours_since_", "minutes_since_")):
             below = int((data.train.features[name] < 0).sum() + (data.test.features[name] < 0).sum())
             if below:
@@ -80,7 +80,7 @@ def negative_ages(data: TrainingSet) -> list[str]:
 
 def future_times(lake: Lake, data: TrainingSet) -> list[str]:
     """Times in the tables the features come from that lie at or after their as_of."""
-    tables, faults = {f.table for f in data.menu.features}, []
+    tables, faults = {f.table for f in data.feature_set.features}, []
     for table, column, kind in frames.columns(lake):
         if table not in tables or kind != "TIMESTAMP" or column == "as_of" or column.startswith("_"):
             continue

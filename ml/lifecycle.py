@@ -148,7 +148,7 @@ def verdict(context: RunContext, spec: Spec, tracker: Tracker, version: Any) -> 
         found = training.judge(spec, challenger, held, training_set(context, spec), policy)
         return PromotionVerdict((*found.gates, training.steady(context, tracker, spec, version, challenger)))
     with frames.published(context.settings) as (lake, _):
-        people, _menu = personas.load(lake, spec, clock.of(context), policy)
+        people, _feature_set = personas.load(lake, spec, clock.of(context), policy)
     return personas.judge(tracker.client.get_run(version.run_id), challenger, held, people, policy)
 
 

@@ -115,7 +115,8 @@ def cheapest_threshold(labels: ArrayLike, scores: ArrayLike, costs: Costs) -> fl
 
 
 # Drawn rows in all. Beyond some thousand rows intervals are narrow, and a hundred draws tell their ends well enough.
-MOST_DRAWN, LEAST_RESAMPLES = 1_500_000, 100
+MOST_DRAWN = 1_500_000
+LEAST_RESAMPLES = 100
 
 
 def draws(size: int, resamples: int, seed: int) -> NDArray[np.int64]:

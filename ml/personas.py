@@ -26,7 +26,7 @@ from ml import (
 )  # fmt: skip
 from ml.clustering import Choice
 from ml.dataset import DataRefused
-from ml.frames import Lake, Menu
+from ml.frames import FeatureSet, Lake
 from ml.policy import DriftPolicy, TrainingPolicy
 from ml.promotion import Gate, PromotionVerdict
 from ml.spec import PersonaSpec
@@ -42,7 +42,7 @@ def train(context: RunContext, spec: PersonaSpec) -> StageReport:
     tracker, as_of = Tracker(context.settings, spec.name), clock.of(context)
     with frames.published(context.settings) as (lake, snapshot):
         try:
-            people, menu = load(lake, spec, as_of, policy)
+            people, feature_set = load(lake, spec, as_of, policy)
         except DataRefused as refusal:
             return refuse(tracker, spec.name, as_of.isoformat(), snapshot, str(refusal))
     said = judged(tracker, spec)
@@ -56,24 +56,26 @@ def train(context: RunContext, spec: PersonaSpec) -> StageReport:
             "segmentry.snapshot_id": str(snapshot),
             "segmentry.content": content,
         }
-        _fit_and_log(tracker, spec, people, menu, said, tags)
+        _fit_and_log(tracker, spec, people, feature_set, said, tags)
         run = tracker.finished(key)
     return _decide(tracker, run, spec, people, policy)
 
 
-def load(lake: Lake, spec: PersonaSpec, as_of: datetime, policy: TrainingPolicy) -> tuple[pd.DataFrame, Menu]:
+def load(lake: Lake, spec: PersonaSpec, as_of: datetime, policy: TrainingPolicy) -> tuple[pd.DataFrame, FeatureSet]:
     """Keys and features of the people to group, and which features those are."""
     frames.set_moments(lake, [(as_of, as_of + timedelta(days=90))])
-    menu = frames.menu(lake, include=spec.include, exclude=spec.exclude, max_categories=policy.max_categories)
-    people = scoring.people_at(lake, spec.population_sql, menu)
-    menu = dataset.telling(people, menu)
-    if len(people) < policy.min_rows or len(menu.names) < 2:
+    feature_set = frames.feature_set(
+        lake, include=spec.include, exclude=spec.exclude, max_categories=policy.max_categories
+    )
+    people = scoring.people_at(lake, spec.population_sql, feature_set)
+    feature_set = dataset.telling(people, feature_set)
+    if len(people) < policy.min_rows or len(feature_set.names) < 2:
         raise DataRefused(
-            f"there are {len(people)} people to group and {len(menu.names)} features that vary; at least "
+            f"there are {len(people)} people to group and {len(feature_set.names)} features that vary; at least "
             f"{policy.min_rows} people (config/policies.yml: training.min_rows) and 2 such features are needed"
         )
-    people[menu.numbers] = people[menu.numbers].astype("float64")
-    return people[["profile_id", "as_of", *menu.names]], menu
+    people[feature_set.numbers] = people[feature_set.numbers].astype("float64")
+    return people[["profile_id", "as_of", *feature_set.names]], feature_set
 
 
 def _champion(tracker: Tracker) -> tuple[cards.Deck, Any] | None:
@@ -102,19 +104,19 @@ class Grouped:
 
 
 def group(
-    spec: PersonaSpec, people: pd.DataFrame, menu: Menu, policy: TrainingPolicy, limits: DriftPolicy,
+    spec: PersonaSpec, people: pd.DataFrame, feature_set: FeatureSet, policy: TrainingPolicy, limits: DriftPolicy,
     champion: tuple[cards.Deck, Any] | None = None, said: pd.Series | None = None,
 ) -> Grouped:  # fmt: skip
     """Group people; where there is a champion (its deck and model), go on from its groups and names."""
-    features = people[menu.names]
-    prepare = pipeline.for_groups(menu).fit(features)
+    features = people[feature_set.names]
+    prepare = pipeline.for_groups(feature_set).fit(features)
     rows = prepare.transform(features)
     before = cards.former(*champion, people) if champion else None
     verdicts = agreement.heard(people, pd.Series(dtype=object) if said is None else said, before) if before else None
     start = agreement.start(before, verdicts, policy) if before and verdicts else None
     found = clustering.choices(spec, rows, policy, start)
     best = clustering.best_of(found, policy)
-    deck = cards.deal(best, rows, people, menu, policy, limits, before)
+    deck = cards.deal(best, rows, people, feature_set, policy, limits, before)
     told: dict[str, float] = {}
     if before and verdicts and len(verdicts.places):
         told = agreement.gained(before, deck, np.asarray(best.model.predict(rows)), verdicts)
@@ -122,18 +124,23 @@ def group(
 
 
 def _fit_and_log(
-    tracker: Tracker, spec: PersonaSpec, people: pd.DataFrame, menu: Menu, said: pd.Series, tags: dict[str, str]
+    tracker: Tracker,
+    spec: PersonaSpec,
+    people: pd.DataFrame,
+    feature_set: FeatureSet,
+    said: pd.Series,
+    tags: dict[str, str],
 ) -> None:
     import mlflow
 
     policy, limits = TrainingPolicy.read(tracker.settings), DriftPolicy.read(tracker.settings)
     with tracker.run(f"{spec.name} as of {tags['segmentry.as_of']}", tags) as run, threads.limited(policy):
-        made = group(spec, people, menu, policy, limits, _champion(tracker), said)
+        made = group(spec, people, feature_set, policy, limits, _champion(tracker), said)
         best = made.best
         mlflow.log_params({"algorithm": best.algorithm, "clusters": best.clusters, "people": len(people)})
         mlflow.log_metrics({"silhouette": best.silhouette, "stability": best.stability, "bic": best.bic, **made.gained})
         cards.log(made.found, best, made.deck, title=f"{spec.name} as of {tags['segmentry.as_of'][:10]}")
-        log_model(made.model, example_rows(people[menu.names]), classifies=False)
+        log_model(made.model, example_rows(people[feature_set.names]), classifies=False)
     tracker.complete(run.info.run_id)
 
 

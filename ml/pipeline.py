@@ -8,39 +8,39 @@ from __future__ import annotations
 
 from typing import Any
 
-from ml.frames import Menu
+from ml.frames import FeatureSet
 from ml.spec import Estimator
 
 
-def build(estimator: Estimator, menu: Menu) -> Any:
+def build(estimator: Estimator, feature_set: FeatureSet) -> Any:
     """An unfitted pipeline of the preparation this estimator needs, and the estimator."""
     from sklearn.pipeline import Pipeline
 
-    return Pipeline([("prepare", preparation(estimator, menu)), ("model", estimator)])
+    return Pipeline([("prepare", preparation(estimator, feature_set)), ("model", estimator)])
 
 
-def preparation(estimator: Estimator, menu: Menu) -> Any:
+def preparation(estimator: Estimator, feature_set: FeatureSet) -> Any:
     """The unfitted preparation this estimator needs; its kind is all that counts, whatever its parameters."""
     from sklearn.compose import ColumnTransformer
 
     if hasattr(estimator, "columns"):  # it names the columns it reads, and takes them as they are
         return ColumnTransformer([("columns", "passthrough", list(estimator.columns))])
     takes_missing = estimator.__sklearn_tags__().input_tags.allow_nan
-    return for_trees(menu) if takes_missing else for_distances(menu)
+    return for_trees(feature_set) if takes_missing else for_distances(feature_set)
 
 
-def for_trees(menu: Menu) -> Any:
+def for_trees(feature_set: FeatureSet) -> Any:
     """Numbers as they are; categories as codes, a category never seen before as missing."""
     from numpy import nan
     from sklearn.compose import ColumnTransformer
     from sklearn.preprocessing import OrdinalEncoder
 
     codes = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=nan)
-    steps = [("numbers", "passthrough", menu.numbers), ("categories", codes, menu.categories)]
+    steps = [("numbers", "passthrough", feature_set.numbers), ("categories", codes, feature_set.categories)]
     return ColumnTransformer([s for s in steps if s[2]], verbose_feature_names_out=False)
 
 
-def for_distances(menu: Menu) -> Any:
+def for_distances(feature_set: FeatureSet) -> Any:
     """Numbers imputed with the median and replaced by their rank; categories as indicators."""
     from sklearn.compose import ColumnTransformer
     from sklearn.impute import SimpleImputer
@@ -57,11 +57,11 @@ def for_distances(menu: Menu) -> Any:
     )
     # Categories with fewer than 10 rows, and those never seen, share one indicator.
     indicators = OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=10, sparse_output=False)
-    steps = [("numbers", numbers, menu.numbers), ("categories", indicators, menu.categories)]
+    steps = [("numbers", numbers, feature_set.numbers), ("categories", indicators, feature_set.categories)]
     return ColumnTransformer([s for s in steps if s[2]], verbose_feature_names_out=False)
 
 
-def for_groups(menu: Menu) -> Any:
+def for_groups(feature_set: FeatureSet) -> Any:
     """Preparation for grouping: as for distances, then the directions that hold most of the variance.
 
     Of many features the leading directions are what they have in common and the rest is noise; few features are kept
@@ -70,8 +70,8 @@ def for_groups(menu: Menu) -> Any:
     from sklearn.decomposition import PCA
     from sklearn.pipeline import Pipeline
 
-    kept = 0.6 if len(menu.names) >= 12 else 0.9
-    return Pipeline([("prepare", for_distances(menu)), ("directions", PCA(kept, svd_solver="full"))])
+    kept = 0.6 if len(feature_set.names) >= 12 else 0.9
+    return Pipeline([("prepare", for_distances(feature_set)), ("directions", PCA(kept, svd_solver="full"))])
 
 
 def joined(prepare: Any, model: Any) -> Any:

@@ -10,7 +10,9 @@ from ml import metrics
 from ml.metrics import Labels, Vector
 from ml.spec import Costs
 
-OURS, THEIRS, PLAIN = "#1f5fa8", "#c2571a", "#9aa0a6"
+OURS = "#1f5fa8"
+THEIRS = "#c2571a"
+PLAIN = "#9aa0a6"
 
 
 def evaluation(labels: Labels, ours: Vector, heuristic: Vector, costs: Costs, threshold: float, title: str) -> Any:

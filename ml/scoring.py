@@ -10,7 +10,7 @@ import pandas as pd
 
 from ml import dataset, drift, frames, promotion, reasons, reviews, store, threads
 from ml.drift import Shift
-from ml.frames import Lake, Menu
+from ml.frames import FeatureSet, Lake
 from ml.policy import DriftPolicy, TrainingPolicy
 from ml.spec import Learnt, ModelSpec, Spec
 from ml.tracking import Tracker, identity
@@ -76,7 +76,7 @@ def drift_writes(
 
 
 def shadow(tracker: Tracker, spec: Learnt, champion: Any, people: pd.DataFrame, as_of: datetime) -> pd.DataFrame | None:
-    """What the newest challenger would have said of the same people; None where there is none, or it was champion."""
+    """What the newest challenger would have said of the same people; None if there is none, or it was champion."""
     newest = next(iter(tracker.versions()), None)
     if newest is None or promotion.is_settled(newest, champion):
         return None
@@ -116,16 +116,16 @@ def shifts(
 def population(lake: Lake, spec: Spec, as_of: datetime, model: Any, policy: TrainingPolicy) -> pd.DataFrame:
     """profile_id, as_of and the columns the model expects, for everybody it is meant for at as_of."""
     frames.set_moments(lake, [(as_of, as_of + timedelta(days=getattr(spec, "horizon_days", 90)))])
-    menu = frames.menu(lake, include=("*",), exclude=(), max_categories=None)
-    menu = menu.only([str(n) for n in model.feature_names_in_])
-    return people_at(lake, spec.population_sql, menu)
+    feature_set = frames.feature_set(lake, include=("*",), exclude=(), max_categories=None)
+    feature_set = feature_set.only([str(n) for n in model.feature_names_in_])
+    return people_at(lake, spec.population_sql, feature_set)
 
 
-def people_at(lake: Lake, population_sql: str, menu: Menu) -> pd.DataFrame:
+def people_at(lake: Lake, population_sql: str, feature_set: FeatureSet) -> pd.DataFrame:
     """The matrix of a population, keys first, in a fixed order."""
     keys = f"select profile_id, as_of from {frames.SPINE}"
     keyed = f"{keys} inner join ({population_sql}) as population using (profile_id, as_of)"
-    return lake.execute(f"with keyed as ({keyed})\n{menu.select('keyed')}").df()
+    return lake.execute(f"with keyed as ({keyed})\n{feature_set.select('keyed')}").df()
 
 
 def score_rows(spec: Spec, model: Any, people: pd.DataFrame, as_of: datetime, version: str) -> pd.DataFrame:

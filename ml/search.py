@@ -49,7 +49,7 @@ class Prepared:
 
     def parts(self, estimator: Estimator) -> tuple[Any, Part, Part]:
         """The fitted preparation an estimator needs, and what it makes of the train and the validation part."""
-        prepare = pipeline.preparation(estimator, self.data.menu)
+        prepare = pipeline.preparation(estimator, self.data.feature_set)
         kind = repr(prepare.transformers)
         if kind not in self._kept:
             train, held = self.data.train, self.data.validation

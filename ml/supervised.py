@@ -70,7 +70,7 @@ def finished(fitted: Any, data: TrainingSet) -> Any | None:
 
 def fit_rule(spec: ModelSpec, data: TrainingSet) -> Any:
     """The heuristic's one feature as a probability; a feature that is gone falls back to the first number there is."""
-    feature = spec.heuristic if spec.heuristic in data.menu.numbers else data.menu.numbers[0]
+    feature = spec.heuristic if spec.heuristic in data.feature_set.numbers else data.feature_set.numbers[0]
     return pipeline.heuristic(feature).fit(data.train.features, data.train.labels)
 
 
@@ -126,7 +126,7 @@ def log_set(spec: Learnt, data: TrainingSet) -> None:
     mlflow.log_input(from_pandas(shown, name=name, targets="label", digest=digest), "training")
     mlflow.log_text(data.query, "training_set.sql")
     mlflow.log_params({f"{name}_rows": len(part) for name, part in data.parts.items()})
-    mlflow.log_params({"features": len(data.menu.names), "horizon_days": spec.horizon_days})
+    mlflow.log_params({"features": len(data.feature_set.names), "horizon_days": spec.horizon_days})
 
 
 def _log_quality(spec: ModelSpec, data: TrainingSet, trained: Trained) -> None:

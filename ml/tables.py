@@ -15,7 +15,7 @@ import pandas as pd
 
 from ml import dataset
 from ml.dataset import Part, TrainingSet
-from ml.frames import NOT_KNOWN, Feature, Menu
+from ml.frames import NOT_KNOWN, Feature, FeatureSet
 from segmentry.errors import UsageError
 
 NUMBERS_FROM = 0.9  # a text column of which this share reads as numbers is a numeric column with blanks
@@ -33,7 +33,7 @@ def training_set(
     _check(table, key, label, positive, drop)
     features = pd.DataFrame({name: clean(table[name]) for name in table.columns if name not in {key, label, *drop}})
     kept = [str(n) for n in features if features[n].dtype != object or features[n].nunique() <= 50]
-    menu = Menu(tuple(Feature(n, "table", features[n].dtype != object) for n in kept))
+    feature_set = FeatureSet(tuple(Feature(n, "table", features[n].dtype != object) for n in kept))
     labels = (table[label] == positive).to_numpy(dtype=np.int64)
     buckets = (table[key].map(bucket).to_numpy() + 20 * turn) % 100
     keys = pd.DataFrame({"profile_id": table[key].astype(str), "as_of": pd.Timestamp(0)})
@@ -43,11 +43,11 @@ def training_set(
         buckets >= dataset.TEST_FROM,
     )
     parts = [_side(keys, features[kept], labels, side) for side in sides]
-    menu = dataset.telling(parts[0].features, menu)
-    train, validation, test = (Part(p.keys, p.features[menu.names], p.labels) for p in parts)
+    feature_set = dataset.telling(parts[0].features, feature_set)
+    train, validation, test = (Part(p.keys, p.features[feature_set.names], p.labels) for p in parts)
     content = dataset.content_hash(features.assign(label=labels))
     made_from = f"a table of {len(table)} rows"
-    return TrainingSet(train, validation, test, menu, content, 0, datetime(1970, 1, 1), made_from)
+    return TrainingSet(train, validation, test, feature_set, content, 0, datetime(1970, 1, 1), made_from)
 
 
 def _side(keys: pd.DataFrame, features: pd.DataFrame, labels: np.ndarray, rows: np.ndarray) -> Part:

@@ -16,13 +16,17 @@ MASK_BITS = 62
 # Up to this many pauses nothing is known of the usual one, and the longest lead that is allowed at all applies.
 KNOWN_PAUSES = 100
 # Five times a pause that all but 1 % of the pauses stay below: nights, weekends and holidays pass.
-PAUSE_FACTOR, PAUSE_SHARE = 5, 0.99
+PAUSE_FACTOR = 5
+PAUSE_SHARE = 0.99
 SHORTEST_LEAD = timedelta(days=1)
 # One person in a thousand records, three at least; thirty people have no wrong clock all at once. Half of them are
 # enough where two sources agree.
-PEOPLE_PER_RECORD, FEWEST_PEOPLE, ENOUGH_PEOPLE = 0.001, 3, 30
+PEOPLE_PER_RECORD = 0.001
+FEWEST_PEOPLE = 3
+ENOUGH_PEOPLE = 30
 # In a lake of a handful of records three in ten of them are as good as a bulk.
-HANDFUL, LARGE_SHARE = 30, 0.3
+HANDFUL = 30
+LARGE_SHARE = 0.3
 
 
 @dataclass(frozen=True, order=True)

@@ -18,7 +18,8 @@ from typing import Any
 # TCF purposes: 1 store and read, 2 basic advertising, 3 and 4 profile and use it for advertising, 5 and 6 for content,
 # 7 to 9 measure.
 NEEDED = {"advertising": {1, 3, 4}, "personalization": {1, 5, 6}, "analytics": {1, 7, 8, 9}}
-TCF_SECTION, US_PRIVACY = 2, 6
+TCF_SECTION = 2
+US_PRIVACY = 6
 # Section of the United States to its numbers of notices and of the opt-outs behind them, two bits each.
 US_SECTIONS = {
     7: (6, 3),

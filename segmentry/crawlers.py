@@ -92,7 +92,7 @@ class CrawlerJudge:
 
 
 def notes(lake: duckdb.DuckDBPyConnection) -> list[str]:
-    """How many events of crawlers there are, for the report of a stage; nothing where there are none."""
+    """How many events of crawlers there are, for the report of a stage; nothing if there are none."""
     row = lake.execute(
         """
         select count(*), count(*) filter (where is_excluded),

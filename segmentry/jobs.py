@@ -11,7 +11,9 @@ from segmentry import faults
 from segmentry.errors import NotReadyError, SegmentryError, StoppedError, UsageError
 from segmentry.stages import WITHDRAWALS, RunContext, Stage, StageReport, sends_after
 
-DONE, FAILED, STOPPED = "done", "failed", "stopped"
+DONE = "done"
+FAILED = "failed"
+STOPPED = "stopped"
 
 
 @dataclass(frozen=True)

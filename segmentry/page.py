@@ -21,7 +21,9 @@ svg{display:block;max-width:100%}.yes{color:#18794e;font-weight:600}.no{color:#c
 .tile b{display:block;font-size:1.5rem}
 .chart{background:#fff;border:1px solid #d9dee4;padding:.6rem;margin:.4rem 0 1.6rem}
 </style>"""
-_BAR, _LABEL, _LINE = 560, 300, 24
+_BAR = 560
+_LABEL = 300
+_LINE = 24
 
 
 class Drawing(str):
@@ -45,7 +47,7 @@ def section(title: str, told: str, content: str) -> str:
 
 
 def table(rows: Rows) -> str:
-    """Rows with the same keys as a table; a line where there are none."""
+    """Rows with the same keys as a table; a line if there are none."""
     if not rows:
         return "<p>None.</p>"
     names = "".join(f"<th>{html.escape(name.replace('_', ' '))}</th>" for name in rows[0])

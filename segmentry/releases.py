@@ -31,7 +31,9 @@ CHECK_TABLES: Mapping[str, str] = {
     FAILURES: "gate varchar, as_of timestamp, relation varchar, expectation varchar, "
     "severity varchar, failing_rows bigint, row_key varchar, snapshot_id bigint",
 }
-CRITICAL, RELEASED, ABSOLUTE = "critical", "released", "absolute"
+CRITICAL = "critical"
+RELEASED = "released"
+ABSOLUTE = "absolute"
 
 # (relation, expectation)
 Rule = tuple[str, str]

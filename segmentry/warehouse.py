@@ -89,7 +89,7 @@ def _follow(connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:
     has_files = connection.execute("select 1 from catalog_file.ducklake_data_file limit 1").fetchone() is not None
     if has_files and not any(Path(settings.lake_data).rglob("*.parquet")):
         raise ConfigError(
-            f"the lake's files are expected in {settings.lake_data}, where there are none",
+            f"the lake's files are expected in {settings.lake_data}, which has none",
             allowed=f"the folder in which the catalog knows them, {held}, or a copy of it",
             remedy="set SEGMENTRY_LAKE_DATA to that folder, or move its content there",
         )

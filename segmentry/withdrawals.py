@@ -73,7 +73,7 @@ def matches(settings: Settings, consent_ids: Sequence[str]) -> str:
 def unmatched(settings: Settings) -> list[dict[str, Any]]:
     """Refusals that match no known identifier exactly, counted by source, type and reason; identifiers are masked.
 
-    match: `possible` where they count for all known identifiers that they may mean, `none` where there is none.
+    match: `possible` where they count for all known identifiers that they may mean, `none` if there is none.
     """
     with warehouse.connect(settings, read_only=True) as lake:
         warehouse.require(lake, "marts.consents", made_by="marts")

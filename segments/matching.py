@@ -130,7 +130,8 @@ class Scan:
         """Per word that these axes have a part in: its bits, those of ways without a condition on them set."""
         found = {}
         for word in range(math.ceil(len(self.bits) / WIDTH)):
-            free, terms = 0, []
+            free = 0
+            terms = []
             for place, (_, way) in enumerate(self.bits[word * WIDTH : (word + 1) * WIDTH]):
                 if texts := [way[axis] for axis in axes if axis in way]:
                     terms.append(f" + case when {' and '.join(texts)} then {1 << place}::ubigint else 0 end")

@@ -89,7 +89,7 @@ class ToolState:
         )
 
     def poll(self, job: str) -> tuple[int, int, list[int]] | None:
-        """Times asked before, profiles, places of the refused ones; None where there is no such job."""
+        """Times asked before, profiles, places of the refused ones; None if there is no such job."""
         with self._lock:
             self._db.execute("update jobs set polls = polls + 1 where id = ?", [job])
             row = self._db.execute("select polls, total, errors from jobs where id = ?", [job]).fetchone()

@@ -54,7 +54,9 @@ def build() -> Catalogue:
     base = np.array([_KINDS[name][2] for name in CATEGORIES])[categories]
     prices = np.round(base * np.exp(rng.normal(0, 0.45, size)) * np.where(is_luxury, 5.0, 1.0)) - 0.01
     prices = np.maximum(prices, 3.99)
-    names, subs, brands = [], [], []
+    names = []
+    subs = []
+    brands = []
     for at, category in enumerate(categories.tolist()):
         kinds, things, _ = _KINDS[CATEGORIES[category]]
         brand = _LUXURY_BRANDS[at % 3] if is_luxury[at] else _BRANDS[int(rng.integers(len(_BRANDS)))]

@@ -11,7 +11,9 @@ from simulator.arrays import Ints, Stream, choose, stream
 from simulator.people import Behaviour, People
 from simulator.personas import PERSONAS
 
-MOBILE, DESKTOP, TABLET = 0, 1, 2
+MOBILE = 0
+DESKTOP = 1
+TABLET = 2
 TYPES = ("mobile", "desktop", "tablet")
 KIOSK = 0  # the first device stands in the store: everybody's and nobody's
 NOBODY = -1

@@ -105,7 +105,7 @@ def _csv(rows: Iterable[Sequence[str]]) -> bytes:
 
 
 def write_records(path: Path, names: Sequence[str], records: Sequence[Sequence[Any]]) -> None:
-    """Write rows as a Parquet file; types are taken from the values, text where there is no row."""
+    """Write rows as a Parquet file; types are taken from the values, text if there is no row."""
     path.parent.mkdir(parents=True, exist_ok=True)
     columns = list(zip(*records, strict=True)) if records else [() for _ in names]
     arrays = [pa.array(column) if records else pa.array([], type=pa.string()) for column in columns]

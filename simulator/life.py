@@ -16,11 +16,16 @@ from simulator.arrays import Bools, Floats, Ints
 from simulator.people import People
 
 STEP_DAYS = 5
-ACTIVE, FADING, GONE = 0, 1, 2
+ACTIVE = 0
+FADING = 1
+GONE = 2
 VISITS = np.array([1.0, 0.22, 0.0])  # factor of the chance to visit, by state
 BUYS = np.array([1.0, 0.55, 0.0])  # factor of conversion, by state
 OPENS = np.array([1.0, 0.25, 0.03])  # factor of the chance to open a mail, by state
-LEAVE, RECOVER, RETURN = 0.11, 0.04, 0.003  # chances per step: fading to gone, fading to active, gone to active
+# chances per step: fading to gone, fading to active, gone to active
+LEAVE = 0.11
+RECOVER = 0.04
+RETURN = 0.003
 GRIEF = 1.1  # each unit of irritation multiplies the hazard by e to this
 CALM = 0.6  # share of irritation left after a step
 

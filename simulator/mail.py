@@ -13,7 +13,8 @@ from simulator.life import OPENS
 from simulator.shop import DAY_MS, Shop
 from simulator.visits import NEWSLETTER, Visits
 
-NEWSLETTER_EVERY, OFFERS_EVERY = 14, 28
+NEWSLETTER_EVERY = 14
+OFFERS_EVERY = 28
 OFFER_DAY = 9
 OFFER_SHARE = 0.5
 

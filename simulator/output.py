@@ -18,7 +18,8 @@ FOLDERS = (
     "consents", "crm_contacts", "email_events", "events", "orders", "products", "subscriptions", "support_tickets",
     "surveys", "truth",
 )  # fmt: skip
-MOST_PEOPLE, MOST_DAYS = 2_000_000, 3_650
+MOST_PEOPLE = 2_000_000
+MOST_DAYS = 3_650
 
 
 def fill(request: SimulationRequest, say: Callable[[str], None], *, force: bool) -> tuple[dict[str, int], bool]:

@@ -61,7 +61,9 @@ def render(shop: Shop, visits: Visits, timeline: Timeline, orders: dict[int, Ord
     times = zip(iso(stamps), iso(sent), iso(sent + rng.integers(40, 900, size)), strict=True)
     speakers = _speakers(shop, visits, day)
     products = fragments()
-    lines, current, known = [], -1, False
+    lines = []
+    current = -1
+    known = False
     rows = zip(
         timeline.visit.tolist(),
         timeline.step.tolist(),

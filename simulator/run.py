@@ -18,7 +18,8 @@ from simulator.shop import Shop, open_shop
 from simulator.truth import HORIZON, Checkpoint
 
 DEFAULT_END = date(2026, 6, 30)
-CHECKPOINTS_EVERY, CHECKPOINTS = 30, 6
+CHECKPOINTS_EVERY = 30
+CHECKPOINTS = 6
 PRODUCTS_HEADER = (
     "product_id", "sku", "name", "category", "subcategory", "brand", "price", "cost", "currency", "is_luxury",
     "is_active", "created_at", "updated_at",

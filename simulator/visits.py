@@ -26,7 +26,9 @@ SOURCES = (
     "newsletter/email",
 )
 NEWSLETTER = len(SOURCES) - 1
-NO_LOGIN, SIGN_IN, SIGN_UP = 0, 1, 2
+NO_LOGIN = 0
+SIGN_IN = 1
+SIGN_UP = 2
 
 
 @dataclass(frozen=True)

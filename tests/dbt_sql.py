@@ -34,7 +34,9 @@ class _Return(Exception):
 class _Relation:
     """What ``this`` is to a model."""
 
-    database, schema, identifier = "memory", "", ""
+    database = "memory"
+    schema = ""
+    identifier = ""
 
     def __str__(self) -> str:
         return f"{self.schema}.{self.identifier}"

@@ -43,7 +43,7 @@ class Files(Destination):
         return count
 
     def withdraw(self, session: DestinationSession, identities: Collection[str]) -> None:
-        """Write the current file again without these people; nothing where there is none."""
+        """Write the current file again without these people; nothing if there is none."""
         if (current := _current(session)) is None:
             return
         old, key = current

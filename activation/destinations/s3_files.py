@@ -50,7 +50,7 @@ class Prefix:
         self._filesystem.put_file(str(local), f"{self._path}/{name}")
 
     def get(self, name: str, local: Path) -> bool:
-        """Fetch an object; False where there is none."""
+        """Fetch an object; False if there is none."""
         try:
             self._filesystem.get_file(f"{self._path}/{name}", str(local))
         except FileNotFoundError:

@@ -63,7 +63,7 @@ class SftpFolder:
         self._client.posix_rename(partial, f"{self._path}/{name}")
 
     def get(self, name: str, local: Path) -> bool:
-        """Fetch a file; False where there is none."""
+        """Fetch a file; False if there is none."""
         try:
             self._client.get(f"{self._path}/{name}", str(local))
         except FileNotFoundError:

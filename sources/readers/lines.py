@@ -35,7 +35,8 @@ _WIDE_ENCODINGS = {
     "utf-16-be": (True, False, True, False),
 }
 # Shares of NUL: in text of any script a fifth of the characters (digits, quotes, commas) has an upper byte of zero.
-_MANY_NULS, _FEW_NULS = 0.2, 0.02
+_MANY_NULS = 0.2
+_FEW_NULS = 0.02
 # What is recognized by its first bytes and read by no reader.
 _SIGNATURES = {
     b"PK\x03\x04": "a ZIP archive or an Excel workbook: unpack it, or save the sheet as CSV",

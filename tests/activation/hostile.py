@@ -46,7 +46,7 @@ _WAITS = {"429 at once": {"retry-after": "0"}, "429 in an hour": {"retry-after":
 
 @dataclass
 class End:
-    """A vendor's account. refused: keys of people who have said no; whoever of them arrives is a violation."""
+    """A vendor's account. refused: keys of people who have opted out; whoever of them arrives is a violation."""
 
     script: list[str] = field(default_factory=list)
     people: dict[str, Any] = field(default_factory=dict)

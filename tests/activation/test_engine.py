@@ -49,7 +49,7 @@ def test_adds_updates_removals_and_then_silence(shop: Shop, receiver: Receiver) 
     assert kinds == ["segment.members.removed", "segment.members.upserted"], "whoever left goes first"
 
 
-def test_who_withdrew_after_the_audience_was_built_is_not_sent_and_taken_back(shop: Shop, receiver: Receiver) -> None:
+def test_who_withdrew_after_the_audience_was_built_is_not_sent_and_removed(shop: Shop, receiver: Receiver) -> None:
     name = webhook(shop)
     consent(shop, "ann", "bob", "cid")
     fill(shop, name, {"ann": "Ann", "bob": "Bob"})
@@ -152,7 +152,7 @@ def test_a_lost_answer_is_sent_again_under_the_same_id(shop: Shop, receiver: Rec
     assert {status for _, status, _ in shop_changes(shop)} == {"retry"}
     fill(shop, name, {"ann": "Ann"})
     assert send(shop) == (2, "done")
-    assert set(receiver.people) == mails("ann"), "who may have arrived and is not wanted any more is taken back"
+    assert set(receiver.people) == mails("ann"), "who may have arrived and is not wanted any more is removed"
 
 
 def test_a_refused_batch_is_split_down_to_the_guilty_row(shop: Shop, receiver: Receiver) -> None:

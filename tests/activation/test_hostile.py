@@ -1,4 +1,4 @@
-"""Whatever an end does, by any schedule: run until quiet, it holds what is wanted and nobody who said no.
+"""Whatever an end does, by any schedule: run until quiet, it holds what is wanted and nobody who opted out.
 
 The ends are those of tests/activation/hostile.py; the kills are in test_killed.py.
 """
@@ -37,7 +37,7 @@ SCHEDULES = [
     pytest.param(int(os.environ.get("SEGMENTRY_SOAK_SCHEDULES", "200")), marks=pytest.mark.soak),
 ]
 
-# The first half of a batch that had arrived, and was then refused, fails; somebody of the second half says no.
+# The first half of a batch that had arrived, and was then refused, fails; somebody of the second half opts out.
 TAKEN_AND_HALVED = [
     (dict.fromkeys(NAMES[:3]), ["taken: timeout", "drops one", "nothing: 429 in an hour"], {NAMES[2]}),
     (dict.fromkeys(NAMES[:3]), [], set()),
@@ -62,7 +62,7 @@ def quiet(schedules: int) -> Any:
 
 
 def rounds(ways: tuple[str, ...]) -> Any:
-    """Up to three rounds of an audience, a schedule of the end, and who says no after it."""
+    """Up to three rounds of an audience, a schedule of the end, and who opts out after it."""
     script = st.lists(st.sampled_from(ways), min_size=2, max_size=10)
     return st.lists(st.tuples(people, script, leavers), min_size=1, max_size=3)
 

@@ -72,7 +72,7 @@ def test_nobody_has_more_than_the_cap(shop: Shop, receiver: Receiver, monkeypatc
     assert receiver.people["ann@example.com"]["first_name"] == "two", "the third change waits"
     shop.put("marts.consents", [decision("ann", "withdrawn", "2026-05-20")])
     engine.run_sync(shop.settings, name)
-    assert set(receiver.people) == {"bob@example.com"}, "whoever refuses is taken back at once"
+    assert set(receiver.people) == {"bob@example.com"}, "whoever refuses is removed at once"
     fill(shop, name, {"bob": "Robert"})
     later = now() + timedelta(days=8)
     monkeypatch.setattr(plans, "now", lambda: later)

@@ -20,7 +20,9 @@ from tests.e2e._job import SEGMENTRY, Installation
 
 # A job per stage, twice: on a busy machine longer than one test is given elsewhere.
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("main_job"), pytest.mark.timeout(3600)]
-PEOPLE, DAYS, SEED = "150", "120", "5"
+PEOPLE = "150"
+DAYS = "120"
+SEED = "5"
 SCHEMAS = ("raw", "staging", "identity", "marts", "features", "ml", "profiles", "segments", "audiences")
 # When and under which random name a thing was done; everything else must be the same.
 AUDIT = (

@@ -71,7 +71,8 @@ def test_a_stop_from_a_number_in_any_spelling_is_a_stop(world: World) -> None:
 
 
 def test_a_refusal_stays_when_the_address_is_corrected(world: World) -> None:
-    old, new = "jo.old@shop.example", "jo.new@shop.example"
+    old = "jo.old@shop.example"
+    new = "jo.new@shop.example"
     grants = [consent("g1", "email", old, "granted", 2), consent("g2", "email", new, "granted", 2)]
     assert run(world, 5, crm_contacts=[contact("k1", 1, email=old)], consents=grants)["letters"] == {old, new}
     assert run(world, 8, email_events=[unsubscribe("m1", old, 6)])["letters"] == {new}, "nobody's, so far"
@@ -83,7 +84,8 @@ def test_a_refusal_stays_when_the_address_is_corrected(world: World) -> None:
 
 
 def test_a_refusal_is_found_in_a_state_that_was_replaced_before_the_first_run(world: World) -> None:
-    old, new = "kim.old@shop.example", "kim.new@shop.example"
+    old = "kim.old@shop.example"
+    new = "kim.new@shop.example"
     found = run(
         world, 20,
         crm_contacts=[contact("k2", 1, email=old), contact("k2", 10, email=new)],
@@ -94,7 +96,8 @@ def test_a_refusal_is_found_in_a_state_that_was_replaced_before_the_first_run(wo
 
 
 def test_a_refusal_on_an_address_that_nobody_has_now_counts_for_its_last_holder(world: World) -> None:
-    old, new = "lea.old@shop.example", "lea.new@shop.example"
+    old = "lea.old@shop.example"
+    new = "lea.new@shop.example"
     grants = [consent("g6", "email", new, "granted", 2)]
     run(world, 5, crm_contacts=[contact("k3", 1, email=old)], consents=grants)
     assert run(world, 12, crm_contacts=[contact("k3", 10, email=new)])["letters"] == {new}
@@ -102,7 +105,8 @@ def test_a_refusal_on_an_address_that_nobody_has_now_counts_for_its_last_holder(
 
 
 def test_a_refusal_on_an_address_that_went_to_another_person_is_the_other_persons(world: World) -> None:
-    old, new = "team@shop.example", "max.new@shop.example"
+    old = "team@shop.example"
+    new = "max.new@shop.example"
     grants = [consent("g7", "email", new, "granted", 2), consent("g8", "email", old, "granted", 2)]
     run(world, 5, crm_contacts=[contact("k4", 1, email=old)], consents=grants)
     moved = [contact("k4", 10, email=new), contact("k5", 10, email=old, user_id="u5")]
@@ -111,7 +115,8 @@ def test_a_refusal_on_an_address_that_went_to_another_person_is_the_other_person
 
 
 def test_a_refusal_outlives_the_undoing_of_a_merge(world: World) -> None:
-    one, other = "nia@shop.example", "ole@shop.example"
+    one = "nia@shop.example"
+    other = "ole@shop.example"
     grants = [consent("g9", "email", one, "granted", 2), consent("g10", "email", other, "granted", 2)]
     orders = [order("o1", 1, user_id="u1", email=one), order("o2", 1, user_id="u1", email=other)]
     run(world, 5, orders=orders, consents=grants)
@@ -142,7 +147,8 @@ def test_a_refusal_by_any_identifier_follows_the_person(world: World, kind: str,
 
 
 def test_ids_that_differ_by_case_are_two_people(world: World) -> None:
-    ann, bob = "ann@shop.example", "bob@shop.example"
+    ann = "ann@shop.example"
+    bob = "bob@shop.example"
     found = run(
         world, 20,
         orders=[order("o4", 1, user_id="aBc1", email=ann), order("o5", 1, user_id="AbC1", email=bob)],
@@ -189,7 +195,8 @@ def test_what_is_not_seen_of_an_address_makes_no_other_person(world: World, writ
     ],
 )
 def test_a_refusal_in_a_record_that_is_quarantined_counts(world: World, content: dict[str, Any]) -> None:
-    mail, other = "sam@shop.example", "tea@shop.example"
+    mail = "sam@shop.example"
+    other = "tea@shop.example"
     found = run(
         world, 20,
         consents=[
@@ -249,14 +256,17 @@ def test_a_banner_is_heard_on_events_that_are_quarantined_or_name_nobody(world: 
     ["group_unsubscribe", "Unsubscribed from List", "opted-out", "OPTOUT", "complained", "Marked as Spam", "abuse"],
 )
 def test_a_mailing_tools_word_that_is_not_known_is_heard(world: World, kind: str) -> None:
-    mail, other = "una@shop.example", "val@shop.example"
+    mail = "una@shop.example"
+    other = "val@shop.example"
     grants = [consent("gu1", "email", mail, "granted", 2), consent("gu2", "email", other, "granted", 2)]
     events = [unsubscribe("mu1", mail, 6, kind), unsubscribe("mu2", other, 6, "group_resubscribe")]
     assert run(world, 20, consents=grants, email_events=events)["letters"] == {other}
 
 
 def test_a_grant_on_one_refused_identifier_lifts_nothing_of_another(world: World) -> None:
-    one, other, number = "wim@shop.example", "xia@shop.example", "+4917612399001"
+    one = "wim@shop.example"
+    other = "xia@shop.example"
+    number = "+4917612399001"
     grants = [consent(f"gw{mail}", "email", mail, "granted", 1) for mail in (one, other)]
     orders = [order("ow1", 1, user_id="uw1x", email=one, phone=number), order("ow2", 1, user_id="uw1x", email=other)]
     run(world, 5, orders=orders, consents=grants)

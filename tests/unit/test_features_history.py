@@ -199,7 +199,7 @@ def test_any_number_of_evaluations_at_one_time_leave_the_same(shop: Shop) -> Non
     shop.evaluate(1, {"ann": 3, "bob": 1, "cat": 9})
     assert shop.everything() == first
 
-    # Facts that arrive late change what is true at this very time; taken back, the first result returns.
+    # Facts that arrive late change what is true at this very time; without them, the first result returns.
     shop.evaluate(1, {"ann": 1, "bob": 5, "dan": 4})
     assert shop.stays("plain") == [("ann", 0, 1), ("bob", 0, None), ("dan", 1, None)]
     shop.evaluate(1, {"ann": 3, "bob": 1, "cat": 9})

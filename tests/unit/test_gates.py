@@ -126,7 +126,7 @@ def test_features_from_the_future_and_missing_rows_stop(home: Settings) -> None:
 
 @pytest.fixture
 def audience(home: Settings) -> Settings:
-    """The audience of the default newsletter, with one person who said yes."""
+    """The audience of the default newsletter, with one person who opted in."""
     run_sql(
         home,
         "create table lake.observability.clock as select timestamp '2026-05-01' as as_of, false as is_given",
@@ -141,7 +141,7 @@ def audience(home: Settings) -> Settings:
     return home
 
 
-def test_an_audience_of_people_who_said_yes_passes(audience: Settings) -> None:
+def test_an_audience_of_people_who_opted_in_passes(audience: Settings) -> None:
     assert runner.check(audience, "audiences", AS_OF, _newest(audience)).passed
 
 
@@ -153,7 +153,7 @@ def test_an_audience_of_people_who_said_yes_passes(audience: Settings) -> None:
         ("'p9', 'email', 'ann@example.com', 'marketing', 'any', 'withdrawn'", "opted out"),
     ],
 )
-def test_somebody_who_said_no_stops_whatever_built_the_audience(audience: Settings, decision: str, why: str) -> None:
+def test_somebody_who_opted_out_stops_whatever_built_the_audience(audience: Settings, decision: str, why: str) -> None:
     run_sql(audience, f"insert into lake.marts.consents values ({decision}, timestamp '2026-02-01')")
     with pytest.raises(GateFailed, match=why) as stopped:
         runner.run(audience, "audiences", AS_OF)

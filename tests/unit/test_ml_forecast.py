@@ -93,8 +93,8 @@ def test_the_lifetime_model_is_served_with_its_own_file_alone(trained: RunContex
             "average_order_value": np.linspace(10, 90, 160),
         }
     )
-    menu = frames.Menu(tuple(frames.Feature(str(name), "t", is_number=True) for name in table))
-    model = pipeline.build(LifetimeValue(), menu).fit(table, np.ones(len(table)))
+    feature_set = frames.FeatureSet(tuple(frames.Feature(str(name), "t", is_number=True) for name in table))
+    model = pipeline.build(LifetimeValue(), feature_set).fit(table, np.ones(len(table)))
     said = model.predict(table)
     assert (said > 0).all()
     assert said.std() > 0

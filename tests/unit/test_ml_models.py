@@ -245,7 +245,7 @@ def test_a_worse_challenger_is_refused_and_a_rollback_restores_the_scores(tmp_pa
     first = rows(context.settings, sql)
     tracker, data = Tracker(context.settings, "churn"), lifecycle.training_set(context, churn())
     with tracker.run("a model that knows nothing", {"segmentry.key": "x"}) as run:
-        know_nothing = pipeline.build(DummyClassifier(strategy="prior"), data.menu)
+        know_nothing = pipeline.build(DummyClassifier(strategy="prior"), data.feature_set)
         log_model(know_nothing.fit(data.train.features, data.train.labels), data.test.features[:3], classifies=True)
     version = tracker.version_of(tracker.client.get_run(run.info.run_id))
     with pytest.raises(GateFailed, match="better than the champion"):
@@ -326,11 +326,11 @@ def test_infinite_constant_unknown_and_unseen_values_are_sound(trained: RunConte
     names = [str(n) for n in model.feature_names_in_]
     assert not {"constant", "never_known"} & set(names)
     with frames.published(trained.settings) as (lake, _):
-        menu = frames.menu(lake, include=("*",), exclude=(), max_categories=25)
+        feature_set = frames.feature_set(lake, include=("*",), exclude=(), max_categories=25)
         lake.execute("create temp table keyed as select profile_id, as_of from features.spine order by all limit 1")
-        people = lake.execute(menu.select("keyed")).df()
+        people = lake.execute(feature_set.select("keyed")).df()
     people["last_country"] = "a country never seen"
-    people[menu.numbers] = np.nan
+    people[feature_set.numbers] = np.nan
     assert np.isfinite(model.predict_proba(promotion.expected_columns(model, people))).all()
     infinite = frames.Feature("x", "t", is_number=True).sql()
     with warehouse.connect(trained.settings, read_only=True) as lake:

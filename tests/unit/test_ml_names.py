@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from ml import assignment, catalogue, clustering, frames, personas, threads
-from ml.frames import Feature, Menu
+from ml.frames import Feature, FeatureSet
 from ml.policy import DriftPolicy, TrainingPolicy
 from ml.spec import PersonaSpec
 from segmentry.settings import Settings
@@ -18,13 +18,13 @@ from tests import ml_lake
 RETRAINS = 20
 
 
-def people(spec: PersonaSpec) -> tuple[pd.DataFrame, Menu]:
+def people(spec: PersonaSpec) -> tuple[pd.DataFrame, FeatureSet]:
     truth = ml_lake.people(600)
     known = ml_lake.features(truth, ml_lake.orders(truth))
     known = known[known["as_of"] == ml_lake.CLOCK].reset_index(drop=True)
     known["last_country"] = known["last_country"].fillna("(not known)")
     names = [str(name) for name in known if frames._is_wanted(str(name), spec.include, spec.exclude)]
-    return known, Menu(tuple(Feature(name, "t", known[name].dtype != object) for name in names))
+    return known, FeatureSet(tuple(Feature(name, "t", known[name].dtype != object) for name in names))
 
 
 @pytest.mark.timeout(600)
@@ -33,9 +33,9 @@ def test_twenty_retrains_on_resampled_data_keep_the_names_on_the_same_people() -
     assert isinstance(shipped, PersonaSpec)
     # Two numbers of groups instead of six, and no rivals: a fifth of the time.
     spec = replace(shipped, clusters=(3, 4), rivals=())
-    known, menu = people(spec)
+    known, feature_set = people(spec)
     settings = Settings.from_environment({})
-    one = Retrained(spec, menu, known, TrainingPolicy.read(settings), DriftPolicy.read(settings))
+    one = Retrained(spec, feature_set, known, TrainingPolicy.read(settings), DriftPolicy.read(settings))
     with threads.limited(one.policy):  # small fits on more threads wait for each other
         kept = [one.again() for _ in range(RETRAINS)]
     worst = [min(column) for column in zip(*kept, strict=True)]
@@ -48,11 +48,22 @@ class Retrained:
     """Personas trained on everybody, then on bootstrap samples one after the other, each of them made champion."""
 
     def __init__(
-        self, spec: PersonaSpec, menu: Menu, everybody: pd.DataFrame, policy: TrainingPolicy, drift: DriftPolicy
+        self,
+        spec: PersonaSpec,
+        feature_set: FeatureSet,
+        everybody: pd.DataFrame,
+        policy: TrainingPolicy,
+        drift: DriftPolicy,
     ) -> None:
-        self.spec, self.menu, self.everybody, self.policy, self.drift = spec, menu, everybody, policy, drift
+        self.spec, self.feature_set, self.everybody, self.policy, self.drift = (
+            spec,
+            feature_set,
+            everybody,
+            policy,
+            drift,
+        )
         self.random = np.random.default_rng(11)
-        self.made = personas.group(spec, everybody, menu, policy, drift)
+        self.made = personas.group(spec, everybody, feature_set, policy, drift)
         self.first = self.held = self.named(None)
         self.chosen: list[str] = []
 
@@ -60,7 +71,7 @@ class Retrained:
         """Train on the next sample; shares of people under their first name: as scored, and by the groups alone."""
         sample = self.everybody.iloc[self.random.integers(0, len(self.everybody), len(self.everybody))]
         champion = (self.made.deck, self.made.model)
-        self.made = personas.group(self.spec, sample, self.menu, self.policy, self.drift, champion)
+        self.made = personas.group(self.spec, sample, self.feature_set, self.policy, self.drift, champion)
         self.held = self.named(self.held)
         self.chosen.append(f"{self.made.best.algorithm} {self.made.best.clusters}")
         return float((self.held == self.first).mean()), float((self.named(None) == self.first).mean())

@@ -27,7 +27,7 @@ def know_nothing(context: RunContext) -> Any:
     """A registered version that gives everybody the same probability."""
     tracker, data = Tracker(context.settings, "churn"), lifecycle.training_set(context, churn())
     with tracker.run("a model that knows nothing", {"segmentry.key": "x"}) as run:
-        model = pipeline.build(DummyClassifier(strategy="prior"), data.menu)
+        model = pipeline.build(DummyClassifier(strategy="prior"), data.feature_set)
         log_model(model.fit(data.train.features, data.train.labels), data.test.features[:3], classifies=True)
     return tracker.version_of(tracker.client.get_run(run.info.run_id))
 

@@ -59,7 +59,8 @@ def telco(turn: int = 0) -> TrainingSet:
 
 def everybody_tested_once() -> tuple[float, float, int]:
     """AUC and calibration error of the Telco model over five turns, and of how many customers."""
-    labels, scores = [], []
+    labels = []
+    scores = []
     for turn in range(5):
         data = telco(turn)
         trained = supervised.fit(replace(spec("tenure"), rivals=("logistic",)), data, POLICY)
@@ -71,7 +72,7 @@ def everybody_tested_once() -> tuple[float, float, int]:
 
 def test_telco_churn_reaches_the_known_quality() -> None:
     data = telco()
-    assert "TotalCharges" in data.menu.numbers  # eleven blanks make it text in the file
+    assert "TotalCharges" in data.feature_set.numbers  # eleven blanks make it text in the file
     judged("Telco", "tenure", data)
     auc, error, people = everybody_tested_once()
     print(f"  every customer tested once: AUC {auc:.4f}, ECE {error:.4f}")

@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 
 from ml import calibration, candidates
 from ml.dataset import Part
-from ml.frames import Feature, Menu
+from ml.frames import Feature, FeatureSet
 from ml.pipeline import build
 from ml.tracking import TRUSTED
 
@@ -29,8 +29,8 @@ def part() -> Part:
 @pytest.mark.parametrize("name", sorted(candidates.STANDARD))
 def test_a_calibrated_candidate_holds_only_trusted_types(name: str, method: str) -> None:
     data = part()
-    menu = Menu((*(Feature(n, "t", is_number=True) for n in "abc"), Feature("d", "t", is_number=False)))
-    fitted = build(candidates.STANDARD[name].build(), menu).fit(data.features, data.labels)
+    feature_set = FeatureSet((*(Feature(n, "t", is_number=True) for n in "abc"), Feature("d", "t", is_number=False)))
+    fitted = build(candidates.STANDARD[name].build(), feature_set).fit(data.features, data.labels)
     calibrated = calibration._fit(fitted, data.features, data.labels, method)
     untrusted = set(skops.io.get_untrusted_types(data=skops.io.dumps(calibrated)))
     assert untrusted <= set(TRUSTED), f"{name} with {method}: {sorted(untrusted - set(TRUSTED))}"

@@ -95,7 +95,8 @@ class Desk(BaseHTTPRequestHandler):
 @pytest.fixture
 def desk(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Desk]]:
     Desk.tickets = [{"ticket_id": f"t{n}", "updated_at": f"2026-01-0{n}T00:00:00Z"} for n in range(1, 6)]
-    Desk.asked, Desk.is_broken = [], False
+    Desk.asked = []
+    Desk.is_broken = False
     server = HTTPServer(("127.0.0.1", 0), Desk)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     monkeypatch.setenv("TICKETS_URL", f"http://127.0.0.1:{server.server_port}")

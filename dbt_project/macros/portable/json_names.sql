@@ -31,7 +31,7 @@ so it is given as (other).
     case when len({{ keys }}) <> len(list_distinct({{ keys }})) then 'a name occurs twice' end
 {%- endmacro %}
 
-{#- The JSON types (OBJECT, ARRAY, VARCHAR, ...) at these paths, as a list in their order; NULL where there is nothing. -#}
+{#- The JSON types (OBJECT, ARRAY, VARCHAR, ...) at these paths, as a list in their order; NULL if there is nothing. -#}
 {% macro json_types(text, paths) -%}
     {{ return(adapter.dispatch('json_types', 'segmentry')(text, paths)) }}
 {%- endmacro %}

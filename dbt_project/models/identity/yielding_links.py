@@ -31,7 +31,9 @@ def model(dbt, session):
 
 
 def _refused(links, limits):
-    parent, held, refused = {}, {}, []
+    parent = {}
+    held = {}
+    refused = []
     while batch := links.fetchmany(100_000):
         for link_id, left, right, left_type, right_type, left_renamed, right_renamed in batch:
             left = _enter(left, left_type, left_renamed, parent, held, limits)
