@@ -11,7 +11,7 @@ from activation.config import ConsentPolicy, Sync, SyncColumn
 def candidate_arguments(sync: Sync, policy: ConsentPolicy) -> str:
     """Argument of the macro judged_candidates, as a literal of the template language."""
     basis = policy.basis(sync.purpose)
-    # To be taken out of a tool nobody needs to have agreed to anything.
+    # A removal from a tool needs no consent.
     is_sent = sync.mode != "delete"
     hold_out = sync.content.get("hold_out", {})
     key = next(column for column in sync.columns if column.name == sync.key)

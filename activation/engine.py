@@ -243,7 +243,7 @@ def _send_rest(desk: _Desk, sender: Sender, standing: Standing, release: Collect
 
 
 def _guard(sender: Sender, plan: SyncPlan, release: Collection[str], digest: str | None) -> GuardrailTriggered | None:
-    """Raise what stops the plan. Returns what stops its additions alone: they are taken out, and the rest is sent."""
+    """Raise what stops the plan. Returns what stops its additions alone: they are removed, and the rest is sent."""
     if digest is not None and digest != plan.digest:
         raise GuardrailTriggered(
             f"{sender.sync.name}: the plan has changed since it was made{_besides(sender.run)}",

@@ -84,7 +84,7 @@ def _removals(plan: SyncPlan, limits: Mapping[str, Any]) -> Stop | None:
 def _changes(plan: SyncPlan, limits: Mapping[str, Any], are_removals_judged: bool) -> Stop | None:
     """Additions, updates and removals against what is there.
 
-    What happens once (``append``) and people who are taken out of a tool (``delete``) are new by nature; of a new
+    What happens once (``append``) and people who are removed from a tool (``delete``) are new by nature; of a new
     mapping, updates are what the operator asked for. Removals that another guardrail stops are released with that one.
     """
     if plan.sync.mode in ("append", "delete") or plan.held < max(1, limits["min_rows_for_share"]):

@@ -198,7 +198,7 @@ class Ledger:
             connection.execute(counted)
 
     def once_removed(self, sync: str) -> set[str]:
-        """Keys of the rows that were ever taken out."""
+        """Keys of the rows that were ever removed."""
         c = t.changes.c
         gone = c.sync == sync, c.operation == Operation.remove.value, c.status == Status.sent.value
         with self.begin() as connection:

@@ -120,7 +120,7 @@ def make(
 def rows(lake: duckdb.DuckDBPyConnection, plan: SyncPlan, returning: Collection[str] = ()) -> Iterator[list[Row]]:
     """The plan's rows, some thousands at a time: removals first so that whoever opted out is gone first.
 
-    returning: row_keys that were there once and were taken out.
+    returning: row_keys that were there once and were removed.
     """
     names = [column.name for column in plan.sync.columns]
     selected = ", ".join(f'a."{name}"' for name in names)

@@ -59,7 +59,7 @@ class Salesforce(Destination):
     def remove(self, session: DestinationSession, batch: Batch) -> Result:
         """Take the people out of the campaign; they stay what they are."""
         if not campaigns.take_out(http(session), session, [row.identity for row in batch.rows]):
-            return [RowOutcome(row, Status.retry, "not all were taken out") for row in batch.rows]
+            return [RowOutcome(row, Status.retry, "not all were removed") for row in batch.rows]
         return all_sent(batch.rows)
 
     def check(self, sync: Sync) -> None:

@@ -32,7 +32,7 @@ _UNMATCHED = Table(
 def _audience(view: View, name: str, sync: Mapping[str, Any]) -> Table:
     relation = f"audiences.aud_{name}"
     rules = []
-    # To be taken out of a tool nobody needs to have agreed.
+    # A removal from a tool needs no consent.
     if sync.get("mode") != "delete":
         view.require("marts.profile_standings", made_by="marts")
         rules.append(Rule("nobody is in it who opted out of the purpose", _matches(sync, "is_refused")))

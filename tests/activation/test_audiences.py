@@ -46,7 +46,7 @@ def test_only_consented_people_are_in_the_audience(shop: Shop) -> None:
         "p_hal": "unknown_consent",
     }
     everybody = dict.fromkeys(verdicts(shop, "letters"), "eligible")
-    assert verdicts(shop, "leavers") == everybody, "to be taken out of a tool nobody needs to have agreed"
+    assert verdicts(shop, "leavers") == everybody, "a removal from a tool needs no consent"
     assert {key for (key,) in shop.rows("select row_key from audiences.aud_leavers")} == set(everybody)
     assert shop.rows("select row_key, email from audiences.aud_letters order by 1") == [
         ("p_ann", "ann@example.com"),
@@ -82,7 +82,7 @@ def test_suppressed_addresses_profiles_and_bounces_stay_out(shop: Shop) -> None:
         "p_cid": "suppressed",
         "p_dee": "eligible",
     }
-    assert set(verdicts(shop, "leavers").values()) == {"eligible"}, "whoever is suppressed can be taken out"
+    assert set(verdicts(shop, "leavers").values()) == {"eligible"}, "whoever is suppressed can be removed"
 
 
 def test_analytics_works_without_any_consent_data(shop: Shop) -> None:

@@ -26,6 +26,7 @@ REPLACED: Mapping[str, str] = {
     "buried": "rejected",
     "menu": "feature set",
     "taken back": "removed",
+    "taken out": "removed",
     "taking back": "removing",
     "said yes": "opted in",
     "said no": "opted out",

@@ -92,7 +92,7 @@ def test_an_id_stays_when_the_identifier_it_follows_is_blocked_later() -> None:
     assert memory.mapping()["cookie:c1"] == before
 
 
-def test_an_id_whose_holder_was_taken_out_leads_to_its_survivor_in_every_run_after() -> None:
+def test_an_id_whose_holder_was_removed_leads_to_its_survivor_in_every_run_after() -> None:
     memory = Memory()
     memory.add([Link("login", "user_id:u2", "cookie:c2", 1)])
     memory.resolve(FEBRUARY)

@@ -17,7 +17,7 @@ from segments import installed
 SQL = "select profile_id from {{{{ ref('profiles') }}}} where {}\n"
 YML = (ROOT / "dbt_project/models/segments/loyal_customers.yml").read_text(encoding="utf-8")
 RIGHT = "orders_lifetime >= 3"
-# The predicate, what is taken out of the yml, and a part of the remedy.
+# The predicate, what is removed from the yml, and a part of the remedy.
 WRONG = {
     "unknown column": ("orders_liftime >= 3", "", "did you mean orders_lifetime"),
     "clock": ("last_order_at > now()", "", "days_since_last_order"),

@@ -1,6 +1,6 @@
 {#- One sync's people, each with the first reason that keeps them back, or 'eligible'.
     sync: name, segments (none for all), past_members, key, address (none where no message is sent), address_type,
-    purpose (none where people are taken out, which nobody is kept back from), channel, needs_grant, opt_in_countries, share, salt, exclusive_group, priority. -#}
+    purpose (none where people are removed, which nobody is kept back from), channel, needs_grant, opt_in_countries, share, salt, exclusive_group, priority. -#}
 {% macro judged_candidates(sync) -%}
 {%- set address = normalize_identifier("'" ~ sync.address_type ~ "'", 'people.' ~ sync.address, 'people.country') -%}
 select
