@@ -13,7 +13,7 @@ from segmentry import warehouse
 from segmentry.errors import UsageError
 from segmentry.settings import Settings
 from sources import quarantine
-from sources.definitions import all_sources
+from sources.definitions import raw_tables
 from sources.quarantine import Selection
 
 app = typer.Typer(no_args_is_help=True, help="Look at rejected records, have them judged again, or dismiss them.")
@@ -74,7 +74,7 @@ def replay(
     """
     settings = _settings()
     with progress("judging the records again"):
-        result = quarantine.replay(settings, Selection(source, reason, batch, record), list(all_sources(settings)))
+        result = quarantine.replay(settings, Selection(source, reason, batch, record), raw_tables(settings))
     show([asdict(result)], output)
 
 

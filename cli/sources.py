@@ -23,15 +23,16 @@ def list_sources(output: OutputOption = Output.table) -> None:
     Example: segmentry sources list
     """
     settings = Settings.from_environment()
-    names = list(all_sources(settings))
+    sources = all_sources(settings)
     stages.ensure_raw(settings)
     sql = (
         f"select source, count(*) as batches, sum(records) as records, max(loaded_at) as last_loaded_at "
         f"from lake.{landing.LOADS} group by source"
     )
     landed = {row["source"]: row for row in _rows(settings, sql)}
+    maps = {name: source.mapping.kind if source.mapping else None for name, source in sources.items()}
     nothing = {"batches": 0, "records": 0, "last_loaded_at": None}
-    show([{**nothing, **landed.get(name, {}), "source": name} for name in names], output)
+    show([{"source": name, **nothing, **landed.get(name, {}), "maps_to": maps[name]} for name in sources], output)
 
 
 @app.command("show")

@@ -89,6 +89,11 @@ def canonical_names(written: Sequence[str], known: Sequence[str]) -> tuple[str, 
     return tuple(name if name in known or claims[_key(name)] > 1 else meant.get(_key(name), name) for name in stripped)
 
 
+def same_name(name: str) -> str:
+    """What two spellings of one name have in common."""
+    return _key(_stripped(name))
+
+
 def _stripped(name: str) -> str:
     return name.strip().strip("\ufeff\u200b").strip()
 

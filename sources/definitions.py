@@ -13,6 +13,7 @@ from segmentry import configuration
 from segmentry.errors import UsageError
 from segmentry.settings import Settings
 from sources.columns import SourceFields, known_columns
+from sources.mapping import ColumnMapping, made
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
@@ -21,7 +22,7 @@ _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 class Source:
     """One source. The fields are those of config/schemas/source.schema.json, which describes them.
 
-    known: the columns that staging reads.
+    columns: those that a CSV header must have. known: the columns that are read, as the source's files name them.
     """
 
     name: str
@@ -35,12 +36,23 @@ class Source:
     database: dict[str, Any] = field(default_factory=dict)
     api: dict[str, Any] = field(default_factory=dict)
     known: SourceFields = field(default_factory=SourceFields)
+    mapping: ColumnMapping | None = None
+
+    @property
+    def table(self) -> str:
+        """The raw table of its records: that of the source whose columns it has."""
+        return self.mapping.kind if self.mapping else self.name
 
 
 def all_sources(settings: Settings) -> dict[str, Source]:
     """Every configured source by name."""
     contents = configuration.load_folder(settings, "source", "sources")
-    return {name: _source(content, settings.dbt_project) for name, content in contents.items()}
+    return {name: _source(content, contents, settings.dbt_project) for name, content in contents.items()}
+
+
+def raw_tables(settings: Settings) -> list[str]:
+    """The raw tables of the configured sources, each once."""
+    return sorted({source.table for source in all_sources(settings).values()})
 
 
 def source_named(settings: Settings, name: str) -> Source:
@@ -55,22 +67,29 @@ def source_named(settings: Settings, name: str) -> Source:
     return known[name]
 
 
-def _source(content: dict[str, Any], project: Path) -> Source:
-    known = known_columns(project, content["name"])
-    # Columns that a file must have may be empty in a record; what a record must have, its base model says.
-    required = known.required or tuple(content.get("columns", ()))
+def _source(content: dict[str, Any], contents: dict[str, dict[str, Any]], project: Path) -> Source:
+    mapping = made(content, contents, project) if "maps_to" in content else None
+    if mapping:
+        columns = mapping.file_columns
+        known = SourceFields(columns, mapping.required_columns)
+    else:
+        columns = tuple(content.get("columns", ()))
+        stated = known_columns(project, content["name"])
+        # Columns that a file must have may be empty in a record; what a record must have, its base model says.
+        known = SourceFields(stated.names, stated.required or columns)
     return Source(
         name=content["name"],
         paths=tuple(content.get("paths", ())),
         format=content.get("format"),
-        columns=tuple(content.get("columns", ())),
+        columns=columns,
         delimiter=content.get("delimiter"),
         encoding=content.get("encoding"),
         unwrap=tuple(content.get("unwrap", ())),
         hand_down=tuple(content.get("hand_down", ())),
         database=content.get("database", {}),
         api=content.get("api", {}),
-        known=SourceFields(known.names, required),
+        known=known,
+        mapping=mapping,
     )
 
 

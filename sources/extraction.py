@@ -18,7 +18,9 @@ from segmentry.errors import SourceError
 from segmentry.settings import Settings
 from sources import landing
 from sources.definitions import Source, expand
-from sources.readers import lines
+from sources.readers import lines, mapped, ndjson
+from sources.readers.records import Records
+from sources.readers.seen import Seen
 
 BATCH_ROWS = 10_000
 # Keys sorted, so that a row read again has the same text; database drivers give column names of their own type.
@@ -64,11 +66,18 @@ def _land(
 ) -> landing.LandingOutcome:
     reached = _Cursor(extraction.cursor, landing.last_cursor(lake, source.name, extraction.name))
     started = datetime.now(UTC).isoformat()
-    item = landing.Input(source.name, extraction.name, sha256=f"{extraction.name}@{started}")
+    item = landing.Input(source.name, extraction.name, sha256=f"{extraction.name}@{started}", table=source.table)
     # By way of a file: DuckDB would pull the rows in a thread of its own, where not every driver's connection works.
     with NamedTemporaryFile(dir=settings.scratch, suffix=".ndjson") as spool:
         _write(reached.watch(extraction.rows(reached.value)), spool, extraction.name)
-        return landing.land(lake, item, lines.read(Path(spool.name), None), cursor=reached.text(), only_new=True)
+        return landing.land(lake, item, _records(source, Path(spool.name)), cursor=reached.text(), only_new=True)
+
+
+def _records(source: Source, spool: Path) -> Iterator[Records]:
+    if source.mapping is None:
+        return lines.read(spool, None)
+    seen = Seen(source.known)
+    return mapped.applied(source.mapping, (ndjson.watched(block, seen) for block in lines.read(spool, None)))
 
 
 def _write(rows: Iterable[dict[str, Any]], spool: IO[bytes], name: str) -> None:

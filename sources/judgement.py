@@ -73,6 +73,12 @@ def declared(project: Path) -> dict[str, dict[str, dict[str, Any]]]:
     return found
 
 
+def event_fields(project: Path) -> dict[str, Any]:
+    """What is read of an event: name to 'text', or to the same again for an object inside."""
+    macros = _macros(jinja2.Environment(extensions=["jinja2.ext.do"]), project)  # noqa: S701 - renders no HTML
+    return {**macros["event_fields"](), **macros["event_context_fields"]()}
+
+
 def _specs(project: Path, path: Path) -> dict[str, dict[str, Any]]:
     specs: dict[str, dict[str, Any]] = {}
     environment = jinja2.Environment(extensions=["jinja2.ext.do"])  # noqa: S701 - renders no HTML

@@ -1,4 +1,4 @@
-"""Lands records in raw.<source>: one transaction per file, together with its row of raw._loads."""
+"""Lands records in the raw table of their source: one transaction per file, together with its row of raw._loads."""
 
 from __future__ import annotations
 
@@ -41,13 +41,22 @@ OnRecords = Callable[[int], None]
 
 @dataclass(frozen=True)
 class Input:
-    """One thing to land: a file's content or what an extraction found. sha256 names the content."""
+    """One thing to land: a file's content or what an extraction found. sha256 names the content.
+
+    table: the raw table, where it is not that of the source's own name.
+    """
 
     source: str
     file: str
     sha256: str
     bytes: int = 0
     modified_ns: int = 0
+    table: str | None = None
+
+    @property
+    def relation(self) -> str:
+        """The raw table that the records land in."""
+        return f'lake.raw."{self.table or self.source}"'
 
     @property
     def batch_id(self) -> str:
@@ -69,12 +78,12 @@ class LandingOutcome:
     faults: Counter[str] = field(default_factory=Counter)
 
 
-def ensure_tables(lake: duckdb.DuckDBPyConnection, sources: Iterable[str]) -> None:
+def ensure_tables(lake: duckdb.DuckDBPyConnection, tables: Iterable[str]) -> None:
     """Create the raw tables that are not there yet."""
     query = "select table_name from information_schema.tables where table_catalog='lake' and table_schema='raw'"
     there = {row[0] for row in lake.execute(query).fetchall()}
-    for source in sorted(set(sources) - there):
-        lake.execute(f'create table if not exists lake.raw."{source}" ({RECORD_COLUMNS})')
+    for table in sorted(set(tables) - there):
+        lake.execute(f'create table if not exists lake.raw."{table}" ({RECORD_COLUMNS})')
     if "_loads" not in there:
         lake.execute(f"create table if not exists lake.{LOADS} ({LOAD_COLUMNS})")
     if not warehouse.relation_exists(lake, COLUMNS):
@@ -144,9 +153,9 @@ def _write_load(
 
 def _insert(lake: duckdb.DuckDBPyConnection, item: Input, loaded_at: datetime, only_new: bool) -> int:
     """Insert the incoming records; returns how many."""
-    known = f'where raw not in (select _raw from lake.raw."{item.source}" where _file = $5)' if only_new else ""
-    values = [item.source, item.file, loaded_at, item.batch_id, *[item.file] * only_new]
-    sql = f'insert into lake.raw."{item.source}" select $1, $2, line, $3, $4, raw, problem from incoming {known}'
+    known = f"where raw not in (select _raw from {item.relation} where _source = $1 and _file = $2)" if only_new else ""
+    values = [item.source, item.file, loaded_at, item.batch_id]
+    sql = f"insert into {item.relation} select $1, $2, line, $3, $4, raw, problem from incoming {known}"
     row = lake.execute(sql, values).fetchone()
     return int(row[0]) if row else 0
 
@@ -181,16 +190,28 @@ def is_landed(lake: duckdb.DuckDBPyConnection, source: str, sha256: str) -> bool
     return found is not None
 
 
-def batches(lake: duckdb.DuckDBPyConnection, sources: Iterable[str]) -> set[tuple[str, str]]:
-    """(source, batch) of everything landed in these sources."""
-    selects = [f"select distinct '{source}', _batch_id from lake.raw.\"{source}\"" for source in sources]
+def batches(lake: duckdb.DuckDBPyConnection, tables: Iterable[str]) -> set[tuple[str, str]]:
+    """(table, batch) of everything landed in these raw tables."""
+    selects = [f"select distinct '{table}', _batch_id from lake.raw.\"{table}\"" for table in tables]
     return {(row[0], row[1]) for row in lake.execute(" union all ".join(selects)).fetchall()} if selects else set()
 
 
-def times(lake: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], datetime]:
-    """When each (source, batch) was landed, in naive UTC by the clock of the machine that did it."""
-    rows = lake.execute(f"select source, batch_id, loaded_at from lake.{LOADS}").fetchall()
-    return {(row[0], row[1]): row[2] for row in rows}
+def tables_of(lake: duckdb.DuckDBPyConnection, batch_ids: Iterable[str]) -> list[str]:
+    """The raw tables that have records of these batches; a source whose yml was removed has them too."""
+    query = (
+        "select table_name from information_schema.tables where table_catalog = 'lake' and table_schema = 'raw'"
+        " and not starts_with(table_name, '_') order by table_name"
+    )
+    tables = [row[0] for row in lake.execute(query).fetchall()]
+    wanted = list(batch_ids)
+    sql = 'select 1 from lake.raw."{}" where list_contains(?, _batch_id) limit 1'
+    return [table for table in tables if lake.execute(sql.format(table), [wanted]).fetchone()]
+
+
+def times(lake: duckdb.DuckDBPyConnection) -> dict[str, datetime]:
+    """When each batch was landed, in naive UTC by the clock of the machine that did it."""
+    rows = lake.execute(f"select batch_id, loaded_at from lake.{LOADS}").fetchall()
+    return {row[0]: row[1] for row in rows}
 
 
 def marks(lake: duckdb.DuckDBPyConnection, source: str) -> set[tuple[str, int, int]]:
@@ -231,4 +252,4 @@ def withdrawn_because(lake: duckdb.DuckDBPyConnection, source: str, file: str, s
 def _remove(lake: duckdb.DuckDBPyConnection, item: Input) -> None:
     lake.execute(f"delete from lake.{LOADS} where source = ? and sha256 = ?", [item.source, item.sha256])
     lake.execute(f"delete from lake.{COLUMNS} where source = ? and batch_id = ?", [item.source, item.batch_id])
-    lake.execute(f'delete from lake.raw."{item.source}" where _batch_id = ?', [item.batch_id])
+    lake.execute(f"delete from {item.relation} where _batch_id = ?", [item.batch_id])

@@ -15,6 +15,7 @@ from segmentry.errors import SourceError
 from segmentry.settings import Settings
 from sources import files, landing, readers
 from sources.definitions import Source, expand
+from sources.readers import mapped
 from sources.readers.seen import Seen, shown_name
 
 # Problems that readers find; other names in a file's account of faults are columns.
@@ -152,7 +153,7 @@ def _load_file(load_: _Load, file: files.FoundFile) -> FileReport:
     mark = file.bytes_and_time()
     if (file.name, *mark) in load_.known and not load_.is_forced:
         return _loaded_before(load_, file)
-    item = landing.Input(source.name, file.name, file.sha256(), *mark)
+    item = landing.Input(source.name, file.name, file.sha256(), *mark, table=source.table)
     is_landed = landing.is_landed(load_.lake, source.name, item.sha256)
     is_withdrawn = is_landed and landing.withdrawn_because(load_.lake, source.name, file.name, item.sha256) is not None
     if is_landed and not (load_.is_forced and is_withdrawn):
@@ -165,7 +166,8 @@ def _load_file(load_: _Load, file: files.FoundFile) -> FileReport:
             raise _NotLanded("changed", "it changed while it was read, so nothing of it is landed: load it again")
         if load_.refuses_faulty and outcome.records and not outcome.unreadable and not seen.is_usable:
             raise _NotLanded("refused", refusal_of(outcome, seen))
-        landing.write_columns(load_.lake, item, seen.columns())
+        columns = mapped.columns(source.mapping, seen) if source.mapping else seen.columns()
+        landing.write_columns(load_.lake, item, columns)
         if is_withdrawn:
             _judge_again(load_)
 
@@ -178,7 +180,7 @@ def _judge_again(load_: _Load) -> None:
     """What a withdrawal left of a batch is built already: nobody would look at the batch again."""
     from sources import staging  # dbt, which only such a load pays for
 
-    staging.ask_again(load_.lake, [load_.source.name])
+    staging.ask_again(load_.lake, [load_.source.table])
     resolution.forget(load_.lake)
 
 

@@ -15,7 +15,7 @@ from segmentry import warehouse
 from segmentry.errors import UsageError
 from segmentry.operators import current_operator, stated_reason
 from segmentry.settings import Settings
-from sources import staging
+from sources import landing, staging
 
 QUARANTINE = "staging.quarantine"
 DISMISSALS = "observability.quarantine_dismissals"
@@ -99,21 +99,21 @@ def _outline(raw: str) -> str:
     return ", ".join(f"{name}: {kinds.get(type(value), 'number')}" for name, value in fields.items())
 
 
-def replay(settings: Settings, selection: Selection, sources: Sequence[str]) -> Replay:
+def replay(settings: Settings, selection: Selection, tables: Sequence[str]) -> Replay:
     """Have the sources of the selected records judged again by today's rules; a second replay changes nothing.
 
     All records of such a source are judged, in the order in which they landed, so that the result is that of a lake
     built from the same files. Whatever depends on them follows at the next run.
     """
     chosen = _chosen(settings, selection, "replay")
-    names = sorted({row["source"] for row in chosen})
     with warehouse.writing(settings):
         with warehouse.connect(settings) as lake:
+            names = landing.tables_of(lake, {row["id"].rpartition(":")[0] for row in chosen})
             lake.execute("begin")
             staging.ask_again(lake, names)
             resolution.forget(lake)
             lake.execute("commit")
-        staging.build(settings, sources)
+        staging.build(settings, tables)
         outcomes = _outcomes(settings, names, [row["id"] for row in chosen])
     return Replay(len(chosen), *(outcomes.get(name, 0) for name in ("accepted", "duplicate", "quarantined")))
 

@@ -16,6 +16,7 @@ import orjson
 
 from segmentry import consent_strings
 from sources import landing
+from sources.mapping import KEYS
 from sources.readers.records import Records
 
 SOURCE = "consents"
@@ -44,15 +45,24 @@ def stated(lake: duckdb.DuckDBPyConnection, source: str, batch_id: str) -> Itera
     read = {"events": _of_event, "consents": _of_consent}.get(source)
     if read is None:
         return
-    sql = f'select _line, _raw, _loaded_at from lake.raw."{source}" where _batch_id = ? order by _line'
+    sql = f'select _line, _raw, _loaded_at, _source from lake.raw."{source}" where _batch_id = ? order by _line'
     latest: dict[tuple[Any, ...], Refusal] = {}
-    for line, raw, loaded_at in lake.execute(sql, [batch_id]).fetchall():
-        for number, refusal in enumerate(read(_record(raw))):
+    for line, raw, loaded_at, landed_as in lake.execute(sql, [batch_id]).fetchall():
+        record = _record(raw)
+        keys = record.get(KEYS) if landed_as != source else None
+        for number, refusal in enumerate(read(record)):
+            if keys and _is_contact(refusal["identifier_type"]):
+                refusal["identifier"] = f"{keys}:{refusal['identifier']}"
             refusal["occurred_at"] = str(refusal["occurred_at"] or f"{loaded_at.isoformat()}Z")
             key = tuple(refusal[name] for name in ("identifier_type", "identifier", "purpose", "channel"))
             if key not in latest or refusal["occurred_at"] >= latest[key]["occurred_at"]:
                 latest[key] = {"consent_id": f"withdrawn:{batch_id}:{line}:{number}", **refusal}
     yield from latest.values()
+
+
+def _is_contact(identifier_type: str) -> bool:
+    """Whether an identifier is the number of a contact, by the names that staging knows for it."""
+    return "".join(c for c in identifier_type.lower() if c.isalnum()) in {"crmid", "contactid", "crm"}
 
 
 def _record(raw: str) -> Mapping[str, Any]:

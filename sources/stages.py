@@ -8,14 +8,14 @@ from segmentry.settings import Settings
 from segmentry.stages import RunContext, StageReport
 from sources import landing, loading
 from sources import staging as staging_layer
-from sources.definitions import all_sources, source_named
+from sources.definitions import all_sources, raw_tables, source_named
 
 
 def ensure_raw(settings: Settings) -> None:
-    """Create the lake and an empty raw table for each configured source that has none."""
+    """Create the lake and the raw tables of the configured sources that it lacks."""
     warehouse.prepare(settings)
     with warehouse.connect(settings) as lake:
-        landing.ensure_tables(lake, all_sources(settings))
+        landing.ensure_tables(lake, raw_tables(settings))
     money.write_policy(settings)
 
 
@@ -36,13 +36,14 @@ def load(context: RunContext, source: str) -> StageReport:
     after the rest has landed, so that it is tried again.
     """
     ensure_raw(context.settings)
-    reports = loading.load(context.settings, source_named(context.settings, source), refuses_faulty=True)
+    definition = source_named(context.settings, source)
+    reports = loading.load(context.settings, definition, refuses_faulty=True)
     unreachable = [report.detail for report in reports if report.status == "unreachable"]
     if unreachable:
         raise SourceError("; ".join(unreachable), remedy="see that it answers, then run the stage again")
     notes = [f"{report.status}: {report.file}: {report.detail}" for report in reports if report.detail]
     return StageReport(
-        rows={f"raw.{source}": sum(report.records for report in reports)},
+        rows={f"raw.{definition.table}": sum(report.records for report in reports)},
         notes=notes,
         is_incomplete=any(report.is_failed for report in reports),
     )
@@ -51,4 +52,4 @@ def load(context: RunContext, source: str) -> StageReport:
 def staging(context: RunContext) -> StageReport:
     """Raw records to typed, deduplicated, accounted-for staging."""
     ensure_raw(context.settings)
-    return staging_layer.build(context.settings, list(all_sources(context.settings)))
+    return staging_layer.build(context.settings, raw_tables(context.settings))

@@ -27,7 +27,7 @@ _FOLDERS = ("models/staging", "macros/staging", "macros/portable")
 
 @dataclass(frozen=True)
 class StagingPlan:
-    """What to build: nothing when select is empty. batches: (source, batch) that the build takes in.
+    """What to build: nothing when select is empty. batches: (raw table, batch) that the build takes in.
 
     gone: those that an earlier build took in and that are not landed any more.
     """
@@ -39,13 +39,13 @@ class StagingPlan:
     gone: frozenset[tuple[str, str]] = frozenset()
 
 
-def build(settings: Settings, sources: Sequence[str]) -> StageReport:
+def build(settings: Settings, tables: Sequence[str]) -> StageReport:
     """Bring staging up to what is landed, and hold the balance; without news only the balance is tested.
 
     The mark of what is built is written last: a run that dies before it is done again, to the same result.
     """
     with warehouse.connect(settings, read_only=True) as lake:
-        plan = make_plan(lake, settings.dbt_project, sources)
+        plan = make_plan(lake, settings.dbt_project, tables)
     built = {}
     if plan.is_full_refresh:
         with warehouse.connect(settings) as lake:
@@ -56,25 +56,24 @@ def build(settings: Settings, sources: Sequence[str]) -> StageReport:
         with warehouse.connect(settings) as lake:
             _mark(lake, plan)
     with warehouse.connect(settings, read_only=True) as lake:
-        hold_balance(lake, sources)
+        hold_balance(lake, tables)
         rows = {**built, **{relation: warehouse.count(lake, relation) for relation in BALANCE}}
     return StageReport(rows=rows, notes=[] if plan.batches else ["no new records"])
 
 
-def ask_again(lake: duckdb.DuckDBPyConnection, sources: Iterable[str]) -> None:
-    """Have the next build judge all records of these sources: for a batch that has left, or rules that have changed."""
+def ask_again(lake: duckdb.DuckDBPyConnection, tables: Iterable[str]) -> None:
+    """Have the next build judge these raw tables in full: for a batch that has left, or rules that have changed."""
     if not warehouse.relation_exists(lake, BUILT):
         return
-    for source in sources:
-        lake.execute(f"insert into lake.{BUILT} select fingerprint, ?, ? from lake.{BUILT} limit 1", [source, AGAIN])
+    for table in tables:
+        lake.execute(f"insert into lake.{BUILT} select fingerprint, ?, ? from lake.{BUILT} limit 1", [table, AGAIN])
 
 
-def hold_balance(lake: duckdb.DuckDBPyConnection, sources: Iterable[str]) -> None:
+def hold_balance(lake: duckdb.DuckDBPyConnection, tables: Iterable[str]) -> None:
     """Raise unless each landed record is accepted, quarantined or a duplicate: counted in raw as it now is."""
     counts = " union all ".join(
-        f"select '{source}' as source, _batch_id as batch_id, count(*) as records "
-        f'from lake.raw."{source}" group by _batch_id'
-        for source in sources
+        f'select _source as source, _batch_id as batch_id, count(*) as records from lake.raw."{table}" group by all'
+        for table in tables
     )
     lost = lake.execute(
         f"with counted as ({counts}) select source, count(*) from counted "
@@ -89,10 +88,10 @@ def hold_balance(lake: duckdb.DuckDBPyConnection, sources: Iterable[str]) -> Non
         )
 
 
-def make_plan(lake: duckdb.DuckDBPyConnection, project: Path, sources: Iterable[str]) -> StagingPlan:
+def make_plan(lake: duckdb.DuckDBPyConnection, project: Path, tables: Iterable[str]) -> StagingPlan:
     """Compare what is landed with what is built, and the layer's SQL with that which built it."""
     fingerprint = _fingerprint(project)
-    landed = frozenset(landing.batches(lake, sources))
+    landed = frozenset(landing.batches(lake, tables))
     if not warehouse.relation_exists(lake, BUILT):
         return StagingPlan(LAYER, False, fingerprint, landed)
     rows = lake.execute(f"select fingerprint, source, batch_id from lake.{BUILT}").fetchall()
@@ -118,9 +117,9 @@ def _is_out_of_order(
     landed_at = landing.times(lake)
     newest: dict[str, datetime] = {}
     for batch in built:
-        if (at := landed_at.get(batch)) is not None:
+        if (at := landed_at.get(batch[1])) is not None:
             newest[batch[0]] = max(at, newest.get(batch[0], at))
-    return any(batch in landed_at and landed_at[batch] < newest.get(batch[0], datetime.min) for batch in new)
+    return any(batch in landed_at and landed_at[batch] < newest.get(table, datetime.min) for table, batch in new)
 
 
 def _fingerprint(project: Path) -> str:

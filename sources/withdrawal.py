@@ -52,13 +52,14 @@ def withdraw(settings: Settings, batch: str, reason: str | None, *, with_refusal
         source, batch_id, file = _landed(lake, batch)
         if not warehouse.relation_exists(lake, TRACE):
             lake.execute(f"create table if not exists lake.{TRACE} ({TRACE_COLUMNS})")
-        kept = "false" if with_refusals else _is_refusal(source)
+        (table,) = landing.tables_of(lake, [batch_id]) or [source]
+        kept = "false" if with_refusals else _is_refusal(table)
         # Landed before anything is removed: a withdrawal that is killed here and repeated loses no opt-out.
-        stated = 0 if with_refusals else refusals.keep(lake, source, batch_id)
+        stated = 0 if with_refusals else refusals.keep(lake, table, batch_id)
         lake.execute("begin")
-        records = _count(lake, source, batch_id, f"not ({kept})")
-        left = _count(lake, source, batch_id, kept)
-        lake.execute(f'delete from lake.raw."{source}" where _batch_id = ? and not ({kept})', [batch_id])
+        records = _count(lake, table, batch_id, f"not ({kept})")
+        left = _count(lake, table, batch_id, kept)
+        lake.execute(f'delete from lake.raw."{table}" where _batch_id = ? and not ({kept})', [batch_id])
         lake.execute(
             f"update lake.{landing.LOADS} set records = ?, problem = ? where source = ? and batch_id = ?",
             [left, f"{landing.WITHDRAWN}: {why}", source, batch_id],
@@ -66,22 +67,22 @@ def withdraw(settings: Settings, batch: str, reason: str | None, *, with_refusal
         stamp = datetime.now(UTC).replace(tzinfo=None)
         trace = [source, batch_id, file, records, left + stated, why, current_operator(), stamp]
         lake.execute(f"insert into lake.{TRACE} values (?, ?, ?, ?, ?, ?, ?, ?)", trace)
-        staging.ask_again(lake, [source])
+        staging.ask_again(lake, [table])
         resolution.forget(lake)
         lake.execute("commit")
     return Withdrawal(source, batch_id, file, records, left + stated)
 
 
-def _is_refusal(source: str) -> str:
-    condition = _REFUSALS.get(source)
+def _is_refusal(table: str) -> str:
+    condition = _REFUSALS.get(table)
     if condition is None:
         return "false"
     read = condition.replace("record", "cast(_raw as json)")
     return f"case when json_valid(_raw) then coalesce({read}, false) else false end"
 
 
-def _count(lake: duckdb.DuckDBPyConnection, source: str, batch_id: str, condition: str) -> int:
-    sql = f'select count(*) from lake.raw."{source}" where _batch_id = ? and {condition}'
+def _count(lake: duckdb.DuckDBPyConnection, table: str, batch_id: str, condition: str) -> int:
+    sql = f'select count(*) from lake.raw."{table}" where _batch_id = ? and {condition}'
     return int((lake.execute(sql, [batch_id]).fetchone() or (0,))[0])
 
 

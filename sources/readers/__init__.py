@@ -8,7 +8,7 @@ from pathlib import Path
 
 from segmentry.errors import SourceError
 from sources.definitions import Source
-from sources.readers import csv_rows, documents, ndjson, parquet
+from sources.readers import csv_rows, documents, mapped, ndjson, parquet
 from sources.readers.records import Records
 from sources.readers.seen import Seen
 
@@ -25,10 +25,15 @@ READERS: dict[str, Reader] = {
 def read(path: Path, format_: str, source: Source, seen: Seen | None = None) -> Iterator[Records]:
     """Records of a file. A file that breaks off gives what was read of it and then a record of line 0 with the reason.
 
-    seen: takes in what the file's columns are called.
+    seen: takes in what the file's columns are called. Records of a mapped source have the names that staging reads.
     """
+    records = _as_named(path, format_, source, seen or Seen(source.known))
+    yield from mapped.applied(source.mapping, records) if source.mapping else records
+
+
+def _as_named(path: Path, format_: str, source: Source, seen: Seen) -> Iterator[Records]:
     try:
-        yield from READERS[format_](path, source, seen or Seen(source.known))
+        yield from READERS[format_](path, source, seen)
     except SourceError as error:
         yield Records.unreadable(error.received)
     except EOFError:

@@ -24,7 +24,12 @@ def whole_number(digits: str) -> int | str:
     return int(digits) if len(digits) <= MAX_DIGITS else digits
 
 
+class _Pairs(list[tuple[str, object]]):
+    """Members of an object, a name that occurs twice included."""
+
+
 _decoder = json.JSONDecoder(parse_int=whole_number)
+_pairs = json.JSONDecoder(parse_int=whole_number, object_pairs_hook=_Pairs)
 
 
 def read(path: Path, source: Source, seen: Seen) -> Iterator[Records]:
@@ -77,14 +82,30 @@ def _parsed(raw: str) -> object:
 
 def renamed(raw: str, names: Mapping[str, str]) -> str:
     """The object's text with other names; its values stay as they are written, digit by digit."""
-    parts = []
+    parts = (f"{json.dumps(names[name], ensure_ascii=False)}: {text}" for name, text in _split(raw))
+    return "{" + ", ".join(parts) + "}"
+
+
+def members(raw: str) -> list[tuple[str, str]] | None:
+    """(name, value as written) of a JSON object, in its order; None for any other text."""
+    try:
+        pairs = _pairs.decode(raw)
+        if not isinstance(pairs, _Pairs):
+            return None
+        if all(value is None or isinstance(value, str) for _, value in pairs):
+            return [(name, orjson.dumps(value).decode()) for name, value in pairs]
+        return list(_split(raw))
+    except (ValueError, TypeError, RecursionError):  # orjson refuses half of a surrogate pair with a TypeError
+        return None
+
+
+def _split(raw: str) -> Iterator[tuple[str, str]]:
     at = raw.index("{") + 1
     while raw[(at := _after_space(raw, at))] != "}":
         name, at = _decoder.raw_decode(raw, _after_space(raw, at + (raw[at] == ",")))
         start = _after_space(raw, _after_space(raw, at) + 1)
         _, at = _decoder.raw_decode(raw, start)
-        parts.append(f"{json.dumps(names[name], ensure_ascii=False)}: {raw[start:at]}")
-    return "{" + ", ".join(parts) + "}"
+        yield name, raw[start:at]
 
 
 def _after_space(text: str, at: int) -> int:

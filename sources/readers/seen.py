@@ -87,6 +87,11 @@ class Seen:
             self._values["phone"] += 1
             self._odd["phone"] += "@" in phone
 
+    @property
+    def written(self) -> Mapping[str, str]:
+        """Each written name, and the known one that it means."""
+        return self._written
+
     def columns(self) -> list[UnreadColumn]:
         """Columns that are read under another name than they are written, or by nothing at all."""
         found = []

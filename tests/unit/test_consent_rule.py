@@ -279,3 +279,30 @@ def test_a_grant_on_one_refused_identifier_lifts_nothing_of_another(world: World
               [other, other])  # fmt: skip
     assert run(world, 12)["letters"] == set()
     assert run(world, 20, consents=[consent("gw4", "email", other, "granted", 15)])["letters"] == {other}
+
+
+def test_a_refusal_by_the_number_of_a_contact_counts_whatever_system_it_is_from(world: World) -> None:
+    mails = {name: f"{name}@shop.example" for name in ("shop", "till", "other")}
+    systems = {"shop": ("701", None), "till": ("701", "till"), "other": ("702", "till")}
+    people = [
+        {**contact(name, 1, email=mails[name]), "contact_id": number, "_keys": keys}
+        for name, (number, keys) in systems.items()
+    ]
+    grants = [consent(name, "email", mail, "granted", 2) for name, mail in mails.items()]
+    assert mapped(world, 5, crm_contacts=people, consents=grants) == set(mails.values())
+    own = {**consent("r1", "contact_id", "701", "withdrawn", 6), "_keys": "till"}
+    assert mapped(world, 8, consents=[own]) == {mails["shop"], mails["other"]}, "the contact of the same system"
+    strange = {**consent("r2", "Contact ID", "702", "withdrawn", 9), "_keys": "list"}
+    assert mapped(world, 12, consents=[strange]) == {mails["shop"]}, "no system is known: the contact of any"
+
+
+def mapped(world: World, number: int, **records: Any) -> set[str]:
+    """The same for records of which those that state `_keys` are of a mapped source: who gets letters."""
+    world.land(records, day(number))
+    for source in records:
+        world.run(f"update raw.{source} set _source = 'mapped' where json_extract_string(_raw, '_keys') is not null")
+    world.stage()
+    world.resolve(day(number))
+    world.decide()
+    world.publish()
+    return audiences(world)["letters"]

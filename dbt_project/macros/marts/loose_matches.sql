@@ -16,6 +16,13 @@ unplaced, mapping: names of relations of (identifier_type, identifier). Gives (i
         where identifier_type in (select identifier_type from {{ unplaced }})
     ) as candidates
         on asked.identifier_type = candidates.identifier_type and asked.loose_key = candidates.loose_key
+    union
+    -- A contact's number without the system that it is from: a refusal counts for that contact in every system.
+    select unplaced.identifier_type, unplaced.identifier, mapping.identifier_type, mapping.identifier
+    from {{ unplaced }} as unplaced
+    inner join {{ mapping }} as mapping
+        on mapping.identifier_type = 'crm_id' and unplaced.identifier_type = 'crm_id'
+        and {{ bare_key('mapping.identifier') }} = {{ bare_key('unplaced.identifier') }}
     {%- for type in consent_types('names') %}
     union
     select unplaced.identifier_type, unplaced.identifier, mapping.identifier_type, mapping.identifier

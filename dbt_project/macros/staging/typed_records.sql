@@ -44,7 +44,7 @@ known: names in the record that are read, or known and left alone.
         {{ faulty_columns(specs, 'out_of_range') }} as beyond,
         {{ faulty_columns(specs, 'unknown_value') }} as unlisted,
         {{ json_repeated_keys('keys') }} as repeated,
-        {{ json_unread_keys('keys', known) }} as unread
+        {{ json_unread_keys('keys', known + ['_keys']) }} as unread
     from ({{ judged_fields(relation, specs) }}) as judged_fields
 {%- endmacro %}
 

@@ -3,6 +3,13 @@ with balances as (
     select * from {{ ref('landing_balance') }}
 ),
 
+-- Batches of mapped sources, which are judged with those of the source whose table they land in.
+mapped as (
+    select distinct source, batch_id
+    from balances
+    where source not in ('{{ landed_sources() | join("', '") }}')
+),
+
 rejected as (
     select * from {{ ref('quarantine') }}
 ),
@@ -61,6 +68,12 @@ counts as (
     {{ lake_counts() }}
 )
 
-select source, batch_id, subject, name, cast(counted as bigint) as counted
+select
+    coalesce(mapped.source, counts.source) as source,
+    counts.batch_id,
+    counts.subject,
+    counts.name,
+    cast(counts.counted as bigint) as counted
 from counts
-where counted > 0
+left join mapped on counts.batch_id = mapped.batch_id
+where counts.counted > 0

@@ -19,7 +19,7 @@ landings as (
 )
 
 select
-    times.source,
+    coalesce(times.source, landings.source) as source,
     coalesce(landings.landed, 0) as landed,
     coalesce(landings.accepted, 0) as accepted,
     coalesce(landings.quarantined, 0) as quarantined,
@@ -29,4 +29,4 @@ select
     landings.last_landed_at,
     date_diff('hour', times.newest_at, {{ as_of() }}) as hours_behind
 from times
-left join landings on times.source = landings.source
+full outer join landings on times.source = landings.source

@@ -1,18 +1,18 @@
 -- Landed is counted in raw, the rest in what staging made of it: what one of them lost shows as a difference.
 with landed as (
     {%- for name in landed_sources() %}
-    select '{{ name }}' as source, _batch_id as batch_id, min(_file) as file, min(_loaded_at) as loaded_at, count(*) as landed
+    select _source as source, _batch_id as batch_id, min(_file) as file, min(_loaded_at) as loaded_at, count(*) as landed
     from {{ source('raw', name) }}
-    group by _batch_id
+    group by _source, _batch_id
     {{ 'union all' if not loop.last }}
     {%- endfor %}
 ),
 
 judged as (
     {%- for name in landed_sources() %}
-    select '{{ name }}' as source, _batch_id as batch_id, outcome, count(*) as records
+    select _source as source, _batch_id as batch_id, outcome, count(*) as records
     from {{ ref('base_' ~ name) }}
-    group by _batch_id, outcome
+    group by _source, _batch_id, outcome
     union all
     {%- endfor %}
     -- A held record leaves the accepted and joins the quarantined.

@@ -1,7 +1,7 @@
 with accepted as (
     {%- for name in landed_sources() %}
     select
-        '{{ name }}' as source,
+        _source as source,
         {{ full_hour('occurred_at') }} as hour_at,
         count(*) as records,
         {{ people_mask(record_person(name)) }} as people_mask,
@@ -9,7 +9,7 @@ with accepted as (
         max(occurred_at) as newest_at
     from {{ ref('base_' ~ name) }}
     where outcome = 'accepted' and occurred_at is not null
-    group by {{ full_hour('occurred_at') }}
+    group by _source, {{ full_hour('occurred_at') }}
     {{ 'union all' if not loop.last }}
     {%- endfor %}
 )

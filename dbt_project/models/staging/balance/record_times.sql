@@ -1,12 +1,14 @@
-with sources as (
-    {%- for name in landed_sources() %}
-    select '{{ name }}' as source
-    {{ 'union all' if not loop.last }}
-    {%- endfor %}
+with hours as (
+    select * from {{ ref('record_hours') }}
 ),
 
-hours as (
-    select * from {{ ref('record_hours') }}
+sources as (
+    {%- for name in landed_sources() %}
+    select '{{ name }}' as source
+    union
+    {%- endfor %}
+    -- Mapped sources, which land in the table of another.
+    select source from hours
 )
 
 select

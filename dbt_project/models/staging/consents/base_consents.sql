@@ -17,6 +17,8 @@ typed as (
 worded as (
     select
         * replace (
+            {{ own_key('consent_id', 'consents') }} as consent_id,
+            {{ own_key('identifier', 'consents', identifier_type_word('identifier_type') ~ " = 'crm_id'") }} as identifier,
             {{ identifier_type_word('identifier_type') }} as identifier_type,
             {{ consent_word('purpose') }} as purpose,
             {{ consent_word('channel') }} as channel,

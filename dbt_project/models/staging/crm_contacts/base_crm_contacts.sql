@@ -13,8 +13,12 @@ with landed as (
     {{ new_records('crm_contacts') }}
 ),
 
-typed as (
+read as (
     {{ typed_records('landed', columns, required=['contact_id', 'updated_at']) }}
+),
+
+typed as (
+    select * replace ({{ own_key('contact_id', 'crm_contacts') }} as contact_id) from read
 ),
 
 judged as {{ streamed() }} (

@@ -57,6 +57,7 @@ named as (
 found as (
     select
         * replace (
+            {{ own_key('event_id', 'events') }} as event_id,
             {{ gaps_of_event() }} as missing,
             nullif(concat_ws(
                 ', ',

@@ -22,7 +22,7 @@ records as (
 
 landed as (
     {%- for name in ['orders', 'online_retail'] %}
-    select '{{ name }}' as source, _batch_id as batch_id, _line as line, _raw
+    select _batch_id as batch_id, _line as line, _raw
     from {{ source('raw', name) }}
     where exists (select 1 from held where held.source = '{{ name }}')
     {{ 'union all' if not loop.last }}
@@ -41,4 +41,4 @@ select
     case records.hold_reason when 'unknown_rate' then 'currency' else 'total' end as detail
 from records
 left join landed
-    on records._source = landed.source and records._batch_id = landed.batch_id and records._line = landed.line
+    on records._batch_id = landed.batch_id and records._line = landed.line

@@ -21,7 +21,8 @@ read as (
 
 typed as (
     select
-        * exclude (currency, discount, refunded),
+        * exclude (order_id, currency, discount, refunded),
+        {{ own_key('order_id', 'orders') }} as order_id,
         upper(currency) as currency,
         case when abs(discount) > subtotal then subtotal else abs(discount) end as discount,
         case when {{ stated_refund() }} > total then total else {{ stated_refund() }} end as refunded,
