@@ -62,7 +62,7 @@ class ColumnMapping:
 def made(content: Mapping[str, Any], contents: Mapping[str, Mapping[str, Any]], project: Path) -> ColumnMapping:
     """The mapping of a source's yml, or ConfigError. contents: the yml of every source by name."""
     name, kind = content["name"], content["maps_to"]
-    _check_names(content, [one for one, other in contents.items() if "maps_to" not in other])
+    _check_names(content, [one for one, other in contents.items() if "maps_to" not in other], project)
     known = known_columns(project, kind)
     fields = event_fields(project) if kind == "events" else dict.fromkeys(known.names, "text")
     headers, constants = content["columns"], content.get("constants", {})
@@ -75,9 +75,9 @@ def made(content: Mapping[str, Any], contents: Mapping[str, Mapping[str, Any]], 
     }
     derived = _DERIVED.get(kind)
     derived = None if derived in {*headers, *constants} else derived
-    required = dict.fromkeys([*contents.get(kind, {}).get("columns", ()), *known.required])
-    required.update(dict.fromkeys(_EVENT_REQUIRED if kind == "events" else ()))
-    _check_required(name, kind, required, {*headers, *constants, *copies, *([derived] if derived else [])})
+    required = _EVENT_REQUIRED if kind == "events" else known.required
+    wanted = dict.fromkeys([*contents[kind].get("columns", ()), *required])
+    _check_required(name, kind, wanted, {*headers, *constants, *copies, *([derived] if derived else [])})
     keys = content.get("keys", name)
     return ColumnMapping(
         kind,
@@ -91,7 +91,7 @@ def made(content: Mapping[str, Any], contents: Mapping[str, Mapping[str, Any]], 
     )
 
 
-def _check_names(content: Mapping[str, Any], unmapped: Sequence[str]) -> None:
+def _check_names(content: Mapping[str, Any], unmapped: Sequence[str], project: Path) -> None:
     name, kind, keys = content["name"], content["maps_to"], content.get("keys")
     place = f"config/sources/{name}.yml"
     if kind not in KINDS:
@@ -100,10 +100,11 @@ def _check_names(content: Mapping[str, Any], unmapped: Sequence[str]) -> None:
             allowed=", ".join(KINDS),
             remedy=f"name the source whose columns the file has; {_HOW_TO}",
         )
-    if kind not in unmapped or name in KINDS:
+    is_shipped = (project / "models" / "staging" / name).is_dir()
+    if kind not in unmapped or is_shipped:
         raise ConfigError(
             f"{place}: the mapped source has the name of a shipped source"
-            if name in KINDS
+            if is_shipped
             else f"{place}: maps_to is '{kind}', which has no file in config/sources/",
             allowed=f"a name of its own, next to config/sources/{kind}.yml as it is shipped",
             remedy="rename the mapped source and its file, and restore the shipped file",

@@ -76,6 +76,8 @@ def also(content: dict[str, Any], **columns: str) -> dict[str, Any]:
         ("shop", also(ORDERS, status="state"), "the column status is given twice"),
         ("shop", without(ORDERS, "total"), "nothing is mapped to total"),
         ("shop", without(ORDERS, "ordered_at"), "nothing is mapped to ordered_at, updated_at"),
+        ("surveys", ORDERS, "the mapped source has the name of a shipped source"),
+        ("shop", {**ORDERS, "constants": {"status": False}}, "constants/status"),
         ("orders", ORDERS, "the mapped source has the name of a shipped source"),
         ("shop", {**ORDERS, "keys": "online_retail"}, "keys is 'online_retail'"),
         ("shop", {**ORDERS, "columns": ["order_id"]}, "columns"),
