@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from sources.mapping import KEYS, ColumnMapping
 from sources.readers import ndjson
 from sources.readers.records import Records
-from sources.readers.seen import UnreadColumn, Seen, shown_name
+from sources.readers.seen import Seen, UnreadColumn, shown_name
 
 CONSTANT = "(constant)"
 DERIVED = "(made from the record)"
