@@ -6,29 +6,18 @@ spelling, its identifier in the normal form, and, of one that nobody has exactly
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import duckdb
 
-from segmentry import identifiers, warehouse
+from segmentry import warehouse
+from segmentry.identifier_words import PROFILE, loose_matches, types_named, word
 
 # Suppressions of now, and whom they reached when the audience was built: an identifier may have moved on since.
 NOW = "activation.suppressions"
 BUILT = "audiences.suppressed_contacts"
-PROFILE = "profile_id"
 CHANNELS = ("email", "sms", "push", "ads", "any")
-# Types of identifier that may decide, and the names that exports give them: as the macro identifier_type_word.
-TYPES = ("email", "phone", "user_id", "crm_id", "loyalty_id", "cookie", "device_id")
-NAMES = {
-    "e_mail": "email", "mail": "email", "email_address": "email", "mobile": "phone", "mobile_number": "phone",
-    "tel": "phone", "telephone": "phone", "phone_number": "phone", "msisdn": "phone", "userid": "user_id",
-    "user": "user_id", "customer_id": "user_id", "external_id": "user_id", "anonymousid": "cookie",
-    "anonymous_id": "cookie", "cookie_id": "cookie", "device": "device_id", "deviceid": "device_id",
-    "advertising_id": "device_id", "contact_id": "crm_id", "crm": "crm_id", "crmid": "crm_id",
-}  # fmt: skip
-
 Named = tuple[str, str]
 
 
@@ -64,19 +53,9 @@ def _rows(lake: duckdb.DuckDBPyConnection, relation: str) -> Sequence[tuple[str 
 def _named(rows: Iterable[tuple[str | None, str, str | None]], channel: str) -> Iterable[Named]:
     """(type, value) of those for the channel; a type or channel that nobody knows may be any."""
     for kind, value, by in rows:
-        word = _word(by)
-        if word in (channel, "any") or word not in CHANNELS:
+        named = word(by)
+        if named in (channel, "any") or named not in CHANNELS:
             yield from ((one, value) for one in types_named(kind))
-
-
-def types_named(text: str | None) -> Sequence[str]:
-    """The type that a text names, in any spelling; all types where it names none that is known."""
-    word = NAMES.get(_word(text), _word(text))
-    return (word,) if word in (*TYPES, PROFILE) else TYPES
-
-
-def _word(text: str | None) -> str:
-    return re.sub("[ _-]+", "_", (text or "").strip().lower())
 
 
 def _normal(lake: duckdb.DuckDBPyConnection, named: Sequence[Named]) -> Sequence[Named]:
@@ -105,20 +84,21 @@ def _add_owners(lake: duckdb.DuckDBPyConnection, named: Sequence[Named], found: 
 
 
 def _add_alike(lake: duckdb.DuckDBPyConnection, unplaced: Sequence[Named], found: Suppressed) -> None:
-    """Add everybody and everything that identifiers may mean which nobody has exactly: as the macro loose_matches."""
+    """Add everybody and everything that identifiers may mean which nobody has exactly."""
     if not unplaced:
         return
-    # The type may be wrong: an address given as a customer number.
-    others = _normal(lake, sorted({(kind, value) for _, value in unplaced for kind in TYPES}))
-    found.identifiers |= _add_owners(lake, others, found)
-    keys = {(kind, key) for kind, value in unplaced for key in identifiers.loose_keys(kind, value)}
-    known = lake.execute(
-        "select identifier_type, identifier, profile_id from identity.identifier_mapping"
-        " where list_contains(?, identifier_type)",
-        [sorted({kind for kind, _ in keys})],
+    asked = "(select unnest(?::varchar[]) as identifier_type, unnest(?::varchar[]) as identifier)"
+    matches = loose_matches(
+        "asked",
+        "identity.identifier_mapping",
+        lambda kind, value: f"loose_identifier_keys({kind}, {value})",
+        lambda kind, value: f"normal_identifier({kind}, {value}, null)",
     )
-    while chunk := known.fetchmany(50_000):
-        for kind, value, profile in chunk:
-            if any((kind, key) in keys for key in identifiers.loose_keys(kind, value)):
-                found.people.add(profile)
-                found.identifiers.add((kind, value))
+    meant = lake.execute(
+        f"with asked as materialized {asked}, matches as ({matches})"
+        " select distinct m.identifier_type, m.identifier, m.profile_id from identity.identifier_mapping as m"
+        " inner join matches on m.identifier_type = matches.meant_type and m.identifier = matches.meant",
+        [[kind for kind, _ in unplaced], [value for _, value in unplaced]],
+    ).fetchall()
+    found.people.update(profile for _, _, profile in meant)
+    found.identifiers.update((kind, value) for kind, value, _ in meant)

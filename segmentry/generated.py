@@ -25,6 +25,7 @@ GENERATORS: tuple[str, ...] = (
     "activation.reference:generated_files",
     "cli._reference:generated_files",
     "sources.judgement:generated_files",
+    "segmentry.identifier_words:generated_files",
 )
 # Each entry is called with the settings and returns files of the dbt project that exist in the home's copy alone.
 # One that raises is left to the stage that needs its files, which calls the same function and reports the fault.

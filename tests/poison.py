@@ -1,11 +1,20 @@
-"""Files with good records of many people, and between them a bad one for each column and kind of odd value."""
+"""Files with good records of many people, and between them a bad one for each column and kind of odd value.
+
+The columns are those that the base models declare: a new column is among them without a change here.
+"""
 
 from __future__ import annotations
 
+import copy
 import json
+import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
+
+from segmentry.settings import ROOT
+from sources.judgement import declared
 
 PEOPLE = 400
 DAY = "2026-06-{:02d}T10:00:00Z"
@@ -82,17 +91,46 @@ SOURCES = (
 )  # fmt: skip
 
 
+# What the texts of declared columns begin with, and where in a record that is.
+_STARTS = {"record": (), "surroundings": (), "property": ("properties",), "own": ("traits",)}
+_READ_AT = re.compile(r"\b(record|surroundings|property|own)((?:\.(?:\w+|\"\w+\"))+)")
+Place = tuple[str, ...]
+
+
+@cache
+def _declared() -> dict[str, dict[str, dict[str, Any]]]:
+    return declared(ROOT / "dbt_project")
+
+
+def paths(source: str) -> list[Place]:
+    """Where in a record of the source columns are read from: its own fields, and those within objects."""
+    found: dict[Place, None] = {(field,): None for field in good(source, 0)}
+    for column, spec in _declared()[source].items():
+        read_at = _READ_AT.findall(spec["text"])
+        for start, rest in read_at:
+            found[_STARTS[start] + tuple(rest.replace('"', "").strip(".").split("."))] = None
+        if spec["field"] != column and isinstance(good(source, 0).get(spec["field"]), dict):
+            found[(spec["field"], column)] = None
+    return list(found)
+
+
+def changed(record: dict[str, Any], path: Place, value: object) -> dict[str, Any]:
+    """A copy of the record with the value at the path."""
+    record = copy.deepcopy(record)
+    place = record
+    for name in path[:-1]:
+        place = place.setdefault(name, {})
+    place[path[-1]] = value
+    return record
+
+
 def bad(source: str) -> Iterator[tuple[str, object, dict[str, Any]]]:
     """(field, value, record) for each field and odd value; the record is of somebody else than the good ones."""
     number = 10_000
-    for field, usual in good(source, 0).items():
-        for value in ODD:
+    for path in paths(source):
+        for value in (*ODD, -1e14):
             number += 1
-            yield field, value, {**good(source, number), field: value}
-        if isinstance(usual, dict):
-            for part in usual:
-                number += 1
-                yield f"{field}.{part}", -1e14, {**good(source, number), field: {**usual, part: -1e14}}
+            yield ".".join(path), value, changed(good(source, number), path, value)
     if source == "orders":
         for part in _ITEM:
             for value in (-1, 1e14, "NaN", [1], None):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import duckdb
 
 from activation import engine, published, stages, suppressed
-from segmentry import warehouse
+from segmentry import identifier_words, warehouse
 from segmentry.stages import RunContext
 from tests.activation.shop import Shop
 from tests.dbt_sql import Project
@@ -91,7 +91,8 @@ def test_a_suppression_of_after_the_audience_takes_out_who_was_sent(shop: Shop) 
 def test_types_and_names_are_those_of_the_sql() -> None:
     connection = duckdb.connect()
     named_by = Project(connection, ("portable", "staging")).call("identifier_type_word", "$word")
-    for word in [*suppressed.NAMES, *suppressed.TYPES, "E-Mail Address", "fax", " CRM ", "profile id"]:
+    names = [name for names in identifier_words.NAMES.values() for name in names]
+    for word in [*names, *identifier_words.TYPES, "E-Mail Address", "fax", " CRM ", "profile id"]:
         ((named,),) = connection.execute(f"select {named_by}", {"word": word}).fetchall()
-        known = named in (*suppressed.TYPES, suppressed.PROFILE)
-        assert suppressed.types_named(word) == ((named,) if known else suppressed.TYPES), word
+        known = named in (*identifier_words.TYPES, identifier_words.PROFILE)
+        assert identifier_words.types_named(word) == ((named,) if known else identifier_words.TYPES), word
