@@ -17,6 +17,11 @@ NEAR = 0.65
 # From this share of a column's values on, two columns are reported as swapped.
 SWAPPED_SHARE = 0.5
 _NAME = re.compile(r"[^\W\d][\w .:/()-]{0,59}")
+# Names by which exports say that somebody refused; a column of them that nothing reads is a refusal that nothing hears.
+_OPT_OUT = re.compile(
+    r"opt(ed|s)?out|unsubscri|do?not(contact|call|e?mail|message|sms|text|phone|sell|share|track|market)"
+    r"|^no(e?mail|sms|calls?|newsletter|marketing)|suppress|b(lock|lack)list|^dn[cm]$|complain|spamreport"
+)
 _PHONE = re.compile(r"[+\d][\d ()./-]{5,}")
 
 
@@ -113,6 +118,11 @@ class Seen:
     def hints(self) -> list[str]:
         """What an operator should look at, in names of columns, never values."""
         found = [f"{shown_name(name)}: did you mean {near}?" for name, near in self.near_names().items()]
+        found += [
+            f"{shown_name(name)} may be an opt-out and nothing reads it: load it as `consents` (docs/how-to/consent.md)"
+            for name in self.unread()
+            if _OPT_OUT.search("".join(c for c in name.casefold() if c.isalnum()))
+        ]
         for name, like in (("email", "phone numbers"), ("phone", "e-mail addresses")):
             odd, values = self._odd[name], self._values[name]
             if odd and odd >= SWAPPED_SHARE * values:

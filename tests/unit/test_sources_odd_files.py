@@ -261,6 +261,16 @@ def test_unread_and_absent_columns_are_named_with_what_comes_near(
     assert found == [("Shoe Size", None, 1), ("fone", None, 1)]
 
 
+def test_a_column_that_may_be_an_opt_out_is_named(home: Settings, tmp_path: Path) -> None:
+    flags = ["HasOptedOutOfEmail", "hs_email_optout", "Do Not Call", "unsubscribed_at", "no_sms", "DNC"]
+    others = ["optician", "notes", "number_of_calls", "nominal", "adopted"]
+    header = ",".join([HEADER, *flags, *others])
+    row = ",".join([ROW, *("1" for _ in [*flags, *others])])
+    (report,) = load(home, "crm_contacts", write(tmp_path / "a.csv", f"{header}\n{row}\n"))
+    named = [name for name in [*flags, *others] if f"{name} may be an opt-out" in report.detail]
+    assert named == flags
+
+
 @pytest.mark.parametrize("format_", ["csv", "ndjson"])
 def test_swapped_addresses_and_numbers_are_counted(home: Settings, tmp_path: Path, format_: str) -> None:
     people = [
