@@ -181,9 +181,10 @@ def test_nobody_who_opted_out_is_reached_and_whoever_opts_out_leaves(opened: Ope
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("seed", range(100, 180))
+@pytest.mark.parametrize("seed", range(100, 125))
 def test_two_hundred_thousand_histories(opened: Opening, seed: int) -> None:
-    assert counterexamples(opened(seed, 2_500)) == []
+    """Eight thousand in each of 25 shops: a day costs the same for few, and shops differ in what fails on a day."""
+    assert counterexamples(opened(seed, 8_000)) == []
 
 
 def _without_loose_matches(shop: Shop, _: pytest.MonkeyPatch) -> None:
