@@ -33,11 +33,12 @@ $(READY): requirements.lock requirements-bootstrap.lock pyproject.toml
 run: $(READY)  ## run the whole main job on the simulated shop, through Airflow
 	@$(BIN)/segmentry demo
 
+# Tests of a file go to one worker, so that what a file prepares for its tests is made once.
 test: $(READY)  ## run the test suite; what takes longer is in test-all
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --durations=10 -m "not cluster and not soak and not slow"
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --durations=10 -m "not cluster and not soak and not slow"
 
 test-long: $(READY)  ## whole jobs, through Airflow too; every documented command; public data
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --durations=10 -m "slow and not cluster and not soak"
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --durations=10 -m "slow and not cluster and not soak"
 
 test-all: test test-long  ## everything but the cluster and the soak
 

@@ -23,7 +23,7 @@ from tests.activation.engine_shop import SECRET, Receiver, consent, fill, servin
 from tests.activation.shop import Shop
 from tests.dags import _double
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("airflow")]
+pytestmark = [pytest.mark.slow]
 ITEMS = {stage.name: ("one", "two") if stage.items else ("",) for stage in STAGES}
 
 

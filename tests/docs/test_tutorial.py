@@ -14,7 +14,6 @@ from tests.docs._blocks import commands
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("tutorial")
 def test_the_tutorial_runs(tmp_path: Path) -> None:
     segmentry = Path(sys.executable).with_name("segmentry")
     environment = {**os.environ, "SEGMENTRY_HOME": str(tmp_path / "home"), "PYTHONPATH": str(ROOT)}

@@ -18,7 +18,7 @@ from tests.corrupted import Kind
 from tests.e2e import _shops
 from tests.e2e._job import Installation
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("corrupted"), pytest.mark.timeout(3000)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(3000)]
 RATES = "Date,GBP\n2026-05-29,0.85\n2026-06-05,0.85\n"
 
 

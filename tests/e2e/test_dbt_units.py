@@ -15,7 +15,7 @@ from segmentry.settings import Settings
 from segmentry.stages import RunContext
 from sources.stages import ensure_raw
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("dbt_units")]
+pytestmark = [pytest.mark.slow]
 
 
 def test_the_projects_unit_tests_pass(home: Settings) -> None:

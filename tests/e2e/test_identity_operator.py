@@ -13,7 +13,7 @@ from segmentry.settings import ROOT
 from simulator import receiver
 from tests.e2e.test_main_job import Shop, contents
 
-pytestmark = [pytest.mark.soak, pytest.mark.xdist_group("identity_operator")]
+pytestmark = [pytest.mark.soak]
 # A mailed member under the address that is written to: without its link to the account, no sync knows whose it is.
 _PERSON = """
 select emails.identifier as email, users.identifier as user_id, emails.profile_id

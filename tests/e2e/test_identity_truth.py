@@ -12,7 +12,7 @@ from segmentry import warehouse
 from segmentry.settings import Settings
 from tests.e2e._job import Installation
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("identity_truth")]
+pytestmark = [pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")

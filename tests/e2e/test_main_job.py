@@ -19,7 +19,7 @@ from simulator import receiver
 from tests.e2e._job import SEGMENTRY, Installation
 
 # A job per stage, twice: on a busy machine longer than one test is given elsewhere.
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("main_job"), pytest.mark.timeout(3600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 PEOPLE = "150"
 DAYS = "120"
 SEED = "5"

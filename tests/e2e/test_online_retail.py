@@ -11,7 +11,7 @@ import pytest
 from tests.conftest import shared_data
 from tests.e2e._job import Installation
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("online_retail")]
+pytestmark = [pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")

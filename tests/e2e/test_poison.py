@@ -11,7 +11,7 @@ import pytest
 from tests import poison
 from tests.e2e._job import Installation
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("poison"), pytest.mark.timeout(1500)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 
 RATES = "Date,GBP\n2026-05-29,0.85\n2026-06-05,0.85\n"
 

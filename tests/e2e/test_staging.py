@@ -21,7 +21,7 @@ from sources import loading, stages
 from sources.definitions import source_named
 from tests.conftest import SHARED_DATA
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("staging")]
+pytestmark = [pytest.mark.slow]
 
 CAPTURE = SHARED_DATA / "segment_client_capture"
 RETAIL = SHARED_DATA / "online_retail" / "online_retail.csv.gz"
