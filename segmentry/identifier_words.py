@@ -44,8 +44,8 @@ def types_named(text: str | None) -> Sequence[str]:
 def loose_matches(unplaced: str, mapping: str, keys: Expression, normal: Expression) -> str:
     """SQL of what identifiers may mean that nobody has exactly.
 
-    Known ones of their type that share a loose key with them, and those of any type whose normal form their value
-    has, for the type may be wrong.
+    Known ones of their type that share a loose key with them; a contact's number in every system, if nobody has it
+    in the one that is named; and those of any type whose normal form their value has, for the type may be wrong.
 
     Args:
         unplaced: a relation of (identifier_type, identifier).
@@ -56,17 +56,8 @@ def loose_matches(unplaced: str, mapping: str, keys: Expression, normal: Express
     Returns:
         SQL of (identifier_type, identifier, meant_type, meant).
     """
+    alike = [_of_any_system(unplaced, mapping), *(_of_type(unplaced, mapping, kind, normal) for kind in TYPES)]
     keyed = f"select identifier_type, identifier, unnest({keys('identifier_type', 'identifier')}) as loose_key"
-    by_type = (
-        f"""
-union
-select unplaced.identifier_type, unplaced.identifier, mapping.identifier_type, mapping.identifier
-from {unplaced} as unplaced
-inner join {mapping} as mapping
-    on mapping.identifier_type = '{kind}'
-    and mapping.identifier = {normal(f"'{kind}'", "unplaced.identifier")}"""
-        for kind in TYPES
-    )
     return f"""\
 select
     asked.identifier_type, asked.identifier,
@@ -80,8 +71,40 @@ inner join (
     from {mapping}
     where identifier_type in (select identifier_type from {unplaced})
 ) as candidates
-    on asked.identifier_type = candidates.identifier_type and asked.loose_key = candidates.loose_key\
-{"".join(by_type)}"""
+    on asked.identifier_type = candidates.identifier_type and asked.loose_key = candidates.loose_key
+{"".join(alike)}""".rstrip()
+
+
+def _of_type(unplaced: str, mapping: str, kind: str, normal: Expression) -> str:
+    named = f"'{kind}'"
+    condition = f"mapping.identifier = {normal(named, 'unplaced.identifier')}"
+    return _joined(unplaced, mapping, f"mapping.identifier_type = {named}", condition)
+
+
+def _of_any_system(unplaced: str, mapping: str) -> str:
+    """Numbers of contacts without the system: a file of refusals seldom says whose contacts it numbers."""
+    return _joined(
+        unplaced,
+        mapping,
+        "mapping.identifier_type = 'crm_id' and unplaced.identifier_type = 'crm_id'",
+        f"{_bare('mapping.identifier')}\n        = {_bare('unplaced.identifier')}",
+    )
+
+
+def _joined(unplaced: str, mapping: str, *conditions: str) -> str:
+    wanted = "\n    and ".join(conditions)
+    return f"""\
+union
+select unplaced.identifier_type, unplaced.identifier, mapping.identifier_type, mapping.identifier
+from {unplaced} as unplaced
+inner join {mapping} as mapping
+    on {wanted}
+"""
+
+
+def _bare(key: str) -> str:
+    """A key without the source that qualifies it (the macro own_key)."""
+    return f"regexp_replace({key}, '^[a-z][a-z0-9_]*:', '')"
 
 
 def generated_files(settings: Settings) -> list[GeneratedFile]:
@@ -142,8 +165,8 @@ def _loose_macro() -> str:
     return f"""\
 {{#-
 {_MADE}
-What identifiers may mean that nobody known has exactly: known ones of their type that share a loose key with them, and
-those of any type whose normal form their value has, for the type may be wrong.
+What identifiers may mean that nobody known has exactly: known ones of their type that share a loose key with them, a
+contact's number in every system, and those of any type whose normal form their value has, for the type may be wrong.
 
 unplaced, mapping: names of relations of (identifier_type, identifier).
 Gives (identifier_type, identifier, meant_type, meant).

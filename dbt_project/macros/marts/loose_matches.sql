@@ -1,7 +1,7 @@
 {#-
 Made by `make generate` from segmentry/identifier_words.py, which code asks as well.
-What identifiers may mean that nobody known has exactly: known ones of their type that share a loose key with them, and
-those of any type whose normal form their value has, for the type may be wrong.
+What identifiers may mean that nobody known has exactly: known ones of their type that share a loose key with them, a
+contact's number in every system, and those of any type whose normal form their value has, for the type may be wrong.
 
 unplaced, mapping: names of relations of (identifier_type, identifier).
 Gives (identifier_type, identifier, meant_type, meant).
@@ -20,6 +20,13 @@ Gives (identifier_type, identifier, meant_type, meant).
         where identifier_type in (select identifier_type from {{ unplaced }})
     ) as candidates
         on asked.identifier_type = candidates.identifier_type and asked.loose_key = candidates.loose_key
+    union
+    select unplaced.identifier_type, unplaced.identifier, mapping.identifier_type, mapping.identifier
+    from {{ unplaced }} as unplaced
+    inner join {{ mapping }} as mapping
+        on mapping.identifier_type = 'crm_id' and unplaced.identifier_type = 'crm_id'
+        and regexp_replace(mapping.identifier, '^[a-z][a-z0-9_]*:', '')
+            = regexp_replace(unplaced.identifier, '^[a-z][a-z0-9_]*:', '')
     union
     select unplaced.identifier_type, unplaced.identifier, mapping.identifier_type, mapping.identifier
     from {{ unplaced }} as unplaced

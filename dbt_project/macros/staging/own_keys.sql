@@ -8,8 +8,3 @@ mapped source says whose its keys are (sources/readers/mapped.py), and its key b
         else coalesce({{ json_text('_raw', '_keys') }} || ':', '') || {{ key }}
     end
 {%- endmacro %}
-
-{#- A key without what qualifies it. -#}
-{% macro bare_key(key) -%}
-    regexp_replace({{ key }}, '^[a-z][a-z0-9_]*:', '')
-{%- endmacro %}
