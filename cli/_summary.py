@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
+from pathlib import Path
 from typing import Any
 
 from cli import _output, _quality
@@ -93,7 +96,18 @@ def _tell_next(largest: list[dict[str, Any]]) -> None:
     name = largest[0]["segment"] if largest else "loyal_customers"
     print("try next:")
     for command in (f"segments show {name}", "sync status", "models list"):
-        print(f"  .venv/bin/segmentry {command}")
+        print(f"  {_program()} {command}")
+
+
+def _program() -> str:
+    """How this program is called from the folder where the person is."""
+    if shutil.which("segmentry"):
+        return "segmentry"
+    own = Path(sys.executable).with_name("segmentry")
+    if not own.is_relative_to(Path.cwd()):
+        return str(own)
+    near = own.relative_to(Path.cwd())
+    return str(near) if near.parent.name else f"./{near}"
 
 
 def _models(settings: Settings) -> list[dict[str, Any]]:
