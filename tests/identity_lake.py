@@ -126,7 +126,7 @@ class Lake:
                 lake.execute(f"create table lake.staging.{name} ({columns}, {_EVIDENCE})")
             for name, accepted in _BASES.items():
                 columns = _TABLES[accepted][1]
-                judged = "outcome varchar, reason varchar, detail varchar, _raw varchar"
+                judged = "outcome varchar, reason varchar, detail varchar, _source varchar, _raw varchar"
                 judged += "" if "occurred_at" in columns else ", occurred_at timestamp"
                 lake.execute(f"create table lake.staging.{name} ({columns}, {judged}, {_EVIDENCE})")
             lake.execute(f"create table lake.staging.stg_exchange_rates__rates ({_RATES})")
