@@ -198,9 +198,12 @@ def _transcoded(blocks: Iterable[bytes], encoding: str) -> Iterator[bytes]:
 
 
 def _is_binary(head: bytes) -> bool:
-    # Text has next to no control characters; one in ten is a picture or an archive. A single NUL costs its line.
+    # Text has next to no control characters; one in ten is a picture or an archive. A single NUL costs its line. Of
+    # bytes at random 10.5 % are: one in twenty is enough where the bytes are no UTF-8 either.
     controls = sum(byte < 32 and byte not in b"\t\n\r\f\x1b" for byte in head)
-    return controls * 10 > len(head)
+    if controls * 20 <= len(head):
+        return False
+    return controls * 10 > len(head) or "\ufffd" in head.decode("utf-8", "replace").rstrip("\ufffd")
 
 
 def _decode(block: bytes) -> tuple[list[str], list[str | None]]:

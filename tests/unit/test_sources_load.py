@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -91,7 +92,7 @@ def test_the_job_loads_what_is_new_in_the_inbox_and_nothing_twice(home: Settings
 def test_a_broken_file_stops_no_other_and_is_told(home: Settings, tmp_path: Path) -> None:
     folder = tmp_path / "files"
     folder.mkdir()
-    (folder / "a.ndjson").write_bytes(os.urandom(5000) + b"\0")
+    (folder / "a.ndjson").write_bytes(random.Random(5).randbytes(5000) + b"\0")
     whole = events(folder / "b.ndjson.gz", range(9))
     (folder / "c.ndjson.gz").write_bytes(gzip.compress(os.urandom(50_000).hex().encode())[:20_000])
     (folder / "d.ndjson").touch()
@@ -107,6 +108,15 @@ def test_a_broken_file_stops_no_other_and_is_told(home: Settings, tmp_path: Path
     assert rows(home, f"select count(*) from raw.events where _file = '{whole}'") == [(9,)]
     lost = rows(home, "select _line, _problem from raw.events where _problem like 'unreadable_file%' order by _file")
     assert [line for line, _ in lost] == [0, 0]
+
+
+def test_bytes_at_random_are_no_text(home: Settings, tmp_path: Path) -> None:
+    folder = tmp_path / "files"
+    folder.mkdir()
+    for seed in range(60):
+        (folder / f"{seed:02}.ndjson").write_bytes(random.Random(seed).randbytes(1000 + 100 * seed))
+    reports = load(home, "events", folder)
+    assert [report.status for report in reports] == ["unreadable"] * 60
 
 
 def test_a_record_beyond_all_measure_lands_whole_in_pieces(home: Settings, tmp_path: Path) -> None:
