@@ -18,7 +18,7 @@ NAMES: dict[str, tuple[str, ...]] = {
     "email": ("e_mail", "mail", "email_address"),
     "phone": ("mobile", "mobile_number", "tel", "telephone", "phone_number", "msisdn"),
     "user_id": ("userid", "user", "customer_id", "external_id"),
-    "crm_id": ("contact_id", "crm", "crmid"),
+    "crm_id": ("contact_id", "contactid", "crm", "crmid"),
     "loyalty_id": (),
     "cookie": ("anonymousid", "anonymous_id", "cookie_id"),
     "device_id": ("device", "deviceid", "advertising_id"),
@@ -56,7 +56,6 @@ def loose_matches(unplaced: str, mapping: str, keys: Expression, normal: Express
     Returns:
         SQL of (identifier_type, identifier, meant_type, meant).
     """
-    alike = [_of_any_system(unplaced, mapping), *(_of_type(unplaced, mapping, kind, normal) for kind in TYPES)]
     keyed = f"select identifier_type, identifier, unnest({keys('identifier_type', 'identifier')}) as loose_key"
     return f"""\
 select
@@ -72,34 +71,36 @@ inner join (
     where identifier_type in (select identifier_type from {unplaced})
 ) as candidates
     on asked.identifier_type = candidates.identifier_type and asked.loose_key = candidates.loose_key
-{"".join(alike)}""".rstrip()
-
-
-def _of_type(unplaced: str, mapping: str, kind: str, normal: Expression) -> str:
-    named = f"'{kind}'"
-    condition = f"mapping.identifier = {normal(named, 'unplaced.identifier')}"
-    return _joined(unplaced, mapping, f"mapping.identifier_type = {named}", condition)
+{_of_any_system(unplaced, mapping)}
+{_of_any_type(unplaced, mapping, normal)}"""
 
 
 def _of_any_system(unplaced: str, mapping: str) -> str:
-    """Numbers of contacts without the system: a file of refusals seldom says whose contacts it numbers."""
-    return _joined(
-        unplaced,
-        mapping,
-        "mapping.identifier_type = 'crm_id' and unplaced.identifier_type = 'crm_id'",
-        f"{_bare('mapping.identifier')}\n        = {_bare('unplaced.identifier')}",
-    )
-
-
-def _joined(unplaced: str, mapping: str, *conditions: str) -> str:
-    wanted = "\n    and ".join(conditions)
     return f"""\
 union
+-- Numbers of contacts without the system: a file of refusals seldom says whose contacts it numbers.
 select unplaced.identifier_type, unplaced.identifier, mapping.identifier_type, mapping.identifier
 from {unplaced} as unplaced
 inner join {mapping} as mapping
-    on {wanted}
-"""
+    on mapping.identifier_type = 'crm_id' and unplaced.identifier_type = 'crm_id'
+    and {_bare("mapping.identifier")}
+        = {_bare("unplaced.identifier")}"""
+
+
+def _of_any_type(unplaced: str, mapping: str, normal: Expression) -> str:
+    types = ", ".join(f"('{kind}')" for kind in TYPES)
+    return f"""\
+union
+select asked.identifier_type, asked.identifier, mapping.identifier_type, mapping.identifier
+from (
+    select
+        unplaced.identifier_type, unplaced.identifier, types.meant_type,
+        {normal("types.meant_type", "unplaced.identifier")} as meant
+    from {unplaced} as unplaced
+    cross join (values {types}) as types (meant_type)
+) as asked
+inner join {mapping} as mapping
+    on asked.meant_type = mapping.identifier_type and asked.meant = mapping.identifier"""
 
 
 def _bare(key: str) -> str:

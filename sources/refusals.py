@@ -15,6 +15,7 @@ import duckdb
 import orjson
 
 from segmentry import consent_strings
+from segmentry.identifier_words import types_named
 from sources import landing
 from sources.mapping import KEYS
 from sources.readers.records import Records
@@ -62,7 +63,7 @@ def stated(lake: duckdb.DuckDBPyConnection, source: str, batch_id: str) -> Itera
 
 def _is_contact(identifier_type: str) -> bool:
     """Whether an identifier is the number of a contact, by the names that staging knows for it."""
-    return "".join(c for c in identifier_type.lower() if c.isalnum()) in {"crmid", "contactid", "crm"}
+    return tuple(types_named(identifier_type)) == ("crm_id",)
 
 
 def _record(raw: str) -> Mapping[str, Any]:

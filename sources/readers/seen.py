@@ -20,7 +20,7 @@ _NAME = re.compile(r"[^\W\d][\w .:/()-]{0,59}")
 # Names by which exports say that somebody refused; a column of them that nothing reads is a refusal that nothing hears.
 _OPT_OUT = re.compile(
     r"opt(ed|s)?out|unsubscri|do?not(contact|call|e?mail|message|sms|text|phone|sell|share|track|market)"
-    r"|^no(e?mail|sms|calls?|newsletter|marketing)|suppress|b(lock|lack)list|^dn[cm]$|complain|spamreport"
+    r"|^no(e?mail|sms|calls?|newsletter|marketing)|suppress|b(lock|lack)list|^dn[cm]$|spam(report|complain)"
 )
 _PHONE = re.compile(r"[+\d][\d ()./-]{5,}")
 

@@ -50,7 +50,7 @@
     ) as lost on ids.holder_type = lost.holder_type and ids.holder_identifier = lost.holder_identifier
 {%- endmacro %}
 
-{#- Identifiers whose group is found again, or that are no more. -#}
+{#- Identifiers whose group is computed again, or that do not exist any more. -#}
 {% macro regrouped() -%}
     node in (
         select node from {{ passed('region') }} union all select node from {{ passed('identifier_changes') }} where records = 0
@@ -67,7 +67,7 @@
     {{ named('identifier', names) }}
 {%- endmacro %}
 
-{#- Links that are stated again or no more; nodes are numbers, which are found sooner than keys. -#}
+{#- Links that are new, stated again, or not stated any more; nodes are numbers, which are found sooner than keys. -#}
 {% macro changed_links() -%}
     left_node in (select left_node from {{ passed('link_changes') }})
     and right_node in (select right_node from {{ passed('link_changes') }})

@@ -9,7 +9,7 @@ every run that dbt is asked for directly, is a no, and then everything is resolv
     {{ return(env_var('SEGMENTRY_IDENTITY_PARTIAL', '') == 'yes') }}
 {%- endmacro %}
 
-{#- Before rows are appended to a kept relation: out with those they replace; with all of them where all come again. -#}
+{#- Before rows are appended to a kept relation: remove those that they replace, or all of them if all are computed again. -#}
 {% macro replace_rows(condition) -%}
     {%- if not is_incremental() -%}
     select 1

@@ -21,6 +21,7 @@ Gives (identifier_type, identifier, meant_type, meant).
     ) as candidates
         on asked.identifier_type = candidates.identifier_type and asked.loose_key = candidates.loose_key
     union
+    -- Numbers of contacts without the system: a file of refusals seldom says whose contacts it numbers.
     select unplaced.identifier_type, unplaced.identifier, mapping.identifier_type, mapping.identifier
     from {{ unplaced }} as unplaced
     inner join {{ mapping }} as mapping
@@ -28,45 +29,14 @@ Gives (identifier_type, identifier, meant_type, meant).
         and regexp_replace(mapping.identifier, '^[a-z][a-z0-9_]*:', '')
             = regexp_replace(unplaced.identifier, '^[a-z][a-z0-9_]*:', '')
     union
-    select unplaced.identifier_type, unplaced.identifier, mapping.identifier_type, mapping.identifier
-    from {{ unplaced }} as unplaced
+    select asked.identifier_type, asked.identifier, mapping.identifier_type, mapping.identifier
+    from (
+        select
+            unplaced.identifier_type, unplaced.identifier, types.meant_type,
+            {{ normalize_identifier("types.meant_type", "unplaced.identifier") }} as meant
+        from {{ unplaced }} as unplaced
+        cross join (values ('email'), ('phone'), ('user_id'), ('crm_id'), ('loyalty_id'), ('cookie'), ('device_id')) as types (meant_type)
+    ) as asked
     inner join {{ mapping }} as mapping
-        on mapping.identifier_type = 'email'
-        and mapping.identifier = {{ normalize_identifier("'email'", "unplaced.identifier") }}
-    union
-    select unplaced.identifier_type, unplaced.identifier, mapping.identifier_type, mapping.identifier
-    from {{ unplaced }} as unplaced
-    inner join {{ mapping }} as mapping
-        on mapping.identifier_type = 'phone'
-        and mapping.identifier = {{ normalize_identifier("'phone'", "unplaced.identifier") }}
-    union
-    select unplaced.identifier_type, unplaced.identifier, mapping.identifier_type, mapping.identifier
-    from {{ unplaced }} as unplaced
-    inner join {{ mapping }} as mapping
-        on mapping.identifier_type = 'user_id'
-        and mapping.identifier = {{ normalize_identifier("'user_id'", "unplaced.identifier") }}
-    union
-    select unplaced.identifier_type, unplaced.identifier, mapping.identifier_type, mapping.identifier
-    from {{ unplaced }} as unplaced
-    inner join {{ mapping }} as mapping
-        on mapping.identifier_type = 'crm_id'
-        and mapping.identifier = {{ normalize_identifier("'crm_id'", "unplaced.identifier") }}
-    union
-    select unplaced.identifier_type, unplaced.identifier, mapping.identifier_type, mapping.identifier
-    from {{ unplaced }} as unplaced
-    inner join {{ mapping }} as mapping
-        on mapping.identifier_type = 'loyalty_id'
-        and mapping.identifier = {{ normalize_identifier("'loyalty_id'", "unplaced.identifier") }}
-    union
-    select unplaced.identifier_type, unplaced.identifier, mapping.identifier_type, mapping.identifier
-    from {{ unplaced }} as unplaced
-    inner join {{ mapping }} as mapping
-        on mapping.identifier_type = 'cookie'
-        and mapping.identifier = {{ normalize_identifier("'cookie'", "unplaced.identifier") }}
-    union
-    select unplaced.identifier_type, unplaced.identifier, mapping.identifier_type, mapping.identifier
-    from {{ unplaced }} as unplaced
-    inner join {{ mapping }} as mapping
-        on mapping.identifier_type = 'device_id'
-        and mapping.identifier = {{ normalize_identifier("'device_id'", "unplaced.identifier") }}
+        on asked.meant_type = mapping.identifier_type and asked.meant = mapping.identifier
 {%- endmacro %}

@@ -12,7 +12,7 @@ fresh as (
 )
 {%- if not replaced %}
 
--- What runs have heard is kept next to what this one hears: nothing is looked up.
+-- What earlier runs heard stays, and what this run hears is added: nothing is looked up.
 select * from fresh
 where {{ is_partial() | lower }}
 {%- else %},
