@@ -1,4 +1,6 @@
-"""Rate buckets and circuit breakers of vendor accounts, shared by every process through the ledger."""
+"""Rate buckets and circuit breakers of vendor accounts, shared by every process through the
+ledger.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,8 @@ from activation.client import Rate
 from activation.ledger import Ledger
 from segmentry.errors import DestinationError
 
-# So many failures in a row open the breaker: the account is then left alone for a minute by every process.
+# So many failures in a row open the breaker: the account is then left alone for a minute by every
+# process.
 FAILURES = 12
 OPEN_SECONDS = 60.0
 
@@ -29,17 +32,27 @@ class LedgerAccounts:
         """Take the next slot of the account and sleep until it comes."""
         moment = self._clock()
         with self._ledger.begin() as c:
-            row = c.execute(sa.select(t.accounts).where(t.accounts.c.account == account).with_for_update()).first()
+            row = c.execute(
+                sa.select(t.accounts).where(t.accounts.c.account == account).with_for_update()
+            ).first()
             if row is not None and row.open_until > moment:
                 raise DestinationError(
                     "the destination's account is left alone after many failures in a row",
                     allowed=f"a new attempt in {row.open_until - moment:.0f} s",
-                    remedy="run the sync again later; look at the vendor's status page and the connection",
+                    remedy=(
+                        "run the sync again later; look at the vendor's status page and the"
+                        " connection"
+                    ),
                 )
-            # The bucket is one number, the next free time. No burst: with one, a window could hold twice its limit.
+            # The bucket is one number, the next free time. No burst: with one, a window could hold
+            # twice its limit.
             interval = rate.seconds / rate.requests if rate else 0.0
             free_at = max(row.next_free_at if row else 0.0, moment)
-            values = {"account": account, "next_free_at": free_at + interval, "failures": row.failures if row else 0}
+            values = {
+                "account": account,
+                "next_free_at": free_at + interval,
+                "failures": row.failures if row else 0,
+            }
             self._ledger.upsert(c, t.accounts, [{**values, "open_until": 0.0}])
         if free_at > moment:
             sleep(free_at - moment)
@@ -59,4 +72,6 @@ class LedgerAccounts:
         if account in self._failing:
             self._failing.discard(account)
             with self._ledger.begin() as c:
-                c.execute(sa.update(t.accounts).where(t.accounts.c.account == account).values(failures=0))
+                c.execute(
+                    sa.update(t.accounts).where(t.accounts.c.account == account).values(failures=0)
+                )

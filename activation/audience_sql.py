@@ -1,4 +1,6 @@
-"""The SQL text of one sync's audience: its columns, and the arguments by which its candidates are judged."""
+"""The SQL text of one sync's audience: its columns, and the arguments by which its candidates are
+judged.
+"""
 
 from __future__ import annotations
 
@@ -56,9 +58,17 @@ def audience_sql(sync: Sync) -> str:
         imports.append(("segment_lists", _LISTS % _where(sync, "segment")))
     flags = [c.value for c in sync.columns if c.source == "member_of"]
     if flags:
-        listed = ",\n        ".join(f"bool_or(segment = '{flag}') as is_{flag}" for flag in dict.fromkeys(flags))
+        listed = ",\n        ".join(
+            f"bool_or(segment = '{flag}') as is_{flag}" for flag in dict.fromkeys(flags)
+        )
         imports.append(
-            ("flags", f"select\n        profile_id,\n        {listed}\n    from memberships\n    group by profile_id")
+            (
+                "flags",
+                (
+                    f"select\n        profile_id,\n        {listed}\n    from memberships\n   "
+                    " group by profile_id"
+                ),
+            )
         )
     ctes = ",\n\n".join(f"{name} as (\n    {body}\n)" for name, body in imports)
     return f"with\n\n{ctes},\n\nfinal as (\n    {_final(sync)}\n)\n\nselect * from final\n"
@@ -66,11 +76,19 @@ def audience_sql(sync: Sync) -> str:
 
 def _final(sync: Sync) -> str:
     columns = [f"cast({_row_key(sync)} as varchar) as row_key"]
-    columns += [f"cast({_value(column, 'profiles')} as {column.type}) as {column.name}" for column in sync.columns]
-    joins = ["from candidates", "inner join profiles on candidates.profile_id = profiles.profile_id"]
+    columns += [
+        f"cast({_value(column, 'profiles')} as {column.type}) as {column.name}"
+        for column in sync.columns
+    ]
+    joins = [
+        "from candidates",
+        "inner join profiles on candidates.profile_id = profiles.profile_id",
+    ]
     where = ""
     if rows := {"membership": "memberships", "transition": "transitions"}.get(sync.grain):
-        joins.append(f"inner join {rows} as rows_sent on candidates.profile_id = rows_sent.profile_id")
+        joins.append(
+            f"inner join {rows} as rows_sent on candidates.profile_id = rows_sent.profile_id"
+        )
         where = _where(sync, "rows_sent.segment").strip()
     if any(column.source == "segments" for column in sync.columns):
         joins.append("left join segment_lists on candidates.profile_id = segment_lists.profile_id")
@@ -111,7 +129,9 @@ def _value(column: SyncColumn, profiles: str) -> str:
 
 def _template(text: str, profiles: str) -> str:
     parts = re.split(r"\{([a-z][a-z0-9_]*)\}", text)
-    rendered = [f"cast({profiles}.{p} as varchar)" if i % 2 else _text(p) for i, p in enumerate(parts) if p]
+    rendered = [
+        f"cast({profiles}.{p} as varchar)" if i % 2 else _text(p) for i, p in enumerate(parts) if p
+    ]
     return " || ".join(rendered) or "''"
 
 
@@ -130,11 +150,14 @@ _LISTS = """select
     from memberships%s
     group by profile_id"""
 
-# A stay that a changed definition closes and opens again at the same instant is no exit and no entry.
+# A stay that a changed definition closes and opens again at the same instant is no exit and no
+# entry.
 _NEIGHBOURS = """select
         *,
-        lag(left_at) over (partition by segment, profile_id order by entered_at, left_at) as left_before_at,
-        lead(entered_at) over (partition by segment, profile_id order by entered_at, left_at) as entered_next_at
+        lag(left_at) over (partition by segment, profile_id order by entered_at, left_at)
+            as left_before_at,
+        lead(entered_at) over (partition by segment, profile_id order by entered_at, left_at)
+            as entered_next_at
     from {{ ref('membership_history') }}"""
 
 _TRANSITIONS = """select segment, profile_id, 'entered' as transition, entered_at as occurred_at

@@ -7,8 +7,8 @@ CANDIDATES_YML = """\
 models:
   - name: candidates
     description: >
-      Everybody a sync's segments name, with the verdict: eligible, or the first reason that keeps the person out.
-      One row per (sync, profile_id).
+      Everybody a sync's segments name, with the verdict: eligible, or the first reason
+      that keeps the person out. One row per (sync, profile_id).
     columns:
       - name: sync
         description: Name of the sync.
@@ -23,7 +23,8 @@ models:
           - accepted_values:
               arguments:
                 values:
-                  [eligible, no_key, no_address, suppressed, refused, unknown_consent, held_out, duplicate, other_sync]
+                  [eligible, no_key, no_address, suppressed, refused, unknown_consent, held_out,
+                   duplicate, other_sync]
 """
 
 NO_CANDIDATES = """\
@@ -108,8 +109,8 @@ models:
   - name: suppressed_contacts
     description: >
       Identifiers and profiles that no sync of the channel reaches, whatever consent says: those of
-      activation.suppressions, all that one without an exact match may mean, the profiles they belong to, and
-      profiles whose mail keeps bouncing.
+      activation.suppressions, all that one without an exact match may mean,
+      the profiles they belong to, and profiles whose mail keeps bouncing.
       One row per (identifier_type, identifier, channel); a profile has the type profile_id.
     columns:
       - name: identifier_type
@@ -136,7 +137,8 @@ named as (
 unplaced as (
     select distinct named.identifier_type, named.identifier
     from named
-    left join mapping on named.identifier_type = mapping.identifier_type and named.identifier = mapping.identifier
+    left join mapping on named.identifier_type = mapping.identifier_type
+        and named.identifier = mapping.identifier
     where
         named.identifier_type <> 'profile_id'
         and (
@@ -154,18 +156,22 @@ suppressions as (
     union
     select alike.meant_type, named.channel, alike.meant
     from named
-    inner join alike on named.identifier_type = alike.identifier_type and named.identifier = alike.identifier
+    inner join alike on named.identifier_type = alike.identifier_type
+        and named.identifier = alike.identifier
 ),
 
 suppressed_profiles as (
-    select coalesce(resolution.current_profile_id, suppressions.identifier) as profile_id, suppressions.channel
+    select coalesce(resolution.current_profile_id, suppressions.identifier) as profile_id,
+        suppressions.channel
     from suppressions
-    left join {{ ref('profile_resolution') }} as resolution on suppressions.identifier = resolution.profile_id
+    left join {{ ref('profile_resolution') }} as resolution
+        on suppressions.identifier = resolution.profile_id
     where suppressions.identifier_type = 'profile_id'
 ),
 
 seeds as (
-    -- A suppression counts for whoever the identifier has belonged to, and for whoever shared the profile.
+    -- A suppression counts for whoever the identifier has belonged to, and for whoever shared the
+    -- profile.
     select distinct
         md5(concat_ws(chr(31), identifier_type, identifier)) as seed_id,
         identifier_type,
@@ -189,7 +195,8 @@ owners as (
     select reached.profile_id, suppressions.channel
     from suppressions
     inner join seeds
-        on suppressions.identifier_type = seeds.identifier_type and suppressions.identifier = seeds.identifier
+        on suppressions.identifier_type = seeds.identifier_type
+            and suppressions.identifier = seeds.identifier
     inner join reached on seeds.seed_id = reached.seed_id
     union
     select reached.profile_id, suppressions.channel

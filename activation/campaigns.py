@@ -1,4 +1,6 @@
-"""Membership of a Salesforce campaign: one record per person, which a second creation does not double."""
+"""Membership of a Salesforce campaign: one record per person, which a second creation does not
+double.
+"""
 
 from __future__ import annotations
 
@@ -14,25 +16,36 @@ PAGE = 200  # records of one collection call
 def join(client: Client, session: DestinationSession, ids: list[str]) -> set[str]:
     """Put people into the campaign by their record ids; gives those that could not be."""
     field = f"{session.option('object', 'Contact')}Id"
-    shared = {"attributes": {"type": "CampaignMember"}, "CampaignId": session.connection["campaign_id"]}
+    shared = {
+        "attributes": {"type": "CampaignMember"},
+        "CampaignId": session.connection["campaign_id"],
+    }
     lost: set[str] = set()
     for start in range(0, len(ids), PAGE):
         page = ids[start : start + PAGE]
         body = {"allOrNone": False, "records": [{**shared, field: person} for person in page]}
         answers = client.json("POST", f"{API}/composite/sobjects", json=body)
-        there = {p for p, a in zip(page, answers, strict=False) if a["success"] or _code(a) == "DUPLICATE_VALUE"}
+        there = {
+            p
+            for p, a in zip(page, answers, strict=False)
+            if a["success"] or _code(a) == "DUPLICATE_VALUE"
+        }
         lost |= set(page) - there
     return lost
 
 
 def take_out(client: Client, session: DestinationSession, identities: list[str]) -> bool:
     """Take people out of the campaign by their external ids; whether all of them are out."""
-    for start in range(0, len(identities), PAGE // 2):  # the query stands in the address, which may not be long
+    for start in range(
+        0, len(identities), PAGE // 2
+    ):  # the query stands in the address, which may not be long
         members = _members(client, session, identities[start : start + PAGE // 2])
         if members:
             params = {"ids": ",".join(members), "allOrNone": "false"}
             answers = client.json("DELETE", f"{API}/composite/sobjects", params=params)
-            if any(not answer["success"] and _code(answer) != "ENTITY_IS_DELETED" for answer in answers):
+            if any(
+                not answer["success"] and _code(answer) != "ENTITY_IS_DELETED" for answer in answers
+            ):
                 return False
     return True
 
@@ -41,8 +54,14 @@ def _members(client: Client, session: DestinationSession, identities: list[str])
     kind, field = session.option("object", "Contact"), session.option("external_id")
     quoted = ", ".join("'" + i.replace("\\", "\\\\").replace("'", "\\'") + "'" for i in identities)
     campaign = session.connection["campaign_id"].replace("'", "")
-    query = f"SELECT Id FROM CampaignMember WHERE CampaignId = '{campaign}' AND {kind}.{field} IN ({quoted})"
-    return [str(found["Id"]) for found in client.json("GET", f"{API}/query", params={"q": query})["records"]]
+    query = (
+        f"SELECT Id FROM CampaignMember WHERE CampaignId = '{campaign}' AND {kind}.{field} IN"
+        f" ({quoted})"
+    )
+    return [
+        str(found["Id"])
+        for found in client.json("GET", f"{API}/query", params={"q": query})["records"]
+    ]
 
 
 def _code(answer: dict[str, Any]) -> str:

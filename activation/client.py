@@ -1,7 +1,8 @@
-"""The one HTTP client of all destinations: rate, back-off, circuit breaker, and what each answer means.
+"""The one HTTP client of all destinations: rate, back-off, circuit breaker, and what each answer
+means.
 
-Rates and the breaker belong to the account at the vendor, not to the sync, and are shared by every process through the
-ledger. No address, body or header is ever put into a message.
+Rates and the breaker belong to the account at the vendor, not to the sync, and are shared by every
+process through the ledger. No address, body or header is ever put into a message.
 """
 
 from __future__ import annotations
@@ -43,7 +44,9 @@ class Accounts(Protocol):
     """What the client asks before and tells after each attempt."""
 
     def wait(self, account: str, rate: Rate | None, sleep: Callable[[float], None]) -> None:
-        """Wait for the account's next free slot, or raise DestinationError while its breaker is open."""
+        """Wait for the account's next free slot, or raise DestinationError while its breaker is
+        open.
+        """
 
     def failed(self, account: str) -> None:
         """Count a failed attempt."""
@@ -53,7 +56,9 @@ class Accounts(Protocol):
 
 
 class RequestRefused(Exception):
-    """The destination refused the request as it is; status 413 means that it was too large. body is never shown."""
+    """The destination refused the request as it is; status 413 means that it was too large. body is
+    never shown.
+    """
 
     def __init__(self, status: int, body: Any = None) -> None:
         super().__init__(f"refused with status {status}")
@@ -62,12 +67,15 @@ class RequestRefused(Exception):
 
 
 class Unanswered(DestinationError):
-    """Every attempt failed. may_have_arrived: whether one of them may have been taken all the same."""
+    """Every attempt failed. may_have_arrived: whether one of them may have been taken all the
+    same.
+    """
 
     may_have_arrived = True
 
 
-# The request has certainly not been taken: the connection was not made, or the answer says "not now".
+# The request has certainly not been taken: the connection was not made, or the answer says "not
+# now".
 UNTAKEN = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 Throttled = Callable[[httpx.Response], float | None]
 
@@ -75,10 +83,10 @@ Throttled = Callable[[httpx.Response], float | None]
 class Client:
     """Calls one account of one destination.
 
-    throttled: gives the seconds to wait where a vendor hides its throttle in an answer that does not look like one.
-    renew: fetches new credentials once after a 401 and gives the headers that carry them. is_stale: whether an answer
-    says what others say with a 401.
-    is_repeatable: False where a repeated request does harm: one that may have been taken is then not tried again.
+    throttled: gives the seconds to wait where a vendor hides its throttle in an answer that does
+    not look like one. renew: fetches new credentials once after a 401 and gives the headers that
+    carry them. is_stale: whether an answer says what others say with a 401. is_repeatable: False
+    where a repeated request does harm: one that may have been taken is then not tried again.
     """
 
     def __init__(
@@ -98,7 +106,10 @@ class Client:
     ) -> None:
         self._base = checked_url(base_url)
         self._http = httpx.Client(
-            headers=dict(headers or {}), timeout=TIMEOUT, transport=transport, follow_redirects=False
+            headers=dict(headers or {}),
+            timeout=TIMEOUT,
+            transport=transport,
+            follow_redirects=False,
         )
         self._accounts = accounts
         self._account = account
@@ -109,7 +120,8 @@ class Client:
         self._is_repeatable = is_repeatable
         self._sleep = sleep
         self.requests = 0
-        # Whether the end may hold, or have lost, something by a request since this was last set to False.
+        # Whether the end may hold, or have lost, something by a request since this was last set to
+        # False.
         self.may_have_written = False
 
     def close(self) -> None:
@@ -122,13 +134,16 @@ class Client:
         self._http.headers.update(self._renew() if self._renew is not None else {})
 
     def json(self, method: str, path: str, **parts: Any) -> Any:
-        """The decoded body of the answer; {} where it is empty. One that is cut off or no JSON is no answer."""
+        """The decoded body of the answer; {} where it is empty. One that is cut off or no JSON is
+        no answer.
+        """
         return decoded(self.call(method, path, is_json=True, **parts))
 
     def call(self, method: str, path: str, **parts: Any) -> httpx.Response:
         """One request, tried until it has an answer that means something.
 
-        Raises RequestRefused for an answer that no repetition will change, Unanswered when the attempts are used up.
+        Raises RequestRefused for an answer that no repetition will change, Unanswered when the
+        attempts are used up.
         """
         is_json = parts.pop("is_json", False)
         taken = False  # whether an attempt so far may have been taken
@@ -148,13 +163,18 @@ class Client:
                 wait, last = max(wait, asked), f"status {response.status_code}"
                 taken = taken or not self._is_throttle(response)
             self._accounts.failed(self._account)
-            if wait > LONGEST_WAIT or attempt + 1 == ATTEMPTS or (taken and not self._is_repeatable):
+            if (
+                wait > LONGEST_WAIT
+                or attempt + 1 == ATTEMPTS
+                or (taken and not self._is_repeatable)
+            ):
                 break
             self._sleep(wait * random.uniform(1.0, 1.25))  # noqa: S311  jitter, so that workers do not return together
         raise _unanswered(
             f"the destination did not take a {method} request: {last}",
             "an answer within the attempts of one run",
-            "the next run settles it; if it goes on, look at the vendor's status page and the connection",
+            "the next run settles it; if it goes on, look at the vendor's status page and the"
+            " connection",
             taken,
         )
 
@@ -167,7 +187,9 @@ class Client:
     def _once(self, method: str, path: str, parts: Mapping[str, Any]) -> httpx.Response:
         self.requests += 1
         # Signatures carry the time of the attempt, so headers are made again for each.
-        parts = {**parts, "headers": parts["headers_of"]()} if "headers_of" in parts else dict(parts)
+        parts = (
+            {**parts, "headers": parts["headers_of"]()} if "headers_of" in parts else dict(parts)
+        )
         parts.pop("headers_of", None)
         response = self._http.request(method, self._base + path, **parts)
         if self._renew is not None and self._is_stale(response):
@@ -177,14 +199,17 @@ class Client:
         return response
 
     def _is_throttle(self, response: httpx.Response) -> bool:
-        return response.status_code == 429 or (self._throttled is not None and self._throttled(response) is not None)
+        return response.status_code == 429 or (
+            self._throttled is not None and self._throttled(response) is not None
+        )
 
     def _asked_to_wait(self, response: httpx.Response, is_json: bool) -> float | None:
         if self._throttled is not None and (seconds := self._throttled(response)) is not None:
             return seconds
         if response.status_code in RETRIED:
             return retry_after(response.headers) or until_reset(response.headers) or 0.0
-        # A proxy's page or half an answer, with a status of success, says nothing of what the destination did.
+        # A proxy's page or half an answer, with a status of success, says nothing of what the
+        # destination did.
         return 0.0 if is_json and response.is_success and not _is_whole(response) else None
 
     def _final(self, response: httpx.Response) -> httpx.Response:
@@ -222,7 +247,9 @@ def decoded(response: httpx.Response) -> Any:
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds of a Retry-After header, which holds a number or a date; None where it holds neither."""
+    """Seconds of a Retry-After header, which holds a number or a date; None where it holds
+    neither.
+    """
     text = headers.get("retry-after", "").strip()
     if not text:
         return None
@@ -234,20 +261,34 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
         moment = parsedate_to_datetime(text)
     except ValueError:
         return None
-    return max(0.0, (moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
+    return max(
+        0.0, (moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
+    )
 
 
 def until_reset(headers: Mapping[str, str]) -> float | None:
-    """Seconds until the moment of an X-RateLimit-Reset header, which holds seconds since 1970; None without one."""
+    """Seconds until the moment of an X-RateLimit-Reset header, which holds seconds since 1970; None
+    without one.
+    """
     text = headers.get("x-ratelimit-reset", "")
-    return max(0.0, float(text) - time.time()) if text.isdigit() and int(text) > 1_000_000_000 else None
+    return (
+        max(0.0, float(text) - time.time())
+        if text.isdigit() and int(text) > 1_000_000_000
+        else None
+    )
 
 
 def checked_url(url: str) -> str:
-    """The address without a slash at its end; https everywhere but on loopback, and no password in it."""
+    """The address without a slash at its end; https everywhere but on loopback, and no password in
+    it.
+    """
     parts = urlsplit(url)
     is_local = parts.hostname in {"127.0.0.1", "localhost", "::1"}
-    if not parts.hostname or parts.scheme not in {"http", "https"} or (parts.scheme == "http" and not is_local):
+    if (
+        not parts.hostname
+        or parts.scheme not in {"http", "https"}
+        or (parts.scheme == "http" and not is_local)
+    ):
         raise ConnectionNotConfigured(
             "the connection's address is not usable",
             allowed="https://host/path, or http:// on loopback",

@@ -1,4 +1,6 @@
-"""Syncs as code: config/syncs/*.yml, read into one typed value each and held to their neighbours."""
+"""Syncs as code: config/syncs/*.yml, read into one typed value each and held to their
+neighbours.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ _FORMER_GUARDRAILS = "brakes"
 
 @dataclass(frozen=True)
 class SyncColumn:
-    """One column that is sent. source: from, constant, template, member_of, segments or row; value: its argument."""
+    """One column that is sent. source: from, constant, template, member_of, segments or row; value:
+    its argument.
+    """
 
     name: str
     source: str
@@ -111,7 +115,9 @@ class Sync:
 
     @property
     def guardrails(self) -> Mapping[str, Any]:
-        """The sync's own limits, over the defaults. A file may have them under the key's former name."""
+        """The sync's own limits, over the defaults. A file may have them under the key's former
+        name.
+        """
         return dict(self.content.get("guardrails") or self.content.get(_FORMER_GUARDRAILS, {}))
 
     @cached_property
@@ -132,20 +138,30 @@ class Sync:
 
     @cached_property
     def is_keyed_by_email(self) -> bool:
-        """Whether the key is the profile's e-mail address, of which case and outer spaces do not count."""
-        return any(c.name == self.key and c.source == "from" and c.value == "email" for c in self.columns)
+        """Whether the key is the profile's e-mail address, of which case and outer spaces do not
+        count.
+        """
+        return any(
+            c.name == self.key and c.source == "from" and c.value == "email" for c in self.columns
+        )
 
     @property
     def config_hash(self) -> str:
-        """Changes when a change of the file makes a full resync due: mapping, key, destination or its options."""
+        """Changes when a change of the file makes a full resync due: mapping, key, destination or
+        its options.
+        """
         parts = {k: self.content.get(k) for k in ("destination", "options", "key", "columns")}
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
 
 
 def _column(name: str, entry: Mapping[str, Any]) -> SyncColumn:
-    source = next(k for k in ("from", "constant", "template", "member_of", "segments", "row") if k in entry)
+    source = next(
+        k for k in ("from", "constant", "template", "member_of", "segments", "row") if k in entry
+    )
     default = {"member_of": "boolean"}.get(source, "varchar")
-    return SyncColumn(name, source, entry[source], entry.get("type", default), entry.get("when_null", "clear"))
+    return SyncColumn(
+        name, source, entry[source], entry.get("type", default), entry.get("when_null", "clear")
+    )
 
 
 def load_each(settings: Settings) -> tuple[dict[str, Sync], dict[str, ConfigError]]:
@@ -221,7 +237,8 @@ def _check_quiet_hours(sync: Sync) -> None:
         return
     if quiet["from"] == quiet["to"]:
         raise ConfigError(
-            f"{sync.path}: quiet_hours begin and end at {quiet['from']}, and nothing would ever be sent",
+            f"{sync.path}: quiet_hours begin and end at {quiet['from']}, and nothing would ever be"
+            " sent",
             allowed="two different times of day",
             remedy="change one of them, or set `enabled: false`",
         )
@@ -244,15 +261,19 @@ def _check_rows(sync: Sync) -> None:
     for column in sync.columns:
         if column.source == "row" and column.value not in allowed:
             raise ConfigError(
-                f"{sync.path}: columns/{column.name}: a row of the grain '{sync.grain}' has no '{column.value}'",
-                allowed=", ".join(sorted(allowed)) or "no row column; use from, segments or member_of",
+                f"{sync.path}: columns/{column.name}: a row of the grain '{sync.grain}' has no"
+                f" '{column.value}'",
+                allowed=", ".join(sorted(allowed))
+                or "no row column; use from, segments or member_of",
                 remedy="change the column, or audience/grain",
             )
 
 
 @dataclass(frozen=True)
 class Basis:
-    """How a purpose is based. opt_in: unknown means no. opt_in_countries: where opt_out becomes opt_in."""
+    """How a purpose is based. opt_in: unknown means no. opt_in_countries: where opt_out becomes
+    opt_in.
+    """
 
     is_opt_in: bool
     opt_in_countries: tuple[str, ...] = ()
@@ -284,7 +305,9 @@ def consent_policy(settings: Settings) -> ConsentPolicy:
                 allowed="opt_in for marketing and advertising",
                 remedy="set it to opt_in: unknown consent is no consent there",
             )
-        purposes[purpose] = Basis(entry["basis"] == "opt_in", tuple(entry.get("opt_in_countries", ())))
+        purposes[purpose] = Basis(
+            entry["basis"] == "opt_in", tuple(entry.get("opt_in_countries", ()))
+        )
     return ConsentPolicy(
         purposes,
         int(content.get("suppress_after_bounces", 3)),

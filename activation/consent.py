@@ -1,7 +1,8 @@
 """Consent is asked for again for every row, right before it leaves, in the lake's newest snapshot.
 
-The rule is the one by which the audience was built: marts.consent_standings and marts.profile_standings, views that are
-computed as they are read. Only the time of asking differs, so that a decision of after the build still counts.
+The rule is the one by which the audience was built: marts.consent_standings and
+marts.profile_standings, views that are computed as they are read. Only the time of asking differs,
+so that a decision of after the build still counts.
 """
 
 from __future__ import annotations
@@ -18,15 +19,22 @@ from activation.model import Row
 from segmentry import identifiers, warehouse
 
 REFUSED = "refused, withdrawn or suppressed"
-# What consent is read from; whoever keeps an answer of the gate keeps it only while these are unchanged.
-RELATIONS = ("marts.consents", "marts.consent_reach", "activation.suppressions", "audiences.suppressed_contacts")
+# What consent is read from; whoever keeps an answer of the gate keeps it only while these are
+# unchanged.
+RELATIONS = (
+    "marts.consents",
+    "marts.consent_reach",
+    "activation.suppressions",
+    "audiences.suppressed_contacts",
+)
 
 
 class KnownHashes:
-    """Who is known, by a keyed hash of 64 bits: eight bytes for each of millions, where a set of texts takes a hundred.
+    """Who is known, by a keyed hash of 64 bits: eight bytes for each of millions, where a set of
+    texts takes a hundred.
 
-    With a million known, one unknown in 18 million million is taken for known here; the audience, which was built by
-    the values themselves, has not got that one.
+    With a million known, one unknown in 18 million million is taken for known here; the audience,
+    which was built by the values themselves, has not got that one.
     """
 
     def __init__(self, chunks: Iterable[list[str]] = ()) -> None:
@@ -44,10 +52,16 @@ class KnownHashes:
 
 
 class ConsentGate:
-    """Answers for one sync which rows may leave. Reads again whenever the lake has a newer snapshot."""
+    """Answers for one sync which rows may leave. Reads again whenever the lake has a newer
+    snapshot.
+    """
 
     def __init__(
-        self, lake: duckdb.DuckDBPyConnection, sync: Sync, basis: Basis, newest: Callable[[], int] | None = None
+        self,
+        lake: duckdb.DuckDBPyConnection,
+        sync: Sync,
+        basis: Basis,
+        newest: Callable[[], int] | None = None,
     ) -> None:
         self._lake = lake
         self._newest = newest or (lambda: warehouse.current_snapshot(lake))
@@ -60,7 +74,9 @@ class ConsentGate:
         self._strict_people: set[str] = set()
 
     def refresh(self) -> bool:
-        """Read decisions and suppressions of the lake's newest snapshot; False where it is the one last read."""
+        """Read decisions and suppressions of the lake's newest snapshot; False where it is the one
+        last read.
+        """
         newest = self._newest()
         if newest == self._snapshot:
             return False
@@ -78,11 +94,16 @@ class ConsentGate:
         people = [row.profile_id for row in rows]
         if self._sync.address is None or (column := self._sync.address_column) is None:
             granted = self._granted.of(people)
-            return [self._of_person(person, known) for person, known in zip(people, granted, strict=True)]
+            return [
+                self._of_person(person, known)
+                for person, known in zip(people, granted, strict=True)
+            ]
         kind = self._sync.address
         addresses = [normal_address(kind, row.values.get(column)) for row in rows]
         granted = self._granted.of(addresses) if self._basis.is_opt_in else [True] * len(rows)
-        is_clear = self._refused_people.isdisjoint(people) and self._refused_addresses.isdisjoint(addresses)
+        is_clear = self._refused_people.isdisjoint(people) and self._refused_addresses.isdisjoint(
+            addresses
+        )
         if is_clear and all(granted) and all(addresses):
             return [""] * len(rows)
         return [self._of_address(*asked) for asked in zip(people, addresses, granted, strict=True)]
@@ -105,7 +126,9 @@ class ConsentGate:
         return self._refused_people, self._refused_addresses
 
     def _read_decisions(self) -> None:
-        """Whoever refuses; and, where a grant is needed, whoever has given one: for the address, or for the person."""
+        """Whoever refuses; and, where a grant is needed, whoever has given one: for the address, or
+        for the person.
+        """
         if not warehouse.relation_exists(self._lake, "marts.consents"):
             return
         for relation in STANDINGS:
@@ -113,7 +136,10 @@ class ConsentGate:
         cursor = self._lake.cursor()
         cursor.execute("use lake")
         use = {"purpose": self._sync.purpose, "channel": self._sync.channel}
-        people = "select profile_id from marts.profile_standings where purpose = $purpose and channel = $channel"
+        people = (
+            "select profile_id from marts.profile_standings where purpose = $purpose and channel ="
+            " $channel"
+        )
         self._refused_people.update(*_values(cursor, f"{people} and is_refused", use))
         if self._sync.address is None or self._sync.address_column is None:
             self._granted = KnownHashes(_values(cursor, f"{people} and is_granted", use))
@@ -125,7 +151,8 @@ class ConsentGate:
         )
         self._refused_addresses.update(*_values(cursor, f"{addresses} and is_refused", use))
         if warehouse.relation_exists(self._lake, "identity.identifier_mapping"):
-            # A row may still be there under a profile that its address has left: who has it now opted out.
+            # A row may still be there under a profile that its address has left: who has it now
+            # opted out.
             self._refused_addresses.update(*_values(cursor, _ADDRESSES_OF_REFUSED, use))
         if self._basis.is_opt_in:
             self._granted = KnownHashes(_values(cursor, f"{addresses} and is_granted", use))
@@ -133,7 +160,9 @@ class ConsentGate:
     def _read_suppressions(self) -> None:
         found = suppressed.read(self._lake, self._sync.channel)
         self._refused_people |= found.people
-        self._refused_addresses |= {value for kind, value in found.identifiers if kind == self._sync.address}
+        self._refused_addresses |= {
+            value for kind, value in found.identifiers if kind == self._sync.address
+        }
 
     def _read_strict_people(self) -> None:
         self._strict_people = set()
@@ -146,13 +175,17 @@ class ConsentGate:
 
 
 def normal_address(kind: str, value: object) -> str:
-    """The normal form of an address; one that has none as it is, without blanks; '' for none at all."""
+    """The normal form of an address; one that has none as it is, without blanks; '' for none at
+    all.
+    """
     if value is None:
         return ""
     return identifiers.normal(kind, value) or str(value).strip()
 
 
-def _values(cursor: duckdb.DuckDBPyConnection, sql: str, words: dict[str, str]) -> Iterable[list[str]]:
+def _values(
+    cursor: duckdb.DuckDBPyConnection, sql: str, words: dict[str, str]
+) -> Iterable[list[str]]:
     for batch in cursor.execute(sql, words).to_arrow_reader(50_000):
         yield [value for value in batch.column(0).to_pylist() if value is not None]
 
@@ -161,6 +194,7 @@ _ADDRESSES_OF_REFUSED = """
     select m.identifier
     from identity.identifier_mapping as m
     inner join marts.profile_standings as s on m.profile_id = s.profile_id
-    where m.identifier_type = $kind and s.purpose = $purpose and s.channel = $channel and s.is_refused
+    where m.identifier_type = $kind and s.purpose = $purpose and s.channel = $channel
+        and s.is_refused
 """
 STANDINGS = ("marts.consent_standings", "marts.profile_standings")

@@ -1,8 +1,8 @@
 """Where a connection's values come from: environment variables, or connections that Airflow keeps.
 
-``NAME`` is an environment variable. ``airflow:<connection>:<field>`` is a field of a connection of Airflow: host, port,
-login, password, schema, url, or a key of its extras. Outside of Airflow the variable ``AIRFLOW_CONN_<CONNECTION>`` is
-read, which Airflow reads as well.
+``NAME`` is an environment variable. ``airflow:<connection>:<field>`` is a field of a connection of
+Airflow: host, port, login, password, schema, url, or a key of its extras. Outside of Airflow the
+variable ``AIRFLOW_CONN_<CONNECTION>`` is read, which Airflow reads as well.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ _lookups: list[Lookup] = []
 
 
 def ask(lookup: Lookup) -> None:
-    """Ask this for connections before the environment: it gives the fields of one by its name, or None."""
+    """Ask this for connections before the environment: it gives the fields of one by its name, or
+    None.
+    """
     if lookup not in _lookups:
         _lookups.append(lookup)
 
@@ -46,7 +48,9 @@ def described(reference: str) -> str:
 
 
 def fields_of(connection: Mapping[str, Any], extras: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of a connection by the names used here; url is made of host, port and schema where it is not given."""
+    """The fields of a connection by the names used here; url is made of host, port and schema where
+    it is not given.
+    """
     known = {name: connection.get(name) for name in ("host", "port", "login", "password", "schema")}
     host = str(known["host"] or "")
     port = f":{known['port']}" if known["port"] else ""

@@ -13,9 +13,11 @@ from segmentry import warehouse
 
 RELATION = "activation.audience_definitions"
 COLUMNS = "sync varchar, definition varchar, content varchar"
-# What else of a file decides which rows and columns its audience has. The rest is for the way out alone.
+# What else of a file decides which rows and columns its audience has. The rest is for the way out
+# alone.
 _PARTS = (
-    "audience", "purpose", "channel", "address", "key", "columns", "mode", "hold_out", "exclusive_group", "priority",
+    "audience", "purpose", "channel", "address", "key", "columns", "mode", "hold_out",
+    "exclusive_group", "priority",
 )  # fmt: skip
 
 
@@ -26,22 +28,31 @@ def of(sync: Sync) -> str:
 
 
 def record(lake: duckdb.DuckDBPyConnection, syncs: Iterable[Sync]) -> None:
-    """Write down what the audiences were built from; nothing is written where that is known already."""
-    rows = sorted((s.name, of(s), json.dumps(s.content, sort_keys=True, default=str)) for s in syncs)
+    """Write down what the audiences were built from; nothing is written where that is known
+    already.
+    """
+    rows = sorted(
+        (s.name, of(s), json.dumps(s.content, sort_keys=True, default=str)) for s in syncs
+    )
     lake.execute(f"create table if not exists lake.{RELATION} ({COLUMNS})")
     if lake.execute(f"select * from lake.{RELATION} order by all").fetchall() == rows:
         return
     lake.execute("begin")
     lake.execute(f"delete from lake.{RELATION}")
     if rows:
-        lake.executemany(f"insert into lake.{RELATION} values (?, ?, ?)", [list(row) for row in rows])
+        lake.executemany(
+            f"insert into lake.{RELATION} values (?, ?, ?)", [list(row) for row in rows]
+        )
     lake.execute("commit")
 
 
-def differences(lake: duckdb.DuckDBPyConnection, sync: Sync, snapshot: int | None = None) -> list[str]:
+def differences(
+    lake: duckdb.DuckDBPyConnection, sync: Sync, snapshot: int | None = None
+) -> list[str]:
     """The keys of the file that differ from what the audience was built from.
 
-    snapshot: that of the audience; None for the newest. An audience of a version that did not record it has none.
+    snapshot: that of the audience; None for the newest. An audience of a version that did not
+    record it has none.
     """
     if not warehouse.relation_exists(lake, RELATION):
         return []
@@ -64,6 +75,6 @@ def warning(sync: Sync, differing: Sequence[str]) -> list[str]:
     if not differing:
         return []
     return [
-        f"the file has changed since its audience was built ({', '.join(differing)}): what is sent is the audience as"
-        " it was built; run `segmentry run --select audiences+`"
+        f"the file has changed since its audience was built ({', '.join(differing)}): what is sent"
+        " is the audience as it was built; run `segmentry run --select audiences+`"
     ]

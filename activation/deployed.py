@@ -1,6 +1,7 @@
 """The configuration that a sync's rows were sent with, kept in the ledger next to them.
 
-A file that was changed, switched off, broken or deleted since says nothing of where the rows are. This does.
+A file that was changed, switched off, broken or deleted since says nothing of where the rows are.
+This does.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ from activation.ledger import Ledger, now
 
 @dataclass(frozen=True)
 class DeployedSync:
-    """A sync as it was last sent with. mark: what said who must not be reached when it had no withdrawal left."""
+    """A sync as it was last sent with. mark: what said who must not be reached when it had no
+    withdrawal left.
+    """
 
     sync: Sync
     mark: str | None
@@ -34,7 +37,9 @@ def of(ledger: Ledger, name: str) -> DeployedSync | None:
         row = c.execute(sa.select(t.sync_configs).where(t.sync_configs.c.sync == name)).first()
     if row is None:
         return None
-    return DeployedSync(Sync(name, json.loads(row.content), Path(f"the deployed configuration of {name}")), row.mark)
+    return DeployedSync(
+        Sync(name, json.loads(row.content), Path(f"the deployed configuration of {name}")), row.mark
+    )
 
 
 def keep(ledger: Ledger, sync: Sync, mark: str | None) -> None:
@@ -51,7 +56,9 @@ def keep(ledger: Ledger, sync: Sync, mark: str | None) -> None:
 def has_rows(ledger: Ledger, name: str) -> bool:
     """Whether a destination has rows of the sync, or may have."""
     with ledger.begin() as c:
-        found = sa.select(sa.or_(*(sa.exists().where(x.c.sync == name) for x in (t.held_rows, t.intents))))
+        found = sa.select(
+            sa.or_(*(sa.exists().where(x.c.sync == name) for x in (t.held_rows, t.intents)))
+        )
         return bool(c.execute(found).scalar_one())
 
 
@@ -59,7 +66,9 @@ def with_rows(ledger: Ledger) -> list[str]:
     """Names of the syncs of which a destination has rows, or may have."""
     tables = (t.held_rows, t.intents)
     with ledger.begin() as c:
-        return sorted({name for x in tables for name in c.execute(sa.select(x.c.sync).distinct()).scalars()})
+        return sorted(
+            {name for x in tables for name in c.execute(sa.select(x.c.sync).distinct()).scalars()}
+        )
 
 
 def is_same_place(one: Sync, other: Sync) -> bool:

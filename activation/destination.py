@@ -1,4 +1,6 @@
-"""What a destination is: one file of activation/destinations with a DESTINATION, at most 120 lines."""
+"""What a destination is: one file of activation/destinations with a DESTINATION, at most 120
+lines.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,9 @@ _PHONE = re.compile(r"\+[1-9]\d{6,14}")
 
 @dataclass(frozen=True)
 class DestinationSession:
-    """What a destination is given for one run: the sync, its connection's values, a client, and where files go."""
+    """What a destination is given for one run: the sync, its connection's values, a client, and
+    where files go.
+    """
 
     sync: Sync
     connection: Mapping[str, str] = field(repr=False)
@@ -40,13 +44,22 @@ class DestinationSession:
         return self.sync.options.get(name, default)
 
     def http(self, headers: Mapping[str, str], rate: Rate | None, **parts: Any) -> Client:
-        """The client of the connection's address, made once; its rate is shared by all who use the same credentials."""
+        """The client of the connection's address, made once; its rate is shared by all who use the
+        same credentials.
+        """
         if "http" not in self.clients:
-            known = "\n".join([self.sync.destination, *(f"{k}={v}" for k, v in sorted(self.connection.items()))])
+            known = "\n".join(
+                [self.sync.destination, *(f"{k}={v}" for k, v in sorted(self.connection.items()))]
+            )
             account = f"{self.sync.destination}:{hashlib.sha256(known.encode()).hexdigest()[:16]}"
             url = parts.pop("url", None) or self.connection["url"]
             self.clients["http"] = Client(
-                url, accounts=self.accounts, account=account, headers=headers, rate=self.rate(rate), **parts
+                url,
+                accounts=self.accounts,
+                account=account,
+                headers=headers,
+                rate=self.rate(rate),
+                **parts,
             )
         return self.clients["http"]
 
@@ -81,13 +94,14 @@ class DestinationSession:
 class Destination(ABC):
     """Sends rows to one kind of tool.
 
-    settings: what the connection must name. optional_settings: what it may. batch_rows: most rows of one request.
-    batch_bytes: most bytes of their JSON. rate: the vendor's limit. options: names the sync's options may have.
-    cost_unit: what the vendor charges for. is_snapshot: it takes the whole audience at once (files).
-    updates_only: it can keep from creating people. is_repeatable: False where the same call twice is two messages.
-    grains: what a row may stand for; a list of people knows each person once. job_seconds: how long a request that was
-    taken, and whose job's id was lost, may go on there. bulk_keeps_nulls: its bulk call leaves the old value where a
-    NULL is sent.
+    settings: what the connection must name. optional_settings: what it may. batch_rows: most rows
+    of one request. batch_bytes: most bytes of their JSON. rate: the vendor's limit. options: names
+    the sync's options may have. cost_unit: what the vendor charges for. is_snapshot: it takes the
+    whole audience at once (files). updates_only: it can keep from creating people. is_repeatable:
+    False where the same call twice is two messages. grains: what a row may stand for; a list of
+    people knows each person once. job_seconds: how long a request that was taken, and whose job's
+    id was lost, may go on there. bulk_keeps_nulls: its bulk call leaves the old value where a NULL
+    is sent.
 
     A batch never holds two rows of one person, and it holds removals alone or none.
     """
@@ -108,22 +122,30 @@ class Destination(ABC):
 
     @abstractmethod
     def upsert(self, session: DestinationSession, batch: Batch) -> Result:
-        """Bring these people to these values. Raises client.RequestRefused when the whole batch was refused."""
+        """Bring these people to these values. Raises client.RequestRefused when the whole batch was
+        refused.
+        """
 
     @abstractmethod
     def remove(self, session: DestinationSession, batch: Batch) -> Result:
-        """Take these people out of the audience; never unsubscribe them. Somebody not in it counts as sent."""
+        """Take these people out of the audience; never unsubscribe them. Somebody not in it counts
+        as sent.
+        """
 
     def poll(self, session: DestinationSession, batch: Batch, job_id: str) -> Result:
         """The job's outcomes, or Pending again; for destinations that answer with jobs."""
         raise NotImplementedError
 
     def replace(self, session: DestinationSession, rows: Iterator[Row]) -> int:
-        """Write the whole audience; give the number of rows. For destinations that take snapshots."""
+        """Write the whole audience; give the number of rows. For destinations that take
+        snapshots.
+        """
         raise NotImplementedError
 
     def withdraw(self, session: DestinationSession, identities: Collection[str]) -> None:
-        """Write what was delivered last again, without these people. For destinations that take snapshots."""
+        """Write what was delivered last again, without these people. For destinations that take
+        snapshots.
+        """
         raise NotImplementedError
 
     def read_back(self, session: DestinationSession) -> Iterator[str] | None:
@@ -160,13 +182,17 @@ class Destination(ABC):
             )
         if sync.grain not in self.grains:
             raise ConfigError(
-                f"{sync.path}: the destination '{sync.destination}' takes no audience/grain '{sync.grain}'",
+                f"{sync.path}: the destination '{sync.destination}' takes no audience/grain"
+                f" '{sync.grain}'",
                 allowed=", ".join(self.grains),
                 remedy="use another grain or another destination",
             )
-        if (sync.mode == "update" and not self.updates_only) or (sync.mode == "delete" and self.is_snapshot):
+        if (sync.mode == "update" and not self.updates_only) or (
+            sync.mode == "delete" and self.is_snapshot
+        ):
             raise ConfigError(
-                f"{sync.path}: mode '{sync.mode}', which the destination '{sync.destination}' cannot keep to",
+                f"{sync.path}: mode '{sync.mode}', which the destination '{sync.destination}'"
+                " cannot keep to",
                 allowed="insert, upsert, mirror or append",
                 remedy="use another mode",
             )
@@ -184,16 +210,22 @@ def _in_our_words(found: Iterator[str]) -> Iterator[str]:
     raise DestinationError(
         received,
         allowed="an audience that exists there and may be read",
-        remedy="check the connection's address, the audience it names, and the rights of its credentials",
+        remedy=(
+            "check the connection's address, the audience it names, and the rights of its"
+            " credentials"
+        ),
     )
 
 
 def _check_no_consent(sync: Sync) -> None:
-    """A column that a tool reads as a subscription could bring somebody back who left: none may be mapped."""
+    """A column that a tool reads as a subscription could bring somebody back who left: none may be
+    mapped.
+    """
     for column in sync.columns:
         if column.name.lower().replace("_", "") in _CONSENT_FIELDS:
             raise ConfigError(
-                f"{sync.path}: columns/{column.name} is a consent or subscription field of marketing tools",
+                f"{sync.path}: columns/{column.name} is a consent or subscription field of"
+                " marketing tools",
                 allowed="columns that describe the person",
                 remedy="remove it: consent is never written by a sync",
             )
@@ -201,10 +233,13 @@ def _check_no_consent(sync: Sync) -> None:
 
 _CONSENT_FIELDS = frozenset(
     {
-        "consent", "subscribed", "unsubscribed", "subscription", "subscriptions", "subscriptiongroups", "status",
-        "emailsubscribe", "pushsubscribe", "smssubscribe", "optin", "optout", "hasoptedoutofemail", "donotcall",
+        "consent", "subscribed", "unsubscribed", "subscription", "subscriptions",
+        "subscriptiongroups", "status",
+        "emailsubscribe", "pushsubscribe", "smssubscribe", "optin", "optout", "hasoptedoutofemail",
+        "donotcall",
         "hsemailoptout", "hsmarketablestatus", "ciosubscriptionpreferences", "unsubscribedreason",
-        "marketingsuspended", "emailinvalid", "interests", "synctags", "emaillistids", "unsubscribedchannelids",
+        "marketingsuspended", "emailinvalid", "interests", "synctags", "emaillistids",
+        "unsubscribedchannelids",
         "unsubscribedmessagetypeids", "subscribedmessagetypeids",
     }
 )  # fmt: skip
@@ -223,7 +258,9 @@ def given(row: Row, sync: Sync) -> dict[str, Any]:
     left = sync.left_alone
     if not left:
         return dict(row.values)
-    return {name: value for name, value in row.values.items() if value is not None or name not in left}
+    return {
+        name: value for name, value in row.values.items() if value is not None or name not in left
+    }
 
 
 def all_destinations() -> dict[str, Destination]:
@@ -255,5 +292,7 @@ def connection_values(sync: Sync, destination: Destination) -> tuple[dict[str, s
         if value:
             values[setting] = value
         elif setting in destination.settings:
-            missing.append(credentials.described(reference) if reference else f"connection/{setting}")
+            missing.append(
+                credentials.described(reference) if reference else f"connection/{setting}"
+            )
     return values, missing

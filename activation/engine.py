@@ -33,12 +33,14 @@ from segmentry.settings import Settings
 from segmentry.stages import StageReport
 
 
-def run_sync(settings: Settings, name: str, *, release: Collection[str] = (), digest: str | None = None) -> StageReport:
+def run_sync(
+    settings: Settings, name: str, *, release: Collection[str] = (), digest: str | None = None
+) -> StageReport:
     """Run one sync to its end.
 
-    Withdrawals are sent first, and nothing that stops the rest stops them. release: guardrails the operator lets go, by
-    name. digest: apply the rest only if its plan is exactly the one that bears it.
-    Raises GuardrailTriggered, DestinationError or another SegmentryError for this sync alone.
+    Withdrawals are sent first, and nothing that stops the rest stops them. release: guardrails the
+    operator lets go, by name. digest: apply the rest only if its plan is exactly the one that bears
+    it. Raises GuardrailTriggered, DestinationError or another SegmentryError for this sync alone.
     """
     sync = config.one(settings, name)
     release = guardrails.released(name, release)
@@ -53,8 +55,9 @@ def run_sync(settings: Settings, name: str, *, release: Collection[str] = (), di
 def withdraw(settings: Settings, name: str, sync: Sync | None) -> StageReport:
     """Send a sync's withdrawals and nothing else.
 
-    It is for a job that stopped, and for a sync that the job does not run. sync: what its file says; None where the
-    file is deleted or does not fit, so that what the rows were sent with counts.
+    It is for a job that stopped, and for a sync that the job does not run. sync: what its file
+    says; None where the file is deleted or does not fit, so that what the rows were sent with
+    counts.
     """
     ledger = Ledger(settings)
     has_rows = deployed.has_rows(ledger, name)
@@ -80,7 +83,10 @@ class _Desk:
 def _desk(settings: Settings, name: str) -> Iterator[_Desk]:
     ledger = Ledger(settings)
     try:
-        with runs.lease(ledger, name) as holder, warehouse.connect(settings, read_only=True) as lake:
+        with (
+            runs.lease(ledger, name) as holder,
+            warehouse.connect(settings, read_only=True) as lake,
+        ):
             yield _Desk(settings, ledger, lake, Run(name, holder=holder), deployed.of(ledger, name))
     finally:
         ledger.close()
@@ -88,13 +94,26 @@ def _desk(settings: Settings, name: str) -> Iterator[_Desk]:
 
 @contextmanager
 def _sender(desk: _Desk, sync: Sync) -> Iterator[Sender]:
-    """A sender to the place that the sync's configuration names; what it counted is added to the run."""
+    """A sender to the place that the sync's configuration names; what it counted is added to the
+    run.
+    """
     destination, run = destination_of(sync), desk.run
     values, _ = connection_values(sync, destination)
     accounts = LedgerAccounts(desk.ledger)
-    session = DestinationSession(sync, values, accounts, desk.settings.outbox / sync.name, run.run_id)
+    session = DestinationSession(
+        sync, values, accounts, desk.settings.outbox / sync.name, run.run_id
+    )
     try:
-        yield Sender(desk.settings, sync, destination, session, desk.lake, desk.ledger, _gate(desk, sync), run)
+        yield Sender(
+            desk.settings,
+            sync,
+            destination,
+            session,
+            desk.lake,
+            desk.ledger,
+            _gate(desk, sync),
+            run,
+        )
     finally:
         run.requests += session.requests
         run.notes += session.notes
@@ -105,7 +124,9 @@ def _gate(desk: _Desk, sync: Sync) -> ConsentGate:
     try:
         basis = config.consent_policy(desk.settings).basis(sync.purpose)
     except ConfigError:
-        basis = Basis(is_opt_in=True)  # enough for withdrawals: whoever refused is refused whatever the policy says
+        basis = Basis(
+            is_opt_in=True
+        )  # enough for withdrawals: whoever refused is refused whatever the policy says
     return ConsentGate(desk.lake, sync, basis, warehouse.snapshot_watch(desk.settings, desk.lake))
 
 
@@ -115,7 +136,9 @@ def _missing(sync: Sync) -> list[str]:
 
 @contextmanager
 def _recorded(desk: _Desk) -> Iterator[dict[str, str]]:
-    """The run in the ledger, whatever its outcome; its status is set by the caller under ``status``."""
+    """The run in the ledger, whatever its outcome; its status is set by the caller under
+    ``status``.
+    """
     run, ledger = desk.run, desk.ledger
     runs.close_abandoned(ledger, run.sync)
     run.as_of = clock.read_from(desk.lake)
@@ -156,7 +179,9 @@ def _run(desk: _Desk, sync: Sync, release: Collection[str], digest: str | None) 
 
 
 def _former(desk: _Desk, sync: Sync) -> Sync | None:
-    """The configuration by which rows are at another place than the sync's file names now, where that is known."""
+    """The configuration by which rows are at another place than the sync's file names now, where
+    that is known.
+    """
     if desk.known is None or deployed.is_same_place(desk.known.sync, sync):
         return None
     try:
@@ -168,7 +193,8 @@ def _former(desk: _Desk, sync: Sync) -> Sync | None:
 def _withdraw(desk: _Desk, sender: Sender, standing: Standing) -> DestinationError | None:
     """Send withdrawals, if there may be any.
 
-    Returns the error of a file that could not be fetched: the plan, which writes the whole file, then removes them.
+    Returns the error of a file that could not be fetched: the plan, which writes the whole file,
+    then removes them.
     """
     sync, known = sender.sync, desk.known
     if known is not None and known.is_settled(sync, standing.mark):
@@ -186,7 +212,9 @@ def _withdraw(desk: _Desk, sender: Sender, standing: Standing) -> DestinationErr
             lost, standing.withdrawn = error, 0
             withdrawals.leave_to_the_plan(desk.lake)
     if left:
-        desk.run.notes.append(f"{left:,} withdrawal(s) were not taken and are tried again by the next run")
+        desk.run.notes.append(
+            f"{left:,} withdrawal(s) were not taken and are tried again by the next run"
+        )
     standing.is_settled = not left and lost is None
     if known is not None and standing.is_settled and known.sync.content == sync.content:
         deployed.keep(desk.ledger, sync, standing.mark)
@@ -194,15 +222,27 @@ def _withdraw(desk: _Desk, sender: Sender, standing: Standing) -> DestinationErr
 
 
 def _withdraw_alone(desk: _Desk, sync: Sync | None) -> StageReport:
-    """Withdraw from where the rows are, by what they were sent with; by the file alone where that is not known."""
-    if sync is not None and desk.known is not None and deployed.is_same_place(desk.known.sync, sync):
-        desk.known = DeployedSync(sync, desk.known.mark if desk.known.sync.content == sync.content else None)
+    """Withdraw from where the rows are, by what they were sent with; by the file alone where that
+    is not known.
+    """
+    if (
+        sync is not None
+        and desk.known is not None
+        and deployed.is_same_place(desk.known.sync, sync)
+    ):
+        desk.known = DeployedSync(
+            sync, desk.known.mark if desk.known.sync.content == sync.content else None
+        )
     chosen = desk.known.sync if desk.known is not None else sync
     name = desk.run.sync
     if chosen is None:
         note = f"{name}: a destination has rows of it, and neither a file nor the ledger says where"
         remedy = f"put config/syncs/{name}.yml back, with `enabled: false`"
-        return StageReport({f"sync {name}": 0}, [f"{note}: nobody can be withdrawn there; {remedy}"], "unknown_place")
+        return StageReport(
+            {f"sync {name}": 0},
+            [f"{note}: nobody can be withdrawn there; {remedy}"],
+            "unknown_place",
+        )
     standing = Standing(withdrawals.mark(desk.lake))
     if desk.known is not None and desk.known.mark == standing.mark:
         return StageReport({f"sync {name}": 0}, [], "unchanged")
@@ -210,7 +250,8 @@ def _withdraw_alone(desk: _Desk, sync: Sync | None) -> StageReport:
     found = withdrawals.find(desk.lake, desk.ledger, chosen, _gate(desk, chosen))
     if found and missing:
         raise ConnectionNotConfigured(
-            f"{name}: {found:,} row(s) of people who opted out are at the destination, and it cannot be reached",
+            f"{name}: {found:,} row(s) of people who opted out are at the destination, and it"
+            " cannot be reached",
             allowed="a connection by which they can be removed",
             remedy=f"set {', '.join(missing)}, then run the job again",
         )
@@ -227,7 +268,9 @@ def _withdraw_alone(desk: _Desk, sync: Sync | None) -> StageReport:
     return report(desk.run, outcome["status"])
 
 
-def _send_rest(desk: _Desk, sender: Sender, standing: Standing, release: Collection[str], digest: str | None) -> str:
+def _send_rest(
+    desk: _Desk, sender: Sender, standing: Standing, release: Collection[str], digest: str | None
+) -> str:
     run, ledger, sync = desk.run, desk.ledger, sender.sync
     plan = plans.make(desk.lake, ledger, sync, sender.gate, runs.state(ledger, run.sync), standing)
     run.lake_snapshot = plan.snapshot
@@ -242,8 +285,12 @@ def _send_rest(desk: _Desk, sender: Sender, standing: Standing, release: Collect
     return _conclude(sender, plan, standing)
 
 
-def _guard(sender: Sender, plan: SyncPlan, release: Collection[str], digest: str | None) -> GuardrailTriggered | None:
-    """Raise what stops the plan. Returns what stops its additions alone: they are removed, and the rest is sent."""
+def _guard(
+    sender: Sender, plan: SyncPlan, release: Collection[str], digest: str | None
+) -> GuardrailTriggered | None:
+    """Raise what stops the plan. Returns what stops its additions alone: they are removed, and the
+    rest is sent.
+    """
     if digest is not None and digest != plan.digest:
         raise GuardrailTriggered(
             f"{sender.sync.name}: the plan has changed since it was made{_besides(sender.run)}",
@@ -266,11 +313,19 @@ def _guard(sender: Sender, plan: SyncPlan, release: Collection[str], digest: str
     error = GuardrailTriggered(
         f"{sender.sync.name}: " + "; ".join(stop.detail for stop in held) + _besides(sender.run),
         allowed="what the guardrails of the sync allow; what was sent last stays as it is",
-        remedy=f"look at `segmentry sync plan --select {sender.sync.name}`; if it is right, "
-        f"`segmentry sync apply --select {sender.sync.name} --release {','.join(s.guardrail for s in held)}`",
+        remedy=(
+            f"look at `segmentry sync plan --select {sender.sync.name}`; if it is right, `segmentry"
+            f" sync apply --select {sender.sync.name} --release"
+            f" {','.join(s.guardrail for s in held)}`"
+        ),
     )
-    # A file is one whole, and after a change of the mapping all rows are sent: there is no rest without the additions.
-    if {stop.guardrail for stop in held} != {"unmatched"} or sender.destination.is_snapshot or plan.is_resync:
+    # A file is one whole, and after a change of the mapping all rows are sent: there is no rest
+    # without the additions.
+    if (
+        {stop.guardrail for stop in held} != {"unmatched"}
+        or sender.destination.is_snapshot
+        or plan.is_resync
+    ):
         raise error
     plans.drop_additions(sender.lake, plan)
     return error
@@ -285,7 +340,9 @@ def _sent_words(run: Run) -> str:
 
 
 def _members(sender: Sender, plan: SyncPlan) -> guardrails.Stop | None:
-    """The guardrail of a first run: the destination is asked once, when nothing is known to be there."""
+    """The guardrail of a first run: the destination is asked once, when nothing is known to be
+    there.
+    """
     has_run = runs.state(sender.ledger, plan.sync.name)["config_hash"] is not None
     if plan.sync.mode != "mirror" or plan.held or has_run:
         return None
@@ -294,11 +351,15 @@ def _members(sender: Sender, plan: SyncPlan) -> guardrails.Stop | None:
     except Unanswered:
         raise
     except DestinationError as error:
-        return guardrails.Stop("first_run", f"it cannot be told whether the audience is empty: {error.received}")
+        return guardrails.Stop(
+            "first_run", f"it cannot be told whether the audience is empty: {error.received}"
+        )
 
 
 def _conclude(sender: Sender, plan: SyncPlan, standing: Standing) -> str:
-    """Keep what was brought to its end, so that an unchanged audience is known as such at a glance."""
+    """Keep what was brought to its end, so that an unchanged audience is known as such at a
+    glance.
+    """
     run, ledger = sender.run, sender.ledger
     unsettled = run.failed["retry"] or run.failed["blocked"] or ledger.open_intents(run.sync)
     is_at_rest = not (unsettled or plan.has_waiting) and standing.is_settled
@@ -312,16 +373,22 @@ def _conclude(sender: Sender, plan: SyncPlan, standing: Standing) -> str:
     if plan.is_empty and not run.sent:
         return "waiting" if plan.has_waiting else "unchanged"
     if run.failed["unknown"]:
-        run.notes.append(f"{run.failed['unknown']:,} row(s) may have arrived and are not sent again")
+        run.notes.append(
+            f"{run.failed['unknown']:,} row(s) may have arrived and are not sent again"
+        )
     return "partial" if any(run.failed.values()) else "done"
 
 
 def report(run: Run, status: str) -> StageReport:
     """What the run did, for people and programs."""
-    sent = ", ".join(f"{run.sent[name]:,} {name}" for name in ("add", "update", "remove") if run.sent[name])
+    sent = ", ".join(
+        f"{run.sent[name]:,} {name}" for name in ("add", "update", "remove") if run.sent[name]
+    )
     failed = ", ".join(f"{count:,} {name}" for name, count in sorted(run.failed.items()) if count)
     text = f"{run.sync}: {status}; sent {sent or 'nothing'}" + (f"; {failed}" if failed else "")
     withdrawn = f"; {_sent_words(run)}" if run.withdrawn else ""
     return StageReport(
-        {f"sync {run.sync}": run.sent.total()}, [f"{text}; {run.requests:,} request(s){withdrawn}"], status
+        {f"sync {run.sync}": run.sent.total()},
+        [f"{text}; {run.requests:,} request(s){withdrawn}"],
+        status,
     )

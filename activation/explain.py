@@ -1,4 +1,5 @@
-"""Why a sync sends to a person or does not: what was decided, what consent says now, what the destination holds.
+"""Why a sync sends to a person or does not: what was decided, what consent says now, what the
+destination holds.
 
 ``segmentry sync explain`` calls it.
 """
@@ -39,9 +40,10 @@ _LAST_CHANGES = 5
 def person(settings: Settings, name: str, who: str) -> dict[str, Any]:
     """Why ``who`` is or is not sent by the sync of that name.
 
-    who: a profile_id or ``type:value``. Facts by name, with the rows ``segments`` (of the sync, and whether the person
-    is in each) and ``changes`` (what was done with the person's rows, newest first). UsageError for a sync or person
-    that is not known, NotReadyError before there is an audience.
+    who: a profile_id or ``type:value``. Facts by name, with the rows ``segments`` (of the sync, and
+    whether the person is in each) and ``changes`` (what was done with the person's rows, newest
+    first). UsageError for a sync or person that is not known, NotReadyError before there is an
+    audience.
     """
     sync = config.one(settings, name)
     with warehouse.connect(settings, read_only=True) as lake:
@@ -60,7 +62,9 @@ def person(settings: Settings, name: str, who: str) -> dict[str, Any]:
         "sync": sync.name,
         "profile_id": profile,
         "verdict": verdict or "not a candidate",
-        "consent_now": leaving or ("may leave" if verdict == "eligible" else "not asked: not in the audience"),
+        "consent_now": (
+            leaving or ("may leave" if verdict == "eligible" else "not asked: not in the audience")
+        ),
         **facts,
         "segments": segments,
     }
@@ -73,14 +77,21 @@ def _verdict(lake: duckdb.DuckDBPyConnection, sync: Sync, profile: str) -> str |
 
 
 def _segments(lake: duckdb.DuckDBPyConnection, sync: Sync, profile: str) -> list[dict[str, Any]]:
-    """The sync's segments with whether the person is in them; for a sync of all, those the person is in."""
-    sql = "select segment, entered_at from lake.segments.segment_memberships where profile_id = ? order by segment"
+    """The sync's segments with whether the person is in them; for a sync of all, those the person
+    is in.
+    """
+    sql = (
+        "select segment, entered_at from lake.segments.segment_memberships where profile_id = ?"
+        " order by segment"
+    )
     inside: dict[str, datetime] = dict(lake.execute(sql, [profile]).fetchall())
     names = inside if sync.segments is None else sync.segments
     return [{"segment": name, "is_in": name in inside, "since": inside.get(name)} for name in names]
 
 
-def _may_leave(settings: Settings, lake: duckdb.DuckDBPyConnection, sync: Sync, profile: str) -> str:
+def _may_leave(
+    settings: Settings, lake: duckdb.DuckDBPyConnection, sync: Sync, profile: str
+) -> str:
     """Why the person's rows may not leave by what is known now; '' where they may."""
     warehouse.require(lake, f"audiences.aud_{sync.name}", made_by="audiences")
     gate = ConsentGate(lake, sync, config.consent_policy(settings).basis(sync.purpose))
@@ -91,7 +102,11 @@ def _may_leave(settings: Settings, lake: duckdb.DuckDBPyConnection, sync: Sync, 
         [profile],
     )
     rows = [Row(Operation.add, values["row_key"], "", "", "", values) for values in found]
-    return next((reason for reason in gate.refusals(rows) if reason), "") if sync.mode != "delete" else ""
+    return (
+        next((reason for reason in gate.refusals(rows) if reason), "")
+        if sync.mode != "delete"
+        else ""
+    )
 
 
 def _held(ledger: Ledger, sync: Sync, profile: str) -> dict[str, Any]:
@@ -110,12 +125,16 @@ def _held(ledger: Ledger, sync: Sync, profile: str) -> dict[str, Any]:
         ).scalars()
         reasons = "; ".join(sorted(waiting))
         changes = connection.execute(
-            sa.select(t.changes.c.sent_at, t.changes.c.operation, t.changes.c.status, t.changes.c.reason)
+            sa.select(
+                t.changes.c.sent_at, t.changes.c.operation, t.changes.c.status, t.changes.c.reason
+            )
             .where(_of(t.changes, sync, profile))
             .order_by(t.changes.c.change_id.desc())
             .limit(_LAST_CHANGES)
         ).all()
-    stops = [review["guardrail"] for review in runs.open_reviews(ledger) if review["sync"] == sync.name]
+    stops = [
+        review["guardrail"] for review in runs.open_reviews(ledger) if review["sync"] == sync.name
+    ]
     return {
         "rows_held": int(held[0]),
         "rows_unconfirmed": int(held[1]),
@@ -143,7 +162,10 @@ def _answer(sync: Sync, verdict: str | None, leaving: str, facts: dict[str, Any]
     elif leaving:
         reason = f"the person is in the audience, and is held back as it leaves: {leaving}"
     elif facts["rows_unconfirmed"]:
-        return "unconfirmed: it was sent, and it is not known whether it arrived; the next sync finds out"
+        return (
+            "unconfirmed: it was sent, and it is not known whether it arrived; the next sync"
+            " finds out"
+        )
     elif is_held:
         return "sent: the destination has the person"
     elif not sync.is_enabled:
@@ -151,9 +173,14 @@ def _answer(sync: Sync, verdict: str | None, leaving: str, facts: dict[str, Any]
     elif facts["refused_by_destination"]:
         reason = f"the destination refused the person: {facts['refused_by_destination']}"
     elif facts["guardrails"]:
-        reason = f"the person is in the audience, and guardrails hold the sync back: {facts['guardrails']}"
+        reason = (
+            "the person is in the audience, and guardrails hold the sync back:"
+            f" {facts['guardrails']}"
+        )
     else:
         return "to be sent: the person is in the audience; the next sync sends"
     if is_held:
-        return f"to be removed: {reason}; the destination still has the person, the next sync removes"
+        return (
+            f"to be removed: {reason}; the destination still has the person, the next sync removes"
+        )
     return f"not sent: {reason}"

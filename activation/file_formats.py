@@ -1,4 +1,6 @@
-"""The formats in which a file destination writes rows, and how people are removed from a written file; all stream."""
+"""The formats in which a file destination writes rows, and how people are removed from a written
+file; all stream.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,8 @@ from activation.model import Row
 from segmentry.errors import DestinationError
 
 OPTIONS = ("format", "formulas")
-# Of the option ``formulas``: what is done to a text that a spreadsheet would run. Only CSV is opened by spreadsheets.
+# Of the option ``formulas``: what is done to a text that a spreadsheet would run. Only CSV is
+# opened by spreadsheets.
 NEUTRALIZE = "neutralize"
 KEEP = "keep"
 IsWithdrawn = Callable[[str], bool]
@@ -23,7 +26,10 @@ IsWithdrawn = Callable[[str], bool]
 
 def _write_csv(path: Path, columns: list[SyncColumn], rows: Iterator[Row], is_neutral: bool) -> int:
     count = 0
-    texts = {column.name: _cell if is_neutral and column.type == "varchar" else _text for column in columns}
+    texts = {
+        column.name: _cell if is_neutral and column.type == "varchar" else _text
+        for column in columns
+    }
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(list(texts))
@@ -32,7 +38,9 @@ def _write_csv(path: Path, columns: list[SyncColumn], rows: Iterator[Row], is_ne
     return count
 
 
-def _write_ndjson(path: Path, columns: list[SyncColumn], rows: Iterator[Row], _is_neutral: bool) -> int:
+def _write_ndjson(
+    path: Path, columns: list[SyncColumn], rows: Iterator[Row], _is_neutral: bool
+) -> int:
     count = 0
     with path.open("w", encoding="utf-8") as file:
         for count, row in enumerate(rows, start=1):  # noqa: B007  the count outlives the loop
@@ -41,17 +49,26 @@ def _write_ndjson(path: Path, columns: list[SyncColumn], rows: Iterator[Row], _i
     return count
 
 
-def _write_parquet(path: Path, columns: list[SyncColumn], rows: Iterator[Row], _is_neutral: bool) -> int:
+def _write_parquet(
+    path: Path, columns: list[SyncColumn], rows: Iterator[Row], _is_neutral: bool
+) -> int:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    kinds = {"varchar": pa.string(), "bigint": pa.int64(), "double": pa.float64(), "boolean": pa.bool_()}
+    kinds = {
+        "varchar": pa.string(),
+        "bigint": pa.int64(),
+        "double": pa.float64(),
+        "boolean": pa.bool_(),
+    }
     times = {"timestamp": pa.timestamp("us"), "date": pa.date32()}
     schema = pa.schema([(column.name, {**kinds, **times}[column.type]) for column in columns])
     count = 0
     with pq.ParquetWriter(path, schema, compression="zstd") as writer:
         while chunk := list(islice(rows, 50_000)):
-            writer.write_table(pa.Table.from_pylist([dict(row.values) for row in chunk], schema=schema))
+            writer.write_table(
+                pa.Table.from_pylist([dict(row.values) for row in chunk], schema=schema)
+            )
             count += len(chunk)
     return count
 
@@ -86,15 +103,23 @@ def keys(path: Path, sync: Sync) -> Iterator[str]:
     is_text = path.suffix == ".csv" and _is_neutral(sync)
     with duckdb.connect() as connection:
         reader = {".parquet": "read_parquet", ".ndjson": "read_ndjson"}.get(path.suffix)
-        source = f"{reader}('{path}')" if reader else f"read_csv('{path}', all_varchar=true, header=true)"
-        for (key,) in connection.execute(f'select cast("{sync.key}" as varchar) from {source}').fetchall():
+        source = (
+            f"{reader}('{path}')"
+            if reader
+            else f"read_csv('{path}', all_varchar=true, header=true)"
+        )
+        for (key,) in connection.execute(
+            f'select cast("{sync.key}" as varchar) from {source}'
+        ).fetchall():
             yield formulas.original(key) if is_text and key is not None else key
 
 
 def write_without(source: Path, target: Path, key: str, is_withdrawn: IsWithdrawn) -> int:
-    """Copy a written file without the rows whose key is withdrawn, as they are; return the rows that are left.
+    """Copy a written file without the rows whose key is withdrawn, as they are; return the rows
+    that are left.
 
-    A file without the column ``key`` was written by an earlier configuration: there any column may be the key.
+    A file without the column ``key`` was written by an earlier configuration: there any column may
+    be the key.
     """
     copies = {".csv": _copy_csv, ".ndjson": _copy_ndjson, ".parquet": _copy_parquet}
     try:
@@ -103,7 +128,9 @@ def write_without(source: Path, target: Path, key: str, is_withdrawn: IsWithdraw
         raise DestinationError(
             "the delivered file cannot be read, so nobody can be removed from it",
             allowed="the file as it was delivered",
-            remedy="delete the file and its manifest.json at the destination, then run the sync again",
+            remedy=(
+                "delete the file and its manifest.json at the destination, then run the sync again"
+            ),
         ) from None
 
 
@@ -114,13 +141,18 @@ def _asked(names: list[str], key: str) -> list[str]:
 def _copy_csv(source: Path, target: Path, key: str, is_withdrawn: IsWithdrawn) -> int:
     count = 0
     csv.field_size_limit(2**31 - 1)  # a list of segments may be longer than the usual 128 KiB
-    with source.open(encoding="utf-8", newline="") as old, target.open("w", encoding="utf-8", newline="") as new:
+    with (
+        source.open(encoding="utf-8", newline="") as old,
+        target.open("w", encoding="utf-8", newline="") as new,
+    ):
         reader, writer = csv.reader(old), csv.writer(new, lineterminator="\n")
         names = next(reader)
         writer.writerow(names)
         places = [names.index(name) for name in _asked(names, key)]
         for cells in reader:
-            if any(is_withdrawn(cells[i]) or is_withdrawn(formulas.original(cells[i])) for i in places):
+            if any(
+                is_withdrawn(cells[i]) or is_withdrawn(formulas.original(cells[i])) for i in places
+            ):
                 continue
             writer.writerow(cells)
             count += 1
@@ -144,10 +176,16 @@ def _copy_parquet(source: Path, target: Path, key: str, is_withdrawn: IsWithdraw
     import pyarrow.parquet as pq
 
     count = 0
-    with pq.ParquetFile(source) as old, pq.ParquetWriter(target, old.schema_arrow, compression="zstd") as new:
+    with (
+        pq.ParquetFile(source) as old,
+        pq.ParquetWriter(target, old.schema_arrow, compression="zstd") as new,
+    ):
         for batch in old.iter_batches(50_000):
             asked = [batch.column(name).to_pylist() for name in _asked(batch.schema.names, key)]
-            stays = [not any(is_withdrawn(_text(value)) for value in values) for values in zip(*asked, strict=True)]
+            stays = [
+                not any(is_withdrawn(_text(value)) for value in values)
+                for values in zip(*asked, strict=True)
+            ]
             left = pa.Table.from_batches([batch]).filter(pa.array(stays, pa.bool_()))
             new.write_table(left)
             count += left.num_rows

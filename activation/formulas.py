@@ -1,19 +1,26 @@
 """Cells that a spreadsheet would run as formulas, and the form in which it does not run them.
 
-A text that begins with ``=``, ``+``, ``-``, ``@`` (full-width ones too), a tab or a line end is run by a spreadsheet
-that opens the file, also behind spaces and quotes, and also behind a semicolon, a tab or a line end inside the text,
-where the spreadsheet's own settings separate cells there. An apostrophe is put before it, as OWASP advises
-(https://owasp.org/www-community/attacks/CSV_Injection). A number, and so a phone in E.164, cannot run and stays.
+A text that begins with ``=``, ``+``, ``-``, ``@`` (full-width ones too), a tab or a line end is run
+by a spreadsheet that opens the file, also behind spaces and quotes, and also behind a semicolon, a
+tab or a line end inside the text, where the spreadsheet's own settings separate cells there. An
+apostrophe is put before it, as OWASP advises
+(https://owasp.org/www-community/attacks/CSV_Injection). A number, and so a phone in E.164, cannot
+run and stays.
 """
 
 from __future__ import annotations
 
 import re
 
-# What a spreadsheet may skip before it looks at a cell: spaces, quotes, and characters without a width.
-_SKIPPED = "[\\s\"'\u2018\u2019\u201c\u201d`\u00ad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff\x00-\x1f]*"
+# What a spreadsheet may skip before it looks at a cell: spaces, quotes, and characters without a
+# width.
+_SKIPPED = (
+    "[\\s\"'\u2018\u2019\u201c\u201d`\u00ad\u180e\u200b-\u200f"
+    "\u202a-\u202e\u2060-\u2064\ufeff\x00-\x1f]*"
+)
 _SIGN = "=+\\-@\uff1d\uff0b\uff0d\uff20"
-# At the beginning a tab or a line end is enough; further in, such signs stand in many an honest text.
+# At the beginning a tab or a line end is enough; further in, such signs stand in many an honest
+# text.
 _FIRST = f"(?={_SKIPPED}[{_SIGN}\t\r\n])"
 _FURTHER = f"(?={_SKIPPED}[{_SIGN}])"
 _STARTS = re.compile(f"\\A{_FIRST}|(?<=[;\t\r\n]){_FURTHER}")

@@ -1,6 +1,8 @@
-"""Makes the audience models of the dbt project from config/syncs: the same configuration gives the same text.
+"""Makes the audience models of the dbt project from config/syncs: the same configuration gives the
+same text.
 
-They exist in the home's copy of the project alone (``segmentry.generated``): no copy of them can be out of date.
+They exist in the home's copy of the project alone (``segmentry.generated``): no copy of them can be
+out of date.
 """
 
 from __future__ import annotations
@@ -21,11 +23,16 @@ MARK = "-- Made at run time from config/syncs: change the configuration, not thi
 
 
 def files(settings: Settings) -> list[GeneratedFile]:
-    """The audience models the configuration gives, and those of the folder that must not be there."""
+    """The audience models the configuration gives, and those of the folder that must not be
+    there.
+    """
     folder = settings.dbt_project / FOLDER
     wanted = {folder / name: text for name, text in texts(settings).items()}
     extra = [path for path in sorted(folder.glob("aud_*.*")) if path not in wanted]
-    return [*(GeneratedFile(p, t) for p, t in wanted.items()), *(GeneratedFile(p, None) for p in extra)]
+    return [
+        *(GeneratedFile(p, t) for p, t in wanted.items()),
+        *(GeneratedFile(p, None) for p in extra),
+    ]
 
 
 def texts(settings: Settings) -> dict[str, str]:
@@ -37,7 +44,9 @@ def texts(settings: Settings) -> dict[str, str]:
     found = {
         "candidates.sql": _candidates_sql(syncs, policy),
         "candidates.yml": audience_texts.CANDIDATES_YML,
-        "suppressed_contacts.sql": f"{MARK}\n" + audience_texts.SUPPRESSED_SQL.replace("@bounces", str(policy.bounces)),
+        "suppressed_contacts.sql": (
+            f"{MARK}\n" + audience_texts.SUPPRESSED_SQL.replace("@bounces", str(policy.bounces))
+        ),
         "suppressed_contacts.yml": audience_texts.SUPPRESSED_YML,
     }
     for sync in syncs:
@@ -94,7 +103,10 @@ def _audience_yml(sync: Sync) -> str:
         "        data_tests: [not_null, unique]",
     ]
     for column in sync.columns:
-        lines += [f"      - name: {column.name}", f"        description: {_origin(column.source, column.value)}"]
+        lines += [
+            f"      - name: {column.name}",
+            f"        description: {_origin(column.source, column.value)}",
+        ]
         lines += [f"        data_type: {column.type}"]
         if column.name == sync.key:
             lines += ["        data_tests: [not_null]"]

@@ -1,7 +1,8 @@
-"""Guardrails: what a sync may not do by itself. What was sent last stays, and an operator may release a guardrail.
+"""Guardrails: what a sync may not do by itself. What was sent last stays, and an operator may
+release a guardrail.
 
-They judge additions, updates and ordinary removals. Withdrawals (``activation/withdrawals.py``) have left before, and
-no number here counts them.
+They judge additions, updates and ordinary removals. Withdrawals (``activation/withdrawals.py``)
+have left before, and no number here counts them.
 """
 
 from __future__ import annotations
@@ -21,9 +22,13 @@ from segmentry import warehouse
 from segmentry.errors import UsageError
 
 DEFAULTS: Mapping[str, Any] = {
-    "max_removed_share": 0.3,  # a third of an audience seldom leaves in one run; when it does, somebody should look
+    "max_removed_share": (
+        0.3
+    ),  # a third of an audience seldom leaves in one run; when it does, somebody should look
     "min_rows_for_share": 50,  # below so many held rows a share says little
-    "max_changed_share": 0.5,  # half of what is there does not change in one run, unless the clock or a rule was wrong
+    "max_changed_share": (
+        0.5
+    ),  # half of what is there does not change in one run, unless the clock or a rule was wrong
     "max_added_rows": None,
     "max_age_hours": None,
     "max_coverage_drop": 0.2,  # a fifth of all people do not lose their consent between two runs
@@ -33,7 +38,18 @@ DEFAULTS: Mapping[str, Any] = {
 }
 
 
-NAMES = ("empty", "removals", "changes", "additions", "stale", "gate", "coverage", "drift", "unmatched", "first_run")
+NAMES = (
+    "empty",
+    "removals",
+    "changes",
+    "additions",
+    "stale",
+    "gate",
+    "coverage",
+    "drift",
+    "unmatched",
+    "first_run",
+)
 MEMBERS_COUNTED = 1_000  # of an audience that should be empty; further reading tells nothing new
 
 
@@ -50,13 +66,20 @@ def stops(lake: duckdb.DuckDBPyConnection, plan: SyncPlan, policy: ConsentPolicy
     limits = {**DEFAULTS, **plan.sync.guardrails}
     found = [_empty(plan, limits), _removals(plan, limits)]
     are_removals_judged = any(stop is not None for stop in found)
-    found += [_changes(plan, limits, are_removals_judged), _additions(plan, limits), _age(lake, limits), _gate(lake)]
+    found += [
+        _changes(plan, limits, are_removals_judged),
+        _additions(plan, limits),
+        _age(lake, limits),
+        _gate(lake),
+    ]
     found += [_coverage(plan, limits), _drift(lake, limits), _unmatched(lake, plan, policy)]
     return [stop for stop in found if stop is not None]
 
 
 def released(sync: str, words: Collection[str]) -> set[str]:
-    """Guardrails that the operator releases: ``removals`` for whichever sync is run, ``vip.removals`` for one."""
+    """Guardrails that the operator releases: ``removals`` for whichever sync is run,
+    ``vip.removals`` for one.
+    """
     for word in words:
         if word.rpartition(".")[2] not in NAMES:
             raise UsageError(
@@ -75,7 +98,10 @@ def _empty(plan: SyncPlan, limits: Mapping[str, Any]) -> Stop | None:
 
 def _removals(plan: SyncPlan, limits: Mapping[str, Any]) -> Stop | None:
     removed = plan.counts["remove"]
-    if plan.held < limits["min_rows_for_share"] or removed <= plan.held * limits["max_removed_share"]:
+    if (
+        plan.held < limits["min_rows_for_share"]
+        or removed <= plan.held * limits["max_removed_share"]
+    ):
         return None
     share = f"{removed / plan.held:.0%}, at most {limits['max_removed_share']:.0%}"
     return Stop("removals", f"{removed:,} of {plan.held:,} row(s) would be removed ({share})")
@@ -84,8 +110,9 @@ def _removals(plan: SyncPlan, limits: Mapping[str, Any]) -> Stop | None:
 def _changes(plan: SyncPlan, limits: Mapping[str, Any], are_removals_judged: bool) -> Stop | None:
     """Additions, updates and removals against what is there.
 
-    What happens once (``append``) and people who are removed from a tool (``delete``) are new by nature; of a new
-    mapping, updates are what the operator asked for. Removals that another guardrail stops are released with that one.
+    What happens once (``append``) and people who are removed from a tool (``delete``) are new by
+    nature; of a new mapping, updates are what the operator asked for. Removals that another
+    guardrail stops are released with that one.
     """
     if plan.sync.mode in ("append", "delete") or plan.held < max(1, limits["min_rows_for_share"]):
         return None
@@ -95,7 +122,9 @@ def _changes(plan: SyncPlan, limits: Mapping[str, Any], are_removals_judged: boo
     if changed <= plan.held * limits["max_changed_share"]:
         return None
     share = f"{changed / plan.held:.0%} of {plan.held:,}, at most {limits['max_changed_share']:.0%}"
-    return Stop("changes", f"{changed:,} row(s) would be added, updated or removed at once ({share})")
+    return Stop(
+        "changes", f"{changed:,} row(s) would be added, updated or removed at once ({share})"
+    )
 
 
 def _additions(plan: SyncPlan, limits: Mapping[str, Any]) -> Stop | None:
@@ -106,14 +135,19 @@ def _additions(plan: SyncPlan, limits: Mapping[str, Any]) -> Stop | None:
 
 
 def members(plan: SyncPlan, held: Iterable[str] | None) -> Stop | None:
-    """The first run of a mirror into an audience that holds people already; held: who is there, None if unknown."""
+    """The first run of a mirror into an audience that holds people already; held: who is there,
+    None if unknown.
+    """
     if held is None or {**DEFAULTS, **plan.sync.guardrails}["allow_members"]:
         return None
     there = sum(1 for _ in islice(held, MEMBERS_COUNTED))
     if not there:
         return None
     count = f"{there:,}{' or more' if there == MEMBERS_COUNTED else ''}"
-    detail = f"the first run would add {plan.counts['add']:,} row(s) to an audience that holds {count} already"
+    detail = (
+        f"the first run would add {plan.counts['add']:,} row(s) to an audience that holds {count}"
+        " already"
+    )
     return Stop("first_run", f"{detail}; a mirror leaves whom it did not put there")
 
 
@@ -123,27 +157,34 @@ def _age(lake: duckdb.DuckDBPyConnection, limits: Mapping[str, Any]) -> Stop | N
         return None
     row = lake.execute("select max(as_of) from observability.clock").fetchone()
     age = (now() - row[0]).total_seconds() / 3600 if row and row[0] else float("inf")
-    return None if age <= most else Stop("stale", f"the data is {age:,.0f} h old, at most {most:g} h")
+    return (
+        None if age <= most else Stop("stale", f"the data is {age:,.0f} h old, at most {most:g} h")
+    )
 
 
 def _gate(lake: duckdb.DuckDBPyConnection) -> Stop | None:
     if not warehouse.relation_exists(lake, "observability.gate_results"):
         return None
     row = lake.execute(
-        "select passed from observability.gate_results where gate = 'audiences' order by checked_at desc limit 1"
+        "select passed from observability.gate_results where gate = 'audiences' order by checked_at"
+        " desc limit 1"
     ).fetchone()
     if row is None or row[0]:
         return None
-    return Stop("gate", "the newest audiences did not pass their gate; the last good ones would be sent")
+    return Stop(
+        "gate", "the newest audiences did not pass their gate; the last good ones would be sent"
+    )
 
 
 def coverage(lake: duckdb.DuckDBPyConnection, sync: Sync) -> float | None:
-    """Share of the people of the sync's segments whose consent lets them be sent; None where nobody is counted."""
+    """Share of the people of the sync's segments whose consent lets them be sent; None where nobody
+    is counted.
+    """
     if not warehouse.relation_exists(lake, "audiences.candidates"):
         return None
     row = lake.execute(
-        "select avg(case when verdict in ('refused', 'unknown_consent', 'suppressed') then 0 else 1 end)"
-        " from audiences.candidates where sync = ? having count(*) >= ?",
+        "select avg(case when verdict in ('refused', 'unknown_consent', 'suppressed') then 0 else 1"
+        " end) from audiences.candidates where sync = ? having count(*) >= ?",
         [sync.name, DEFAULTS["min_rows_for_share"]],
     ).fetchone()
     return float(row[0]) if row and row[0] is not None else None
@@ -153,7 +194,9 @@ def _coverage(plan: SyncPlan, limits: Mapping[str, Any]) -> Stop | None:
     now_share, before = plan.coverage, plan.coverage_before
     if now_share is None or before is None or before - now_share <= limits["max_coverage_drop"]:
         return None
-    return Stop("coverage", f"the share of people with consent fell from {before:.0%} to {now_share:.0%}")
+    return Stop(
+        "coverage", f"the share of people with consent fell from {before:.0%} to {now_share:.0%}"
+    )
 
 
 def _drift(lake: duckdb.DuckDBPyConnection, limits: Mapping[str, Any]) -> Stop | None:
@@ -167,13 +210,20 @@ def _drift(lake: duckdb.DuckDBPyConnection, limits: Mapping[str, Any]) -> Stop |
     ).fetchone()
     if row is None or row[1] <= most:
         return None
-    return Stop("drift", f"{row[1]:.0%} of the features of the model '{row[0]}' have drifted, at most {most:.0%}")
+    return Stop(
+        "drift",
+        f"{row[1]:.0%} of the features of the model '{row[0]}' have drifted, at most {most:.0%}",
+    )
 
 
-def _unmatched(lake: duckdb.DuckDBPyConnection, plan: SyncPlan, policy: ConsentPolicy) -> Stop | None:
-    """Refusals of the sync's use that match nobody: whose they are nobody knows, so nobody is added meanwhile.
+def _unmatched(
+    lake: duckdb.DuckDBPyConnection, plan: SyncPlan, policy: ConsentPolicy
+) -> Stop | None:
+    """Refusals of the sync's use that match nobody: whose they are nobody knows, so nobody is added
+    meanwhile.
 
-    They are counted by source, of all times and of the newest days, so that one bad file shows among millions.
+    They are counted by source, of all times and of the newest days, so that one bad file shows
+    among millions.
     """
     if plan.sync.mode == "delete" or not warehouse.relation_exists(lake, "marts.consent_matches"):
         return None
@@ -194,16 +244,18 @@ def _unmatched(lake: duckdb.DuckDBPyConnection, plan: SyncPlan, policy: ConsentP
     )
 
 
-# By the record that refuses: one of an unknown type counts for several, and is matched if any of them is. A browser
-# that is not known cannot be reached, and nobody misspells its id.
+# By the record that refuses: one of an unknown type counts for several, and is matched if any of
+# them is. A browser that is not known cannot be reached, and nobody misspells its id.
 _UNMATCHED = """
     with refusals as (
         select
-            source, coalesce(record_id, decision_id) as refusal, bool_or(match is distinct from 'none') as is_matched,
+            source, coalesce(record_id, decision_id) as refusal,
+                bool_or(match is distinct from 'none') as is_matched,
             max(decided_at) as decided_at
         from marts.consents
         where status <> 'granted' and identifier_type not in ('cookie', 'device_id')
-            and coalesce(purpose, 'any') in (?, 'any') and (coalesce(channel, 'any') in (?, 'any') or ? = 'any')
+            and coalesce(purpose, 'any') in (?, 'any') and (coalesce(channel, 'any') in (?, 'any')
+                or ? = 'any')
         group by source, refusal
     ),
     counted as (

@@ -1,4 +1,6 @@
-"""Normalizes and hashes identifiers as each advertising platform asks. An empty value has no hash."""
+"""Normalizes and hashes identifiers as each advertising platform asks. An empty value has no
+hash.
+"""
 
 from __future__ import annotations
 
@@ -41,12 +43,16 @@ def meta_place(value: str) -> str:
 
 
 def google_email(value: str) -> str:
-    """Google: lower case; of a Gmail address the dots of the local part go; '' where it is no address."""
+    """Google: lower case; of a Gmail address the dots of the local part go; '' where it is no
+    address.
+    """
     email = value.strip().lower()
     local, at, domain = email.partition("@")
     if not at or "@" in domain or re.search(r"\s", email):
         return ""
-    return f"{local.replace('.', '')}@{domain}" if domain in {"gmail.com", "googlemail.com"} else email
+    return (
+        f"{local.replace('.', '')}@{domain}" if domain in {"gmail.com", "googlemail.com"} else email
+    )
 
 
 def google_phone(value: str) -> str:

@@ -1,4 +1,6 @@
-"""What was meant to be sent, what was, and what every destination holds: SQL, on SQLite or PostgreSQL by URL."""
+"""What was meant to be sent, what was, and what every destination holds: SQL, on SQLite or
+PostgreSQL by URL.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,15 @@ from activation.model import Batch, Operation, Row, RowOutcome, Status
 from segmentry.settings import Settings
 
 # In the order in which the values of a row are given.
-HELD = ("sync", "holding", "row_key", "identity", "destination_id", "payload_hash", "acknowledged_at")
+HELD = (
+    "sync",
+    "holding",
+    "row_key",
+    "identity",
+    "destination_id",
+    "payload_hash",
+    "acknowledged_at",
+)
 CHANGES = ("sync", "run_id", "row_key", "operation", "status", "reason", "request_id", "sent_at")
 SENT = "sent_rows"  # the measure that counts what was ever acknowledged
 
@@ -32,7 +42,9 @@ def now() -> datetime:
 
 @dataclass(frozen=True)
 class Intent:
-    """A request that was about to be made and whose end is not known; job_id where the destination made a job of it."""
+    """A request that was about to be made and whose end is not known; job_id where the destination
+    made a job of it.
+    """
 
     batch: Batch
     job_id: str | None
@@ -40,7 +52,9 @@ class Intent:
 
 
 class Ledger:
-    """The ledger of one installation. Every method is one transaction, so a kill leaves no half of anything."""
+    """The ledger of one installation. Every method is one transaction, so a kill leaves no half of
+    anything.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self.engine = ledger_sql.engine(settings.ledger_url)
@@ -57,7 +71,9 @@ class Ledger:
         with self.engine.begin() as connection:
             yield connection
 
-    def upsert(self, connection: sa.Connection, table: sa.Table, rows: Sequence[dict[str, Any]]) -> None:
+    def upsert(
+        self, connection: sa.Connection, table: sa.Table, rows: Sequence[dict[str, Any]]
+    ) -> None:
         """Insert rows, or bring those with the same primary key to these values."""
         if rows:
             values = [tuple(self._moment(value) for value in row.values()) for row in rows]
@@ -68,9 +84,15 @@ class Ledger:
         return ledger_sql.stamped(value) if is_text else value
 
     def write(
-        self, connection: sa.Connection, table: sa.Table, names: Sequence[str], rows: Sequence[tuple[Any, ...]]
+        self,
+        connection: sa.Connection,
+        table: sa.Table,
+        names: Sequence[str],
+        rows: Sequence[tuple[Any, ...]],
     ) -> None:
-        """The same for values in the order of names; rows of changes, which have no key yet, are added."""
+        """The same for values in the order of names; rows of changes, which have no key yet, are
+        added.
+        """
         if not rows:
             return
         keys = [] if table is t.changes else [column.name for column in table.primary_key]
@@ -87,21 +109,35 @@ class Ledger:
 
     def intend(self, sync: str, run_id: str, batch: Batch) -> None:
         """Write down what is about to be called."""
-        intent = {"request_id": batch.request_id, "sync": sync, "run_id": run_id, "job_id": None, "created_at": now()}
+        intent = {
+            "request_id": batch.request_id,
+            "sync": sync,
+            "run_id": run_id,
+            "job_id": None,
+            "created_at": now(),
+        }
         with self.begin() as c:
             self.upsert(c, t.intents, [{**intent, "rows": _packed(batch.rows)}])
 
     def job_started(self, request_id: str, job_id: str) -> None:
         """Keep the id of the job the destination made of a request."""
         with self.begin() as c:
-            c.execute(sa.update(t.intents).where(t.intents.c.request_id == request_id).values(job_id=job_id))
+            c.execute(
+                sa.update(t.intents)
+                .where(t.intents.c.request_id == request_id)
+                .values(job_id=job_id)
+            )
 
     def open_intents(self, sync: str) -> list[Intent]:
         """Requests whose end is not known, oldest first."""
         i = t.intents
         with self.begin() as c:
-            found = c.execute(sa.select(i).where(i.c.sync == sync).order_by(i.c.created_at, i.c.request_id)).all()
-        return [Intent(Batch(x.request_id, _unpacked(x.rows)), x.job_id, x.created_at) for x in found]
+            found = c.execute(
+                sa.select(i).where(i.c.sync == sync).order_by(i.c.created_at, i.c.request_id)
+            ).all()
+        return [
+            Intent(Batch(x.request_id, _unpacked(x.rows)), x.job_id, x.created_at) for x in found
+        ]
 
     # Outcomes.
 
@@ -123,7 +159,16 @@ class Ledger:
         kept, gone = _held_and_gone(sync, outcomes, stamp, keeps_removed)
         arrived = [o for o in outcomes if o.status is Status.sent or o.status is Status.unknown]
         changes = [
-            (sync, run_id, o.row.row_key, o.row.operation._value_, o.status._value_, o.reason, request_id, stamp)
+            (
+                sync,
+                run_id,
+                o.row.row_key,
+                o.row.operation._value_,
+                o.status._value_,
+                o.reason,
+                request_id,
+                stamp,
+            )
             for o in outcomes
         ]
         with self.begin() as c:
@@ -135,21 +180,32 @@ class Ledger:
             if request_id is not None:
                 c.execute(sa.delete(t.intents).where(t.intents.c.request_id == request_id))
 
-    def _delete(self, c: sa.Connection, column: sa.Column[Any], sync: str, values: Sequence[str]) -> None:
+    def _delete(
+        self, c: sa.Connection, column: sa.Column[Any], sync: str, values: Sequence[str]
+    ) -> None:
         if values:
             table = column.table
-            statement = sa.delete(table).where(table.c.sync == sync, column == sa.bindparam("wanted"))
+            statement = sa.delete(table).where(
+                table.c.sync == sync, column == sa.bindparam("wanted")
+            )
             c.execute(statement, [{"wanted": value} for value in values])
 
     def _record_dead_letters(
-        self, c: sa.Connection, sync: str, outcomes: Sequence[RowOutcome], settled: Sequence[str], stamp: datetime
+        self,
+        c: sa.Connection,
+        sync: str,
+        outcomes: Sequence[RowOutcome],
+        settled: Sequence[str],
+        stamp: datetime,
     ) -> None:
         dead = [o for o in outcomes if o.status is Status.invalid or o.status is Status.rejected]
         table = t.dead_letters
         earlier = {}
         if dead:
             keys = [o.row.row_key for o in dead]
-            for start in range(0, len(keys), 500):  # SQLite takes at most 32,766 parameters in one statement
+            for start in range(
+                0, len(keys), 500
+            ):  # SQLite takes at most 32,766 parameters in one statement
                 chosen = table.c.row_key.in_(keys[start : start + 500])
                 found = c.execute(sa.select(table).where(table.c.sync == sync, chosen)).all()
                 earlier.update({x.row_key: (x.attempts, x.first_at) for x in found})
@@ -160,19 +216,25 @@ class Ledger:
     def forget_dead(self, sync: str) -> int:
         """Let every dead letter of a sync be tried again; return how many there were."""
         with self.begin() as c:
-            return int(c.execute(sa.delete(t.dead_letters).where(t.dead_letters.c.sync == sync)).rowcount)
+            return int(
+                c.execute(sa.delete(t.dead_letters).where(t.dead_letters.c.sync == sync)).rowcount
+            )
 
     def mark_unconfirmed(self, sync: str, holdings: Sequence[str]) -> None:
         """Count rows as perhaps not there, so that they are sent again."""
         h = t.held_rows
         statement = (
-            sa.update(h).where(h.c.sync == sync, h.c.holding == sa.bindparam("wanted")).values(payload_hash=None)
+            sa.update(h)
+            .where(h.c.sync == sync, h.c.holding == sa.bindparam("wanted"))
+            .values(payload_hash=None)
         )
         with self.begin() as c:
             c.execute(statement, [{"wanted": holding} for holding in holdings])
 
     def record_unconfirmed(self, sync: str, rows: Sequence[Row]) -> None:
-        """Count rows as perhaps there: whatever is wanted later, an update or a removal, is then planned."""
+        """Count rows as perhaps there: whatever is wanted later, an update or a removal, is then
+        planned.
+        """
         with self.begin() as c:
             self.write(c, t.held_rows, HELD, [_unconfirmed(sync, row) for row in rows])
 
@@ -188,13 +250,19 @@ class Ledger:
             return int(counted)
         sent = sa.select(sa.func.count()).where(c.sync == sync, c.status == Status.sent.value)
         found = int(connection.execute(sent).scalar_one())
-        self.write(connection, t.sync_measures, ("sync", "name", "value"), [(sync, SENT, float(found))])
+        self.write(
+            connection, t.sync_measures, ("sync", "name", "value"), [(sync, SENT, float(found))]
+        )
         return found
 
     def _count_sent(self, connection: sa.Connection, sync: str, sent: int) -> None:
         m = t.sync_measures
         if sent:
-            counted = sa.update(m).where(m.c.sync == sync, m.c.name == SENT).values(value=m.c.value + sent)
+            counted = (
+                sa.update(m)
+                .where(m.c.sync == sync, m.c.name == SENT)
+                .values(value=m.c.value + sent)
+            )
             connection.execute(counted)
 
     def once_removed(self, sync: str) -> set[str]:
@@ -205,7 +273,9 @@ class Ledger:
             return set(connection.execute(sa.select(c.row_key).where(*gone).distinct()).scalars())
 
     def sent_since(self, sync: str, moment: datetime) -> dict[str, int]:
-        """How many rows of each person were sent, or may have been, since a moment; removals are not counted."""
+        """How many rows of each person were sent, or may have been, since a moment; removals are
+        not counted.
+        """
         c = t.changes.c
         counted = Counter[str]()
         arrived = c.status.in_([Status.sent.value, Status.unknown.value])
@@ -222,7 +292,9 @@ class Ledger:
         h = t.held_rows.c
         statement = sa.select(h.holding, h.row_key, h.identity, h.destination_id, h.payload_hash)
         names = ("holding", "row_key", "identity", "destination_id", "payload_hash")
-        return self._arrow(statement.where(h.sync == sync), pa.schema([(name, pa.string()) for name in names]))
+        return self._arrow(
+            statement.where(h.sync == sync), pa.schema([(name, pa.string()) for name in names])
+        )
 
     def dead(self, sync: str) -> pa.Table:
         """Rows not to be tried again as they are."""
@@ -249,7 +321,10 @@ class Ledger:
 
 
 def _packed(rows: Sequence[Row]) -> bytes:
-    names = [[r.operation._value_, r.row_key, r.identity, r.holding, r.payload_hash, r.destination_id] for r in rows]
+    names = [
+        [r.operation._value_, r.row_key, r.identity, r.holding, r.payload_hash, r.destination_id]
+        for r in rows
+    ]
     return orjson.dumps(names)
 
 
@@ -269,10 +344,21 @@ def _held_and_gone(
     for o in outcomes:
         row, status = o.row, o.status
         if status is Status.sent or status is Status.unknown:
-            # What may have arrived and cannot be repeated counts as there, or as gone, like what has arrived.
+            # What may have arrived and cannot be repeated counts as there, or as gone, like what
+            # has arrived.
             if row.operation is not Operation.remove or keeps_removed:
                 their_id = o.destination_id or row.destination_id
-                kept.append((sync, row.holding, row.row_key, row.identity, their_id, row.payload_hash, stamp))
+                kept.append(
+                    (
+                        sync,
+                        row.holding,
+                        row.row_key,
+                        row.identity,
+                        their_id,
+                        row.payload_hash,
+                        stamp,
+                    )
+                )
             else:
                 gone.append(row.holding)
         elif status is Status.retry:
@@ -281,11 +367,15 @@ def _held_and_gone(
 
 
 def _unconfirmed(sync: str, row: Row) -> tuple[Any, ...]:
-    """Held with an unknown payload: whatever is wanted later, an update or a removal, is then planned again."""
+    """Held with an unknown payload: whatever is wanted later, an update or a removal, is then
+    planned again.
+    """
     return (sync, row.holding, row.row_key, row.identity, row.destination_id, None, None)
 
 
-def _dead(sync: str, o: RowOutcome, stamp: datetime, earlier: tuple[int, datetime] | None) -> dict[str, Any]:
+def _dead(
+    sync: str, o: RowOutcome, stamp: datetime, earlier: tuple[int, datetime] | None
+) -> dict[str, Any]:
     attempts, first = earlier or (0, stamp)
     return {
         "sync": sync,

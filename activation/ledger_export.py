@@ -21,11 +21,22 @@ _TYPES: dict[type[Any], pa.DataType] = {
 }
 
 _RUNS = (
-    "run_id", "sync", "status", "as_of", "lake_snapshot", "planned_add", "planned_update", "planned_remove",
+    "run_id", "sync", "status", "as_of", "lake_snapshot", "planned_add", "planned_update",
+    "planned_remove",
     "sent_add", "sent_update", "sent_remove", "invalid", "rejected", "retry", "blocked", "requests",
     "started_at", "finished_at", "note",
 )  # fmt: skip
-_CHANGES = ("change_id", "sync", "run_id", "row_key", "operation", "status", "reason", "request_id", "sent_at")
+_CHANGES = (
+    "change_id",
+    "sync",
+    "run_id",
+    "row_key",
+    "operation",
+    "status",
+    "reason",
+    "request_id",
+    "sent_at",
+)
 _DEAD = ("sync", "row_key", "operation", "status", "reason", "attempts", "first_at", "last_at")
 _REVIEWS = ("sync", "run_id", "guardrail", "detail", "release", "state", "raised_at")
 _SNAPSHOT = ("sync", "row_key", "payload_hash", "acknowledged_at")
@@ -45,7 +56,9 @@ def _all(table: sa.Table, names: tuple[str, ...]) -> Export:
 
 def _changes_after(after: int) -> sa.Select[Any]:
     return (
-        sa.select(*_columns(t.changes, _CHANGES)).where(t.changes.c.change_id > after).order_by(t.changes.c.change_id)
+        sa.select(*_columns(t.changes, _CHANGES))
+        .where(t.changes.c.change_id > after)
+        .order_by(t.changes.c.change_id)
     )
 
 

@@ -1,4 +1,6 @@
-"""How the ledger's database is opened, and how rows are written to SQLite at the speed of its driver."""
+"""How the ledger's database is opened, and how rows are written to SQLite at the speed of its
+driver.
+"""
 
 from __future__ import annotations
 
@@ -21,24 +23,37 @@ def engine(url: str) -> sa.Engine:
     made = sa.create_engine(parsed, connect_args={"timeout": 60})
 
     def prepare(connection: Any, _: Any) -> None:
-        connection.isolation_level = None  # transactions are begun below, as the driver would begin them too late
+        connection.isolation_level = (
+            None  # transactions are begun below, as the driver would begin them too late
+        )
         connection.execute("pragma journal_mode=wal")
-        connection.execute("pragma cache_size=-16384")  # KiB; with the usual 2 MiB a big ledger is read again and again
-        connection.execute("pragma wal_autocheckpoint=8192")  # pages; each time the file is written to the disk
-        connection.execute("pragma synchronous=normal")  # in WAL mode a kill of the process loses nothing committed
+        connection.execute(
+            "pragma cache_size=-16384"
+        )  # KiB; with the usual 2 MiB a big ledger is read again and again
+        connection.execute(
+            "pragma wal_autocheckpoint=8192"
+        )  # pages; each time the file is written to the disk
+        connection.execute(
+            "pragma synchronous=normal"
+        )  # in WAL mode a kill of the process loses nothing committed
 
     sa.event.listen(made, "connect", prepare)
-    # A transaction that reads first and writes later fails at once when another wrote between: take the lock first.
+    # A transaction that reads first and writes later fails at once when another wrote between: take
+    # the lock first.
     sa.event.listen(made, "begin", lambda connection: connection.exec_driver_sql("begin immediate"))
     return made
 
 
 def rename_columns(database: sa.Engine, renamed: Sequence[tuple[str, str, str]]) -> None:
-    """Rename columns of an older ledger: table, former name, name. A ledger that has the names is only read."""
+    """Rename columns of an older ledger: table, former name, name. A ledger that has the names is
+    only read.
+    """
     for table, former, name in renamed:
         if not _has_column(database, table, former):
             continue
-        with database.begin() as connection:  # SQLite takes the lock here, and of two processes one renames
+        with (
+            database.begin() as connection
+        ):  # SQLite takes the lock here, and of two processes one renames
             if database.dialect.name != "sqlite":
                 connection.exec_driver_sql(f"lock table {table} in access exclusive mode")
             if _has_column(connection, table, former):
@@ -56,9 +71,13 @@ def write_to_sqlite(
     names: Sequence[str],
     rows: Sequence[tuple[Any, ...]],
 ) -> None:
-    """Insert rows; with keys, bring those that have them to these values. Moments are given as ``stamped`` has them."""
+    """Insert rows; with keys, bring those that have them to these values. Moments are given as
+    ``stamped`` has them.
+    """
     # Straight to the driver: the general way takes about twice as long for each of a million rows.
-    statement = f"insert into {table.name} ({', '.join(names)}) values ({', '.join('?' * len(names))})"
+    statement = (
+        f"insert into {table.name} ({', '.join(names)}) values ({', '.join('?' * len(names))})"
+    )
     if keys:
         others = ", ".join(f"{name} = excluded.{name}" for name in names if name not in keys)
         statement += f" on conflict ({', '.join(keys)}) do update set {others}"

@@ -25,7 +25,8 @@ sync_runs = sa.Table(
     sa.Column("note", sa.String, nullable=False, default=""),
 )
 
-# What each destination holds. payload_hash is NULL while it is not known whether the last call arrived.
+# What each destination holds. payload_hash is NULL while it is not known whether the last call
+# arrived.
 held_rows = sa.Table(
     "held_rows",
     METADATA,
@@ -54,7 +55,12 @@ intents = sa.Table(
 changes = sa.Table(
     "changes",
     METADATA,
-    sa.Column("change_id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=True),
+    sa.Column(
+        "change_id",
+        sa.BigInteger().with_variant(sa.Integer, "sqlite"),
+        primary_key=True,
+        autoincrement=True,
+    ),
     sa.Column("sync", sa.String, nullable=False),
     sa.Column("run_id", sa.String, nullable=False),
     sa.Column("row_key", sa.String, nullable=False),
@@ -92,7 +98,8 @@ reviews = sa.Table(
     sa.Column("raised_at", sa.DateTime, nullable=False),
 )
 
-# Columns that older ledgers have under another name: table, former name, name. ``ledger_sql.rename_columns`` renames.
+# Columns that older ledgers have under another name: table, former name, name.
+# ``ledger_sql.rename_columns`` renames.
 RENAMED = (("reviews", "brake", "guardrail"),)
 
 # One row per sync: what was last brought to its end, and who is at work on it.
@@ -125,7 +132,8 @@ sync_measures = sa.Table(
     sa.Column("value", sa.Float, nullable=False),
 )
 
-# Shared by every process that calls the same account: the next free slot, and how long the account is left alone.
+# Shared by every process that calls the same account: the next free slot, and how long the account
+# is left alone.
 accounts = sa.Table(
     "accounts",
     METADATA,

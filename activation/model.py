@@ -19,9 +19,10 @@ class Operation(StrEnum):
 class Status(StrEnum):
     """The outcome of one row.
 
-    sent: the destination has it. invalid: never sent, it does not fit. rejected: the destination refused it.
-    retry: it may or may not have arrived; the next run sends it again. blocked: consent was missing as it left.
-    unknown: it may have arrived, and is not sent again, as the destination would take a repetition for news.
+    sent: the destination has it. invalid: never sent, it does not fit. rejected: the destination
+    refused it. retry: it may or may not have arrived; the next run sends it again. blocked: consent
+    was missing as it left. unknown: it may have arrived, and is not sent again, as the destination
+    would take a repetition for news.
     """
 
     sent = "sent"
@@ -32,14 +33,17 @@ class Status(StrEnum):
     unknown = "unknown"
 
 
-@dataclass(slots=True)  # not frozen: there are millions of them, and a frozen one takes three times as long to make
+@dataclass(
+    slots=True
+)  # not frozen: there are millions of them, and a frozen one takes three times as long to make
 class Row:
     """One row of a plan; nobody changes it.
 
-    row_key: our name of the row; it begins with the profile_id. identity: the value of the sync's key column, which
-    names the person at the destination. holding: what the ledger counts by: the identity, or the row_key where a person
-    has several rows. values: columns as sent; empty for a removal. destination_id: the id the destination gave, where
-    it gives one. has_been_there: an addition of somebody whom this sync once took out.
+    row_key: our name of the row; it begins with the profile_id. identity: the value of the sync's
+    key column, which names the person at the destination. holding: what the ledger counts by: the
+    identity, or the row_key where a person has several rows. values: columns as sent; empty for a
+    removal. destination_id: the id the destination gave, where it gives one. has_been_there: an
+    addition of somebody whom this sync once took out.
     """
 
     operation: Operation
@@ -59,7 +63,9 @@ class Row:
 
 @dataclass(frozen=True)
 class Batch:
-    """Rows of one request, all removals or none. request_id is the same however often the same rows are tried."""
+    """Rows of one request, all removals or none. request_id is the same however often the same rows
+    are tried.
+    """
 
     request_id: str
     rows: Sequence[Row]

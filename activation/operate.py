@@ -1,4 +1,6 @@
-"""What an operator does with syncs: plan, apply, retry, status, verify. Every answer is rows to show."""
+"""What an operator does with syncs: plan, apply, retry, status, verify. Every answer is rows to
+show.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +53,9 @@ def _planned(settings: Settings, ledger: Ledger, sync: Sync) -> dict[str, Any]:
         made = plans.make(lake, ledger, sync, gate, runs.state(ledger, sync.name))
         made.coverage = guardrails.coverage(lake, sync)
         made.coverage_before = runs.measure(ledger, sync.name, "coverage")
-        stopping = [] if made.is_empty else guardrails.stops(lake, made, config.consent_policy(settings))
+        stopping = (
+            [] if made.is_empty else guardrails.stops(lake, made, config.consent_policy(settings))
+        )
     requests = _requests(destination, made)
     rate = destination.rate
     return {
@@ -65,11 +69,15 @@ def _planned(settings: Settings, ledger: Ledger, sync: Sync) -> dict[str, Any]:
         "withdraw": made.withdrawn,
         "requests": requests,
         "minutes": round(requests * rate.seconds / rate.requests / 60, 2) if rate else 0.0,
-        "cost": f"{made.counts.total() + made.withdrawn:,} {destination.cost_unit}"
-        if destination.cost_unit != "requests"
-        else "",
+        "cost": (
+            f"{made.counts.total() + made.withdrawn:,} {destination.cost_unit}"
+            if destination.cost_unit != "requests"
+            else ""
+        ),
         "guardrails": ", ".join(stop.guardrail for stop in stopping),
-        "note": "; ".join([*made.notes, *([f"set {', '.join(missing)} to send"] if missing else [])]),
+        "note": "; ".join(
+            [*made.notes, *([f"set {', '.join(missing)} to send"] if missing else [])]
+        ),
         "digest": made.digest,
     }
 
@@ -84,10 +92,13 @@ def _requests(destination: Destination, made: plans.SyncPlan) -> int:
 def write_plan(path: Path, rows: Shown) -> None:
     """Write plans to a file that bears the hash of its content."""
     try:
-        path.write_text(json.dumps({"plans": rows, "hash": _hash(rows)}, indent=2) + "\n", encoding="utf-8")
+        path.write_text(
+            json.dumps({"plans": rows, "hash": _hash(rows)}, indent=2) + "\n", encoding="utf-8"
+        )
     except OSError as error:
         raise UsageError(
-            f"{path} could not be written: {error.strerror}", allowed="a file in a folder that is there"
+            f"{path} could not be written: {error.strerror}",
+            allowed="a file in a folder that is there",
         ) from None
 
 
@@ -99,7 +110,9 @@ def read_plan(path: Path) -> Shown:
         stated = content["hash"]
     except (OSError, ValueError, KeyError, TypeError):
         raise UsageError(
-            f"{path} is not a plan", allowed="a file of `segmentry sync plan --out`", remedy="make a new plan"
+            f"{path} is not a plan",
+            allowed="a file of `segmentry sync plan --out`",
+            remedy="make a new plan",
         ) from None
     if stated != _hash(rows):
         raise UsageError(
@@ -117,7 +130,9 @@ def _hash(rows: Shown) -> str:
 def apply(
     settings: Settings, select: Sequence[str], release: Sequence[str] = (), file: Path | None = None
 ) -> tuple[Shown, list[SegmentryError]]:
-    """Run syncs one after the other, or exactly those of a plan file; give what each did and what failed."""
+    """Run syncs one after the other, or exactly those of a plan file; give what each did and what
+    failed.
+    """
     digests = _digests(file, select) if file else {}
     names = list(digests) if file else [s.name for s in chosen(settings, select)]
     guardrails.released("", release)
@@ -136,7 +151,12 @@ def apply(
         except SegmentryError as error:
             failures.append(error)
             status = "stopped" if error.exit_code == 3 else "failed"
-            row = {"sync": name, "status": status, "sent": _sent_since(settings, name, started), "note": error.received}
+            row = {
+                "sync": name,
+                "status": status,
+                "sent": _sent_since(settings, name, started),
+                "note": error.received,
+            }
         shown.append(row)
     publish(settings)
     return shown, failures
@@ -146,10 +166,16 @@ def _sent_since(settings: Settings, name: str, started: datetime) -> int:
     """Rows that a run of the sync sent before something stopped it: withdrawals, at least."""
     ledger = Ledger(settings)
     try:
-        found = [run for run in runs.last_runs(ledger) if run["sync"] == name and run["started_at"] >= started]
+        found = [
+            run
+            for run in runs.last_runs(ledger)
+            if run["sync"] == name and run["started_at"] >= started
+        ]
     finally:
         ledger.close()
-    return sum(int(run[f"sent_{operation}"]) for run in found for operation in ("add", "update", "remove"))
+    return sum(
+        int(run[f"sent_{operation}"]) for run in found for operation in ("add", "update", "remove")
+    )
 
 
 def _digests(file: Path, select: Sequence[str]) -> dict[str, str]:
@@ -157,7 +183,8 @@ def _digests(file: Path, select: Sequence[str]) -> dict[str, str]:
     digests = {row["sync"]: row["digest"] for row in read_plan(file)}
     if strange := [name for name in select if name not in digests]:
         raise UsageError(
-            f"{file} has no plan for '{strange[0]}'", allowed=", ".join(digests) or "a plan with a sync in it"
+            f"{file} has no plan for '{strange[0]}'",
+            allowed=", ".join(digests) or "a plan with a sync in it",
         )
     return {name: digest for name, digest in digests.items() if not select or name in select}
 
@@ -193,7 +220,9 @@ def status(settings: Settings, select: Sequence[str]) -> Shown:
         newest = {row["sync"]: row for row in runs.last_runs(ledger)}
         waiting: dict[str, list[str]] = {}
         for review in runs.open_reviews(ledger):
-            waiting.setdefault(review["sync"], []).append(f"{review['guardrail']}: {review['detail']}")
+            waiting.setdefault(review["sync"], []).append(
+                f"{review['guardrail']}: {review['detail']}"
+            )
         held = _counts(ledger, ledger_tables.held_rows)
         dead = _counts(ledger, ledger_tables.dead_letters)
     finally:
@@ -214,7 +243,10 @@ def _built(lake: duckdb.DuckDBPyConnection, sync: Sync) -> str:
     """Whether the audience in the lake is that of the file."""
     if not warehouse.relation_exists(lake, f"audiences.aud_{sync.name}"):
         return "not built"
-    return "; ".join(definitions.warning(sync, definitions.differences(lake, sync))) or "as the file says"
+    return (
+        "; ".join(definitions.warning(sync, definitions.differences(lake, sync)))
+        or "as the file says"
+    )
 
 
 def _status_row(sync: Sync, run: dict[str, Any] | None, waiting: list[str]) -> dict[str, Any]:
@@ -234,10 +266,15 @@ def _status_row(sync: Sync, run: dict[str, Any] | None, waiting: list[str]) -> d
 
 def _counts(ledger: Ledger, table: sa.Table) -> dict[str, int]:
     with ledger.begin() as c:
-        return {r[0]: int(r[1]) for r in c.execute(sa.select(table.c.sync, sa.func.count()).group_by(table.c.sync))}
+        return {
+            r[0]: int(r[1])
+            for r in c.execute(sa.select(table.c.sync, sa.func.count()).group_by(table.c.sync))
+        }
 
 
-def verify(settings: Settings, select: Sequence[str], *, repair: bool = False) -> tuple[Shown, list[SegmentryError]]:
+def verify(
+    settings: Settings, select: Sequence[str], *, repair: bool = False
+) -> tuple[Shown, list[SegmentryError]]:
     """Compare what destinations hold with the ledger: matched, missing there, surplus there."""
     shown = []
     missing = []
@@ -263,7 +300,15 @@ def verify(settings: Settings, select: Sequence[str], *, repair: bool = False) -
 
 
 def _unverified(sync: Sync) -> dict[str, Any]:
-    return {"sync": sync.name, "held": 0, "matched": 0, "missing": 0, "surplus": 0, "match_rate": None, "note": ""}
+    return {
+        "sync": sync.name,
+        "held": 0,
+        "matched": 0,
+        "missing": 0,
+        "surplus": 0,
+        "match_rate": None,
+        "note": "",
+    }
 
 
 def _verified(settings: Settings, ledger: Ledger, sync: Sync) -> tuple[dict[str, Any], list[str]]:
@@ -272,21 +317,35 @@ def _verified(settings: Settings, ledger: Ledger, sync: Sync) -> tuple[dict[str,
     row = _unverified(sync)
     if unset:
         return {**row, "note": f"set {', '.join(unset)} to read back"}, []
-    session = DestinationSession(sync, values, LedgerAccounts(ledger), settings.outbox / sync.name, "verify")
+    session = DestinationSession(
+        sync, values, LedgerAccounts(ledger), settings.outbox / sync.name, "verify"
+    )
     try:
         found = destination.members(session)
         there = None if found is None else {str(identity) for identity in found}
     finally:
         session.close()
     known = dict(
-        zip(*(ledger.held(sync.name).column(name).to_pylist() for name in ("holding", "identity")), strict=True)
+        zip(
+            *(ledger.held(sync.name).column(name).to_pylist() for name in ("holding", "identity")),
+            strict=True,
+        )
     )
     if there is None or sync.mode == "delete":
-        note = "this destination cannot be read back" if there is None else "a sync that deletes is not read back"
+        note = (
+            "this destination cannot be read back"
+            if there is None
+            else "a sync that deletes is not read back"
+        )
         return {**row, "held": len(known), "note": note}, []
     lost = [holding for holding, identity in known.items() if identity not in there]
     here = set(known.values())
     matched = len(known) - len(lost)
     rate = round(matched / len(known), 4) if known else 1.0
-    numbers = {"held": len(known), "matched": matched, "missing": len(lost), "surplus": len(there - here)}
+    numbers = {
+        "held": len(known),
+        "matched": matched,
+        "missing": len(lost),
+        "surplus": len(there - here),
+    }
     return {**row, **numbers, "match_rate": rate}, lost

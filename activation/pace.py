@@ -1,7 +1,9 @@
-"""Holds back what would reach people at a bad hour or too often. Whoever leaves or refuses is removed all the same.
+"""Holds back what would reach people at a bad hour or too often. Whoever leaves or refuses is
+removed all the same.
 
-``quiet_hours`` of a sync: nothing is added or changed between two times of day. ``frequency_cap``: at most so many rows
-of one person in so many days. What is held back waits: the next run plans it again.
+``quiet_hours`` of a sync: nothing is added or changed between two times of day. ``frequency_cap``:
+at most so many rows of one person in so many days. What is held back waits: the next run plans it
+again.
 """
 
 from __future__ import annotations
@@ -18,22 +20,30 @@ if TYPE_CHECKING:
     from activation.ledger import Ledger
 
 
-def hold_back(lake: duckdb.DuckDBPyConnection, ledger: Ledger, sync: Sync, moment: datetime) -> list[str]:
-    """Drop from ``work.plan`` what has to wait; moment is now, naive UTC. Gives notes of what waits and why."""
+def hold_back(
+    lake: duckdb.DuckDBPyConnection, ledger: Ledger, sync: Sync, moment: datetime
+) -> list[str]:
+    """Drop from ``work.plan`` what has to wait; moment is now, naive UTC. Gives notes of what waits
+    and why.
+    """
     notes = []
     if is_quiet(sync, moment):
         waiting = _drop(lake, "operation <> 'remove'")
         notes += [f"{waiting:,} row(s) wait for the end of the quiet hours"] if waiting else []
     cap = sync.content.get("frequency_cap")
     if cap is not None:
-        waiting = _over_cap(lake, ledger, sync, moment - timedelta(days=cap["days"]), int(cap["most"]))
+        waiting = _over_cap(
+            lake, ledger, sync, moment - timedelta(days=cap["days"]), int(cap["most"])
+        )
         reason = f"have had {cap['most']} in {cap['days']} day(s)"
         notes += [f"{waiting:,} row(s) wait, as their people {reason}"] if waiting else []
     return notes
 
 
 def is_quiet(sync: Sync, moment: datetime) -> bool:
-    """Whether the sync has quiet hours and the moment, naive UTC, lies in them; they may pass midnight."""
+    """Whether the sync has quiet hours and the moment, naive UTC, lies in them; they may pass
+    midnight.
+    """
     quiet = sync.content.get("quiet_hours")
     if quiet is None:
         return False
@@ -42,9 +52,14 @@ def is_quiet(sync: Sync, moment: datetime) -> bool:
     return begin <= local < end if begin < end else local >= begin or local < end
 
 
-def _over_cap(lake: duckdb.DuckDBPyConnection, ledger: Ledger, sync: Sync, since: datetime, most: int) -> int:
+def _over_cap(
+    lake: duckdb.DuckDBPyConnection, ledger: Ledger, sync: Sync, since: datetime, most: int
+) -> int:
     counts = ledger.sent_since(sync.name, since)
-    columns = {"person": pa.array(list(counts), pa.string()), "had": pa.array(list(counts.values()), pa.int64())}
+    columns = {
+        "person": pa.array(list(counts), pa.string()),
+        "had": pa.array(list(counts.values()), pa.int64()),
+    }
     lake.register("incoming", pa.table(columns))
     lake.execute("create or replace table work.had as select * from incoming")
     lake.unregister("incoming")
@@ -54,7 +69,8 @@ def _over_cap(lake: duckdb.DuckDBPyConnection, ledger: Ledger, sync: Sync, since
             select (row_key, holding) from (
                 select
                     p.row_key, p.holding, coalesce(h.had, 0) as had,
-                    row_number() over (partition by split_part(p.row_key, ':', 1) order by p.row_key, p.holding) as turn
+                    row_number() over (partition by split_part(p.row_key, ':', 1)
+                        order by p.row_key, p.holding) as turn
                 from work.plan p
                 left join work.had h on split_part(p.row_key, ':', 1) = h.person
                 where p.operation <> 'remove'

@@ -1,4 +1,6 @@
-"""The plan of a sync: what is wanted (its audience) against what the ledger says the destination holds."""
+"""The plan of a sync: what is wanted (its audience) against what the ledger says the destination
+holds.
+"""
 
 from __future__ import annotations
 
@@ -22,8 +24,8 @@ from segmentry.errors import NotReadyError
 class Standing:
     """What is known of consent before a plan is made.
 
-    mark: a number of all that says who must not be reached. withdrawn: withdrawals found, None while nobody has looked.
-    is_settled: no withdrawal is left.
+    mark: a number of all that says who must not be reached. withdrawn: withdrawals found, None
+    while nobody has looked. is_settled: no withdrawal is left.
     """
 
     mark: str
@@ -33,9 +35,11 @@ class Standing:
 
 @dataclass
 class SyncPlan:
-    """What would be done. The rows stay in DuckDB, in the relation ``work.plan``; here are their numbers.
+    """What would be done. The rows stay in DuckDB, in the relation ``work.plan``; here are their
+    numbers.
 
-    withdrawn: rows of people who must not be reached any more. They are removed first, and no other number counts them.
+    withdrawn: rows of people who must not be reached any more. They are removed first, and no other
+    number counts them.
     """
 
     sync: Sync
@@ -65,11 +69,14 @@ def audience(sync: Sync, snapshot: int) -> str:
 
 
 def snapshot_to_read(lake: duckdb.DuckDBPyConnection, sync: Sync) -> int:
-    """The newest snapshot whose audiences passed their gate; the newest of all where no gate has spoken."""
+    """The newest snapshot whose audiences passed their gate; the newest of all where no gate has
+    spoken.
+    """
     warehouse.require(lake, f"audiences.aud_{sync.name}", made_by="audiences")
     if warehouse.relation_exists(lake, "observability.published"):
         row = lake.execute(
-            "select max(snapshot_id) from observability.published where room = 'audiences' and snapshot_id is not null"
+            "select max(snapshot_id) from observability.published where room = 'audiences' and"
+            " snapshot_id is not null"
         ).fetchone()
         if row and row[0] is not None:
             return int(row[0])
@@ -105,20 +112,31 @@ def make(
     lake.execute(f"create or replace table work.plan as {_plan_sql(sync, is_resync)}")
     waiting = pace.hold_back(lake, ledger, sync, now())
     counts = Counter(
-        {name: int(n) for name, n in lake.execute("select operation, count(*) from work.plan group by 1").fetchall()}
+        {
+            name: int(n)
+            for name, n in lake.execute(
+                "select operation, count(*) from work.plan group by 1"
+            ).fetchall()
+        }
     )
     wanted, held = work.count(lake, "wanted"), work.count(lake, "held")
     plan = SyncPlan(sync, snapshot, wanted, held, counts, fingerprint, is_resync, refused)
     plan.withdrawn = standing.withdrawn
     plan.digest, plan.has_waiting = _digest(lake), bool(waiting)
-    plan.notes += [*waiting, *definitions.warning(sync, definitions.differences(lake, sync, snapshot))]
+    plan.notes += [
+        *waiting,
+        *definitions.warning(sync, definitions.differences(lake, sync, snapshot)),
+    ]
     if is_resync:
         plan.notes.append(f"the mapping has changed: a full resync of {plan.wanted:,} row(s)")
     return plan
 
 
-def rows(lake: duckdb.DuckDBPyConnection, plan: SyncPlan, returning: Collection[str] = ()) -> Iterator[list[Row]]:
-    """The plan's rows, some thousands at a time: removals first so that whoever opted out is gone first.
+def rows(
+    lake: duckdb.DuckDBPyConnection, plan: SyncPlan, returning: Collection[str] = ()
+) -> Iterator[list[Row]]:
+    """The plan's rows, some thousands at a time: removals first so that whoever opted out is gone
+    first.
 
     returning: row_keys that were there once and were removed.
     """
@@ -129,8 +147,10 @@ def rows(lake: duckdb.DuckDBPyConnection, plan: SyncPlan, returning: Collection[
     cursor.execute(
         "select p.operation, p.row_key, p.identity, p.holding, p.payload_hash, p.destination_id, "
         # The key alone joins them: with a condition more, every pair is compared.
-        f"{selected} from work.plan p left join {audience(plan.sync, plan.snapshot)} a on p.row_key = a.row_key"
-        # The ledger's own order, so that it is written from its beginning to its end and not all over.
+        f"{selected} from work.plan p left join {audience(plan.sync, plan.snapshot)} a on p.row_key"
+        " = a.row_key"
+        # The ledger's own order, so that it is written from its beginning to its end and not all
+        # over.
         " order by p.operation <> 'remove', p.holding, p.row_key"
     )
     for chunk in _chunks(cursor):
@@ -156,7 +176,14 @@ def wanted_rows(lake: duckdb.DuckDBPyConnection, plan: SyncPlan) -> Iterator[lis
     )
     for chunk in _chunks(cursor):
         yield [
-            Row(Operation.add, key, identity, holding, payload_hash, dict(zip(names, values, strict=True)))
+            Row(
+                Operation.add,
+                key,
+                identity,
+                holding,
+                payload_hash,
+                dict(zip(names, values, strict=True)),
+            )
             for key, identity, holding, payload_hash, *values in chunk
         ]
 
@@ -165,7 +192,9 @@ _ADDED = "operation <> 'remove' and holding not in (select holding from work.hel
 
 
 def additions(lake: duckdb.DuckDBPyConnection) -> int:
-    """How many rows of ``work.plan`` are of people who are not at the destination, whatever the mode calls it."""
+    """How many rows of ``work.plan`` are of people who are not at the destination, whatever the
+    mode calls it.
+    """
     row = lake.execute(f"select count(*) from work.plan where {_ADDED}").fetchone()
     return int(row[0]) if row else 0
 
@@ -200,12 +229,15 @@ def _fingerprint(lake: duckdb.DuckDBPyConnection, sync: Sync, snapshot: int) -> 
 
 def _load_wanted(lake: duckdb.DuckDBPyConnection, sync: Sync, snapshot: int) -> None:
     packed = ", ".join(f'"{column.name}" := "{column.name}"' for column in sync.columns)
-    identity = f'lower(trim("{sync.key}"))' if sync.is_keyed_by_email else f'cast("{sync.key}" as varchar)'
+    identity = (
+        f'lower(trim("{sync.key}"))' if sync.is_keyed_by_email else f'cast("{sync.key}" as varchar)'
+    )
     holding = identity if sync.grain == "profile" else "row_key"
     try:
         lake.execute(
-            f"create or replace table work.wanted as select row_key, {identity} as identity, {holding} as holding,"
-            f" md5(cast(to_json(struct_pack({packed})) as varchar)) as payload_hash from {audience(sync, snapshot)}"
+            f"create or replace table work.wanted as select row_key, {identity} as identity,"
+            f" {holding} as holding, md5(cast(to_json(struct_pack({packed})) as varchar)) as"
+            f" payload_hash from {audience(sync, snapshot)}"
         )
     except (duckdb.BinderException, duckdb.CatalogException):
         raise _unfit(sync) from None
@@ -233,16 +265,21 @@ def _plan_sql(sync: Sync, is_resync: bool) -> str:
         return _DELETIONS
     # Withdrawals are no part of the plan: of the others, a mirror alone removes those who left.
     removals = "true" if sync.mode == "mirror" else "false"
-    # A row whose last call may or may not have arrived has no hash, and is sent again whatever the mode. With a new
-    # mapping or destination, what was sent says nothing of what is there.
+    # A row whose last call may or may not have arrived has no hash, and is sent again whatever the
+    # mode. With a new mapping or destination, what was sent says nothing of what is there.
     updates = "true" if is_resync else "w.payload_hash is distinct from h.payload_hash"
     if sync.mode in ("insert", "append"):
         updates = "h.payload_hash is null"
-    # Where nobody may be created, the first time as well is a change of somebody who has to be there.
+    # Where nobody may be created, the first time as well is a change of somebody who has to be
+    # there.
     first = "update" if sync.mode == "update" else "add"
-    alive = "not exists (select 1 from work.dead d where d.row_key = w.row_key and d.payload_hash = w.payload_hash)"
+    alive = (
+        "not exists (select 1 from work.dead d where d.row_key = w.row_key and d.payload_hash ="
+        " w.payload_hash)"
+    )
     return f"""
-        select 'remove' as operation, h.row_key, h.identity, h.holding, '' as payload_hash, h.destination_id
+        select 'remove' as operation, h.row_key, h.identity, h.holding, '' as payload_hash,
+            h.destination_id
         from work.held h anti join work.wanted w on h.holding = w.holding
         where {removals}
         union all
@@ -258,18 +295,19 @@ def _plan_sql(sync: Sync, is_resync: bool) -> str:
 
 # Everybody of the audience whose removal is not known to have been done.
 _DELETIONS = """
-    select 'remove' as operation, w.row_key, w.identity, w.holding, '' as payload_hash, h.destination_id
+    select 'remove' as operation, w.row_key, w.identity, w.holding, '' as payload_hash,
+        h.destination_id
     from work.wanted w left join work.held h on w.holding = h.holding and h.payload_hash is not null
     where h.holding is null
 """
 
 
 def _digest(lake: duckdb.DuckDBPyConnection) -> str:
-    row = lake.execute(
-        """
-        with marks as (select md5(concat_ws('|', operation, row_key, holding, payload_hash)) as mark from work.plan),
-        parts as (select md5(string_agg(mark, '' order by mark)) as part from marks group by substr(mark, 1, 2))
+    row = lake.execute("""
+        with marks as (select md5(concat_ws('|', operation, row_key, holding, payload_hash)) as mark
+            from work.plan),
+        parts as (select md5(string_agg(mark, '' order by mark)) as part from marks
+            group by substr(mark, 1, 2))
         select md5(string_agg(part, ',' order by part)) from parts
-        """
-    ).fetchone()
+        """).fetchone()
     return str(row[0]) if row and row[0] else "empty"

@@ -17,27 +17,32 @@ COLUMNS: dict[str, str] = {
         " requests bigint, started_at timestamp, finished_at timestamp, note varchar"
     ),
     "sync_changelog": (
-        "change_id bigint, sync varchar, run_id varchar, row_key varchar, operation varchar, status varchar,"
-        " reason varchar, request_id varchar, sent_at timestamp"
+        "change_id bigint, sync varchar, run_id varchar, row_key varchar, operation varchar, status"
+        " varchar, reason varchar, request_id varchar, sent_at timestamp"
     ),
-    "sync_snapshot": "sync varchar, row_key varchar, payload_hash varchar, acknowledged_at timestamp",
+    "sync_snapshot": (
+        "sync varchar, row_key varchar, payload_hash varchar, acknowledged_at timestamp"
+    ),
     "dead_letters": (
-        "sync varchar, row_key varchar, operation varchar, status varchar, reason varchar, attempts bigint,"
-        " first_at timestamp, last_at timestamp"
+        "sync varchar, row_key varchar, operation varchar, status varchar, reason varchar, attempts"
+        " bigint, first_at timestamp, last_at timestamp"
     ),
     "reviews": (
-        "sync varchar, run_id varchar, guardrail varchar, detail varchar, release varchar, state varchar,"
-        " raised_at timestamp"
+        "sync varchar, run_id varchar, guardrail varchar, detail varchar, release varchar, state"
+        " varchar, raised_at timestamp"
     ),
     "hold_outs": "sync varchar, profile_id varchar, held_out_at timestamp, released_at timestamp",
     "suppressions": (
-        "identifier_type varchar, identifier varchar, channel varchar, reason varchar, suppressed_at timestamp"
+        "identifier_type varchar, identifier varchar, channel varchar, reason varchar,"
+        " suppressed_at timestamp"
     ),
 }
 
 
 def ensure(lake: duckdb.DuckDBPyConnection) -> None:
-    """Create the relations that do not exist, and rename the columns that an older lake has under another name."""
+    """Create the relations that do not exist, and rename the columns that an older lake has under
+    another name.
+    """
     for name, columns in COLUMNS.items():
         lake.execute(f"create table if not exists lake.activation.{name} ({columns})")
     for table, former, name in RENAMED:
@@ -47,7 +52,9 @@ def ensure(lake: duckdb.DuckDBPyConnection) -> None:
 
 
 def publish(lake: duckdb.DuckDBPyConnection, ledger: Ledger) -> dict[str, int]:
-    """Bring the lake's relations to what the ledger holds; nothing is written where they are equal already."""
+    """Bring the lake's relations to what the ledger holds; nothing is written where they are equal
+    already.
+    """
     ensure(lake)
     rows = {}
     for name in ("sync_runs", "sync_snapshot", "dead_letters", "reviews"):
@@ -77,11 +84,15 @@ def _replace(lake: duckdb.DuckDBPyConnection, ledger: Ledger, name: str) -> int:
 
 
 def _append_changes(lake: duckdb.DuckDBPyConnection, ledger: Ledger) -> int:
-    row = lake.execute("select coalesce(max(change_id), 0) from lake.activation.sync_changelog").fetchone()
+    row = lake.execute(
+        "select coalesce(max(change_id), 0) from lake.activation.sync_changelog"
+    ).fetchone()
     fresh = ledger.export("sync_changelog", after=int(row[0]) if row else 0)
     if fresh.num_rows:
         lake.register("fresh", fresh)
-        lake.execute("insert into lake.activation.sync_changelog select * from fresh order by change_id")
+        lake.execute(
+            "insert into lake.activation.sync_changelog select * from fresh order by change_id"
+        )
         lake.unregister("fresh")
     return int(fresh.num_rows)
 
@@ -95,11 +106,14 @@ def _record_hold_outs(lake: duckdb.DuckDBPyConnection) -> int:
     open_rows = f"(select sync, profile_id from {held} where released_at is null)"
     news = f"select *, {now}, null from ({kept_out} except {open_rows})"
     ended = f"(select * from {open_rows} except select * from {kept_out})"
-    counted = lake.execute(f"select (select count(*) from ({news})), (select count(*) from {ended})").fetchone()
+    counted = lake.execute(
+        f"select (select count(*) from ({news})), (select count(*) from {ended})"
+    ).fetchone()
     if counted and any(counted):
         lake.execute("begin")
         lake.execute(
-            f"update {held} set released_at = {now} where released_at is null and (sync, profile_id) in {ended}"
+            f"update {held} set released_at = {now} where released_at is null and (sync,"
+            f" profile_id) in {ended}"
         )
         lake.execute(f"insert into {held} {news} order by all")
         lake.execute("commit")

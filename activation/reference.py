@@ -13,24 +13,32 @@ from segmentry.settings import ROOT, Settings
 
 _HEAD = """# Destinations
 
-Made by `make generate` from `activation/destinations`. `connection:` of a sync names where each setting comes from
-([a sync](../how-to/add-a-sync.md)); a setting in brackets may be left out.
+Made by `make generate` from `activation/destinations`. `connection:` of a sync names where
+each setting comes from ([a sync](../how-to/add-a-sync.md)); a setting in brackets may be left out.
 """
 
 
 def generated_files(_settings: Settings) -> list[GeneratedFile]:
     """docs/reference/destinations.md."""
-    text = _HEAD + "".join(_section(name, found) for name, found in sorted(all_destinations().items()))
+    text = _HEAD + "".join(
+        _section(name, found) for name, found in sorted(all_destinations().items())
+    )
     return [GeneratedFile(ROOT / "docs" / "reference" / "destinations.md", text)]
 
 
 def _section(name: str, destination: Destination) -> str:
     words = inspect.cleandoc(sys.modules[type(destination).__module__].__doc__ or "")
-    settings = [*destination.settings, *(f"[{setting}]" for setting in destination.optional_settings)]
+    settings = [
+        *destination.settings,
+        *(f"[{setting}]" for setting in destination.optional_settings),
+    ]
     rows = [
         ("connection", _listed(settings)),
         ("options", _listed(destination.options)),
-        ("rows of a request", "all" if destination.is_snapshot else f"at most {destination.batch_rows:,}"),
+        (
+            "rows of a request",
+            "all" if destination.is_snapshot else f"at most {destination.batch_rows:,}",
+        ),
         ("rate", _rate(destination.rate)),
         ("charged by", destination.cost_unit),
         ("grains", _listed(destination.grains)),

@@ -1,7 +1,9 @@
-"""Files at a place that is not this machine: written here first, then put there, the manifest last of all.
+"""Files at a place that is not this machine: written here first, then put there, the manifest last
+of all.
 
-A reader who begins with ``manifest.json`` meets a whole file, the old one or the new one. The file before is dropped
-when the manifest names the new one, so that nobody who left stays in an older copy.
+A reader who begins with ``manifest.json`` meets a whole file, the old one or the new one. The file
+before is dropped when the manifest names the new one, so that nobody who left stays in an older
+copy.
 """
 
 from __future__ import annotations
@@ -18,7 +20,16 @@ from typing import Protocol
 
 from activation.config import Sync
 from activation.destination import Destination, DestinationSession
-from activation.file_formats import KEEP, NEUTRALIZE, OPTIONS, WRITERS, IsWithdrawn, keys, write, write_without
+from activation.file_formats import (
+    KEEP,
+    NEUTRALIZE,
+    OPTIONS,
+    WRITERS,
+    IsWithdrawn,
+    keys,
+    write,
+    write_without,
+)
 from activation.model import Batch, Result, Row, all_sent
 from segmentry.errors import ConfigError, DestinationError
 
@@ -42,7 +53,9 @@ class Store(Protocol):
 
 
 class RemoteFiles(Destination):
-    """The whole audience as one file and its manifest. Option ``format``: csv (default), ndjson or parquet."""
+    """The whole audience as one file and its manifest. Option ``format``: csv (default), ndjson or
+    parquet.
+    """
 
     options = OPTIONS
     is_snapshot = True
@@ -62,7 +75,9 @@ class RemoteFiles(Destination):
         return all_sent(batch.rows)
 
     def replace(self, session: DestinationSession, rows: Iterator[Row]) -> int:
-        """Write the audience, put it there under a new name, then the manifest, then drop the file before it."""
+        """Write the audience, put it there under a new name, then the manifest, then drop the file
+        before it.
+        """
         form = session.option("format", "csv")
         with self._exchange(session) as (here, there):
             local = here / file_name(session, form)
@@ -71,13 +86,17 @@ class RemoteFiles(Destination):
         return count
 
     def withdraw(self, session: DestinationSession, identities: Collection[str]) -> None:
-        """Fetch the current file and put it there again without these people; nothing if there is none."""
+        """Fetch the current file and put it there again without these people; nothing if there is
+        none.
+        """
         with self._exchange(session) as (here, there):
             if (current := _fetched(there, here)) is None:
                 return
             old, key = current
             local = here / file_name(session, old.suffix[1:], without=True)
-            count = write_without(old, local, key or session.sync.key, among(session.sync, identities))
+            count = write_without(
+                old, local, key or session.sync.key, among(session.sync, identities)
+            )
             _deliver(session, there, local, count)
 
     @contextmanager
@@ -85,7 +104,10 @@ class RemoteFiles(Destination):
         session.folder.mkdir(parents=True, exist_ok=True)
         for left in session.folder.glob("send-*"):  # by a run that was killed
             shutil.rmtree(left, ignore_errors=True)
-        with tempfile.TemporaryDirectory(prefix="send-", dir=session.folder) as here, self.store(session) as there:
+        with (
+            tempfile.TemporaryDirectory(prefix="send-", dir=session.folder) as here,
+            self.store(session) as there,
+        ):
             yield Path(here), there
 
     def read_back(self, session: DestinationSession) -> Iterator[str]:
@@ -112,7 +134,9 @@ def check_format(sync: Sync) -> None:
 
 
 def file_name(session: DestinationSession, form: str, *, without: bool = False) -> str:
-    """Name of a file of the run. without: of the one that people were removed from before the run wrote another."""
+    """Name of a file of the run. without: of the one that people were removed from before the run
+    wrote another.
+    """
     return f"{session.sync.name}-{session.run_id}{'-without' if without else ''}.{form}"
 
 
@@ -138,7 +162,9 @@ def _fetched(there: Store, here: Path) -> tuple[Path, str | None] | None:
 
 
 def current_file(manifest: Path) -> tuple[str, str | None]:
-    """The name of the file that a manifest names, and that of its key column, which older manifests leave out."""
+    """The name of the file that a manifest names, and that of its key column, which older manifests
+    leave out.
+    """
     try:
         content = json.loads(manifest.read_text(encoding="utf-8"))
         return Path(str(content["files"][0]["path"])).name, content.get("key")
@@ -146,7 +172,9 @@ def current_file(manifest: Path) -> tuple[str, str | None]:
         raise DestinationError(
             "the manifest of the delivered file cannot be read",
             allowed="manifest.json as a run wrote it",
-            remedy="delete the file and its manifest.json at the destination, then run the sync again",
+            remedy=(
+                "delete the file and its manifest.json at the destination, then run the sync again"
+            ),
         ) from None
 
 

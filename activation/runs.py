@@ -1,4 +1,6 @@
-"""Runs of syncs in the ledger: who is at work, what was planned and done, what a guardrail stopped."""
+"""Runs of syncs in the ledger: who is at work, what was planned and done, what a guardrail
+stopped.
+"""
 
 from __future__ import annotations
 
@@ -20,14 +22,17 @@ from activation.ledger import Ledger, now
 from activation.model import RowOutcome, Status
 from segmentry.errors import SegmentryError
 
-# A lease is renewed with every batch; past this many seconds without one its holder is taken for dead.
+# A lease is renewed with every batch; past this many seconds without one its holder is taken for
+# dead.
 LEASE_SECONDS = 900.0
 RENEW_SECONDS = 5.0  # a lease is renewed no more often: that is a write for each batch
 
 
 @dataclass
 class Run:
-    """Counts of one run as it goes on. withdrawn: of the rows removed, those of people who opted out."""
+    """Counts of one run as it goes on. withdrawn: of the rows removed, those of people who opted
+    out.
+    """
 
     sync: str
     holder: str = ""
@@ -46,7 +51,9 @@ class Run:
     def count(self, outcomes: list[RowOutcome]) -> None:
         """Add the outcomes of a request."""
         # Of texts, as the hash of a member of an enumeration takes longer than all else here.
-        counts = Counter((outcome.status._value_, outcome.row.operation._value_) for outcome in outcomes)
+        counts = Counter(
+            (outcome.status._value_, outcome.row.operation._value_) for outcome in outcomes
+        )
         for (status, operation), count in counts.items():
             if status == Status.sent:
                 self.sent[operation] += count
@@ -104,7 +111,11 @@ def last_runs(ledger: Ledger) -> list[dict[str, Any]]:
 def state(ledger: Ledger, sync: str) -> dict[str, Any]:
     """What was last brought to its end: config_hash and fingerprint, None where nothing was."""
     with ledger.begin() as c:
-        row = c.execute(sa.select(t.sync_states).where(t.sync_states.c.sync == sync)).mappings().first()
+        row = (
+            c.execute(sa.select(t.sync_states).where(t.sync_states.c.sync == sync))
+            .mappings()
+            .first()
+        )
     return dict(row) if row else {"config_hash": None, "fingerprint": None}
 
 
@@ -118,7 +129,9 @@ def measure(ledger: Ledger, sync: str, name: str) -> float | None:
     """A number of the sync's last run that went through; None if there is none."""
     m = t.sync_measures.c
     with ledger.begin() as c:
-        return c.execute(sa.select(m.value).where(m.sync == sync, m.name == name)).scalar_one_or_none()
+        return c.execute(
+            sa.select(m.value).where(m.sync == sync, m.name == name)
+        ).scalar_one_or_none()
 
 
 def keep_measure(ledger: Ledger, sync: str, name: str, value: float) -> None:
@@ -129,7 +142,9 @@ def keep_measure(ledger: Ledger, sync: str, name: str, value: float) -> None:
 
 @contextmanager
 def lease(ledger: Ledger, sync: str) -> Iterator[str]:
-    """Hold the sync for this process: two that ran at once could send twice. Gives the holder's name."""
+    """Hold the sync for this process: two that ran at once could send twice. Gives the holder's
+    name.
+    """
     pid = os.getpid()
     holder = f"{socket.gethostname()}:{pid}:{_started(pid)}:{uuid.uuid4().hex[:8]}"
     _take(ledger, sync, holder)
@@ -138,7 +153,9 @@ def lease(ledger: Ledger, sync: str) -> Iterator[str]:
     finally:
         with ledger.begin() as c:
             mine = t.sync_states.c.sync == sync, t.sync_states.c.lease_holder == holder
-            c.execute(sa.update(t.sync_states).where(*mine).values(lease_holder=None, lease_until=None))
+            c.execute(
+                sa.update(t.sync_states).where(*mine).values(lease_holder=None, lease_until=None)
+            )
 
 
 def renew(ledger: Ledger, run: Run) -> None:
@@ -149,7 +166,9 @@ def renew(ledger: Ledger, run: Run) -> None:
     table = t.sync_states
     mine = table.c.sync == run.sync, table.c.lease_holder == run.holder
     with ledger.begin() as c:
-        kept = c.execute(sa.update(table).where(*mine).values(lease_until=time.time() + LEASE_SECONDS)).rowcount
+        kept = c.execute(
+            sa.update(table).where(*mine).values(lease_until=time.time() + LEASE_SECONDS)
+        ).rowcount
     if not kept:
         raise _taken(run.sync)
 
@@ -164,7 +183,9 @@ def _taken(sync: str) -> SegmentryError:
 
 def _take(ledger: Ledger, sync: str, holder: str) -> None:
     with ledger.begin() as c:
-        row = c.execute(sa.select(t.sync_states).where(t.sync_states.c.sync == sync).with_for_update()).first()
+        row = c.execute(
+            sa.select(t.sync_states).where(t.sync_states.c.sync == sync).with_for_update()
+        ).first()
         if row is not None and row.lease_holder and _is_alive(row.lease_holder, row.lease_until):
             raise _taken(sync)
         values = {"lease_holder": holder, "lease_until": time.time() + LEASE_SECONDS}
@@ -175,7 +196,9 @@ def _take(ledger: Ledger, sync: str, holder: str) -> None:
 
 
 def _is_alive(holder: str, until: float) -> bool:
-    """On this machine whether the process is there, however long it takes; of another the lease alone tells."""
+    """On this machine whether the process is there, however long it takes; of another the lease
+    alone tells.
+    """
     host, pid, started, _ = holder.split(":")
     if host != socket.gethostname():
         return until > time.time()
@@ -183,7 +206,9 @@ def _is_alive(holder: str, until: float) -> bool:
 
 
 def _started(pid: int) -> str:
-    """When the process began, which tells it from a later one with the same number; '' if there is none."""
+    """When the process began, which tells it from a later one with the same number; '' if there is
+    none.
+    """
     import psutil
 
     try:
@@ -196,7 +221,13 @@ def _started(pid: int) -> str:
 def raise_review(ledger: Ledger, run: Run, guardrail: str, detail: str) -> str:
     """Write down what a guardrail stopped; return the word that releases it."""
     word = f"{run.sync}.{guardrail}"
-    stopped = {"sync": run.sync, "run_id": run.run_id, "guardrail": guardrail, "detail": detail, "release": word}
+    stopped = {
+        "sync": run.sync,
+        "run_id": run.run_id,
+        "guardrail": guardrail,
+        "detail": detail,
+        "release": word,
+    }
     with ledger.begin() as c:
         table = t.reviews
         earlier = table.c.sync == run.sync, table.c.guardrail == guardrail, table.c.state == "open"
@@ -209,12 +240,20 @@ def close_reviews(ledger: Ledger, sync: str, state_word: str) -> None:
     """Close what is open for a sync, as when its run went through."""
     table = t.reviews
     with ledger.begin() as c:
-        c.execute(sa.update(table).where(table.c.sync == sync, table.c.state == "open").values(state=state_word))
+        c.execute(
+            sa.update(table)
+            .where(table.c.sync == sync, table.c.state == "open")
+            .values(state=state_word)
+        )
 
 
 def open_reviews(ledger: Ledger) -> list[dict[str, Any]]:
     """Reviews that wait for an operator."""
     table = t.reviews
     with ledger.begin() as c:
-        rows = c.execute(sa.select(table).where(table.c.state == "open").order_by(table.c.sync, table.c.guardrail))
+        rows = c.execute(
+            sa.select(table)
+            .where(table.c.state == "open")
+            .order_by(table.c.sync, table.c.guardrail)
+        )
         return [dict(row) for row in rows.mappings()]

@@ -1,4 +1,6 @@
-"""Sends the rows of one sync, batch by batch, and records its outcome before and after every call."""
+"""Sends the rows of one sync, batch by batch, and records its outcome before and after every
+call.
+"""
 
 from __future__ import annotations
 
@@ -49,12 +51,15 @@ class Sender:
     returning: Collection[str] = ()
 
     def recover(self) -> None:
-        """Bring every request whose end is not known to an end: ask for its job, or count it as perhaps arrived."""
+        """Bring every request whose end is not known to an end: ask for its job, or count it as
+        perhaps arrived.
+        """
         for intent in self.ledger.open_intents(self.sync.name):
             outcomes = self._of_job(intent)
             if outcomes is None:
                 outcomes = [
-                    self._unconfirmed(row, "the run before ended before the answer") for row in intent.batch.rows
+                    self._unconfirmed(row, "the run before ended before the answer")
+                    for row in intent.batch.rows
                 ]
             self._record_outcomes(intent.batch.request_id, outcomes)
         self.sent_before = self.ledger.sent_count(self.sync.name)
@@ -62,10 +67,13 @@ class Sender:
             self.returning = self.ledger.once_removed(self.sync.name)
 
     def _of_job(self, intent: Intent) -> list[RowOutcome] | None:
-        """What the job of a request of an earlier run came to; None where nobody can tell any more."""
+        """What the job of a request of an earlier run came to; None where nobody can tell any
+        more.
+        """
         age = now() - intent.created_at
         if intent.job_id is None:
-            # Taken or not, nothing is sent after it while it may still be at work: it could undo what comes later.
+            # Taken or not, nothing is sent after it while it may still be at work: it could undo
+            # what comes later.
             self.sleep(max(0.0, self.destination.job_seconds - age.total_seconds()))
             return None
         try:
@@ -76,7 +84,10 @@ class Sender:
             raise DestinationError(
                 "a job of an earlier run is still at work at the destination",
                 allowed="an ended job, as a later request could be undone by an earlier one",
-                remedy="run the sync again later; look at the destination's import jobs if it goes on for hours",
+                remedy=(
+                    "run the sync again later; look at the destination's import jobs if it goes on"
+                    " for hours"
+                ),
             )
         return outcomes
 
@@ -85,7 +96,9 @@ class Sender:
         return RowOutcome(row, Status.unknown if is_last else Status.retry, reason)
 
     def withdraw(self, found: int) -> int:
-        """Remove the rows of ``work.withdrawn``, of which there are found; return how many are still there."""
+        """Remove the rows of ``work.withdrawn``, of which there are found; return how many are
+        still there.
+        """
         before = self.run.sent["remove"]
         if self.destination.is_snapshot:
             self._withdraw_from_snapshot()
@@ -136,11 +149,17 @@ class Sender:
             self._record_outcomes(None, [_snapshot_outcome(row, blocked) for row in rows])
 
     def _batches(self, chunks: Iterable[list[Row]]) -> Iterator[list[Row]]:
-        """The rows of one request each: removals alone or none, and no more than the destination takes."""
-        limit = int(self.sync.content.get("limits", {}).get("batch_rows", self.destination.batch_rows))
+        """The rows of one request each: removals alone or none, and no more than the destination
+        takes.
+        """
+        limit = int(
+            self.sync.content.get("limits", {}).get("batch_rows", self.destination.batch_rows)
+        )
         limit = min(limit, self.destination.batch_rows)
         kept: list[Row] = []
-        for is_removal, rows in chain.from_iterable(groupby(chunk, _is_removal) for chunk in chunks):
+        for is_removal, rows in chain.from_iterable(
+            groupby(chunk, _is_removal) for chunk in chunks
+        ):
             if kept and _is_removal(kept[0]) != is_removal:
                 yield from self._fitting(kept)
                 kept = []
@@ -161,9 +180,16 @@ class Sender:
         yield from self._fitting(rows[middle:])
 
     def _batch(self, rows: Sequence[Row]) -> Batch:
-        # The same rows with the same content, tried again before anything else was acknowledged, bear the same id: that
-        # is how a receiver tells a repetition. After an acknowledgement the same content is a new request.
-        text = "\n".join([self.sync.name, str(self.sent_before), *(f"{r.holding}|{r.payload_hash}" for r in rows)])
+        # The same rows with the same content, tried again before anything else was acknowledged,
+        # bear the same id: that is how a receiver tells a repetition. After an acknowledgement the
+        # same content is a new request.
+        text = "\n".join(
+            [
+                self.sync.name,
+                str(self.sent_before),
+                *(f"{r.holding}|{r.payload_hash}" for r in rows),
+            ]
+        )
         return Batch(hashlib.sha256(text.encode()).hexdigest()[:32], list(rows))
 
     def _send(self, rows: Sequence[Row]) -> None:
@@ -179,20 +205,25 @@ class Sender:
         except DestinationError as error:
             arrived = isinstance(error, Unanswered) and error.may_have_arrived
             if arrived and self.destination.job_seconds:
-                raise  # it may have become a job: the next run waits for its end before it sends anything
+                # it may have become a job: the next run waits for its end before it sends anything
+                raise
             self._record_outcomes(
-                batch.request_id, [self._unconfirmed(r, "no answer", may_have_arrived=arrived) for r in batch.rows]
+                batch.request_id,
+                [self._unconfirmed(r, "no answer", may_have_arrived=arrived) for r in batch.rows],
             )
             raise
         except MALFORMED as error:
             self._record_outcomes(
-                batch.request_id, [self._unconfirmed(r, "the answer could not be read") for r in batch.rows]
+                batch.request_id,
+                [self._unconfirmed(r, "the answer could not be read") for r in batch.rows],
             )
             raise _unreadable(error) from None
         self._conclude(batch, result)
 
     def _conclude(self, batch: Batch, result: Result) -> None:
-        """Settle what was answered. A job whose result cannot be had stays open: the next run asks for it first."""
+        """Settle what was answered. A job whose result cannot be had stays open: the next run asks
+        for it first.
+        """
         try:
             outcomes = self._finish(batch, result)
         except RequestRefused as refusal:
@@ -204,12 +235,16 @@ class Sender:
             return
         named = {outcome.row.row_key for outcome in outcomes}
         missing = [
-            self._unconfirmed(r, "the answer does not name the row") for r in batch.rows if r.row_key not in named
+            self._unconfirmed(r, "the answer does not name the row")
+            for r in batch.rows
+            if r.row_key not in named
         ]
         self._record_outcomes(batch.request_id, [*outcomes, *missing])
 
     def _leaving(self, rows: Sequence[Row]) -> Sequence[Row]:
-        """The rows of a request right before it leaves, without those that may not, or cannot, as of now."""
+        """The rows of a request right before it leaves, without those that may not, or cannot, as
+        of now.
+        """
         if rows[0].operation is Operation.remove:
             return rows
         self.gate.refresh()
@@ -237,7 +272,9 @@ class Sender:
         self.ledger.job_started(batch.request_id, result.job_id)
         outcomes = self._wait_for_job(batch, result.job_id)
         if outcomes is None:
-            self.run.notes.append("a job at the destination is still at work: the next run asks for its result")
+            self.run.notes.append(
+                "a job at the destination is still at work: the next run asks for its result"
+            )
         return outcomes
 
     def _wait_for_job(self, batch: Batch, job_id: str) -> list[RowOutcome] | None:
@@ -255,14 +292,16 @@ class Sender:
     def _split(self, batch: Batch, refusal: RequestRefused) -> None:
         """Halve a batch that was refused as a whole until the rows that cause it stand alone.
 
-        Rows that an attempt before the refusal may have brought there are recorded as unconfirmed first: a half
-        that an error, a kill or a withdrawn consent keeps from being sent is then sent again, or removed.
+        Rows that an attempt before the refusal may have brought there are recorded as unconfirmed
+        first: a half that an error, a kill or a withdrawn consent keeps from being sent is then
+        sent again, or removed.
         """
         if self.session.may_have_written and not batch.is_removal:
             self.ledger.record_unconfirmed(self.sync.name, batch.rows)
         if refusal.status not in SPLIT:
             self._record_outcomes(
-                batch.request_id, [RowOutcome(r, Status.retry, f"status {refusal.status}") for r in batch.rows]
+                batch.request_id,
+                [RowOutcome(r, Status.retry, f"status {refusal.status}") for r in batch.rows],
             )
             raise DestinationError(
                 f"the destination refused a request with status {refusal.status}",
@@ -271,7 +310,9 @@ class Sender:
             )
         if len(batch.rows) == 1:
             reason = f"refused with status {refusal.status}"
-            self._record_outcomes(batch.request_id, [RowOutcome(batch.rows[0], Status.rejected, reason)])
+            self._record_outcomes(
+                batch.request_id, [RowOutcome(batch.rows[0], Status.rejected, reason)]
+            )
             return
         self._record_outcomes(batch.request_id, [])
         middle = len(batch.rows) // 2
@@ -280,7 +321,9 @@ class Sender:
 
     def _record_outcomes(self, request_id: str | None, outcomes: list[RowOutcome]) -> None:
         keeps = self.sync.mode == "delete"
-        self.ledger.record_outcomes(self.sync.name, self.run.run_id, request_id, outcomes, keeps_removed=keeps)
+        self.ledger.record_outcomes(
+            self.sync.name, self.run.run_id, request_id, outcomes, keeps_removed=keeps
+        )
         self.run.count(outcomes)
         self.sent_before += sum(outcome.status is Status.sent for outcome in outcomes)
 
@@ -327,6 +370,7 @@ def _is_removal(row: Row) -> bool:
 
 
 def _length(rows: Sequence[Row]) -> int:
-    # A measure of the rows' JSON: the limits of the destinations leave room for what each writes around it.
+    # A measure of the rows' JSON: the limits of the destinations leave room for what each writes
+    # around it.
     values = orjson.dumps([row.values for row in rows], default=str)
     return len(values) + sum(96 + len(row.identity) for row in rows)

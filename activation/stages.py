@@ -19,13 +19,15 @@ from segmentry.stages import RunContext, StageReport
 def audiences(context: RunContext) -> StageReport:
     """Build one audience per sync, consent applied; drop those of deleted and disabled syncs.
 
-    The models are made from the configuration as the stage runs. If nothing they read has changed they stay as they
-    are. Consent is asked for again as each row leaves.
+    The models are made from the configuration as the stage runs. If nothing they read has changed
+    they stay as they are. Consent is asked for again as each row leaves.
     """
     settings = context.settings
     for sync in config.load(settings).values():
         destination_of(sync)
-    generate.texts(settings)  # a configuration that does not fit is reported here, before dbt misses its models
+    generate.texts(
+        settings
+    )  # a configuration that does not fit is reported here, before dbt misses its models
     with warehouse.connect(settings) as lake:
         published.ensure(lake)
     if freshness.is_current(settings, "audiences"):
@@ -38,7 +40,8 @@ def audiences(context: RunContext) -> StageReport:
         definitions.record(lake, syncs)
     freshness.mark(settings, "audiences", read_from)
     return StageReport(
-        report.rows, [f"dropped audiences.{name}, whose sync is deleted or disabled" for name in dropped]
+        report.rows,
+        [f"dropped audiences.{name}, whose sync is deleted or disabled" for name in dropped],
     )
 
 
@@ -51,14 +54,18 @@ def _drop_others(lake: duckdb.DuckDBPyConnection, wanted: set[str]) -> list[str]
 
 
 def sync_items(context: RunContext) -> list[str]:
-    """Syncs of the main job, and those it does not run of which a destination has rows: withdrawals reach them too."""
+    """Syncs of the main job, and those it does not run of which a destination has rows: withdrawals
+    reach them too.
+    """
     syncs = config.load(context.settings)
     scheduled = [name for name, sync in syncs.items() if sync.is_scheduled]
     return [*scheduled, *(name for name in _with_rows(context) if name not in scheduled)]
 
 
 def sync(context: RunContext, item: str) -> StageReport:
-    """Run one sync; whatever it raises is its own. One that is not scheduled has its withdrawals sent, and no more."""
+    """Run one sync; whatever it raises is its own. One that is not scheduled has its withdrawals
+    sent, and no more.
+    """
     found = config.load(context.settings).get(item)
     if found is not None and found.is_scheduled:
         return engine.run_sync(context.settings, item)
@@ -66,10 +73,11 @@ def sync(context: RunContext, item: str) -> StageReport:
 
 
 def withdrawals(context: RunContext) -> StageReport:
-    """Remove whoever opted out, is suppressed or was erased from every destination, and do nothing else.
+    """Remove whoever opted out, is suppressed or was erased from every destination, and do nothing
+    else.
 
-    It runs when the job stops before its syncs. Consent is brought up to date first, as far as that is possible. Every
-    sync is tried; a fault is raised when all of them were.
+    It runs when the job stops before its syncs. Consent is brought up to date first, as far as that
+    is possible. Every sync is tried; a fault is raised when all of them were.
     """
     faults: list[SegmentryError] = []
     fitting, _ = config.load_each(context.settings)
@@ -77,7 +85,10 @@ def withdrawals(context: RunContext) -> StageReport:
     attempts: list[tuple[str, Callable[[], StageReport]]] = (
         [("consent", lambda: consent.refresh(context))] if names else []
     )
-    attempts += [(name, partial(engine.withdraw, context.settings, name, fitting.get(name))) for name in names]
+    attempts += [
+        (name, partial(engine.withdraw, context.settings, name, fitting.get(name)))
+        for name in names
+    ]
     attempts += [("publication", lambda: acknowledge(context))] if names else []
     rows: dict[str, int] = {}
     notes: list[str] = []
@@ -87,7 +98,11 @@ def withdrawals(context: RunContext) -> StageReport:
         except Exception as error:  # one that fails in an unexpected way holds up no other
             faults.append(_as_fault(name, error))
             continue
-        rows |= {relation: count for relation, count in report.rows.items() if count and relation.startswith("sync ")}
+        rows |= {
+            relation: count
+            for relation, count in report.rows.items()
+            if count and relation.startswith("sync ")
+        }
         notes += report.notes
     if faults:
         raise _all_faults(faults)
@@ -97,14 +112,20 @@ def withdrawals(context: RunContext) -> StageReport:
 def _as_fault(name: str, error: Exception) -> SegmentryError:
     if isinstance(error, SegmentryError):
         return error
-    return SegmentryError(f"{name}: an unexpected {type(error).__name__}", remedy="report it with its version")
+    return SegmentryError(
+        f"{name}: an unexpected {type(error).__name__}", remedy="report it with its version"
+    )
 
 
 def _all_faults(faults: list[SegmentryError]) -> SegmentryError:
     parts = [(fault.received, fault.allowed, fault.remedy) for fault in faults]
-    received, allowed, remedy = ("; ".join(dict.fromkeys(filter(None, part))) for part in zip(*parts, strict=True))
+    received, allowed, remedy = (
+        "; ".join(dict.fromkeys(filter(None, part))) for part in zip(*parts, strict=True)
+    )
     return SegmentryError(
-        f"withdrawals were sent with {len(faults)} fault(s): {received}", allowed=allowed, remedy=remedy
+        f"withdrawals were sent with {len(faults)} fault(s): {received}",
+        allowed=allowed,
+        remedy=remedy,
     )
 
 

@@ -1,7 +1,9 @@
-"""Who is suppressed, read as rows leave: suppressions of now, and whom they reached when the audience was built.
+"""Who is suppressed, read as rows leave: suppressions of now, and whom they reached when the
+audience was built.
 
-It says of a row of ``activation.suppressions`` what ``audiences.suppressed_contacts`` says of it: its words in any
-spelling, its identifier in the normal form, and, of one that nobody has exactly, everybody whose it may be.
+It says of a row of ``activation.suppressions`` what ``audiences.suppressed_contacts`` says of it:
+its words in any spelling, its identifier in the normal form, and, of one that nobody has exactly,
+everybody whose it may be.
 """
 
 from __future__ import annotations
@@ -14,7 +16,8 @@ import duckdb
 from segmentry import warehouse
 from segmentry.identifier_words import PROFILE, loose_matches, types_named, word
 
-# Suppressions of now, and whom they reached when the audience was built: an identifier may have moved on since.
+# Suppressions of now, and whom they reached when the audience was built: an identifier may have
+# moved on since.
 NOW = "activation.suppressions"
 BUILT = "audiences.suppressed_contacts"
 CHANNELS = ("email", "sms", "push", "ads", "any")
@@ -23,7 +26,9 @@ Named = tuple[str, str]
 
 @dataclass
 class Suppressed:
-    """Profiles that must not be reached, and identifiers as (type, identifier in its normal form)."""
+    """Profiles that must not be reached, and identifiers as (type, identifier in its normal
+    form).
+    """
 
     people: set[str] = field(default_factory=set)
     identifiers: set[Named] = field(default_factory=set)
@@ -43,7 +48,9 @@ def read(lake: duckdb.DuckDBPyConnection, channel: str) -> Suppressed:
     return found
 
 
-def _rows(lake: duckdb.DuckDBPyConnection, relation: str) -> Sequence[tuple[str | None, str, str | None]]:
+def _rows(
+    lake: duckdb.DuckDBPyConnection, relation: str
+) -> Sequence[tuple[str | None, str, str | None]]:
     if not warehouse.relation_exists(lake, relation):
         return []
     columns = "identifier_type, trim(identifier), channel"
@@ -59,7 +66,9 @@ def _named(rows: Iterable[tuple[str | None, str, str | None]], channel: str) -> 
 
 
 def _normal(lake: duckdb.DuckDBPyConnection, named: Sequence[Named]) -> Sequence[Named]:
-    """Identifiers in their normal form, as the lake reads them; those that have none as they are."""
+    """Identifiers in their normal form, as the lake reads them; those that have none as they
+    are.
+    """
     if not named:
         return []
     kinds, values = [kind for kind, _ in named], [value for _, value in named]
@@ -70,7 +79,9 @@ def _normal(lake: duckdb.DuckDBPyConnection, named: Sequence[Named]) -> Sequence
     return lake.execute(sql, [kinds, values]).fetchall()
 
 
-def _add_owners(lake: duckdb.DuckDBPyConnection, named: Sequence[Named], found: Suppressed) -> set[Named]:
+def _add_owners(
+    lake: duckdb.DuckDBPyConnection, named: Sequence[Named], found: Suppressed
+) -> set[Named]:
     """Add whose the identifiers are today; returns those that somebody has."""
     kinds, values = [kind for kind, _ in named], [value for _, value in named]
     owned = lake.execute(
@@ -83,7 +94,9 @@ def _add_owners(lake: duckdb.DuckDBPyConnection, named: Sequence[Named], found: 
     return {(kind, value) for kind, value, _ in owned}
 
 
-def _add_alike(lake: duckdb.DuckDBPyConnection, unplaced: Sequence[Named], found: Suppressed) -> None:
+def _add_alike(
+    lake: duckdb.DuckDBPyConnection, unplaced: Sequence[Named], found: Suppressed
+) -> None:
     """Add everybody and everything that identifiers may mean which nobody has exactly."""
     if not unplaced:
         return
@@ -95,9 +108,10 @@ def _add_alike(lake: duckdb.DuckDBPyConnection, unplaced: Sequence[Named], found
         lambda kind, value: f"normal_identifier({kind}, {value}, null)",
     )
     meant = lake.execute(
-        f"with asked as materialized {asked}, matches as ({matches})"
-        " select distinct m.identifier_type, m.identifier, m.profile_id from identity.identifier_mapping as m"
-        " inner join matches on m.identifier_type = matches.meant_type and m.identifier = matches.meant",
+        f"with asked as materialized {asked}, matches as ({matches}) select distinct"
+        " m.identifier_type, m.identifier, m.profile_id from identity.identifier_mapping as m"
+        " inner join matches on m.identifier_type = matches.meant_type and m.identifier ="
+        " matches.meant",
         [[kind for kind, _ in unplaced], [value for _, value in unplaced]],
     ).fetchall()
     found.people.update(profile for _, _, profile in meant)

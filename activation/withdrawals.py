@@ -1,7 +1,8 @@
 """Withdrawals: rows that a destination has of people who opted out, are suppressed or were erased.
 
-They are removed before anything else is decided. No guardrail, gate, plan or fault of an audience holds them back: to
-find them takes the ledger and the consent gate, and neither an audience nor a profile.
+They are removed before anything else is decided. No guardrail, gate, plan or fault of an audience
+holds them back: to find them takes the ledger and the consent gate, and neither an audience nor a
+profile.
 """
 
 from __future__ import annotations
@@ -19,7 +20,11 @@ from segmentry import identifiers, warehouse
 
 CHUNK = 5_000  # rows at a time; more take memory, fewer take time
 # Values of which each is known to be its own normal form, by the type of the address.
-_NORMAL = {"email": "[a-z0-9._+-]+@[a-z0-9.-]+", "phone": "[+][0-9]+", "user_id": "[A-Za-z][A-Za-z0-9_-]*"}
+_NORMAL = {
+    "email": "[a-z0-9._+-]+@[a-z0-9.-]+",
+    "phone": "[+][0-9]+",
+    "user_id": "[A-Za-z][A-Za-z0-9_-]*",
+}
 # Tables that say who must not be reached. A change of any of them means: look again.
 SAYING = (
     "activation.suppressions", "audiences.suppressed_contacts",
@@ -29,20 +34,26 @@ SAYING = (
 
 
 def mark(lake: duckdb.DuckDBPyConnection) -> str:
-    """A number of all that says who must not be reached; it does not depend on the order of rows."""
+    """A number of all that says who must not be reached; it does not depend on the order of
+    rows.
+    """
     numbers = []
     for relation in SAYING:
         if not _exist(lake, relation):
             continue
-        row = lake.execute(f"select count(*), coalesce(bit_xor(hash(t)), 0) from lake.{relation} t").fetchone()
+        row = lake.execute(
+            f"select count(*), coalesce(bit_xor(hash(t)), 0) from lake.{relation} t"
+        ).fetchone()
         numbers += [relation, *(str(number) for number in row or ())]
     return ":".join(numbers)
 
 
 def find(lake: duckdb.DuckDBPyConnection, ledger: Ledger, sync: Sync, gate: ConsentGate) -> int:
-    """Fill ``work.held``, ``work.refused_people``, ``work.refused_addresses`` and ``work.withdrawn``.
+    """Fill ``work.held``, ``work.refused_people``, ``work.refused_addresses`` and
+    ``work.withdrawn``.
 
-    Returns the number of rows in the last one. A sync of the mode ``delete`` has none: its rows are removals.
+    Returns the number of rows in the last one. A sync of the mode ``delete`` has none: its rows are
+    removals.
     """
     gate.refresh()
     work.attach(lake)
@@ -53,20 +64,28 @@ def find(lake: duckdb.DuckDBPyConnection, ledger: Ledger, sync: Sync, gate: Cons
     _add_former_ids(lake)
     work.put(lake, "held", ledger.held(sync.name))
     found = "false" if sync.mode == "delete" else " or ".join(_conditions(lake, sync))
-    lake.execute(f"create or replace table work.withdrawn as select * from work.held as h where {found}")
+    lake.execute(
+        f"create or replace table work.withdrawn as select * from work.held as h where {found}"
+    )
     return work.count(lake, "withdrawn")
 
 
 def rows(lake: duckdb.DuckDBPyConnection) -> Iterator[list[Row]]:
     """The removals, some thousands at a time, in the ledger's own order."""
     cursor = lake.cursor()
-    cursor.execute("select row_key, identity, holding, destination_id from work.withdrawn order by holding")
+    cursor.execute(
+        "select row_key, identity, holding, destination_id from work.withdrawn order by holding"
+    )
     while chunk := cursor.fetchmany(CHUNK):
-        yield [Row(Operation.remove, key, who, holding, "", {}, their_id) for key, who, holding, their_id in chunk]
+        yield [
+            Row(Operation.remove, key, who, holding, "", {}, their_id)
+            for key, who, holding, their_id in chunk
+        ]
 
 
 def sharing_an_identity(lake: duckdb.DuckDBPyConnection) -> list[str]:
-    """Holdings of others under an identity that was withdrawn, which a file without it has no row of any more.
+    """Holdings of others under an identity that was withdrawn, which a file without it has no row
+    of any more.
 
     They are unconfirmed from now on, so that the plan sends them again.
     """
@@ -75,7 +94,10 @@ def sharing_an_identity(lake: duckdb.DuckDBPyConnection) -> list[str]:
         " where identity in (select identity from work.withdrawn)"
         " and holding not in (select holding from work.withdrawn)"
     )
-    lake.execute("update work.held set payload_hash = null where holding in (select holding from work.sharing)")
+    lake.execute(
+        "update work.held set payload_hash = null where holding in (select holding from"
+        " work.sharing)"
+    )
     return [holding for (holding,) in lake.execute("select holding from work.sharing").fetchall()]
 
 
@@ -100,28 +122,35 @@ def _conditions(lake: duckdb.DuckDBPyConnection, sync: Sync) -> list[str]:
         _find_refused_identities(lake, sync.address)
         conditions.append("h.identity in (select value from work.refused_identities)")
     elif sync.address and _exist(lake, "identity.id_mapping_scd", "identity.identifier_mapping"):
-        # The profile is deleted or was split: of its addresses at the time, one must not be reached any more.
+        # The profile is deleted or was split: of its addresses at the time, one must not be reached
+        # any more.
         conditions.append(
-            "split_part(h.row_key, ':', 1) in ("
-            f"select profile_id from lake.identity.id_mapping_scd where identifier_type = '{sync.address}'"
-            " and identifier in (select value from work.refused_addresses)"
-            " and profile_id not in (select profile_id from lake.identity.identifier_mapping))"
+            "split_part(h.row_key, ':', 1) in (select profile_id from lake.identity.id_mapping_scd"
+            f" where identifier_type = '{sync.address}' and identifier in (select value from"
+            " work.refused_addresses) and profile_id not in (select profile_id from"
+            " lake.identity.identifier_mapping))"
         )
     return conditions
 
 
 def _find_refused_identities(lake: duckdb.DuckDBPyConnection, kind: str) -> None:
-    """Fill ``work.refused_identities``: addresses of the ledger whose normal form must not be reached."""
+    """Fill ``work.refused_identities``: addresses of the ledger whose normal form must not be
+    reached.
+    """
     lake.execute(
-        "create or replace table work.refused_identities as select distinct identity as value from work.held"
-        " where identity in (select value from work.refused_addresses)"
+        "create or replace table work.refused_identities as select distinct identity as value from"
+        " work.held where identity in (select value from work.refused_addresses)"
     )
-    refused = {value for (value,) in lake.execute("select value from work.refused_addresses").fetchall()}
+    refused = {
+        value for (value,) in lake.execute("select value from work.refused_addresses").fetchall()
+    }
     if not refused:
         return
-    # An earlier version may have sent another form than the normal one. Most rows are seen to have it at a glance.
+    # An earlier version may have sent another form than the normal one. Most rows are seen to have
+    # it at a glance.
     odd = lake.execute(
-        "select distinct identity from work.held where not regexp_full_match(identity, ?)", [_NORMAL[kind]]
+        "select distinct identity from work.held where not regexp_full_match(identity, ?)",
+        [_NORMAL[kind]],
     ).fetchall()
     found = [(identity,) for (identity,) in odd if identifiers.normal(kind, identity) in refused]
     if found:
@@ -132,18 +161,24 @@ def _add_suppressed(lake: duckdb.DuckDBPyConnection, sync: Sync) -> None:
     """What the audiences leave out as suppressed, bounced addresses among it."""
     if not _exist(lake, "audiences.suppressed_contacts"):
         return
-    chosen = "select identifier from lake.audiences.suppressed_contacts where channel in ($channel, 'any')"
+    chosen = (
+        "select identifier from lake.audiences.suppressed_contacts where channel in ($channel,"
+        " 'any')"
+    )
     for name, kind in (("refused_people", "profile_id"), ("refused_addresses", sync.address)):
         words = {"channel": sync.channel, "kind": kind}
         lake.execute(f"insert into work.{name} {chosen} and identifier_type = $kind", words)
 
 
 def _add_former_ids(lake: duckdb.DuckDBPyConnection) -> None:
-    """What was sent under an id that has since been merged into another person's is that person's."""
+    """What was sent under an id that has since been merged into another person's is that
+    person's.
+    """
     if _exist(lake, "identity.profile_resolution"):
         lake.execute(
-            "insert into work.refused_people select profile_id from lake.identity.profile_resolution"
-            " where current_profile_id in (select value from work.refused_people)"
+            "insert into work.refused_people select profile_id from"
+            " lake.identity.profile_resolution where current_profile_id in (select value from"
+            " work.refused_people)"
         )
 
 

@@ -7,7 +7,9 @@ import pyarrow as pa
 
 
 def attach(lake: duckdb.DuckDBPyConnection) -> None:
-    """Have the database: one of its own, as temporary tables are not seen by the cursors that read them later."""
+    """Have the database: one of its own, as temporary tables are not seen by the cursors that read
+    them later.
+    """
     lake.execute("attach if not exists ':memory:' as work")
 
 

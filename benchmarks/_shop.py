@@ -16,7 +16,17 @@ from segmentry.stages import STAGES, RunContext
 def simulated(folder: Path, people: int, days: int, seed: int) -> Path:
     """The shop's files, with the truth next to them."""
     shop = folder / "shop"
-    words = ["simulate", "--people", str(people), "--days", str(days), "--seed", str(seed), "--out", str(shop)]
+    words = [
+        "simulate",
+        "--people",
+        str(people),
+        "--days",
+        str(days),
+        "--seed",
+        str(seed),
+        "--out",
+        str(shop),
+    ]
     subprocess.run([sys.executable, "-c", "from cli.main import main; main()", *words], check=True)
     return shop
 
@@ -30,7 +40,9 @@ def built(home: Path, shop: Path, models: Sequence[str]) -> RunContext:
     for stage in STAGES:
         items = models if stage.name in {"train", "score"} else stage.item_names(context)
         for item in items or [None]:  # type: ignore[list-item]
-            print(stage.name, item or "", *stage.run(context, item).notes, file=sys.stderr, flush=True)
+            print(
+                stage.name, item or "", *stage.run(context, item).notes, file=sys.stderr, flush=True
+            )
         if stage.name == "score":
             break
     return context

@@ -1,8 +1,10 @@
-"""The sync engine: a million adds to a receiver on loopback, and a plan over five million rows unchanged.
+"""The sync engine: a million adds to a receiver on loopback, and a plan over five million rows
+unchanged.
 
-The receiver reads each request to its end and answers; it is a process of its own, and what it takes by itself, from
-the same client with requests made beforehand, is printed too. ``drt-core`` sends the same rows to the same receiver
-when it can be installed from the package index into an environment of its own under the benchmark's folder.
+The receiver reads each request to its end and answers; it is a process of its own, and what it
+takes by itself, from the same client with requests made beforehand, is printed too. ``drt-core``
+sends the same rows to the same receiver when it can be installed from the package index into an
+environment of its own under the benchmark's folder.
 """
 
 from __future__ import annotations
@@ -27,11 +29,13 @@ BATCH = 1_000
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 _AUDIENCE = """
 select 'p_' || md5(i::varchar) as row_key, 'person' || i || '@example.com' as email,
-    case when i % 5 > 0 then 'Name' || i % 1000 end as first_name, i % 40 as orders_90d, i % 3 = 0 as is_vip
+    case when i % 5 > 0 then 'Name' || i % 1000 end as first_name, i % 40 as orders_90d,
+        i % 3 = 0 as is_vip
 from range({rows}) as people (i)
 """
 _CONSENTS = """
-select 'p_' || md5(i::varchar) as profile_id, 'email' as identifier_type, 'person' || i || '@example.com' as identifier,
+select 'p_' || md5(i::varchar) as profile_id, 'email' as identifier_type,
+    'person' || i || '@example.com' as identifier,
     'marketing' as purpose, 'email' as channel, 'granted' as status, 'GB' as jurisdiction,
     timestamp '2026-01-01' as decided_at, 'form' as source, 'r' || i as record_id
 from range({rows}) as people (i)
@@ -58,7 +62,9 @@ _SYNC = {
 
 
 def run() -> dict[str, Any]:
-    """Rows a second of the engine, of the receiver alone and of drt-core; seconds of the plan; peak memory of each."""
+    """Rows a second of the engine, of the receiver alone and of drt-core; seconds of the plan; peak
+    memory of each.
+    """
     found: dict[str, Any] = {"rows": ROWS, "rows_of_a_request": BATCH}
     with tempfile.TemporaryDirectory(prefix="segmentry-bench-") as folder:
         with _receiving() as url:
@@ -101,7 +107,9 @@ def serve() -> None:
 
         def do_POST(self) -> None:
             self.rfile.read(int(self.headers["content-length"]))
-            self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}")
+            self.wfile.write(
+                b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
+            )
 
         def log_message(self, *_: Any) -> None: ...
 
@@ -111,12 +119,21 @@ def serve() -> None:
 
 
 def alone(folder: str, url: str) -> dict[str, Any]:
-    """The same requests, made beforehand, through the same library: what the receiver takes by itself."""
+    """The same requests, made beforehand, through the same library: what the receiver takes by
+    itself.
+    """
     import httpx
 
     row = {"row_key": "p_" + "0" * 32, "key": "person123456@example.com", "operation": "add"}
-    row["values"] = {"email": row["key"], "first_name": "Name123", "orders_90d": 12, "is_vip": False}  # type: ignore[assignment]
-    body = json.dumps({"type": "segment.members.upserted", "data": {"sync": "bench", "rows": [row] * BATCH}}).encode()
+    row["values"] = {
+        "email": row["key"],
+        "first_name": "Name123",
+        "orders_90d": 12,
+        "is_vip": False,
+    }  # type: ignore[assignment]
+    body = json.dumps(
+        {"type": "segment.members.upserted", "data": {"sync": "bench", "rows": [row] * BATCH}}
+    ).encode()
     began = _now()
     with httpx.Client() as client:
         for _ in range(ROWS // BATCH):
@@ -183,11 +200,16 @@ def _lake(folder: str, rows: int, consents: int) -> Any:
     (config / "syncs").mkdir(parents=True, exist_ok=True)
     shutil.copyfile(ROOT / "config" / "policies.yml", config / "policies.yml")
     limits = {"limits": {"batch_rows": BATCH}}
-    (config / "syncs" / "bench.yml").write_text(yaml.safe_dump({**_SYNC, **limits}, sort_keys=False), encoding="utf-8")
+    (config / "syncs" / "bench.yml").write_text(
+        yaml.safe_dump({**_SYNC, **limits}, sort_keys=False), encoding="utf-8"
+    )
     settings = replace(Settings.from_environment(), config=config, memory_limit="500MB")
     warehouse.prepare(settings)
     with warehouse.connect(settings) as lake:
-        lake.execute("create table observability.clock as select timestamp '2026-06-01' as as_of, true as is_given")
+        lake.execute(
+            "create table observability.clock as select timestamp '2026-06-01' as as_of, true as"
+            " is_given"
+        )
         lake.execute(f"create table audiences.aud_bench as {_AUDIENCE.format(rows=rows)}")
         lake.execute(f"create table marts.consents as {_CONSENTS.format(rows=consents)}")
     return settings
@@ -213,7 +235,9 @@ def _hold_everything(settings: Any) -> None:
         with ledger.begin() as connection:
             while chunk := cursor.fetchmany(50_000):
                 names = "sync, holding, row_key, identity, payload_hash"
-                connection.exec_driver_sql(f"insert into held_rows ({names}) values ('bench', ?, ?, ?, ?)", chunk)
+                connection.exec_driver_sql(
+                    f"insert into held_rows ({names}) values ('bench', ?, ?, ?, ?)", chunk
+                )
     ledger.close()
 
 
@@ -226,7 +250,14 @@ def _drt(folder: Path, url: str) -> dict[str, Any]:
         connection.execute(f"create table people as {_AUDIENCE.format(rows=ROWS)}")
     try:
         subprocess.run([sys.executable, "-m", "venv", str(place)], check=True, capture_output=True)
-        command = [str(place / "bin" / "python"), "-m", "pip", "install", "--quiet", "drt-core[duckdb]"]
+        command = [
+            str(place / "bin" / "python"),
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "drt-core[duckdb]",
+        ]
         subprocess.run(command, check=True, capture_output=True, timeout=600)
     except (subprocess.SubprocessError, OSError) as error:
         return {"note": f"drt-core could not be installed here: {type(error).__name__}"}
@@ -250,16 +281,23 @@ from drt.engine.sync import run_sync
 from drt.sources.duckdb import DuckDBSource
 
 database, url, batch = sys.argv[1], sys.argv[2], int(sys.argv[3])
-end = {"type": "rest_api", "url": url, "body_mode": "batch", "batch_template": "{{ rows | tojson }}"}
+end = {
+    "type": "rest_api",
+    "url": url,
+    "body_mode": "batch",
+    "batch_template": "{{ rows | tojson }}",
+}
 sync = SyncConfig.model_validate({
-    "name": "bench", "model": "select * from people", "destination": {**end, "max_records_per_request": batch},
+    "name": "bench", "model": "select * from people", "destination":
+        {**end, "max_records_per_request": batch},
     "sync": {"mode": "full", "batch_size": batch, "rate_limit": {"requests_per_second": 1000000}},
 })
 profile = DuckDBProfile(type="duckdb", database=database)
 began, processor = time.perf_counter(), time.process_time()
 result = run_sync(sync, DuckDBSource(), RestApiDestination(), profile, Path.cwd())
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-print(version("drt-core"), result.success, time.perf_counter() - began, time.process_time() - processor, peak)
+print(version("drt-core"), result.success, time.perf_counter() - began,
+    time.process_time() - processor, peak)
 """
 
 
@@ -268,7 +306,9 @@ def _now() -> tuple[float, float]:
 
 
 def _told(began: tuple[float, float], rows: int) -> dict[str, Any]:
-    """Seconds by the clock and of the processor: on a machine with other work the second says what is the program's."""
+    """Seconds by the clock and of the processor: on a machine with other work the second says what
+    is the program's.
+    """
     seconds, processor = time.perf_counter() - began[0], time.process_time() - began[1]
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return {

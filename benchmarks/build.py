@@ -1,13 +1,16 @@
-"""What building a shop costs: all at once, against a script by hand, with one per cent more, and at half the size.
+"""What building a shop costs: all at once, against a script by hand, with one per cent more, and at
+half the size.
 
-The shop is simulated. The layers staging, identity, marts and features are built as the job builds them, tests
-included, each build in a process of its own. The script (build_by_hand.sql) reads the same files once and computes the
-columns listed in it; every one of them is compared with the models' on every row. Who is who the script is told: what
-finding it costs at least is measured in identity.py.
+The shop is simulated. The layers staging, identity, marts and features are built as the job builds
+them, tests included, each build in a process of its own. The script (build_by_hand.sql) reads the
+same files once and computes the columns listed in it; every one of them is compared with the
+models' on every row. Who is who the script is told: what finding it costs at least is measured in
+identity.py.
 
-``python -m benchmarks build`` takes SEGMENTRY_BENCH_BUILD_EVENTS events (a million); ``python -m benchmarks.build
-1000000 10000000`` one size after the other. Ratios are given of seconds on the wall and of the processors: the latter
-hold on a machine that does other work too. Each step says on standard error what it took as soon as it is done.
+``python -m benchmarks build`` takes SEGMENTRY_BENCH_BUILD_EVENTS events (a million); ``python -m
+benchmarks.build 1000000 10000000`` one size after the other. Ratios are given of seconds on the
+wall and of the processors: the latter hold on a machine that does other work too. Each step says on
+standard error what it took as soon as it is done.
 """
 
 from __future__ import annotations
@@ -37,18 +40,29 @@ EVENTS_PER_PERSON = 119
 DAYS = 180
 LAYERS = ("staging", "identity", "marts", "features")
 BY_HAND = Path(__file__).with_name("build_by_hand.sql")
-TABLES = {"behaviour": "features__behaviour", "value": "features__orders", "mail": "features__engagement"}
-# A build against the script, one per cent more against a build, a build against one of half the size.
+TABLES = {
+    "behaviour": "features__behaviour",
+    "value": "features__orders",
+    "mail": "features__engagement",
+}
+# A build against the script, one per cent more against a build, a build against one of half the
+# size.
 ALLOWED = {"full_to_by_hand": 8.0, "one_per_cent_to_full": 0.05, "doubling": 2.2}
 
 
 def run(events: int = EVENTS) -> dict[str, Any]:
-    """Seconds of each build, the ratios that the product aims at, and how many rows of how many columns agree."""
+    """Seconds of each build, the ratios that the product aims at, and how many rows of how many
+    columns agree.
+    """
     with tempfile.TemporaryDirectory() as folder:
         half = _built(Path(folder), events // 2)
     with tempfile.TemporaryDirectory() as folder:
         whole = _built(Path(folder), events, is_compared=True)
-    found: dict[str, Any] = {**whole, "half": {"events": half["events"], **half["full"]}, "allowed": ALLOWED}
+    found: dict[str, Any] = {
+        **whole,
+        "half": {"events": half["events"], **half["full"]},
+        "allowed": ALLOWED,
+    }
     for unit in ("seconds", "cpu_seconds"):
         full, by_hand = whole["full"][unit], whole["by_hand"][unit]
         found[f"ratios_of_{unit}"] = {
@@ -58,7 +72,9 @@ def run(events: int = EVENTS) -> dict[str, Any]:
             "nothing_more_to_full": round(whole["nothing_more"][unit] / full, 3),
             "doubling": round(full / half["full"][unit], 2),
         }
-    found["peak_megabytes"] = max(part["peak_megabytes"] for part in whole.values() if isinstance(part, dict))
+    found["peak_megabytes"] = max(
+        part["peak_megabytes"] for part in whole.values() if isinstance(part, dict)
+    )
     return found
 
 
@@ -69,7 +85,12 @@ def _built(home: Path, events: int, *, is_compared: bool = False) -> dict[str, A
     _say(f"{events:,} events of {people:,} people")
     _apart(_simulate, home, people)
     late = _hold_back(home / "inbox" / "events", events // 100)
-    found: dict[str, Any] = {"events": 0, "people": people, "load": _apart(_load), "full": _apart(_build)}
+    found: dict[str, Any] = {
+        "events": 0,
+        "people": people,
+        "load": _apart(_load),
+        "full": _apart(_build),
+    }
     with warehouse.connect(Settings.from_environment(), read_only=True) as lake:
         found["events"] = warehouse.count(lake, "marts.events")
     if is_compared:
@@ -95,7 +116,9 @@ def _apart(work: Callable[..., dict[str, Any]], *arguments: Any) -> dict[str, An
 
 
 def _measured(work: Callable[..., dict[str, Any]], *arguments: Any) -> dict[str, Any]:
-    """What it says, with its seconds on the wall and of the processors, and the most memory that it took."""
+    """What it says, with its seconds on the wall and of the processors, and the most memory that it
+    took.
+    """
     started, cpu = time.perf_counter(), _cpu()
     said = work(*arguments)
     return {
@@ -117,12 +140,18 @@ def _simulate(home: Path, people: int) -> dict[str, Any]:
     from simulator import output
     from simulator.run import SimulationRequest
 
-    output.fill(SimulationRequest(people=people, days=DAYS, seed=1, out=home / "inbox"), lambda text: None, force=False)
+    output.fill(
+        SimulationRequest(people=people, days=DAYS, seed=1, out=home / "inbox"),
+        lambda text: None,
+        force=False,
+    )
     return {}
 
 
 def _hold_back(folder: Path, lines: int) -> Path:
-    """Take the last lines of the newest files out into a file next to the inbox: what arrives later."""
+    """Take the last lines of the newest files out into a file next to the inbox: what arrives
+    later.
+    """
     held = folder.parent.parent / "late.ndjson.gz"
     with gzip.open(held, "wb", compresslevel=1) as late:
         for newest in sorted(folder.iterdir(), reverse=True):
@@ -133,7 +162,9 @@ def _hold_back(folder: Path, lines: int) -> Path:
 
 
 def _split(path: Path, lines: int, late: gzip.GzipFile) -> int:
-    """Move that many of the file's last lines, a line at a time; returns how many it had of them."""
+    """Move that many of the file's last lines, a line at a time; returns how many it had of
+    them.
+    """
     with gzip.open(path) as file:
         count = sum(1 for _ in file)
     moved, rest = min(lines, count), path.with_suffix(".rest")
@@ -171,23 +202,34 @@ def _by_hand(home: Path) -> dict[str, Any]:
     settings = Settings.from_environment()
     words = _told(settings, home)
     script = string.Template(BY_HAND.read_text(encoding="utf-8")).substitute(words)
-    with duckdb.connect(config={"memory_limit": settings.memory_limit, "temp_directory": f"{home}/spilled"}) as plain:
+    with duckdb.connect(
+        config={"memory_limit": settings.memory_limit, "temp_directory": f"{home}/spilled"}
+    ) as plain:
         plain.execute("set TimeZone = 'UTC'")
         started, cpu = time.perf_counter(), _cpu()
         plain.execute(script)
-        found = {"seconds": round(time.perf_counter() - started, 2), "cpu_seconds": round(_cpu() - cpu, 2)}
+        found = {
+            "seconds": round(time.perf_counter() - started, 2),
+            "cpu_seconds": round(_cpu() - cpu, 2),
+        }
         for table in TABLES:
             plain.execute(f"copy {table} to '{home / table}.parquet' (format parquet)")
     return found
 
 
 def _told(settings: Settings, home: Path) -> dict[str, str]:
-    """What the script does not find out itself: the people, the moments, and when the files were loaded."""
+    """What the script does not find out itself: the people, the moments, and when the files were
+    loaded.
+    """
     with warehouse.connect(settings, read_only=True) as lake:
-        lake.execute(f"copy (from lake.identity.identifier_mapping) to '{home / 'people.parquet'}' (format parquet)")
+        lake.execute(
+            f"copy (from lake.identity.identifier_mapping) to '{home / 'people.parquet'}' (format"
+            " parquet)"
+        )
         ((as_of, loaded_at, days),) = lake.execute(
-            "select (select as_of from lake.observability.clock), (select max(loaded_at) from lake.raw._loads), "
-            "(select string_agg(distinct days_before_clock::varchar, ', ') from lake.features.spine)"
+            "select (select as_of from lake.observability.clock), (select max(loaded_at) from"
+            " lake.raw._loads), (select string_agg(distinct days_before_clock::varchar, ', ') from"
+            " lake.features.spine)"
         ).fetchall()
     return {
         "inbox": str(home / "inbox"),
@@ -206,7 +248,9 @@ def _agreement(home: Path) -> dict[str, Any]:
             by_hand = f"read_parquet('{home / table}.parquet')"
             columns = [row[0] for row in lake.execute(f"describe from {by_hand}").fetchall()]
             values = [column for column in columns if column not in {"profile_id", "as_of"}]
-            differing = ", ".join(f"count_if(one.{name} is distinct from other.{name})" for name in values)
+            differing = ", ".join(
+                f"count_if(one.{name} is distinct from other.{name})" for name in values
+            )
             counts = lake.execute(
                 f"select count(*), {differing} from {by_hand} as one "
                 f"full join lake.features.{model} as other using (profile_id, as_of)"

@@ -1,9 +1,10 @@
 """The churn model next to the best that anybody could know: the simulated shop's own probabilities.
 
-The shop knows of everybody how likely an order is, from the true parameters of each person and all that was seen of
-them. Both are judged twice by what people then did: on the model's test part, and on the scores of the newest time, for
-which the shop is simulated 90 days further than its data go. SEGMENTRY_BENCH_CHURN_PEOPLE and _DAYS choose the shop:
-one that is half a year old has taught its models in its first three months, when nobody had been silent for long.
+The shop knows of everybody how likely an order is, from the true parameters of each person and all
+that was seen of them. Both are judged twice by what people then did: on the model's test part, and
+on the scores of the newest time, for which the shop is simulated 90 days further than its data go.
+SEGMENTRY_BENCH_CHURN_PEOPLE and _DAYS choose the shop: one that is half a year old has taught its
+models in its first three months, when nobody had been silent for long.
 """
 
 from __future__ import annotations
@@ -44,15 +45,23 @@ def run() -> dict[str, Any]:
 
 
 def measured(context: RunContext, shop: Path) -> dict[str, Any]:
-    """AUC and calibration by decile of model and truth, on the test part and on the newest scores."""
+    """AUC and calibration by decile of model and truth, on the test part and on the newest
+    scores.
+    """
     spec, tracker = spec_named("churn"), Tracker(context.settings, "churn")
     assert isinstance(spec, ModelSpec)
     with frames.published(context.settings) as (lake, snapshot):
-        data = dataset.load(lake, snapshot, spec, clock.of(context), TrainingPolicy.read(context.settings))
+        data = dataset.load(
+            lake, snapshot, spec, clock.of(context), TrainingPolicy.read(context.settings)
+        )
     with warehouse.connect(context.settings, read_only=True) as lake:
-        newest = lake.execute("select profile_id, as_of, score from ml.scores where model = 'churn'").df()
+        newest = lake.execute(
+            "select profile_id, as_of, score from ml.scores where model = 'churn'"
+        ).df()
         truth = _truth(lake, shop)
-    test = data.test.keys.assign(score=evaluation.probabilities(tracker.load(tracker.at_alias()), data.test))
+    test = data.test.keys.assign(
+        score=evaluation.probabilities(tracker.load(tracker.at_alias()), data.test)
+    )
     newest = newest[newest["as_of"] == clock.of(context)]
     return {
         "people": PEOPLE,
@@ -67,13 +76,11 @@ def measured(context: RunContext, shop: Path) -> dict[str, Any]:
 
 def _truth(lake: frames.Lake, shop: Path) -> pd.DataFrame:
     """profile_id, as_of, the shop's probability and what happened."""
-    return lake.execute(
-        f"""
+    return lake.execute(f"""
         with owners as ({_shop.owners(shop)})
         select profile_id, as_of, {TRUTH}, {CHURNED}::integer as {CHURNED}
         from owners inner join '{shop}/truth/hazards.parquet' using (person_id)
-        """
-    ).df()
+        """).df()
 
 
 def _compared(rows: pd.DataFrame) -> dict[str, Any]:
@@ -83,8 +90,11 @@ def _compared(rows: pd.DataFrame) -> dict[str, Any]:
     means, rates, _ = metrics.calibration_bins(labels, ours)
     true_means = metrics.calibration_bins(best, ours)[1]
     truths, true_rates, sizes = metrics.calibration_bins(labels, best)
-    # One standard deviation of the share of a decile that churns, were everybody's true probability ours to know.
-    chances = [_chance(best[c]) for c in np.array_split(np.argsort(ours, kind="stable"), len(sizes))]
+    # One standard deviation of the share of a decile that churns, were everybody's true probability
+    # ours to know.
+    chances = [
+        _chance(best[c]) for c in np.array_split(np.argsort(ours, kind="stable"), len(sizes))
+    ]
     off = abs(means - true_means)
     return {
         "rows": len(rows),
@@ -93,16 +103,24 @@ def _compared(rows: pd.DataFrame) -> dict[str, Any]:
         "gap": str(gap),
         "is_within": gap.value <= ALLOWED_GAP,
         "deciles": [
-            {"said": _round(m), "true": _round(t), "off": _round(m - t), "happened": _round(r), "chance": _round(s)}
+            {
+                "said": _round(m),
+                "true": _round(t),
+                "off": _round(m - t),
+                "happened": _round(r),
+                "chance": _round(s),
+            }
             for m, t, r, s in zip(means, true_means, rates, chances, strict=True)
         ],
-        # Against the probabilities that the shop acted on: what happened to a few hundred people moves by chance.
+        # Against the probabilities that the shop acted on: what happened to a few hundred people
+        # moves by chance.
         "mean_decile_off": _round(off.mean()),
         "worst_decile_off": _round(off.max()),
         "deciles_within": f"{int((off <= ALLOWED_DECILE).sum())} of {len(off)}",
         "worst_decile_against_what_happened": _round(abs(means - rates).max()),
         "worst_decile_of_truth_against_what_happened": _round(abs(truths - true_rates).max()),
-        # The model learns from what happened; by this much the truth itself says more, and by chance.
+        # The model learns from what happened; by this much the truth itself says more, and by
+        # chance.
         "truth_above_what_happened": _round((best - labels).mean()),
         "chance_overall": _round(_chance(best)),
     }

@@ -1,4 +1,6 @@
-"""What Airflow adds to the main job: the chain of DAGs against the bare stage functions, on the same shop."""
+"""What Airflow adds to the main job: the chain of DAGs against the bare stage functions, on the
+same shop.
+"""
 
 from __future__ import annotations
 
@@ -31,11 +33,25 @@ def run() -> dict[str, Any]:
         }
         for without, through in zip(bare, chain, strict=True)
     )
-    return {"people": PEOPLE, "days": DAYS, "allowed_ratio": ALLOWED, "first": first, "again": again}
+    return {
+        "people": PEOPLE,
+        "days": DAYS,
+        "allowed_ratio": ALLOWED,
+        "first": first,
+        "again": again,
+    }
 
 
 def _runs(home: Path, way: str) -> list[dict[str, Any]]:
-    words = [sys.executable, "-c", "from cli.main import main; main()", "demo", way, "--output", "json"]
+    words = [
+        sys.executable,
+        "-c",
+        "from cli.main import main; main()",
+        "demo",
+        way,
+        "--output",
+        "json",
+    ]
     words += ["--people", str(PEOPLE), "--days", str(DAYS), "--seed", str(SEED)]
     environment = {**os.environ, "SEGMENTRY_HOME": str(home)}
     summaries = []

@@ -1,7 +1,9 @@
-"""Connected components of identifiers: the project's SQL next to a floor, a library and the textbook query.
+"""Connected components of identifiers: the project's SQL next to a floor, a library and the
+textbook query.
 
-Everybody starts from the same records of five sources (two links each) and ends with one group per identifier. Each
-runs in a process of its own with two threads and 4 GB, so that its peak memory is its own.
+Everybody starts from the same records of five sources (two links each) and ends with one group per
+identifier. Each runs in a process of its own with two threads and 4 GB, so that its peak memory is
+its own.
 """
 
 from __future__ import annotations
@@ -20,23 +22,28 @@ from typing import Any
 import duckdb
 
 ROWS = int(os.environ.get("SEGMENTRY_BENCH_IDENTITY_ROWS", "1000000"))
-# The textbook query keeps every pair (identifier, reachable identifier): it is given a tenth, and said so.
+# The textbook query keeps every pair (identifier, reachable identifier): it is given a tenth, and
+# said so.
 TEXTBOOK_SHARE = 10
 
-# Five sources over rows / 6 people: log-ins, contacts, orders, clicks and subscriptions, three identifiers each.
+# Five sources over rows / 6 people: log-ins, contacts, orders, clicks and subscriptions, three
+# identifiers each.
 _RECORDS = """
 copy (
     with numbered as (
-        select i, i % 5 as source, md5('p' || (hash(i * 7 + 1) % greatest({rows} // 6, 1))) as person
+        select i, i % 5 as source, md5('p' || (hash(i * 7 + 1) % greatest({rows} // 6, 1)))
+            as person
         from range({rows}) as rows (i)
     ),
     named as (
-        select source, person, person || '/' || (hash(i) % 4) as browser, person || '/' || (hash(i + 1) % 2) as device
+        select source, person, person || '/' || (hash(i) % 4) as browser,
+            person || '/' || (hash(i + 1) % 2) as device
         from numbered
     )
     select
         case source when 1 then 'crm_id:' when 3 then 'email:' else 'user_id:' end || person as one,
-        case when source in (0, 3) then 'cookie:' || md5(browser) else 'email:' || person end as two,
+        case when source in (0, 3) then 'cookie:' || md5(browser)
+            else 'email:' || person end as two,
         case source when 0 then 'device_id:' || md5(device) when 3 then 'device_id:' || md5(device)
             when 4 then 'loyalty_id:' || person else 'phone:' || person end as three
     from named
@@ -57,9 +64,13 @@ def run() -> dict[str, Any]:
         for name in ("floor", "segmentry", "textbook"):
             found[f"{name}_on_a_tenth"] = _apart(name, part)
     for name in ("segmentry", "splink"):
-        assert found[name]["groups"] == found["floor"]["groups"], f"{name} finds other groups than the floor"
+        assert found[name]["groups"] == found["floor"]["groups"], (
+            f"{name} finds other groups than the floor"
+        )
         found[f"{name}_to_floor"] = round(found[name]["seconds"] / found["floor"]["seconds"], 2)
-    found["segmentry_to_splink"] = round(found["segmentry"]["seconds"] / found["splink"]["seconds"], 2)
+    found["segmentry_to_splink"] = round(
+        found["segmentry"]["seconds"] / found["splink"]["seconds"], 2
+    )
     return found
 
 
@@ -87,25 +98,37 @@ def floor(path: Path) -> int:
     from scipy.sparse.csgraph import connected_components
 
     links = _connect(path).execute(_LINKS).to_arrow_table()
-    ends = pa.chunked_array([*links["l"].chunks, *links["r"].chunks]).combine_chunks().dictionary_encode()
+    ends = (
+        pa.chunked_array([*links["l"].chunks, *links["r"].chunks])
+        .combine_chunks()
+        .dictionary_encode()
+    )
     codes = ends.indices.to_numpy()
     left, right = codes[: len(links)], codes[len(links) :]
-    graph = coo_matrix((np.ones(len(links), dtype=np.int8), (left, right)), shape=(len(ends.dictionary),) * 2)
+    graph = coo_matrix(
+        (np.ones(len(links), dtype=np.int8), (left, right)), shape=(len(ends.dictionary),) * 2
+    )
     groups, labels = connected_components(graph, directed=False)
-    assert len(pa.table({"identifier": ends.dictionary, "component": labels})) == len(ends.dictionary)
+    assert len(pa.table({"identifier": ends.dictionary, "component": labels})) == len(
+        ends.dictionary
+    )
     return int(groups)
 
 
 def _encoded(connection: duckdb.DuckDBPyConnection) -> None:
-    # Joined by 64-bit hash, which needs half the time and memory of the texts; that no two share one is checked.
+    # Joined by 64-bit hash, which needs half the time and memory of the texts; that no two share
+    # one is checked.
     connection.execute(
-        """create table nodes as select row_number() over () as node, hash(identifier) as key, identifier
-        from (select one as identifier from records union select two from records union select three from records)"""
+        """create table nodes as select row_number() over () as node,
+            hash(identifier) as key, identifier
+        from (select one as identifier from records union select two from records union select three
+            from records)"""
     )
     shared = connection.execute("select count(*) - count(distinct key) from nodes").fetchone()
     assert shared == (0,), "two identifiers share a hash"
     connection.execute(
-        """create table links as select ones.node as left_node, unnest([twos.node, threes.node]) as right_node
+        """create table links as select ones.node as left_node,
+            unnest([twos.node, threes.node]) as right_node
         from records inner join nodes as ones on hash(records.one) = ones.key
         inner join nodes as twos on hash(records.two) = twos.key
         inner join nodes as threes on hash(records.three) = threes.key"""
@@ -119,11 +142,11 @@ def segmentry(path: Path) -> int:
     connection = _connect(path)
     _encoded(connection)
     project = Project(connection)
-    labels = project.call("connected_components", "select left_node, right_node from links", "bench")
-    connection.execute(
-        f"""create table groups as select nodes.identifier, found.component
-        from nodes inner join ({labels}) as found using (node)"""
+    labels = project.call(
+        "connected_components", "select left_node, right_node from links", "bench"
     )
+    connection.execute(f"""create table groups as select nodes.identifier, found.component
+        from nodes inner join ({labels}) as found using (node)""")
     return _count(connection, "groups", "component")
 
 
@@ -146,21 +169,23 @@ def splink(path: Path) -> int:
 
 
 def textbook(path: Path) -> int:
-    """The recursive query of the textbooks: walk from every identifier, keep the smallest reached."""
+    """The recursive query of the textbooks: walk from every identifier, keep the smallest
+    reached.
+    """
     connection = _connect(path)
     _encoded(connection)
-    connection.execute(
-        """create table groups as
+    connection.execute("""create table groups as
         with recursive both_ways as (
-            select left_node as node, right_node as other from links union select right_node, left_node from links
+            select left_node as node, right_node as other from links
+                union select right_node, left_node from links
         ),
         reached as (
             select node, node as label from nodes
             union
-            select both_ways.other, reached.label from reached inner join both_ways on reached.node = both_ways.node
+            select both_ways.other, reached.label from reached inner join both_ways
+                on reached.node = both_ways.node
         )
-        select node, min(label) as component from reached group by node"""
-    )
+        select node, min(label) as component from reached group by node""")
     return _count(connection, "groups", "component")
 
 

@@ -1,7 +1,9 @@
-"""What a run of the identity stage costs: all records at once, then one per cent more, through dbt on a lake.
+"""What a run of the identity stage costs: all records at once, then one per cent more, through dbt
+on a lake.
 
-The records are of five sources, six to a person. The one per cent that is added is what a day brings to a shop: half
-of it is of people who are there already, half of new ones. Both runs end in the same groups as one full rebuild.
+The records are of five sources, six to a person. The one per cent that is added is what a day
+brings to a shop: half of it is of people who are there already, half of new ones. Both runs end in
+the same groups as one full rebuild.
 """
 
 from __future__ import annotations
@@ -38,8 +40,10 @@ _EVIDENCE = "record_id, _batch_id, _file, _line"
 _SOURCES = (
     (
         "stg_events__events (event_id, type, event, anonymous_id, user_id, device_id, event_at",
-        "record_id, 'track', 'Product Viewed', person || '/' || browser, case when browser < 3 then person end,"
-        " person || '/' || (browser % 2), seen_at",
+        (
+            "record_id, 'track', 'Product Viewed', person || '/' || browser, case when browser < 3"
+            " then person end, person || '/' || (browser % 2), seen_at"
+        ),
     ),
     (
         "stg_crm_contacts__contacts (contact_id, user_id, email, created_at",
@@ -71,12 +75,21 @@ def run() -> dict[str, Any]:
         _land(settings, "first", ROWS, first=0, people=people, begin=0)
         full = _timed(lake)
         _land(settings, "old", ROWS // SHARE // 2, first=0, people=people, begin=4_000_000)
-        _land(settings, "new", ROWS // SHARE // 2, first=people, people=max(people // SHARE // 2, 1), begin=4_000_000)
+        _land(
+            settings,
+            "new",
+            ROWS // SHARE // 2,
+            first=people,
+            people=max(people // SHARE // 2, 1),
+            begin=4_000_000,
+        )
         added = _timed(lake)
         unchanged = _timed(lake)
         before = [lake.rows(digest) for digest in _DIGESTS]
         rebuilt = _timed(lake, full_refresh=True)
-        assert [lake.rows(digest) for digest in _DIGESTS] == before, "a full rebuild gives something else"
+        assert [lake.rows(digest) for digest in _DIGESTS] == before, (
+            "a full rebuild gives something else"
+        )
     return {
         "rows": ROWS,
         "full": full,
@@ -90,7 +103,8 @@ def run() -> dict[str, Any]:
 
 _DIGESTS = (
     """select count(*) as identifiers, count(distinct profile_id) as profiles,
-        bit_xor(hash(identifier_type, identifier, profile_id, first_seen_at, last_seen_at)) as digest
+        bit_xor(hash(identifier_type, identifier, profile_id, first_seen_at, last_seen_at))
+            as digest
     from identity.identifier_mapping""",
     """select count(*) as links, sum(records) as records,
         bit_xor(hash(link_id, first_seen_at, last_seen_at, source, record_id, records)) as digest
@@ -101,12 +115,17 @@ _DIGESTS = (
 )
 
 
-def _land(settings: Settings, batch: str, rows: int, *, first: int, people: int, begin: int) -> None:
+def _land(
+    settings: Settings, batch: str, rows: int, *, first: int, people: int, begin: int
+) -> None:
     with warehouse.connect(settings) as lake:
         for source, (columns, values) in enumerate(_SOURCES):
-            records = _PEOPLE.format(batch=batch, rows=rows, first=first, people=people, begin=begin, source=source)
+            records = _PEOPLE.format(
+                batch=batch, rows=rows, first=first, people=people, begin=begin, source=source
+            )
             lake.execute(
-                f"insert into lake.staging.{columns}, {_EVIDENCE}) select {values}, {_EVIDENCE} from ({records})"
+                f"insert into lake.staging.{columns}, {_EVIDENCE}) select {values}, {_EVIDENCE}"
+                f" from ({records})"
             )
 
 
@@ -115,17 +134,27 @@ def _timed(lake: Lake, *, full_refresh: bool = False) -> dict[str, Any]:
     policy.write_policy(lake.settings)
     started, spent = time.perf_counter(), time.process_time()
     is_partial = resolution.begin(lake.settings) and not full_refresh
-    words = ["run", "--select", "path:models/identity", "--no-write-json", *([] if is_partial else ["--full-refresh"])]
+    words = [
+        "run",
+        "--select",
+        "path:models/identity",
+        "--no-write-json",
+        *([] if is_partial else ["--full-refresh"]),
+    ]
     result = dbt.invoke(lake.settings, words, variables=resolution.PARTIAL if is_partial else None)
     resolution.finish(lake.settings)
     seconds, cpu = time.perf_counter() - started, time.process_time() - spent
-    assert result.success, [r.message for r in result.result or () if r.status == "error"] or result.exception
+    assert result.success, [
+        r.message for r in result.result or () if r.status == "error"
+    ] or result.exception
     models = {r.node.name: round(r.execution_time, 2) for r in result.result}
     return {
         "is_partial": is_partial,
         "seconds": round(seconds, 2),
         "cpu_seconds": round(cpu, 2),
-        "resolution_seconds": round(sum(time for name, time in models.items() if not name.startswith(_GOLDEN)), 2),
+        "resolution_seconds": round(
+            sum(time for name, time in models.items() if not name.startswith(_GOLDEN)), 2
+        ),
         "models": models,
     }
 

@@ -1,4 +1,6 @@
-"""Public data whose answers are known: CDNOW, Telco churn, and UCI Online Retail at three horizons."""
+"""Public data whose answers are known: CDNOW, Telco churn, and UCI Online Retail at three
+horizons.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +40,9 @@ def lifetimes() -> dict[str, Any]:
         "parameters": {name: round(float(getattr(visits, name)), 4) for name in PUBLISHED},
         "published": PUBLISHED,
         "log_likelihood": round(visits.log_likelihood, 2),
-        "gamma_gamma": {name: round(float(getattr(spend, name)), 3) for name in ("p", "q", "gamma")},
+        "gamma_gamma": {
+            name: round(float(getattr(spend, name)), 3) for name in ("p", "q", "gamma")
+        },
         "purchases": bought,
         "spend": spent,
     }
@@ -73,7 +77,9 @@ def judged(heuristic: str, data: Any) -> dict[str, Any]:
         "auc": {name: str(auc) for name, auc in found.items()},
         "chosen": trained.chosen.candidate,
         "chosen_calibrated": {name: str(trained.ours.metrics[name]) for name in ("roc_auc", "ece")},
-        "all_above_the_heuristic": all(auc.value > plain for name, auc in found.items() if name != "heuristic"),
+        "all_above_the_heuristic": all(
+            auc.value > plain for name, auc in found.items() if name != "heuristic"
+        ),
     }
 
 

@@ -1,4 +1,6 @@
-"""Probabilistic linking on FEBRL's public sets: precision and recall of the pairs, and of the connected groups."""
+"""Probabilistic linking on FEBRL's public sets: precision and recall of the pairs, and of the
+connected groups.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +14,12 @@ from identity.linking import pairs
 # FEBRL's columns; thresholds and fields are not tuned to its answers.
 _POLICY = {
     "compare": {
-        "given_name": "name", "surname": "name", "date_of_birth": "digits", "postcode": "digits", "suburb": "name",
+        "given_name": "name", "surname": "name", "date_of_birth": "digits", "postcode": "digits",
+        "suburb": "name",
         "address_1": "name",
     },
-    "block": [["given_name", "surname"], ["date_of_birth"], ["surname", "postcode"], ["given_name", "suburb"]],
+    "block": [["given_name", "surname"], ["date_of_birth"], ["surname", "postcode"], ["given_name",
+    "suburb"]],
     "review_above": 0.5,
 }  # fmt: skip
 THRESHOLDS = (0.5, 0.9, 0.99)

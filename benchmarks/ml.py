@@ -1,4 +1,5 @@
-"""What the product adds to scikit-learn: training against the bare fits, scoring against the bare ``predict_proba``.
+"""What the product adds to scikit-learn: training against the bare fits, scoring against the bare
+``predict_proba``.
 
 The shop is made up: 60 numeric features, people who order at a rate that depends on some of them.
 """
@@ -16,7 +17,17 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from ml import candidates, dataset, frames, pipeline, processes, scoring, stages, supervised, threads
+from ml import (
+    candidates,
+    dataset,
+    frames,
+    pipeline,
+    processes,
+    scoring,
+    stages,
+    supervised,
+    threads,
+)
 from ml.catalogue import spec_named
 from ml.policy import TrainingPolicy
 from ml.spec import ModelSpec
@@ -30,7 +41,8 @@ PEOPLE = int(os.environ.get("SEGMENTRY_BENCH_ML_PEOPLE", "20000"))
 SCORED = int(os.environ.get("SEGMENTRY_BENCH_ML_SCORED", "500000"))
 FEATURES = 60
 DAYS_BACK = (150, 120, 90, 0)
-# What the product is held to: seconds of a training over those of its bare fits, and profiles scored in a second.
+# What the product is held to: seconds of a training over those of its bare fits, and profiles
+# scored in a second.
 ALLOWED_OVERHEAD = 1.3
 AIMED_PACE = 500_000
 POLICY = TrainingPolicy(trials=0)
@@ -42,14 +54,23 @@ def run() -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         config = Path(folder) / "config"
         config.mkdir()
-        policies = yaml.safe_load((Settings.from_environment({}).config / "policies.yml").read_text(encoding="utf-8"))
+        policies = yaml.safe_load(
+            (Settings.from_environment({}).config / "policies.yml").read_text(encoding="utf-8")
+        )
         policies["training"]["trials"] = 0  # the same fits as the bare ones
         (config / "policies.yml").write_text(yaml.safe_dump(policies), encoding="utf-8")
-        settings = Settings.from_environment({"SEGMENTRY_HOME": folder, "SEGMENTRY_CONFIG": str(config)})
+        settings = Settings.from_environment(
+            {"SEGMENTRY_HOME": folder, "SEGMENTRY_CONFIG": str(config)}
+        )
         warehouse.prepare(settings)
         fill(settings, PEOPLE)
         context = RunContext(settings)
-        return {"people": PEOPLE, "features": FEATURES, "training": training(context), "scoring": scored(context)}
+        return {
+            "people": PEOPLE,
+            "features": FEATURES,
+            "training": training(context),
+            "scoring": scored(context),
+        }
 
 
 def fill(settings: Settings, people: int) -> None:
@@ -63,7 +84,9 @@ def fill(settings: Settings, people: int) -> None:
     days_back = random.uniform(0, 240, len(who))
     days_back[np.cumsum(count + 1) - 1] = 250  # everybody has bought once before the oldest time
     at = pd.Timestamp(CLOCK) - pd.to_timedelta(days_back, unit="D").round("s")
-    sales = pd.DataFrame({"profile_id": ids[who], "ordered_at": at, "net_revenue": 20.0, "is_cancelled": False})
+    sales = pd.DataFrame(
+        {"profile_id": ids[who], "ordered_at": at, "net_revenue": 20.0, "is_cancelled": False}
+    )
     write(settings, "marts.orders", sales)
     columns = [f"feature_{n:02d}" for n in range(FEATURES - 1)]
     parts = []
@@ -74,12 +97,22 @@ def fill(settings: Settings, people: int) -> None:
         values = pd.DataFrame(noise, columns=columns)
         values.insert(0, "profile_id", ids)
         values.insert(1, "as_of", pd.Timestamp(CLOCK) - pd.Timedelta(days=back))
-        past = sales[sales["ordered_at"] < values["as_of"].iloc[0]].groupby("profile_id")["ordered_at"].max()
-        values["days_since_last_order"] = (values["as_of"] - values["profile_id"].map(past)).dt.days.astype(float)
+        past = (
+            sales[sales["ordered_at"] < values["as_of"].iloc[0]]
+            .groupby("profile_id")["ordered_at"]
+            .max()
+        )
+        values["days_since_last_order"] = (
+            values["as_of"] - values["profile_id"].map(past)
+        ).dt.days.astype(float)
         parts.append(values)
     known = pd.concat(parts, ignore_index=True)
     write(settings, "features.features__bench", known)
-    write(settings, "features.spine", known[["profile_id", "as_of"]].assign(is_current=known["as_of"] == CLOCK))
+    write(
+        settings,
+        "features.spine",
+        known[["profile_id", "as_of"]].assign(is_current=known["as_of"] == CLOCK),
+    )
     write(settings, "observability.clock", pd.DataFrame({"as_of": [CLOCK], "is_given": [True]}))
 
 
@@ -91,7 +124,9 @@ def churn() -> ModelSpec:
 
 
 def training(context: RunContext) -> dict[str, Any]:
-    """The stage ``train`` (lake, leakage, search, calibration, evaluation, MLflow, gates) over its fits alone."""
+    """The stage ``train`` (lake, leakage, search, calibration, evaluation, MLflow, gates) over its
+    fits alone.
+    """
     with frames.published(context.settings) as (lake, snapshot):
         data = dataset.load(lake, snapshot, churn(), clock.of(context), POLICY)
     bare: dict[str, float] = {}
@@ -104,8 +139,12 @@ def training(context: RunContext) -> dict[str, Any]:
         whole = dataset.joined(data.train, data.recent[0])
         last = pipeline.build(churn().estimator(), data.feature_set)
         matrix = last[:-1].fit_transform(whole.features)
-        bare["own, once more with the newest time"] = _seconds(lambda: last[-1].fit(matrix, whole.labels))
-    Tracker(context.settings, "churn")  # MLflow's tables are made once per home, not once per training
+        bare["own, once more with the newest time"] = _seconds(
+            lambda: last[-1].fit(matrix, whole.labels)
+        )
+    Tracker(
+        context.settings, "churn"
+    )  # MLflow's tables are made once per home, not once per training
     path = _seconds(lambda: supervised.fit(churn(), data, POLICY))
     ours = _seconds(lambda: stages.train(context, "churn"))
     total = sum(bare.values())
@@ -124,19 +163,29 @@ def training(context: RunContext) -> dict[str, Any]:
 
 
 def scored(context: RunContext) -> dict[str, Any]:
-    """Profiles per second: bare ``predict_proba`` on a prepared matrix, rows of scores made, and the whole stage."""
+    """Profiles per second: bare ``predict_proba`` on a prepared matrix, rows of scores made, and
+    the whole stage.
+    """
     tracker, spec = Tracker(context.settings, "churn"), churn()
     champion = tracker.at_alias()
     with frames.published(context.settings) as (lake, snapshot):
         data = dataset.load(lake, snapshot, spec, clock.of(context), POLICY)
         people = scoring.population(lake, spec, CLOCK, tracker.load(champion), POLICY)
-    boosted = pipeline.build(spec.estimator(), data.feature_set).fit(data.train.features, data.train.labels)
+    boosted = pipeline.build(spec.estimator(), data.feature_set).fit(
+        data.train.features, data.train.labels
+    )
     many = pd.concat([people] * -(-SCORED // len(people)), ignore_index=True).iloc[:SCORED]
-    # Column by column, as trees read it: row by row the bare call takes four times as long (measured, 60 features).
+    # Column by column, as trees read it: row by row the bare call takes four times as long
+    # (measured, 60 features).
     matrix = np.asfortranarray(many[data.feature_set.names].to_numpy(dtype=float))
     wall = time.perf_counter
-    bare, quick = (_best(lambda: boosted[-1].predict_proba(matrix), clock) for clock in (busy, wall))
-    rows, ours = (_best(lambda: scoring.score_rows(spec, boosted, many, CLOCK, "1"), clock) for clock in (busy, wall))
+    bare, quick = (
+        _best(lambda: boosted[-1].predict_proba(matrix), clock) for clock in (busy, wall)
+    )
+    rows, ours = (
+        _best(lambda: scoring.score_rows(spec, boosted, many, CLOCK, "1"), clock)
+        for clock in (busy, wall)
+    )
     stage = _seconds(lambda: stages.score(context, "churn"))
     return {
         "profiles": len(many),
@@ -158,11 +207,15 @@ def busy() -> float:
 
 
 def _seconds(work: Callable[[], object], clock: Callable[[], float] = time.process_time) -> float:
-    """Processor seconds, so that the ratio does not depend on what else the machine does; or those of another clock."""
+    """Processor seconds, so that the ratio does not depend on what else the machine does; or those
+    of another clock.
+    """
     started = clock()
     work()
     return clock() - started
 
 
-def _best(work: Callable[[], object], clock: Callable[[], float] = time.process_time, tries: int = 3) -> float:
+def _best(
+    work: Callable[[], object], clock: Callable[[], float] = time.process_time, tries: int = 3
+) -> float:
     return min(_seconds(work, clock) for _ in range(tries))

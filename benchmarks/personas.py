@@ -1,4 +1,6 @@
-"""Personas next to the truth of a simulated shop, and their names through twenty trainings on resampled people."""
+"""Personas next to the truth of a simulated shop, and their names through twenty trainings on
+resampled people.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,9 @@ def run() -> dict[str, Any]:
 
 
 def measured(context: RunContext, shop: Path) -> dict[str, Any]:
-    """Agreement of the groups with the true personas (adjusted Rand index), and how many people keep their name."""
+    """Agreement of the groups with the true personas (adjusted Rand index), and how many people
+    keep their name.
+    """
     from sklearn.metrics import adjusted_rand_score
 
     with warehouse.connect(context.settings, read_only=True) as lake:
@@ -55,7 +59,9 @@ def measured(context: RunContext, shop: Path) -> dict[str, Any]:
     return {
         "people": len(rows),
         "agreement": round(float(adjusted_rand_score(rows["persona"], rows["given"])), 3),
-        "agreement_of_members": round(float(adjusted_rand_score(members["persona"], members["given"])), 3),
+        "agreement_of_members": round(
+            float(adjusted_rand_score(members["persona"], members["given"])), 3
+        ),
         "members_share": round(len(members) / len(rows), 3),
         "aimed_agreement": AIMED_AGREEMENT,
         "table": pd.crosstab(rows["persona"], rows["given"]).to_dict("index"),
@@ -64,10 +70,12 @@ def measured(context: RunContext, shop: Path) -> dict[str, Any]:
 
 
 def kept(context: RunContext) -> dict[str, Any]:
-    """Share of people under the name they had first, after each of the trainings on resampled people.
+    """Share of people under the name they had first, after each of the trainings on resampled
+    people.
 
-    Every training is made champion, however little it betters the last: a job would refuse most of them. As scored,
-    who is on a border keeps the persona of before; by the groups alone everybody has the most likely one.
+    Every training is made champion, however little it betters the last: a job would refuse most of
+    them. As scored, who is on a border keeps the persona of before; by the groups alone everybody
+    has the most likely one.
     """
     spec, policy = spec_named("personas"), TrainingPolicy.read(context.settings)
     assert isinstance(spec, PersonaSpec)
@@ -76,8 +84,13 @@ def kept(context: RunContext) -> dict[str, Any]:
     with threads.limited(policy):
         one = Retrained(spec, feature_set, people, policy, DriftPolicy.read(context.settings))
         found = [one.again() for _ in range(RETRAINS)]
-    shares = {"as_scored": [scored for scored, _ in found], "by_groups_alone": [alone for _, alone in found]}
-    worst = {name: {"worst": min(each), "mean": float(np.mean(each))} for name, each in shares.items()}
+    shares = {
+        "as_scored": [scored for scored, _ in found],
+        "by_groups_alone": [alone for _, alone in found],
+    }
+    worst = {
+        name: {"worst": min(each), "mean": float(np.mean(each))} for name, each in shares.items()
+    }
     return {"retrains": RETRAINS, "aimed": AIMED_KEPT, **worst, "chosen": one.chosen, "all": shares}
 
 

@@ -1,9 +1,11 @@
-"""A thousand segments against ten over the same profiles, as every run evaluates them, and one profile in Python.
+"""A thousand segments against ten over the same profiles, as every run evaluates them, and one
+profile in Python.
 
-The models, the history they write and their tests are the project's own, run by dbt on a lake. Both sets of segments
-have as many members in all (two segments per profile), so that a ratio compares the evaluation and not the writing.
-``narrow`` are ten of the thousand's size, with a hundredth of the members. Each set runs in a process of its own. The
-segments' views, which are made once when a rule is new, are timed by themselves.
+The models, the history they write and their tests are the project's own, run by dbt on a lake. Both
+sets of segments have as many members in all (two segments per profile), so that a ratio compares
+the evaluation and not the writing. ``narrow`` are ten of the thousand's size, with a hundredth of
+the members. Each set runs in a process of its own. The segments' views, which are made once when a
+rule is new, are timed by themselves.
 """
 
 from __future__ import annotations
@@ -31,12 +33,19 @@ FEW = 10
 PER_PROFILE = 2
 ALLOWED = 3.0
 START = datetime(2026, 6, 1)
-SETS = {"few": (FEW, PER_PROFILE / FEW), "many": (MANY, PER_PROFILE / MANY), "narrow": (FEW, PER_PROFILE / MANY)}
+SETS = {
+    "few": (FEW, PER_PROFILE / FEW),
+    "many": (MANY, PER_PROFILE / MANY),
+    "narrow": (FEW, PER_PROFILE / MANY),
+}
 # One profile of ten has no value in a column; the others are spread evenly.
 KNOWN = 0.9
 VALUES = {
     "bigint": "case when hash(i * 31 + {n}) % 10 > 0 then (hash(i * 77 + {n}) % 10000)::bigint end",
-    "double": "case when hash(i * 31 + {n}) % 10 > 0 then (hash(i * 77 + {n}) % 100000) / 100000.0::double end",
+    "double": (
+        "case when hash(i * 31 + {n}) % 10 > 0 then (hash(i * 77 + {n}) % 100000) /"
+        " 100000.0::double end"
+    ),
     "varchar": "case when hash(i * 31 + {n}) % 10 > 0 then 'word' || (hash(i * 77 + {n}) % 20) end",
 }
 YML = """\
@@ -54,7 +63,9 @@ USED = {"bigint": 24, "double": 12, "varchar": 6}
 
 
 def run() -> dict[str, Any]:
-    """Seconds, peak memory and memberships of each set, their ratios, and milliseconds for one profile."""
+    """Seconds, peak memory and memberships of each set, their ratios, and milliseconds for one
+    profile.
+    """
     found: dict[str, Any] = {"profiles": PROFILES, "segments": MANY, "allowed_ratio": ALLOWED}
     for name in SETS:
         words = [sys.executable, "-m", "benchmarks.segments", name]
@@ -83,12 +94,16 @@ def _rules(columns: dict[str, list[str]], count: int, share: float) -> list[str]
 
 
 def _range(chance: random.Random, columns: dict[str, list[str]], width: float) -> str:
-    """A range of that share of a column's values; three of four are whole numbers, as in the vocabulary."""
+    """A range of that share of a column's values; three of four are whole numbers, as in the
+    vocabulary.
+    """
     low = chance.uniform(0, 1 - width)
     if chance.random() < 0.25:
         return f"{chance.choice(columns['double'])} between {low:.5f} and {low + width:.5f}"
     first = round(low * 10000)
-    return f"{chance.choice(columns['bigint'])} between {first} and {first + round(width * 10000) - 1}"
+    return (
+        f"{chance.choice(columns['bigint'])} between {first} and {first + round(width * 10000) - 1}"
+    )
 
 
 def _at_least(chance: random.Random, columns: dict[str, list[str]]) -> tuple[str, float]:
@@ -135,7 +150,9 @@ def measure(name: str, home: Path) -> dict[str, Any]:
     with warehouse.connect(settings, read_only=True) as lake:
         found["memberships"] = warehouse.count(lake, "segments.segment_memberships")
         scans = [_timed(lambda: _scan(settings, lake, rules)) for _ in range(2)]
-        found["scan_seconds"], found["scan_cpu_seconds"] = (round(min(times), 2) for times in zip(*scans, strict=True))
+        found["scan_seconds"], found["scan_cpu_seconds"] = (
+            round(min(times), 2) for times in zip(*scans, strict=True)
+        )
     found["peak_mib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     found["one_profile_milliseconds"] = round(_one_profile(settings, rules), 3)
     return found
@@ -158,8 +175,12 @@ def _scan(settings: Any, lake: Any, rules: list[str]) -> None:
 
 
 def _models(settings: Any) -> Iterator[tuple[str, float]]:
-    results = json.loads((settings.home / "dbt" / "target" / "run_results.json").read_text())["results"]
-    evaluated = {path.stem for path in (settings.dbt_project / "models/segments/evaluation").rglob("*.yml")}
+    results = json.loads((settings.home / "dbt" / "target" / "run_results.json").read_text())[
+        "results"
+    ]
+    evaluated = {
+        path.stem for path in (settings.dbt_project / "models/segments/evaluation").rglob("*.yml")
+    }
     for result in results:
         kind, _, name = result["unique_id"].split(".")[:3]
         if kind == "model" and name in evaluated:
@@ -175,7 +196,9 @@ def _one_profile(settings: Any, rules: list[str]) -> float:
     words = installed.vocabulary(settings)
     evaluators = [compiled(parse(rule, words)) for rule in rules]
     with warehouse.connect(settings, read_only=True) as lake:
-        profile = warehouse.records(lake, "select * from profiles.profiles order by profile_id limit 1")[0]
+        profile = warehouse.records(
+            lake, "select * from profiles.profiles order by profile_id limit 1"
+        )[0]
     seconds = []
     for _ in range(300):
         began = time.perf_counter()
@@ -186,7 +209,9 @@ def _one_profile(settings: Any, rules: list[str]) -> float:
 
 
 def _shop(home: Path, count: int, share: float) -> tuple[Any, list[str]]:
-    """A copy of the project with these segments alone, generated files included; profiles is a table that is given."""
+    """A copy of the project with these segments alone, generated files included; profiles is a
+    table that is given.
+    """
     from segmentry import warehouse
     from segmentry.settings import ROOT, Settings
     from segments import installed
@@ -195,11 +220,15 @@ def _shop(home: Path, count: int, share: float) -> tuple[Any, list[str]]:
     shutil.copytree(ROOT / "dbt_project", project)
     shutil.copytree(ROOT / "config", config)
     os.environ |= {
-        "SEGMENTRY_HOME": str(home), "SEGMENTRY_DBT_PROJECT": str(project), "SEGMENTRY_CONFIG": str(config),
+        "SEGMENTRY_HOME": str(home), "SEGMENTRY_DBT_PROJECT": str(project),
+        "SEGMENTRY_CONFIG": str(config),
     }  # fmt: skip
     settings = Settings.from_environment()
     warehouse.prepare(settings)
-    for path in [*installed.folder(settings).glob("*.*"), *(project / "models" / "audiences").glob("aud_*")]:
+    for path in [
+        *installed.folder(settings).glob("*.*"),
+        *(project / "models" / "audiences").glob("aud_*"),
+    ]:
         path.unlink()
     _without_families(project / "dbt_project.yml", config / "policies.yml")
     columns = _columns(installed.vocabulary(settings))
@@ -224,27 +253,39 @@ def _without_families(project: Path, policies: Path) -> None:
 
 def _columns(words: dict[str, str]) -> dict[str, list[str]]:
     return {
-        kind: [name for name, data_type in words.items() if data_type == kind and name != "profile_id"][:count]
+        kind: [
+            name for name, data_type in words.items() if data_type == kind and name != "profile_id"
+        ][:count]
         for kind, count in USED.items()
     }
 
 
 def _profiles(settings: Any, rules: list[str], day: int) -> None:
-    """The clock and the profiles of a day: on the next day one profile of a hundred has new values."""
+    """The clock and the profiles of a day: on the next day one profile of a hundred has new
+    values.
+    """
     from segmentry import warehouse
     from segments import installed
 
     words = installed.vocabulary(settings)
     used = {name for names in _columns(words).values() for name in names}
-    given = {"profile_id": "md5(who::varchar)", "as_of": f"timestamp '{START + timedelta(days=day)}'"}
+    given = {
+        "profile_id": "md5(who::varchar)",
+        "as_of": f"timestamp '{START + timedelta(days=day)}'",
+    }
     columns = [
-        f"{given.get(name) or (VALUES[kind].format(n=n) if name in used else f'null::{kind}')} as {name}"
+        f"{given.get(name) or (VALUES[kind].format(n=n) if name in used else f'null::{kind}')} as"
+        f" {name}"
         for n, (name, kind) in enumerate(words.items())
     ]
     changed = f"case when who % 100 < {day} then who + {PROFILES} else who end"
     with warehouse.connect(settings) as lake:
-        lake.execute("create or replace table lake.observability.clock (as_of timestamp, is_given boolean)")
-        lake.execute("insert into lake.observability.clock values (?, true)", [START + timedelta(days=day)])
+        lake.execute(
+            "create or replace table lake.observability.clock (as_of timestamp, is_given boolean)"
+        )
+        lake.execute(
+            "insert into lake.observability.clock values (?, true)", [START + timedelta(days=day)]
+        )
         lake.execute(
             f"create or replace table lake.profiles.profiles as select {', '.join(columns)}"
             f" from (select who, {changed} as i from range({PROFILES}) as people (who))"

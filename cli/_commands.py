@@ -1,7 +1,7 @@
 """The command tree, read from this folder: a command's file is imported when the command is used.
 
-``segmentry --help`` reads the one-line help of each file without importing it; imports of DuckDB, dbt or Airflow would
-cost a second before anything is printed. Called by ``cli.main``.
+``segmentry --help`` reads the one-line help of each file without importing it; imports of DuckDB,
+dbt or Airflow would cost a second before anything is printed. Called by ``cli.main``.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ _NOT_COMMANDS = {"main"}
 
 
 class CommandFolder(MutableMapping[str, Any]):
-    """Name to command, for every file of the folder that is not a helper; a command is built when it is asked for."""
+    """Name to command, for every file of the folder that is not a helper; a command is built when
+    it is asked for.
+    """
 
     def __init__(self) -> None:
         self.names = sorted(
@@ -74,14 +76,23 @@ class Root(TyperGroup):
 
 
 def first_sentence(path: Path) -> str:
-    """The help of ``app = typer.Typer(help=...)``, or the first line of the docstring of ``def command``."""
+    """The help of ``app = typer.Typer(help=...)``, or the first line of the docstring of ``def
+    command``.
+    """
     for node in ast.parse(path.read_text(encoding="utf-8")).body:
         if isinstance(node, ast.FunctionDef) and node.name == "command":
             return (ast.get_docstring(node) or "").partition("\n")[0]
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
             names = [target.id for target in node.targets if isinstance(target, ast.Name)]
             if "app" in names:
-                return next((str(ast.literal_eval(k.value)) for k in node.value.keywords if k.arg == "help"), "")
+                return next(
+                    (
+                        str(ast.literal_eval(k.value))
+                        for k in node.value.keywords
+                        if k.arg == "help"
+                    ),
+                    "",
+                )
     return ""
 
 

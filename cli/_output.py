@@ -23,10 +23,18 @@ class Output(StrEnum):
     json = "json"
 
 
-OutputOption = Annotated[Output, typer.Option("--output", "-o", help="table for people, json for programs.")]
+OutputOption = Annotated[
+    Output, typer.Option("--output", "-o", help="table for people, json for programs.")
+]
 
 
-def show(rows: Sequence[Mapping[str, Any]], output: Output, *, title: str = "", empty: str = "nothing to show") -> None:
+def show(
+    rows: Sequence[Mapping[str, Any]],
+    output: Output,
+    *,
+    title: str = "",
+    empty: str = "nothing to show",
+) -> None:
     """Print rows, all with the same keys: as a table, or as a JSON list of objects."""
     if output is Output.json:
         print_json(list(rows))
@@ -36,7 +44,9 @@ def show(rows: Sequence[Mapping[str, Any]], output: Output, *, title: str = "", 
         return
     table = Table(title=title or None, title_justify="left", show_edge=False, pad_edge=False)
     for name, value in rows[0].items():
-        table.add_column(name, justify="right" if isinstance(value, int | float) else "left", overflow="fold")
+        table.add_column(
+            name, justify="right" if isinstance(value, int | float) else "left", overflow="fold"
+        )
     for row in rows:
         table.add_row(*(_cell(value) for value in row.values()))
     # A pipe or file has no width of its own: wide enough that no value is cut or folded there.

@@ -12,8 +12,8 @@ from segmentry.settings import ROOT, Settings
 
 _HEAD = """# Commands
 
-Made by `make generate` from the commands' own help. Every command exits with 0 done, 1 failed, 2 wrong use, or 3
-stopped by a gate or a guardrail; errors go to standard error.
+Made by `make generate` from the commands' own help. Every command exits with 0 done, 1 failed, 2
+wrong use, or 3 stopped by a gate or a guardrail; errors go to standard error.
 """
 
 
@@ -38,11 +38,17 @@ def _sections(node: Any, path: str) -> Iterator[str]:
 def _paragraphs(text: str) -> str:
     """The help's paragraphs, each on one line; the example as code."""
     parts = [" ".join(part.split()) for part in text.split("\n\n")]
-    return "\n\n".join(f"Example: `{p.removeprefix('Example: ')}`" if p.startswith("Example: ") else p for p in parts)
+    return "\n\n".join(
+        f"Example: `{p.removeprefix('Example: ')}`" if p.startswith("Example: ") else p
+        for p in parts
+    )
 
 
 def _parameters(command: Any) -> str:
-    rows = [f"| {_name(p)} | {' '.join((getattr(p, 'help', None) or '').split())} |\n" for p in command.params]
+    rows = [
+        f"| {_name(p)} | {' '.join((getattr(p, 'help', None) or '').split())} |\n"
+        for p in command.params
+    ]
     return "| word | meaning |\n|---|---|\n" + "".join(rows) if rows else ""
 
 

@@ -1,4 +1,6 @@
-"""What a job ends with: rows and seconds per stage, gates, models, segments, syncs, and where each page is."""
+"""What a job ends with: rows and seconds per stage, gates, models, segments, syncs, and where each
+page is.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,10 @@ _SECTIONS = (
     (
         "segments",
         "segments.segment_memberships",
-        "select segment, count(*) as people from lake.segments.segment_memberships group by segment order by segment",
+        (
+            "select segment, count(*) as people from lake.segments.segment_memberships group by"
+            " segment order by segment"
+        ),
     ),
 )
 
@@ -54,7 +59,9 @@ def of(settings: Settings, result: Result, seconds: float) -> dict[str, Any]:
     if any(outcome.stage in {"train", "score"} for outcome in outcomes):
         summary["models"] = _models(settings)
     summary["not loaded"] = [row for outcome in outcomes for row in _not_loaded(outcome)]
-    summary["syncs"] = [_sync(outcome) for outcome in outcomes if outcome.stage == "sync" and outcome.item]
+    summary["syncs"] = [
+        _sync(outcome) for outcome in outcomes if outcome.stage == "sync" and outcome.item
+    ]
     if "pages" in shown:
         report.write(settings, summary.get("models") or _models(settings))
         summary["largest segments"] = report.largest_segments(settings, 5)
@@ -69,7 +76,12 @@ def _shown(outcomes: list[StageOutcome]) -> set[str]:
     if len(stages) != 1:
         return {"gates", "data quality", "segments", "pages"}
     (stage,) = stages
-    about = {"load": "data quality", "staging": "data quality", "segments": "segments", "memberships": "segments"}
+    about = {
+        "load": "data quality",
+        "staging": "data quality",
+        "segments": "segments",
+        "memberships": "segments",
+    }
     return {"gates"} if stage.startswith("gate_") else {about.get(stage, "")}
 
 
@@ -78,13 +90,26 @@ def show(summary: dict[str, Any], output: Output) -> None:
     if output is Output.json:
         _output.print_json(summary)
         return
-    for title in ("stages", "not loaded", "gates", "data quality", "models", "segments", "syncs", "pages"):
+    for title in (
+        "stages",
+        "not loaded",
+        "gates",
+        "data quality",
+        "models",
+        "segments",
+        "syncs",
+        "pages",
+    ):
         if rows := summary.get(title):
             _output.show(rows, output, title=f"\n{title.capitalize()}")
-    verdict = {0: "done", 2: "wrong use", 3: "stopped by a gate or guardrail"}.get(summary["exit_code"], "failed")
+    verdict = {0: "done", 2: "wrong use", 3: "stopped by a gate or guardrail"}.get(
+        summary["exit_code"], "failed"
+    )
     if summary["exit_code"] == 1 and all(row["state"] == DONE for row in summary["stages"]):
         verdict = "done without what could not be loaded"
-    print(f"\n{verdict} in {summary['seconds']:,.1f} s; what was printed is kept in {summary['log']}")
+    print(
+        f"\n{verdict} in {summary['seconds']:,.1f} s; what was printed is kept in {summary['log']}"
+    )
     if "pages" in summary:
         _tell_next(summary["largest segments"])
 
@@ -92,7 +117,10 @@ def show(summary: dict[str, Any], output: Output) -> None:
 def _tell_next(largest: list[dict[str, Any]]) -> None:
     """What to try after a job: commands that show what it has made."""
     if largest:
-        print("largest segments: " + ", ".join(f"{row['segment']} {row['people']:,}" for row in largest))
+        print(
+            "largest segments: "
+            + ", ".join(f"{row['segment']} {row['people']:,}" for row in largest)
+        )
     name = largest[0]["segment"] if largest else "loyal_customers"
     print("try next:")
     for command in (f"segments show {name}", "sync status", "models list"):
@@ -130,11 +158,17 @@ def _stage(outcome: StageOutcome) -> dict[str, Any]:
 
 
 def _not_loaded(outcome: StageOutcome) -> list[dict[str, Any]]:
-    """What a stage that is done could not take in: files that stay where they are until someone looks."""
+    """What a stage that is done could not take in: files that stay where they are until someone
+    looks.
+    """
     if outcome.state != DONE or not outcome.exit_code:
         return []
     told = [note.partition(": ") for note in outcome.notes]
-    return [{"source": outcome.item, "status": status, "file": file} for status, _, file in told if status in FAILED]
+    return [
+        {"source": outcome.item, "status": status, "file": file}
+        for status, _, file in told
+        if status in FAILED
+    ]
 
 
 def _sync(outcome: StageOutcome) -> dict[str, Any]:
@@ -149,5 +183,9 @@ def _pages(settings: Settings) -> list[dict[str, str]]:
         "dbt docs": settings.home / "dbt_docs" / "index.html",
         "outbox": settings.outbox,
     }
-    pages = [{"page": name, "place": path.resolve().as_uri()} for name, path in places.items() if path.exists()]
+    pages = [
+        {"page": name, "place": path.resolve().as_uri()}
+        for name, path in places.items()
+        if path.exists()
+    ]
     return [*pages, {"page": "Airflow and MLflow", "place": "`make up` serves them"}]

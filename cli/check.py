@@ -16,13 +16,17 @@ app = typer.Typer(no_args_is_help=True, help="Check generated files and segment 
 
 @app.command("generated")
 def check_generated(
-    write: Annotated[bool, typer.Option("--write", help="write what is stale instead of failing")] = False,
+    write: Annotated[
+        bool, typer.Option("--write", help="write what is stale instead of failing")
+    ] = False,
 ) -> None:
     """Check that every generated file is what its inputs give.
 
     Example: segmentry check generated --write
     """
-    stale = [file for file in generated.all_files(Settings.from_environment()) if not file.is_current()]
+    stale = [
+        file for file in generated.all_files(Settings.from_environment()) if not file.is_current()
+    ]
     if write:
         for file in stale:
             file.write()
@@ -38,7 +42,8 @@ def check_generated(
 
 @app.command("segments")
 def check_segments() -> None:
-    """Check every segment: a predicate that the guard accepts (or free SQL), meta, a description, a unit test.
+    """Check every segment: a predicate that the guard accepts (or free SQL), meta, a description, a
+    unit test.
 
     Example: segmentry check segments
     """

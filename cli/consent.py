@@ -12,7 +12,9 @@ from segmentry import withdrawals
 from segmentry.settings import Settings
 from sources import decisions
 
-app = typer.Typer(no_args_is_help=True, help="Record opt-outs and opt-ins, and see refusals that match nobody.")
+app = typer.Typer(
+    no_args_is_help=True, help="Record opt-outs and opt-ins, and see refusals that match nobody."
+)
 
 
 class Purpose(StrEnum):
@@ -35,17 +37,24 @@ class Channel(StrEnum):
     any = "any"
 
 
-ChannelOption = Annotated[Channel, typer.Option("--channel", "-c", help="by which channel; any for all of them")]
+ChannelOption = Annotated[
+    Channel, typer.Option("--channel", "-c", help="by which channel; any for all of them")
+]
 
 
 @app.command("withdraw")
 def withdraw(
-    identifier: Annotated[str, typer.Argument(help="type:value such as email:ann@example.com, or a profile_id")],
-    purpose: Annotated[Purpose, typer.Option("--purpose", "-p", help="what is refused; any for all")] = Purpose.any,
+    identifier: Annotated[
+        str, typer.Argument(help="type:value such as email:ann@example.com, or a profile_id")
+    ],
+    purpose: Annotated[
+        Purpose, typer.Option("--purpose", "-p", help="what is refused; any for all")
+    ] = Purpose.any,
     channel: ChannelOption = Channel.any,
     output: OutputOption = Output.table,
 ) -> None:
-    """Record that a person opted out. It counts for the next sync, with everything that the identifier may mean.
+    """Record that a person opted out. It counts for the next sync, with everything that the
+    identifier may mean.
 
     Example: segmentry consent withdraw email:ann@example.com --purpose marketing
     """
@@ -56,15 +65,23 @@ def withdraw(
 
 @app.command("grant")
 def grant(
-    identifier: Annotated[str, typer.Argument(help="type:value; a grant counts for the identifier it was given for")],
-    proof: Annotated[str, typer.Option("--proof", help="what shows it: a form, a letter, a recording")],
-    purpose: Annotated[Purpose, typer.Option("--purpose", "-p", help="what is granted")] = Purpose.marketing,
+    identifier: Annotated[
+        str, typer.Argument(help="type:value; a grant counts for the identifier it was given for")
+    ],
+    proof: Annotated[
+        str, typer.Option("--proof", help="what shows it: a form, a letter, a recording")
+    ],
+    purpose: Annotated[
+        Purpose, typer.Option("--purpose", "-p", help="what is granted")
+    ] = Purpose.marketing,
     channel: ChannelOption = Channel.any,
     output: OutputOption = Output.table,
 ) -> None:
-    """Record that a person opted in, with the proof of it. It lifts earlier refusals that are no more specific.
+    """Record that a person opted in, with the proof of it. It lifts earlier refusals that are no
+    more specific.
 
-    Example: segmentry consent grant email:ann@example.com --proof "signed form of 3 May" --channel email
+    Example: segmentry consent grant email:ann@example.com --proof "signed form of 3 May" --channel
+    email
     """
     settings = Settings.from_environment()
     given = decisions.Decision("granted", purpose.value, channel.value, proof)
@@ -73,7 +90,8 @@ def grant(
 
 @app.command("unmatched")
 def unmatched(output: OutputOption = Output.table) -> None:
-    """Count the refusals that match no known identifier, and those that count for all that they may mean.
+    """Count the refusals that match no known identifier, and those that count for all that they may
+    mean.
 
     Example: segmentry consent unmatched --output json
     """

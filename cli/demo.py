@@ -1,4 +1,6 @@
-"""``segmentry demo``: the whole main job on a simulated shop, with simulated marketing tools to send to."""
+"""``segmentry demo``: the whole main job on a simulated shop, with simulated marketing tools to
+send to.
+"""
 
 from __future__ import annotations
 
@@ -23,10 +25,13 @@ def command(
     people: Annotated[int, typer.Option(help="people of the shop")] = 5_000,
     days: Annotated[int, typer.Option(help="days with data")] = 180,
     seed: Annotated[int, typer.Option(help="same arguments, same shop")] = 1,
-    airflow: Annotated[bool, typer.Option(help="through Airflow's scheduler, or all stages in this process")] = True,
+    airflow: Annotated[
+        bool, typer.Option(help="through Airflow's scheduler, or all stages in this process")
+    ] = True,
     output: OutputOption = Output.table,
 ) -> None:
-    """Simulate a shop into the inbox, unless it is there, and run the main job on it. `make run` calls this.
+    """Simulate a shop into the inbox, unless it is there, and run the main job on it. `make run`
+    calls this.
 
     Example: segmentry demo --people 500 --days 90
     """

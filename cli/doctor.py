@@ -18,7 +18,9 @@ from segmentry.settings import Settings
 
 
 def command(
-    fix: Annotated[bool, typer.Option("--fix", help="first correct the modes of the home's files")] = False,
+    fix: Annotated[
+        bool, typer.Option("--fix", help="first correct the modes of the home's files")
+    ] = False,
     output: OutputOption = Output.table,
 ) -> None:
     """Check the installation, config and connections; name each fault and its fix.
@@ -41,7 +43,11 @@ def _verdict(name: str, check: Callable[[Settings], str], settings: Settings) ->
         return {"check": name, "verdict": "fault", "detail": str(error)}
     except (OSError, duckdb.Error) as error:
         detail = faults.disk_full(error) or without_values(f"{type(error).__name__}: {error}")
-        return {"check": name, "verdict": "fault", "detail": f"{detail}\nTo do: correct it, then try again"}
+        return {
+            "check": name,
+            "verdict": "fault",
+            "detail": f"{detail}\nTo do: correct it, then try again",
+        }
 
 
 def _lake(settings: Settings) -> str:

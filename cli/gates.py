@@ -46,7 +46,14 @@ def run_gate(gate: Gate) -> None:
     with progress(f"checking the gate '{name}'"):
         as_of = clock.read(settings) if clock.is_decided(settings) else None
         report = runner.run(settings, name, as_of, is_forced=True)
-    print("\n".join([f"the gate '{name}' passed {report.rows.get('expectations', 0)} expectation(s)", *report.notes]))
+    print(
+        "\n".join(
+            [
+                f"the gate '{name}' passed {report.rows.get('expectations', 0)} expectation(s)",
+                *report.notes,
+            ]
+        )
+    )
 
 
 @app.command("show")
@@ -63,9 +70,11 @@ def show_gate(gate: Gate, output: OutputOption = Output.table) -> None:
         rows = warehouse.records(
             lake,
             """
-            select relation, expectation, severity, failing_rows, row_key from lake.observability.gate_failures
+            select relation, expectation, severity, failing_rows, row_key
+                from lake.observability.gate_failures
             where gate = ? and snapshot_id = (
-                select max_by(snapshot_id, checked_at) from lake.observability.gate_results where gate = ?
+                select max_by(snapshot_id, checked_at) from lake.observability.gate_results
+                    where gate = ?
             )
             order by severity, relation, expectation, row_key
             """,
@@ -77,10 +86,13 @@ def show_gate(gate: Gate, output: OutputOption = Output.table) -> None:
 @app.command("release")
 def release_gate(
     gate: Annotated[str, typer.Argument(help="the gate that stopped the run")],
-    reason: Annotated[str | None, typer.Option(help="why; recorded with your name and the time")] = None,
+    reason: Annotated[
+        str | None, typer.Option(help="why; recorded with your name and the time")
+    ] = None,
     output: OutputOption = Output.table,
 ) -> None:
-    """Let through the failing rows that a gate's newest check named; a row that fails later stops the gate again.
+    """Let through the failing rows that a gate's newest check named; a row that fails later stops
+    the gate again.
 
     Example: segmentry gates release raw --reason "the supplier confirms the empty rows"
     """
@@ -91,5 +103,7 @@ def release_gate(
 
 def _known(gate: str) -> str:
     if gate not in GATES:
-        raise UsageError(f"there is no gate '{gate}'", allowed=", ".join(GATES), remedy="name one of these")
+        raise UsageError(
+            f"there is no gate '{gate}'", allowed=", ".join(GATES), remedy="name one of these"
+        )
     return gate

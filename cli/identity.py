@@ -1,4 +1,6 @@
-"""``segmentry identity``: why two identifiers are one person, what a rule would change, and undoing a merge."""
+"""``segmentry identity``: why two identifiers are one person, what a rule would change, and undoing
+a merge.
+"""
 
 from __future__ import annotations
 
@@ -45,10 +47,22 @@ def explain(one: First, other: Second, output: OutputOption = Output.table) -> N
         steps = evidence.chain(evidence.links_of(lake, left), start, end) if left == right else []
         refused = [] if left == right else evidence.refusals(lake, left, right)
     if output is Output.json:
-        print_json({"is_one_person": left == right, "profile_ids": [left, right], "chain": steps, "refused": refused})
+        print_json(
+            {
+                "is_one_person": left == right,
+                "profile_ids": [left, right],
+                "chain": steps,
+                "refused": refused,
+            }
+        )
         return
     if left == right:
-        show(steps, output, title=f"One person, {left}", empty=f"One person, {left}: the two are one identifier")
+        show(
+            steps,
+            output,
+            title=f"One person, {left}",
+            empty=f"One person, {left}: the two are one identifier",
+        )
         return
     print(f"Two people: {left} and {right}")
     show(refused, output, title="Links between them that were refused", empty="No link joins them.")
@@ -58,8 +72,8 @@ def explain(one: First, other: Second, output: OutputOption = Output.table) -> N
 def unmerge(one: First, other: Second) -> None:
     """Cut two identifiers apart for good; each side keeps or takes back its own profile.
 
-    Facts, features, scores, segments and audiences follow at once. Nothing is sent: the next sync plan carries the
-    corrections.
+    Facts, features, scores, segments and audiences follow at once. Nothing is sent: the next sync
+    plan carries the corrections.
 
     Example: segmentry identity unmerge email:ann@example.com cookie:c-1042
     """
@@ -68,7 +82,9 @@ def unmerge(one: First, other: Second) -> None:
     with warehouse.connect(settings, read_only=True) as lake:
         before = people.profile_named(lake, one)
         if before != people.profile_named(lake, other):
-            raise UsageError("the two are two people already", remedy="`segmentry identity explain` says why")
+            raise UsageError(
+                "the two are two people already", remedy="`segmentry identity explain` says why"
+            )
         start, end = (people.spelled(lake, *_parts(text)) for text in (one, other))
         cuts = evidence.cut_between(evidence.links_of(lake, before), start, end)
     if not cuts:
@@ -79,7 +95,10 @@ def unmerge(one: First, other: Second) -> None:
         )
     result = job.recompute(settings, first=lambda: policy.separate(settings, cuts))
     if result.exit_code:
-        print(f"{len(cuts)} link(s) cut for good. What depends on them did not follow: `segmentry run` takes it up.")
+        print(
+            f"{len(cuts)} link(s) cut for good. What depends on them did not follow: `segmentry"
+            " run` takes it up."
+        )
         raise typer.Exit(result.exit_code)
     with warehouse.connect(settings, read_only=True) as lake:
         after = [people.profile_named(lake, text) for text in (one, other)]
@@ -92,7 +111,8 @@ def what_if(
     policies: Annotated[Path, typer.Argument(help="a changed copy of config/policies.yml")],
     output: OutputOption = Output.table,
 ) -> None:
-    """Print what other rules would move, without changing anything: profiles, segments, rows of each destination.
+    """Print what other rules would move, without changing anything: profiles, segments, rows of
+    each destination.
 
     Example: segmentry identity what-if changed-policies.yml
     """
@@ -104,13 +124,19 @@ def what_if(
         print_json(found)
         return
     for name, rows in found.items():
-        show(_as_rows(rows), output, title=name.replace("_", " "), empty=f"{name.replace('_', ' ')}: no change")
+        show(
+            _as_rows(rows),
+            output,
+            title=name.replace("_", " "),
+            empty=f"{name.replace('_', ' ')}: no change",
+        )
         print()
 
 
 @app.command()
 def suggest() -> None:
-    """Find pairs of contacts that are likely one person, and keep them for review. Joins nobody by itself.
+    """Find pairs of contacts that are likely one person, and keep them for review. Joins nobody by
+    itself.
 
     It looks as `identity.probabilistic` in config/policies.yml says, where it is off by default.
 
@@ -125,7 +151,8 @@ def suggest() -> None:
 
 @app.command()
 def reviews(
-    limit: Annotated[int, typer.Option(help="at most this many", min=1)] = 20, output: OutputOption = Output.table
+    limit: Annotated[int, typer.Option(help="at most this many", min=1)] = 20,
+    output: OutputOption = Output.table,
 ) -> None:
     """List the pairs of contacts that wait for a review, the most likely first.
 
@@ -144,7 +171,8 @@ def review(
     other: Annotated[str, typer.Argument(help="CRM id")],
     verdict: Annotated[PairDecision, typer.Argument(help="what you found")],
 ) -> None:
-    """Accept or refuse a pair of contacts; it is remembered, and used from the next run of the identity stage on.
+    """Accept or refuse a pair of contacts; it is remembered, and used from the next run of the
+    identity stage on.
 
     Example: segmentry identity review K-1 K-2 accepted
     """

@@ -26,16 +26,21 @@ def command(
         list[str] | None, typer.Argument(help="files, folders or globs; else its configured place")
     ] = None,
     from_: Annotated[
-        Path | None, typer.Option("--from", help="land each folder in here that bears a source's name")
+        Path | None,
+        typer.Option("--from", help="land each folder in here that bears a source's name"),
     ] = None,
     force: Annotated[
-        bool, typer.Option("--force", help="land a file of which every record is faulty, or one that was withdrawn")
+        bool,
+        typer.Option(
+            "--force", help="land a file of which every record is faulty, or one that was withdrawn"
+        ),
     ] = False,
     output: OutputOption = Output.table,
 ) -> None:
     """Land records verbatim in raw.<source>; loading the same content again adds nothing.
 
-    A file of which every record is faulty is refused: nothing of it is landed, and the exit status is 1.
+    A file of which every record is faulty is refused: nothing of it is landed, and the exit status
+    is 1.
 
     Example: segmentry load orders exports/orders-*.parquet
     """
@@ -47,30 +52,50 @@ def command(
         report
         for name, places in wanted.items()
         for report in loading.load(
-            settings, source_named(settings, name), places, progress, refuses_faulty=True, is_forced=force
+            settings,
+            source_named(settings, name),
+            places,
+            progress,
+            refuses_faulty=True,
+            is_forced=force,
         )
     ]
-    show([asdict(report) for report in reports], output, empty="nothing to load: no file at the configured places")
+    show(
+        [asdict(report) for report in reports],
+        output,
+        empty="nothing to load: no file at the configured places",
+    )
     if any(report.is_failed for report in reports):
         raise typer.Exit(1)
 
 
-def _wanted(settings: Settings, source: str | None, paths: list[str], folder: Path | None) -> dict[str, list[str]]:
+def _wanted(
+    settings: Settings, source: str | None, paths: list[str], folder: Path | None
+) -> dict[str, list[str]]:
     if (source is None) == (folder is None):
         raise UsageError(
-            "neither a source nor --from was given" if source is None else "a source and --from were given together",
+            (
+                "neither a source nor --from was given"
+                if source is None
+                else "a source and --from were given together"
+            ),
             allowed="segmentry load SOURCE [PATH...], or segmentry load --from DIR",
             remedy="give one of the two",
         )
     if folder is None:
         assert source is not None
         return {source_named(settings, source).name: paths}
-    found = {name: [str(folder / name)] for name in all_sources(settings) if (folder / name).is_dir()}
+    found = {
+        name: [str(folder / name)] for name in all_sources(settings) if (folder / name).is_dir()
+    }
     if not found:
         raise UsageError(
             f"{folder} holds no folder that bears a source's name",
             allowed=", ".join(all_sources(settings)),
-            remedy="name the folder that holds them, or load one source with `segmentry load SOURCE PATH`",
+            remedy=(
+                "name the folder that holds them, or load one source with `segmentry load SOURCE"
+                " PATH`"
+            ),
         )
     return found
 

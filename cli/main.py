@@ -1,7 +1,8 @@
-"""Assembles ``segmentry`` from the files of this folder and turns errors into messages and exit codes.
+"""Assembles ``segmentry`` from the files of this folder and turns errors into messages and exit
+codes.
 
-A file gives either ``app`` (a typer.Typer: a noun with verbs) or ``command`` (a function: a verb of its own); its
-command name is the file's name. Files that begin with an underscore are helpers.
+A file gives either ``app`` (a typer.Typer: a noun with verbs) or ``command`` (a function: a verb of
+its own); its command name is the file's name. Files that begin with an underscore are helpers.
 """
 
 from __future__ import annotations
@@ -28,7 +29,10 @@ def build() -> typer.Typer:
     root = typer.Typer(
         name="segmentry",
         cls=Root,
-        help="Warehouse-native customer segmentation: identity, profiles, segments, models, activation.",
+        help=(
+            "Warehouse-native customer segmentation: identity, profiles, segments, models,"
+            " activation."
+        ),
         no_args_is_help=True,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
@@ -45,7 +49,10 @@ def _print_version(is_asked: bool) -> None:
 
 def _root(
     version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+        ),
     ] = False,
 ) -> None:
     pass
@@ -53,12 +60,15 @@ def _root(
 
 # Faults of a path that a person named or of the disk it is on, not of the program.
 _ABOUT_A_PLACE = {
-    errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENOSPC, errno.ENAMETOOLONG,
+    errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENOSPC,
+    errno.ENAMETOOLONG,
 }  # fmt: skip
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line and exit: 0 done, 1 failed, 2 wrong use, 3 stopped by a gate or guardrail."""
+    """Run the command line and exit: 0 done, 1 failed, 2 wrong use, 3 stopped by a gate or
+    guardrail.
+    """
     switch_off_telemetry()
     keep_private()
     sys.exit(run(list(sys.argv[1:] if arguments is None else arguments)))
@@ -75,7 +85,9 @@ def run(arguments: list[str]) -> int:
         return stop.code if isinstance(stop.code, int) else 0
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except Exception as error:  # of a fault of the code, too, values of records stay out of the terminal
+    except (
+        Exception
+    ) as error:  # of a fault of the code, too, values of records stay out of the terminal
         told = _told(error)
         print(told, file=sys.stderr)
         return told.exit_code

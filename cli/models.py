@@ -16,8 +16,12 @@ from segmentry.stages import RunContext, StageReport, stage_named
 app = typer.Typer(no_args_is_help=True, help="Train, score, compare, promote and roll back models.")
 
 ModelArgument = Annotated[str, typer.Argument(help="a file of ml/models/, such as churn")]
-ModelsArgument = Annotated[list[str] | None, typer.Argument(help="files of ml/models/; none names all")]
-AsOfOption = Annotated[str | None, typer.Option("--as-of", help="time to work at, ISO 8601; else the lake's clock")]
+ModelsArgument = Annotated[
+    list[str] | None, typer.Argument(help="files of ml/models/; none names all")
+]
+AsOfOption = Annotated[
+    str | None, typer.Option("--as-of", help="time to work at, ISO 8601; else the lake's clock")
+]
 VersionOption = Annotated[
     str | None, typer.Option("--version", help="a registered version; else the newest challenger")
 ]
@@ -70,7 +74,9 @@ def show_model(model: ModelArgument, output: OutputOption = Output.table) -> Non
 
 
 @app.command()
-def train(models: ModelsArgument = None, as_of: AsOfOption = None, output: OutputOption = Output.table) -> None:
+def train(
+    models: ModelsArgument = None, as_of: AsOfOption = None, output: OutputOption = Output.table
+) -> None:
     """Train models now, due or not; a challenger becomes champion only through the gates.
 
     Example: segmentry models train churn
@@ -79,7 +85,9 @@ def train(models: ModelsArgument = None, as_of: AsOfOption = None, output: Outpu
 
 
 @app.command()
-def score(models: ModelsArgument = None, as_of: AsOfOption = None, output: OutputOption = Output.table) -> None:
+def score(
+    models: ModelsArgument = None, as_of: AsOfOption = None, output: OutputOption = Output.table
+) -> None:
     """Score everybody with the champions.
 
     Example: segmentry models score churn upsell
@@ -88,8 +96,11 @@ def score(models: ModelsArgument = None, as_of: AsOfOption = None, output: Outpu
 
 
 @app.command()
-def compare(model: ModelArgument, version: VersionOption = None, output: OutputOption = Output.table) -> None:
-    """Compare a challenger with the champion: metrics, members each segment would gain and lose, rows of syncs.
+def compare(
+    model: ModelArgument, version: VersionOption = None, output: OutputOption = Output.table
+) -> None:
+    """Compare a challenger with the champion: metrics, members each segment would gain and lose,
+    rows of syncs.
 
     Example: segmentry models compare churn --version 3
     """
@@ -105,12 +116,24 @@ def compare(model: ModelArgument, version: VersionOption = None, output: OutputO
         return
     show(figures, output, title=f"{model}: newest test window, 90% intervals")
     title = "If the challenger were promoted"
-    show(moves["segments"], output, title=f"{title}: members", empty="no segment reads this model's scores")
-    show(moves["syncs"], output, title=f"{title}: rows of syncs", empty="no sync would send anything else")
+    show(
+        moves["segments"],
+        output,
+        title=f"{title}: members",
+        empty="no segment reads this model's scores",
+    )
+    show(
+        moves["syncs"],
+        output,
+        title=f"{title}: rows of syncs",
+        empty="no sync would send anything else",
+    )
 
 
 @app.command()
-def promote(model: ModelArgument, version: VersionOption = None, output: OutputOption = Output.table) -> None:
+def promote(
+    model: ModelArgument, version: VersionOption = None, output: OutputOption = Output.table
+) -> None:
     """Make a version champion if it passes every gate today, and score with it.
 
     Example: segmentry models promote churn --version 3

@@ -14,15 +14,18 @@ from segmentry.settings import Settings
 
 Section = list[dict[str, Any]] | dict[str, str]
 
-# Section: the relation it is read from, the stage that makes that, and the query with one mark for the profile_id.
+# Section: the relation it is read from, the stage that makes that, and the query with one mark for
+# the profile_id.
 _SECTIONS: dict[str, tuple[str, str, str]] = {
     "identifiers": (
         "identity.identifier_mapping",
         "identity",
-        """select mapping.identifier_type, mapping.identifier, mapping.first_seen_at, mapping.last_seen_at,
+        """select mapping.identifier_type, mapping.identifier,
+            mapping.first_seen_at, mapping.last_seen_at,
             count(distinct links.link_id) as links,
             string_agg(distinct links.rule, ', ' order by links.rule) as rules,
-            -- The strongest link's record; of an identifier that nothing joins, the record that it stands in.
+            -- The strongest link's record; of an identifier that nothing joins, the record that it
+            -- stands in.
             coalesce(
                 min_by(links.source || ' ' || links.record_id, (links.strength, links.link_id)),
                 min(stated.source || ' ' || stated.record_id)
@@ -32,8 +35,10 @@ _SECTIONS: dict[str, tuple[str, str, str]] = {
         left join (
             select * from identity.identifier_links anti join identity.refused_links using (link_id)
         ) as links
-            on (links.left_type = mapping.identifier_type and links.left_identifier = mapping.identifier)
-            or (links.right_type = mapping.identifier_type and links.right_identifier = mapping.identifier)
+            on (links.left_type = mapping.identifier_type
+                and links.left_identifier = mapping.identifier)
+            or (links.right_type = mapping.identifier_type
+                and links.right_identifier = mapping.identifier)
         where mapping.profile_id = ?
         group by all
         order by mapping.first_seen_at, mapping.identifier_type, mapping.identifier""",
@@ -60,36 +65,47 @@ _SECTIONS: dict[str, tuple[str, str, str]] = {
     "clusters": (
         "ml.cluster_assignments",
         "score",
-        """select persona, cluster_id, confidence, as_of from ml.cluster_assignments where profile_id = ?
+        """select persona, cluster_id, confidence, as_of from ml.cluster_assignments
+            where profile_id = ?
         order by as_of desc limit 1""",
     ),
     "segments": (
         "segments.segment_memberships",
         "segments",
-        "select segment, entered_at from segments.segment_memberships where profile_id = ? order by segment",
+        (
+            "select segment, entered_at from segments.segment_memberships where profile_id = ?"
+            " order by segment"
+        ),
     ),
     "consent": (
         "marts.consents",
         "marts",
-        """select purpose, channel, status, decided_at, source, record_id from marts.consents where profile_id = ?
-        qualify row_number() over (partition by purpose, channel order by decided_at desc, decision_id desc) = 1
+        """select purpose, channel, status, decided_at, source, record_id from marts.consents
+            where profile_id = ?
+        qualify row_number() over (partition by purpose, channel
+            order by decided_at desc, decision_id desc) = 1
         order by purpose, channel""",
     ),
     "sent": (
         "activation.sync_snapshot",
         "acknowledge",
-        # A row is of a profile, or of one of its memberships: then the segment stands behind the id.
+        # A row is of a profile, or of one of its memberships: then the segment stands behind the
+        # id.
         """select sync, count(*) as rows_held, max(acknowledged_at) as acknowledged_at
-        from activation.sync_snapshot where split_part(row_key, ':', 1) = ? group by sync order by sync""",
+        from activation.sync_snapshot where split_part(row_key, ':', 1) = ? group by sync
+            order by sync""",
     ),
 }
 
 
 def command(
-    identifier: Annotated[str, typer.Argument(help="profile_id, or type:value such as email:ann@example.com")],
+    identifier: Annotated[
+        str, typer.Argument(help="profile_id, or type:value such as email:ann@example.com")
+    ],
     output: OutputOption = Output.table,
 ) -> None:
-    """Show one person: identifiers with evidence, traits with provenance, scores, segments, consent, what was sent.
+    """Show one person: identifiers with evidence, traits with provenance, scores, segments,
+    consent, what was sent.
 
     Example: segmentry profile email:ann@example.com
     """

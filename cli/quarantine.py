@@ -16,7 +16,9 @@ from sources import quarantine
 from sources.definitions import raw_tables
 from sources.quarantine import Selection
 
-app = typer.Typer(no_args_is_help=True, help="Look at rejected records, have them judged again, or dismiss them.")
+app = typer.Typer(
+    no_args_is_help=True, help="Look at rejected records, have them judged again, or dismiss them."
+)
 Source = Annotated[str | None, typer.Option(help="records of this source")]
 Reason = Annotated[str | None, typer.Option("--quarantine-reason", help="records with this reason")]
 Batch = Annotated[str | None, typer.Option(help="records of this batch")]
@@ -50,7 +52,9 @@ def list_records(
 @app.command("show")
 def show_record(
     record: Annotated[str, typer.Argument(help="the record, as BATCH:LINE")],
-    values: Annotated[bool, typer.Option("--values", help="print the record's text, with personal values")] = False,
+    values: Annotated[
+        bool, typer.Option("--values", help="print the record's text, with personal values")
+    ] = False,
     output: OutputOption = Output.table,
 ) -> None:
     """Show one rejected record: why it was rejected, and the names of its fields.
@@ -68,13 +72,16 @@ def replay(
     batch: Batch = None,
     output: OutputOption = Output.table,
 ) -> None:
-    """Have rejected records judged again by today's rules; the sources they are of are judged in full.
+    """Have rejected records judged again by today's rules; the sources they are of are judged in
+    full.
 
     Example: segmentry quarantine replay --source orders
     """
     settings = _settings()
     with progress("judging the records again"):
-        result = quarantine.replay(settings, Selection(source, reason, batch, record), raw_tables(settings))
+        result = quarantine.replay(
+            settings, Selection(source, reason, batch, record), raw_tables(settings)
+        )
     show([asdict(result)], output)
 
 
@@ -84,11 +91,14 @@ def dismiss(
     source: Source = None,
     quarantine_reason: Reason = None,
     batch: Batch = None,
-    reason: Annotated[str | None, typer.Option(help="why; recorded with your name and the time")] = None,
+    reason: Annotated[
+        str | None, typer.Option(help="why; recorded with your name and the time")
+    ] = None,
 ) -> None:
     """Dismiss rejected records: they stay in the balance and no longer count in the gate's share.
 
-    Example: segmentry quarantine dismiss --batch 0123456789abcdef --reason "test records of the agency"
+    Example: segmentry quarantine dismiss --batch 0123456789abcdef --reason "test records of the
+    agency"
     """
     selection = Selection(source, quarantine_reason, batch, record)
     if selection.is_empty:

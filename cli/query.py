@@ -12,8 +12,12 @@ from segmentry.settings import Settings
 
 
 def command(
-    sql: Annotated[str, typer.Argument(help="one query; relations are schema.name, such as profiles.profiles")],
-    max_rows: Annotated[int, typer.Option(min=1, help="more rows than this are an error")] = readonly.Bounds.rows,
+    sql: Annotated[
+        str, typer.Argument(help="one query; relations are schema.name, such as profiles.profiles")
+    ],
+    max_rows: Annotated[
+        int, typer.Option(min=1, help="more rows than this are an error")
+    ] = readonly.Bounds.rows,
     timeout: Annotated[
         float, typer.Option(min=0.1, help="seconds after which the query is stopped")
     ] = readonly.Bounds.seconds,

@@ -16,30 +16,44 @@ from segmentry.settings import Settings
 
 
 def command(
-    as_of: Annotated[str | None, typer.Option(help="time the job is run for; default: after most records")] = None,
-    select: Annotated[str | None, typer.Option(help="one stage, or STAGE+ for it and all behind it")] = None,
+    as_of: Annotated[
+        str | None, typer.Option(help="time the job is run for; default: after most records")
+    ] = None,
+    select: Annotated[
+        str | None, typer.Option(help="one stage, or STAGE+ for it and all behind it")
+    ] = None,
     until: Annotated[str | None, typer.Option(help="the last stage to run")] = None,
     send: Annotated[
-        bool, typer.Option("--send/--no-send", help="call destinations, or leave that to `segmentry sync apply`")
+        bool,
+        typer.Option(
+            "--send/--no-send", help="call destinations, or leave that to `segmentry sync apply`"
+        ),
     ] = True,
-    airflow: Annotated[bool, typer.Option(help="through Airflow's scheduler, or all stages in this process")] = True,
-    retrain: Annotated[bool, typer.Option(help="train models even when their champions are fresh")] = False,
+    airflow: Annotated[
+        bool, typer.Option(help="through Airflow's scheduler, or all stages in this process")
+    ] = True,
+    retrain: Annotated[
+        bool, typer.Option(help="train models even when their champions are fresh")
+    ] = False,
     release_gate: Annotated[
-        list[str] | None, typer.Option(help="let through what stopped this gate at its newest check; with --reason")
+        list[str] | None,
+        typer.Option(help="let through what stopped this gate at its newest check; with --reason"),
     ] = None,
     reason: Annotated[str | None, typer.Option(help="why the gate is released; recorded")] = None,
     output: OutputOption = Output.table,
 ) -> None:
     """Run the main job: load, build, score, publish, activate, observe.
 
-    A single stage, and a job with --until or --no-send, runs in this process. With --no-send nothing leaves, removals
-    of people who opted out neither. The home's logs/runs keeps what each run prints.
-    Exit status: 0 done, 1 failed, 2 wrong use, 3 a gate or guardrail stopped it.
+    A single stage, and a job with --until or --no-send, runs in this process. With --no-send
+    nothing leaves, removals of people who opted out neither. The home's logs/runs keeps what each
+    run prints. Exit status: 0 done, 1 failed, 2 wrong use, 3 a gate or guardrail stopped it.
 
     Example: segmentry run --no-airflow --select features+ --no-send
     """
     settings = Settings.from_environment()
-    request = job.JobRequest(clock.parse(as_of) if as_of else None, select, retrain, airflow, until=until, sends=send)
+    request = job.JobRequest(
+        clock.parse(as_of) if as_of else None, select, retrain, airflow, until=until, sends=send
+    )
     for gate in _gates(release_gate or [], reason):
         releases.release(settings, gate, reason)
     started = time.monotonic()

@@ -16,8 +16,12 @@ from segments import audit, audit_page, deployed, installed, membership, preview
 from segments.predicates import Predicate
 
 app = typer.Typer(no_args_is_help=True, help="Segments: what they are, who is in them, and why.")
-SegmentName = Annotated[str, typer.Argument(help="name of a segment, as `segmentry segments list` shows it")]
-Person = Annotated[str, typer.Argument(help="profile_id, or type:value such as email:ann@example.com")]
+SegmentName = Annotated[
+    str, typer.Argument(help="name of a segment, as `segmentry segments list` shows it")
+]
+Person = Annotated[
+    str, typer.Argument(help="profile_id, or type:value such as email:ann@example.com")
+]
 
 
 @app.command("list")
@@ -40,7 +44,9 @@ def list_segments(output: OutputOption = Output.table) -> None:
             "owner": one.known.meta["owner"],
             "version": one.version,
             "state": one.state,
-            "description": " ".join(one.known.description.split()).removesuffix(" One row per profile."),
+            "description": (
+                " ".join(one.known.description.split()).removesuffix(" One row per profile.")
+            ),
         }
         for name, one in found.items()
     ]
@@ -85,18 +91,30 @@ def _of_the_file(file: installed.Segment) -> dict[str, Any]:
 
 @app.command("preview")
 def preview_segment(
-    file: Annotated[Path | None, typer.Argument(help="a segment's SQL file, in the project or not")] = None,
-    where: Annotated[str | None, typer.Option("--where", help="a predicate instead of a file")] = None,
+    file: Annotated[
+        Path | None, typer.Argument(help="a segment's SQL file, in the project or not")
+    ] = None,
+    where: Annotated[
+        str | None, typer.Option("--where", help="a predicate instead of a file")
+    ] = None,
     contacts: Annotated[
-        Path | None, typer.Option("--contacts", help="a file with one profile_id or type:value per line")
+        Path | None,
+        typer.Option("--contacts", help="a file with one profile_id or type:value per line"),
     ] = None,
     sample: Annotated[int, typer.Option("--sample", min=0, help="members to show")] = 5,
     weeks: Annotated[
-        int, typer.Option("--weeks", min=0, max=replay.MOST_WEEKS, help="past weeks to show the size of; 0 is quick")
+        int,
+        typer.Option(
+            "--weeks",
+            min=0,
+            max=replay.MOST_WEEKS,
+            help="past weeks to show the size of; 0 is quick",
+        ),
     ] = 12,
     output: OutputOption = Output.table,
 ) -> None:
-    """Show what a segment would be before it is deployed, and what it would have been in the past weeks.
+    """Show what a segment would be before it is deployed, and what it would have been in the past
+    weeks.
 
     Example: segmentry segments preview --where "orders_lifetime >= 3 and country = 'DE'" --weeks 0
     """
@@ -120,7 +138,9 @@ def preview_segment(
         show(rows, output, title=title, empty=f"{title}: none")
 
 
-def _to_preview(settings: Settings, file: Path | None, where: str | None) -> tuple[installed.Segment, Predicate]:
+def _to_preview(
+    settings: Settings, file: Path | None, where: str | None
+) -> tuple[installed.Segment, Predicate]:
     """The segment of the file, or of the predicate: exactly one of them is given."""
     if file is not None and where is None:
         return preview.read(settings, file)
@@ -135,14 +155,19 @@ def _to_preview(settings: Settings, file: Path | None, where: str | None) -> tup
 
 def _lines(path: Path) -> list[str]:
     try:
-        return [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+        return [
+            line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()
+        ]
     except (OSError, UnicodeDecodeError):
-        raise UsageError(f"{path} cannot be read", allowed="a text file in UTF-8", remedy="check the path") from None
+        raise UsageError(
+            f"{path} cannot be read", allowed="a text file in UTF-8", remedy="check the path"
+        ) from None
 
 
 @app.command("explain")
 def explain(name: SegmentName, person: Person, output: OutputOption = Output.table) -> None:
-    """Explain why a person is in a segment or not, condition by condition, by the rule that is deployed.
+    """Explain why a person is in a segment or not, condition by condition, by the rule that is
+    deployed.
 
     Example: segmentry segments explain loyal_customers email:ann@example.com
     """
@@ -155,9 +180,15 @@ def explain(name: SegmentName, person: Person, output: OutputOption = Output.tab
         print_json(found)
         return
     print(f"{found.pop('answer')}\n")
-    show(found.pop("conditions"), output, title="conditions", empty="free SQL: no conditions to show")
+    show(
+        found.pop("conditions"), output, title="conditions", empty="free SQL: no conditions to show"
+    )
     if reasons := found.pop("score_reasons"):
-        show(reasons, output, title="why the score: its value against the usual one, and what that changes")
+        show(
+            reasons,
+            output,
+            title="why the score: its value against the usual one, and what that changes",
+        )
     facts = {
         **{k: v for k, v in found.items() if not isinstance(v, dict)},
         **(found["dwell"] or {}),
@@ -168,8 +199,12 @@ def explain(name: SegmentName, person: Person, output: OutputOption = Output.tab
 
 @app.command("history")
 def history(
-    person: Annotated[str | None, typer.Argument(help="profile_id, or type:value; every stay of this person")] = None,
-    segment: Annotated[str | None, typer.Option("--segment", help="with --on: who was in this segment")] = None,
+    person: Annotated[
+        str | None, typer.Argument(help="profile_id, or type:value; every stay of this person")
+    ] = None,
+    segment: Annotated[
+        str | None, typer.Option("--segment", help="with --on: who was in this segment")
+    ] = None,
     on: Annotated[str | None, typer.Option("--on", help="an ISO 8601 date or time, UTC")] = None,
     output: OutputOption = Output.table,
 ) -> None:
@@ -193,22 +228,34 @@ def history(
             raise UsageError(
                 "a question that is neither of the two",
                 allowed="a person alone, or --segment together with --on",
-                remedy="segmentry segments history PERSON, or segmentry segments history --segment NAME --on DATE",
+                remedy=(
+                    "segmentry segments history PERSON, or segmentry segments history --segment"
+                    " NAME --on DATE"
+                ),
             )
     show(rows, output, empty=empty)
 
 
 @app.command("audit")
 def audit_segments(
-    name: Annotated[str | None, typer.Argument(help="a segment to draw members of; none: a report on all")] = None,
-    days: Annotated[int, typer.Option("--days", min=1, help="how far back the report counts moves")] = 30,
+    name: Annotated[
+        str | None, typer.Argument(help="a segment to draw members of; none: a report on all")
+    ] = None,
+    days: Annotated[
+        int, typer.Option("--days", min=1, help="how far back the report counts moves")
+    ] = 30,
     sample: Annotated[int, typer.Option("--sample", min=1, help="members to draw")] = 20,
     seed: Annotated[int, typer.Option("--seed", help="same seed and members, same sample")] = 1,
-    out: Annotated[Path | None, typer.Option("--out", help="CSV file for people to fill in")] = None,
-    verdicts: Annotated[Path | None, typer.Option("--verdicts", help="that file, with yes and no filled in")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="CSV file for people to fill in")
+    ] = None,
+    verdicts: Annotated[
+        Path | None, typer.Option("--verdicts", help="that file, with yes and no filled in")
+    ] = None,
     output: OutputOption = Output.table,
 ) -> None:
-    """Report sizes, moves, conflicts and overlaps; or draw members of one segment, and count what people said of them.
+    """Report sizes, moves, conflicts and overlaps; or draw members of one segment, and count what
+    people said of them.
 
     Example: segmentry segments audit loyal_customers --sample 50 --out to_judge.csv
     """
@@ -216,7 +263,9 @@ def audit_segments(
     if name is None:
         if out or verdicts:
             raise UsageError(
-                "a file without a segment", allowed="--out and --verdicts with NAME", remedy="name the segment"
+                "a file without a segment",
+                allowed="--out and --verdicts with NAME",
+                remedy="name the segment",
             )
         _report(settings, days, output)
         return
@@ -231,11 +280,18 @@ def audit_segments(
         return
     with warehouse.connect(settings, read_only=True) as lake:
         rows = audit.sample(lake, segment, sample, seed)
+    _give_sample(name, rows, out, output)
+
+
+def _give_sample(name: str, rows: list[dict[str, Any]], out: Path | None, output: Output) -> None:
     if out is None:
         show(rows, output, title=name, empty=f"{name} has no members")
         return
     audit.write(rows, out)
-    print(f"written: {out}, {len(rows)} member(s); fill the column verdict with yes or no, then --verdicts {out}")
+    print(
+        f"written: {out}, {len(rows)} member(s); fill the column verdict with yes or no, then"
+        f" --verdicts {out}"
+    )
 
 
 def _report(settings: Settings, days: int, output: Output) -> None:
@@ -244,7 +300,8 @@ def _report(settings: Settings, days: int, output: Output) -> None:
     if output is Output.json:
         print_json(report)
     else:
-        titles = {"sizes": f"sizes, and moves of the last {days} days", "conflicts": "actions that must not meet",
+        titles = {"sizes": f"sizes, and moves of the last {days} days",
+        "conflicts": "actions that must not meet",
                   "overlaps": "segments that share half of the smaller one"}  # fmt: skip
         for part, rows in report.items():
             show(rows, output, title=titles[part], empty=f"{part}: none")
@@ -275,13 +332,18 @@ def simulate(
         print_json(found)
         return
     show(found["weeks"], output, title=name)
-    print(f"entries and exits: {found['moves_by_predicate']} by the predicate, {found['moves']} with the dwell rules")
+    print(
+        f"entries and exits: {found['moves_by_predicate']} by the predicate, {found['moves']} with"
+        " the dwell rules"
+    )
 
 
 @app.command("new")
 def new(
     name: SegmentName,
-    where: Annotated[str, typer.Option("--where", help="the predicate to begin with")] = "orders_lifetime > 0",
+    where: Annotated[
+        str, typer.Option("--where", help="the predicate to begin with")
+    ] = "orders_lifetime > 0",
     owner: Annotated[str, typer.Option("--owner", help="team that answers for it")] = "marketing",
 ) -> None:
     """Write a new segment's SQL and yml to begin from.
@@ -290,4 +352,7 @@ def new(
     """
     for path in scaffold.segment(Settings.from_environment(), name, where, owner):
         print(f"written: {path}")
-    print("next: say in the yml what it is for, complete its unit test, then `segmentry segments preview` it")
+    print(
+        "next: say in the yml what it is for, complete its unit test, then `segmentry segments"
+        " preview` it"
+    )

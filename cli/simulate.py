@@ -18,8 +18,12 @@ def command(
     people: Annotated[int, typer.Option("--people", help="number of people")] = 5_000,
     days: Annotated[int, typer.Option("--days", help="number of days with data")] = 180,
     seed: Annotated[int, typer.Option("--seed", help="same arguments, same files")] = 1,
-    end_date: Annotated[str, typer.Option("--end-date", help="last day with data, YYYY-MM-DD")] = "2026-06-30",
-    force: Annotated[bool, typer.Option("--force", help="replace another simulation in DIR")] = False,
+    end_date: Annotated[
+        str, typer.Option("--end-date", help="last day with data, YYYY-MM-DD")
+    ] = "2026-06-30",
+    force: Annotated[
+        bool, typer.Option("--force", help="replace another simulation in DIR")
+    ] = False,
     output: OutputOption = Output.table,
 ) -> None:
     """Write a simulated shop's data to DIR/<source>/ and its truth to DIR/truth/.
@@ -29,7 +33,9 @@ def command(
     from simulator import output as folder
     from simulator.run import SimulationRequest
 
-    request = SimulationRequest(people=people, days=days, seed=seed, out=out, end_date=_date(end_date))
+    request = SimulationRequest(
+        people=people, days=days, seed=seed, out=out, end_date=_date(end_date)
+    )
     counts, is_new = folder.fill(request, lambda text: errors.print(text), force=force)
     if not is_new:
         errors.print(f"{out} already holds this simulation; nothing was done")
@@ -44,5 +50,7 @@ def _date(text: str) -> date:
         return date.fromisoformat(text)
     except ValueError:
         raise UsageError(
-            f"--end-date is '{text}'", allowed="a date such as 2026-06-30", remedy="write the date as YYYY-MM-DD"
+            f"--end-date is '{text}'",
+            allowed="a date such as 2026-06-30",
+            remedy="write the date as YYYY-MM-DD",
         ) from None

@@ -13,7 +13,9 @@ from segmentry.settings import Settings
 from sources import checking, landing, stages, withdrawal
 from sources.definitions import all_sources, source_named
 
-app = typer.Typer(no_args_is_help=True, help="List the sources, check a file, and withdraw a landed batch.")
+app = typer.Typer(
+    no_args_is_help=True, help="List the sources, check a file, and withdraw a landed batch."
+)
 
 
 @app.command("list")
@@ -26,13 +28,21 @@ def list_sources(output: OutputOption = Output.table) -> None:
     sources = all_sources(settings)
     stages.ensure_raw(settings)
     sql = (
-        f"select source, count(*) as batches, sum(records) as records, max(loaded_at) as last_loaded_at "
-        f"from lake.{landing.LOADS} group by source"
+        "select source, count(*) as batches, sum(records) as records, max(loaded_at) as"
+        f" last_loaded_at from lake.{landing.LOADS} group by source"
     )
     landed = {row["source"]: row for row in _rows(settings, sql)}
-    maps = {name: source.mapping.kind if source.mapping else None for name, source in sources.items()}
+    maps = {
+        name: source.mapping.kind if source.mapping else None for name, source in sources.items()
+    }
     nothing = {"batches": 0, "records": 0, "last_loaded_at": None}
-    show([{"source": name, **nothing, **landed.get(name, {}), "maps_to": maps[name]} for name in sources], output)
+    show(
+        [
+            {"source": name, **nothing, **landed.get(name, {}), "maps_to": maps[name]}
+            for name in sources
+        ],
+        output,
+    )
 
 
 @app.command("show")
@@ -52,7 +62,8 @@ def show_source(
         has_balance = warehouse.relation_exists(lake, "staging.landing_balance")
     balance = "lake.staging.landing_balance" if has_balance else _NO_BALANCE
     sql = f"""
-        select l.batch_id as batch, l.file, l.loaded_at, l.records, b.accepted, b.quarantined, b.duplicates, l.problem
+        select l.batch_id as batch, l.file, l.loaded_at, l.records, b.accepted, b.quarantined,
+            b.duplicates, l.problem
         from lake.{landing.LOADS} as l
         left join {balance} as b on l.source = b.source and l.batch_id = b.batch_id
         where l.source = ? order by l.loaded_at desc limit {limit}
@@ -63,7 +74,9 @@ def show_source(
 @app.command("check")
 def check_file(
     file: Annotated[str, typer.Argument(help="the file")],
-    source: Annotated[str | None, typer.Option(help="the source; else the one whose columns the file has")] = None,
+    source: Annotated[
+        str | None, typer.Option(help="the source; else the one whose columns the file has")
+    ] = None,
     output: OutputOption = Output.table,
 ) -> None:
     """Read a file as loading would, and land nothing; exit 1 for a file that loading would refuse.
@@ -79,9 +92,14 @@ def check_file(
 @app.command("withdraw")
 def withdraw_batch(
     batch: Annotated[str, typer.Argument(help="the batch, as `segmentry sources show` names it")],
-    reason: Annotated[str | None, typer.Option(help="why; recorded with your name and the time")] = None,
+    reason: Annotated[
+        str | None, typer.Option(help="why; recorded with your name and the time")
+    ] = None,
     with_refusals: Annotated[
-        bool, typer.Option("--with-refusals", help="remove the batch's opt-outs too; people may be reached again")
+        bool,
+        typer.Option(
+            "--with-refusals", help="remove the batch's opt-outs too; people may be reached again"
+        ),
     ] = False,
     output: OutputOption = Output.table,
 ) -> None:
@@ -96,7 +114,8 @@ def withdraw_batch(
 
 
 _NO_BALANCE = (
-    "(select null::varchar as source, null::varchar as batch_id, 0 as accepted, 0 as quarantined, 0 as duplicates)"
+    "(select null::varchar as source, null::varchar as batch_id, 0 as accepted, 0 as quarantined, 0"
+    " as duplicates)"
 )
 
 

@@ -14,15 +14,22 @@ from runtime.console import errors
 from segmentry.errors import SegmentryError
 from segmentry.settings import Settings
 
-app = typer.Typer(no_args_is_help=True, help="Plan, send and check the deliveries to marketing tools.")
+app = typer.Typer(
+    no_args_is_help=True, help="Plan, send and check the deliveries to marketing tools."
+)
 
-Select = Annotated[list[str] | None, typer.Option("--select", "-s", help="a sync's name; may be given several times")]
+Select = Annotated[
+    list[str] | None,
+    typer.Option("--select", "-s", help="a sync's name; may be given several times"),
+]
 
 
 @app.command("plan")
 def plan(
     select: Select = None,
-    out: Annotated[Path | None, typer.Option("--out", help="write the plan to this file, for `apply --plan`")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="write the plan to this file, for `apply --plan`")
+    ] = None,
     output: OutputOption = Output.table,
 ) -> None:
     """Show what would be sent, and send nothing.
@@ -40,8 +47,12 @@ def plan(
 @app.command("apply")
 def apply(
     select: Select = None,
-    file: Annotated[Path | None, typer.Option("--plan", help="send exactly the plan of this file, or nothing")] = None,
-    release: Annotated[str, typer.Option("--release", help="names of guardrails to release, separated by commas")] = "",
+    file: Annotated[
+        Path | None, typer.Option("--plan", help="send exactly the plan of this file, or nothing")
+    ] = None,
+    release: Annotated[
+        str, typer.Option("--release", help="names of guardrails to release, separated by commas")
+    ] = "",
     output: OutputOption = Output.table,
 ) -> None:
     """Send what the plan says, sync by sync; one that fails stops no other.
@@ -74,13 +85,20 @@ def status(select: Select = None, output: OutputOption = Output.table) -> None:
 
     Example: segmentry sync status
     """
-    show(operate.status(Settings.from_environment(), select or []), output, empty="there is no sync")
+    show(
+        operate.status(Settings.from_environment(), select or []), output, empty="there is no sync"
+    )
 
 
 @app.command("explain")
 def explain(
-    name: Annotated[str, typer.Argument(metavar="SYNC", help="name of a sync, as `segmentry sync status` shows it")],
-    person: Annotated[str, typer.Argument(help="profile_id, or type:value such as email:ann@example.com")],
+    name: Annotated[
+        str,
+        typer.Argument(metavar="SYNC", help="name of a sync, as `segmentry sync status` shows it"),
+    ],
+    person: Annotated[
+        str, typer.Argument(help="profile_id, or type:value such as email:ann@example.com")
+    ],
     output: OutputOption = Output.table,
 ) -> None:
     """Explain why a sync sends to a person, or does not.
@@ -94,14 +112,23 @@ def explain(
     print(f"{found.pop('answer')}\n")
     segments, changes = found.pop("segments"), found.pop("changes")
     show([{"fact": key, "value": value} for key, value in found.items()], output)
-    show(segments, output, title="\nsegments of the sync", empty="\nsegments: the person is in none")
-    show(changes, output, title="\nwhat was done", empty="\nnothing was ever done with the person's rows")
+    show(
+        segments, output, title="\nsegments of the sync", empty="\nsegments: the person is in none"
+    )
+    show(
+        changes,
+        output,
+        title="\nwhat was done",
+        empty="\nnothing was ever done with the person's rows",
+    )
 
 
 @app.command("verify")
 def verify(
     select: Select = None,
-    repair: Annotated[bool, typer.Option("--repair", help="send what is missing; surplus is never removed")] = False,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="send what is missing; surplus is never removed")
+    ] = False,
     output: OutputOption = Output.table,
 ) -> None:
     """Read the destinations back and compare them with the ledger.
@@ -115,7 +142,9 @@ def verify(
 
 
 def _fail(failures: list[SegmentryError]) -> None:
-    """Name each failure, then end with the code of the first that failed, else of the first that was stopped."""
+    """Name each failure, then end with the code of the first that failed, else of the first that
+    was stopped.
+    """
     for error in failures:
         errors.print(str(error))
     if failures:

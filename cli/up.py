@@ -10,9 +10,9 @@ from segmentry.settings import Settings
 def command(output: OutputOption = Output.table) -> None:
     """Serve Airflow (with its schedules on), MLflow, Data Docs and dbt docs on loopback.
 
-    Ports: SEGMENTRY_AIRFLOW_PORT (8080), SEGMENTRY_MLFLOW_PORT (5000), SEGMENTRY_DATA_DOCS_PORT (8081),
-    SEGMENTRY_DBT_DOCS_PORT (8082). `segmentry down` stops them. Sign in as admin with the password in the file
-    secrets/pages.password of the home.
+    Ports: SEGMENTRY_AIRFLOW_PORT (8080), SEGMENTRY_MLFLOW_PORT (5000), SEGMENTRY_DATA_DOCS_PORT
+    (8081), SEGMENTRY_DBT_DOCS_PORT (8082). `segmentry down` stops them. Sign in as admin with the
+    password in the file secrets/pages.password of the home.
 
     Example: segmentry up
     """

@@ -54,7 +54,9 @@ def _run_context(name: str, options: dict[str, Any]) -> RunContext:
         raise AirflowSkipException(f"the job starts at the stage '{options['from']}'")
     try:
         as_of = clock.parse(options["as_of"]) if options.get("as_of") else None
-        return RunContext(Settings.from_environment(), as_of=as_of, retrain=bool(options.get("retrain")))
+        return RunContext(
+            Settings.from_environment(), as_of=as_of, retrain=bool(options.get("retrain"))
+        )
     except SegmentryError as error:
         raise AirflowFailException(str(error)) from None
 
@@ -62,19 +64,29 @@ def _run_context(name: str, options: dict[str, Any]) -> RunContext:
 def _job_options() -> dict[str, Any]:
     """The run's own conf, or what the DAG before passed on with its asset."""
     context = get_current_context()
-    passed = [event.extra for events in context["triggering_asset_events"].values() for event in events]
-    return {key: value for extra in [*passed, context["dag_run"].conf or {}] for key, value in extra.items()}
+    passed = [
+        event.extra for events in context["triggering_asset_events"].values() for event in events
+    ]
+    return {
+        key: value
+        for extra in [*passed, context["dag_run"].conf or {}]
+        for key, value in extra.items()
+    }
 
 
 def _settle(outcome: jobs.StageOutcome) -> None:
     context = get_current_context()
     context["ti"].xcom_push(key="outcome", value=outcome.as_record())
     if outcome.error is not None:
-        raise (AirflowFailException if outcome.is_final else AirflowException)(outcome.error) from None
+        raise (AirflowFailException if outcome.is_final else AirflowException)(
+            outcome.error
+        ) from None
     _pass_on(_job_options())
 
 
 def _pass_on(options: dict[str, Any]) -> None:
     context = get_current_context()
     for asset in context["task"].outlets:
-        context["outlet_events"][asset].extra.update({k: v for k, v in options.items() if k in {"as_of", "retrain"}})
+        context["outlet_events"][asset].extra.update(
+            {k: v for k, v in options.items() if k in {"as_of", "retrain"}}
+        )

@@ -1,4 +1,6 @@
-"""Turns the stages of a DAG into tasks. Nothing here connects, queries or imports a room while a file is parsed."""
+"""Turns the stages of a DAG into tasks. Nothing here connects, queries or imports a room while a
+file is parsed.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,9 @@ DAG_OPTIONS: dict[str, Any] = {
 
 
 def cron(dag: str, default: str) -> CronTriggerTimetable | None:
-    """The DAG's timetable, which SEGMENTRY_CRON_<DAG> overrides; ``off`` leaves the DAG to assets and people."""
+    """The DAG's timetable, which SEGMENTRY_CRON_<DAG> overrides; ``off`` leaves the DAG to assets
+    and people.
+    """
     expression = os.environ.get(f"SEGMENTRY_CRON_{dag.upper()}") or default
     if expression == "off":
         return None
@@ -53,7 +57,8 @@ def wire(dag: str, stages: Sequence[Stage] | None = None, **options: Any) -> Non
         if previous is not None:
             previous[1] >> first
             if previous[0].is_isolated:
-                # A teardown runs whatever the outcome of the items, and leaves the run failed where one of them failed.
+                # A teardown runs whatever the outcome of the items, and leaves the run failed where
+                # one of them failed.
                 first.as_teardown(on_failure_fail_dagrun=True)
         previous, made = (stage, last), [*made, first, *([last] if stage.items else [])]
     if previous is not None and previous[0].items is not None:
@@ -63,17 +68,23 @@ def wire(dag: str, stages: Sequence[Stage] | None = None, **options: Any) -> Non
         on_failure_of(made)
 
 
-def _tasks_of(stage: Stage, options: dict[str, Any], outlets: list[Asset]) -> tuple[XComArg, XComArg]:
+def _tasks_of(
+    stage: Stage, options: dict[str, Any], outlets: list[Asset]
+) -> tuple[XComArg, XComArg]:
     settings: dict[str, Any] = {
         "retries": 2,
         "retry_delay": timedelta(seconds=10),
         "execution_timeout": timedelta(minutes=stage.minutes),
-        "trigger_rule": "none_failed",  # a mapped stage without items is skipped and holds nothing up
+        "trigger_rule": (
+            "none_failed"
+        ),  # a mapped stage without items is skipped and holds nothing up
     }
     # The embedded lake has one writer: the pool's slots say how many tasks may write at once.
     writing = {"pool": "lake_writer"} if stage.writes_lake else {}
     if stage.items is None:
-        only = run_stage.override(task_id=stage.name, outlets=outlets, **settings, **writing)(stage.name, **options)
+        only = run_stage.override(task_id=stage.name, outlets=outlets, **settings, **writing)(
+            stage.name, **options
+        )
         return only, only
     items = list_items.override(task_id=f"{stage.name}_items", **settings)(stage.name, **options)
     mapped = run_item.override(task_id=stage.name, **settings, **writing)

@@ -1,4 +1,6 @@
-"""The task of a DAG that sends withdrawals when a task of the DAG has failed, so that nothing is sent behind it."""
+"""The task of a DAG that sends withdrawals when a task of the DAG has failed, so that nothing is
+sent behind it.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +17,8 @@ from segmentry.stages import WITHDRAWALS
 def on_failure_of(tasks: Sequence[XComArg]) -> None:
     """Wire the task behind all of the DAG's tasks, of which the last is where the DAG ends.
 
-    A DAG's run ends as its last tasks do. Without ``end``, which costs no process, one in which withdrawals were sent
-    would count as done.
+    A DAG's run ends as its last tasks do. Without ``end``, which costs no process, one in which
+    withdrawals were sent would count as done.
     """
     withdrawals = run_stage.override(
         task_id=WITHDRAWALS.name,

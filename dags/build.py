@@ -1,4 +1,6 @@
-"""BUILD: staging becomes profiles' identities, facts and features; one task per layer of the dbt project."""
+"""BUILD: staging becomes profiles' identities, facts and features; one task per layer of the dbt
+project.
+"""
 
 from _wiring import ASSETS, DAG_OPTIONS, wire
 from airflow.sdk import dag

@@ -1,4 +1,6 @@
-"""TRAIN: every model is trained again once a week; its gates decide whether it becomes the champion."""
+"""TRAIN: every model is trained again once a week; its gates decide whether it becomes the
+champion.
+"""
 
 from _wiring import DAG_OPTIONS, cron, wire
 from airflow.sdk import dag

@@ -1,4 +1,6 @@
-"""Prepares Airflow in the compose layout: its database, its one administrator and the writers' pool."""
+"""Prepares Airflow in the compose layout: its database, its one administrator and the writers'
+pool.
+"""
 
 from __future__ import annotations
 
@@ -18,5 +20,6 @@ with os.fdopen(os.open(passwords, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600),
     json.dump({"admin": secret}, file)
 subprocess.run([*AIRFLOW, "db", "migrate"], check=True)
 subprocess.run(
-    [*AIRFLOW, "pools", "set", "lake_writer", WRITERS, "Tasks that may write to the lake at once"], check=True
+    [*AIRFLOW, "pools", "set", "lake_writer", WRITERS, "Tasks that may write to the lake at once"],
+    check=True,
 )

@@ -1,4 +1,6 @@
-"""A gate's verdict holds for a later snapshot while nothing that the gate reads has changed since it passed."""
+"""A gate's verdict holds for a later snapshot while nothing that the gate reads has changed since
+it passed.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +13,17 @@ from segmentry import freshness, warehouse
 from segmentry.settings import Settings
 
 MARKS = "observability.gate_marks"
-# Schemas whose relations a gate looks at. Audiences are always looked at again: they decide who gets a message.
+# Schemas whose relations a gate looks at. Audiences are always looked at again: they decide who
+# gets a message.
 READS = {"raw": ("raw", "staging"), "features": ("features",)}
 
 
-def verdict(settings: Settings, gate: str, as_of: datetime | None, snapshot: int) -> tuple[GateVerdict, int] | None:
-    """The last verdict as one on this snapshot, and the snapshot it was found on; None where the gate must look."""
+def verdict(
+    settings: Settings, gate: str, as_of: datetime | None, snapshot: int
+) -> tuple[GateVerdict, int] | None:
+    """The last verdict as one on this snapshot, and the snapshot it was found on; None where the
+    gate must look.
+    """
     if gate not in READS:
         return None
     with warehouse.connect(settings, read_only=True) as lake:
@@ -32,16 +39,27 @@ def verdict(settings: Settings, gate: str, as_of: datetime | None, snapshot: int
 
 
 def keep(settings: Settings, found: GateVerdict) -> None:
-    """Remember a verdict without any failure; forget the gate's last one where there is a failure."""
+    """Remember a verdict without any failure; forget the gate's last one where there is a
+    failure.
+    """
     if found.gate not in READS:
         return
     with warehouse.connect(settings) as lake:
-        columns = "gate varchar, as_of timestamp, snapshot_id bigint, evaluated bigint, fingerprint varchar"
+        columns = (
+            "gate varchar, as_of timestamp, snapshot_id bigint, evaluated bigint, fingerprint"
+            " varchar"
+        )
         lake.execute(f"create table if not exists lake.{MARKS} ({columns})")
         lake.execute("begin")
         lake.execute(f"delete from lake.{MARKS} where gate = ?", [found.gate])
         if not found.failures and found.evaluated:
-            values = [found.gate, found.as_of, found.snapshot, found.evaluated, _fingerprint(settings)]
+            values = [
+                found.gate,
+                found.as_of,
+                found.snapshot,
+                found.evaluated,
+                _fingerprint(settings),
+            ]
             lake.execute(f"insert into lake.{MARKS} values (?, ?, ?, ?, ?)", values)
         lake.execute("commit")
 

@@ -1,4 +1,6 @@
-"""The Great Expectations context: lives under the home, reads one snapshot of the lake, writes the Data Docs."""
+"""The Great Expectations context: lives under the home, reads one snapshot of the lake, writes the
+Data Docs.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,9 @@ def open_session(settings: Settings, snapshot: int) -> Iterator[GateSession]:
     import great_expectations as gx
     from great_expectations.data_context.types.base import DataContextConfig
 
-    context: Any = gx.get_context(project_config=DataContextConfig(**_layout(settings)), mode="ephemeral")
+    context: Any = gx.get_context(
+        project_config=DataContextConfig(**_layout(settings)), mode="ephemeral"
+    )
     context.variables.progress_bars = {"globally": False}
     with _attached(warehouse.attach_statement(settings, snapshot=snapshot)):
         source = context.data_sources.add_sql(
@@ -44,7 +48,9 @@ def open_session(settings: Settings, snapshot: int) -> Iterator[GateSession]:
 
 @contextmanager
 def _attached(statement: str) -> Iterator[None]:
-    """Attach the lake to every DuckDB connection opened meanwhile: the engine that opens it is not ours to reach."""
+    """Attach the lake to every DuckDB connection opened meanwhile: the engine that opens it is not
+    ours to reach.
+    """
     from duckdb_engine import ConnectionWrapper
     from sqlalchemy import event
     from sqlalchemy.pool import Pool
@@ -80,7 +86,10 @@ def _layout(settings: Settings) -> dict[str, Any]:
         "stores": {
             "suites": {"class_name": "ExpectationsStore", "store_backend": files("suites")},
             "results": {"class_name": "ValidationResultsStore", "store_backend": files("results")},
-            "validation_definition_store": {"class_name": "ValidationDefinitionStore", "store_backend": memory},
+            "validation_definition_store": {
+                "class_name": "ValidationDefinitionStore",
+                "store_backend": memory,
+            },
             "checkpoint_store": {"class_name": "CheckpointStore", "store_backend": memory},
         },
         "expectations_store_name": "suites",
@@ -104,13 +113,17 @@ def _docs_site(settings: Settings) -> dict[str, Any]:
 
 
 def definition(session: GateSession, name: str, table: Table) -> Any:
-    """The validation definition of one table: its rows with a row_key, and its expectations as a suite."""
+    """The validation definition of one table: its rows with a row_key, and its expectations as a
+    suite.
+    """
     import great_expectations as gx
 
     asset = session.source.add_query_asset(
         name, query=f"select {table.row_key} as row_key, t.* from ({table.sql}) as t"
     )
-    suite = session.context.suites.add_or_update(gx.ExpectationSuite(name, expectations=expectations_of(table)))
+    suite = session.context.suites.add_or_update(
+        gx.ExpectationSuite(name, expectations=expectations_of(table))
+    )
     return session.context.validation_definitions.add_or_update(
         gx.ValidationDefinition(name=name, data=asset.add_batch_definition("all"), suite=suite)
     )
@@ -119,7 +132,9 @@ def definition(session: GateSession, name: str, table: Table) -> Any:
 def expectations_of(table: Table) -> list[Any]:
     """Great Expectations' own expectations for a table."""
     gxe: Any = importlib.import_module("great_expectations.expectations")
-    wanted: list[Any] = [gxe.ExpectColumnValuesToNotBeNull(column=column) for column in table.unique]
+    wanted: list[Any] = [
+        gxe.ExpectColumnValuesToNotBeNull(column=column) for column in table.unique
+    ]
     if len(table.unique) == 1:
         wanted.append(gxe.ExpectColumnValuesToBeUnique(column=table.unique[0]))
     elif table.unique:
@@ -127,13 +142,19 @@ def expectations_of(table: Table) -> list[Any]:
     if table.at_least:
         wanted.append(gxe.ExpectTableRowCountToBeBetween(min_value=table.at_least))
     if table.columns:
-        wanted.append(gxe.ExpectTableColumnsToMatchSet(column_set=["row_key", *table.columns], exact_match=True))
+        wanted.append(
+            gxe.ExpectTableColumnsToMatchSet(
+                column_set=["row_key", *table.columns], exact_match=True
+            )
+        )
     for number, rule in enumerate(table.rules):
         wanted.append(
             gxe.UnexpectedRowsExpectation(
                 description=rule.text,
                 meta={"rule": number},
-                unexpected_rows_query=f"select t.row_key from (select * from {{batch}}) as t where {rule.where}",
+                unexpected_rows_query=(
+                    f"select t.row_key from (select * from {{batch}}) as t where {rule.where}"
+                ),
                 severity="warning" if rule.is_warning else "critical",
             )
         )

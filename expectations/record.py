@@ -16,7 +16,9 @@ MOST_KEYS = 100
 
 TABLES = {
     **releases.CHECK_TABLES,
-    "observability.published": "room varchar, snapshot_id bigint, as_of timestamp, published_at timestamp",
+    "observability.published": (
+        "room varchar, snapshot_id bigint, as_of timestamp, published_at timestamp"
+    ),
 }
 
 
@@ -65,7 +67,8 @@ def ensure_tables(lake: duckdb.DuckDBPyConnection) -> None:
 def write(settings: Settings, verdict: GateVerdict) -> None:
     """Write the verdict, and publish the room at its snapshot if it passed, in one transaction.
 
-    A verdict on the same gate, as_of and snapshot replaces the one before it, so that a run after a kill adds nothing.
+    A verdict on the same gate, as_of and snapshot replaces the one before it, so that a run after a
+    kill adds nothing.
     """
     stamp = datetime.now(UTC).replace(tzinfo=None)
     with warehouse.connect(settings) as lake:

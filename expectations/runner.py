@@ -1,4 +1,6 @@
-"""Runs one gate: its suites as a Great Expectations checkpoint on one snapshot, the Data Docs, and the record."""
+"""Runs one gate: its suites as a Great Expectations checkpoint on one snapshot, the Data Docs, and
+the record.
+"""
 
 from __future__ import annotations
 
@@ -34,11 +36,17 @@ DEFAULTS: dict[str, dict[str, Any]] = {
 def limits(settings: Settings) -> dict[str, Any]:
     """The policies' ``gates`` with what they leave out."""
     stated = configuration.policies(settings).get("gates") or {}
-    return {**stated, **{gate: {**values, **stated.get(gate, {})} for gate, values in DEFAULTS.items()}}
+    return {
+        **stated,
+        **{gate: {**values, **stated.get(gate, {})} for gate, values in DEFAULTS.items()},
+    }
 
 
-def run(settings: Settings, gate: str, as_of: datetime | None, *, is_forced: bool = False) -> StageReport:
-    """Check one gate and record the verdict; GateFailed where an expectation that matters is not met.
+def run(
+    settings: Settings, gate: str, as_of: datetime | None, *, is_forced: bool = False
+) -> StageReport:
+    """Check one gate and record the verdict; GateFailed where an expectation that matters is not
+    met.
 
     is_forced: look again even if nothing has changed since the gate passed.
     """
@@ -49,14 +57,17 @@ def run(settings: Settings, gate: str, as_of: datetime | None, *, is_forced: boo
     if held is not None:
         record.write(settings, held[0])
         note = f"nothing it reads has changed since it passed at snapshot {held[1]}"
-        return StageReport(rows={"expectations": held[0].evaluated}, notes=[note], status="unchanged")
+        return StageReport(
+            rows={"expectations": held[0].evaluated}, notes=[note], status="unchanged"
+        )
     verdict = check(settings, gate, as_of, snapshot)
     record.write(settings, verdict)
     carried.keep(settings, verdict)
     if not verdict.passed:
         raise _stopped(verdict)
     notes = [
-        f"{failure.severity}: {failure.relation}: {failure.expectation} ({failure.failing_rows:,} rows)"
+        f"{failure.severity}: {failure.relation}: {failure.expectation} ({failure.failing_rows:,}"
+        " rows)"
         for failure in verdict.failures
     ]
     return StageReport(rows={"expectations": verdict.evaluated}, notes=notes)
@@ -78,7 +89,10 @@ def _run_checkpoint(settings: Settings, gate: str, snapshot: int, tables: dict[s
     import great_expectations as gx
 
     with context.open_session(settings, snapshot) as session:
-        definitions = [context.definition(session, f"{gate}.{relation}", table) for relation, table in tables.items()]
+        definitions = [
+            context.definition(session, f"{gate}.{relation}", table)
+            for relation, table in tables.items()
+        ]
         checkpoint = session.context.checkpoints.add_or_update(
             gx.Checkpoint(
                 name=gate,
@@ -109,14 +123,20 @@ def _tables(settings: Settings, gate: str, snapshot: int) -> dict[str, Table]:
     return {table.relation: table for table in found}
 
 
-def _failures(settings: Settings, result: Any, tables: dict[str, Table], gate: str, snapshot: int) -> Iterator[Failure]:
+def _failures(
+    settings: Settings, result: Any, tables: dict[str, Table], gate: str, snapshot: int
+) -> Iterator[Failure]:
     table = tables[result.suite_name.removeprefix(f"{gate}.")]
-    with warehouse.connect(settings, snapshot=snapshot) as lake, warehouse.connect(settings, read_only=True) as now:
+    with (
+        warehouse.connect(settings, snapshot=snapshot) as lake,
+        warehouse.connect(settings, read_only=True) as now,
+    ):
         look = _Look(lake, gate, releases.released_keys(now, gate))
         for outcome in result.results:
             if has_raised(outcome.exception_info):
                 raise SegmentryError(
-                    f"the gate '{gate}' could not evaluate {outcome.expectation_config.type} on {table.relation}",
+                    f"the gate '{gate}' could not evaluate {outcome.expectation_config.type} on"
+                    f" {table.relation}",
                     allowed="an expectation that Great Expectations can run on DuckDB",
                     remedy=f"correct the suite in expectations/suites/ that names {table.relation}",
                 )
@@ -148,7 +168,11 @@ def _failure(look: _Look, outcome: Any, table: Table) -> Failure:
     severity = str(config.severity or releases.CRITICAL).lower().rpartition(".")[2]
     if severity == releases.CRITICAL and not _may_be_released(look.gate, rule):
         severity = releases.ABSOLUTE
-    covered = look.released.get((table.relation, text), frozenset()) if severity == releases.CRITICAL else frozenset()
+    covered = (
+        look.released.get((table.relation, text), frozenset())
+        if severity == releases.CRITICAL
+        else frozenset()
+    )
     if where is None:
         keys = [f"observed {outcome.result.get('observed_value')}"]
         failure = Failure(table.relation, text, severity, 1, keys)
@@ -185,21 +209,34 @@ def _where(kind: str, kwargs: dict[str, Any]) -> str | None:
     """The rows against one of Great Expectations' own expectations, as a predicate."""
     if kind == "expect_column_values_to_not_be_null":
         return f"{kwargs['column']} is null"
-    columns = [kwargs["column"]] if kind == "expect_column_values_to_be_unique" else kwargs.get("column_list")
-    return f"true qualify count(*) over (partition by {', '.join(columns)}) > 1" if columns else None
+    columns = (
+        [kwargs["column"]]
+        if kind == "expect_column_values_to_be_unique"
+        else kwargs.get("column_list")
+    )
+    return (
+        f"true qualify count(*) over (partition by {', '.join(columns)}) > 1" if columns else None
+    )
 
 
 def _failing_rows(
     lake: duckdb.DuckDBPyConnection, table: Table, where: str, covered: frozenset[str]
 ) -> tuple[int, list[str]]:
-    """Count and keys of the failing rows that are not covered; of many keys the first, and one for the whole set."""
-    rows = f"select row_key from (select {table.row_key} as row_key, t.* from ({table.sql}) as t) as t where {where}"
+    """Count and keys of the failing rows that are not covered; of many keys the first, and one for
+    the whole set.
+    """
+    rows = (
+        f"select row_key from (select {table.row_key} as row_key, t.* from ({table.sql}) as t) as t"
+        f" where {where}"
+    )
     failing = f"select row_key from ({rows}) where not list_contains(?, row_key)"
     counts = lake.execute(
-        f"select count(*), count(distinct row_key), bit_xor(hash(row_key)) from ({failing})", [sorted(covered)]
+        f"select count(*), count(distinct row_key), bit_xor(hash(row_key)) from ({failing})",
+        [sorted(covered)],
     ).fetchone() or (0, 0, 0)
     listed = lake.execute(
-        f"select distinct row_key from ({failing}) order by 1 limit {record.MOST_KEYS}", [sorted(covered)]
+        f"select distinct row_key from ({failing}) order by 1 limit {record.MOST_KEYS}",
+        [sorted(covered)],
     ).fetchall()
     keys = [str(key) for (key,) in listed]
     if counts[1] > record.MOST_KEYS:
@@ -208,16 +245,27 @@ def _failing_rows(
 
 
 def _stopped(verdict: GateVerdict) -> GateFailed:
-    lines = [f"{f.relation}: {f.expectation}: {f.failing_rows:,} row(s) against it" for f in verdict.critical[:10]]
+    lines = [
+        f"{f.relation}: {f.expectation}: {f.failing_rows:,} row(s) against it"
+        for f in verdict.critical[:10]
+    ]
     to_do = [
         f"see `segmentry gates show {verdict.gate}` and the Data Docs",
-        "fix the data (`segmentry quarantine list`, `segmentry sources withdraw BATCH`) or the limits under `gates:` "
-        "in policies.yml, then run again",
+        (
+            "fix the data (`segmentry quarantine list`, `segmentry sources withdraw BATCH`) or the"
+            " limits under `gates:` in policies.yml, then run again"
+        ),
     ]
     if not any(failure.severity == releases.ABSOLUTE for failure in verdict.critical):
-        to_do.append(f"or let these rows through with `segmentry run --release-gate {verdict.gate} --reason TEXT`")
+        to_do.append(
+            f"or let these rows through with `segmentry run --release-gate {verdict.gate} --reason"
+            " TEXT`"
+        )
     return GateFailed(
-        f"the gate '{verdict.gate}' did not pass at snapshot {verdict.snapshot}:\n  " + "\n  ".join(lines),
-        allowed="data that meet every critical expectation; what was published last stays published",
+        f"the gate '{verdict.gate}' did not pass at snapshot {verdict.snapshot}:\n  "
+        + "\n  ".join(lines),
+        allowed=(
+            "data that meet every critical expectation; what was published last stays published"
+        ),
         remedy="; ".join(to_do),
     )

@@ -13,7 +13,9 @@ def gate_raw(context: RunContext) -> StageReport:
 
 
 def gate_features(context: RunContext) -> StageReport:
-    """Feature tables have their grain, look at nothing later than their time, and hold possible values."""
+    """Feature tables have their grain, look at nothing later than their time, and hold possible
+    values.
+    """
     return runner.run(context.settings, "features", clock.of(context))
 
 

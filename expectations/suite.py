@@ -19,9 +19,10 @@ GATES = ("raw", "features", "memberships", "audiences")
 class Rule:
     """Rows that must not be there.
 
-    text: what holds when no row is found, in words. where: a predicate over the table that finds the rows against it.
-    is_warning: reported, and does not stop anything. may_be_released: an operator may let failing rows through;
-    by default in every gate but `audiences`, where a failing row is a person who must not be reached.
+    text: what holds when no row is found, in words. where: a predicate over the table that finds
+    the rows against it. is_warning: reported, and does not stop anything. may_be_released: an
+    operator may let failing rows through; by default in every gate but `audiences`, where a failing
+    row is a person who must not be reached.
     """
 
     text: str
@@ -31,13 +32,17 @@ class Rule:
 
 
 def row_faults(text: str, where: str, relation: str, limits: Mapping[str, Any]) -> list[Rule]:
-    """Rules for a fault of single rows: a few are reported, and only many of them stop what is behind the gate.
+    """Rules for a fault of single rows: a few are reported, and only many of them stop what is
+    behind the gate.
 
-    limits: the gate's policies, with ``max_faulty_share`` (of the relation's rows) and ``min_faulty_rows``: both must
-    be exceeded. One bad record never stops the others.
+    limits: the gate's policies, with ``max_faulty_share`` (of the relation's rows) and
+    ``min_faulty_rows``: both must be exceeded. One bad record never stops the others.
     """
     share, least = float(limits["max_faulty_share"]), int(limits["min_faulty_rows"])
-    many = f"(select count(*) filter (where {where}) > greatest({least}, {share} * count(*)) from lake.{relation} as t)"
+    many = (
+        f"(select count(*) filter (where {where}) > greatest({least}, {share} * count(*)) from"
+        f" lake.{relation} as t)"
+    )
     return [
         Rule(text, where, is_warning=True),
         Rule(f"{text}, but for {share:.0%} of the rows or {least}", f"({where}) and {many}"),
@@ -48,9 +53,9 @@ def row_faults(text: str, where: str, relation: str, limits: Mapping[str, Any]) 
 class Table:
     """One relation and what must hold of it.
 
-    query: the rows looked at, by default the whole relation. row_key: SQL that names a row without a personal value
-    (a profile or record id). unique: columns that together occur once, none of them NULL. columns: exactly these
-    columns, where given. at_least: fewest rows.
+    query: the rows looked at, by default the whole relation. row_key: SQL that names a row without
+    a personal value (a profile or record id). unique: columns that together occur once, none of
+    them NULL. columns: exactly these columns, where given. at_least: fewest rows.
     """
 
     relation: str
@@ -91,7 +96,9 @@ class View:
         return warehouse.relation_exists(self.lake, relation)
 
     def require(self, relation: str, *, made_by: str) -> None:
-        """Raise NotReadyError unless the relation exists: a gate must not pass for want of what it looks at."""
+        """Raise NotReadyError unless the relation exists: a gate must not pass for want of what it
+        looks at.
+        """
         warehouse.require(self.lake, relation, made_by=made_by)
 
 

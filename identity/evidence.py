@@ -21,7 +21,8 @@ def links_of(lake: duckdb.DuckDBPyConnection, profile_id: str) -> list[Row]:
         """select links.* from identity.identifier_links as links
         anti join identity.refused_links as refused on links.link_id = refused.link_id
         inner join identity.identifier_mapping as mapping
-            on links.left_type = mapping.identifier_type and links.left_identifier = mapping.identifier
+            on links.left_type = mapping.identifier_type
+                and links.left_identifier = mapping.identifier
         where mapping.profile_id = ?
         order by links.strength, links.first_seen_at, links.link_id""",
         [profile_id],
@@ -29,7 +30,9 @@ def links_of(lake: duckdb.DuckDBPyConnection, profile_id: str) -> list[Row]:
 
 
 def chain(links: Sequence[Mapping[str, Any]], start: Node, end: Node) -> list[Row]:
-    """The shortest chain of links from one identifier to another, stronger links first; empty if there is none."""
+    """The shortest chain of links from one identifier to another, stronger links first; empty if
+    there is none.
+    """
     near: dict[Node, list[tuple[Node, Mapping[str, Any]]]] = {}
     for link in links:
         left, right = ends(link)
@@ -48,7 +51,10 @@ def chain(links: Sequence[Mapping[str, Any]], start: Node, end: Node) -> list[Ro
 
 def ends(link: Mapping[str, Any]) -> tuple[Node, Node]:
     """The two identifiers of a link."""
-    return (link["left_type"], link["left_identifier"]), (link["right_type"], link["right_identifier"])
+    return (link["left_type"], link["left_identifier"]), (
+        link["right_type"],
+        link["right_identifier"],
+    )
 
 
 def refusals(lake: duckdb.DuckDBPyConnection, one: str, other: str) -> list[Row]:
@@ -56,28 +62,43 @@ def refusals(lake: duckdb.DuckDBPyConnection, one: str, other: str) -> list[Row]
     return warehouse.records(
         lake,
         """select refused.rule, refused.left_type || ':' || refused.left_identifier as "from",
-            refused.right_type || ':' || refused.right_identifier as "to", refused.reason, refused.first_seen_at,
+            refused.right_type || ':' || refused.right_identifier as "to", refused.reason,
+                refused.first_seen_at,
             refused.source, refused.record_id
         from identity.refused_links as refused
         inner join identity.identifier_mapping as lefts
-            on refused.left_type = lefts.identifier_type and refused.left_identifier = lefts.identifier
+            on refused.left_type = lefts.identifier_type
+                and refused.left_identifier = lefts.identifier
         inner join identity.identifier_mapping as rights
-            on refused.right_type = rights.identifier_type and refused.right_identifier = rights.identifier
-        where (lefts.profile_id = ? and rights.profile_id = ?) or (lefts.profile_id = ? and rights.profile_id = ?)
+            on refused.right_type = rights.identifier_type
+                and refused.right_identifier = rights.identifier
+        where (lefts.profile_id = ? and rights.profile_id = ?)
+            or (lefts.profile_id = ? and rights.profile_id = ?)
         order by refused.first_seen_at, refused.link_id""",
         [one, other, other, one],
     )
 
 
-def cut_between(links: Sequence[Mapping[str, Any]], start: Node, end: Node) -> list[tuple[Node, Node]]:
-    """Pairs to cut so that no chain joins the two: of each chain its weakest link, the newest among equals."""
+def cut_between(
+    links: Sequence[Mapping[str, Any]], start: Node, end: Node
+) -> list[tuple[Node, Node]]:
+    """Pairs to cut so that no chain joins the two: of each chain its weakest link, the newest among
+    equals.
+    """
     cuts: list[tuple[Node, Node]] = []
     left = list(links)
     while steps := chain(left, start, end):
         pairs = {frozenset((step["from"], step["to"])) for step in steps}
-        on_chain = [link for link in left if frozenset(":".join(node) for node in ends(link)) in pairs]
-        best = {frozenset(ends(link)): link for link in reversed(on_chain)}  # links come strongest first
-        weakest = max(best.values(), key=lambda link: (link["strength"], link["first_seen_at"], link["link_id"]))
+        on_chain = [
+            link for link in left if frozenset(":".join(node) for node in ends(link)) in pairs
+        ]
+        best = {
+            frozenset(ends(link)): link for link in reversed(on_chain)
+        }  # links come strongest first
+        weakest = max(
+            best.values(),
+            key=lambda link: (link["strength"], link["first_seen_at"], link["link_id"]),
+        )
         cuts.append(ends(weakest))
         left = [link for link in left if frozenset(ends(link)) != frozenset(ends(weakest))]
     return cuts

@@ -1,7 +1,9 @@
-"""Probabilistic links between contacts: an optional stage of its own that proposes, and by itself joins nobody.
+"""Probabilistic links between contacts: an optional stage of its own that proposes, and by itself
+joins nobody.
 
-What it finds likely goes to identity.link_candidates and waits there for a review. A candidate becomes a link of the
-rule `probabilistic` when somebody accepts it, or when the policy says from which probability on nobody need be asked.
+What it finds likely goes to identity.link_candidates and waits there for a review. A candidate
+becomes a link of the rule `probabilistic` when somebody accepts it, or when the policy says from
+which probability on nobody need be asked.
 """
 
 from __future__ import annotations
@@ -18,13 +20,16 @@ from segmentry.errors import NotReadyError, UsageError
 from segmentry.settings import Settings
 
 CANDIDATES = "identity.link_candidates"
-# Sampled pairs of contacts that show how often a field agrees by chance; Splink's advice for more than a million pairs.
+# Sampled pairs of contacts that show how often a field agrees by chance; Splink's advice for more
+# than a million pairs.
 _SAMPLED_PAIRS = 1_000_000
 _SEED = 7
 
 
 def suggest(settings: Settings) -> int:
-    """Find likely pairs of contacts and keep them for review; what has been decided stays. Gives how many wait."""
+    """Find likely pairs of contacts and keep them for review; what has been decided stays. Gives
+    how many wait.
+    """
     policy = configuration.policies(settings)["identity"].get("probabilistic")
     if not policy or not policy["use"]:
         raise NotReadyError(
@@ -35,17 +40,22 @@ def suggest(settings: Settings) -> int:
     write_policy(settings)
     with warehouse.connect(settings, read_only=True) as lake:
         warehouse.require(lake, "staging.stg_crm_contacts__contacts", made_by="staging")
-        columns = ", ".join(f"nullif(lower(trim(cast({name} as varchar))), '') as {name}" for name in policy["compare"])
+        columns = ", ".join(
+            f"nullif(lower(trim(cast({name} as varchar))), '') as {name}"
+            for name in policy["compare"]
+        )
         contacts = lake.execute(
-            f"select contact_id, coalesce(created_at, updated_at) as known_at, {columns}"
-            " from lake.staging.stg_crm_contacts__contacts where contact_id is not null order by contact_id"
+            f"select contact_id, coalesce(created_at, updated_at) as known_at, {columns} from"
+            " lake.staging.stg_crm_contacts__contacts where contact_id is not null order by"
+            " contact_id"
         ).to_arrow_table()
     with duckdb.connect(config=warehouse.duckdb_config(settings)) as bench:
         bench.register("landed", contacts)
         bench.execute("create table contacts as from landed")
         found = pairs(bench, "contacts", "contact_id", policy)
         rows = bench.execute(
-            f"""select one, other, probability, greatest(lefts.known_at, rights.known_at) as known_at
+            f"""select one, other, probability,
+                greatest(lefts.known_at, rights.known_at) as known_at
             from ({found}) as pairs
             inner join contacts as lefts on one = lefts.contact_id
             inner join contacts as rights on other = rights.contact_id"""
@@ -53,11 +63,14 @@ def suggest(settings: Settings) -> int:
     return _keep(settings, rows)
 
 
-def pairs(connection: duckdb.DuckDBPyConnection, relation: str, key: str, policy: Mapping[str, Any]) -> str:
+def pairs(
+    connection: duckdb.DuckDBPyConnection, relation: str, key: str, policy: Mapping[str, Any]
+) -> str:
     """A query of likely pairs (one, other, probability) of a relation with a unique key, by Splink.
 
-    The model is trained without labels: the chance agreement of each field from random pairs, the rest by expectation
-    maximisation within each block. policy: `compare` (column to kind), `block` (lists of columns), `review_above`.
+    The model is trained without labels: the chance agreement of each field from random pairs, the
+    rest by expectation maximisation within each block. policy: `compare` (column to kind), `block`
+    (lists of columns), `review_above`.
     """
     import splink.comparison_library as kinds
     from splink import DuckDBAPI, Linker, SettingsCreator, block_on
@@ -80,12 +93,15 @@ def pairs(connection: duckdb.DuckDBPyConnection, relation: str, key: str, policy
         ),
         log_level="ERROR",
     )
-    # Seven in ten true pairs agreeing on some block is Splink's own default guess; it moves the prior, not the order.
+    # Seven in ten true pairs agreeing on some block is Splink's own default guess; it moves the
+    # prior, not the order.
     linker.training.estimate_probability_two_random_records_match(blocks, recall=0.7)
     linker.training.estimate_u_using_random_sampling(max_pairs=_SAMPLED_PAIRS, seed=_SEED)
     for block in blocks:
         linker.training.estimate_parameters_using_expectation_maximisation(block)
-    found = linker.inference.predict(threshold_match_probability=policy["review_above"], warning_mode="never")
+    found = linker.inference.predict(
+        threshold_match_probability=policy["review_above"], warning_mode="never"
+    )
     return (
         f"select least({key}_l, {key}_r) as one, greatest({key}_l, {key}_r) as other,"
         f" match_probability as probability from {found.physical_name}"
@@ -116,7 +132,10 @@ def decide(settings: Settings, one: str, other: str, verdict: str) -> None:
                 allowed="a pair that `segmentry identity reviews` lists",
                 remedy="check the two CRM ids",
             )
-        lake.execute(f"update lake.{CANDIDATES} set verdict = ?, decided_at = ? {where}", [verdict, at, *pair])
+        lake.execute(
+            f"update lake.{CANDIDATES} set verdict = ?, decided_at = ? {where}",
+            [verdict, at, *pair],
+        )
 
 
 def _keep(settings: Settings, rows: Any) -> int:
@@ -127,7 +146,8 @@ def _keep(settings: Settings, rows: Any) -> int:
         lake.execute(
             f"""insert into lake.{CANDIDATES}
             select one, other, probability, known_at, null, null from found
-            anti join lake.{CANDIDATES} as held on one = held.left_crm_id and other = held.right_crm_id"""
+            anti join lake.{CANDIDATES} as held on one = held.left_crm_id
+                and other = held.right_crm_id"""
         )
         lake.execute("commit")
         row: Sequence[Any] | None = lake.execute(

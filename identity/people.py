@@ -11,7 +11,8 @@ from segmentry.errors import UsageError
 
 Node = tuple[str, str]
 
-# The stored form itself; then what a source's spelling became; then the same but for upper and lower case.
+# The stored form itself; then what a source's spelling became; then the same but for upper and
+# lower case.
 _FORMS = """
 select identifier from (
     select identifier, 1 as place from lake.identity.identifier_mapping
@@ -29,14 +30,18 @@ limit 1
 
 
 def profile_named(lake: duckdb.DuckDBPyConnection, text: str) -> str:
-    """The current profile_id of a ``profile_id`` or ``type:value`` (``email:ann@example.com``), or UsageError.
+    """The current profile_id of a ``profile_id`` or ``type:value`` (``email:ann@example.com``), or
+    UsageError.
 
     The error does not repeat the value: it may be a person's.
     """
     warehouse.require(lake, "identity.identifier_mapping", made_by="identity")
     kind, colon, value = text.partition(":")
     if colon:
-        sql = "select profile_id from lake.identity.identifier_mapping where identifier_type = ? and identifier = ?"
+        sql = (
+            "select profile_id from lake.identity.identifier_mapping where identifier_type = ? and"
+            " identifier = ?"
+        )
         row = lake.execute(sql, list(spelled(lake, kind, value))).fetchone()
     else:
         sql = "select current_profile_id from lake.identity.profile_resolution where profile_id = ?"
@@ -45,7 +50,10 @@ def profile_named(lake: duckdb.DuckDBPyConnection, text: str) -> str:
         raise UsageError(
             "nobody is known by that " + ("identifier" if colon else "profile_id"),
             allowed="a profile_id, or type:value with one of the types " + ", ".join(types(lake)),
-            remedy="check the spelling; identity.refused_identifiers holds the values that were refused, with reasons",
+            remedy=(
+                "check the spelling; identity.refused_identifiers holds the values that were"
+                " refused, with reasons"
+            ),
         )
     return str(row[0])
 
@@ -58,7 +66,9 @@ def spelled(lake: duckdb.DuckDBPyConnection, kind: str, value: str) -> Node:
             allowed=", ".join(types(lake)),
             remedy="write type:value, such as user_id:1042",
         )
-    (found,) = lake.execute("select normal_identifier(?, ?, null)", [kind, value]).fetchone() or (None,)
+    (found,) = lake.execute("select normal_identifier(?, ?, null)", [kind, value]).fetchone() or (
+        None,
+    )
     forms = [found or value.strip()]
     if kind == "phone":
         digits = re.sub(r"\D", "", value.replace("(0)", ""))
@@ -69,5 +79,7 @@ def spelled(lake: duckdb.DuckDBPyConnection, kind: str, value: str) -> Node:
 
 def types(lake: duckdb.DuckDBPyConnection) -> list[str]:
     """Identifier types, the strongest first."""
-    rows = lake.execute("select identifier_type from lake.identity.policy_types order by priority").fetchall()
+    rows = lake.execute(
+        "select identifier_type from lake.identity.policy_types order by priority"
+    ).fetchall()
     return [str(row[0]) for row in rows]

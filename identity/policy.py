@@ -1,7 +1,8 @@
-"""Carries the identity part of config/policies.yml into the lake, where the identity stage reads it.
+"""Carries the identity part of config/policies.yml into the lake, where the identity stage reads
+it.
 
-The policy travels as tables, so that a changed rule needs no new parse of the dbt project and every version of it
-stays readable in the lake's history.
+The policy travels as tables, so that a changed rule needs no new parse of the dbt project and every
+version of it stays readable in the lake's history.
 """
 
 from __future__ import annotations
@@ -20,22 +21,33 @@ Identifier = tuple[str, str]
 # Types that tell devices apart and not people, unless the policy says otherwise.
 _OF_DEVICES = frozenset({"cookie", "device_id"})
 _COLUMNS: Mapping[str, str] = {
-    "policy_types": "identifier_type varchar, priority integer, most_per_profile bigint, most_links bigint, "
-    "most_people bigint, is_personal boolean, has_low_limits boolean",
+    "policy_types": (
+        "identifier_type varchar, priority integer, most_per_profile bigint, most_links bigint, "
+        "most_people bigint, is_personal boolean, has_low_limits boolean"
+    ),
     "policy_links": "rule varchar, strength integer, is_used boolean, alone_on varchar",
     "policy_blocks": "identifier_type varchar, pattern varchar, reason varchar",
-    "policy_traits": "trait varchar, attribute_group varchar, strategy varchar, source varchar, position integer",
+    "policy_traits": (
+        "trait varchar, attribute_group varchar, strategy varchar, source varchar, position integer"
+    ),
     "policy_probabilistic": "is_used boolean, link_above double",
-    # Cuts are decisions of an operator (`segmentry identity unmerge`): made here, never overwritten from the file.
-    "policy_cuts": "left_type varchar, left_identifier varchar, right_type varchar, right_identifier varchar",
+    # Cuts are decisions of an operator (`segmentry identity unmerge`): made here, never overwritten
+    # from the file.
+    "policy_cuts": (
+        "left_type varchar, left_identifier varchar, right_type varchar, right_identifier varchar"
+    ),
     # Likely pairs of contacts (`segmentry identity suggest`) with what a reviewer said of them.
-    "link_candidates": "left_crm_id varchar, right_crm_id varchar, probability double, known_at timestamp, "
-    "verdict varchar, decided_at timestamp",
+    "link_candidates": (
+        "left_crm_id varchar, right_crm_id varchar, probability double, known_at timestamp, "
+        "verdict varchar, decided_at timestamp"
+    ),
 }
 
 
 def write_policy(settings: Settings) -> None:
-    """Bring the policy tables of the lake up to the file; tables that already agree are left alone."""
+    """Bring the policy tables of the lake up to the file; tables that already agree are left
+    alone.
+    """
     wanted = policy_rows(configuration.policies(settings)["identity"])
     with warehouse.connect(settings) as lake:
         for name, columns in _COLUMNS.items():
@@ -69,7 +81,9 @@ def policy_rows(policy: Mapping[str, Any]) -> dict[str, list[Row]]:
             (rule["name"], rank, rule.get("use", True), rule.get("alone_on"))
             for rank, rule in enumerate(policy["rules"], start=1)
         ],
-        "policy_blocks": [(block.get("type"), block["pattern"], block["reason"]) for block in policy["blocked"]],
+        "policy_blocks": [
+            (block.get("type"), block["pattern"], block["reason"]) for block in policy["blocked"]
+        ],
         "policy_traits": [
             (trait, choice["group"], choice["strategy"], source, position)
             for trait, choice in policy["traits"].items()
@@ -79,7 +93,9 @@ def policy_rows(policy: Mapping[str, Any]) -> dict[str, list[Row]]:
 
 
 def separate(settings: Settings, pairs: Sequence[tuple[Identifier, Identifier]]) -> None:
-    """Record that two identifiers are never to be linked, whichever of them a source names first."""
+    """Record that two identifiers are never to be linked, whichever of them a source names
+    first.
+    """
     write_policy(settings)
     rows = {(*one, *other) for one, other in pairs} | {(*other, *one) for one, other in pairs}
     with warehouse.connect(settings) as lake:

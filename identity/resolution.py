@@ -1,7 +1,8 @@
 """Tells whether a run of the identity stage may resolve only what has changed since the one before.
 
-It may where the run before came to its end, under the same rules and the same SQL, and nobody has touched what it left.
-A run that was killed, a changed policy, a cut, a row that was deleted by hand: then everything is resolved again.
+It may where the run before came to its end, under the same rules and the same SQL, and nobody has
+touched what it left. A run that was killed, a changed policy, a cut, a row that was deleted by
+hand: then everything is resolved again.
 """
 
 from __future__ import annotations
@@ -14,27 +15,41 @@ from segmentry import configuration, freshness, identifiers, warehouse
 from segmentry.settings import Settings
 
 STATE = "observability.identity_state"
-# Read by the macro is_partial. A query of the lake instead would be asked some sixty times in a run.
+# Read by the macro is_partial. A query of the lake instead would be asked some sixty times in a
+# run.
 PARTIAL = {"SEGMENTRY_IDENTITY_PARTIAL": "yes"}
 # What the result depends on, besides the records: the SQL, and the rules as they stand in the lake.
-_CODE = ("models/identity", "macros/identity", "macros/portable", "models/staging", "macros/staging")
+_CODE = (
+    "models/identity",
+    "macros/identity",
+    "macros/portable",
+    "models/staging",
+    "macros/staging",
+)
 _RULES = (
-    "policy_types", "policy_links", "policy_blocks", "policy_cuts", "policy_probabilistic", "link_candidates",
+    "policy_types", "policy_links", "policy_blocks", "policy_cuts", "policy_probabilistic",
+    "link_candidates",
     "policy_traits",
 )  # fmt: skip
 
 
 def begin(settings: Settings) -> bool:
-    """Whether the run that starts now is partial; until ``finish`` every other run is a whole one."""
+    """Whether the run that starts now is partial; until ``finish`` every other run is a whole
+    one.
+    """
     digest = fingerprint(settings)
     with warehouse.connect(settings) as lake:
         lake.execute(
             f"create table if not exists lake.{STATE}"
             " (fingerprint varchar, snapshot bigint, is_complete boolean, is_partial boolean)"
         )
-        held = lake.execute(f"select fingerprint, snapshot, is_complete from lake.{STATE}").fetchone()
+        held = lake.execute(
+            f"select fingerprint, snapshot, is_complete from lake.{STATE}"
+        ).fetchone()
     is_known = held is not None and held[0] == digest and held[2]
-    is_partial = is_known and held is not None and not freshness.is_touched(settings, held[1], "identity")
+    is_partial = (
+        is_known and held is not None and not freshness.is_touched(settings, held[1], "identity")
+    )
     _write(settings, digest, 0, is_complete=False, is_partial=is_partial)
     return is_partial
 
@@ -53,15 +68,19 @@ def forget(lake: duckdb.DuckDBPyConnection) -> None:
 
 
 def forget_passing(settings: Settings) -> None:
-    """Drop the tables that an earlier release kept in the lake and that a run by now hands on in memory."""
+    """Drop the tables that an earlier release kept in the lake and that a run by now hands on in
+    memory.
+    """
     passing = {
         path.stem
         for path in (settings.dbt_project / "models/identity").glob("*")
-        if path.suffix in {".sql", ".py"} and 'materialized="passing"' in path.read_text().replace("'", '"')
+        if path.suffix in {".sql", ".py"}
+        and 'materialized="passing"' in path.read_text().replace("'", '"')
     }
     with warehouse.connect(settings) as lake:
         held = lake.execute(
-            "select table_name from duckdb_tables() where database_name = 'lake' and schema_name = 'identity'"
+            "select table_name from duckdb_tables() where database_name = 'lake' and schema_name ="
+            " 'identity'"
         ).fetchall()
         for (name,) in held:
             if name in passing:
@@ -79,14 +98,23 @@ def fingerprint(settings: Settings) -> str:
     with warehouse.connect(settings, read_only=True) as lake:
         for name in _RULES:
             digest.update(
-                repr(sorted(map(repr, lake.execute(f"select * from lake.identity.{name}").fetchall()))).encode()
+                repr(
+                    sorted(
+                        map(repr, lake.execute(f"select * from lake.identity.{name}").fetchall())
+                    )
+                ).encode()
             )
     return digest.hexdigest()
 
 
-def _write(settings: Settings, digest: str, snapshot: int, *, is_complete: bool, is_partial: bool) -> None:
+def _write(
+    settings: Settings, digest: str, snapshot: int, *, is_complete: bool, is_partial: bool
+) -> None:
     with warehouse.connect(settings) as lake:
         lake.execute("begin")
         lake.execute(f"delete from lake.{STATE}")
-        lake.execute(f"insert into lake.{STATE} values (?, ?, ?, ?)", [digest, snapshot, is_complete, is_partial])
+        lake.execute(
+            f"insert into lake.{STATE} values (?, ?, ?, ?)",
+            [digest, snapshot, is_complete, is_partial],
+        )
         lake.execute("commit")

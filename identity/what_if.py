@@ -1,4 +1,6 @@
-"""Tries other rules on a copy of the lake and compares what comes out; the lake itself is only read."""
+"""Tries other rules on a copy of the lake and compares what comes out; the lake itself is only
+read.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,8 @@ select
     (select count(distinct profile_id) from before.identity.identifier_mapping) as profiles_now,
     (select count(distinct profile_id) from after.identity.identifier_mapping) as profiles_then,
     (select count(*) from (select was from pairs group by was having count(*) > 1)) as would_split,
-    (select count(*) from (select becomes from pairs group by becomes having count(*) > 1)) as would_merge,
+    (select count(*) from (select becomes from pairs group by becomes having count(*) > 1))
+        as would_merge,
     (select count(*) from after.identity.refused_links) as links_refused_then
 """
 _SEGMENTS = """
@@ -53,7 +56,10 @@ def compare(settings: Settings, policies: Path, remark: Callable[[str], None]) -
         raise UsageError(
             "what-if needs a lake that can be copied",
             allowed="the embedded lake: a SQLite catalog and a local folder",
-            remedy="try the rules on a restored backup with SEGMENTRY_HOME and SEGMENTRY_CONFIG set to it",
+            remedy=(
+                "try the rules on a restored backup with SEGMENTRY_HOME and SEGMENTRY_CONFIG set"
+                " to it"
+            ),
         )
     changed = configuration.load_file(policies, "policies")
     with warehouse.connect(settings, read_only=True) as lake:
@@ -71,22 +77,38 @@ def compare(settings: Settings, policies: Path, remark: Callable[[str], None]) -
 
 
 def remarks(policies: Mapping[str, Any], candidates: int) -> list[str]:
-    """What an operator should know before the answer; candidates: likely pairs that the lake holds."""
+    """What an operator should know before the answer; candidates: likely pairs that the lake
+    holds.
+    """
     guessing = policies["identity"].get("probabilistic", {})
     if guessing.get("use") and "link_above" in guessing and not candidates:
-        return ["no likely pair is known: `link_above` joins nobody before `segmentry identity suggest` has looked"]
+        return [
+            "no likely pair is known: `link_above` joins nobody before `segmentry identity suggest`"
+            " has looked"
+        ]
     return []
 
 
 def _copy(settings: Settings, folder: Path, policies: Path) -> Settings:
-    """A copy of the lake: its Parquet files, which never change, as hard links; its catalog as a backup."""
+    """A copy of the lake: its Parquet files, which never change, as hard links; its catalog as a
+    backup.
+    """
     home, config = folder / "home", folder / "config"
     data = home / "lake" / "data"
     shutil.copytree(settings.lake_data, data, copy_function=_link)
     catalog = home / "lake" / "catalog.sqlite"
-    # A process of its own: Python's SQLite would let go of the locks that DuckDB's holds in this one.
+    # A process of its own: Python's SQLite would let go of the locks that DuckDB's holds in this
+    # one.
     subprocess.run(
-        [sys.executable, "-c", _BACKUP, settings.catalog.partition(":")[2], str(catalog), f"{data}/"], check=True
+        [
+            sys.executable,
+            "-c",
+            _BACKUP,
+            settings.catalog.partition(":")[2],
+            str(catalog),
+            f"{data}/",
+        ],
+        check=True,
     )
     shutil.copytree(settings.config, config)
     shutil.copyfile(policies, config / "policies.yml")
@@ -119,7 +141,15 @@ def _run(copy: Settings, stage: str) -> None:
         "SEGMENTRY_CONFIG": str(copy.config),
         "SEGMENTRY_DBT_PROJECT": os.environ.get("SEGMENTRY_DBT_PROJECT", str(copy.dbt_project)),
     }
-    words = [sys.executable, "-c", "from cli.main import main; main()", "run", "--no-airflow", "--select", stage]
+    words = [
+        sys.executable,
+        "-c",
+        "from cli.main import main; main()",
+        "run",
+        "--no-airflow",
+        "--select",
+        stage,
+    ]
     done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         raise SegmentryError(
@@ -131,7 +161,10 @@ def _run(copy: Settings, stage: str) -> None:
 def _differences(settings: Settings, copy: Settings) -> dict[str, Any]:
     with warehouse.connect(settings, read_only=True) as lake:
         for alias, one in (("before", settings), ("after", copy)):
-            lake.execute(f"attach 'ducklake:{one.catalog}' as {alias} (read_only, data_path '{one.lake_data}')")
+            lake.execute(
+                f"attach 'ducklake:{one.catalog}' as {alias} (read_only, data_path"
+                f" '{one.lake_data}')"
+            )
         (profiles,) = warehouse.records(lake, _PROFILES)
         has_segments = warehouse.relation_exists(lake, "segments.segment_memberships")
         audiences = lake.execute(
@@ -141,7 +174,9 @@ def _differences(settings: Settings, copy: Settings) -> dict[str, Any]:
         return {
             "profiles": profiles,
             "segments": warehouse.records(lake, _SEGMENTS) if has_segments else [],
-            "destinations": [row for (name,) in audiences for row in warehouse.records(lake, _rows_of(name))],
+            "destinations": [
+                row for (name,) in audiences for row in warehouse.records(lake, _rows_of(name))
+            ],
         }
 
 

@@ -1,4 +1,6 @@
-"""Turns a fitted pipeline's scores into probabilities that keep their word, on rows it was not fitted to."""
+"""Turns a fitted pipeline's scores into probabilities that keep their word, on rows it was not
+fitted to.
+"""
 
 from __future__ import annotations
 
@@ -9,16 +11,19 @@ import numpy as np
 from ml import losses
 from ml.dataset import Part
 
-# Isotonic steps need many rows of each outcome or they copy noise; below that two numbers, or one, must do.
+# Isotonic steps need many rows of each outcome or they copy noise; below that two numbers, or one,
+# must do.
 ISOTONIC_FROM = 2000
 FOLDS = 5
 
 
 def calibrate(fitted: Any, held_out: Part) -> Any:
-    """The pipeline as it is, or with the map that betters its probabilities on held-out rows by more than noise.
+    """The pipeline as it is, or with the map that betters its probabilities on held-out rows by
+    more than noise.
 
-    The maps (temperature: one number, sigmoid: two, isotonic: steps) are compared by log loss in folds of those rows, a
-    simpler one first: what is not better by a standard error would only copy the chance of these rows.
+    The maps (temperature: one number, sigmoid: two, isotonic: steps) are compared by log loss in
+    folds of those rows, a simpler one first: what is not better by a standard error would only copy
+    the chance of these rows.
     """
     labels = held_out.labels
     methods = ["temperature", "sigmoid", *(["isotonic"] if _rarer(labels) >= ISOTONIC_FROM else [])]
@@ -38,7 +43,9 @@ def _rarer(labels: Any) -> int:
 
 
 def _said(fitted: Any, features: Any) -> Any:
-    """What a calibration map is given of each row, asked of the pipeline once and not once per map and fold."""
+    """What a calibration map is given of each row, asked of the pipeline once and not once per map
+    and fold.
+    """
     if hasattr(fitted, "decision_function"):
         return fitted.decision_function(features).reshape(-1, 1)
     return fitted.predict_proba(features)
@@ -56,20 +63,26 @@ def _echo(fitted: Any) -> Any:
 
     method = "decision_function" if hasattr(fitted, "decision_function") else "predict_proba"
     answer.__name__ = method  # scikit-learn asks for what a bound method is called
-    kind = type("Echo", (ClassifierMixin, BaseEstimator), {"fit": unused, "predict": unused, method: answer})
+    kind = type(
+        "Echo", (ClassifierMixin, BaseEstimator), {"fit": unused, "predict": unused, method: answer}
+    )
     echo = kind()
     echo.classes_ = fitted.classes_
     return echo
 
 
 def _lost(echo: Any, said: Any, labels: Any, method: str) -> Any:
-    """Log loss of each row under a map fitted to the other folds; None where these hold one outcome alone."""
+    """Log loss of each row under a map fitted to the other folds; None where these hold one outcome
+    alone.
+    """
     fold, lost = np.arange(len(labels)) % FOLDS, np.zeros(len(labels))
     for number in range(FOLDS):
         inside = fold == number
         if _rarer(labels[~inside]) == 0:
             return None
-        scores = _fit(echo, said[~inside], labels[~inside], method).predict_proba(said[inside])[:, 1]
+        scores = _fit(echo, said[~inside], labels[~inside], method).predict_proba(said[inside])[
+            :, 1
+        ]
         lost[inside] = losses.of_scores(labels[inside], scores)
     return lost
 

@@ -15,18 +15,25 @@ Space = Mapping[str, tuple[str, float, float]]  # parameter: (int | float | log,
 
 @dataclass(frozen=True)
 class Candidate:
-    """A way to learn: how to build it unfitted, and which parameters to vary between which bounds."""
+    """A way to learn: how to build it unfitted, and which parameters to vary between which
+    bounds.
+    """
 
     name: str
     build: Callable[[], Estimator]
     space: Space = field(default_factory=dict)
-    is_parallel: bool = False  # takes a number of threads; where it has none, scikit-learn warns of one that is given
+    # takes a number of threads; where it has none, scikit-learn warns of one that is given
+    is_parallel: bool = False
 
     def make(self, parameters: Mapping[str, Any], policy: TrainingPolicy) -> Estimator:
-        """An unfitted estimator with these parameters, the policy's seed and its number of threads."""
+        """An unfitted estimator with these parameters, the policy's seed and its number of
+        threads.
+        """
         estimator = self.build()
         accepted = estimator.get_params()
-        fixed = {"random_state": policy.seed} | ({"n_jobs": policy.threads} if self.is_parallel else {})
+        fixed = {"random_state": policy.seed} | (
+            {"n_jobs": policy.threads} if self.is_parallel else {}
+        )
         chosen = {**{k: v for k, v in fixed.items() if k in accepted}, **parameters}
         return estimator.set_params(**{k: v for k, v in chosen.items() if k in accepted})
 
@@ -54,7 +61,8 @@ def _lightgbm() -> Estimator:
 
     # deterministic: the same data give the same trees on any number of threads.
     return LGBMClassifier(
-        n_estimators=250, learning_rate=0.025, num_leaves=6, min_child_samples=40, subsample=0.7, subsample_freq=1,
+        n_estimators=250, learning_rate=0.025, num_leaves=6, min_child_samples=40, subsample=0.7,
+        subsample_freq=1,
         colsample_bytree=0.2, reg_lambda=10, deterministic=True, force_row_wise=True, verbosity=-1,
     )  # fmt: skip
 
@@ -74,15 +82,28 @@ STANDARD: Mapping[str, Candidate] = {
     c.name: c
     for c in (
         Candidate("logistic", _logistic, {"C": ("log", 0.0005, 1)}),
-        Candidate("forest", _forest, {"min_samples_leaf": ("int", 8, 60), "max_features": ("float", 0.05, 0.5)}, True),
+        Candidate(
+            "forest",
+            _forest,
+            {"min_samples_leaf": ("int", 8, 60), "max_features": ("float", 0.05, 0.5)},
+            True,
+        ),
         Candidate("boosting", _boosting, _TREES),
         Candidate(
             "lightgbm",
             _lightgbm,
-            {"learning_rate": ("log", 0.01, 0.1), "num_leaves": ("int", 3, 16), "min_child_samples": ("int", 10, 100)},
+            {
+                "learning_rate": ("log", 0.01, 0.1),
+                "num_leaves": ("int", 3, 16),
+                "min_child_samples": ("int", 10, 100),
+            },
             is_parallel=True,
         ),
-        Candidate("network", _network, {"alpha": ("log", 0.01, 30), "learning_rate_init": ("log", 0.0005, 0.01)}),
+        Candidate(
+            "network",
+            _network,
+            {"alpha": ("log", 0.01, 30), "learning_rate_init": ("log", 0.0005, 0.01)},
+        ),
     )
 }
 

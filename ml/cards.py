@@ -1,4 +1,6 @@
-"""The deck of persona cards: who each group is, what sets it apart, how to reach it, and its name across retrains."""
+"""The deck of persona cards: who each group is, what sets it apart, how to reach it, and its name
+across retrains.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,8 @@ from ml.policy import DriftPolicy, TrainingPolicy
 from ml.promotion import expected_columns
 
 ARTIFACT = "personas.json"
-TRAITS = 6  # traits told per card; further ones are weaker than a tenth of a standard deviation on most shops
+# traits told per card; further ones are weaker than a tenth of a standard deviation on most shops
+TRAITS = 6
 
 Deck = dict[str, Any]
 
@@ -47,10 +50,13 @@ def former(deck: Deck, model: Any, people: pd.DataFrame) -> Former:
 
 
 def deal(
-    best: Choice, rows: clusterers.Matrix, people: pd.DataFrame, feature_set: FeatureSet, policy: TrainingPolicy,
+    best: Choice, rows: clusterers.Matrix, people: pd.DataFrame, feature_set: FeatureSet,
+    policy: TrainingPolicy,
     drift: DriftPolicy, before: Former | None,
 ) -> Deck:  # fmt: skip
-    """One card per group, with ids and names carried over from the champion where the people are mostly the same."""
+    """One card per group, with ids and names carried over from the champion where the people are
+    mostly the same.
+    """
     groups = np.asarray(best.model.predict(rows))
     found = naming.effects(people[feature_set.names], groups)
     kept: dict[int, naming.Kept] = {}
@@ -60,7 +66,8 @@ def deal(
 
 
 def _deck(
-    found: pd.DataFrame, groups: clusterers.Groups, rows: clusterers.Matrix, best: Choice, policy: TrainingPolicy,
+    found: pd.DataFrame, groups: clusterers.Groups, rows: clusterers.Matrix, best: Choice,
+    policy: TrainingPolicy,
     kept: Mapping[int, naming.Kept], former: Deck | None,
 ) -> Deck:  # fmt: skip
     vocabulary = {entry["name"]: entry for entry in policy.personas}
@@ -93,11 +100,18 @@ def _deck(
         )
     now = {card["persona"] for card in cards}
     retired = sorted(used - now) if former else []
-    return {"cards": cards, "retired": retired, "next_id": next_id, "hierarchy": hierarchy(cards, best.model)}
+    return {
+        "cards": cards,
+        "retired": retired,
+        "next_id": next_id,
+        "hierarchy": hierarchy(cards, best.model),
+    }
 
 
 def hierarchy(cards: list[dict[str, Any]], model: Any) -> list[dict[str, Any]]:
-    """Which personas are nearest to each other, the nearest first: each step joins two of them, or what was joined."""
+    """Which personas are nearest to each other, the nearest first: each step joins two of them, or
+    what was joined.
+    """
     from scipy.cluster.hierarchy import linkage
 
     centres = clusterers.centres(model)[[card["group"] for card in cards]]
@@ -114,16 +128,23 @@ def _traits(row: Any) -> list[dict[str, Any]]:
 
 
 def log(found: list[Choice], best: Choice, deck: Deck, title: str) -> None:
-    """Log the choices, the deck as JSON and Markdown, and the figure of how the number of groups was chosen."""
+    """Log the choices, the deck as JSON and Markdown, and the figure of how the number of groups
+    was chosen.
+    """
     import mlflow
 
     columns = ("algorithm", "clusters", "silhouette", "stability", "inertia", "bic")
-    mlflow.log_dict({"choices": [{c: getattr(one, c) for c in columns} for one in found]}, "choices.json")
+    mlflow.log_dict(
+        {"choices": [{c: getattr(one, c) for c in columns} for one in found]}, "choices.json"
+    )
     mlflow.log_dict(deck, ARTIFACT)
     text = markdown(deck, title)
     mlflow.log_text(text, "personas.md")
     mlflow.set_tag("mlflow.note.content", text)
-    mlflow.log_figure(plots.choices([c for c in found if c.algorithm == "own"], best.clusters, title), "choices.png")
+    mlflow.log_figure(
+        plots.choices([c for c in found if c.algorithm == "own"], best.clusters, title),
+        "choices.png",
+    )
     mlflow.log_figure(plots.traits(deck["cards"], title), "personas.png")
 
 
@@ -137,7 +158,10 @@ def markdown(deck: Deck, title: str) -> str:
             f"Sets them apart: {traits}.",
         ]
         lines += [f"Reach by {card['channel']}. {card['hints']}", ""]
-    nested = [f"- {', '.join(step['personas'])} ({step['distance']:.2f} apart)" for step in deck["hierarchy"][:-1]]
+    nested = [
+        f"- {', '.join(step['personas'])} ({step['distance']:.2f} apart)"
+        for step in deck["hierarchy"][:-1]
+    ]
     lines += ["## Nearest to each other", *nested, ""] if nested else []
     if deck["retired"]:
         lines.append("Retired: " + ", ".join(deck["retired"]))

@@ -18,7 +18,9 @@ def specs() -> dict[str, Spec]:
             raise ConfigError(
                 f"ml/models/{stem}.py declares no model",
                 allowed="one ModelSpec, ForecastSpec or PersonaSpec called MODEL per file",
-                remedy="define MODEL, or begin the file's name with an underscore if it is a helper",
+                remedy=(
+                    "define MODEL, or begin the file's name with an underscore if it is a helper"
+                ),
             )
         if spec.name != stem:
             raise ConfigError(

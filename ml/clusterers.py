@@ -1,6 +1,8 @@
-"""Ways to group people. Each returns something fitted with ``predict``, made of scikit-learn parts alone.
+"""Ways to group people. Each returns something fitted with ``predict``, made of scikit-learn parts
+alone.
 
-Ward and HDBSCAN cannot place a new person: they group a sample, and their groups' centres place everybody.
+Ward and HDBSCAN cannot place a new person: they group a sample, and their groups' centres place
+everybody.
 """
 
 from __future__ import annotations
@@ -18,10 +20,14 @@ WARD_SAMPLE = 2000
 
 
 def mixture(rows: Matrix, clusters: int, seed: int) -> Any:
-    """Gaussian mixture with diagonal covariances: groups may differ in spread, membership is a probability."""
+    """Gaussian mixture with diagonal covariances: groups may differ in spread, membership is a
+    probability.
+    """
     from sklearn.mixture import GaussianMixture
 
-    return GaussianMixture(clusters, covariance_type="diag", n_init=3, reg_covar=1e-3, random_state=seed).fit(rows)
+    return GaussianMixture(
+        clusters, covariance_type="diag", n_init=3, reg_covar=1e-3, random_state=seed
+    ).fit(rows)
 
 
 def ward(rows: Matrix, clusters: int, seed: int) -> Any:
@@ -33,15 +39,23 @@ def ward(rows: Matrix, clusters: int, seed: int) -> Any:
 
 
 def density(rows: Matrix, clusters: int, seed: int) -> Any:
-    """HDBSCAN's dense groups on a sample (it finds their number itself); everybody goes to the nearest centre."""
+    """HDBSCAN's dense groups on a sample (it finds their number itself); everybody goes to the
+    nearest centre.
+    """
     from sklearn.cluster import HDBSCAN
 
     sample = _sample(rows, WARD_SAMPLE, seed)
-    labels = HDBSCAN(min_cluster_size=max(10, len(sample) // (4 * clusters)), copy=True).fit_predict(sample)
+    labels = HDBSCAN(
+        min_cluster_size=max(10, len(sample) // (4 * clusters)), copy=True
+    ).fit_predict(sample)
     return around(sample[labels >= 0], labels[labels >= 0], seed) if labels.max() >= 1 else None
 
 
-ALGORITHMS: Mapping[str, Callable[[Matrix, int, int], Any]] = {"mixture": mixture, "ward": ward, "density": density}
+ALGORITHMS: Mapping[str, Callable[[Matrix, int, int], Any]] = {
+    "mixture": mixture,
+    "ward": ward,
+    "density": density,
+}
 
 
 def around(rows: Matrix, groups: Groups, seed: int) -> Any:
@@ -64,14 +78,17 @@ def memberships(model: Any, rows: Matrix) -> Matrix:
     if hasattr(model, "predict_proba"):
         shares: Matrix = model.predict_proba(rows)
         return shares
-    # Fuzzy c-means membership (Bezdek 1981) with fuzzifier 1.5: twice as near is sixteen times as much a member.
+    # Fuzzy c-means membership (Bezdek 1981) with fuzzifier 1.5: twice as near is sixteen times as
+    # much a member.
     nearness = 1.0 / np.maximum(model.transform(rows), 1e-9) ** 4
     return np.asarray(nearness / nearness.sum(axis=1, keepdims=True))
 
 
 def centres(model: Any) -> Matrix:
     """The middle of each group."""
-    return np.asarray(model.cluster_centers_ if hasattr(model, "cluster_centers_") else model.means_)
+    return np.asarray(
+        model.cluster_centers_ if hasattr(model, "cluster_centers_") else model.means_
+    )
 
 
 def distances(model: Any, rows: Matrix) -> Matrix:

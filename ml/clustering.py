@@ -1,4 +1,5 @@
-"""Chooses how many groups there are and which algorithm finds them: silhouette, BIC and bootstrap stability.
+"""Chooses how many groups there are and which algorithm finds them: silhouette, BIC and bootstrap
+stability.
 
 Where there are groups already, going on from their centres is a choice too.
 """
@@ -20,12 +21,15 @@ SILHOUETTE_SAMPLE = 1500
 # Differences in silhouette between two samples of 1,500 people of the same groups.
 SILHOUETTE_NOISE = 0.015
 CONTINUED = "continued"
-RESAMPLES = 4  # bootstrap refits per choice; their mean agreement has a spread of about 0.02 on clear groups
+# bootstrap refits per choice; their mean agreement has a spread of about 0.02 on clear groups
+RESAMPLES = 4
 
 
 @dataclass(frozen=True)
 class Start:
-    """Groups that the rows are in already, and how often each row counts (more than once after a person's verdict)."""
+    """Groups that the rows are in already, and how often each row counts (more than once after a
+    person's verdict).
+    """
 
     groups: Groups
     weights: Matrix
@@ -33,7 +37,10 @@ class Start:
     def centres(self, rows: Matrix) -> Matrix:
         """The middle of each group among these rows."""
         return np.array(
-            [np.average(rows[self.groups == g], axis=0, weights=self.weights[self.groups == g]) for g in self.numbers]
+            [
+                np.average(rows[self.groups == g], axis=0, weights=self.weights[self.groups == g])
+                for g in self.numbers
+            ]
         )
 
     @property
@@ -60,32 +67,47 @@ class Choice:
         return self.model is not None and self.clusters >= 2
 
 
-def choices(spec: PersonaSpec, rows: Matrix, policy: TrainingPolicy, start: Start | None = None) -> list[Choice]:
-    """What goes on from the groups there are; every number with the spec's own algorithm; rivals at the best number."""
+def choices(
+    spec: PersonaSpec, rows: Matrix, policy: TrainingPolicy, start: Start | None = None
+) -> list[Choice]:
+    """What goes on from the groups there are; every number with the spec's own algorithm; rivals at
+    the best number.
+    """
     low, high = spec.clusters
     numbers = range(low, min(high, len(rows) // 10) + 1)
     own = [_try("own", _own(spec, number, policy.seed), rows, policy) for number in numbers]
     best = best_of(own, policy)
-    rivals = [_try(name, _rival(name, best.clusters, policy.seed), rows, policy) for name in spec.rivals]
+    rivals = [
+        _try(name, _rival(name, best.clusters, policy.seed), rows, policy) for name in spec.rivals
+    ]
     if start is None or len(start.numbers) < 2:
         return own + rivals
     return [_try(CONTINUED, _onwards(spec, rows, start, policy.seed), rows, policy), *own, *rivals]
 
 
 def best_of(found: list[Choice], policy: TrainingPolicy) -> Choice:
-    """Among the stable choices (or the most stable one) the first that is as clear as the clearest, but for noise.
+    """Among the stable choices (or the most stable one) the first that is as clear as the clearest,
+    but for noise.
 
-    Choices come with fewer groups and the spec's own algorithm first, so that is what a tie goes to. Groups that people
-    know already are given up only for what is clearer by the policy's ``regroup_gain``.
+    Choices come with fewer groups and the spec's own algorithm first, so that is what a tie goes
+    to. Groups that people know already are given up only for what is clearer by the policy's
+    ``regroup_gain``.
     """
     sound = [c for c in found if c.is_sound]
-    stable = [c for c in sound if c.stability >= policy.min_stability] or [max(sound, key=lambda c: c.stability)]
+    stable = [c for c in sound if c.stability >= policy.min_stability] or [
+        max(sound, key=lambda c: c.stability)
+    ]
     clearest = max(c.silhouette for c in stable)
-    known = [c for c in stable if c.algorithm == CONTINUED and c.silhouette >= clearest - policy.regroup_gain]
+    known = [
+        c
+        for c in stable
+        if c.algorithm == CONTINUED and c.silhouette >= clearest - policy.regroup_gain
+    ]
     return (known or [c for c in stable if c.silhouette >= clearest - SILHOUETTE_NOISE])[0]
 
 
-# Fits rows (which of all rows they are, and a number for chance) and gives a model, or None where it finds no groups.
+# Fits rows (which of all rows they are, and a number for chance) and gives a model, or None where
+# it finds no groups.
 Way = Callable[[Matrix, Groups, int], Any]
 
 
@@ -98,14 +120,18 @@ def _rival(name: str, clusters: int, seed: int) -> Way:
 
 
 def _onwards(spec: PersonaSpec, rows: Matrix, start: Start, seed: int) -> Way:
-    """The spec's own algorithm from the centres there are; an algorithm that takes no centres finds nothing here."""
+    """The spec's own algorithm from the centres there are; an algorithm that takes no centres finds
+    nothing here.
+    """
     from sklearn.base import clone
 
     estimator, centres = spec.estimator(len(start.numbers), seed), start.centres(rows)
     if "init" not in estimator.get_params():
         return lambda rows, which, turn: None
     estimator.set_params(init=centres, n_init=1)
-    return lambda rows, which, turn: clone(estimator).fit(rows[which], sample_weight=start.weights[which])
+    return lambda rows, which, turn: clone(estimator).fit(
+        rows[which], sample_weight=start.weights[which]
+    )
 
 
 def _try(name: str, way: Way, rows: Matrix, policy: TrainingPolicy) -> Choice:
@@ -151,10 +177,14 @@ def agreement(way: Way, rows: Matrix, groups: Groups, policy: TrainingPolicy) ->
 
 
 def _bic(rows: Matrix, groups: Groups) -> float:
-    """BIC of spherical Gaussians with one variance around the groups' means (Pelleg and Moore 2000); less is better."""
+    """BIC of spherical Gaussians with one variance around the groups' means (Pelleg and Moore
+    2000); less is better.
+    """
     size, width = rows.shape
     values, counts = np.unique(groups, return_counts=True)
-    within = sum(float(((rows[groups == g] - rows[groups == g].mean(axis=0)) ** 2).sum()) for g in values)
+    within = sum(
+        float(((rows[groups == g] - rows[groups == g].mean(axis=0)) ** 2).sum()) for g in values
+    )
     variance = max(within / (width * max(size - len(values), 1)), 1e-12)
     likelihood = float((counts * np.log(counts / size)).sum())
     likelihood -= size * width / 2 * np.log(2 * np.pi * variance) + within / (2 * variance)

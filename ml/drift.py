@@ -1,4 +1,6 @@
-"""How far today's population has moved from what a champion learnt from: PSI and KS per feature and of the score."""
+"""How far today's population has moved from what a champion learnt from: PSI and KS per feature and
+of the score.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,8 @@ from ml.policy import DriftPolicy
 Vector = NDArray[np.float64]
 ARTIFACT = "reference.json"
 SCORE = "(score)"
-# Rows about outcomes, written when the truth of a new window is known; those of scoring are written again each time.
+# Rows about outcomes, written when the truth of a new window is known; those of scoring are written
+# again each time.
 LABEL = "(label)"
 CALIBRATION = "(calibration)"
 PERSONA = "(persona)"  # how many people are of each
@@ -28,7 +31,9 @@ LEAST_SHARE = 1e-4
 
 @dataclass(frozen=True)
 class Shift:
-    """One column's shift. psi: population stability index; ks: greatest distance of the distributions, by bins."""
+    """One column's shift. psi: population stability index; ks: greatest distance of the
+    distributions, by bins.
+    """
 
     column: str
     psi: float
@@ -37,7 +42,9 @@ class Shift:
 
 
 def reference(features: pd.DataFrame, scores: Vector) -> dict[str, Any]:
-    """What a training keeps to compare with later, without keeping anybody's row: bin edges and shares per column."""
+    """What a training keeps to compare with later, without keeping anybody's row: bin edges and
+    shares per column.
+    """
     kept = {str(name): _summary(features[name]) for name in features}
     return kept | {SCORE: _summary(pd.Series(scores))}
 
@@ -47,24 +54,36 @@ def _summary(values: pd.Series) -> dict[str, Any]:
     if values.dtype != object:
         numbers = values.to_numpy(dtype=float)
         known = numbers[~np.isnan(numbers)]
-        edges = np.unique(np.quantile(known, np.linspace(0, 1, BINS + 1)[1:-1])) if known.size else np.zeros(0)
+        edges = (
+            np.unique(np.quantile(known, np.linspace(0, 1, BINS + 1)[1:-1]))
+            if known.size
+            else np.zeros(0)
+        )
     return {"edges": None if edges is None else edges.tolist(), "shares": shares(values, edges)}
 
 
 def shares(values: pd.Series, edges: Vector | None) -> dict[str, float]:
-    """Share of rows per bin (or per category, where edges is None), missing values as a bin of their own."""
+    """Share of rows per bin (or per category, where edges is None), missing values as a bin of
+    their own.
+    """
     if edges is None:
         names = values.astype(object).where(values.notna(), MISSING).astype(str)
-        return {str(k): float(v) for k, v in names.value_counts(normalize=True).sort_index().items()}
+        return {
+            str(k): float(v) for k, v in names.value_counts(normalize=True).sort_index().items()
+        }
     numbers = values.to_numpy(dtype=float)
     is_missing = np.isnan(numbers)
     counts = np.bincount(np.digitize(numbers[~is_missing], edges), minlength=len(edges) + 1)
-    found = {f"{place:02d}": int(count) / len(numbers) for place, count in enumerate(counts) if count}
+    found = {
+        f"{place:02d}": int(count) / len(numbers) for place, count in enumerate(counts) if count
+    }
     return found | ({MISSING: int(is_missing.sum()) / len(numbers)} if is_missing.any() else {})
 
 
 def against(kept: Mapping[str, Any], now: pd.DataFrame, policy: DriftPolicy) -> list[Shift]:
-    """Shifts of today's columns from a kept reference, the largest first; a column that is gone has drifted."""
+    """Shifts of today's columns from a kept reference, the largest first; a column that is gone has
+    drifted.
+    """
     found = [_shift(name, one, now.get(name), policy) for name, one in kept.items()]
     return sorted(found, key=lambda s: (-s.psi, s.column))
 
@@ -75,32 +94,51 @@ def _shift(name: str, kept: Mapping[str, Any], now: pd.Series | None, policy: Dr
     edges = None if kept["edges"] is None else np.asarray(kept["edges"], dtype=float)
     there = shares(now, edges)
     names = sorted({*kept["shares"], *there})
-    old, new = (np.array([held.get(n, 0.0) for n in names], dtype=float) for held in (kept["shares"], there))
+    old, new = (
+        np.array([held.get(n, 0.0) for n in names], dtype=float) for held in (kept["shares"], there)
+    )
     before, after = np.maximum(old, LEAST_SHARE), np.maximum(new, LEAST_SHARE)
     index = float(((after - before) * np.log(after / before)).sum())
     distance = float(np.abs(old.cumsum() - new.cumsum()).max())
-    verdict = "alarm" if index >= policy.psi_alarm else "warning" if index >= policy.psi_warning else "stable"
+    verdict = (
+        "alarm"
+        if index >= policy.psi_alarm
+        else "warning"
+        if index >= policy.psi_warning
+        else "stable"
+    )
     return Shift(name, index, distance, verdict)
 
 
 def is_harmful(found: list[Shift], policy: DriftPolicy) -> bool:
-    """Whether too many features have drifted and the scores with them: what drifts without effect harms nobody."""
+    """Whether too many features have drifted and the scores with them: what drifts without effect
+    harms nobody.
+    """
     moved = {s.column for s in found if s.verdict in {"alarm", "gone"}}
     return alarming_share(found) > policy.max_drifted_share and SCORE in moved
 
 
 def of_outcomes(rate: Sequence[float], error: Sequence[float], policy: DriftPolicy) -> list[Shift]:
-    """Shifts of the share of true labels and of the calibration error, each (when the champion was tested, now)."""
+    """Shifts of the share of true labels and of the calibration error, each (when the champion was
+    tested, now).
+    """
     growth, shift = error[1] - error[0], abs(rate[1] - rate[0])
     before, after = (np.clip([1 - r, r], LEAST_SHARE, None) for r in rate)
     index = float(((after - before) * np.log(after / before)).sum())
     return [
         Shift(LABEL, index, shift, "alarm" if shift > policy.max_label_shift else "stable"),
-        Shift(CALIBRATION, 0.0, growth, "alarm" if growth > policy.max_calibration_growth else "stable"),
+        Shift(
+            CALIBRATION,
+            0.0,
+            growth,
+            "alarm" if growth > policy.max_calibration_growth else "stable",
+        ),
     ]
 
 
-def of_personas(shares_then: Mapping[str, float], now: pd.Series, policy: DriftPolicy) -> list[Shift]:
+def of_personas(
+    shares_then: Mapping[str, float], now: pd.Series, policy: DriftPolicy
+) -> list[Shift]:
     """How far the sizes of personas are from those they were found with."""
     return [_shift(PERSONA, {"edges": None, "shares": shares_then}, now, policy)]
 
@@ -126,9 +164,14 @@ def rows(model: str, as_of: datetime, version: str, found: list[Shift]) -> pd.Da
 
 
 def note(found: list[Shift], policy: DriftPolicy) -> list[str]:
-    """A line for the operator when more features have drifted than the policy allows, naming the furthest."""
+    """A line for the operator when more features have drifted than the policy allows, naming the
+    furthest.
+    """
     share = alarming_share(found)
     if share <= policy.max_drifted_share:
         return []
     names = ", ".join(f"{s.column} {s.psi:.2f}" for s in found[:5])
-    return [f"{share:.0%} of features have drifted (PSI: {names}): train again, or find out what changed"]
+    return [
+        f"{share:.0%} of features have drifted (PSI: {names}): train again, or find out what"
+        " changed"
+    ]

@@ -1,4 +1,6 @@
-"""Judges a fitted model on a part it never saw: metrics with intervals, by group, against the plain heuristic."""
+"""Judges a fitted model on a part it never saw: metrics with intervals, by group, against the plain
+heuristic.
+"""
 
 from __future__ import annotations
 
@@ -51,10 +53,15 @@ def probabilities(model: Any, part: Part) -> Vector:
     return scores
 
 
-def evaluate(spec: ModelSpec, part: Part, scores: Vector, threshold: float, policy: TrainingPolicy) -> Evaluation:
+def evaluate(
+    spec: ModelSpec, part: Part, scores: Vector, threshold: float, policy: TrainingPolicy
+) -> Evaluation:
     """All metrics of these scores on the part."""
     samples = metrics.draws(len(part), policy.resamples, policy.seed)
-    found = {name: metrics.interval(measure, part.labels, scores, samples) for name, measure in MEASURES.items()}
+    found = {
+        name: metrics.interval(measure, part.labels, scores, samples)
+        for name, measure in MEASURES.items()
+    }
     at_threshold = {
         "f1": metrics.f1(part.labels, scores, threshold),
         "cost_per_person": metrics.cost_per_person(part.labels, scores, threshold, spec.costs),

@@ -1,4 +1,6 @@
-"""Reads features from the lake: what there is to learn from, and the matrix of it at given times."""
+"""Reads features from the lake: what there is to learn from, and the matrix of it at given
+times.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,18 @@ from segmentry.settings import Settings
 
 Lake = duckdb.DuckDBPyConnection
 SPINE = "features.spine"
-NUMBERS = ("DOUBLE", "FLOAT", "DECIMAL", "BIGINT", "INTEGER", "SMALLINT", "TINYINT", "HUGEINT", "UBIGINT", "UINTEGER")
+NUMBERS = (
+    "DOUBLE",
+    "FLOAT",
+    "DECIMAL",
+    "BIGINT",
+    "INTEGER",
+    "SMALLINT",
+    "TINYINT",
+    "HUGEINT",
+    "UBIGINT",
+    "UINTEGER",
+)
 NOT_KNOWN = "(not known)"  # the category of a missing text value
 
 
@@ -28,7 +41,9 @@ class Feature:
     is_number: bool
 
     def sql(self) -> str:
-        """The column as a double (infinite as missing), or as text with missing as a category of its own."""
+        """The column as a double (infinite as missing), or as text with missing as a category of
+        its own.
+        """
         column = f'{self.table}."{self.name}"'
         if not self.is_number:
             return f"coalesce({column}, '{NOT_KNOWN}') as \"{self.name}\""
@@ -62,7 +77,9 @@ class FeatureSet:
         return FeatureSet(tuple(f for f in self.features if f.name in wanted))
 
     def select(self, keys: str) -> str:
-        """SQL of the matrix for the relation ``keys(profile_id, as_of, ...)``: all its columns, then the features."""
+        """SQL of the matrix for the relation ``keys(profile_id, as_of, ...)``: all its columns,
+        then the features.
+        """
         tables = sorted({f.table for f in self.features})
         joins = "\n".join(f"left join features.{t} using (profile_id, as_of)" for t in tables)
         columns = "".join(f",\n  {f.sql()}" for f in self.features)
@@ -71,7 +88,8 @@ class FeatureSet:
 
 @contextmanager
 def published(settings: Settings) -> Iterator[tuple[Lake, int]]:
-    """The lake as it was when the gate on features last passed (as it is, where none has), and its snapshot id.
+    """The lake as it was when the gate on features last passed (as it is, where none has), and its
+    snapshot id.
 
     NotReadyError where there are no features yet.
     """
@@ -85,16 +103,20 @@ def published(settings: Settings) -> Iterator[tuple[Lake, int]]:
 def _published_snapshot(lake: Lake) -> int | None:
     if not warehouse.relation_exists(lake, "observability.published"):
         return None
-    row = lake.execute("select max(snapshot_id) from observability.published where room = 'features'").fetchone()
+    row = lake.execute(
+        "select max(snapshot_id) from observability.published where room = 'features'"
+    ).fetchone()
     return int(row[0]) if row and row[0] is not None else None
 
 
 def feature_set(
     lake: Lake, *, include: Sequence[str], exclude: Sequence[str], max_categories: int | None
 ) -> FeatureSet:
-    """Every numeric or yes/no column and every text column of few values in features__*, minus exclusions.
+    """Every numeric or yes/no column and every text column of few values in features__*, minus
+    exclusions.
 
-    A name that two tables share is taken from the first table by name. max_categories None keeps every text column.
+    A name that two tables share is taken from the first table by name. max_categories None keeps
+    every text column.
     """
     found: dict[str, Feature] = {}
     for table, name, kind in columns(lake):
@@ -102,7 +124,11 @@ def feature_set(
         is_usable = name not in found and not _is_key(name) and (is_number or kind == "VARCHAR")
         if is_usable and _is_wanted(name, include, exclude):
             found[name] = Feature(name, table, is_number)
-    many = _many_valued(lake, list(found.values()), max_categories) if max_categories is not None else set()
+    many = (
+        _many_valued(lake, list(found.values()), max_categories)
+        if max_categories is not None
+        else set()
+    )
     return FeatureSet(tuple(f for f in found.values() if f.name not in many))
 
 
@@ -125,7 +151,9 @@ def _is_key(name: str) -> bool:
 
 
 def _is_wanted(name: str, include: Sequence[str], exclude: Sequence[str]) -> bool:
-    return any(fnmatch.fnmatch(name, p) for p in include) and not any(fnmatch.fnmatch(name, p) for p in exclude)
+    return any(fnmatch.fnmatch(name, p) for p in include) and not any(
+        fnmatch.fnmatch(name, p) for p in exclude
+    )
 
 
 def _many_valued(lake: Lake, features: Sequence[Feature], limit: int) -> set[str]:
@@ -148,4 +176,6 @@ def set_moments(lake: Lake, moments: Sequence[tuple[datetime, datetime]]) -> Non
 
 def spine_times(lake: Lake) -> list[datetime]:
     """The as_of times features were computed for, oldest first."""
-    return [row[0] for row in lake.execute(f"select distinct as_of from {SPINE} order by 1").fetchall()]
+    return [
+        row[0] for row in lake.execute(f"select distinct as_of from {SPINE} order by 1").fetchall()
+    ]

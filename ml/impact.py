@@ -1,4 +1,6 @@
-"""What a promotion would move: members each segment would gain and lose, found before anything is promoted."""
+"""What a promotion would move: members each segment would gain and lose, found before anything is
+promoted.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ from segments.predicates import columns_of
 
 @dataclass(frozen=True)
 class Move:
-    """One segment's members now and after, by its predicate alone (before dwell rules, consent and suppression)."""
+    """One segment's members now and after, by its predicate alone (before dwell rules, consent and
+    suppression).
+    """
 
     segment: str
     members: int
@@ -29,7 +33,9 @@ class Move:
 
 @dataclass(frozen=True)
 class SyncMove:
-    """One sync's rows: people it holds whose segments would change, and people who might enter, consent permitting."""
+    """One sync's rows: people it holds whose segments would change, and people who might enter,
+    consent permitting.
+    """
 
     sync: str
     changed: int
@@ -45,10 +51,16 @@ class Impact:
 
 
 def of_promotion(context: RunContext, model: str, version: str | None) -> Impact:
-    """One Move per segment whose predicate reads the model's columns, one SyncMove per sync that sends such a one."""
+    """One Move per segment whose predicate reads the model's columns, one SyncMove per sync that
+    sends such a one.
+    """
     spec, tracker = catalogue.spec_named(model), Tracker(context.settings, model)
     wanted = lifecycle.version_named(tracker, version)
-    policy, as_of, fitted = TrainingPolicy.read(context.settings), clock.of(context), tracker.load(wanted)
+    policy, as_of, fitted = (
+        TrainingPolicy.read(context.settings),
+        clock.of(context),
+        tracker.load(wanted),
+    )
     with frames.published(context.settings) as (lake, _):
         people = scoring.population(lake, spec, as_of, fitted, policy)
     if not isinstance(spec, PersonaSpec):
@@ -69,12 +81,15 @@ def of_promotion(context: RunContext, model: str, version: str | None) -> Impact
     predicates = {
         name: segment.predicate.to_sql()
         for name, segment in installed.load_all(context.settings).items()
-        if segment.predicate is not None and not set(columns).isdisjoint(columns_of(segment.predicate))
+        if segment.predicate is not None
+        and not set(columns).isdisjoint(columns_of(segment.predicate))
     }
     return _moves(context, rows[["profile_id", *columns]], columns, predicates)
 
 
-def _moves(context: RunContext, rows: pd.DataFrame, columns: list[str], predicates: dict[str, str]) -> Impact:
+def _moves(
+    context: RunContext, rows: pd.DataFrame, columns: list[str], predicates: dict[str, str]
+) -> Impact:
     with warehouse.connect(context.settings, read_only=True) as lake:
         if not predicates or not warehouse.relation_exists(lake, "profiles.profiles"):
             return Impact([], [])
@@ -86,24 +101,27 @@ def _moves(context: RunContext, rows: pd.DataFrame, columns: list[str], predicat
             f"create temp table challenged as select profiles.* replace ({swapped}) "
             "from lake.profiles.profiles left join challenger using (profile_id)"
         )
-        lake.execute("create temp table moved (segment varchar, profile_id varchar, is_gained boolean)")
-        return Impact([_move(lake, name, where) for name, where in predicates.items()], _syncs(context, lake))
+        lake.execute(
+            "create temp table moved (segment varchar, profile_id varchar, is_gained boolean)"
+        )
+        return Impact(
+            [_move(lake, name, where) for name, where in predicates.items()], _syncs(context, lake)
+        )
 
 
 def _move(lake: Any, name: str, where: str) -> Move:
     now = f"select profile_id from lake.profiles.profiles where {where}"
     after = f"select profile_id from challenged where {where}"
-    lake.execute(
-        f"""
+    lake.execute(f"""
         insert into moved
         select '{name}', coalesce(after.profile_id, now.profile_id), now.profile_id is null
         from ({now}) as now full join ({after}) as after using (profile_id)
         where now.profile_id is null or after.profile_id is null
-        """
-    )
+        """)
     members, gained, lost = lake.execute(
         f"""
-        select (select count(*) from ({now})), count(*) filter (where is_gained), count(*) filter (where not is_gained)
+        select (select count(*) from ({now})), count(*) filter (where is_gained),
+            count(*) filter (where not is_gained)
         from moved where segment = ?
         """,
         [name],
@@ -123,16 +141,22 @@ def _syncs(context: RunContext, lake: Any) -> list[SyncMove]:
         row = lake.execute(
             """
             with held as (
-                select profile_id from lake.audiences.candidates where sync = $sync and verdict = 'eligible'
+                select profile_id from lake.audiences.candidates where sync = $sync
+                    and verdict = 'eligible'
             ),
             touched as (
                 select profile_id, bool_or(is_gained) as is_gaining from moved
                 where $everything or list_contains($named, segment) group by profile_id
             )
-            select count(held.profile_id), count(*) filter (where held.profile_id is null and is_gaining)
+            select count(held.profile_id), count(*) filter (where held.profile_id is null
+                and is_gaining)
             from touched left join held using (profile_id)
             """,
-            {"sync": name, "everything": named == "all", "named": [] if named == "all" else list(named)},
+            {
+                "sync": name,
+                "everything": named == "all",
+                "named": [] if named == "all" else list(named),
+            },
         ).fetchone()
         found.append(SyncMove(name, *map(int, row)))
     return [one for one in found if one.changed or one.entering]

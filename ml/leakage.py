@@ -1,4 +1,6 @@
-"""Checks that a training set does not know the future. A leak stops the training: the model would shine and fail."""
+"""Checks that a training set does not know the future. A leak stops the training: the model would
+shine and fail.
+"""
 
 from __future__ import annotations
 
@@ -10,18 +12,32 @@ from ml.dataset import TrainingSet
 from ml.frames import Lake
 from segmentry.errors import GateFailed
 
-# A single feature that ranks the outcome this well, on people and a time it was not chosen on, is the outcome itself.
+# A single feature that ranks the outcome this well, on people and a time it was not chosen on, is
+# the outcome itself.
 TWIN_AUC = 0.99
 
 
 def check(lake: Lake, data: TrainingSet) -> None:
-    """Raise GateFailed naming every feature that knows the future and every way the split is unsound."""
-    faults = [*shared_people(data), *target_twins(data), *negative_ages(data), *future_times(lake, data)]
+    """Raise GateFailed naming every feature that knows the future and every way the split is
+    unsound.
+    """
+    faults = [
+        *shared_people(data),
+        *target_twins(data),
+        *negative_ages(data),
+        *future_times(lake, data),
+    ]
     if faults:
         raise GateFailed(
             "the training set knows the future:\n  " + "\n  ".join(faults),
-            allowed="features computed only from what was known before as_of, and no person on two sides of the split",
-            remedy="correct the feature in dbt_project/models/features/, or name it in the model's `exclude`",
+            allowed=(
+                "features computed only from what was known before as_of, and no person on two"
+                " sides of the split"
+            ),
+            remedy=(
+                "correct the feature in dbt_project/models/features/, or name it in the model's"
+                " `exclude`"
+            ),
         )
 
 
@@ -32,9 +48,14 @@ def shared_people(data: TrainingSet) -> list[str]:
         people[name] |= set(part.keys["profile_id"])
     pairs = (("train", "validation"), ("train", "test"), ("validation", "test"))
     faults = [
-        f"{len(people[a] & people[b])} person(s) are in both {a} and {b}" for a, b in pairs if people[a] & people[b]
+        f"{len(people[a] & people[b])} person(s) are in both {a} and {b}"
+        for a, b in pairs
+        if people[a] & people[b]
     ]
-    if max(data.train.keys["as_of"].max(), data.validation.keys["as_of"].max()) >= data.test.keys["as_of"].min():
+    if (
+        max(data.train.keys["as_of"].max(), data.validation.keys["as_of"].max())
+        >= data.test.keys["as_of"].min()
+    ):
         faults.append("the test's time is not later than that of training and validation")
     return faults
 
@@ -72,9 +93,13 @@ def negative_ages(data: TrainingSet) -> list[str]:
     faults = []
     for name in data.feature_set.numbers:
         if name.startswith(("days_since_", "hours_since_", "minutes_since_")):
-            below = int((data.train.features[name] < 0).sum() + (data.test.features[name] < 0).sum())
+            below = int(
+                (data.train.features[name] < 0).sum() + (data.test.features[name] < 0).sum()
+            )
             if below:
-                faults.append(f"the feature {name} is negative in {below} row(s): it looks past as_of")
+                faults.append(
+                    f"the feature {name} is negative in {below} row(s): it looks past as_of"
+                )
     return faults
 
 
@@ -82,9 +107,16 @@ def future_times(lake: Lake, data: TrainingSet) -> list[str]:
     """Times in the tables the features come from that lie at or after their as_of."""
     tables, faults = {f.table for f in data.feature_set.features}, []
     for table, column, kind in frames.columns(lake):
-        if table not in tables or kind != "TIMESTAMP" or column == "as_of" or column.startswith("_"):
+        if (
+            table not in tables
+            or kind != "TIMESTAMP"
+            or column == "as_of"
+            or column.startswith("_")
+        ):
             continue
-        row = lake.execute(f'select count(*) from features.{table} where "{column}" >= as_of').fetchone()
+        row = lake.execute(
+            f'select count(*) from features.{table} where "{column}" >= as_of'
+        ).fetchone()
         if row and row[0]:
             faults.append(f"features.{table}.{column} is at or after as_of in {row[0]} row(s)")
     return faults

@@ -56,9 +56,13 @@ def show(settings: Settings, model: str) -> list[dict[str, Any]]:
     aliases = {a: tracker.at_alias(a) for a in ("champion", "previous")}
     rows = []
     for version in tracker.versions():
-        borne = [a for a, held in aliases.items() if held is not None and held.version == version.version]
+        borne = [
+            a for a, held in aliases.items() if held is not None and held.version == version.version
+        ]
         gates = {
-            k.removeprefix("segmentry.gate."): v for k, v in version.tags.items() if k.startswith("segmentry.gate.")
+            k.removeprefix("segmentry.gate."): v
+            for k, v in version.tags.items()
+            if k.startswith("segmentry.gate.")
         }
         rows.append(
             {
@@ -94,7 +98,9 @@ def version_named(tracker: Tracker, version: str | None) -> Any:
 
 
 def training_set(context: RunContext, spec: Learnt) -> TrainingSet:
-    """Today's training set, checked for leaks; NotReadyError where the data are too thin to compare models on."""
+    """Today's training set, checked for leaks; NotReadyError where the data are too thin to compare
+    models on.
+    """
     from ml import dataset
 
     policy = TrainingPolicy.read(context.settings)
@@ -103,14 +109,17 @@ def training_set(context: RunContext, spec: Learnt) -> TrainingSet:
             data = dataset.load(lake, snapshot, spec, clock.of(context), policy)
         except DataRefused as refusal:
             raise NotReadyError(
-                f"{spec.name} cannot be judged: {refusal}", remedy="load more history, then run again"
+                f"{spec.name} cannot be judged: {refusal}",
+                remedy="load more history, then run again",
             ) from None
         leakage.check(lake, data)
     return data
 
 
 def measures(context: RunContext, model: str, version: str | None) -> list[dict[str, Any]]:
-    """Champion and challenger side by side on the newest test window, each metric with its 90% interval."""
+    """Champion and challenger side by side on the newest test window, each metric with its 90%
+    interval.
+    """
     spec = catalogue.spec_named(model)
     tracker = Tracker(context.settings, model)
     challenger, champion = version_named(tracker, version), tracker.at_alias("champion")
@@ -122,19 +131,36 @@ def measures(context: RunContext, model: str, version: str | None) -> list[dict[
         rivals[f"champion {champion.version}"] = tracker.load(champion)
     if isinstance(spec, ForecastSpec):
         rivals["heuristic"] = forecast.fit_rule(spec, data)
-        found = {n: forecast.measured(m, promotion.fitted_to(m, data.test), policy) for n, m in rivals.items()}
-        return [{"metric": n, **{r: str(f[n]) for r, f in found.items()}} for n in found["heuristic"]]
+        found = {
+            n: forecast.measured(m, promotion.fitted_to(m, data.test), policy)
+            for n, m in rivals.items()
+        }
+        return [
+            {"metric": n, **{r: str(f[n]) for r, f in found.items()}} for n in found["heuristic"]
+        ]
     samples = metrics.draws(len(data.test), policy.resamples, policy.seed)
     rivals["heuristic"] = supervised.fit_rule(spec, data)
-    scores = {n: evaluation.probabilities(m, promotion.fitted_to(m, data.test)) for n, m in rivals.items()}
+    scores = {
+        n: evaluation.probabilities(m, promotion.fitted_to(m, data.test)) for n, m in rivals.items()
+    }
     return [
-        {"metric": name, **{n: str(metrics.interval(measure, data.test.labels, s, samples)) for n, s in scores.items()}}
+        {
+            "metric": name,
+            **{
+                n: str(metrics.interval(measure, data.test.labels, s, samples))
+                for n, s in scores.items()
+            },
+        }
         for name, measure in evaluation.MEASURES.items()
     ]
 
 
 def _logged(tracker: Tracker, versions: Mapping[str, Any]) -> list[dict[str, Any]]:
-    runs = {f"{n} {v.version}": tracker.client.get_run(v.run_id) for n, v in versions.items() if v is not None}
+    runs = {
+        f"{n} {v.version}": tracker.client.get_run(v.run_id)
+        for n, v in versions.items()
+        if v is not None
+    }
     names = sorted({m for run in runs.values() for m in run.data.metrics})
     return [{"metric": m, **{n: run.data.metrics.get(m) for n, run in runs.items()}} for m in names]
 
@@ -146,14 +172,18 @@ def verdict(context: RunContext, spec: Spec, tracker: Tracker, version: Any) -> 
     held = tracker.load(champion) if champion is not None else None
     if not isinstance(spec, PersonaSpec):
         found = training.judge(spec, challenger, held, training_set(context, spec), policy)
-        return PromotionVerdict((*found.gates, training.steady(context, tracker, spec, version, challenger)))
+        return PromotionVerdict(
+            (*found.gates, training.steady(context, tracker, spec, version, challenger))
+        )
     with frames.published(context.settings) as (lake, _):
         people, _feature_set = personas.load(lake, spec, clock.of(context), policy)
     return personas.judge(tracker.client.get_run(version.run_id), challenger, held, people, policy)
 
 
 def promote(context: RunContext, model: str, version: str | None) -> StageReport:
-    """Make a version champion if it passes every gate on today's data, and score with it; GateFailed otherwise."""
+    """Make a version champion if it passes every gate on today's data, and score with it;
+    GateFailed otherwise.
+    """
     spec, tracker = catalogue.spec_named(model), Tracker(context.settings, model)
     wanted = version_named(tracker, version)
     found = verdict(context, spec, tracker, wanted)
@@ -162,14 +192,19 @@ def promote(context: RunContext, model: str, version: str | None) -> StageReport
         raise GateFailed(
             f"{model} {wanted.version} may not become champion: {found.failures}",
             allowed="a version that passes every gate on the newest test window",
-            remedy=f"see `segmentry models compare {model} --version {wanted.version}`; train again on better data",
+            remedy=(
+                f"see `segmentry models compare {model} --version {wanted.version}`; train again on"
+                " better data"
+            ),
         )
     promotion.promote(tracker, wanted, "promoted by hand")
     return rescore(context, spec)
 
 
 def rollback(context: RunContext, model: str) -> StageReport:
-    """Give the alias back to the former champion and restore its scores; the version rolled back is not tried again."""
+    """Give the alias back to the former champion and restore its scores; the version rolled back is
+    not tried again.
+    """
     spec, tracker = catalogue.spec_named(model), Tracker(context.settings, model)
     champion, former = tracker.at_alias("champion"), tracker.at_alias("previous")
     if champion is None or former is None:
@@ -178,7 +213,9 @@ def rollback(context: RunContext, model: str) -> StageReport:
             allowed="a model whose champion replaced another",
             remedy=f"see `segmentry models show {model}`",
         )
-    tracker.client.set_model_version_tag(tracker.registered, champion.version, promotion.ROLLED_BACK, "yes")
+    tracker.client.set_model_version_tag(
+        tracker.registered, champion.version, promotion.ROLLED_BACK, "yes"
+    )
     tracker.client.set_registered_model_alias(tracker.registered, "champion", former.version)
     tracker.client.delete_registered_model_alias(tracker.registered, "previous")
     return rescore(context, spec)

@@ -1,7 +1,9 @@
-"""How often a customer will come back and what they will spend: BG/NBD and gamma-gamma, fitted by maximum likelihood.
+"""How often a customer will come back and what they will spend: BG/NBD and gamma-gamma, fitted by
+maximum likelihood.
 
-BG/NBD: Fader, Hardie and Lee, "Counting Your Customers the Easy Way", Marketing Science 24 (2005). Gamma-gamma: Fader
-and Hardie, "The Gamma-Gamma Model of Monetary Value" (2013). Times are in weeks, as in both papers.
+BG/NBD: Fader, Hardie and Lee, "Counting Your Customers the Easy Way", Marketing Science 24 (2005).
+Gamma-gamma: Fader and Hardie, "The Gamma-Gamma Model of Monetary Value" (2013). Times are in weeks,
+as in both papers.
 """
 
 from __future__ import annotations
@@ -23,7 +25,9 @@ DAYS_PER_WEEK = 7.0
 
 @dataclass(frozen=True)
 class History:
-    """Per customer: repeat purchase days, weeks from first to last purchase, to the last day observed, mean spend."""
+    """Per customer: repeat purchase days, weeks from first to last purchase, to the last day
+    observed, mean spend.
+    """
 
     repeats: Vector
     last: Vector
@@ -35,7 +39,8 @@ class History:
 
 
 def history(purchases: pd.DataFrame, until: datetime) -> tuple[pd.Index, History]:
-    """From rows ``customer, at, amount``: customers with a purchase before until, and what was seen of each.
+    """From rows ``customer, at, amount``: customers with a purchase before until, and what was seen
+    of each.
 
     Purchases of one day count as one, as in the papers.
     """
@@ -49,7 +54,12 @@ def history(purchases: pd.DataFrame, until: datetime) -> tuple[pd.Index, History
     each = days.groupby("customer", sort=True)
     first, last, count = each["day"].min(), each["day"].max(), each["day"].size()
     last_day = (pd.Timestamp(until) - pd.Timedelta(microseconds=1)).normalize()
-    later = days[days["day"] > days["customer"].map(first)].groupby("customer")["amount"].mean().reindex(first.index)
+    later = (
+        days[days["day"] > days["customer"].map(first)]
+        .groupby("customer")["amount"]
+        .mean()
+        .reindex(first.index)
+    )
     made = History(
         np.asarray(count - 1, dtype=np.float64),
         np.asarray((last - first).dt.days / DAYS_PER_WEEK, dtype=np.float64),
@@ -61,7 +71,9 @@ def history(purchases: pd.DataFrame, until: datetime) -> tuple[pd.Index, History
 
 @dataclass(frozen=True)
 class BetaGeometric:
-    """BG/NBD: purchases at a gamma(r, alpha) rate while alive; death after a purchase with a beta(a, b) chance."""
+    """BG/NBD: purchases at a gamma(r, alpha) rate while alive; death after a purchase with a
+    beta(a, b) chance.
+    """
 
     r: float
     alpha: float
@@ -85,7 +97,9 @@ class BetaGeometric:
         x, end = seen.repeats, self.alpha + seen.observed
         growth = hyp2f1(self.r + x, self.b + x, self.a + self.b + x - 1, weeks / (end + weeks))
         rise = 1 - (end / (end + weeks)) ** (self.r + x) * growth
-        return np.asarray((self.a + self.b + x - 1) / (self.a - 1) * rise / (1 + self._odds_of_death(seen)))
+        return np.asarray(
+            (self.a + self.b + x - 1) / (self.a - 1) * rise / (1 + self._odds_of_death(seen))
+        )
 
     def _odds_of_death(self, seen: History) -> Vector:
         x = seen.repeats
@@ -99,13 +113,21 @@ def _purchases_likelihood(parameters: Vector, seen: History) -> Vector:
     common = gammaln(r + x) - gammaln(r) + r * np.log(alpha) + gammaln(a + b) - gammaln(b)
     alive = gammaln(b + x) - gammaln(a + b + x) - (r + x) * np.log(alpha + seen.observed)
     many = np.maximum(x, 1)
-    dead = gammaln(b + x) - gammaln(a + b + x) + np.log(a) - np.log(b + many - 1) - (r + x) * np.log(alpha + seen.last)
+    dead = (
+        gammaln(b + x)
+        - gammaln(a + b + x)
+        + np.log(a)
+        - np.log(b + many - 1)
+        - (r + x) * np.log(alpha + seen.last)
+    )
     return np.asarray(common + np.where(x > 0, np.logaddexp(alive, dead), alive))
 
 
 @dataclass(frozen=True)
 class GammaGamma:
-    """Spend per purchase: gamma(p, nu) around a customer's mean, with nu gamma(q, gamma) between customers."""
+    """Spend per purchase: gamma(p, nu) around a customer's mean, with nu gamma(q, gamma) between
+    customers.
+    """
 
     p: float
     q: float
@@ -120,7 +142,9 @@ class GammaGamma:
         return cls(*map(float, best))
 
     def expected(self, seen: History) -> Vector:
-        """Expected spend per purchase of each customer; who never came back is expected at the average."""
+        """Expected spend per purchase of each customer; who never came back is expected at the
+        average.
+        """
         weight = self.p * seen.repeats
         return np.asarray(self.p * (self.gamma + seen.repeats * seen.spend) / (weight + self.q - 1))
 
@@ -129,15 +153,31 @@ def _spend_likelihood(parameters: Vector, x: Vector, mean: Vector) -> Vector:
     p, q, gamma = parameters
     px = p * x
     shape = gammaln(px + q) - gammaln(px) - gammaln(q) + q * np.log(gamma)
-    return np.asarray(shape + (px - 1) * np.log(mean) + px * np.log(x) - (px + q) * np.log(gamma + x * mean))
+    return np.asarray(
+        shape + (px - 1) * np.log(mean) + px * np.log(x) - (px + q) * np.log(gamma + x * mean)
+    )
 
 
 def _maximize(likelihood: Callable[[Vector], float], size: int) -> tuple[Vector, float]:
-    """The positive parameters of the highest likelihood, searched on the log scale from three starts."""
+    """The positive parameters of the highest likelihood, searched on the log scale from three
+    starts.
+    """
     found = []
     for start in (-0.5, 0.0, 1.0):
-        step = minimize(lambda p: -likelihood(np.exp(p)), np.full(size, start), method="Nelder-Mead", options=_PATIENT)
-        found.append(minimize(lambda p: -likelihood(np.exp(p)), step.x, method="L-BFGS-B", bounds=[(-12, 12)] * size))
+        step = minimize(
+            lambda p: -likelihood(np.exp(p)),
+            np.full(size, start),
+            method="Nelder-Mead",
+            options=_PATIENT,
+        )
+        found.append(
+            minimize(
+                lambda p: -likelihood(np.exp(p)),
+                step.x,
+                method="L-BFGS-B",
+                bounds=[(-12, 12)] * size,
+            )
+        )
     best = min(found, key=lambda result: float(result.fun))
     return np.exp(best.x), -float(best.fun)
 
@@ -146,13 +186,20 @@ _PATIENT = {"maxiter": 4000, "maxfev": 4000, "xatol": 1e-6, "fatol": 1e-6}
 
 
 class LifetimeValue(RegressorMixin, BaseEstimator):  # type: ignore[misc]
-    """BG/NBD and gamma-gamma as an estimator: spend expected in the coming days, from the features of orders.
+    """BG/NBD and gamma-gamma as an estimator: spend expected in the coming days, from the features
+    of orders.
 
-    It learns from purchases before as_of alone; the labels are not read. An order counts as a purchase day, and the
-    mean of all orders stands for the mean of the repeated ones, which is what the features have.
+    It learns from purchases before as_of alone; the labels are not read. An order counts as a
+    purchase day, and the mean of all orders stands for the mean of the repeated ones, which is what
+    the features have.
     """
 
-    columns = ("orders_lifetime", "days_since_first_order", "days_since_last_order", "average_order_value")
+    columns = (
+        "orders_lifetime",
+        "days_since_first_order",
+        "days_since_last_order",
+        "average_order_value",
+    )
 
     def __init__(self, days: float = 90.0) -> None:
         self.days = days
@@ -176,5 +223,8 @@ class LifetimeValue(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     def _history(self, rows: Vector) -> History:
         orders, first, last, spend = np.nan_to_num(np.asarray(rows, dtype=np.float64)).T
         return History(
-            np.maximum(orders - 1, 0), np.maximum(first - last, 0) / DAYS_PER_WEEK, first / DAYS_PER_WEEK, spend
+            np.maximum(orders - 1, 0),
+            np.maximum(first - last, 0) / DAYS_PER_WEEK,
+            first / DAYS_PER_WEEK,
+            spend,
         )

@@ -13,7 +13,9 @@ LEAST = 1e-6  # probabilities and amounts are kept at least this far from nothin
 
 
 def each(model: Any, part: Part) -> Vector:
-    """Loss per row: log loss of a probability or a choice, Poisson deviance of an amount (both want the mean right)."""
+    """Loss per row: log loss of a probability or a choice, Poisson deviance of an amount (both want
+    the mean right).
+    """
     labels = part.labels
     if labels.dtype.kind == "f":
         return deviance(labels, model.predict(part.features))
@@ -23,7 +25,9 @@ def each(model: Any, part: Part) -> Vector:
     column = {name: place for place, name in enumerate(model.classes_)}
     places = np.array([column.get(name, -1) for name in labels])
     # A choice that was never seen in training was given no chance at all.
-    return np.asarray(-np.log(np.where(places >= 0, chances[np.arange(len(labels)), places], LEAST)))
+    return np.asarray(
+        -np.log(np.where(places >= 0, chances[np.arange(len(labels)), places], LEAST))
+    )
 
 
 def of_scores(labels: Labels, scores: Vector) -> Vector:

@@ -1,4 +1,6 @@
-"""How good a probability is, with intervals. Plain NumPy, so that a bootstrap of hundreds of draws takes a moment."""
+"""How good a probability is, with intervals. Plain NumPy, so that a bootstrap of hundreds of draws
+takes a moment.
+"""
 
 from __future__ import annotations
 
@@ -29,13 +31,17 @@ class Interval:
 
 
 def roc_auc(labels: ArrayLike, scores: ArrayLike) -> float:
-    """Chance that a random true case ranks above a random false one (ties half); nan with one class only."""
+    """Chance that a random true case ranks above a random false one (ties half); nan with one class
+    only.
+    """
     truth = np.asarray(labels) > 0
     positives, total = int(truth.sum()), truth.size
     if positives in (0, total):
         return float("nan")
     ranks = rankdata(np.asarray(scores, dtype=float))
-    return float((ranks[truth].sum() - positives * (positives + 1) / 2) / (positives * (total - positives)))
+    return float(
+        (ranks[truth].sum() - positives * (positives + 1) / 2) / (positives * (total - positives))
+    )
 
 
 def average_precision(labels: ArrayLike, scores: ArrayLike) -> float:
@@ -62,7 +68,9 @@ def log_loss(labels: ArrayLike, scores: ArrayLike) -> float:
     return float(-np.mean(y * np.log(p) + (1 - y) * np.log(1 - p)))
 
 
-def calibration_bins(labels: ArrayLike, scores: ArrayLike, bins: int = 10) -> tuple[Vector, Vector, Vector]:
+def calibration_bins(
+    labels: ArrayLike, scores: ArrayLike, bins: int = 10
+) -> tuple[Vector, Vector, Vector]:
     """Mean probability, share of true cases and number of rows per bin of equal numbers."""
     p, y = np.asarray(scores, dtype=float), np.asarray(labels, dtype=float)
     order = np.argsort(p, kind="stable")
@@ -78,8 +86,12 @@ def calibration_error(labels: ArrayLike, scores: ArrayLike, bins: int = 10) -> f
     return float(np.sum(np.abs(means - rates) * sizes) / sizes.sum())
 
 
-def chance_calibration_error(scores: ArrayLike, seed: int, draws: int = 200, level: float = 0.95) -> float:
-    """The calibration error that perfectly calibrated probabilities show by chance, at that level."""
+def chance_calibration_error(
+    scores: ArrayLike, seed: int, draws: int = 200, level: float = 0.95
+) -> float:
+    """The calibration error that perfectly calibrated probabilities show by chance, at that
+    level.
+    """
     p = np.asarray(scores, dtype=float)
     random = np.random.default_rng(seed)
     errors = [calibration_error((random.random(p.size) < p).astype(int), p) for _ in range(draws)]
@@ -101,7 +113,9 @@ def f1(labels: ArrayLike, scores: ArrayLike, threshold: float) -> float:
 
 
 def cost_per_person(labels: ArrayLike, scores: ArrayLike, threshold: float, costs: Costs) -> float:
-    """Mean cost of acting on those at or above the threshold; doing nothing costs ``missed`` per true case."""
+    """Mean cost of acting on those at or above the threshold; doing nothing costs ``missed`` per
+    true case.
+    """
     y, acted = np.asarray(labels, dtype=float), np.asarray(scores, dtype=float) >= threshold
     lost = costs.missed * y * np.where(acted, 1 - costs.saved, 1.0)
     return float(np.mean(lost + costs.contact * acted))
@@ -114,19 +128,25 @@ def cheapest_threshold(labels: ArrayLike, scores: ArrayLike, costs: Costs) -> fl
     return float(values[int(np.argmin(totals))])
 
 
-# Drawn rows in all. Beyond some thousand rows intervals are narrow, and a hundred draws tell their ends well enough.
+# Drawn rows in all. Beyond some thousand rows intervals are narrow, and a hundred draws tell their
+# ends well enough.
 MOST_DRAWN = 1_500_000
 LEAST_RESAMPLES = 100
 
 
 def draws(size: int, resamples: int, seed: int) -> NDArray[np.int64]:
-    """Row numbers of bootstrap samples, shape (resamples, size); fewer resamples, but a hundred, of many rows."""
+    """Row numbers of bootstrap samples, shape (resamples, size); fewer resamples, but a hundred, of
+    many rows.
+    """
     enough = min(resamples, max(LEAST_RESAMPLES, MOST_DRAWN // max(size, 1)))
     return np.random.default_rng(seed).integers(0, size, (enough, size))
 
 
 def interval(
-    measure: Callable[[Labels, Vector], float], labels: Labels, scores: Vector, samples: NDArray[np.int64]
+    measure: Callable[[Labels, Vector], float],
+    labels: Labels,
+    scores: Vector,
+    samples: NDArray[np.int64],
 ) -> Interval:
     """A measure with its 90% bootstrap interval."""
     values = [measure(labels[rows], scores[rows]) for rows in samples]
@@ -142,7 +162,11 @@ def paired_gain(
     samples: NDArray[np.int64],
     confidence: float,
 ) -> Interval:
-    """By how much a measure of ours exceeds theirs on the same rows; low is the one-sided bound at that confidence."""
-    gains = [measure(labels[rows], ours[rows]) - measure(labels[rows], theirs[rows]) for rows in samples]
+    """By how much a measure of ours exceeds theirs on the same rows; low is the one-sided bound at
+    that confidence.
+    """
+    gains = [
+        measure(labels[rows], ours[rows]) - measure(labels[rows], theirs[rows]) for rows in samples
+    ]
     low, high = np.nanquantile(gains, [1 - confidence, confidence])
     return Interval(measure(labels, ours) - measure(labels, theirs), float(low), float(high))

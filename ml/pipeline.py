@@ -1,7 +1,8 @@
-"""From features to a fitted pipeline: missing values and categories are handled inside it, in plain scikit-learn parts.
+"""From features to a fitted pipeline: missing values and categories are handled inside it, in plain
+scikit-learn parts.
 
-No class of ours goes into a pipeline, so a champion is loaded and served without this package; the one exception,
-``ml.lifetime.LifetimeValue``, is logged together with its file.
+No class of ours goes into a pipeline, so a champion is loaded and served without this package; the
+one exception, ``ml.lifetime.LifetimeValue``, is logged together with its file.
 """
 
 from __future__ import annotations
@@ -20,7 +21,9 @@ def build(estimator: Estimator, feature_set: FeatureSet) -> Any:
 
 
 def preparation(estimator: Estimator, feature_set: FeatureSet) -> Any:
-    """The unfitted preparation this estimator needs; its kind is all that counts, whatever its parameters."""
+    """The unfitted preparation this estimator needs; its kind is all that counts, whatever its
+    parameters.
+    """
     from sklearn.compose import ColumnTransformer
 
     if hasattr(estimator, "columns"):  # it names the columns it reads, and takes them as they are
@@ -36,7 +39,10 @@ def for_trees(feature_set: FeatureSet) -> Any:
     from sklearn.preprocessing import OrdinalEncoder
 
     codes = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=nan)
-    steps = [("numbers", "passthrough", feature_set.numbers), ("categories", codes, feature_set.categories)]
+    steps = [
+        ("numbers", "passthrough", feature_set.numbers),
+        ("categories", codes, feature_set.categories),
+    ]
     return ColumnTransformer([s for s in steps if s[2]], verbose_feature_names_out=False)
 
 
@@ -56,22 +62,30 @@ def for_distances(feature_set: FeatureSet) -> Any:
         ]
     )
     # Categories with fewer than 10 rows, and those never seen, share one indicator.
-    indicators = OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=10, sparse_output=False)
-    steps = [("numbers", numbers, feature_set.numbers), ("categories", indicators, feature_set.categories)]
+    indicators = OneHotEncoder(
+        handle_unknown="infrequent_if_exist", min_frequency=10, sparse_output=False
+    )
+    steps = [
+        ("numbers", numbers, feature_set.numbers),
+        ("categories", indicators, feature_set.categories),
+    ]
     return ColumnTransformer([s for s in steps if s[2]], verbose_feature_names_out=False)
 
 
 def for_groups(feature_set: FeatureSet) -> Any:
-    """Preparation for grouping: as for distances, then the directions that hold most of the variance.
+    """Preparation for grouping: as for distances, then the directions that hold most of the
+    variance.
 
-    Of many features the leading directions are what they have in common and the rest is noise; few features are kept
-    nearly whole.
+    Of many features the leading directions are what they have in common and the rest is noise; few
+    features are kept nearly whole.
     """
     from sklearn.decomposition import PCA
     from sklearn.pipeline import Pipeline
 
     kept = 0.6 if len(feature_set.names) >= 12 else 0.9
-    return Pipeline([("prepare", for_distances(feature_set)), ("directions", PCA(kept, svd_solver="full"))])
+    return Pipeline(
+        [("prepare", for_distances(feature_set)), ("directions", PCA(kept, svd_solver="full"))]
+    )
 
 
 def joined(prepare: Any, model: Any) -> Any:
@@ -91,7 +105,12 @@ def heuristic(feature: str) -> Any:
     from sklearn.preprocessing import StandardScaler
 
     steps = Pipeline([("impute", SimpleImputer(strategy="median")), ("scale", StandardScaler())])
-    return Pipeline([("prepare", ColumnTransformer([("rule", steps, [feature])])), ("model", LogisticRegression())])
+    return Pipeline(
+        [
+            ("prepare", ColumnTransformer([("rule", steps, [feature])])),
+            ("model", LogisticRegression()),
+        ]
+    )
 
 
 def amount_heuristic(feature: str) -> Any:
@@ -101,7 +120,9 @@ def amount_heuristic(feature: str) -> Any:
     from sklearn.tree import DecisionTreeRegressor
 
     ranges = DecisionTreeRegressor(max_leaf_nodes=10, min_samples_leaf=20)
-    return Pipeline([("prepare", ColumnTransformer([("rule", "passthrough", [feature])])), ("model", ranges)])
+    return Pipeline(
+        [("prepare", ColumnTransformer([("rule", "passthrough", [feature])])), ("model", ranges)]
+    )
 
 
 def choice_heuristic(feature: str) -> Any:
@@ -112,4 +133,9 @@ def choice_heuristic(feature: str) -> Any:
     from sklearn.preprocessing import OneHotEncoder
 
     seen = OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=10)
-    return Pipeline([("prepare", ColumnTransformer([("rule", seen, [feature])])), ("model", LogisticRegression())])
+    return Pipeline(
+        [
+            ("prepare", ColumnTransformer([("rule", seen, [feature])])),
+            ("model", LogisticRegression()),
+        ]
+    )

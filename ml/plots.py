@@ -15,8 +15,12 @@ THEIRS = "#c2571a"
 PLAIN = "#9aa0a6"
 
 
-def evaluation(labels: Labels, ours: Vector, heuristic: Vector, costs: Costs, threshold: float, title: str) -> Any:
-    """Six panels: ROC, precision and recall, calibration, lift by decile, gain, cost by threshold."""
+def evaluation(
+    labels: Labels, ours: Vector, heuristic: Vector, costs: Costs, threshold: float, title: str
+) -> Any:
+    """Six panels: ROC, precision and recall, calibration, lift by decile, gain, cost by
+    threshold.
+    """
     figure, axes = _panels(2, 3, title)
     for scores, name, colour in ((heuristic, "heuristic", THEIRS), (ours, "model", OURS)):
         _roc(axes[0][0], labels, scores, name, colour)
@@ -69,7 +73,9 @@ def _precision(axis: Any, labels: Labels, scores: Vector, name: str, colour: str
     recall, precision = hits / max(labels.sum(), 1), hits / np.arange(1, labels.size + 1)
     value = metrics.average_precision(labels, scores)
     axis.plot(recall[first:], precision[first:], color=colour, label=f"{name} {value:.3f}")
-    axis.set(title="Precision and recall (area)", xlabel="recall", ylabel="precision", ylim=(0, 1.02))
+    axis.set(
+        title="Precision and recall (area)", xlabel="recall", ylabel="precision", ylim=(0, 1.02)
+    )
 
 
 def _calibration(axis: Any, labels: Labels, scores: Vector) -> None:
@@ -86,7 +92,9 @@ def _calibration(axis: Any, labels: Labels, scores: Vector) -> None:
 
 def _lift(axis: Any, labels: Labels, scores: Vector) -> None:
     order = np.argsort(-scores, kind="stable")
-    rates = [float(labels[c].mean()) / max(float(labels.mean()), 1e-9) for c in np.array_split(order, 10)]
+    rates = [
+        float(labels[c].mean()) / max(float(labels.mean()), 1e-9) for c in np.array_split(order, 10)
+    ]
     axis.bar(range(1, 11), rates, color=OURS)
     axis.axhline(1, color=PLAIN, linewidth=0.8)
     axis.set(
@@ -107,7 +115,11 @@ def _gain(axis: Any, labels: Labels, scores: Vector, name: str, colour: str) -> 
 
 def _cost(axis: Any, labels: Labels, scores: Vector, costs: Costs, threshold: float) -> None:
     values = np.unique(np.quantile(scores, np.linspace(0, 1, 60)))
-    axis.plot(values, [metrics.cost_per_person(labels, scores, float(t), costs) for t in values], color=OURS)
+    axis.plot(
+        values,
+        [metrics.cost_per_person(labels, scores, float(t), costs) for t in values],
+        color=OURS,
+    )
     axis.axhline(costs.missed * float(labels.mean()), color=PLAIN, linewidth=0.8)
     axis.axvline(threshold, color=THEIRS, linewidth=0.8)
     axis.set(title="Cost per person (grey: doing nothing)", xlabel="threshold", ylabel="cost")
@@ -116,7 +128,12 @@ def _cost(axis: Any, labels: Labels, scores: Vector, costs: Costs, threshold: fl
 def choices(found: list[Any], chosen: int, title: str) -> Any:
     """Elbow, silhouette, stability and BIC by number of groups; the chosen number is marked."""
     figure, axes = _panels(1, 4, title)
-    names = {"inertia": "Elbow (inertia)", "silhouette": "Silhouette", "stability": "Bootstrap stability", "bic": "BIC"}
+    names = {
+        "inertia": "Elbow (inertia)",
+        "silhouette": "Silhouette",
+        "stability": "Bootstrap stability",
+        "bic": "BIC",
+    }
     for axis, (field, name) in zip(axes[0], names.items(), strict=True):
         axis.plot([c.clusters for c in found], [getattr(c, field) for c in found], "o-", color=OURS)
         axis.axvline(chosen, color=THEIRS, linewidth=0.8)

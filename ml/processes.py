@@ -9,7 +9,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, BinaryIO, TypeVar
 
 T = TypeVar("T")
-ALONE_BELOW = 50_000  # rows a process must have to be worth starting: at 300,000 rows a second, a sixth of a second
+# rows a process must have to be worth starting: at 300,000 rows a second, a sixth of a second
+ALONE_BELOW = 50_000
 
 
 def slices(rows: int, most: int | None = None) -> list[slice]:
@@ -21,15 +22,18 @@ def slices(rows: int, most: int | None = None) -> list[slice]:
 
 
 def each(work: Callable[[slice], T], parts: Sequence[slice]) -> list[T]:
-    """What the work gives for each part, in their order: the first is done here, each other one in a fork of its own.
+    """What the work gives for each part, in their order: the first is done here, each other one in
+    a fork of its own.
 
-    A fork shares the model and the rows, so nothing is copied but results. Where one dies its part is done here.
+    A fork shares the model and the rows, so nothing is copied but results. Where one dies its part
+    is done here.
     """
     from threadpoolctl import threadpool_limits
 
     if len(parts) == 1:
         return [work(parts[0])]
-    # One thread per process: more would wait for each other, and a fork cannot use threads that its parent made.
+    # One thread per process: more would wait for each other, and a fork cannot use threads that its
+    # parent made.
     with threadpool_limits(1):
         begun = [(part, _begin(work, part)) for part in parts[1:]]
         first = work(parts[0])

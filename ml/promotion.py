@@ -1,4 +1,6 @@
-"""Champion and challenger: gates a challenger must pass, and the one step that makes it champion."""
+"""Champion and challenger: gates a challenger must pass, and the one step that makes it
+champion.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +50,12 @@ class PromotionVerdict:
 
 
 def judge(
-    challenger: Any, heuristic: Any, champion: Any | None, data: TrainingSet, spec: ModelSpec, policy: TrainingPolicy
+    challenger: Any,
+    heuristic: Any,
+    champion: Any | None,
+    data: TrainingSet,
+    spec: ModelSpec,
+    policy: TrainingPolicy,
 ) -> PromotionVerdict:
     """Every gate, on the test part: the newest time, people none of the models was fitted to."""
     part = data.test
@@ -64,19 +71,27 @@ def judge(
 
 
 def beats(rival: str, part: Part, ours: Vector, theirs: Vector, policy: TrainingPolicy) -> Gate:
-    """Better than the rival by more than noise: in ranking, or in log loss while ranking no worse."""
+    """Better than the rival by more than noise: in ranking, or in log loss while ranking no
+    worse.
+    """
     samples = metrics.draws(len(part), policy.resamples, policy.seed)
     sure = policy.confidence
     auc = metrics.paired_gain(metrics.roc_auc, part.labels, ours, theirs, samples, sure)
     loss = metrics.paired_gain(metrics.log_loss, part.labels, ours, theirs, samples, sure)
     passed = bool(auc.low > 0 or (loss.high < 0 and auc.value >= 0))
-    return Gate(f"better than {rival}", passed, f"AUC {_signed(auc.value)} (sure of {_signed(auc.low)})")
+    return Gate(
+        f"better than {rival}", passed, f"AUC {_signed(auc.value)} (sure of {_signed(auc.low)})"
+    )
 
 
 def calibrated(part: Part, scores: Vector, policy: TrainingPolicy) -> Gate:
-    """Probabilities keep their word: the error is within the policy, or within what chance alone would show."""
+    """Probabilities keep their word: the error is within the policy, or within what chance alone
+    would show.
+    """
     error = metrics.calibration_error(part.labels, scores)
-    allowed = max(policy.max_calibration_error, metrics.chance_calibration_error(scores, policy.seed))
+    allowed = max(
+        policy.max_calibration_error, metrics.chance_calibration_error(scores, policy.seed)
+    )
     return Gate("calibration", error <= allowed, f"ECE {error:.3f}, allowed {allowed:.3f}")
 
 
@@ -87,34 +102,47 @@ def even(spec: ModelSpec, part: Part, scores: Vector, policy: TrainingPolicy) ->
     worst = min(groups, key=lambda g: groups[g], default=None)
     gap = overall - groups[worst] if worst else 0.0
     allowed = policy.max_group_gap + (_half_width(part, spec, worst) if worst else 0.0)
-    return Gate("group gap", gap <= allowed, f"{worst or 'no sizeable group'}: {gap:.3f}, allowed {allowed:.3f}")
+    return Gate(
+        "group gap",
+        gap <= allowed,
+        f"{worst or 'no sizeable group'}: {gap:.3f}, allowed {allowed:.3f}",
+    )
 
 
 def _half_width(part: Part, spec: ModelSpec, group: str) -> float:
-    # Standard error of an AUC of 0.75 (Hanley and McNeil 1982), times 1.645: a small group may look bad by chance.
+    # Standard error of an AUC of 0.75 (Hanley and McNeil 1982), times 1.645: a small group may look
+    # bad by chance.
     column, _, value = group.partition("=")
     labels = part.labels[(part.features[column].astype(str) == value).to_numpy()]
     hits, misses = labels.sum(), labels.size - labels.sum()
     auc, q1, q2 = 0.75, 0.75 / 1.25, 2 * 0.75**2 / 1.75
-    variance = (auc * (1 - auc) + (hits - 1) * (q1 - auc**2) + (misses - 1) * (q2 - auc**2)) / (hits * misses)
+    variance = (auc * (1 - auc) + (hits - 1) * (q1 - auc**2) + (misses - 1) * (q2 - auc**2)) / (
+        hits * misses
+    )
     return 1.645 * float(np.sqrt(variance))
 
 
 def timed(work: Callable[[], Vector], policy: TrainingPolicy) -> tuple[Vector, float]:
-    """What the work gives, and its processor seconds on the policy's threads: a busy machine bars no model."""
+    """What the work gives, and its processor seconds on the policy's threads: a busy machine bars
+    no model.
+    """
     with threads.limited(policy):
         started = time.process_time()
         return work(), time.process_time() - started
 
 
 def fast(seconds: float, rows: int, policy: TrainingPolicy) -> Gate:
-    """Scores 100,000 people within the time the policy allows; a fifth of a second of start-up is not counted."""
+    """Scores 100,000 people within the time the policy allows; a fifth of a second of start-up is
+    not counted.
+    """
     pace = max(0.0, seconds - 0.2) * 100_000 / max(rows, 1)
     return Gate("latency", pace <= policy.max_seconds_per_100k, f"{pace:.1f} s per 100,000 people")
 
 
 def fitted_to(model: Any, part: Part) -> Part:
-    """The part with the columns an older model expects; a feature that is gone is missing, a new one is not seen."""
+    """The part with the columns an older model expects; a feature that is gone is missing, a new
+    one is not seen.
+    """
     return Part(part.keys, expected_columns(model, part.features), part.labels)
 
 
@@ -125,7 +153,9 @@ def expected_columns(model: Any, features: pd.DataFrame) -> pd.DataFrame:
 
 
 def is_settled(version: Any, champion: Any | None) -> bool:
-    """Whether there is nothing to decide: the version is champion, older than the champion, or was rolled back."""
+    """Whether there is nothing to decide: the version is champion, older than the champion, or was
+    rolled back.
+    """
     if version.tags.get(ROLLED_BACK):
         return True
     return champion is not None and int(champion.version) >= int(version.version)
@@ -138,7 +168,9 @@ def promote(tracker: Tracker, version: Any, why: str) -> bool:
         return False
     if former is not None:
         tracker.client.set_registered_model_alias(tracker.registered, "previous", former.version)
-    tracker.client.set_model_version_tag(tracker.registered, version.version, "segmentry.promoted_because", why)
+    tracker.client.set_model_version_tag(
+        tracker.registered, version.version, "segmentry.promoted_because", why
+    )
     tracker.client.set_registered_model_alias(tracker.registered, "champion", version.version)
     return True
 

@@ -1,7 +1,7 @@
 """Why a score is what it is: how it would change if a feature were as it is with most people.
 
-Works for every kind of model, for it only asks the model again. The features asked about are those that move the scores
-of a sample of people most; the others are told by nobody.
+Works for every kind of model, for it only asks the model again. The features asked about are those
+that move the scores of a sample of people most; the others are told by nobody.
 """
 
 from __future__ import annotations
@@ -21,18 +21,27 @@ TOLD = 3  # reasons per person
 
 
 def of_scores(spec: Spec, model: Any, people: pd.DataFrame, scores: Vector) -> pd.DataFrame:
-    """profile_id, rank, feature, value, usual, effect: the strongest reasons of each person, the first of rank 1.
+    """profile_id, rank, feature, value, usual, effect: the strongest reasons of each person, the
+    first of rank 1.
 
-    effect is the score less what it would be with the usual value (the median, or the most frequent category).
+    effect is the score less what it would be with the usual value (the median, or the most frequent
+    category).
     """
     features = promotion.expected_columns(model, people)
     usual = {str(name): _usual(features[name]) for name in features}
     sample = features.iloc[:: max(1, len(features) // SAMPLE)]
     moved = _moved(spec, model, sample, usual)
     drivers = sorted(moved, key=lambda name: (-moved[name], name))[:DRIVERS]
-    effects = np.column_stack([_effect(spec, model, features, scores, name, usual[name]) for name in drivers])
+    effects = np.column_stack(
+        [_effect(spec, model, features, scores, name, usual[name]) for name in drivers]
+    )
     order = np.argsort(-np.abs(effects), axis=1, kind="stable")[:, :TOLD]
-    return pd.concat([_ranked(people, features, effects, order[:, rank], rank, drivers, usual) for rank in range(TOLD)])
+    return pd.concat(
+        [
+            _ranked(people, features, effects, order[:, rank], rank, drivers, usual)
+            for rank in range(TOLD)
+        ]
+    )
 
 
 def _moved(spec: Spec, model: Any, sample: pd.DataFrame, usual: dict[str, Any]) -> dict[str, float]:
@@ -53,13 +62,16 @@ def _usual(column: pd.Series) -> Any:
     return float(known.median()) if len(known) else float("nan")
 
 
-def _effect(spec: Spec, model: Any, features: pd.DataFrame, scores: Vector, name: str, usual: Any) -> Vector:
+def _effect(
+    spec: Spec, model: Any, features: pd.DataFrame, scores: Vector, name: str, usual: Any
+) -> Vector:
     changed = said(spec, model, features.assign(**{name: usual}))[0]
     return np.asarray(scores - changed)
 
 
 def _ranked(
-    people: pd.DataFrame, features: pd.DataFrame, effects: Vector, chosen: Any, rank: int, drivers: list[str],
+    people: pd.DataFrame, features: pd.DataFrame, effects: Vector, chosen: Any, rank: int,
+    drivers: list[str],
     usual: dict[str, Any],
 ) -> pd.DataFrame:  # fmt: skip
     names = [drivers[place] for place in chosen]
@@ -83,8 +95,12 @@ def _text(value: Any) -> str:
 
 
 def said(spec: Spec, model: Any, features: pd.DataFrame) -> tuple[Vector, Any]:
-    """Each row's score, and the most likely choice where the model is about choices: a probability, or an amount."""
-    found = processes.each(lambda part: _said(spec, model, features.iloc[part]), processes.slices(len(features)))
+    """Each row's score, and the most likely choice where the model is about choices: a probability,
+    or an amount.
+    """
+    found = processes.each(
+        lambda part: _said(spec, model, features.iloc[part]), processes.slices(len(features))
+    )
     scores = np.concatenate([one[0] for one in found])
     return scores, None if found[0][1] is None else np.concatenate([one[1] for one in found])
 

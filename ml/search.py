@@ -1,4 +1,6 @@
-"""Finds each candidate's parameters with Optuna, judged on the validation part, within trials and seconds."""
+"""Finds each candidate's parameters with Optuna, judged on the validation part, within trials and
+seconds.
+"""
 
 from __future__ import annotations
 
@@ -41,20 +43,27 @@ class BestFit:
 
 
 class Prepared:
-    """The parts of a training set as estimators take them: each way of preparing is fitted once, for all trials."""
+    """The parts of a training set as estimators take them: each way of preparing is fitted once,
+    for all trials.
+    """
 
     def __init__(self, data: TrainingSet) -> None:
         self.data = data
         self._kept: dict[str, tuple[Any, Part, Part]] = {}
 
     def parts(self, estimator: Estimator) -> tuple[Any, Part, Part]:
-        """The fitted preparation an estimator needs, and what it makes of the train and the validation part."""
+        """The fitted preparation an estimator needs, and what it makes of the train and the
+        validation part.
+        """
         prepare = pipeline.preparation(estimator, self.data.feature_set)
         kind = repr(prepare.transformers)
         if kind not in self._kept:
             train, held = self.data.train, self.data.validation
             made = prepare.fit_transform(train.features), prepare.transform(held.features)
-            sides = (replace(part, features=matrix) for part, matrix in zip((train, held), made, strict=True))
+            sides = (
+                replace(part, features=matrix)
+                for part, matrix in zip((train, held), made, strict=True)
+            )
             self._kept[kind] = (prepare, *sides)
         return self._kept[kind]
 
@@ -62,7 +71,9 @@ class Prepared:
 def search_all(
     candidates: Sequence[Candidate], prepared: Prepared, policy: TrainingPolicy, deadline: float
 ) -> list[BestFit]:
-    """Fit every candidate with its defaults; the trials go to the best of them alone, the others are stopped early."""
+    """Fit every candidate with its defaults; the trials go to the best of them alone, the others
+    are stopped early.
+    """
     found = [search(c, prepared, replace(policy, trials=0), deadline) for c in candidates]
     for place in sorted(range(len(found)), key=lambda n: found[n].best.loss)[:FINALISTS]:
         found[place] = search(candidates[place], prepared, policy, deadline, found[place])
@@ -70,12 +81,17 @@ def search_all(
 
 
 def search(
-    candidate: Candidate, prepared: Prepared, policy: TrainingPolicy, deadline: float, begun: BestFit | None = None
+    candidate: Candidate,
+    prepared: Prepared,
+    policy: TrainingPolicy,
+    deadline: float,
+    begun: BestFit | None = None,
 ) -> BestFit:
-    """Try the defaults, then up to ``policy.trials`` sets of parameters while time.monotonic() is before deadline.
+    """Try the defaults, then up to ``policy.trials`` sets of parameters while time.monotonic() is
+    before deadline.
 
-    begun: what the defaults gave, where they were tried before. The seed fixes the order of trials, so only a search
-    that hits its deadline can differ between two machines.
+    begun: what the defaults gave, where they were tried before. The seed fixes the order of trials,
+    so only a search that hits its deadline can differ between two machines.
     """
     first, fitted = (begun.best, begun.fitted) if begun else _fit(candidate, {}, prepared, policy)
     best, trials, is_cut_short = first, [first], False
@@ -98,23 +114,31 @@ def _study(candidate: Candidate, policy: TrainingPolicy) -> Any:
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=policy.seed, n_startup_trials=3))
+    study = optuna.create_study(
+        sampler=optuna.samplers.TPESampler(seed=policy.seed, n_startup_trials=3)
+    )
     for point in _grid(candidate, policy.seed) if policy.search == "grid" else []:
         study.enqueue_trial(point)
     return study
 
 
 def _most(candidate: Candidate, policy: TrainingPolicy) -> int:
-    return min(policy.trials, 3 ** len(candidate.space)) if policy.search == "grid" else policy.trials
+    return (
+        min(policy.trials, 3 ** len(candidate.space)) if policy.search == "grid" else policy.trials
+    )
 
 
 def _grid(candidate: Candidate, seed: int) -> list[dict[str, float]]:
-    """The ends and the middle of each parameter's range, in every combination, in an order that the seed decides."""
+    """The ends and the middle of each parameter's range, in every combination, in an order that the
+    seed decides.
+    """
     ranges = []
     for kind, low, high in candidate.space.values():
         values = [low, math.sqrt(low * high) if kind == "log" else (low + high) / 2, high]
         ranges.append([int(value) for value in values] if kind == "int" else values)
-    points = [dict(zip(candidate.space, point, strict=True)) for point in itertools.product(*ranges)]
+    points = [
+        dict(zip(candidate.space, point, strict=True)) for point in itertools.product(*ranges)
+    ]
     return [points[place] for place in np.random.default_rng(seed).permutation(len(points))]
 
 
@@ -136,4 +160,6 @@ def _fit(
     prepare, train, held = prepared.parts(estimator)
     estimator.fit(train.features, train.labels)
     loss = float(losses.each(estimator, held).mean())
-    return Trial(dict(parameters), loss, time.monotonic() - started), pipeline.joined(prepare, estimator)
+    return Trial(dict(parameters), loss, time.monotonic() - started), pipeline.joined(
+        prepare, estimator
+    )

@@ -13,8 +13,8 @@ Estimator = Any  # anything with scikit-learn's fit and predict_proba (or predic
 class Costs:
     """What a decision costs the business, in one currency, for the cost curve.
 
-    contact: acting on one person. missed: not acting on a person whose label is true. saved: share of true cases that
-    acting wins over (0 to 1).
+    contact: acting on one person. missed: not acting on a person whose label is true. saved: share
+    of true cases that acting wins over (0 to 1).
     """
 
     contact: float = 1.0
@@ -26,11 +26,13 @@ class Costs:
 class ModelSpec:
     """A probability per person, learnt from what happened after past as_of dates.
 
-    population_sql: ``profile_id, as_of`` of those a score is meant for. label_sql: ``profile_id, as_of, label`` (0 or
-    1) as it turned out. Both read marts and the relation ``moments(as_of, until_at)``; the population may use nothing
-    at or after ``as_of``, the label looks at ``[as_of, until_at)``. heuristic: the feature whose plain order any
-    model must beat. estimator: builds the unfitted main candidate; rivals: standard candidates tried next to it
-    (ml/candidates.py). exclude: features (fnmatch patterns) the model must not see.
+    population_sql: ``profile_id, as_of`` of those a score is meant for. label_sql: ``profile_id,
+    as_of, label`` (0 or
+    1) as it turned out. Both read marts and the relation ``moments(as_of, until_at)``; the
+      population may use nothing at or after ``as_of``, the label looks at ``[as_of, until_at)``.
+      heuristic: the feature whose plain order any model must beat. estimator: builds the unfitted
+      main candidate; rivals: standard candidates tried next to it (ml/candidates.py). exclude:
+      features (fnmatch patterns) the model must not see.
     """
 
     name: str
@@ -50,9 +52,9 @@ class ModelSpec:
 class PersonaSpec:
     """Groups of people that behave alike, with names that stay with them.
 
-    population_sql: ``profile_id, as_of`` of those to group, over ``moments(as_of, until_at)``. include, exclude:
-    features (fnmatch patterns). rivals: further algorithms (ml/clusterers.py). vocabulary: key of the persona names in
-    the policy ``training.personas``.
+    population_sql: ``profile_id, as_of`` of those to group, over ``moments(as_of, until_at)``.
+    include, exclude: features (fnmatch patterns). rivals: further algorithms (ml/clusterers.py).
+    vocabulary: key of the persona names in the policy ``training.personas``.
     """
 
     name: str
@@ -68,12 +70,13 @@ class PersonaSpec:
 
 @dataclass(frozen=True)
 class ForecastSpec:
-    """An amount per person (money, days), or the most likely of several choices, learnt from past as_of dates.
+    """An amount per person (money, days), or the most likely of several choices, learnt from past
+    as_of dates.
 
-    population_sql, heuristic, horizon_days, exclude: as in ModelSpec. label_sql: ``profile_id, as_of, label``; a label
-    of type double is an amount of at least 0 and is forecast in the mean, text is a choice. NULL labels are not learnt
-    from. unit: what the score is in. most: the largest amount there can be. rivals: names of ml/candidates.py for
-    amounts, or for choices.
+    population_sql, heuristic, horizon_days, exclude: as in ModelSpec. label_sql: ``profile_id,
+    as_of, label``; a label of type double is an amount of at least 0 and is forecast in the mean,
+    text is a choice. NULL labels are not learnt from. unit: what the score is in. most: the largest
+    amount there can be. rivals: names of ml/candidates.py for amounts, or for choices.
     """
 
     name: str

@@ -11,19 +11,26 @@ from segmentry.stages import RunContext, StageReport
 
 
 def train_items(context: RunContext) -> list[str]:
-    """Models that are due at as_of: without a champion, trained longer ago than the policy allows, or drifted since."""
+    """Models that are due at as_of: without a champion, trained longer ago than the policy allows,
+    or drifted since.
+    """
     names = list(catalogue.specs())
     if context.retrain:
         return names
     from ml.policy import TrainingPolicy
     from ml.tracking import Tracker
 
-    allowed, as_of = timedelta(days=TrainingPolicy.read(context.settings).retrain_after_days), clock.of(context)
+    allowed, as_of = (
+        timedelta(days=TrainingPolicy.read(context.settings).retrain_after_days),
+        clock.of(context),
+    )
     due, drifted = [], _drifted(context)
     for name in names:
         tracker = Tracker(context.settings, name)
         last = tracker.last_as_of()
-        is_old = tracker.at_alias("champion") is None or last is None or abs(as_of - last) >= allowed
+        is_old = (
+            tracker.at_alias("champion") is None or last is None or abs(as_of - last) >= allowed
+        )
         if is_old or (name in drifted and last != as_of):
             due.append(name)
     return due
@@ -40,7 +47,8 @@ def _drifted(context: RunContext) -> set[str]:
         rows = lake.execute(
             """
             select model from observability.drift
-            where (model, as_of) in (select (model, max(as_of)) from observability.drift group by model)
+            where (model, as_of) in (select (model, max(as_of)) from observability.drift
+                group by model)
             group by model
             having avg((verdict in ('alarm', 'gone'))::integer) > ?
                 or bool_or(feature in ('(score)', '(label)', '(calibration)') and verdict = 'alarm')

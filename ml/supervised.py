@@ -32,7 +32,9 @@ SCHEMA_ROWS = 50
 
 @dataclass(frozen=True)
 class Trained:
-    """The chosen, calibrated model, finished with the newest outcomes, and how it did before that; the heuristic."""
+    """The chosen, calibrated model, finished with the newest outcomes, and how it did before that;
+    the heuristic.
+    """
 
     model: Any
     rule: Any
@@ -43,7 +45,9 @@ class Trained:
 
 
 def fit(spec: ModelSpec, data: TrainingSet, policy: TrainingPolicy) -> Trained:
-    """Search all candidates, calibrate the best, evaluate it and the heuristic on the test part, finish the best."""
+    """Search all candidates, calibrate the best, evaluate it and the heuristic on the test part,
+    finish the best.
+    """
     with threads.limited(policy):
         deadline = time.monotonic() + policy.seconds_per_model
         found = search.search_all(candidates.of(spec), search.Prepared(data), policy, deadline)
@@ -55,32 +59,46 @@ def fit(spec: ModelSpec, data: TrainingSet, policy: TrainingPolicy) -> Trained:
 
 
 def finished(fitted: Any, data: TrainingSet) -> Any | None:
-    """The chosen candidate fitted once more, with the test's time too; None where the set has no further rows of it.
+    """The chosen candidate fitted once more, with the test's time too; None where the set has no
+    further rows of it.
 
-    The people tested on stay unseen. The newest outcomes matter most in a young shop, where nobody had been silent for
-    long at the older times.
+    The people tested on stay unseen. The newest outcomes matter most in a young shop, where nobody
+    had been silent for long at the older times.
     """
     from sklearn.base import clone
 
     if data.recent is None:
         return None
-    learn, check = (dataset.joined(*both) for both in zip((data.train, data.validation), data.recent, strict=True))
+    learn, check = (
+        dataset.joined(*both)
+        for both in zip((data.train, data.validation), data.recent, strict=True)
+    )
     return calibration.calibrate(clone(fitted).fit(learn.features, learn.labels), check)
 
 
 def fit_rule(spec: ModelSpec, data: TrainingSet) -> Any:
-    """The heuristic's one feature as a probability; a feature that is gone falls back to the first number there is."""
-    feature = spec.heuristic if spec.heuristic in data.feature_set.numbers else data.feature_set.numbers[0]
+    """The heuristic's one feature as a probability; a feature that is gone falls back to the first
+    number there is.
+    """
+    feature = (
+        spec.heuristic
+        if spec.heuristic in data.feature_set.numbers
+        else data.feature_set.numbers[0]
+    )
     return pipeline.heuristic(feature).fit(data.train.features, data.train.labels)
 
 
 def _evaluate(model: Any, spec: ModelSpec, data: TrainingSet, policy: TrainingPolicy) -> Evaluation:
     held = evaluation.probabilities(model, data.validation)
     threshold = metrics.cheapest_threshold(data.validation.labels, held, spec.costs)
-    return evaluation.evaluate(spec, data.test, evaluation.probabilities(model, data.test), threshold, policy)
+    return evaluation.evaluate(
+        spec, data.test, evaluation.probabilities(model, data.test), threshold, policy
+    )
 
 
-def fit_and_log(tracker: Tracker, spec: ModelSpec, data: TrainingSet, policy: TrainingPolicy, run_id: str) -> Any:
+def fit_and_log(
+    tracker: Tracker, spec: ModelSpec, data: TrainingSet, policy: TrainingPolicy, run_id: str
+) -> Any:
     """Fit, log everything that was found to the current run, and return the model."""
     trained = fit(spec, data, policy)
     log_trials(tracker, trained.found, run_id)
@@ -92,7 +110,9 @@ def fit_and_log(tracker: Tracker, spec: ModelSpec, data: TrainingSet, policy: Tr
 
 
 def _log_verdicts(data: TrainingSet, trained: Trained) -> None:
-    """What people's verdicts were worth: validation loss of the same candidate without them, less that with them."""
+    """What people's verdicts were worth: validation loss of the same candidate without them, less
+    that with them.
+    """
     import mlflow
     from sklearn.base import clone
 
@@ -120,7 +140,8 @@ def log_set(spec: Learnt, data: TrainingSet) -> None:
     import mlflow
     from mlflow.data.pandas_dataset import from_pandas
 
-    # The first rows tell the schema; inferring it from all takes seconds. The digest is that of the whole set.
+    # The first rows tell the schema; inferring it from all takes seconds. The digest is that of the
+    # whole set.
     shown = data.train.features.head(SCHEMA_ROWS).assign(label=data.train.labels[:SCHEMA_ROWS])
     name, digest = f"{spec.name}_{data.content_hash[:12]}", data.content_hash[:32]
     mlflow.log_input(from_pandas(shown, name=name, targets="label", digest=digest), "training")
@@ -138,12 +159,14 @@ def _log_quality(spec: ModelSpec, data: TrainingSet, trained: Trained) -> None:
     mlflow.log_dict(trained.ours.by_group, "auc_by_group.json")
     # The newest people it was judged on are the nearest to those it will score.
     mlflow.log_dict(
-        drift.reference(data.test.features, evaluation.probabilities(trained.model, data.test)), drift.ARTIFACT
+        drift.reference(data.test.features, evaluation.probabilities(trained.model, data.test)),
+        drift.ARTIFACT,
     )
     title = f"{spec.name} on the test part, as of {data.test.keys['as_of'].max():%Y-%m-%d}"
     scores = (trained.ours.scores, trained.theirs.scores)
     mlflow.log_figure(
-        plots.evaluation(data.test.labels, *scores, spec.costs, trained.ours.threshold, title), "evaluation.png"
+        plots.evaluation(data.test.labels, *scores, spec.costs, trained.ours.threshold, title),
+        "evaluation.png",
     )
     text = card.write(spec, data, trained.chosen, trained.found, trained.ours, trained.theirs)
     mlflow.log_text(text, "model_card.md")

@@ -1,4 +1,6 @@
-"""Language, topic and mood of what people write, by small local models; only new or changed texts are read."""
+"""Language, topic and mood of what people write, by small local models; only new or changed texts
+are read.
+"""
 
 from __future__ import annotations
 
@@ -22,11 +24,12 @@ OTHER = "other"
 # Raised when the code below changes what it says of a text, so that all texts are tagged again.
 REVISION = 1
 _COLUMNS = (
-    "kind varchar, text_id varchar, text_hash varchar, language varchar, topic varchar, sentiment double, "
-    "model_version varchar, tagged_as_of timestamp"
+    "kind varchar, text_id varchar, text_hash varchar, language varchar, topic varchar, sentiment"
+    " double, model_version varchar, tagged_as_of timestamp"
 )
 _TEXTS = """
-    select 'ticket' as kind, ticket_id as text_id, concat_ws('. ', subject, body) as text from lake.marts.tickets
+    select 'ticket' as kind, ticket_id as text_id, concat_ws('. ', subject, body) as text
+        from lake.marts.tickets
     union all
     select 'survey', response_id, comment from lake.marts.surveys
 """
@@ -34,7 +37,9 @@ _TEXTS = """
 
 @dataclass(frozen=True)
 class Tag:
-    """What is said of one text. sentiment: -1 (bad) to 1 (good), None where no word carries a mood."""
+    """What is said of one text. sentiment: -1 (bad) to 1 (good), None where no word carries a
+    mood.
+    """
 
     language: str
     topic: str
@@ -42,7 +47,9 @@ class Tag:
 
 
 class Tagger:
-    """The models, built from config/topics.yml alone: nothing is downloaded and nothing is random."""
+    """The models, built from config/topics.yml alone: nothing is downloaded and nothing is
+    random.
+    """
 
     def __init__(self, content: Mapping[str, Any]) -> None:
         self.content = content
@@ -58,7 +65,9 @@ class Tagger:
         if not texts:
             return []
         languages = [str(self._languages.classify(text)[0]) for text in texts]
-        moods = [self._mood(text, language) for text, language in zip(texts, languages, strict=True)]
+        moods = [
+            self._mood(text, language) for text, language in zip(texts, languages, strict=True)
+        ]
         return [Tag(*parts) for parts in zip(languages, self._topics(texts), moods, strict=True)]
 
     @cached_property
@@ -74,16 +83,24 @@ class Tagger:
         from sklearn.feature_extraction.text import TfidfVectorizer
 
         pairs = [(topic, text) for topic, texts in self.content["topics"].items() for text in texts]
-        # Groups of three to five letters within words find "delivered" in "delivery" in any language.
+        # Groups of three to five letters within words find "delivered" in "delivery" in any
+        # language.
         vectorizer = TfidfVectorizer(analyzer="char_wb", ngram_range=(3, 5), sublinear_tf=True)
-        return vectorizer, vectorizer.fit_transform([text for _, text in pairs]), [topic for topic, _ in pairs]
+        return (
+            vectorizer,
+            vectorizer.fit_transform([text for _, text in pairs]),
+            [topic for topic, _ in pairs],
+        )
 
     def _topics(self, texts: Sequence[str]) -> list[str]:
         vectorizer, examples, names = self._examples
         likeness = (vectorizer.transform(texts) @ examples.T).toarray()
         best = likeness.argmax(axis=1)
         least = float(self.content["least_likeness"])
-        return [names[place] if row[place] >= least else OTHER for row, place in zip(likeness, best, strict=True)]
+        return [
+            names[place] if row[place] >= least else OTHER
+            for row, place in zip(likeness, best, strict=True)
+        ]
 
     @cached_property
     def _english(self) -> Any:
@@ -103,13 +120,19 @@ class Tagger:
 
 
 def tagger(settings: Settings) -> Tagger:
-    """The tagger of the installation's topics, or of the shipped ones where it has none of its own."""
+    """The tagger of the installation's topics, or of the shipped ones where it has none of its
+    own.
+    """
     path = settings.config / "topics.yml"
-    return Tagger(configuration.load_file(path if path.exists() else ROOT / "config" / "topics.yml", "topics"))
+    return Tagger(
+        configuration.load_file(path if path.exists() else ROOT / "config" / "topics.yml", "topics")
+    )
 
 
 def tag(context: RunContext) -> StageReport:
-    """Tag texts that are new, changed, or were tagged by another version; drop tags whose text is gone."""
+    """Tag texts that are new, changed, or were tagged by another version; drop tags whose text is
+    gone.
+    """
     settings, made = context.settings, tagger(context.settings)
     with warehouse.connect(settings) as lake:
         lake.execute(f"create table if not exists lake.{RELATION} ({_COLUMNS})")
@@ -118,7 +141,8 @@ def tag(context: RunContext) -> StageReport:
             f"""
             with texts as (select *, md5(text) as text_hash from ({_TEXTS}) where trim(text) <> '')
             select kind, text_id, text_hash, text from texts
-            anti join (select * from lake.{RELATION} where model_version = ?) as held using (kind, text_id, text_hash)
+            anti join (select * from lake.{RELATION} where model_version = ?)
+                as held using (kind, text_id, text_hash)
             order by kind, text_id
             """,
             [made.version],
@@ -130,7 +154,9 @@ def tag(context: RunContext) -> StageReport:
             for (kind, text_id, text_hash, _), tag in zip(rows, found, strict=True)
         ]
         _store(lake, tagged)
-        return StageReport(rows={RELATION: warehouse.count(lake, RELATION)}, notes=[f"{len(tagged)} text(s) read"])
+        return StageReport(
+            rows={RELATION: warehouse.count(lake, RELATION)}, notes=[f"{len(tagged)} text(s) read"]
+        )
 
 
 def _store(lake: duckdb.DuckDBPyConnection, rows: Sequence[tuple[Any, ...]]) -> None:
@@ -147,7 +173,9 @@ def _store(lake: duckdb.DuckDBPyConnection, rows: Sequence[tuple[Any, ...]]) -> 
         # Tags stand in a schema that comes after features, which read them all the same.
         freshness.forget(lake, "features")
     if rows:
-        chosen = ", ".join("nullif(sentiment, 'nan'::double)" if name == "sentiment" else name for name in names)
+        chosen = ", ".join(
+            "nullif(sentiment, 'nan'::double)" if name == "sentiment" else name for name in names
+        )
         lake.execute(f"insert into lake.{RELATION} select {chosen} from tagged")
     lake.execute("commit")
     lake.unregister("tagged")

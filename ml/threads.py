@@ -12,8 +12,9 @@ from ml.policy import TrainingPolicy
 def limited(policy: TrainingPolicy) -> Iterator[None]:
     """Within it OpenMP and BLAS use ``policy.threads`` threads.
 
-    A limit reaches only the libraries that are loaded when it is set, hence the imports. Without it each of many small
-    parallel regions waits, spinning, for a thread that has no core: fits on a busy machine took ten times as long.
+    A limit reaches only the libraries that are loaded when it is set, hence the imports. Without it
+    each of many small parallel regions waits, spinning, for a thread that has no core: fits on a
+    busy machine took ten times as long.
     """
     import lightgbm
     import sklearn.cluster

@@ -1,4 +1,6 @@
-"""MLflow: one experiment and one registered model per model of ours, runs that can be found and trusted again."""
+"""MLflow: one experiment and one registered model per model of ours, runs that can be found and
+trusted again.
+"""
 
 from __future__ import annotations
 
@@ -20,8 +22,8 @@ from urllib.request import url2pathname
 
 from segmentry.settings import Settings
 
-# Types of fitted estimators that skops does not know. Loading allows these and no others, whatever a model's own file
-# asks for: a crafted artifact cannot run code here.
+# Types of fitted estimators that skops does not know. Loading allows these and no others, whatever
+# a model's own file asks for: a crafted artifact cannot run code here.
 TRUSTED = (
     "collections.OrderedDict",
     "lightgbm.basic.Booster",
@@ -51,7 +53,8 @@ MODEL_FILE = "model.skops"
 def _use(uri: str) -> None:
     """Have MLflow use the address in this process alone.
 
-    MLflow would leave it in the environment, where settings of another home, and whatever is started for it, find it.
+    MLflow would leave it in the environment, where settings of another home, and whatever is
+    started for it, find it.
     """
     import mlflow
 
@@ -84,16 +87,24 @@ class Tracker:
         """The complete run with this training key whose model is still there, if there is one."""
         found = self.client.search_runs(
             [self.experiment],
-            f"tags.`segmentry.key` = '{key}' and tags.`{COMPLETE}` = 'yes' and attributes.status = 'FINISHED'",
+            f"tags.`segmentry.key` = '{key}' and tags.`{COMPLETE}` = 'yes' and attributes.status ="
+            " 'FINISHED'",
             max_results=10,
         )
-        return next((run for run in found if not self._has_lost(run.data.tags.get("segmentry.model_uri"))), None)
+        return next(
+            (run for run in found if not self._has_lost(run.data.tags.get("segmentry.model_uri"))),
+            None,
+        )
 
     def _has_lost(self, uri: str | None) -> bool:
-        """Whether the files of a logged model are gone from this machine; those kept elsewhere are taken as there."""
+        """Whether the files of a logged model are gone from this machine; those kept elsewhere are
+        taken as there.
+        """
         if not uri or not uri.startswith("models:/m-"):
             return False
-        place = urlparse(self.client.get_logged_model(uri.removeprefix("models:/")).artifact_location)
+        place = urlparse(
+            self.client.get_logged_model(uri.removeprefix("models:/")).artifact_location
+        )
         return place.scheme == "file" and not (Path(url2pathname(place.path)) / MODEL_FILE).exists()
 
     def last_as_of(self) -> datetime | None:
@@ -108,19 +119,30 @@ class Tracker:
 
     @contextmanager
     def run(self, name: str, tags: Mapping[str, str]) -> Iterator[Any]:
-        """A run that ends FINISHED, or FAILED when its body raises; what an earlier, killed try left is closed."""
+        """A run that ends FINISHED, or FAILED when its body raises; what an earlier, killed try
+        left is closed.
+        """
         import mlflow
 
         for stale in self.client.search_runs([self.experiment], "attributes.status = 'RUNNING'"):
             self.client.set_terminated(stale.info.run_id, "KILLED")
-        with quiet(), mlflow.start_run(experiment_id=self.experiment, run_name=name, tags=dict(tags)) as run:
+        with (
+            quiet(),
+            mlflow.start_run(experiment_id=self.experiment, run_name=name, tags=dict(tags)) as run,
+        ):
             yield run
 
-    def log_trial(self, parent: str, name: str, parameters: Mapping[str, Any], measures: Mapping[str, float]) -> None:
-        """A nested run of one fit, in one write: the fluent way looks the repository up again for each run."""
+    def log_trial(
+        self, parent: str, name: str, parameters: Mapping[str, Any], measures: Mapping[str, float]
+    ) -> None:
+        """A nested run of one fit, in one write: the fluent way looks the repository up again for
+        each run.
+        """
         from mlflow.entities import Metric, Param
 
-        run = self.client.create_run(self.experiment, run_name=name, tags={"mlflow.parentRunId": parent})
+        run = self.client.create_run(
+            self.experiment, run_name=name, tags={"mlflow.parentRunId": parent}
+        )
         now = int(time.time() * 1000)
         self.client.log_batch(
             run.info.run_id,
@@ -137,15 +159,21 @@ class Tracker:
         """The registered version of the run's model, registered now if it is not yet."""
         import mlflow
 
-        found = self.client.search_model_versions(f"name = '{self.registered}' and run_id = '{run.info.run_id}'")
+        found = self.client.search_model_versions(
+            f"name = '{self.registered}' and run_id = '{run.info.run_id}'"
+        )
         if found:
             return found[0]
         tags = {k: v for k, v in run.data.tags.items() if k.startswith("segmentry.")}
         with quiet():
-            return mlflow.register_model(run.data.tags["segmentry.model_uri"], self.registered, tags=tags)
+            return mlflow.register_model(
+                run.data.tags["segmentry.model_uri"], self.registered, tags=tags
+            )
 
     def at_alias(self, alias: str = "champion") -> Any | None:
-        """The version that bears the alias, or None; also where its files are gone, so that another is trained."""
+        """The version that bears the alias, or None; also where its files are gone, so that another
+        is trained.
+        """
         from mlflow.exceptions import MlflowException
 
         try:
@@ -179,11 +207,15 @@ class Tracker:
 
     def note(self, name: str, values: Mapping[str, Any]) -> None:
         """Write values to the model, in place of what it was told under that name before."""
-        self.client.set_registered_model_tag(self.registered, name, json.dumps(values, sort_keys=True))
+        self.client.set_registered_model_tag(
+            self.registered, name, json.dumps(values, sort_keys=True)
+        )
 
     def noted(self, name: str) -> dict[str, Any]:
         """What was last noted under that name; empty where nothing was."""
-        found: dict[str, Any] = json.loads(self.client.get_registered_model(self.registered).tags.get(name, "{}"))
+        found: dict[str, Any] = json.loads(
+            self.client.get_registered_model(self.registered).tags.get(name, "{}")
+        )
         return found
 
     def artifact(self, run_id: str, name: str) -> Any:
@@ -222,13 +254,17 @@ def log_model(model: Any, example: Any, *, classifies: bool) -> str:
 
 
 def identity(version: Any) -> str:
-    """What tells a version's model from every other, also from one of the same number in an MLflow that was wiped."""
+    """What tells a version's model from every other, also from one of the same number in an MLflow
+    that was wiped.
+    """
     return str(version.tags.get("segmentry.key") or version.run_id)
 
 
 @contextmanager
 def own_code(model: Any) -> Iterator[list[str] | None]:
-    """The files of ours that a pipeline needs to be served by others: none, but for the lifetime model its one file."""
+    """The files of ours that a pipeline needs to be served by others: none, but for the lifetime
+    model its one file.
+    """
     home = type(model[-1] if hasattr(model, "steps") else model).__module__
     if not home.startswith("ml."):
         yield None
@@ -248,7 +284,9 @@ def _pinned() -> list[str]:
 
 
 def _create_database(file: Path, settings: Settings) -> None:
-    """Create MLflow's tables next to the file and move them there: a kill in between leaves no half-made schema."""
+    """Create MLflow's tables next to the file and move them there: a kill in between leaves no
+    half-made schema.
+    """
     if file.exists():
         return
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore

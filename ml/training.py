@@ -33,12 +33,15 @@ from segmentry.stages import RunContext, StageReport
 def train(context: RunContext, spec: Learnt) -> StageReport:
     """Train the model as of the context's time and promote it if it passes the gates.
 
-    The same spec, policy, time and data give the same training key; a complete run with that key is used again.
+    The same spec, policy, time and data give the same training key; a complete run with that key is
+    used again.
     """
     policy = TrainingPolicy.read(context.settings)
     tracker = Tracker(context.settings, spec.name)
     as_of = clock.of(context)
-    verdicts = reviews.verdicts(context.settings, spec.name) if isinstance(spec, ModelSpec) else None
+    verdicts = (
+        reviews.verdicts(context.settings, spec.name) if isinstance(spec, ModelSpec) else None
+    )
     with frames.published(context.settings) as (lake, snapshot):
         try:
             data = dataset.load(lake, snapshot, spec, as_of, policy, verdicts)
@@ -57,11 +60,15 @@ def train(context: RunContext, spec: Learnt) -> StageReport:
 def training_key(spec: Any, policy: TrainingPolicy, as_of: str, content: str) -> str:
     """What makes two trainings the same: the model's file, the policy, the time and the data."""
     source = inspect.getsource(inspect.getmodule(spec.estimator))  # type: ignore[arg-type]
-    return hashlib.sha256("\0".join([spec.name, source, repr(policy), as_of, content]).encode()).hexdigest()[:40]
+    return hashlib.sha256(
+        "\0".join([spec.name, source, repr(policy), as_of, content]).encode()
+    ).hexdigest()[:40]
 
 
 def refuse(tracker: Tracker, model: str, as_of: str, snapshot: int, reason: str) -> StageReport:
-    """Record in MLflow that the data do not allow training; the job goes on without this model's scores."""
+    """Record in MLflow that the data do not allow training; the job goes on without this model's
+    scores.
+    """
     key = hashlib.sha256("\0".join([model, as_of, reason]).encode()).hexdigest()[:40]
     if tracker.finished(key) is None:
         tags = {
@@ -76,7 +83,9 @@ def refuse(tracker: Tracker, model: str, as_of: str, snapshot: int, reason: str)
     return StageReport(notes=[f"{model} is not trained: {reason}"], status="refused")
 
 
-def _fit_and_log(tracker: Tracker, spec: Learnt, data: TrainingSet, policy: TrainingPolicy, key: str) -> None:
+def _fit_and_log(
+    tracker: Tracker, spec: Learnt, data: TrainingSet, policy: TrainingPolicy, key: str
+) -> None:
     tags = {
         "segmentry.key": key,
         "segmentry.as_of": data.as_of.isoformat(),
@@ -93,9 +102,20 @@ def _fit_and_log(tracker: Tracker, spec: Learnt, data: TrainingSet, policy: Trai
 
 
 def example_rows(features: pd.DataFrame) -> pd.DataFrame:
-    """Rows of quartiles and of the most frequent categories: what input looks like, and nobody's data."""
-    quartiles = features.select_dtypes(exclude=object).quantile([0.25, 0.5, 0.75]).fillna(0.0).reset_index(drop=True)
-    texts = {str(name): [features[name].mode().iloc[0]] * 3 for name in features if features[name].dtype == object}
+    """Rows of quartiles and of the most frequent categories: what input looks like, and nobody's
+    data.
+    """
+    quartiles = (
+        features.select_dtypes(exclude=object)
+        .quantile([0.25, 0.5, 0.75])
+        .fillna(0.0)
+        .reset_index(drop=True)
+    )
+    texts = {
+        str(name): [features[name].mode().iloc[0]] * 3
+        for name in features
+        if features[name].dtype == object
+    }
     return quartiles.assign(**texts)[list(features)]
 
 
@@ -109,8 +129,12 @@ def judge(
     return forecast.judge(challenger, forecast.fit_rule(spec, data), champion, data, policy)
 
 
-def steady(context: RunContext, tracker: Tracker, spec: Learnt, version: Any, challenger: Any) -> Gate:
-    """Whom it would score is like whom it was tested on; drift that moves features and scores bars promotion."""
+def steady(
+    context: RunContext, tracker: Tracker, spec: Learnt, version: Any, challenger: Any
+) -> Gate:
+    """Whom it would score is like whom it was tested on; drift that moves features and scores bars
+    promotion.
+    """
     if not tracker.has_artifact(version.run_id, drift.ARTIFACT):
         return Gate("drift", True, "no reference to compare with")
     policy, as_of = TrainingPolicy.read(context.settings), clock.of(context)
@@ -121,15 +145,22 @@ def steady(context: RunContext, tracker: Tracker, spec: Learnt, version: Any, ch
     scores = scoring.score_rows(spec, challenger, people, as_of, "")["score"]
     limits = DriftPolicy.read(context.settings)
     moved = scoring.shifts(tracker, version, people, scores, limits)
-    share, of_score = drift.alarming_share(moved), next(s.psi for s in moved if s.column == drift.SCORE)
-    detail = f"{share:.0%} of features, allowed {limits.max_drifted_share:.0%}; score {of_score:.2f}"
+    share, of_score = (
+        drift.alarming_share(moved),
+        next(s.psi for s in moved if s.column == drift.SCORE),
+    )
+    detail = (
+        f"{share:.0%} of features, allowed {limits.max_drifted_share:.0%}; score {of_score:.2f}"
+    )
     return Gate("drift", not drift.is_harmful(moved, limits), detail)
 
 
 def _note_outcomes(tracker: Tracker, champion: Any, held: Any, data: TrainingSet) -> None:
-    """How often the outcome was true, and how far the champion's probabilities were off: when it was tested, and now.
+    """How often the outcome was true, and how far the champion's probabilities were off: when it
+    was tested, and now.
 
-    The next scoring at this time writes it to the lake, so that models can be trained alongside each other.
+    The next scoring at this time writes it to the lake, so that models can be trained alongside
+    each other.
     """
     then = tracker.client.get_run(champion.run_id).data.metrics
     scores = evaluation.probabilities(held, promotion.fitted_to(held, data.test))
@@ -160,7 +191,9 @@ def _decide(
     told = supervised.told(run) if isinstance(spec, ModelSpec) else forecast.told(run)
     rows = {f"training rows of {spec.name}": len(data.train)}
     if champion is not None and promotion.is_settled(version, champion):
-        return StageReport(rows, [f"{spec.name} {champion.version} stays champion ({told})"], status="unchanged")
+        return StageReport(
+            rows, [f"{spec.name} {champion.version} stays champion ({told})"], status="unchanged"
+        )
     challenger, held = tracker.load(version), tracker.load(champion) if champion else None
     found = judge(spec, challenger, held, data, policy)
     verdict = PromotionVerdict((*found.gates, steady(context, tracker, spec, version, challenger)))
@@ -170,8 +203,13 @@ def _decide(
     if verdict.passed:
         promotion.promote(tracker, version, told)
         return StageReport(
-            rows, [f"{spec.name} {version.version} ({run.data.params['candidate']}) is champion: {told}"]
+            rows,
+            [f"{spec.name} {version.version} ({run.data.params['candidate']}) is champion: {told}"],
         )
-    kept = f"{spec.name} {champion.version} stays champion" if champion else f"{spec.name} has no champion"
+    kept = (
+        f"{spec.name} {champion.version} stays champion"
+        if champion
+        else f"{spec.name} has no champion"
+    )
     note = f"{kept}; version {version.version} is refused: {verdict.failures}"
     return StageReport(rows, [note], status="done" if is_new else "unchanged")

@@ -1,5 +1,5 @@
-"""Starts and stops Airflow's own programs for one home. Airflow itself is never imported here: it is a neighbour
-that is spoken to by its command line and by HTTP.
+"""Starts and stops Airflow's own programs for one home. Airflow itself is never imported here: it
+is a neighbour that is spoken to by its command line and by HTTP.
 """
 
 from __future__ import annotations
@@ -29,13 +29,16 @@ PRIVATE_LOGS = {
 
 
 def environment(settings: Settings, port: int, *, schedules: bool) -> dict[str, str]:
-    """Variables of Airflow's programs: all state in the home, on loopback, behind its password, no telemetry.
+    """Variables of Airflow's programs: all state in the home, on loopback, behind its password, no
+    telemetry.
 
     schedules: whether DAGs with a timetable start by themselves.
     """
     home = settings.home / "airflow"
     keys = _keys(home)
-    given = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW__API__")}
+    given = {
+        name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW__API__")
+    }
     paths = [str(ROOT / "dags" / "preload"), str(ROOT), os.environ.get("PYTHONPATH", "")]
     fixed = {
         "AIRFLOW_HOME": str(home),
@@ -51,8 +54,11 @@ def environment(settings: Settings, port: int, *, schedules: bool) -> dict[str, 
         "AIRFLOW__API__WORKERS": "1",
         "AIRFLOW__API__SECRET_KEY": keys["api"],
         "AIRFLOW__API_AUTH__JWT_SECRET": keys["jwt"],
-        "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",  # the default of 1 s doubles a chain of short tasks
-        # Also how long a worker may overlook that its task has ended; at the default of 5 s a few workers stand still.
+        "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": (
+            "0.2"
+        ),  # the default of 1 s doubles a chain of short tasks
+        # Also how long a worker may overlook that its task has ended; at the default of 5 s a few
+        # workers stand still.
         "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home / "logs"),
         **PRIVATE_LOGS,
@@ -66,12 +72,18 @@ def environment(settings: Settings, port: int, *, schedules: bool) -> dict[str, 
         "AIRFLOW__CORE__PARALLELISM": PARALLELISM,
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}",
     }
-    timetables = {} if schedules else {f"SEGMENTRY_CRON_{dag}": "off" for dag in ("INGEST", "OBSERVE", "TRAIN")}
+    timetables = (
+        {}
+        if schedules
+        else {f"SEGMENTRY_CRON_{dag}": "off" for dag in ("INGEST", "OBSERVE", "TRAIN")}
+    )
     return {**defaults, **given, **fixed, **timetables}
 
 
 def launch(settings: Settings, registry: Registry, port: int, *, schedules: bool) -> Airflow:
-    """Start api-server, scheduler and dag-processor, and wait until the DAGs of this checkout can run."""
+    """Start api-server, scheduler and dag-processor, and wait until the DAGs of this checkout can
+    run.
+    """
     env = environment(settings, port, schedules=schedules)
     _migrate(settings, env)
     # Without a timetable to follow, one reading of the DAG files is all a job needs.
@@ -100,7 +112,11 @@ def open_job(settings: Settings) -> Path:
 
 
 def _start(
-    settings: Settings, registry: Registry, env: Mapping[str, str], words: list[str], port: int | None = None
+    settings: Settings,
+    registry: Registry,
+    env: Mapping[str, str],
+    words: list[str],
+    port: int | None = None,
 ) -> Service:
     log = settings.home / "logs" / f"airflow-{words[0]}.log"
     command = [sys.executable, "-m", "airflow", *words]
@@ -116,7 +132,10 @@ def _wait(is_ready: Callable[[], bool], services: Sequence[Service]) -> None:
         if time.monotonic() > deadline:
             raise SegmentryError(
                 f"Airflow was not ready after {READY_SECONDS} s",
-                remedy=f"read {' and '.join(os.path.relpath(service.log) for service in services)}, then try again",
+                remedy=(
+                    f"read {' and '.join(os.path.relpath(service.log) for service in services)},"
+                    " then try again"
+                ),
             )
         time.sleep(0.2)
 
@@ -124,7 +143,8 @@ def _wait(is_ready: Callable[[], bool], services: Sequence[Service]) -> None:
 def ended(service: Service) -> SegmentryError:
     """The error for a program that ended by itself."""
     return SegmentryError(
-        f"the program '{service.name}' ended by itself", remedy=f"read {os.path.relpath(service.log)}, then try again"
+        f"the program '{service.name}' ended by itself",
+        remedy=f"read {os.path.relpath(service.log)}, then try again",
     )
 
 
@@ -132,8 +152,14 @@ def _migrate(settings: Settings, env: Mapping[str, str]) -> None:
     home = settings.home / "airflow"
     database = env["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"]
     marker = home / "migrated.json"
-    done = {"database": database.rpartition("@")[2], "python": sys.version, "requirements": _requirements()}
-    is_there = not database.startswith("sqlite:///") or Path(database.removeprefix("sqlite:///")).exists()
+    done = {
+        "database": database.rpartition("@")[2],
+        "python": sys.version,
+        "requirements": _requirements(),
+    }
+    is_there = (
+        not database.startswith("sqlite:///") or Path(database.removeprefix("sqlite:///")).exists()
+    )
     if is_there and marker.exists() and json.loads(marker.read_text(encoding="utf-8")) == done:
         return
     marker.unlink(missing_ok=True)
@@ -141,10 +167,13 @@ def _migrate(settings: Settings, env: Mapping[str, str]) -> None:
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as output:
         command = [sys.executable, "-m", "airflow", "db", "migrate"]
-        result = subprocess.run(command, env=dict(env), stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+        result = subprocess.run(
+            command, env=dict(env), stdin=subprocess.DEVNULL, stdout=output, stderr=output
+        )
     if result.returncode != 0:
         raise SegmentryError(
-            "Airflow could not prepare its database", remedy=f"read {os.path.relpath(log)}, then try again"
+            "Airflow could not prepare its database",
+            remedy=f"read {os.path.relpath(log)}, then try again",
         )
     marker.write_text(json.dumps(done), encoding="utf-8")
 
@@ -163,7 +192,11 @@ def _keys(home: Path) -> dict[str, str]:
         import base64
 
         fernet = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
-        made = {"fernet": fernet, "api": secrets.token_urlsafe(64), "jwt": secrets.token_urlsafe(64)}
+        made = {
+            "fernet": fernet,
+            "api": secrets.token_urlsafe(64),
+            "jwt": secrets.token_urlsafe(64),
+        }
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
             json.dump(made, file)
     keys: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))

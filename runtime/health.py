@@ -1,4 +1,6 @@
-"""What ``segmentry doctor`` checks of the machine and the home: modes, passwords, room, extensions."""
+"""What ``segmentry doctor`` checks of the machine and the home: modes, passwords, room,
+extensions.
+"""
 
 from __future__ import annotations
 
@@ -56,7 +58,10 @@ def room(settings: Settings) -> str:
         raise SegmentryError(
             f"{least / 1e9:.1f} GB are free on the disk of {place}",
             allowed=f"at least {LEAST_FREE_BYTES / 1e9:.0f} GB, better twice the size of the lake",
-            remedy="free space, or move the home (SEGMENTRY_HOME) or the lake's files (SEGMENTRY_LAKE_DATA)",
+            remedy=(
+                "free space, or move the home (SEGMENTRY_HOME) or the lake's files"
+                " (SEGMENTRY_LAKE_DATA)"
+            ),
         )
     return f"{least / 1e9:.1f} GB free"
 
@@ -86,7 +91,8 @@ def _secret_files(settings: Settings) -> Iterator[Path]:
     if folder.is_dir():
         yield from sorted(folder.iterdir())
     for variable in ("SEGMENTRY_CATALOG_PASSWORD_FILE",):
-        # A secret that compose mounts belongs to another user and has the mode that compose gives it.
+        # A secret that compose mounts belongs to another user and has the mode that compose gives
+        # it.
         if (name := os.environ.get(variable)) and not name.startswith("/run/secrets/"):
             yield Path(name)
 

@@ -1,4 +1,6 @@
-"""The main job from the command line: one at a time per home, through Airflow or in this process."""
+"""The main job from the command line: one at a time per home, through Airflow or in this
+process.
+"""
 
 from __future__ import annotations
 
@@ -28,10 +30,11 @@ Progress = Callable[[StageOutcome], None]
 
 @dataclass(frozen=True)
 class JobRequest:
-    """What was asked for. as_of is naive UTC; selection is a stage's name, with + for what lies behind it too.
+    """What was asked for. as_of is naive UTC; selection is a stage's name, with + for what lies
+    behind it too.
 
-    own_airflow: the job needs this process's variables, which an Airflow that is already up does not have.
-    until: the last stage. sends: whether destinations are called.
+    own_airflow: the job needs this process's variables, which an Airflow that is already up does
+    not have. until: the last stage. sends: whether destinations are called.
     """
 
     as_of: datetime | None = None
@@ -49,7 +52,9 @@ class JobRequest:
 
     @property
     def needs_airflow(self) -> bool:
-        """A single stage is one function call; the DAGs trigger each other to the end, and know no earlier one."""
+        """A single stage is one function call; the DAGs trigger each other to the end, and know no
+        earlier one.
+        """
         return self.through_airflow and len(self.stages) > 1 and self.until is None and self.sends
 
 
@@ -57,7 +62,8 @@ class JobRequest:
 class Result:
     """How a job went.
 
-    chain_seconds: from the trigger to the last task's end, the start of Airflow left out. log: the run's file.
+    chain_seconds: from the trigger to the last task's end, the start of Airflow left out. log: the
+    run's file.
     """
 
     outcomes: list[StageOutcome] = field(default_factory=list)
@@ -79,7 +85,8 @@ def run(settings: Settings, request: JobRequest) -> Result:
 
 
 def recompute(settings: Settings, first: Callable[[], None]) -> Result:
-    """Do ``first``, resolve who is who, and have all that depends on it follow; nothing is trained and nothing is sent.
+    """Do ``first``, resolve who is who, and have all that depends on it follow; nothing is trained
+    and nothing is sent.
 
     Before there is a first segment nothing depends on it, and identity is all that is done.
     """
@@ -87,13 +94,19 @@ def recompute(settings: Settings, first: Callable[[], None]) -> Result:
         has_segments = warehouse.relation_exists(lake, "segments.segment_memberships")
     stages = select("identity+")
     sent = [stage.dag for stage in stages].index("activate")
-    chosen = tuple(stage for stage in stages[:sent] if stage.name != "train") if has_segments else stages[:1]
+    chosen = (
+        tuple(stage for stage in stages[:sent] if stage.name != "train")
+        if has_segments
+        else stages[:1]
+    )
     with _only_one(settings), _stoppable():
         first()
         return _followed(settings, jobs.run(chosen, RunContext(settings)), chosen)
 
 
-def _followed(settings: Settings, source: Iterator[StageOutcome], stages: tuple[Stage, ...]) -> Result:
+def _followed(
+    settings: Settings, source: Iterator[StageOutcome], stages: tuple[Stage, ...]
+) -> Result:
     """Outcomes as they come, each told on standard error and in the run's log."""
     log = run_log.opened(settings)
     result = Result(log=log)
@@ -108,7 +121,9 @@ def _followed(settings: Settings, source: Iterator[StageOutcome], stages: tuple[
 
 
 @contextmanager
-def _source(settings: Settings, request: JobRequest, stages: tuple[Stage, ...]) -> Iterator[Iterator[StageOutcome]]:
+def _source(
+    settings: Settings, request: JobRequest, stages: tuple[Stage, ...]
+) -> Iterator[Iterator[StageOutcome]]:
     """Outcomes, as they come, of a job that is ready to start."""
     if not request.needs_airflow:
         yield jobs.run(stages, RunContext(settings, as_of=request.as_of, retrain=request.retrain))
@@ -124,8 +139,14 @@ def _source(settings: Settings, request: JobRequest, stages: tuple[Stage, ...]) 
 
 @contextmanager
 def _airflow_of(settings: Settings, request: JobRequest) -> Iterator[Airflow]:
-    """The Airflow that `segmentry up` started, else one for this job alone, stopped when the job ends."""
-    up = [service for service in Registry(settings, "up").running() if service.name.startswith("airflow ")]
+    """The Airflow that `segmentry up` started, else one for this job alone, stopped when the job
+    ends.
+    """
+    up = [
+        service
+        for service in Registry(settings, "up").running()
+        if service.name.startswith("airflow ")
+    ]
     if up and request.own_airflow:
         raise SegmentryError(
             f"Airflow is up at {up[0].url}, and it does not know this job's simulated tools",
@@ -197,7 +218,13 @@ def _lines(outcome: StageOutcome, stages: tuple[Stage, ...]) -> list[tuple[str, 
     names = [stage.name for stage in stages]
     place = f"{names.index(outcome.stage) + 1} of {len(names)}" if outcome.stage in names else ""
     rows = f"{sum(outcome.rows.values()):,} rows" if outcome.rows else ""
-    lines = [(f"  {place:>8}  {outcome.name:<24} {outcome.state:<8} {outcome.seconds:6.1f} s  {rows}".rstrip(), "")]
+    lines = [
+        (
+            f"  {place:>8}  {outcome.name:<24} {outcome.state:<8}"
+            f" {outcome.seconds:6.1f} s  {rows}".rstrip(),
+            "",
+        )
+    ]
     if outcome.error:
         lines.append((f"    {outcome.error}".replace("\n", "\n    "), "red"))
     return lines

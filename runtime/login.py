@@ -1,4 +1,6 @@
-"""The one login of a home's pages: user ``admin`` and a password that a private file in the home has."""
+"""The one login of a home's pages: user ``admin`` and a password that a private file in the home
+has.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,8 @@ from segmentry.settings import Settings
 
 USER = "admin"
 GIVEN = "SEGMENTRY_PAGES_PASSWORD_FILE"
-# What another program or a person chose may be shorter than ours, but not short enough to be guessed.
+# What another program or a person chose may be shorter than ours, but not short enough to be
+# guessed.
 LEAST_CHARACTERS = 12
 
 
@@ -31,16 +34,20 @@ def password_file(settings: Settings) -> Path:
 
 
 def password(settings: Settings) -> str:
-    """The password of this home's pages, made at the first call; ConfigError when the file is unsafe."""
+    """The password of this home's pages, made at the first call; ConfigError when the file is
+    unsafe.
+    """
     path = password_file(settings)
     is_given = GIVEN in os.environ
     if not path.exists() and not is_given:
         write_secret(path, secrets.token_urlsafe(24) + "\n")
     text = path.read_text(encoding="utf-8").strip()
-    # The modes of a file that was given are its giver's business: compose mounts secrets as it must.
+    # The modes of a file that was given are its giver's business: compose mounts secrets as it
+    # must.
     if len(text) < LEAST_CHARACTERS or (path.stat().st_mode & 0o077 and not is_given):
         raise ConfigError(
-            f"{path} is open to other users, or its password has fewer than {LEAST_CHARACTERS} characters",
+            f"{path} is open to other users, or its password has fewer than {LEAST_CHARACTERS}"
+            " characters",
             allowed="a file of the mode 0600 with one line",
             remedy="delete it: `segmentry up` makes a new one",
         )

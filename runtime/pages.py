@@ -1,8 +1,9 @@
-"""Serves a home's own pages and MLflow behind its password: ``python -m runtime.pages PAGE --port N``.
+"""Serves a home's own pages and MLflow behind its password: ``python -m runtime.pages PAGE --port
+N``.
 
-A page of another site must not read or change anything through the browser of somebody who is signed
-in. So each request must name this server as its host, which a name that was pointed at this machine
-(DNS rebinding) does not, and must not come from another origin.
+A page of another site must not read or change anything through the browser of somebody who is
+signed in. So each request must name this server as its host, which a name that was pointed at this
+machine (DNS rebinding) does not, and must not come from another origin.
 """
 
 from __future__ import annotations
@@ -34,9 +35,13 @@ SAFE_METHODS = frozenset(("GET", "HEAD", "OPTIONS"))
 
 
 class Guarded:
-    """An ASGI application that answers only to its own names, to its own pages, and with the password."""
+    """An ASGI application that answers only to its own names, to its own pages, and with the
+    password.
+    """
 
-    def __init__(self, app: ASGIApp, secret: str, hosts: frozenset[str], *, open_paths: frozenset[str]) -> None:
+    def __init__(
+        self, app: ASGIApp, secret: str, hosts: frozenset[str], *, open_paths: frozenset[str]
+    ) -> None:
         self._app = app
         self._secret = base64.b64encode(f"{login.USER}:{secret}".encode())
         self._hosts = hosts
@@ -64,7 +69,9 @@ class Guarded:
         if scope["path"] in self._open_paths:
             return None
         kind, _, given = headers.get("authorization", "").partition(" ")
-        is_known = kind.lower() == "basic" and hmac.compare_digest(given.strip().encode(), self._secret)
+        is_known = kind.lower() == "basic" and hmac.compare_digest(
+            given.strip().encode(), self._secret
+        )
         return None if is_known else (401, "sign in")
 
     def _is_own_page(self, headers: Mapping[str, str], method: str) -> bool:
@@ -81,8 +88,11 @@ def _headers(scope: Scope) -> dict[str, str]:
     found: dict[str, str] = {}
     for name, value in scope["headers"]:
         key = name.decode("latin-1").lower()
-        # A second Host or Origin, or another one in between, would be read differently by somebody else.
-        found[key] = f"{found[key]},{value.decode('latin-1')}" if key in found else value.decode("latin-1")
+        # A second Host or Origin, or another one in between, would be read differently by somebody
+        # else.
+        found[key] = (
+            f"{found[key]},{value.decode('latin-1')}" if key in found else value.decode("latin-1")
+        )
     return found
 
 
@@ -98,14 +108,20 @@ def _with_headers(send: Send) -> Send:
 
 
 async def _answer(send: Send, status: int, text: str) -> None:
-    asks = [(b"www-authenticate", b'Basic realm="Segmentry", charset="UTF-8"')] if status == 401 else []
+    asks = (
+        [(b"www-authenticate", b'Basic realm="Segmentry", charset="UTF-8"')]
+        if status == 401
+        else []
+    )
     headers = [(b"content-type", b"text/plain; charset=utf-8"), *asks, *HEADERS]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": f"{text}\n".encode()})
 
 
 def names(port: int, more: str = "") -> frozenset[str]:
-    """Values of a Host header that mean this server; more: others, with their ports, between commas."""
+    """Values of a Host header that mean this server; more: others, with their ports, between
+    commas.
+    """
     others = {name.strip().lower() for name in more.split(",") if name.strip()}
     return frozenset({f"{LOOPBACK}:{port}", f"localhost:{port}", f"[::1]:{port}", *others})
 
@@ -120,10 +136,13 @@ def _files(folder: Path) -> ASGIApp:
 
 
 def _mlflow(settings: Settings) -> ASGIApp:
-    # The addresses go by the environment: the arguments of a process are there for all users to read.
+    # The addresses go by the environment: the arguments of a process are there for all users to
+    # read.
     from mlflow.server import constants as server
 
-    os.environ[server.BACKEND_STORE_URI_ENV_VAR] = os.environ.get("MLFLOW_BACKEND_STORE_URI") or settings.mlflow_uri
+    os.environ[server.BACKEND_STORE_URI_ENV_VAR] = (
+        os.environ.get("MLFLOW_BACKEND_STORE_URI") or settings.mlflow_uri
+    )
     if artifacts := os.environ.get("MLFLOW_ARTIFACTS_DESTINATION"):
         os.environ[server.ARTIFACTS_DESTINATION_ENV_VAR] = artifacts
         os.environ[server.SERVE_ARTIFACTS_ENV_VAR] = "true"
@@ -148,7 +167,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("page", choices=("mlflow", "data-docs", "dbt-docs"))
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--host", default=LOOPBACK)
-    parser.add_argument("--names", default="", help="other values of the Host header, between commas")
+    parser.add_argument(
+        "--names", default="", help="other values of the Host header, between commas"
+    )
     words = parser.parse_args(arguments)
     keep_private()
     settings = Settings.from_environment()

@@ -1,4 +1,6 @@
-"""Programs that Segmentry starts in the background: each in a session of its own, recorded, and stopped whole."""
+"""Programs that Segmentry starts in the background: each in a session of its own, recorded, and
+stopped whole.
+"""
 
 from __future__ import annotations
 
@@ -19,13 +21,16 @@ from segmentry.errors import SegmentryError
 from segmentry.settings import Settings
 
 LOOPBACK = "127.0.0.1"
-# A process id may be used again; one that began at another time is not ours. The clock's grain is a second.
+# A process id may be used again; one that began at another time is not ours. The clock's grain is a
+# second.
 CREATED_TOLERANCE_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
 class Service:
-    """A started program. pid: leader of its session. created: start of that process, seconds since the epoch."""
+    """A started program. pid: leader of its session. created: start of that process, seconds since
+    the epoch.
+    """
 
     name: str
     pid: int
@@ -40,7 +45,9 @@ class Service:
 
 
 class Registry:
-    """The programs of one home, recorded in a file so that a later command can find what a killed one left."""
+    """The programs of one home, recorded in a file so that a later command can find what a killed
+    one left.
+    """
 
     def __init__(self, settings: Settings, name: str) -> None:
         self.path = settings.home / f"{name}.services.json"
@@ -48,10 +55,15 @@ class Registry:
     def read(self) -> list[Service]:
         """Programs recorded, running or not."""
         try:
-            return [Service(**record) for record in json.loads(self.path.read_text(encoding="utf-8"))]
+            return [
+                Service(**record) for record in json.loads(self.path.read_text(encoding="utf-8"))
+            ]
         except FileNotFoundError:
             return []
-        except (ValueError, TypeError):  # cut short by a kill in the midst of writing: nothing to go by
+        except (
+            ValueError,
+            TypeError,
+        ):  # cut short by a kill in the midst of writing: nothing to go by
             return []
 
     def running(self) -> list[Service]:
@@ -61,11 +73,15 @@ class Registry:
     def add(self, service: Service) -> None:
         """Record one more."""
         partial = self.path.with_suffix(".partial")
-        partial.write_text(json.dumps([asdict(held) for held in [*self.read(), service]]), encoding="utf-8")
+        partial.write_text(
+            json.dumps([asdict(held) for held in [*self.read(), service]]), encoding="utf-8"
+        )
         partial.replace(self.path)
 
     def stop(self, *, grace_seconds: float = 8.0) -> list[Service]:
-        """Stop every program recorded with all its children, and forget them; returns those that were alive."""
+        """Stop every program recorded with all its children, and forget them; returns those that
+        were alive.
+        """
         services = self.read()
         alive = [service for service in services if members(service)]
         for number, seconds in ((signal.SIGTERM, grace_seconds), (signal.SIGKILL, 5.0)):
@@ -90,7 +106,8 @@ def start(
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as output:
         process = subprocess.Popen(
-            list(command), env=dict(environment), stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+            list(command), env=dict(environment), stdin=subprocess.DEVNULL, stdout=output,
+            stderr=output,
             start_new_session=True,
         )  # fmt: skip
     service = Service(name, process.pid, psutil.Process(process.pid).create_time(), str(log), port)
@@ -104,11 +121,16 @@ def is_running(service: Service) -> bool:
 
 
 def members(service: Service) -> list[int]:
-    """Processes of the program's session; none when its id has since been given to another program."""
+    """Processes of the program's session; none when its id has since been given to another
+    program.
+    """
     found = []
     for pid in psutil.pids():
         with suppress(ProcessLookupError, PermissionError, psutil.Error):
-            if os.getsid(pid) == service.pid and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+            if (
+                os.getsid(pid) == service.pid
+                and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+            ):
                 found.append(pid)
     if service.pid in found and not _is_leader(service):
         return []

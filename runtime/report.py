@@ -1,4 +1,6 @@
-"""The report of a home: one page with sizes, personas, models, deliveries and records. A whole run leaves it."""
+"""The report of a home: one page with sizes, personas, models, deliveries and records. A whole run
+leaves it.
+"""
 
 from __future__ import annotations
 
@@ -21,10 +23,12 @@ group by segment order by people desc, segment
 """
 _PERSONAS = """
 select coalesce(persona, 'unnamed') as persona, count(*) as people from lake.ml.cluster_assignments
-where as_of = (select max(as_of) from lake.ml.cluster_assignments) group by all order by people desc, persona
+where as_of = (select max(as_of) from lake.ml.cluster_assignments) group by all
+    order by people desc, persona
 """
 _DELIVERIES = """
-select sync, status, sent_add as added, sent_update as updated, sent_remove as removed, blocked as held_for_consent,
+select sync, status, sent_add as added, sent_update as updated, sent_remove as removed,
+    blocked as held_for_consent,
     rejected, finished_at
 from lake.activation.sync_runs
 qualify row_number() over (partition by sync order by started_at desc) = 1 order by sync
@@ -48,21 +52,33 @@ def largest_segments(settings: Settings, most: int) -> list[dict[str, Any]]:
 
 
 def write(settings: Settings, models: list[dict[str, Any]]) -> Path:
-    """Write the page again; models: rows of `segmentry models list`. What is not there yet is said to be missing."""
+    """Write the page again; models: rows of `segmentry models list`. What is not there yet is said
+    to be missing.
+    """
     with warehouse.connect(settings, read_only=True) as lake:
         sizes = _rows(lake, "segments.segment_memberships", _SEGMENTS)
         personas = _sizes(_rows(lake, "ml.cluster_assignments", _PERSONAS))
         parts = [
             page.tiles(_facts(lake, len(sizes))),
             page.section(
-                "Segments", f"The {_MOST} largest. A person may be in several.", page.bars(_sizes(sizes), "people")
+                "Segments",
+                f"The {_MOST} largest. A person may be in several.",
+                page.bars(_sizes(sizes), "people"),
             ),
-            page.section("Personas", "Groups that the clustering model finds.", page.bars(personas, "people")),
-            page.section("Models", "The champion of each model, and how good it was on data it had not seen.", ""),
+            page.section(
+                "Personas", "Groups that the clustering model finds.", page.bars(personas, "people")
+            ),
+            page.section(
+                "Models",
+                "The champion of each model, and how good it was on data it had not seen.",
+                "",
+            ),
             page.table(models),
             page.section("Deliveries", "The last run of each sync.", ""),
             page.table(_rows(lake, "activation.sync_runs", _DELIVERIES)),
-            page.section("Records", "Landed = accepted + quarantined + duplicates, for each source.", ""),
+            page.section(
+                "Records", "Landed = accepted + quarantined + duplicates, for each source.", ""
+            ),
             page.table(_rows(lake, "staging.landing_balance", _RECORDS)),
         ]
     path = place(settings)
@@ -77,7 +93,9 @@ def _facts(lake: duckdb.DuckDBPyConnection, segments: int) -> Mapping[str, str]:
     if warehouse.relation_exists(lake, "marts.orders"):
         facts["net revenue"] = f"{_one(lake, _REVENUE):,.2f}"
     if warehouse.relation_exists(lake, "observability.clock"):
-        facts["as of, UTC"] = f"{_one(lake, 'select max(as_of) from lake.observability.clock'):%Y-%m-%d %H:%M}"
+        facts["as of, UTC"] = (
+            f"{_one(lake, 'select max(as_of) from lake.observability.clock'):%Y-%m-%d %H:%M}"
+        )
     return facts
 
 

@@ -1,4 +1,6 @@
-"""One file per run under the home's logs/runs: the lines that the terminal shows, with the time of each."""
+"""One file per run under the home's logs/runs: the lines that the terminal shows, with the time of
+each.
+"""
 
 from __future__ import annotations
 

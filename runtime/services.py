@@ -1,4 +1,6 @@
-"""The pages of one home, served on loopback behind its password: Airflow, MLflow, Data Docs and dbt docs."""
+"""The pages of one home, served on loopback behind its password: Airflow, MLflow, Data Docs and dbt
+docs.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,9 @@ class Page:
         text = os.environ.get(self.variable) or str(self.default_port)
         if not text.isdigit() or not 1 <= int(text) <= 65_535:
             raise UsageError(
-                f"{self.variable} is '{text}'", allowed="a port from 1 to 65535", remedy="correct or unset it"
+                f"{self.variable} is '{text}'",
+                allowed="a port from 1 to 65535",
+                remedy="correct or unset it",
             )
         return int(text)
 
@@ -51,7 +55,12 @@ DBT_DOCS = Page("dbt docs", "SEGMENTRY_DBT_DOCS_PORT", 8082)
 def up(settings: Settings) -> list[dict[str, str]]:
     """Start what is not up yet, wait until every page answers, and return the pages."""
     registry = Registry(settings, REGISTRY)
-    pages = [AIRFLOW, DATA_DOCS, DBT_DOCS, *([] if "://" in _external_mlflow(settings) else [MLFLOW])]
+    pages = [
+        AIRFLOW,
+        DATA_DOCS,
+        DBT_DOCS,
+        *([] if "://" in _external_mlflow(settings) else [MLFLOW]),
+    ]
     if _all_up(settings, registry, pages):
         return _shown(settings, pages)
     registry.stop()
@@ -88,8 +97,12 @@ def _start_page(settings: Settings, registry: Registry, page: Page) -> None:
         **os.environ,
         "SEGMENTRY_HOME": str(settings.home),
         "SEGMENTRY_CONFIG": str(settings.config),
-        "PYTHONPATH": os.pathsep.join(path for path in (str(ROOT), os.environ.get("PYTHONPATH", "")) if path),
-        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # its job runners are not used and take half a gigabyte
+        "PYTHONPATH": os.pathsep.join(
+            path for path in (str(ROOT), os.environ.get("PYTHONPATH", "")) if path
+        ),
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": (
+            "false"
+        ),  # its job runners are not used and take half a gigabyte
     }
     name = page.name.lower().replace(" ", "-")
     words = [sys.executable, "-m", "runtime.pages", name, "--port", str(page.port)]
@@ -109,7 +122,11 @@ def _external_mlflow(settings: Settings) -> str:
 
 def _all_up(settings: Settings, registry: Registry, pages: list[Page]) -> bool:
     running = registry.running()
-    return bool(running) and len(running) == len(registry.read()) and all(_answers(settings, page) for page in pages)
+    return (
+        bool(running)
+        and len(running) == len(registry.read())
+        and all(_answers(settings, page) for page in pages)
+    )
 
 
 def _wait(settings: Settings, registry: Registry, pages: list[Page]) -> None:
@@ -134,4 +151,7 @@ def _answers(settings: Settings, page: Page) -> bool:
 
 def _shown(settings: Settings, pages: list[Page]) -> list[dict[str, str]]:
     sign_in = f"{login.USER}, password in {login.password_file(settings)}"
-    return [{"page": page.name, "address": f"http://{LOOPBACK}:{page.port}", "sign_in": sign_in} for page in pages]
+    return [
+        {"page": page.name, "address": f"http://{LOOPBACK}:{page.port}", "sign_in": sign_in}
+        for page in pages
+    ]

@@ -1,7 +1,7 @@
 """The bulk of the records, in time: what a run's clock follows, and what lies ahead of it.
 
-Records are sorted by hour and cut where nothing happened for long. The newest group counts when enough people are in
-it; one record with a wrong clock, or one device that sends many, does not.
+Records are sorted by hour and cut where nothing happened for long. The newest group counts when
+enough people are in it; one record with a wrong clock, or one device that sends many, does not.
 """
 
 from __future__ import annotations
@@ -13,14 +13,15 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 MASK_BITS = 62
-# Up to this many pauses nothing is known of the usual one, and the longest lead that is allowed at all applies.
+# Up to this many pauses nothing is known of the usual one, and the longest lead that is allowed at
+# all applies.
 KNOWN_PAUSES = 100
 # Five times a pause that all but 1 % of the pauses stay below: nights, weekends and holidays pass.
 PAUSE_FACTOR = 5
 PAUSE_SHARE = 0.99
 SHORTEST_LEAD = timedelta(days=1)
-# One person in a thousand records, three at least; thirty people have no wrong clock all at once. Half of them are
-# enough where two sources agree.
+# One person in a thousand records, three at least; thirty people have no wrong clock all at once.
+# Half of them are enough where two sources agree.
 PEOPLE_PER_RECORD = 0.001
 FEWEST_PEOPLE = 3
 ENOUGH_PEOPLE = 30
@@ -31,7 +32,9 @@ LARGE_SHARE = 0.3
 
 @dataclass(frozen=True, order=True)
 class Hour:
-    """Accepted records of one source in one hour. people: one bit per person, see the macro ``people_mask``."""
+    """Accepted records of one source in one hour. people: one bit per person, see the macro
+    ``people_mask``.
+    """
 
     at: datetime
     source: str
@@ -72,21 +75,29 @@ class Group:
 
 @dataclass(frozen=True)
 class Bulk:
-    """newest_at: time of the newest record of the bulk. ahead: groups after it that too few people support."""
+    """newest_at: time of the newest record of the bulk. ahead: groups after it that too few people
+    support.
+    """
 
     newest_at: datetime
     ahead: tuple[Group, ...]
 
 
 def find(hours: Sequence[Hour], longest_lead: timedelta) -> Bulk | None:
-    """The bulk of these hours, None without records. longest_lead: a pause that cuts a lake of any density."""
+    """The bulk of these hours, None without records. longest_lead: a pause that cuts a lake of any
+    density.
+    """
     groups = _groups(sorted(hours), longest_lead)
     if not groups:
         return None
     total = sum(group.records for group in groups)
     supported = [place for place, group in enumerate(groups) if _is_supported(group, total)]
     # Without any, the largest group is the bulk, and of equal ones the newest.
-    last = supported[-1] if supported else max(range(len(groups)), key=lambda place: (groups[place].records, place))
+    last = (
+        supported[-1]
+        if supported
+        else max(range(len(groups)), key=lambda place: (groups[place].records, place))
+    )
     return Bulk(groups[last].newest_at, tuple(groups[last + 1 :]))
 
 
@@ -116,9 +127,11 @@ def _is_supported(group: Group, total: int) -> bool:
 
 
 def moves_alone(hours: Sequence[Hour], before: datetime, newest_at: datetime) -> bool:
-    """Whether the records between two times are far fewer than on a usual day: the clock moved and the bulk did not.
+    """Whether the records between two times are far fewer than on a usual day: the clock moved and
+    the bulk did not.
 
-    Usual is the median day among the last 28 with records up to ``before``; below 20 records a day nothing is usual.
+    Usual is the median day among the last 28 with records up to ``before``; below 20 records a day
+    nothing is usual.
     """
     days: dict[datetime, int] = {}
     for hour in hours:

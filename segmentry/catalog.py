@@ -1,4 +1,6 @@
-"""The address of the lake's catalog without its password, which the server's library reads from a private file."""
+"""The address of the lake's catalog without its password, which the server's library reads from a
+private file.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,8 @@ _ALLOWED = "sqlite:<file>, postgres:<libpq connection words> or postgres:postgre
 
 
 def parse(env: Mapping[str, str], home: Path) -> tuple[str, str]:
-    """(address, password) of SEGMENTRY_CATALOG; the address names the private file in place of the password.
+    """(address, password) of SEGMENTRY_CATALOG; the address names the private file in place of the
+    password.
 
     The password may stand in SEGMENTRY_CATALOG or in the file that SEGMENTRY_CATALOG_PASSWORD_FILE
     names. Raises ConfigError, which never quotes the variable.
@@ -32,11 +35,16 @@ def parse(env: Mapping[str, str], home: Path) -> tuple[str, str]:
     password = parts.pop("password", "") or _read(env.get("SEGMENTRY_CATALOG_PASSWORD_FILE"))
     if password:
         parts["passfile"] = str(password_file(home))
-    return "postgres:" + " ".join(f"{name}={_quoted(value)}" for name, value in parts.items()), password
+    return (
+        "postgres:" + " ".join(f"{name}={_quoted(value)}" for name, value in parts.items()),
+        password,
+    )
 
 
 def password_file(home: Path) -> Path:
-    """Where libpq finds the catalog's password: a file in its own format, which its owner alone may read."""
+    """Where libpq finds the catalog's password: a file in its own format, which its owner alone may
+    read.
+    """
     return home / "secrets" / "catalog.pgpass"
 
 
@@ -66,7 +74,10 @@ def _parts(words: str) -> dict[str, str]:
         raise ConfigError(
             "SEGMENTRY_CATALOG is no address that PostgreSQL's library understands",
             allowed=_ALLOWED,
-            remedy="write words such as host=db dbname=lake user=lake; quote a value with spaces as 'a b'",
+            remedy=(
+                "write words such as host=db dbname=lake user=lake; quote a value with spaces as"
+                " 'a b'"
+            ),
         ) from None
 
 

@@ -1,4 +1,6 @@
-"""The one clock of a run: ``observability.clock`` holds the as_of that every model and stage reads."""
+"""The one clock of a run: ``observability.clock`` holds the as_of that every model and stage
+reads.
+"""
 
 from __future__ import annotations
 
@@ -14,15 +16,19 @@ from segmentry.settings import Settings
 from segmentry.stages import RunContext, StageReport
 
 RELATION = "observability.clock"
-# Records that are ahead of the bulk: (source, reason, records, people, newest_at), one row per source.
+# Records that are ahead of the bulk: (source, reason, records, people, newest_at), one row per
+# source.
 AHEAD = "observability.records_ahead"
 AheadRow = tuple[str, str, int, int, datetime]
-_AHEAD_COLUMNS = "source varchar, reason varchar, records bigint, people bigint, newest_at timestamp"
+_AHEAD_COLUMNS = (
+    "source varchar, reason varchar, records bigint, people bigint, newest_at timestamp"
+)
 # The gate on a jump of the clock, and what it expects.
 GATE = "clock"
 _EXPECTATION = "the clock moves with the bulk of the records"
-# max_lead_days: records that much ahead of all others do not move the clock; a lake with a steady flow of records cuts
-# earlier. max_jump_days: a longer move of the clock needs about half a usual day's records.
+# max_lead_days: records that much ahead of all others do not move the clock; a lake with a steady
+# flow of records cuts earlier. max_jump_days: a longer move of the clock needs about half a usual
+# day's records.
 DEFAULTS = {"max_lead_days": 60, "max_jump_days": 14}
 
 
@@ -69,9 +75,10 @@ def of(context: RunContext) -> datetime:
 def decide(context: RunContext) -> StageReport:
     """Store the run's as_of: the one given, else the full hour after the newest record of the bulk.
 
-    Taking the default from the data makes a second run over the same data equal to the first. It is never later than
-    the newest load. Records ahead of the bulk are reported; they count when the clock reaches them. Raises GateFailed
-    when the clock would jump although the bulk of the records did not move.
+    Taking the default from the data makes a second run over the same data equal to the first. It is
+    never later than the newest load. Records ahead of the bulk are reported; they count when the
+    clock reaches them. Raises GateFailed when the clock would jump although the bulk of the records
+    did not move.
     """
     found = None if context.as_of else _after_the_bulk(context.settings)
     as_of = context.as_of or (found.as_of if found else None)
@@ -85,7 +92,12 @@ def decide(context: RunContext) -> StageReport:
     if found:
         _check_jump(context.settings, found)
     with warehouse.connect(context.settings) as lake:
-        tables.replace_rows(lake, RELATION, "as_of timestamp, is_given boolean", [(as_of, context.as_of is not None)])
+        tables.replace_rows(
+            lake,
+            RELATION,
+            "as_of timestamp, is_given boolean",
+            [(as_of, context.as_of is not None)],
+        )
         tables.replace_rows(lake, AHEAD, _AHEAD_COLUMNS, list(ahead))
     notes = [f"as_of {as_of.isoformat()}", *(_told(row, as_of) for row in ahead)]
     return StageReport(rows={RELATION: 1, AHEAD: len(ahead)}, notes=notes)
@@ -93,7 +105,9 @@ def decide(context: RunContext) -> StageReport:
 
 @dataclass(frozen=True)
 class _Decision:
-    """What the data say. before: the as_of of the run before, None for the first one or one that was given."""
+    """What the data say. before: the as_of of the run before, None for the first one or one that
+    was given.
+    """
 
     as_of: datetime
     newest_at: datetime
@@ -132,8 +146,9 @@ def _told(row: AheadRow, as_of: datetime) -> str:
     source, _, records, people, newest_at = row
     days = (newest_at - as_of).days
     return (
-        f"warning: {records:,} record(s) of {source}, about {people:,} people, are up to {days:,} days ahead of the "
-        "bulk of the records: they do not move the clock, and count when it reaches them"
+        f"warning: {records:,} record(s) of {source}, about {people:,} people, are up to {days:,}"
+        " days ahead of the bulk of the records: they do not move the clock, and count when it"
+        " reaches them"
     )
 
 
@@ -145,7 +160,9 @@ def _before(lake: duckdb.DuckDBPyConnection) -> datetime | None:
 
 
 def _check_jump(settings: Settings, found: _Decision) -> None:
-    """Stop where as_of moves by more than the policy allows and few records are behind it, unless that is released."""
+    """Stop where as_of moves by more than the policy allows and few records are behind it, unless
+    that is released.
+    """
     most = timedelta(days=_policy(settings)["max_jump_days"])
     if found.before is None or found.as_of - found.before <= most:
         return
@@ -158,12 +175,16 @@ def _check_jump(settings: Settings, found: _Decision) -> None:
         return
     releases.record_stop(settings, GATE, RELATION, _EXPECTATION, key, found.as_of)
     raise GateFailed(
-        f"the clock would move from {found.before.isoformat()} to {found.as_of.isoformat()}, but fewer records than "
-        "on half a usual day lie between them",
-        allowed=f"a move of at most {most.days} days (`clock: max_jump_days` in policies.yml), or one that the bulk "
-        "of the records makes",
-        remedy="look for records with a wrong time in staging.record_hours; if the time is right, run "
-        f"`segmentry run --release-gate {GATE} --reason TEXT`, or give the time with --as-of",
+        f"the clock would move from {found.before.isoformat()} to {found.as_of.isoformat()}, but"
+        " fewer records than on half a usual day lie between them",
+        allowed=(
+            f"a move of at most {most.days} days (`clock: max_jump_days` in policies.yml), or one"
+            " that the bulk of the records makes"
+        ),
+        remedy=(
+            "look for records with a wrong time in staging.record_hours; if the time is right, run "
+            f"`segmentry run --release-gate {GATE} --reason TEXT`, or give the time with --as-of"
+        ),
     )
 
 

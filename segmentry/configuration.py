@@ -1,4 +1,6 @@
-"""Reads what an operator edits: YAML under config/, each kind held to a JSON Schema in config/schemas/."""
+"""Reads what an operator edits: YAML under config/, each kind held to a JSON Schema in
+config/schemas/.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ SCHEMA_FOLDER = ROOT / "config" / "schemas"
 
 
 def load_file(path: Path, kind: str) -> dict[str, Any]:
-    """One YAML file, valid against config/schemas/<kind>.schema.json, or ConfigError naming file, place and remedy."""
+    """One YAML file, valid against config/schemas/<kind>.schema.json, or ConfigError naming file,
+    place and remedy.
+    """
     content = read(path)
     _check(content, path, kind)
     result: dict[str, Any] = content
@@ -29,7 +33,9 @@ def read(path: Path) -> Any:
         # libyaml's loader: a thousand segments are read in seconds and not in a minute.
         return yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
     except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error.strerror}", remedy="create it or name another") from None
+        raise ConfigError(
+            f"{path} cannot be read: {error.strerror}", remedy="create it or name another"
+        ) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(
             f"{path} is not YAML: {' '.join(str(error).split())[:200]}",
@@ -59,7 +65,9 @@ def policies(settings: Settings) -> dict[str, Any]:
 
 
 def shop_country(settings: Settings) -> str | None:
-    """The country by which national phone numbers of records without one are read; None without one, or a policy."""
+    """The country by which national phone numbers of records without one are read; None without
+    one, or a policy.
+    """
     path = settings.config / "policies.yml"
     try:
         found = path.stat()

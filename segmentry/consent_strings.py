@@ -1,8 +1,10 @@
-"""Decodes what consent banners write: consent objects of events, TCF strings (IAB Europe), GPP strings (IAB Tech Lab).
+"""Decodes what consent banners write: consent objects of events, TCF strings (IAB Europe), GPP
+strings (IAB Tech Lab).
 
-A purpose of ours is granted where every TCF purpose it needs was consented to, and denied where one was not. Of GPP
-the section of TCF and those of the United States are read: an opt-out of sale, sharing or targeted advertising, or a
-browser's own signal, denies advertising; they never grant. A string that cannot be read decides nothing and is said.
+A purpose of ours is granted where every TCF purpose it needs was consented to, and denied where one
+was not. Of GPP the section of TCF and those of the United States are read: an opt-out of sale,
+sharing or targeted advertising, or a browser's own signal, denies advertising; they never grant. A
+string that cannot be read decides nothing and is said.
 """
 
 from __future__ import annotations
@@ -15,25 +17,31 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from typing import Any
 
-# TCF purposes: 1 store and read, 2 basic advertising, 3 and 4 profile and use it for advertising, 5 and 6 for content,
-# 7 to 9 measure.
+# TCF purposes: 1 store and read, 2 basic advertising, 3 and 4 profile and use it for advertising, 5
+# and 6 for content, 7 to 9 measure.
 NEEDED = {"advertising": {1, 3, 4}, "personalization": {1, 5, 6}, "analytics": {1, 7, 8, 9}}
 TCF_SECTION = 2
 US_PRIVACY = 6
-# Section of the United States to its numbers of notices and of the opt-outs behind them, two bits each.
+# Section of the United States to its numbers of notices and of the opt-outs behind them, two bits
+# each.
 US_SECTIONS = {
     7: (6, 3),
     11: (4, 2),
     18: (4, 2),
     **dict.fromkeys((8, 9, 10, 12, 13, 14, 15, 16, 17, 19, 20, 21, 22), (3, 2)),
 }
-US_LATER = range(23, 64)  # sections whose layout is not known here: there is one, so it counts as a refusal
+US_LATER = range(
+    23, 64
+)  # sections whose layout is not known here: there is one, so it counts as a refusal
 EPOCH = datetime(1970, 1, 1)
 CATEGORIES = {
     "marketing": "marketing", "analytics": "analytics", "advertising": "advertising",
-    "targetedadvertising": "advertising", "personalization": "personalization", "personalisation": "personalization",
+    "targetedadvertising": "advertising", "personalization": "personalization",
+    "personalisation": "personalization",
 }  # fmt: skip
-STRINGS = frozenset({"tcstring", "tcf", "tcfstring", "gdprconsent", "gppstring", "gpp", "uspstring", "usprivacy"})
+STRINGS = frozenset(
+    {"tcstring", "tcf", "tcfstring", "gdprconsent", "gppstring", "gpp", "uspstring", "usprivacy"}
+)
 WORDS = {**dict.fromkeys(("true", "t", "yes", "y", "1", "granted"), True),
          **dict.fromkeys(("false", "f", "no", "n", "0", "denied"), False)}  # fmt: skip
 
@@ -44,7 +52,9 @@ class Unreadable(ValueError):
 
 @dataclass(frozen=True)
 class Answer:
-    """What a text says of one purpose. stated_at: the latest time a grant can be of; None where the text has none."""
+    """What a text says of one purpose. stated_at: the latest time a grant can be of; None where the
+    text has none.
+    """
 
     purpose: str
     is_granted: bool
@@ -101,7 +111,9 @@ def tcf(text: str) -> Tcf:
     bits.number(36)
     updated = EPOCH + timedelta(milliseconds=100 * bits.number(36))
     cmp_id = bits.number(12)
-    bits.number(12 + 6 + 12 + 12)  # version of the CMP, screen, language, version of the vendor list
+    bits.number(
+        12 + 6 + 12 + 12
+    )  # version of the CMP, screen, language, version of the vendor list
     policy, is_specific = bits.number(6), bool(bits.number(1))
     bits.number(1 + 12)
     purposes = bits.flags(24)
@@ -138,13 +150,17 @@ def read(text: str) -> list[Answer]:
 def decisions(text: str) -> dict[str, str]:
     """Purpose to granted or denied, as the string says; {} where it cannot be read."""
     try:
-        return {answer.purpose: "granted" if answer.is_granted else "denied" for answer in _merged(read(text))}
+        return {
+            answer.purpose: "granted" if answer.is_granted else "denied"
+            for answer in _merged(read(text))
+        }
     except Unreadable:
         return {}
 
 
 def answers(text: str) -> tuple[list[Answer], int]:
-    """What an event's consent object (JSON), or a string by itself, says, and how many strings could not be read.
+    """What an event's consent object (JSON), or a string by itself, says, and how many strings
+    could not be read.
 
     Where its parts differ on a purpose the refusal counts.
     """
@@ -207,7 +223,9 @@ def _weight(answer: Answer) -> tuple[bool, datetime]:
 
 def _of_tcf(found: Tcf) -> list[Answer]:
     stated = found.updated_at
-    if stated.time() == time():  # rounded to the day, as newer strings are: given at some time of it
+    if (
+        stated.time() == time()
+    ):  # rounded to the day, as newer strings are: given at some time of it
         stated += timedelta(days=1, microseconds=-1)
     # Consent for other sites than this one is none.
     given = found.purposes if found.is_service_specific else frozenset()
@@ -228,7 +246,9 @@ def _of_us_privacy(text: str) -> list[Answer]:
 
 
 def _opts_out(section: str, notices: int, opt_outs: int) -> bool:
-    """Whether a section of the United States is a refusal; one that cannot be read is taken for one."""
+    """Whether a section of the United States is a refusal; one that cannot be read is taken for
+    one.
+    """
     try:
         return _is_opted_out(section, notices, opt_outs)
     except Unreadable:

@@ -1,7 +1,9 @@
-"""Tells programs from people by their user agent: crawlers, monitors and scripts are visitors and are not people.
+"""Tells programs from people by their user agent: crawlers, monitors and scripts are visitors and
+are not people.
 
-The list is crawlerdetect's (the data of CrawlerDetect, github.com/JayBizzle/Crawler-Detect). Libraries of server-side
-tracking and of mobile apps send what people do and are not crawlers, whatever that list says of them.
+The list is crawlerdetect's (the data of CrawlerDetect, github.com/JayBizzle/Crawler-Detect).
+Libraries of server-side tracking and of mobile apps send what people do and are not crawlers,
+whatever that list says of them.
 """
 
 from __future__ import annotations
@@ -19,13 +21,16 @@ import yaml
 from segmentry.errors import ConfigError
 from segmentry.settings import ROOT
 
-# dbt's Python models have no settings: the folder of the configuration reaches them by this variable.
+# dbt's Python models have no settings: the folder of the configuration reaches them by this
+# variable.
 CONFIG_VARIABLE = "SEGMENTRY_DBT_CONFIG"
 # Longer agents are no browser's; the rest of one could only slow the search down.
 LONGEST = 1_000
-# Tracking libraries name themselves after their language; okhttp and Dalvik carry the requests of Android apps.
+# Tracking libraries name themselves after their language; okhttp and Dalvik carry the requests of
+# Android apps.
 PEOPLE = (
-    r"^(segment[ ._-]?)?analytics[ ._-](android|cpp|csharp|dotnet|flutter|go|ios|java|js|kotlin|net|next|node|php"
+    r"^(segment[ ._-]?)?analytics["
+    r" ._-](android|cpp|csharp|dotnet|flutter|go|ios|java|js|kotlin|net|next|node|php"
     r"|python|react|ruby|rust|swift|unity)\b",
     r"^(rudder|rudderstack|posthog|mixpanel|amplitude|snowplow|matomo)[ ._-]?[a-z]*\b",
     r"^(okhttp|dalvik|alamofire)/",
@@ -35,7 +40,9 @@ CRAWLERS = (r"\b(playwright|puppeteer|selenium|webdriver)\b",)
 
 @dataclass(frozen=True)
 class CrawlerPolicy:
-    """The policies' ``events``. is_excluded: crawlers are not people. Both lists are regular expressions."""
+    """The policies' ``events``. is_excluded: crawlers are not people. Both lists are regular
+    expressions.
+    """
 
     is_excluded: bool = True
     crawlers: Sequence[str] = ()
@@ -43,10 +50,16 @@ class CrawlerPolicy:
 
     @classmethod
     def read(cls, config: Path | None = None) -> CrawlerPolicy:
-        """From policies.yml in the folder, by default that of the running dbt, else the shipped one."""
+        """From policies.yml in the folder, by default that of the running dbt, else the shipped
+        one.
+        """
         folder = config or Path(os.environ.get(CONFIG_VARIABLE) or ROOT / "config")
         path = folder / "policies.yml"
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader) if path.exists() else {}
+        content = (
+            yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
+            if path.exists()
+            else {}
+        )
         return cls.of((content or {}).get("events") or {})
 
     @classmethod
@@ -60,11 +73,16 @@ class CrawlerPolicy:
 
 
 class CrawlerJudge:
-    """Decides on user agents: what browsers have in common is left out before the long list is searched."""
+    """Decides on user agents: what browsers have in common is left out before the long list is
+    searched.
+    """
 
     def __init__(self, policy: CrawlerPolicy) -> None:
         """Raises ConfigError where an expression of the policy is none."""
-        from crawlerdetect.crawlerdetect import get_compiled_crawler_regex, get_compiled_exclusions_regex
+        from crawlerdetect.crawlerdetect import (
+            get_compiled_crawler_regex,
+            get_compiled_exclusions_regex,
+        )
 
         self._common = get_compiled_exclusions_regex()
         self._known = get_compiled_crawler_regex()
@@ -92,14 +110,15 @@ class CrawlerJudge:
 
 
 def notes(lake: duckdb.DuckDBPyConnection) -> list[str]:
-    """How many events of crawlers there are, for the report of a stage; nothing if there are none."""
-    row = lake.execute(
-        """
+    """How many events of crawlers there are, for the report of a stage; nothing if there are
+    none.
+    """
+    row = lake.execute("""
         select count(*), count(*) filter (where is_excluded),
-            (select count(*) from lake.marts.crawler_agents), (select count(*) from lake.marts.crawler_profiles)
+            (select count(*) from lake.marts.crawler_agents),
+                (select count(*) from lake.marts.crawler_profiles)
         from lake.marts.event_profiles where is_bot
-        """
-    ).fetchone()
+        """).fetchone()
     events, excluded, agents, profiles = row or (0, 0, 0, 0)
     if not events:
         return []
@@ -115,7 +134,8 @@ def _either(expressions: Sequence[str], place: str) -> re.Pattern[str]:
             re.compile(expression)
         except re.error as error:
             raise ConfigError(
-                f"events.{place} in policies.yml: '{expression}' is no regular expression ({error})",
+                f"events.{place} in policies.yml: '{expression}' is no regular expression"
+                f" ({error})",
                 allowed="expressions of Python's re, such as '^InHouseMonitor/'",
                 remedy="correct it",
             ) from None

@@ -27,7 +27,9 @@ def environment(settings: Settings) -> dict[str, str]:
         crawlers.CONFIG_VARIABLE: str(settings.config),
         "SEGMENTRY_DBT_DATA": settings.lake_data,
         "SEGMENTRY_DBT_EXTENSIONS": str(settings.extensions),
-        "SEGMENTRY_DBT_UNSIGNED": str(warehouse.lake_config(settings)["allow_unsigned_extensions"]).lower(),
+        "SEGMENTRY_DBT_UNSIGNED": (
+            str(warehouse.lake_config(settings)["allow_unsigned_extensions"]).lower()
+        ),
         "SEGMENTRY_DBT_MEMORY": settings.memory_limit,
         "SEGMENTRY_DBT_SCRATCH": str(settings.scratch / "duckdb"),
         "SEGMENTRY_DBT_COUNTRY": configuration.shop_country(settings) or "",
@@ -35,15 +37,20 @@ def environment(settings: Settings) -> dict[str, str]:
 
 
 def invoke(
-    settings: Settings, arguments: Sequence[str], *, target: str = "target", variables: Mapping[str, str] | None = None
+    settings: Settings,
+    arguments: Sequence[str],
+    *,
+    target: str = "target",
+    variables: Mapping[str, str] | None = None,
 ) -> Any:
     """Run one dbt command in this process and return dbt's own result.
 
     Its log goes to home/dbt/logs/dbt.log without values of records. The process's own environment
     is as before when it returns.
 
-    target: folder of what dbt compiles. Arguments that change how the project is parsed want one of their own.
-    variables: of the environment, for this command alone; unlike dbt's own they cost no new parse of the project.
+    target: folder of what dbt compiles. Arguments that change how the project is parsed want one of
+    their own. variables: of the environment, for this command alone; unlike dbt's own they cost no
+    new parse of the project.
     """
     switch_off_telemetry()
     project = str(write_all(settings).dbt_project)
@@ -51,7 +58,15 @@ def invoke(
 
     folder = settings.home / "dbt"
     words = [
-        *("--log-path", str(folder / "logs"), "--log-level", "none", "--log-level-file", "none", "--no-use-colors"),
+        *(
+            "--log-path",
+            str(folder / "logs"),
+            "--log-level",
+            "none",
+            "--log-level-file",
+            "none",
+            "--no-use-colors",
+        ),
         *arguments,
         *("--project-dir", project, "--profiles-dir", project),
         *("--target-path", str(folder / target)),
@@ -66,16 +81,23 @@ def invoke(
 
 @contextmanager
 def parsed_meanwhile(settings: Settings) -> Iterator[None]:
-    """Have the project parsed next to what the caller does, unless a parse of it is kept: the first one takes 8 s.
+    """Have the project parsed next to what the caller does, unless a parse of it is kept: the first
+    one takes 8 s.
 
     One that fails is left to the stage that needs it, which says why.
     """
     if (settings.home / "dbt" / "target" / "partial_parse.msgpack").exists():
         yield
         return
-    program = "from segmentry import dbt, settings; dbt.invoke(settings.Settings.from_environment(), ['parse'])"
+    program = (
+        "from segmentry import dbt, settings; dbt.invoke(settings.Settings.from_environment(),"
+        " ['parse'])"
+    )
     with subprocess.Popen(
-        [sys.executable, "-c", program], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        [sys.executable, "-c", program],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     ) as parser:
         try:
             yield
@@ -96,10 +118,17 @@ def build(
     """Build the models (and run the tests) that select names; report rows per relation of the lake.
 
     artifacts: also write dbt's manifest.json and run_results.json, which takes most of a second.
-    Raises SegmentryError naming each failed node, with values left out: dbt's own messages may quote rows.
+    Raises SegmentryError naming each failed node, with values left out: dbt's own messages may
+    quote rows.
     """
     warehouse.prepare(settings)
-    words = ["build" if tests else "run", "--select", select, "--exclude-resource-type", "unit_test"]
+    words = [
+        "build" if tests else "run",
+        "--select",
+        select,
+        "--exclude-resource-type",
+        "unit_test",
+    ]
     if not tests:
         words = words[:3]
     if not artifacts:
@@ -119,7 +148,11 @@ def build(
         raise faults.no_room()
     if failed:
         raise _build_error(failed, settings)
-    built = [_relation(r.node) for r in result.result if r.node.resource_type == "model" and r.node.database == "lake"]
+    built = [
+        _relation(r.node)
+        for r in result.result
+        if r.node.resource_type == "model" and r.node.database == "lake"
+    ]
     with warehouse.connect(settings, read_only=True) as lake:
         rows = {relation: warehouse.count(lake, relation) for relation in built}
     return StageReport(rows=rows)
@@ -144,10 +177,16 @@ def _relation(node: Any) -> str:
 
 
 def _build_error(failed: Sequence[Any], settings: Settings) -> SegmentryError:
-    names = [f"{r.node.resource_type} {r.node.name} ({r.status}): {_first_lines(r.message or '')}" for r in failed]
+    names = [
+        f"{r.node.resource_type} {r.node.name} ({r.status}): {_first_lines(r.message or '')}"
+        for r in failed
+    ]
     return SegmentryError(
         f"dbt failed at {len(failed)} node(s):\n  " + "\n  ".join(names[:20]),
-        remedy=f"read {_shown(settings.home / 'dbt' / 'logs' / 'dbt.log')}, correct the node, run the stage again",
+        remedy=(
+            f"read {_shown(settings.home / 'dbt' / 'logs' / 'dbt.log')}, correct the node, run the"
+            " stage again"
+        ),
     )
 
 

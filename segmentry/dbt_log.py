@@ -17,7 +17,9 @@ _LEVELS = frozenset(("info", "warn", "error"))
 
 
 def writer(path: Path) -> Callable[[Any], None]:
-    """A callback for dbt's runner that appends each event from the level info to the file, without values."""
+    """A callback for dbt's runner that appends each event from the level info to the file, without
+    values.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     with suppress(FileNotFoundError):
         if path.stat().st_size > MOST_BYTES:

@@ -11,7 +11,9 @@ from segmentry import identifiers, places
 
 
 class Plugin(BasePlugin):
-    """Registers the functions of `segmentry.identifiers` and `segmentry.places`; dbt-duckdb looks for this name."""
+    """Registers the functions of `segmentry.identifiers` and `segmentry.places`; dbt-duckdb looks
+    for this name.
+    """
 
     def configure_connection(self, conn: duckdb.DuckDBPyConnection) -> None:
         """Called once for a connection; its cursors share what it knows."""

@@ -11,16 +11,31 @@ from segmentry.spelling import clean, has_controls, without_controls
 
 _WORD = r"[^@\s,;:<>\"()\[\]\\.]+"
 _LOCAL = re.compile(rf"{_WORD}(?:\.{_WORD})*")
-_HOST = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+(?:[a-z]{2,63}|xn--[a-z0-9-]{1,59})")
+_HOST = re.compile(
+    r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+(?:[a-z]{2,63}|xn--[a-z0-9-]{1,59})"
+)
 _SIMPLE = re.compile(r"[a-z0-9_+-]+(?:\.[a-z0-9_+-]+)*")
 _QUICK = re.compile(rf"({_SIMPLE.pattern})@([a-z0-9-]+(?:\.[a-z0-9-]+)+)", re.ASCII)
 _COMMENT = re.compile(r"\([^()]*\)")
 _NAMED = re.compile(r"[^<>]*<([^<>]*)>[\s,;.]*")
 _FOUND = re.compile(r"[^\s@,;:<>\"()\[\]]+@[^\s@,;:<>\"()\[\]]+")
-# RFC 6761, RFC 6762 and ICANN's list of names that are never given out: no mail server answers there. The TLDs .test
-# and .example never do either, but test data is written with them, and it has to work.
+# RFC 6761, RFC 6762 and ICANN's list of names that are never given out: no mail server answers
+# there. The TLDs .test and .example never do either, but test data is written with them, and it has
+# to work.
 _NO_HOST = frozenset(
-    {"invalid", "localhost", "local", "localdomain", "internal", "intranet", "lan", "home", "corp", "private", "onion"}
+    {
+        "invalid",
+        "localhost",
+        "local",
+        "localdomain",
+        "internal",
+        "intranet",
+        "lan",
+        "home",
+        "corp",
+        "private",
+        "onion",
+    }
 )
 _LONGEST = 320  # 64 + 1 + 255, RFC 5321
 
@@ -28,8 +43,8 @@ _LONGEST = 320  # 64 + 1 + 255, RFC 5321
 def judge(value: str) -> tuple[str | None, str | None]:
     """The address in its normal form, or the reason it is refused.
 
-    Lower case (both parts), NFC, domain in ASCII (IDNA 2008 with UTS 46). Plus-tags and dots are kept: only some
-    providers ignore them.
+    Lower case (both parts), NFC, domain in ASCII (IDNA 2008 with UTS 46). Plus-tags and dots are
+    kept: only some providers ignore them.
     """
     text = _bare(clean(value))
     if not text:
@@ -50,7 +65,11 @@ def judge(value: str) -> tuple[str | None, str | None]:
 
 def quick(value: str) -> str | None:
     """What ``judge`` returns for a plain ASCII address; None where it has to be asked."""
-    found = _QUICK.fullmatch(value.strip(" ").lower()) if value.isascii() and len(value) <= _LONGEST else None
+    found = (
+        _QUICK.fullmatch(value.strip(" ").lower())
+        if value.isascii() and len(value) <= _LONGEST
+        else None
+    )
     host = _host(found[2]) if found else None
     return f"{found[1]}@{host}" if found and host else None
 
@@ -70,7 +89,9 @@ def loose_keys(value: str) -> tuple[str, ...]:
         local, at, domain = address.strip("'.").rpartition("@")
         host = _host(domain) or domain.casefold()
         if at and local:
-            bare = unicodedata.normalize("NFKD", local.casefold().partition("+")[0] or local.casefold())
+            bare = unicodedata.normalize(
+                "NFKD", local.casefold().partition("+")[0] or local.casefold()
+            )
             plain = "".join(c for c in bare if not unicodedata.combining(c) and c != ".")
             keys.append(f"{plain}@{'gmail.com' if host == 'googlemail.com' else host}")
     return tuple(dict.fromkeys(keys))
@@ -90,7 +111,9 @@ def _disposable() -> frozenset[str]:
 
 
 def _bare(text: str) -> str:
-    """The address without display name, comment, scheme, quotes and what an export leaves around it."""
+    """The address without display name, comment, scheme, quotes and what an export leaves around
+    it.
+    """
     before = None
     while before != text:
         before = text

@@ -7,7 +7,8 @@ SegmentryError                exit 1  something failed; the message says what to
 ├── SourceError               exit 1  a source could not be read
 ├── ConnectionNotConfigured   exit 1  a connection's settings or credentials are missing
 ├── DestinationError          exit 1  a destination failed beyond its retries
-└── StoppedError              exit 3  a gate or a guardrail stopped the work; the last good state stays
+└── StoppedError              exit 3  a gate or a guardrail stopped the work;
+                                      the last good state stays
     ├── GateFailed
     └── GuardrailTriggered
 """
@@ -41,7 +42,9 @@ class SegmentryError(Exception):
         return "\n".join(parts)
 
 
-def _rebuild(kind: type[SegmentryError], received: str, allowed: str, remedy: str) -> SegmentryError:
+def _rebuild(
+    kind: type[SegmentryError], received: str, allowed: str, remedy: str
+) -> SegmentryError:
     return kind(received, allowed=allowed, remedy=remedy)
 
 

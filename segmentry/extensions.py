@@ -1,4 +1,6 @@
-"""DuckDB's extensions: from their packages on the package index, put where a home's DuckDB looks for them."""
+"""DuckDB's extensions: from their packages on the package index, put where a home's DuckDB looks
+for them.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,8 @@ EXTENSIONS = ("ducklake", "sqlite_scanner", "postgres_scanner", "httpfs")
 
 
 def install(settings: Settings) -> Path:
-    """Put the signed extension files of their Python packages where DuckDB looks; return that folder.
+    """Put the signed extension files of their Python packages where DuckDB looks; return that
+    folder.
 
     They are linked on the same file system: a copy takes 129 MB of every home.
     """
@@ -35,20 +38,27 @@ def install(settings: Settings) -> Path:
 
 
 def _folder(settings: Settings) -> Path:
-    machine = {"x86_64": "amd64", "AMD64": "amd64", "aarch64": "arm64", "arm64": "arm64"}[platform.machine()]
+    machine = {"x86_64": "amd64", "AMD64": "amd64", "aarch64": "arm64", "arm64": "arm64"}[
+        platform.machine()
+    ]
     system = {"Linux": "linux", "Darwin": "osx"}[platform.system()]
     return settings.extensions / f"v{duckdb.__version__}" / f"{system}_{machine}"
 
 
 def are_packaged(settings: Settings) -> bool:
-    """Whether the home's extensions are those of the installed packages, of which the lock pins the hashes.
+    """Whether the home's extensions are those of the installed packages, of which the lock pins the
+    hashes.
 
-    Copies, made where the home is on another file system, are compared byte by byte, once in a process.
+    Copies, made where the home is on another file system, are compared byte by byte, once in a
+    process.
     """
     folder = _folder(settings)
     pairs = [(folder / f"{name}.duckdb_extension", _packaged(name)) for name in EXTENSIONS]
     try:
-        return all(held.samefile(packaged) or filecmp.cmp(held, packaged, shallow=False) for held, packaged in pairs)
+        return all(
+            held.samefile(packaged) or filecmp.cmp(held, packaged, shallow=False)
+            for held, packaged in pairs
+        )
     except FileNotFoundError:
         return False
 

@@ -1,4 +1,6 @@
-"""What may be written of a fault: its frames and types, never the values that an exception's text may quote."""
+"""What may be written of a fault: its frames and types, never the values that an exception's text
+may quote.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,8 @@ from collections.abc import Iterator
 from segmentry.errors import SegmentryError
 
 _FULL = re.compile(
-    r"no space left on device|disk quota exceeded|database or disk is full|could not write all bytes|"
+    r"no space left on device|disk quota exceeded|database or disk is full|could not write all"
+    r" bytes|"
     r"failed to offload data block|max_temp_directory_size|file too large",
     re.IGNORECASE,
 )
@@ -49,7 +52,9 @@ def disk_full(error: BaseException) -> DiskFull | None:
         if isinstance(one, DiskFull):
             return one
         number = one.errno if isinstance(one, OSError) else None
-        if number in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG} or (number is None and says_disk_full(str(one))):
+        if number in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG} or (
+            number is None and says_disk_full(str(one))
+        ):
             return no_room()
     return None
 
@@ -58,7 +63,12 @@ def no_room() -> DiskFull:
     """The one message for a full disk, wherever it was noticed."""
     return DiskFull(
         "the disk is full: nothing more could be written",
-        allowed="room for the home (SEGMENTRY_HOME), the lake's files (SEGMENTRY_LAKE_DATA) and scratch files",
-        remedy="free space (`segmentry doctor` shows what there is), then run the same command again; what was "
-        "published before stays published",
+        allowed=(
+            "room for the home (SEGMENTRY_HOME), the lake's files (SEGMENTRY_LAKE_DATA) and scratch"
+            " files"
+        ),
+        remedy=(
+            "free space (`segmentry doctor` shows what there is), then run the same command again;"
+            " what was published before stays published"
+        ),
     )

@@ -1,7 +1,8 @@
 """Tells whether a layer of the dbt project would only build again what it holds already.
 
-The catalog knows which snapshot changed which table. A layer is current while, since it was last built, no table it may
-read was touched, nor its own, nor the clock, nor a file of the project or the configuration.
+The catalog knows which snapshot changed which table. A layer is current while, since it was last
+built, no table it may read was touched, nor its own, nor the clock, nor a file of the project or
+the configuration.
 """
 
 from __future__ import annotations
@@ -15,11 +16,22 @@ from segmentry.settings import Settings
 
 MARKS = "observability.layer_marks"
 # A layer may read every schema before its own.
-SCHEMAS = ("raw", "staging", "identity", "marts", "features", "ml", "profiles", "segments", "audiences")
+SCHEMAS = (
+    "raw",
+    "staging",
+    "identity",
+    "marts",
+    "features",
+    "ml",
+    "profiles",
+    "segments",
+    "audiences",
+)
 # What is read out of that order: by every layer, and by one.
 CLOCK = ("observability", "clock")
 ALSO_READ = {"audiences": ("activation", "suppressions")}
-# What was touched after a snapshot, as schema and table: names where a table was created, ids where it was changed.
+# What was touched after a snapshot, as schema and table: names where a table was created, ids where
+# it was changed.
 _TOUCHED = """
 with changes as (
     select unnest(string_split(changes_made, ',')) as change
@@ -42,7 +54,8 @@ union
 select ducklake_schema.schema_name, ducklake_table.table_name
 from numbered
 inner join __ducklake_metadata_lake.ducklake_table on numbered.table_id = ducklake_table.table_id
-inner join __ducklake_metadata_lake.ducklake_schema on ducklake_table.schema_id = ducklake_schema.schema_id
+inner join __ducklake_metadata_lake.ducklake_schema on ducklake_table.schema_id
+    = ducklake_schema.schema_id
 """
 
 
@@ -62,17 +75,25 @@ def is_current(settings: Settings, layer: str) -> bool:
         if mark is None or mark[2] != fingerprint(settings) or not _is_kept(lake, mark[0]):
             return False
         before = SCHEMAS[: SCHEMAS.index(layer)]
-        return not _touched(lake, mark[0], before, layer) and not _touched(lake, mark[1], (layer,), layer)
+        return not _touched(lake, mark[0], before, layer) and not _touched(
+            lake, mark[1], (layer,), layer
+        )
 
 
 def is_intact(settings: Settings, layer: str) -> bool:
-    """Whether the layer is what its last build left, by the same text of the project: then it may be added to."""
+    """Whether the layer is what its last build left, by the same text of the project: then it may
+    be added to.
+    """
     with warehouse.connect(settings, read_only=True) as lake:
         if not warehouse.relation_exists(lake, MARKS):
             return False
         sql = f"select written_at, fingerprint from lake.{MARKS} where layer = ?"
         mark = lake.execute(sql, [layer]).fetchone()
-    return mark is not None and mark[1] == fingerprint(settings) and not is_touched(settings, mark[0], layer)
+    return (
+        mark is not None
+        and mark[1] == fingerprint(settings)
+        and not is_touched(settings, mark[0], layer)
+    )
 
 
 def forget(lake: duckdb.DuckDBPyConnection, layer: str) -> None:
@@ -94,26 +115,34 @@ def mark(settings: Settings, layer: str, read_from: int) -> None:
 
 
 def keep(settings: Settings, layer: str) -> None:
-    """Count what the layer holds now as its last build's, after a part of it was brought up to date by itself."""
+    """Count what the layer holds now as its last build's, after a part of it was brought up to date
+    by itself.
+    """
     with warehouse.connect(settings) as lake:
         newest = warehouse.current_snapshot(lake)
         lake.execute(f"update lake.{MARKS} set written_at = ? where layer = ?", [newest, layer])
 
 
 def fingerprint(settings: Settings) -> str:
-    """One value for all text of the dbt project, with what is made at run time, and of the configuration."""
+    """One value for all text of the dbt project, with what is made at run time, and of the
+    configuration.
+    """
     return generated.project_digest(settings)
 
 
 def is_touched(settings: Settings, since: int, schema: str) -> bool:
-    """Whether anything changed a relation of the schema after that snapshot, or nobody can tell any more."""
+    """Whether anything changed a relation of the schema after that snapshot, or nobody can tell any
+    more.
+    """
     with warehouse.connect(settings, read_only=True) as lake:
         return not _is_kept(lake, since) or any(
             found == schema for found, _ in lake.execute(_TOUCHED, [since]).fetchall()
         )
 
 
-def _touched(lake: duckdb.DuckDBPyConnection, since: int, schemas: Sequence[str], layer: str) -> bool:
+def _touched(
+    lake: duckdb.DuckDBPyConnection, since: int, schemas: Sequence[str], layer: str
+) -> bool:
     touched = lake.execute(_TOUCHED, [since]).fetchall()
     also = (CLOCK, ALSO_READ.get(layer))
     return any(schema in schemas or (schema, table) in also for schema, table in touched)

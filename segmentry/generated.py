@@ -1,7 +1,9 @@
-"""Files that follow from others: of the repository, kept current by a check, and of a run, made when it needs them.
+"""Files that follow from others: of the repository, kept current by a check, and of a run, made
+when it needs them.
 
-dbt reads the project from a copy in the home: what is written by hand as it is, and next to it what follows from the
-configuration and the segments. A run never writes into the repository, and there is no generated copy to forget.
+dbt reads the project from a copy in the home: what is written by hand as it is, and next to it what
+follows from the configuration and the segments. A run never writes into the repository, and there
+is no generated copy to forget.
 """
 
 from __future__ import annotations
@@ -27,15 +29,17 @@ GENERATORS: tuple[str, ...] = (
     "sources.judgement:generated_files",
     "segmentry.identifier_words:generated_files",
 )
-# Each entry is called with the settings and returns files of the dbt project that exist in the home's copy alone.
-# One that raises is left to the stage that needs its files, which calls the same function and reports the fault.
+# Each entry is called with the settings and returns files of the dbt project that exist in the
+# home's copy alone. One that raises is left to the stage that needs its files, which calls the same
+# function and reports the fault.
 RUN_TIME: tuple[str, ...] = (
     "segments.manifest:run_time_files",
     "activation.generate:files",
 )
 _READ = {".sql", ".yml", ".yaml", ".py", ".csv", ".md"}
 _LEFT_OUT = {"__pycache__", "target", "logs", "dbt_packages"}
-# The input that each copy was last written from, by this process: most calls of a run have nothing to do.
+# The input that each copy was last written from, by this process: most calls of a run have nothing
+# to do.
 _written: dict[Path, str] = {}
 
 
@@ -77,8 +81,8 @@ def project_folder(settings: Settings) -> Path:
 def write_all(settings: Settings) -> Settings:
     """Bring the home's copy of the dbt project up to date; returns the settings that point at it.
 
-    Writes a file only where its bytes differ, so that dbt parses again what changed and nothing else. Two processes
-    take turns.
+    Writes a file only where its bytes differ, so that dbt parses again what changed and nothing
+    else. Two processes take turns.
     """
     target = project_folder(settings)
     if settings.dbt_project == target:
@@ -93,13 +97,17 @@ def write_all(settings: Settings) -> Settings:
 
 
 def project_digest(settings: Settings) -> str:
-    """One value for all text of the dbt project, with what is made at run time, and of the configuration."""
+    """One value for all text of the dbt project, with what is made at run time, and of the
+    configuration.
+    """
     written = write_all(settings)
     return _digest(dict(_files_of(written.dbt_project)), dict(_files_of(settings.config)))
 
 
 def _run_time_texts(settings: Settings) -> dict[str, bytes | None]:
-    """Path in the project to text, of what is made at run time; None for a file that must not be in the copy."""
+    """Path in the project to text, of what is made at run time; None for a file that must not be in
+    the copy.
+    """
     found: dict[str, bytes | None] = {}
     for entry in RUN_TIME:
         try:
@@ -107,7 +115,9 @@ def _run_time_texts(settings: Settings) -> dict[str, bytes | None]:
         except SegmentryError:
             continue
         for file in files:
-            if not file.path.parent.is_dir():  # a project that has no such part has no use for its files
+            if (
+                not file.path.parent.is_dir()
+            ):  # a project that has no such part has no use for its files
                 continue
             name = str(file.path.relative_to(settings.dbt_project))
             found[name] = None if file.text is None else file.text.encode("utf-8")

@@ -1,4 +1,5 @@
-"""Which identifiers may decide about consent, what exports call them, and whom one may mean that nobody has exactly.
+"""Which identifiers may decide about consent, what exports call them, and whom one may mean that
+nobody has exactly.
 
 The one definition: the macros of the same names are made from this file (`make generate`), and
 `activation.suppressed` asks it as rows leave.
@@ -26,7 +27,8 @@ NAMES: dict[str, tuple[str, ...]] = {
 TYPES = tuple(NAMES)
 _TYPE_OF = {name: kind for kind, names in NAMES.items() for name in names}
 
-# How a name of a type and a column with the identifier are written as SQL of the form that is needed.
+# How a name of a type and a column with the identifier are written as SQL of the form that is
+# needed.
 Expression = Callable[[str, str], str]
 
 
@@ -44,8 +46,9 @@ def types_named(text: str | None) -> Sequence[str]:
 def loose_matches(unplaced: str, mapping: str, keys: Expression, normal: Expression) -> str:
     """SQL of what identifiers may mean that nobody has exactly.
 
-    Known ones of their type that share a loose key with them; a contact's number in every system, if nobody has it
-    in the one that is named; and those of any type whose normal form their value has, for the type may be wrong.
+    Known ones of their type that share a loose key with them; a contact's number in every system,
+    if nobody has it in the one that is named; and those of any type whose normal form their value
+    has, for the type may be wrong.
 
     Args:
         unplaced: a relation of (identifier_type, identifier).
@@ -56,7 +59,10 @@ def loose_matches(unplaced: str, mapping: str, keys: Expression, normal: Express
     Returns:
         SQL of (identifier_type, identifier, meant_type, meant).
     """
-    keyed = f"select identifier_type, identifier, unnest({keys('identifier_type', 'identifier')}) as loose_key"
+    keyed = (
+        f"select identifier_type, identifier, unnest({keys('identifier_type', 'identifier')}) as"
+        " loose_key"
+    )
     return f"""\
 select
     asked.identifier_type, asked.identifier,
@@ -126,7 +132,9 @@ def _quoted(words: Iterable[str]) -> str:
 
 def _types_macros() -> str:
     cases = "\n".join(
-        f"        when {{{{ word }}}} in ({_quoted(names)}) then '{kind}'" for kind, names in NAMES.items() if names
+        f"        when {{{{ word }}}} in ({_quoted(names)}) then '{kind}'"
+        for kind, names in NAMES.items()
+        if names
     )
     return f"""\
 {{#- {_MADE} -#}}
@@ -166,8 +174,9 @@ def _loose_macro() -> str:
     return f"""\
 {{#-
 {_MADE}
-What identifiers may mean that nobody known has exactly: known ones of their type that share a loose key with them, a
-contact's number in every system, and those of any type whose normal form their value has, for the type may be wrong.
+What identifiers may mean that nobody known has exactly: known ones of their type that share a loose
+key with them, a contact's number in every system, and those of any type whose normal form their
+value has, for the type may be wrong.
 
 unplaced, mapping: names of relations of (identifier_type, identifier).
 Gives (identifier_type, identifier, meant_type, meant).

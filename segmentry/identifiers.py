@@ -1,10 +1,11 @@
-"""The one normal form of each identifier type: identity, consent, suppression and destinations use it.
+"""The one normal form of each identifier type: identity, consent, suppression and destinations use
+it.
 
 `normal` returns the form in which an identifier is stored and compared, `fault` the reason why a
-value is refused; one of the two is always None. `loose_keys` returns keys under which a refusal that
-matches nobody exactly may mean known identifiers. The same three are SQL functions on every connection
-of ours (`register`). They are Python: tables may use them, views of the lake may not, for who reads the
-lake may lack them.
+value is refused; one of the two is always None. `loose_keys` returns keys under which a refusal
+that matches nobody exactly may mean known identifiers. The same three are SQL functions on every
+connection of ours (`register`). They are Python: tables may use them, views of the lake may not,
+for who reads the lake may lack them.
 """
 
 from __future__ import annotations
@@ -50,7 +51,8 @@ Judgement = tuple[str | None, str | None]
 def normal(identifier_type: str, value: object, country: str | None = None) -> str | None:
     """The form in which an identifier is stored and compared; None for a value that is none.
 
-    country: how to read a national phone number (ISO 3166 code, subdivision or name); other types have none.
+    country: how to read a national phone number (ISO 3166 code, subdivision or name); other types
+    have none.
     """
     return judgement(identifier_type, value, country, None)[0]
 
@@ -58,14 +60,16 @@ def normal(identifier_type: str, value: object, country: str | None = None) -> s
 def fault(identifier_type: str, value: object, country: str | None = None) -> str | None:
     """The reason why a value is refused, or None for one that is an identifier.
 
-    `empty`, `too_long`, `control_characters`, `placeholder` (it identifies nobody), `lost_digits` (a number that was a
-    float), `has_an_extension`, `not_a_valid_email`, `not_a_valid_phone`.
+    `empty`, `too_long`, `control_characters`, `placeholder` (it identifies nobody), `lost_digits`
+    (a number that was a float), `has_an_extension`, `not_a_valid_email`, `not_a_valid_phone`.
     """
     return judgement(identifier_type, value, country, None)[1]
 
 
 def loose_keys(identifier_type: str, value: object) -> tuple[str, ...]:
-    """Keys under which a value, refused or not, may mean known identifiers of its type; no key for an empty value."""
+    """Keys under which a value, refused or not, may mean known identifiers of its type; no key for
+    an empty value.
+    """
     text = _text(value)
     if identifier_type == "phone":
         return phones.loose_keys(text)
@@ -82,7 +86,8 @@ def suspicion(identifier_type: str, identifier: str) -> int:
 def register(connection: duckdb.DuckDBPyConnection, shop_country: str | None = None) -> None:
     """Make the functions known to a connection; to do it again is harmless.
 
-    shop_country: how national phone numbers of records without a country are read (`configuration.shop_country`).
+    shop_country: how national phone numbers of records without a country are read
+    (`configuration.shop_country`).
     """
 
     def judged(place: int) -> Callable[..., str | None]:
@@ -99,9 +104,11 @@ def register(connection: duckdb.DuckDBPyConnection, shop_country: str | None = N
     }
     for name, (function, width, result) in functions.items():
         parameters: list[Any] = ["VARCHAR"] * width
-        with suppress(duckdb.CatalogException, duckdb.NotImplementedException):  # a cursor of one that has them
-            # Not the kind that takes Arrow: DuckDB 1.5.5 lets go of its texts inside coalesce() and the like, and
-            # gives wrong values without an error.
+        with suppress(
+            duckdb.CatalogException, duckdb.NotImplementedException
+        ):  # a cursor of one that has them
+            # Not the kind that takes Arrow: DuckDB 1.5.5 lets go of its texts inside coalesce() and
+            # the like, and gives wrong values without an error.
             connection.create_function(name, function, parameters, result, null_handling=SPECIAL)
 
 
@@ -113,11 +120,17 @@ def _suspicion_or_none(identifier_type: str | None, value: str | None) -> int | 
     return None if value is None else suspicion(identifier_type or "", value)
 
 
-def judgement(identifier_type: str, value: object, country: str | None, shop_country: str | None) -> Judgement:
-    """Normal form and fault at once; the shop's country counts where the record has none that is known."""
+def judgement(
+    identifier_type: str, value: object, country: str | None, shop_country: str | None
+) -> Judgement:
+    """Normal form and fault at once; the shop's country counts where the record has none that is
+    known.
+    """
     if identifier_type != "phone":
         return _judged(identifier_type, _text(value), None)
-    return _judged("phone", _text(value), phones.region_of(country) or phones.region_of(shop_country))
+    return _judged(
+        "phone", _text(value), phones.region_of(country) or phones.region_of(shop_country)
+    )
 
 
 def _text(value: object) -> str:
@@ -126,7 +139,9 @@ def _text(value: object) -> str:
 
 @lru_cache(maxsize=_REMEMBERED)
 def _judged(identifier_type: str, value: str, country: str | None) -> Judgement:
-    """The quick answer for the plain values that most are, or the careful one; a test holds them equal."""
+    """The quick answer for the plain values that most are, or the careful one; a test holds them
+    equal.
+    """
     if identifier_type == "email":
         return _quick_email(value) or _email(value)
     if identifier_type == "phone":
@@ -136,11 +151,15 @@ def _judged(identifier_type: str, value: str, country: str | None) -> Judgement:
 
 def _quick_email(value: str) -> Judgement | None:
     address = emails.quick(value)
-    return (address, None) if address and not nobody.is_fake_address(*emails.parts(address)) else None
+    return (
+        (address, None) if address and not nobody.is_fake_address(*emails.parts(address)) else None
+    )
 
 
 def _quick_key(value: str) -> Judgement | None:
-    """Letters and digits of which nothing reminds of a number, a template or a row of neighbouring keys."""
+    """Letters and digits of which nothing reminds of a number, a template or a row of neighbouring
+    keys.
+    """
     if not _QUICK.fullmatch(value) or (len(value) >= _SHORT and len(set(value)) < _VARIED):
         return None
     start = value[:3].lower()
@@ -155,11 +174,15 @@ def _email(value: str) -> Judgement:
         text = clean(value)
         is_nobody = reason == "not_a_valid_email" and nobody.is_residue(text)
         return None, "placeholder" if is_nobody else reason
-    return (None, "placeholder") if nobody.is_fake_address(*emails.parts(address)) else (address, None)
+    return (
+        (None, "placeholder") if nobody.is_fake_address(*emails.parts(address)) else (address, None)
+    )
 
 
 def _key(value: str, *, is_person: bool = True) -> Judgement:
-    """An opaque key: case is kept, for two people may differ by it; a UUID is in lower case (RFC 9562)."""
+    """An opaque key: case is kept, for two people may differ by it; a UUID is in lower case (RFC
+    9562).
+    """
     text = _unwrapped(clean(value))
     if not text:
         return None, "empty"
@@ -177,7 +200,9 @@ def _key(value: str, *, is_person: bool = True) -> Judgement:
 
 
 def _unwrapped(text: str) -> str:
-    """The text without the quotes of a JSON string that was written as text, and of a spreadsheet's ``="..."``."""
+    """The text without the quotes of a JSON string that was written as text, and of a spreadsheet's
+    ``="..."``.
+    """
     before = None
     while before != text:
         before = text
@@ -193,4 +218,8 @@ def _loose_keys_of_key(value: str) -> tuple[str, ...]:
     if not folded:
         return ()
     # A number that lost digits meets only those that lost the same ones.
-    return (f"float:{float(folded)!r}",) if is_lost and folded.isdecimal() else (folded.lstrip("0") or folded,)
+    return (
+        (f"float:{float(folded)!r}",)
+        if is_lost and folded.isdecimal()
+        else (folded.lstrip("0") or folded,)
+    )

@@ -1,4 +1,6 @@
-"""Runs stages of the main job and says how each ended: the same words for a DAG's task and for the command line."""
+"""Runs stages of the main job and says how each ended: the same words for a DAG's task and for the
+command line.
+"""
 
 from __future__ import annotations
 
@@ -20,9 +22,9 @@ STOPPED = "stopped"
 class StageOutcome:
     """How one stage, or one item of a mapped stage, ended.
 
-    state: done, failed or stopped (by a gate or a guardrail). is_final: trying again would change nothing. error: the
-    message for an operator; it holds no values of records. A stage that is done has an exit_code where it could not
-    take in all it was given.
+    state: done, failed or stopped (by a gate or a guardrail). is_final: trying again would change
+    nothing. error: the message for an operator; it holds no values of records. A stage that is done
+    has an exit_code where it could not take in all it was given.
     """
 
     stage: str
@@ -67,8 +69,9 @@ def list_items(stage: Stage, context: RunContext) -> list[str] | StageOutcome:
 def run(stages: Sequence[Stage], context: RunContext) -> Iterator[StageOutcome]:
     """Run the stages in order in this process, giving each outcome as it comes.
 
-    Every item of a mapped stage is tried. A failure ends the job, save in a stage whose items are isolated. A job that
-    would have sent and stops before that sends withdrawals: nothing holds back the removal of who opted out.
+    Every item of a mapped stage is tried. A failure ends the job, save in a stage whose items are
+    isolated. A job that would have sent and stops before that sends withdrawals: nothing holds back
+    the removal of who opted out.
     """
     sends = any(stage.name == "sync" for stage in stages)
     for stage in stages:
@@ -83,7 +86,8 @@ def run(stages: Sequence[Stage], context: RunContext) -> Iterator[StageOutcome]:
 
 
 def exit_code(outcomes: Sequence[StageOutcome]) -> int:
-    """0 when all is done; 3 when gates or guardrails alone stopped it; else what the first fault says.
+    """0 when all is done; 3 when gates or guardrails alone stopped it; else what the first fault
+    says.
 
     A job that reached its end without all that it was given ends with 1.
     """
@@ -93,14 +97,28 @@ def exit_code(outcomes: Sequence[StageOutcome]) -> int:
     return faults[0] if faults else (codes[0] if codes else 0)
 
 
-def failure(stage: str, item: str | None, error: Exception, context: RunContext, seconds: float) -> StageOutcome:
-    """The outcome for an error; what is not a SegmentryError is a fault of the code and leaves its frames in a file."""
+def failure(
+    stage: str, item: str | None, error: Exception, context: RunContext, seconds: float
+) -> StageOutcome:
+    """The outcome for an error; what is not a SegmentryError is a fault of the code and leaves its
+    frames in a file.
+    """
     if isinstance(error, SegmentryError):
         state = STOPPED if isinstance(error, StoppedError) else FAILED
         is_final = isinstance(error, StoppedError | UsageError | NotReadyError)
-        return StageOutcome(stage, item, state, seconds, error=str(error), exit_code=error.exit_code, is_final=is_final)
+        return StageOutcome(
+            stage,
+            item,
+            state,
+            seconds,
+            error=str(error),
+            exit_code=error.exit_code,
+            is_final=is_final,
+        )
     if full := faults.disk_full(error):
-        return StageOutcome(stage, item, FAILED, seconds, error=str(full), exit_code=full.exit_code, is_final=False)
+        return StageOutcome(
+            stage, item, FAILED, seconds, error=str(full), exit_code=full.exit_code, is_final=False
+        )
     message = f"the stage '{stage}' ended with an unexpected {type(error).__name__}"
     place = _write_frames(stage, error, context)
     text = f"{message}\nTo do: read {place}, and report it with the version of Segmentry"

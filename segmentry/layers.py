@@ -1,4 +1,6 @@
-"""Builds the layers of the dbt project: the stages that belong to no room, and what rooms build theirs with."""
+"""Builds the layers of the dbt project: the stages that belong to no room, and what rooms build
+theirs with.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ def build_layer(
     *,
     is_complete: bool = True,
 ) -> StageReport:
-    """Build a layer of which anything it reads has changed. is_complete: no later stage builds the rest of it."""
+    """Build a layer of which anything it reads has changed. is_complete: no later stage builds the
+    rest of it.
+    """
     if not is_decided(context.settings):
         raise NotReadyError(
             f"the stage '{name}' needs the run's clock, which is not decided yet",
@@ -41,14 +45,19 @@ def build_layer(
 def marts(context: RunContext) -> StageReport:
     """Events, sessions, orders and the other facts, each with its profile.
 
-    Events and sessions of people of whom nothing is new are kept, unless there is doubt about what is held of them.
+    Events and sessions of people of whom nothing is new are kept, unless there is doubt about what
+    is held of them.
     """
     is_kept = freshness.is_intact(context.settings, "marts")
-    return build_layer(context, "marts", lambda settings: _built_marts(settings, full_refresh=not is_kept))
+    return build_layer(
+        context, "marts", lambda settings: _built_marts(settings, full_refresh=not is_kept)
+    )
 
 
 def _built_marts(settings: Settings, *, full_refresh: bool) -> StageReport:
-    crawlers.CrawlerJudge(crawlers.CrawlerPolicy.read(settings.config))  # reports an expression that is none
+    crawlers.CrawlerJudge(
+        crawlers.CrawlerPolicy.read(settings.config)
+    )  # reports an expression that is none
     report = dbt.build(settings, "path:models/marts", full_refresh=full_refresh)
     with warehouse.connect(settings, read_only=True) as lake:
         return replace(report, notes=[*report.notes, *crawlers.notes(lake), *_refusals(lake)])
@@ -80,7 +89,9 @@ def profiles(context: RunContext) -> StageReport:
 
 
 def observability(context: RunContext) -> StageReport:
-    """Sizes, flows, freshness, gates and delivery; and the project's documentation, when it has changed."""
+    """Sizes, flows, freshness, gates and delivery; and the project's documentation, when it has
+    changed.
+    """
     report = build_layer(context, "observability")
     dbt_docs.refresh(context.settings)
     return report

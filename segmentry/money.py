@@ -11,16 +11,24 @@ from segmentry.settings import Settings
 
 RELATION = "observability.money_policy"
 COLUMNS = (
-    "reporting_currency varchar, default_currency varchar, max_rate_age_days integer, max_order_total decimal(18, 4)"
+    "reporting_currency varchar, default_currency varchar, max_rate_age_days integer,"
+    " max_order_total decimal(18, 4)"
 )
 BUILT = "staging.reporting_currency"
-# max_rate_age_days: the ECB publishes on working days; a week covers Easter and Christmas. max_order_total: above ten
-# million units of the reporting currency an order of a shop is an error of unit.
-DEFAULTS: dict[str, Any] = {"reporting_currency": "EUR", "max_rate_age_days": 7, "max_order_total": 10_000_000}
+# max_rate_age_days: the ECB publishes on working days; a week covers Easter and Christmas.
+# max_order_total: above ten million units of the reporting currency an order of a shop is an error
+# of unit.
+DEFAULTS: dict[str, Any] = {
+    "reporting_currency": "EUR",
+    "max_rate_age_days": 7,
+    "max_order_total": 10_000_000,
+}
 
 
 def policy(settings: Settings) -> dict[str, Any]:
-    """``money`` of policies.yml with its defaults; the default currency is the reporting currency unless set."""
+    """``money`` of policies.yml with its defaults; the default currency is the reporting currency
+    unless set.
+    """
     stated = {**DEFAULTS, **(configuration.policies(settings).get("money") or {})}
     return {"default_currency": stated["reporting_currency"], **stated}
 

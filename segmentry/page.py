@@ -1,4 +1,6 @@
-"""Parts of the HTML pages that a run leaves: they need no network and no script. The audit and the report use them."""
+"""Parts of the HTML pages that a run leaves: they need no network and no script. The audit and the
+report use them.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,8 @@ Rows = Sequence[Mapping[str, Any]]
 # The Data Docs leave pages with this mark as they are.
 MARK = "<!-- readable without a network -->"
 _STYLE = """<style>
-body{font:15px/1.5 system-ui,sans-serif;color:#1c2733;background:#f6f7f9;margin:0 auto;max-width:1200px;padding:1.2rem}
+body{font:15px/1.5 system-ui,sans-serif;color:#1c2733;background:#f6f7f9;margin:0 auto;
+max-width:1200px;padding:1.2rem}
 table{border-collapse:collapse;width:100%;background:#fff;margin:.4rem 0 1.6rem}
 th,td{border:1px solid #d9dee4;padding:.35rem .6rem;text-align:left;font-size:14px}
 th{background:#eef1f4}td.number{text-align:right;font-variant-numeric:tabular-nums}
@@ -51,33 +54,40 @@ def table(rows: Rows) -> str:
     if not rows:
         return "<p>None.</p>"
     names = "".join(f"<th>{html.escape(name.replace('_', ' '))}</th>" for name in rows[0])
-    lines = "".join("<tr>" + "".join(_cell(value) for value in row.values()) + "</tr>" for row in rows)
+    lines = "".join(
+        "<tr>" + "".join(_cell(value) for value in row.values()) + "</tr>" for row in rows
+    )
     return f"<table><thead><tr>{names}</tr></thead><tbody>{lines}</tbody></table>"
 
 
 def tiles(facts: Mapping[str, str]) -> str:
     """Some numbers, large, with their names."""
-    each = (f'<div class="tile"><b>{html.escape(v)}</b>{html.escape(k)}</div>' for k, v in facts.items())
+    each = (
+        f'<div class="tile"><b>{html.escape(v)}</b>{html.escape(k)}</div>' for k, v in facts.items()
+    )
     return f'<div class="tiles">{"".join(each)}</div>'
 
 
 def bars(values: Mapping[str, float], unit: str) -> str:
-    """A bar per name, the values next to them; the longest bar is the largest value. unit: plural, such as people."""
+    """A bar per name, the values next to them; the longest bar is the largest value. unit: plural,
+    such as people.
+    """
     if not values:
         return "<p>None.</p>"
     largest = max(values.values()) or 1
     lines = "".join(
-        f'<text x="{_LABEL - 8}" y="{16 + i * _LINE}" text-anchor="end">{html.escape(name)}</text>'
-        f'<rect x="{_LABEL}" y="{4 + i * _LINE}" width="{max(1.0, _BAR * value / largest):.1f}" height="16" rx="2"'
-        ' fill="#0b5cad"/>'
-        f'<text x="{_LABEL + 6 + max(1.0, _BAR * value / largest):.1f}" y="{16 + i * _LINE}">{value:,.0f}</text>'
+        f'<text x="{_LABEL - 8}" y="{16 + i * _LINE}"'
+        f' text-anchor="end">{html.escape(name)}</text><rect x="{_LABEL}" y="{4 + i * _LINE}"'
+        f' width="{max(1.0, _BAR * value / largest):.1f}" height="16" rx="2" fill="#0b5cad"/><text'
+        f' x="{_LABEL + 6 + max(1.0, _BAR * value / largest):.1f}"'
+        f' y="{16 + i * _LINE}">{value:,.0f}</text>'
         for i, (name, value) in enumerate(values.items())
     )
     height = 8 + _LINE * len(values)
     said = html.escape(f"{len(values)} bars of {unit}")
     return (
-        f'<div class="chart"><svg viewBox="0 0 960 {height}" width="960" height="{height}" role="img"'
-        f' aria-label="{said}" font-size="13">{lines}</svg></div>'
+        f'<div class="chart"><svg viewBox="0 0 960 {height}" width="960" height="{height}"'
+        f' role="img" aria-label="{said}" font-size="13">{lines}</svg></div>'
     )
 
 

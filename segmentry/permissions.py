@@ -14,7 +14,9 @@ _SHARED_FOLDERS = frozenset(("duckdb_extensions",))
 
 
 def keep_private() -> None:
-    """From now on new files and folders of this process and of those it starts are its user's alone."""
+    """From now on new files and folders of this process and of those it starts are its user's
+    alone.
+    """
     os.umask(OTHERS)
 
 
@@ -49,10 +51,14 @@ def private_folder(folder: Path) -> Path:
 
 
 def write_secret(path: Path, text: str) -> None:
-    """Write a file that its owner alone may read, whatever the umask; a kill leaves the old or the new one whole."""
+    """Write a file that its owner alone may read, whatever the umask; a kill leaves the old or the
+    new one whole.
+    """
     private_folder(path.parent)
     partial = path.with_name(f".{path.name}.{os.getpid()}")
-    with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+    with os.fdopen(
+        os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8"
+    ) as file:
         file.write(text)
     partial.chmod(0o600)
     partial.replace(path)

@@ -11,23 +11,28 @@ from segmentry.spelling import clean, shown_power, whole_number, without_control
 
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 _LABEL = re.compile(
-    r"^(?:(?:tel|telephone|telefon|phone|mobile?|handy|cell|whatsapp|sms|wa|fon|m|t|p)\s*[.:]+\s*)+", re.IGNORECASE
+    r"^(?:(?:tel|telephone|telefon|phone|mobile?|handy|cell|whatsapp|sms|wa|fon|m|t|p)\s*[.:]+\s*)+",
+    re.IGNORECASE,
 )
 _EXTENSION = re.compile(
-    r"(?:;ext=|;isub=|\b(?:ext|extn|extension|durchwahl|dw|app|x)\b\.?|#|(?<=[0-9])\s*x(?=\s*[0-9]))", re.IGNORECASE
+    r"(?:;ext=|;isub=|\b(?:ext|extn|extension|durchwahl|dw|app|x)\b\.?|#|(?<=[0-9])\s*x(?=\s*[0-9]))",
+    re.IGNORECASE,
 )
 # Digits, and what people write between them.
 _WRITTEN = re.compile(r"\+?[0-9 ()\[\]./\\\u2010-\u2015\u2212~-]+")
 _NATIONAL = re.compile(r"\(?0[1-9][0-9 ()/.-]*[0-9]")
 _DIGITS = re.compile(r"\D")
-# Shortest number without a plus that is read as an international one: fewer digits are a national one.
+# Shortest number without a plus that is read as an international one: fewer digits are a national
+# one.
 _INTERNATIONAL = 10
 _OWN_INTERNATIONAL = 11
 _WALKS = "01234567890123456789", "98765432109876543210"
 
 
 def judge(value: str, country: str | None) -> tuple[str | None, str | None]:
-    """The number in E.164, or the reason it is refused. country: how to read a national one (code or name)."""
+    """The number in E.164, or the reason it is refused. country: how to read a national one (code
+    or name).
+    """
     if number := _quick(value) or _quick_national(value, country):
         digits = _DIGITS.sub("", value)
         return (None, "placeholder") if _is_nobody(number, digits) else (number, None)
@@ -43,7 +48,10 @@ def judge_carefully(value: str, country: str | None) -> tuple[str | None, str | 
     if is_lost:
         return None, "lost_digits"
     if _EXTENSION.search(text):
-        return None, "has_an_extension"  # it names one of many people behind a number, and E.164 has no place for it
+        return (
+            None,
+            "has_an_extension",
+        )  # it names one of many people behind a number, and E.164 has no place for it
     if not _WRITTEN.fullmatch(text):
         return None, "placeholder" if nobody.is_residue(text) else "not_a_valid_phone"
     digits = _DIGITS.sub("", text)
@@ -56,7 +64,8 @@ def judge_carefully(value: str, country: str | None) -> tuple[str | None, str | 
 
 
 def loose_keys(value: str) -> tuple[str, ...]:
-    """The last seven digits, which a local number has; of a number that lost digits what is left of it.
+    """The last seven digits, which a local number has; of a number that lost digits what is left of
+    it.
 
     The latter meets no whole number: some hundred thousand people may be meant.
     """
@@ -108,10 +117,11 @@ def _read(text: str, digits: str, region: str | None) -> str | None:
 
 
 def _chosen(national: str | None, digits: str, region: str) -> str | None:
-    """Digits without a plus and without a trunk prefix: a national number, or an international one (WhatsApp, Twilio).
+    """Digits without a plus and without a trunk prefix: a national number, or an international one
+    (WhatsApp, Twilio).
 
-    Where both can be, the country's own calling code speaks for the latter and a mobile number for the former; else
-    the number is refused, for nothing is guessed.
+    Where both can be, the country's own calling code speaks for the latter and a mobile number for
+    the former; else the number is refused, for nothing is guessed.
     """
     if len(digits) < _INTERNATIONAL:
         return national
@@ -125,14 +135,20 @@ def _chosen(national: str | None, digits: str, region: str) -> str | None:
 
 
 def _quick(text: str) -> str | None:
-    """What ``_parsed`` returns for plain E.164, in a hundredth of the time; None where it has to be asked."""
+    """What ``_parsed`` returns for plain E.164, in a hundredth of the time; None where it has to be
+    asked.
+    """
     if not _E164.fullmatch(text):
         return None
     for size in (1, 2, 3):
         if known := _calling_codes().get(int(text[1 : 1 + size])):
             lengths, prefix = known
             national = text[1 + size :]
-            is_plain = prefix is not None and national[0] != "0" and not (prefix and national.startswith(prefix))
+            is_plain = (
+                prefix is not None
+                and national[0] != "0"
+                and not (prefix and national.startswith(prefix))
+            )
             return text if is_plain and len(national) in lengths else None
     return None
 
@@ -154,17 +170,25 @@ def _quick_national(text: str, country: str | None) -> str | None:
 
 @cache
 def _national_rule(region: str) -> tuple[str, frozenset[int], re.Pattern[str]] | None:
-    """Calling code, lengths and international prefix of a country whose trunk prefix is 0 and nothing else."""
+    """Calling code, lengths and international prefix of a country whose trunk prefix is 0 and
+    nothing else.
+    """
     import phonenumbers
 
     data = phonenumbers.PhoneMetadata.metadata_for_region(region, None)
-    if data is None or data.national_prefix_for_parsing != "0" or data.national_prefix_transform_rule:
+    if (
+        data is None
+        or data.national_prefix_for_parsing != "0"
+        or data.national_prefix_transform_rule
+    ):
         return None
     description = data.general_desc
     code = data.country_code or 0
     if description is None or data.id != phonenumbers.region_code_for_country_code(code):
         return None
-    if any(re.fullmatch(description.national_number_pattern or "", "0" + "1" * n) for n in range(4, 15)):
+    if any(
+        re.fullmatch(description.national_number_pattern or "", "0" + "1" * n) for n in range(4, 15)
+    ):
         return None
     lengths = frozenset(description.possible_length)
     return str(data.country_code), lengths, re.compile(data.international_prefix or "(?!)")
@@ -177,7 +201,10 @@ def _parsed(text: str, region: str | None) -> str | None:
         number = phonenumbers.parse(text, region)
     except phonenumbers.NumberParseException:
         return None
-    if phonenumbers.is_possible_number_with_reason(number) != phonenumbers.ValidationResult.IS_POSSIBLE:
+    if (
+        phonenumbers.is_possible_number_with_reason(number)
+        != phonenumbers.ValidationResult.IS_POSSIBLE
+    ):
         return None
     return _fitting(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
 
@@ -208,7 +235,9 @@ def _is_mobile(number: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def region_of(country: str | None) -> str | None:
-    """The alpha-2 code of a country (code or name) or of a part of it (``US-CA``) that has phone numbers, or None."""
+    """The alpha-2 code of a country (code or name) or of a part of it (``US-CA``) that has phone
+    numbers, or None.
+    """
     import phonenumbers
 
     if not country:
@@ -243,7 +272,9 @@ def _calling_code(region: str) -> str:
 
 @cache
 def _calling_codes() -> dict[int, tuple[frozenset[int], str | None]]:
-    """Calling code to the lengths of its numbers and its trunk prefix ('' for none, None for one that is a pattern)."""
+    """Calling code to the lengths of its numbers and its trunk prefix ('' for none, None for one
+    that is a pattern).
+    """
     import phonenumbers
 
     found: dict[int, tuple[frozenset[int], str | None]] = {}

@@ -1,4 +1,6 @@
-"""Countries: one code for every spelling. Names, codes and aliases are those of CLDR, as babel carries them."""
+"""Countries: one code for every spelling. Names, codes and aliases are those of CLDR, as babel
+carries them.
+"""
 
 from __future__ import annotations
 
@@ -12,23 +14,31 @@ from duckdb.func import ARROW, SPECIAL
 # Languages whose name of a country is known next to the official ones of that country itself.
 _LANGUAGES = ("en", "de", "fr", "es", "it", "nl", "pt")
 # Regions that CLDR lists with two letters and that are no country: nobody lives there.
-_NO_COUNTRIES = frozenset({"EU", "EZ", "UN", "ZZ", "QO", "XA", "XB", "AC", "CP", "CQ", "DG", "EA", "IC", "TA"})
+_NO_COUNTRIES = frozenset(
+    {"EU", "EZ", "UN", "ZZ", "QO", "XA", "XB", "AC", "CP", "CQ", "DG", "EA", "IC", "TA"}
+)
 # Names in use that CLDR does not have; folded as _folded does.
 _OTHER_NAMES = {
-    "england": "GB", "scotland": "GB", "wales": "GB", "northernireland": "GB", "greatbritain": "GB", "britain": "GB",
-    "eire": "IE", "republicofireland": "IE", "rsa": "ZA", "holland": "NL", "thenetherlands": "NL", "uae": "AE",
-    "unitedstatesofamerica": "US", "america": "US", "czechrepublic": "CZ", "turkey": "TR", "korea": "KR",
-    "republicofkorea": "KR", "russianfederation": "RU", "macedonia": "MK", "ivorycoast": "CI", "vietnam": "VN",
-    "brd": "DE", "federalrepublicofgermany": "DE", "bundesrepublikdeutschland": "DE", "hongkong": "HK", "macau": "MO",
+    "england": "GB", "scotland": "GB", "wales": "GB", "northernireland": "GB", "greatbritain": "GB",
+    "britain": "GB",
+    "eire": "IE", "republicofireland": "IE", "rsa": "ZA", "holland": "NL", "thenetherlands": "NL",
+    "uae": "AE",
+    "unitedstatesofamerica": "US", "america": "US", "czechrepublic": "CZ", "turkey": "TR",
+    "korea": "KR",
+    "republicofkorea": "KR", "russianfederation": "RU", "macedonia": "MK", "ivorycoast": "CI",
+    "vietnam": "VN",
+    "brd": "DE", "federalrepublicofgermany": "DE", "bundesrepublikdeutschland": "DE",
+    "hongkong": "HK", "macau": "MO",
     "burma": "MM", "swaziland": "SZ", "capeverde": "CV", "easttimor": "TL", "ger": "DE",
 }  # fmt: skip
 
 
 def country_code(text: str | None) -> str | None:
-    """The two letters of ISO 3166-1 of a country given as a code of two or three letters, a number, or a name.
+    """The two letters of ISO 3166-1 of a country given as a code of two or three letters, a number,
+    or a name.
 
-    Case, accents, blanks and punctuation do not matter. None for what is no country, or may be several (such as
-    ``Soviet Union``).
+    Case, accents, blanks and punctuation do not matter. None for what is no country, or may be
+    several (such as ``Soviet Union``).
 
     >>> [country_code(text) for text in ("de", "DEU", "276", "Deutschland", "u.k.", "Atlantis")]
     ['DE', 'DE', 'DE', 'DE', 'GB', None]
@@ -70,11 +80,15 @@ def _folded(text: str) -> str:
 @cache
 def _known() -> dict[str, str]:
     """Folded spelling to code; a spelling of two countries is left out."""
-    from babel import Locale  # reads its tables from files, which nobody without a country should wait for
+    from babel import (
+        Locale,
+    )  # reads its tables from files, which nobody without a country should wait for
     from babel.core import get_global
 
     names = [str(code) for code in Locale("en").territories]
-    countries = [code for code in names if len(code) == 2 and code.isalpha() and code not in _NO_COUNTRIES]
+    countries = [
+        code for code in names if len(code) == 2 and code.isalpha() and code not in _NO_COUNTRIES
+    ]
     found: dict[str, set[str]] = {}
     for code in countries:
         for name in (code, *_names(code)):

@@ -1,4 +1,6 @@
-"""Takes passwords and records' values out of the texts that databases and tools write about their faults."""
+"""Takes passwords and records' values out of the texts that databases and tools write about their
+faults.
+"""
 
 from __future__ import annotations
 
@@ -17,10 +19,13 @@ _URL = re.compile(r"(?P<start>\b[a-z][a-z0-9+.-]*://[^\s:/@'\"]*):[^\s/'\"]*@", 
 _ADDRESS = re.compile(r"[^\s'\"<>()=:,;]+@[^\s'\"<>(),;]+")
 _LONG_NUMBER = re.compile(r"\d{5,}")
 
-# DuckDB names the class of a fault first. These speak of the statement, the catalog and the machine, never of a row.
+# DuckDB names the class of a fault first. These speak of the statement, the catalog and the
+# machine, never of a row.
 _WITHOUT_ROWS = frozenset((
-    "Binder Error", "Catalog Error", "Parser Error", "Permission Error", "Not implemented Error", "IO Error",
-    "HTTP Error", "Connection Error", "Transaction Error", "TransactionContext Error", "Out of Memory Error",
+    "Binder Error", "Catalog Error", "Parser Error", "Permission Error", "Not implemented Error",
+    "IO Error",
+    "HTTP Error", "Connection Error", "Transaction Error", "TransactionContext Error",
+    "Out of Memory Error",
     "Dependency Error", "Interrupt Error", "Compilation Error",
 ))  # fmt: skip
 _CLASS = re.compile(r"\b(?P<name>[A-Z][A-Za-z]+(?: [A-Za-z]+){0,2} Error): ")
@@ -37,8 +42,8 @@ def without_secrets(text: str) -> str:
 def without_values(text: str) -> str:
     """A database's or tool's message without passwords and without values of records.
 
-    A fault of the statement keeps its words. Any other may quote a row: of it remain the class, the words before the
-    first quoted value or number, the type and the column.
+    A fault of the statement keeps its words. Any other may quote a row: of it remain the class, the
+    words before the first quoted value or number, the type and the column.
     """
     return _ADDRESS.sub(HIDDEN, _LONG_NUMBER.sub(HIDDEN, without_secrets(_without_rows(text))))
 
@@ -46,7 +51,8 @@ def without_values(text: str) -> str:
 def _without_rows(text: str) -> str:
     for match in _CLASS.finditer(text):
         if match["name"] not in _WITHOUT_ROWS:
-            # A value may look like anything, another error's first words too: the rest is taken as one text.
+            # A value may look like anything, another error's first words too: the rest is taken as
+            # one text.
             return text[: match.end()] + _shape(text[match.end() :])
     return text
 

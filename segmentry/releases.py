@@ -1,7 +1,9 @@
-"""Releases of gates: failures that an operator has seen and lets through, with a reason that is recorded.
+"""Releases of gates: failures that an operator has seen and lets through, with a reason that is
+recorded.
 
-A release covers the failing rows that the newest check named, by relation, expectation and key of the row. A row
-that fails later is not covered. The releases are a table of the lake, so they apply in every process that runs a gate.
+A release covers the failing rows that the newest check named, by relation, expectation and key of
+the row. A row that fails later is not covered. The releases are a table of the lake, so they apply
+in every process that runs a gate.
 """
 
 from __future__ import annotations
@@ -26,10 +28,14 @@ RESULTS = "observability.gate_results"
 FAILURES = "observability.gate_failures"
 # The relations that every gate records its checks in.
 CHECK_TABLES: Mapping[str, str] = {
-    RESULTS: "gate varchar, as_of timestamp, passed boolean, evaluated bigint, unexpected bigint, "
-    "warnings bigint, snapshot_id bigint, checked_at timestamp",
-    FAILURES: "gate varchar, as_of timestamp, relation varchar, expectation varchar, "
-    "severity varchar, failing_rows bigint, row_key varchar, snapshot_id bigint",
+    RESULTS: (
+        "gate varchar, as_of timestamp, passed boolean, evaluated bigint, unexpected bigint, "
+        "warnings bigint, snapshot_id bigint, checked_at timestamp"
+    ),
+    FAILURES: (
+        "gate varchar, as_of timestamp, relation varchar, expectation varchar, "
+        "severity varchar, failing_rows bigint, row_key varchar, snapshot_id bigint"
+    ),
 }
 CRITICAL = "critical"
 RELEASED = "released"
@@ -41,7 +47,9 @@ Rule = tuple[str, str]
 
 @dataclass(frozen=True)
 class Release:
-    """What one release covers: the key of one failing row, or of a failure of the whole relation."""
+    """What one release covers: the key of one failing row, or of a failure of the whole
+    relation.
+    """
 
     gate: str
     relation: str
@@ -68,19 +76,28 @@ def released_keys(lake: duckdb.DuckDBPyConnection, gate: str) -> dict[Rule, froz
 
 
 def record_stop(
-    settings: Settings, gate: str, relation: str, expectation: str, row_key: str, as_of: datetime | None = None
+    settings: Settings,
+    gate: str,
+    relation: str,
+    expectation: str,
+    row_key: str,
+    as_of: datetime | None = None,
 ) -> None:
-    """Record that a gate outside Great Expectations stopped on one failure, so that ``release`` finds it.
+    """Record that a gate outside Great Expectations stopped on one failure, so that ``release``
+    finds it.
 
-    row_key names what was observed (`2026-11-03`, `orders b1`), so that a release covers this and nothing else. It is
-    no personal value.
+    row_key names what was observed (`2026-11-03`, `orders b1`), so that a release covers this and
+    nothing else. It is no personal value.
     """
     stamp = datetime.now(UTC).replace(tzinfo=None)
     with warehouse.connect(settings) as lake:
         ensure_tables(lake)
         snapshot = warehouse.current_snapshot(lake)
         lake.execute("begin")
-        lake.execute(f"insert into lake.{RESULTS} values (?, ?, false, 1, 1, 0, ?, ?)", [gate, as_of, snapshot, stamp])
+        lake.execute(
+            f"insert into lake.{RESULTS} values (?, ?, false, 1, 1, 0, ?, ?)",
+            [gate, as_of, snapshot, stamp],
+        )
         lake.execute(
             f"insert into lake.{FAILURES} values (?, ?, ?, ?, ?, 1, ?, ?)",
             [gate, as_of, relation, expectation, CRITICAL, row_key, snapshot],
@@ -89,9 +106,11 @@ def record_stop(
 
 
 def release(settings: Settings, gate: str, reason: str | None) -> list[Release]:
-    """Record that what stopped the gate at its newest check is let through; returns what the release covers.
+    """Record that what stopped the gate at its newest check is let through; returns what the
+    release covers.
 
-    Raises UsageError without a reason, for a gate whose newest check passed, and for failures that no release covers.
+    Raises UsageError without a reason, for a gate whose newest check passed, and for failures that
+    no release covers.
     """
     why = stated_reason(reason, f"the release of the gate '{gate}'")
     with warehouse.writing(settings), warehouse.connect(settings) as lake:
@@ -99,7 +118,10 @@ def release(settings: Settings, gate: str, reason: str | None) -> list[Release]:
         snapshot = _stopped_at(lake, gate)
         found = _failures(lake, gate, snapshot)
         stamp = datetime.now(UTC).replace(tzinfo=None)
-        rows = [[r.gate, r.relation, r.expectation, r.row_key, why, current_operator(), stamp, snapshot] for r in found]
+        rows = [
+            [r.gate, r.relation, r.expectation, r.row_key, why, current_operator(), stamp, snapshot]
+            for r in found
+        ]
         lake.execute("begin")
         lake.executemany(f"insert into lake.{TABLE} values (?, ?, ?, ?, ?, ?, ?, ?)", rows)
         lake.execute("commit")
@@ -108,20 +130,33 @@ def release(settings: Settings, gate: str, reason: str | None) -> list[Release]:
 
 def _stopped_at(lake: duckdb.DuckDBPyConnection, gate: str) -> int:
     """The snapshot of the gate's newest check, or UsageError unless it stopped."""
-    sql = f"select passed, snapshot_id from lake.{RESULTS} where gate = ? order by checked_at desc limit 1"
+    sql = (
+        f"select passed, snapshot_id from lake.{RESULTS} where gate = ? order by checked_at desc"
+        " limit 1"
+    )
     newest = lake.execute(sql, [gate]).fetchone()
     if newest is None:
-        known = [row[0] for row in lake.execute(f"select distinct gate from lake.{RESULTS} order by 1").fetchall()]
+        known = [
+            row[0]
+            for row in lake.execute(
+                f"select distinct gate from lake.{RESULTS} order by 1"
+            ).fetchall()
+        ]
         raise UsageError(
             f"no check of a gate '{gate}' is recorded in this lake",
             allowed=", ".join(known) or "a gate that has stopped a run",
-            remedy="run `segmentry run`; when a gate stops it, read the failures and release that gate",
+            remedy=(
+                "run `segmentry run`; when a gate stops it, read the failures and release that gate"
+            ),
         )
     if newest[0]:
         raise UsageError(
             f"the newest check of the gate '{gate}' passed",
             allowed="the release of failures that a check has found",
-            remedy="run again without a release; a release never covers failures that are still to come",
+            remedy=(
+                "run again without a release; a release never covers failures that are still to"
+                " come"
+            ),
         )
     return int(newest[1])
 

@@ -59,7 +59,8 @@ class Settings:
             catalog_password=password,
             lake_data=env.get("SEGMENTRY_LAKE_DATA") or f"{home / 'lake' / 'data'}/",
             ledger_url=env.get("SEGMENTRY_LEDGER_URL") or f"sqlite:///{home / 'ledger.sqlite'}",
-            mlflow_uri=env.get("MLFLOW_TRACKING_URI") or f"sqlite:///{home / 'mlflow' / 'mlflow.db'}",
+            mlflow_uri=env.get("MLFLOW_TRACKING_URI")
+            or f"sqlite:///{home / 'mlflow' / 'mlflow.db'}",
             writers=_writers(env, embedded=catalog.startswith("sqlite:")),
             memory_limit=env.get("SEGMENTRY_MEMORY_LIMIT") or "2GB",
         )
@@ -99,7 +100,9 @@ def _writers(env: Mapping[str, str], *, embedded: bool) -> int:
     text = env.get("SEGMENTRY_WRITERS") or ("1" if embedded else "4")
     if not text.isdigit() or int(text) < 1:
         raise ConfigError(
-            f"SEGMENTRY_WRITERS is '{text}'", allowed="a whole number from 1", remedy="correct or unset the variable"
+            f"SEGMENTRY_WRITERS is '{text}'",
+            allowed="a whole number from 1",
+            remedy="correct or unset the variable",
         )
     if embedded and int(text) > 1:
         raise ConfigError(

@@ -18,8 +18,8 @@ from segmentry.settings import Settings
 class RunContext:
     """What a stage is given: where things live, the run's clock, and options of the caller.
 
-    as_of: naive UTC; None means the clock stored in the lake (``segmentry.clock``). retrain: train models even when
-    their champions are fresh.
+    as_of: naive UTC; None means the clock stored in the lake (``segmentry.clock``). retrain: train
+    models even when their champions are fresh.
     """
 
     settings: Settings
@@ -29,10 +29,11 @@ class RunContext:
 
 @dataclass(frozen=True)
 class StageReport:
-    """What a stage did. rows: relation or destination to rows; notes: lines an operator should read.
+    """What a stage did. rows: relation or destination to rows; notes: lines an operator should
+    read.
 
-    is_incomplete: something could not be taken in, as the notes say. The job goes on without it and ends with exit
-    status 1, so that an operator looks.
+    is_incomplete: something could not be taken in, as the notes say. The job goes on without it and
+    ends with exit status 1, so that an operator looks.
     """
 
     rows: Mapping[str, int] = field(default_factory=dict)
@@ -43,7 +44,9 @@ class StageReport:
 
 
 def _writing(settings: Settings) -> AbstractContextManager[None]:
-    from segmentry import warehouse  # imports the database driver, which no parse of a DAG should pay for
+    from segmentry import (
+        warehouse,
+    )  # imports the database driver, which no parse of a DAG should pay for
 
     return warehouse.writing(settings)
 
@@ -56,10 +59,11 @@ ItemFunction = Callable[[RunContext, str], StageReport]
 class Stage:
     """One step of the main job.
 
-    entry: ``module:function`` in the stage's room, called with the context (and the item, where items is set).
-    items: ``module:function`` giving the items the stage is mapped over. writes_lake: writes for most of its time, and
-    is the lake's writer from its beginning to its end; others compute alongside each other and write at their end.
-    minutes: time limit of one task. is_isolated: a failed item does not hold up what is behind the stage.
+    entry: ``module:function`` in the stage's room, called with the context (and the item, where
+    items is set). items: ``module:function`` giving the items the stage is mapped over.
+    writes_lake: writes for most of its time, and is the lake's writer from its beginning to its
+    end; others compute alongside each other and write at their end. minutes: time limit of one
+    task. is_isolated: a failed item does not hold up what is behind the stage.
     """
 
     name: str
@@ -79,7 +83,9 @@ class Stage:
         started = time.monotonic()
         function = resolve(self.entry)
         with _writing(context.settings) if self.writes_lake else nullcontext():
-            report = cast(StageReport, function(context) if item is None else function(context, item))
+            report = cast(
+                StageReport, function(context) if item is None else function(context, item)
+            )
         return replace(report, seconds=time.monotonic() - started)
 
 
@@ -93,7 +99,14 @@ STAGES: tuple[Stage, ...] = (
     Stage("texts", "build", "ml.texts:tag"),
     Stage("features", "build", "segmentry.layers:features"),
     Stage("gate_features", "build", "expectations.stages:gate_features"),
-    Stage("train", "score", "ml.stages:train", items="ml.stages:train_items", writes_lake=False, minutes=60),
+    Stage(
+        "train",
+        "score",
+        "ml.stages:train",
+        items="ml.stages:train_items",
+        writes_lake=False,
+        minutes=60,
+    ),
     Stage("score", "score", "ml.stages:score", items="ml.stages:score_items", writes_lake=False),
     Stage("profiles", "publish", "segmentry.layers:profiles"),
     Stage("segments", "publish", "segments.stages:segments"),
@@ -130,7 +143,9 @@ def resolve(entry: str) -> Callable[..., Any]:
 
 
 def sends_after(stage: Stage) -> bool:
-    """Whether the job that stops at this stage has not begun to send: then withdrawals are sent by themselves."""
+    """Whether the job that stops at this stage has not begun to send: then withdrawals are sent by
+    themselves.
+    """
     names = [known.name for known in STAGES]
     return stage.name in names and names.index(stage.name) < names.index("sync")
 
@@ -147,11 +162,13 @@ def stage_named(name: str) -> Stage:
     )
 
 
-def select(selection: str | None, until: str | None = None, *, sends: bool = True) -> tuple[Stage, ...]:
+def select(
+    selection: str | None, until: str | None = None, *, sends: bool = True
+) -> tuple[Stage, ...]:
     """Stages for ``--select``: all, one (``score``), or one and those behind it (``score+``).
 
-    until: the last of them to run. sends: whether the stages that call destinations are among them. UsageError where
-    nothing is left.
+    until: the last of them to run. sends: whether the stages that call destinations are among them.
+    UsageError where nothing is left.
     """
     chosen = _selected(selection)
     if until is not None:
@@ -169,7 +186,10 @@ def select(selection: str | None, until: str | None = None, *, sends: bool = Tru
             raise UsageError(
                 "--no-send leaves no stage to run",
                 allowed="a stage of another DAG than " + SENDING,
-                remedy="leave --no-send out; `segmentry sync plan` shows what would be sent and sends nothing",
+                remedy=(
+                    "leave --no-send out; `segmentry sync plan` shows what would be sent and sends"
+                    " nothing"
+                ),
             )
     return chosen
 

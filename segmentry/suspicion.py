@@ -1,8 +1,9 @@
-"""How much a value that is accepted looks made up: the limit from which it joins nobody starts low for such values.
+"""How much a value that is accepted looks made up: the limit from which it joins nobody starts low
+for such values.
 
-0: like an identifier. 1: like a word: it may be a user's name. 2: an address or number that several people write (an
-office, a throw-away domain, 555 55 55). 3: a key that says no more than `guest_7`. It is a score of the value alone, so
-that the result does not depend on what else is known.
+0: like an identifier. 1: like a word: it may be a user's name. 2: an address or number that several
+people write (an office, a throw-away domain, 555 55 55). 3: a key that says no more than `guest_7`.
+It is a score of the value alone, so that the result does not depend on what else is known.
 """
 
 from __future__ import annotations
@@ -24,24 +25,20 @@ def _words(text: str) -> frozenset[str]:
 
 
 # Words of a state that nobody has in a name.
-_STATES = _words(
-    """
+_STATES = _words("""
     null none nil undefined unknown anonymous anon guest gast test tester testing dummy fake
     placeholder missing invalid unbekannt inconnu desconocido anonym anonyme anonimo
     unauthenticated authenticated not no non kein temp loggedin loggedout loggedoff login
     logout undef
-    """
-)
+    """)
 # RFC 2142 and what shops and offices use: read by several people, or by nobody.
-_OFFICES = _words(
-    """
+_OFFICES = _words("""
     info office contact kontakt contacto contatti sales vertrieb support admin administrator
     hello hallo mail email post team service kundenservice buchhaltung rechnung billing
     accounts accounting invoices hr jobs career marketing help webmaster hostmaster postmaster
     abuse noreply no-reply donotreply newsletter shop store order orders bestellung reception
     rezeption zentrale sekretariat verwaltung einkauf purchasing family familie
-    """
-)
+    """)
 # Fewer characters of one kind in a row are common.
 _RUN = re.compile(r"(.)\1{2,}")
 _DIGIT_RUN = re.compile(r"(\d)\1{5,}$")
@@ -73,10 +70,16 @@ def _is_shared_address(local: str, host: str) -> bool:
     name = _MARKS.sub("", local.partition("+")[0])
     if local.partition("+")[0] in _OFFICES or name == host.partition(".")[0]:
         return True
-    if name.isascii() and (_RUN.fullmatch(name) or nobody.is_row(name) or nobody.says_nothing(local)):
+    if name.isascii() and (
+        _RUN.fullmatch(name) or nobody.is_row(name) or nobody.says_nothing(local)
+    ):
         return True
     return emails.is_disposable(host)
 
 
 def _is_shared_phone(national: str) -> bool:
-    return bool(_DIGIT_RUN.search(national)) or len(set(national)) == 2 or phones.is_walk(national[-7:])
+    return (
+        bool(_DIGIT_RUN.search(national))
+        or len(set(national)) == 2
+        or phones.is_walk(national[-7:])
+    )

@@ -12,7 +12,8 @@ from segmentry import warehouse
 def replace_rows(
     lake: duckdb.DuckDBPyConnection, relation: str, columns: str, rows: Sequence[tuple[object, ...]]
 ) -> None:
-    """Make the relation contain these rows; one that already does is left alone, so that nothing counts as changed.
+    """Make the relation contain these rows; one that already does is left alone, so that nothing
+    counts as changed.
 
     columns: names and types, as in ``create table``. The relation is created where it is missing.
     """
@@ -25,5 +26,7 @@ def replace_rows(
     lake.execute(f"delete from lake.{relation}")
     if rows:
         marks = ", ".join("?" for _ in rows[0])
-        lake.executemany(f"insert into lake.{relation} values ({marks})", [list(row) for row in rows])
+        lake.executemany(
+            f"insert into lake.{relation} values ({marks})", [list(row) for row in rows]
+        )
     lake.execute("commit")

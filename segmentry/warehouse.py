@@ -18,16 +18,18 @@ from segmentry.permissions import private_folder
 from segmentry.redaction import without_secrets
 from segmentry.settings import Settings
 
-# Writers that meet take a new snapshot id and try again; with DuckLake's own 10 attempts, 3 of 545 commits of two
-# processes that did nothing but write were lost.
+# Writers that meet take a new snapshot id and try again; with DuckLake's own 10 attempts, 3 of 545
+# commits of two processes that did nothing but write were lost.
 COMMIT_ATTEMPTS = 100
-# Against DuckLake's defaults (snappy, version 1), five million links take 298 MiB for 342 and half the time to read.
+# Against DuckLake's defaults (snappy, version 1), five million links take 298 MiB for 342 and half
+# the time to read.
 FILE_FORMAT = {"parquet_compression": "lz4", "parquet_version": "2"}
 # From here on every extension must be signed; a running DuckDB cannot take it back.
 SIGNED_ONLY = "set allow_unsigned_extensions=false"
 # Homes of which this process is the writer.
 _turns: set[Path] = set()
-# Catalogs, by path, inode and place of the files, that this process knows to be where their files are.
+# Catalogs, by path, inode and place of the files, that this process knows to be where their files
+# are.
 _followed: set[tuple[str, int, str]] = set()
 SCHEMAS = (
     "raw", "staging", "identity", "marts", "features", "profiles", "segments",
@@ -52,7 +54,11 @@ def prepare(settings: Settings) -> None:
 
 
 def _choose_file_format(lake: duckdb.DuckDBPyConnection) -> None:
-    held = dict(lake.execute("select option_name, value from lake.options() where scope = 'GLOBAL'").fetchall())
+    held = dict(
+        lake.execute(
+            "select option_name, value from lake.options() where scope = 'GLOBAL'"
+        ).fetchall()
+    )
     for name, value in FILE_FORMAT.items():
         # A version that was set as 2 is held as V2.
         if held.get(name, "").removeprefix("V") != value:
@@ -60,10 +66,12 @@ def _choose_file_format(lake: duckdb.DuckDBPyConnection) -> None:
 
 
 def _follow_a_moved_home(settings: Settings) -> None:
-    """Let the catalog know where its files are after the home was moved or copied; it holds their paths relative.
+    """Let the catalog know where its files are after the home was moved or copied; it holds their
+    paths relative.
 
-    DuckDB's own SQLite opens it. Python's would let go of the locks that DuckDB holds in this process as it closes,
-    and remove the files of a log that is in use: every later attach would end with a disk I/O error.
+    DuckDB's own SQLite opens it. Python's would let go of the locks that DuckDB holds in this
+    process as it closes, and remove the files of a log that is in use: every later attach would end
+    with a disk I/O error.
     """
     catalog = _catalog_file(settings)
     if not catalog.exists():
@@ -86,7 +94,10 @@ def _follow(connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:
         return  # a process was killed before the catalog had its first table
     if held.rstrip("/") == settings.lake_data.rstrip("/"):
         return
-    has_files = connection.execute("select 1 from catalog_file.ducklake_data_file limit 1").fetchone() is not None
+    has_files = (
+        connection.execute("select 1 from catalog_file.ducklake_data_file limit 1").fetchone()
+        is not None
+    )
     if has_files and not any(Path(settings.lake_data).rglob("*.parquet")):
         raise ConfigError(
             f"the lake's files are expected in {settings.lake_data}, which has none",
@@ -94,7 +105,8 @@ def _follow(connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:
             remedy="set SEGMENTRY_LAKE_DATA to that folder, or move its content there",
         )
     connection.execute(
-        "update catalog_file.ducklake_metadata set value = ? where key = 'data_path'", [settings.lake_data]
+        "update catalog_file.ducklake_metadata set value = ? where key = 'data_path'",
+        [settings.lake_data],
     )
 
 
@@ -121,7 +133,9 @@ def _opened(
     try:
         connection.execute("set TimeZone='UTC'")
         connection.execute("set enable_progress_bar=false")  # it would stand in standard output
-        _attach(connection, settings, attach_statement(settings, snapshot=snapshot, read_only=read_only))
+        _attach(
+            connection, settings, attach_statement(settings, snapshot=snapshot, read_only=read_only)
+        )
         connection.execute(SIGNED_ONLY)
         connection.execute("use lake")
         identifiers.register(connection, configuration.shop_country(settings))
@@ -140,13 +154,17 @@ def _attach(connection: duckdb.DuckDBPyConnection, settings: Settings, statement
         raise SegmentryError(
             f"the lake's catalog does not answer: {without_secrets(str(error))[:400]}",
             allowed="a PostgreSQL server at the address in SEGMENTRY_CATALOG that lets its user in",
-            remedy="start the server, or correct SEGMENTRY_CATALOG and its password; then `segmentry doctor`",
+            remedy=(
+                "start the server, or correct SEGMENTRY_CATALOG and its password; then `segmentry"
+                " doctor`"
+            ),
         ) from None
 
 
 @contextmanager
 def writing(settings: Settings) -> Iterator[None]:
-    """Be the embedded lake's only writer, after waiting for the one before; a process that has the turn keeps it.
+    """Be the embedded lake's only writer, after waiting for the one before; a process that has the
+    turn keeps it.
 
     A catalog on a server has no such turn: its writers meet, and try again.
     """
@@ -165,7 +183,9 @@ def writing(settings: Settings) -> Iterator[None]:
 
 
 def _is_prepared(settings: Settings) -> bool:
-    return settings.extensions.exists() and (not settings.is_embedded or _catalog_file(settings).exists())
+    return settings.extensions.exists() and (
+        not settings.is_embedded or _catalog_file(settings).exists()
+    )
 
 
 def _catalog_file(settings: Settings) -> Path:
@@ -187,13 +207,19 @@ def duckdb_config(settings: Settings) -> dict[str, str | bool | int | float | li
 def lake_config(settings: Settings) -> dict[str, str | bool | int | float | list[str]]:
     """Those of a connection to which the lake is attached; run ``SIGNED_ONLY`` once it is.
 
-    DuckDB hashes 70 MB for the signatures of two extensions, 0.26 s of every connection. The files of the installed
-    packages are loaded without, as Python's own are; others, and whatever is loaded later, are checked.
+    DuckDB hashes 70 MB for the signatures of two extensions, 0.26 s of every connection. The files
+    of the installed packages are loaded without, as Python's own are; others, and whatever is
+    loaded later, are checked.
     """
-    return {**duckdb_config(settings), "allow_unsigned_extensions": extensions.are_packaged(settings)}
+    return {
+        **duckdb_config(settings),
+        "allow_unsigned_extensions": extensions.are_packaged(settings),
+    }
 
 
-def attach_statement(settings: Settings, *, snapshot: int | None = None, read_only: bool = False) -> str:
+def attach_statement(
+    settings: Settings, *, snapshot: int | None = None, read_only: bool = False
+) -> str:
     """SQL that attaches the lake as ``lake``; a snapshot implies read only."""
     options = [f"DATA_PATH '{_quoted(settings.lake_data)}'"]
     if snapshot is not None:
@@ -201,7 +227,8 @@ def attach_statement(settings: Settings, *, snapshot: int | None = None, read_on
     elif read_only:
         options.append("READ_ONLY")
     elif settings.is_embedded:
-        # In the default mode a reader blocks the writer's commit; a write-ahead log lets both go on.
+        # In the default mode a reader blocks the writer's commit; a write-ahead log lets both go
+        # on.
         options.append("META_JOURNAL_MODE 'WAL'")
     return f"ATTACH 'ducklake:{_quoted(settings.catalog)}' AS lake ({', '.join(options)})"
 
@@ -216,15 +243,18 @@ def current_snapshot(lake: duckdb.DuckDBPyConnection) -> int:
     return int(row[0]) if row and row[0] is not None else 0
 
 
-# A file that was written less than this ago may be written again without a change of its time: that has ticks of 10 ms.
+# A file that was written less than this ago may be written again without a change of its time: that
+# has ticks of 10 ms.
 SETTLED_NS = 100_000_000
 
 
 def snapshot_watch(settings: Settings, lake: duckdb.DuckDBPyConnection) -> Callable[[], int]:
-    """A function that tells the newest committed snapshot, cheap enough to be asked before every request.
+    """A function that tells the newest committed snapshot, cheap enough to be asked before every
+    request.
 
-    The catalog answers in milliseconds, so the embedded one is asked only when its files have changed. It is never
-    opened here next to DuckDB: to close it would let go of the locks that DuckDB holds in this process.
+    The catalog answers in milliseconds, so the embedded one is asked only when its files have
+    changed. It is never opened here next to DuckDB: to close it would let go of the locks that
+    DuckDB holds in this process.
     """
     if not settings.is_embedded:
         return lambda: current_snapshot(lake)
@@ -252,7 +282,8 @@ def _written(path: Path) -> tuple[int, int, int]:
 def relation_exists(lake: duckdb.DuckDBPyConnection, relation: str) -> bool:
     """Whether ``schema.name`` is a table or view of the lake.
 
-    A probe, because the information schema reads the statistics of every table: a second on a lake of 150 relations.
+    A probe, because the information schema reads the statistics of every table: a second on a lake
+    of 150 relations.
     """
     schema, _, name = relation.partition(".")
     try:
@@ -262,8 +293,12 @@ def relation_exists(lake: duckdb.DuckDBPyConnection, relation: str) -> bool:
     return True
 
 
-def relations(lake: duckdb.DuckDBPyConnection, schema: str, *, snapshot: int | None = None) -> list[str]:
-    """Tables and views of a schema as ``schema.name``, sorted; read from the catalog for the reason above."""
+def relations(
+    lake: duckdb.DuckDBPyConnection, schema: str, *, snapshot: int | None = None
+) -> list[str]:
+    """Tables and views of a schema as ``schema.name``, sorted; read from the catalog for the reason
+    above.
+    """
     moment = current_snapshot(lake) if snapshot is None else snapshot
     parts = [
         f"""
@@ -276,7 +311,9 @@ def relations(lake: duckdb.DuckDBPyConnection, schema: str, *, snapshot: int | N
         """
         for kind in ("table", "view")
     ]
-    found = lake.execute(" union ".join(parts) + " order by 1", {"schema": schema, "moment": moment}).fetchall()
+    found = lake.execute(
+        " union ".join(parts) + " order by 1", {"schema": schema, "moment": moment}
+    ).fetchall()
     return [name for (name,) in found]
 
 
@@ -298,7 +335,9 @@ def count(lake: duckdb.DuckDBPyConnection, relation: str) -> int:
     return int(row[0]) if row else 0
 
 
-def records(lake: duckdb.DuckDBPyConnection, sql: str, parameters: Sequence[Any] | None = None) -> list[dict[str, Any]]:
+def records(
+    lake: duckdb.DuckDBPyConnection, sql: str, parameters: Sequence[Any] | None = None
+) -> list[dict[str, Any]]:
     """Rows of a query as dictionaries."""
     result = lake.execute(sql, list(parameters) if parameters else None)
     names = [column[0] for column in result.description or []]

@@ -1,4 +1,6 @@
-"""Whether segments do what they are for: sizes and moves, conflicts and overlaps, and a sample that people judge."""
+"""Whether segments do what they are for: sizes and moves, conflicts and overlaps, and a sample that
+people judge.
+"""
 
 from __future__ import annotations
 
@@ -23,10 +25,11 @@ VERDICTS = ("yes", "no")
 
 
 def sizes(lake: duckdb.DuckDBPyConnection, found: Mapping[str, Segment], days: int) -> Rows:
-    """Per segment its members, its moves in the last days before the clock, and what is odd about it.
+    """Per segment its members, its moves in the last days before the clock, and what is odd about
+    it.
 
-    churn: the share of those who were in it during these days that left. Who is in at the first evaluation of all has
-    no past to have come from, and does not count as an entry.
+    churn: the share of those who were in it during these days that left. Who is in at the first
+    evaluation of all has no past to have come from, and does not count as an entry.
     """
     warehouse.require(lake, HISTORY, made_by="memberships")
     rows = warehouse.records(
@@ -52,23 +55,33 @@ def sizes(lake: duckdb.DuckDBPyConnection, found: Mapping[str, Segment], days: i
     )
     held = {row["segment"]: row for row in rows}
     waiting = _without_place(lake)
-    return [_size(name, segment, held.get(name), waiting.get(name, 0), days) for name, segment in found.items()]
+    return [
+        _size(name, segment, held.get(name), waiting.get(name, 0), days)
+        for name, segment in found.items()
+    ]
 
 
 def _without_place(lake: duckdb.DuckDBPyConnection) -> dict[str, int]:
-    """Profiles that the dwell rules hold in a segment, whether or not priority and size let them be members."""
+    """Profiles that the dwell rules hold in a segment, whether or not priority and size let them be
+    members.
+    """
     rows = lake.execute(
-        f"select segment, count(*) from lake.{STATES} where entered_at is not null and left_at is null group by segment"
+        f"select segment, count(*) from lake.{STATES} where entered_at is not null and left_at is"
+        " null group by segment"
     ).fetchall()
     return {str(segment): int(count) for segment, count in rows}
 
 
-def _size(name: str, segment: Segment, held: dict[str, Any] | None, waiting: int, days: int) -> dict[str, Any]:
+def _size(
+    name: str, segment: Segment, held: dict[str, Any] | None, waiting: int, days: int
+) -> dict[str, Any]:
     members, were_in = (held["members"], held["were_in"]) if held else (0, 0)
     remarks = []
     if not members:
         least = int(segment.meta.get("min_size", 0))
-        remarks.append(f"held back: {waiting} where {least} are needed" if 0 < waiting < least else "empty")
+        remarks.append(
+            f"held back: {waiting} where {least} are needed" if 0 < waiting < least else "empty"
+        )
     if held and held["is_long_observed"] and held["changed_at"] <= held["since"]:
         remarks.append(f"still: nobody came or went for {days} days")
     return {
@@ -83,7 +96,9 @@ def _size(name: str, segment: Segment, held: dict[str, Any] | None, waiting: int
 
 
 def conflicts(lake: duckdb.DuckDBPyConnection, found: Mapping[str, Segment]) -> Rows:
-    """Pairs of segments whose actions must not meet in one person, with the number of persons in whom they do."""
+    """Pairs of segments whose actions must not meet in one person, with the number of persons in
+    whom they do.
+    """
     rows: Rows = []
     for first in found.values():
         for second in found.values():
@@ -115,7 +130,8 @@ def overlaps(lake: duckdb.DuckDBPyConnection) -> Rows:
     return warehouse.records(
         lake,
         f"""
-        with sizes as (select segment, count(*) as members from lake.{MEMBERSHIPS} group by segment),
+        with sizes as (select segment, count(*) as members from lake.{MEMBERSHIPS}
+            group by segment),
         pairs as (
             select one.segment as smaller, other.segment as larger, count(*) as in_common
             from lake.{MEMBERSHIPS} as one inner join lake.{MEMBERSHIPS} as other using (profile_id)
@@ -135,7 +151,9 @@ def overlaps(lake: duckdb.DuckDBPyConnection) -> Rows:
 
 
 def sample(lake: duckdb.DuckDBPyConnection, segment: Segment, count: int, seed: int) -> Rows:
-    """Members drawn at random, the same for the same seed and members, each with the values that decided."""
+    """Members drawn at random, the same for the same seed and members, each with the values that
+    decided.
+    """
     warehouse.require(lake, MEMBERSHIPS, made_by="memberships")
     columns = columns_of(segment.predicate) if segment.predicate else []
     values = "".join(f", profiles.{name}" for name in columns if name != "profile_id")
@@ -173,7 +191,9 @@ def judged(path: Path) -> Rows:
     """The rows of a sample that people have judged, each with the verdict yes or no."""
     rows = [row for row in _rows(path) if row["verdict"]]
     if not rows:
-        raise UsageError(f"{path.name} has no verdict yet", allowed="yes or no", remedy="fill the column verdict")
+        raise UsageError(
+            f"{path.name} has no verdict yet", allowed="yes or no", remedy="fill the column verdict"
+        )
     return rows
 
 
@@ -189,28 +209,44 @@ def _rows(path: Path) -> Rows:
         with path.open(encoding="utf-8-sig", newline="") as file:
             rows = list(csv.DictReader(file))
     except (OSError, UnicodeDecodeError, csv.Error):
-        raise UsageError(f"{path} cannot be read", allowed="a CSV file in UTF-8", remedy="check the path") from None
+        raise UsageError(
+            f"{path} cannot be read", allowed="a CSV file in UTF-8", remedy="check the path"
+        ) from None
     found: Rows = []
     for line, row in enumerate(rows, start=2):
         verdict = (row.get("verdict") or "").strip().lower() if "verdict" in row else None
         if verdict is None or verdict not in (*VERDICTS, ""):
             raise UsageError(
                 f"{path.name}, line {line}: "
-                + ("there is no column verdict" if verdict is None else "a verdict that is neither yes nor no"),
+                + (
+                    "there is no column verdict"
+                    if verdict is None
+                    else "a verdict that is neither yes nor no"
+                ),
                 allowed="a column verdict with yes, no, or nothing where nobody judged",
                 remedy="begin from the file that `segmentry segments audit NAME --out FILE` writes",
             )
-        found.append({**{name: value for name, value in row.items() if name is not None}, "verdict": verdict})
+        found.append(
+            {**{name: value for name, value in row.items() if name is not None}, "verdict": verdict}
+        )
     return found
 
 
-def report(lake: duckdb.DuckDBPyConnection, found: Mapping[str, Segment], days: int) -> dict[str, Rows]:
+def report(
+    lake: duckdb.DuckDBPyConnection, found: Mapping[str, Segment], days: int
+) -> dict[str, Rows]:
     """What the audit says of all segments."""
-    return {"sizes": sizes(lake, found, days), "conflicts": conflicts(lake, found), "overlaps": overlaps(lake)}
+    return {
+        "sizes": sizes(lake, found, days),
+        "conflicts": conflicts(lake, found),
+        "overlaps": overlaps(lake),
+    }
 
 
 def wilson(right: int, total: int) -> tuple[float, float]:
-    """Ends of the 95 % interval of a share (Wilson 1927), which hold for few judgements and for 0 and 1 too."""
+    """Ends of the 95 % interval of a share (Wilson 1927), which hold for few judgements and for 0
+    and 1 too.
+    """
     z = 1.959964
     share, spread = right / total, z * z / total
     middle = (share + spread / 2) / (1 + spread)

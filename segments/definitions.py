@@ -25,7 +25,8 @@ _UNITS = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelt
 
 @dataclass(frozen=True)
 class Segment:
-    """One segment. predicate is None for free SQL (kind batch_only), which only the batch can evaluate.
+    """One segment. predicate is None for free SQL (kind batch_only), which only the batch can
+    evaluate.
 
     is_enabled: one that is not is checked and never evaluated.
     """
@@ -66,11 +67,16 @@ class Segment:
 
     @property
     def definition_version(self) -> str:
-        """Changes exactly when the rule of who is in changes: predicate, stay_while, dwell times."""
+        """Changes exactly when the rule of who is in changes: predicate, stay_while, dwell
+        times.
+        """
         rule = [
             self.predicate.to_sql() if self.predicate else " ".join(self.sql.split()),
             self.stay.to_sql() if self.stay else "",
-            *(str(int(d.total_seconds())) for d in (self.enter_after, self.exit_after, self.min_stay)),
+            *(
+                str(int(d.total_seconds()))
+                for d in (self.enter_after, self.exit_after, self.min_stay)
+            ),
         ]
         return hashlib.sha256("\n".join(rule).encode()).hexdigest()[:12]
 
@@ -123,7 +129,9 @@ def load(path: Path, words: Mapping[str, str]) -> Segment:
     entry = content["models"][0]
     if entry["name"] != path.stem:
         raise ConfigError(
-            f"{pair.name} describes '{entry['name']}'", allowed=path.stem, remedy="use the file's own stem"
+            f"{pair.name} describes '{entry['name']}'",
+            allowed=path.stem,
+            remedy="use the file's own stem",
         )
     return build(path, entry, _text_of(path), words)
 
@@ -161,15 +169,23 @@ def build(path: Path, entry: Mapping[str, Any], sql: str, words: Mapping[str, st
     predicate = None if is_free else parsed(path.name, sql, words)
     stay = parsed(path.name, meta["stay_while"], words, parse) if meta.get("stay_while") else None
     if not re.search(r"\b[Oo]ne row per\b", entry["description"]):
-        raise ConfigError(f"{path.stem}: the description states no grain", remedy="end it with 'One row per profile.'")
+        raise ConfigError(
+            f"{path.stem}: the description states no grain",
+            remedy="end it with 'One row per profile.'",
+        )
     return Segment(path.stem, path, entry["description"], meta, predicate, stay, sql, is_enabled)
 
 
 def parsed(
-    name: str, text: str, words: Mapping[str, str], by: Callable[[str, Mapping[str, str]], Predicate] = parse_model
+    name: str,
+    text: str,
+    words: Mapping[str, str],
+    by: Callable[[str, Mapping[str, str]], Predicate] = parse_model,
 ) -> Predicate:
     """The predicate of a file, or PredicateError that names the file."""
     try:
         return by(text, words)
     except PredicateError as error:
-        raise PredicateError(f"{name}: {error.received}", allowed=error.allowed, remedy=error.remedy) from None
+        raise PredicateError(
+            f"{name}: {error.received}", allowed=error.allowed, remedy=error.remedy
+        ) from None

@@ -1,4 +1,6 @@
-"""Segments as the lake evaluates them, and how the files differ: a size belongs to the rule it was counted by."""
+"""Segments as the lake evaluates them, and how the files differ: a size belongs to the rule it was
+counted by.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,9 @@ _SPANS = ("enter_after", "exit_after", "min_stay")
 
 @dataclass(frozen=True)
 class DeployedSegment:
-    """One segment as last evaluated (None: never), its file (None: missing, disabled or refused), and its state."""
+    """One segment as last evaluated (None: never), its file (None: missing, disabled or refused),
+    and its state.
+    """
 
     name: str
     segment: Segment | None
@@ -54,7 +58,10 @@ def load_all(settings: Settings, lake: duckdb.DuckDBPyConnection) -> dict[str, D
     words = _vocabulary(lake) if rules else {}
     names = sorted({*files, *rules})
     broken = {path.stem for path in refused if path.stem in installed.names(settings)}
-    return {name: _compared(name, rules.get(name), files.get(name), name in broken, words) for name in names}
+    return {
+        name: _compared(name, rules.get(name), files.get(name), name in broken, words)
+        for name in names
+    }
 
 
 def named(settings: Settings, lake: duckdb.DuckDBPyConnection, name: str) -> DeployedSegment:
@@ -63,8 +70,12 @@ def named(settings: Settings, lake: duckdb.DuckDBPyConnection, name: str) -> Dep
     return found[name] if name in found else _of_file(installed.named(settings, name))
 
 
-def evaluated(settings: Settings, lake: duckdb.DuckDBPyConnection, name: str) -> tuple[Segment, str]:
-    """The deployed definition of a segment and its state, or NotReadyError where it was never evaluated."""
+def evaluated(
+    settings: Settings, lake: duckdb.DuckDBPyConnection, name: str
+) -> tuple[Segment, str]:
+    """The deployed definition of a segment and its state, or NotReadyError where it was never
+    evaluated.
+    """
     found = named(settings, lake, name)
     if found.segment is None:
         raise NotReadyError(
@@ -86,23 +97,33 @@ def _rules(lake: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
 
 
 def _vocabulary(lake: duckdb.DuckDBPyConnection) -> dict[str, str]:
-    """Columns of the profiles that the rules were evaluated on: a feature may be missing from the contract by now."""
+    """Columns of the profiles that the rules were evaluated on: a feature may be missing from the
+    contract by now.
+    """
     return {row[0]: row[1] for row in lake.execute("describe lake.profiles.profiles").fetchall()}
 
 
 def _compared(
-    name: str, rule: Mapping[str, Any] | None, file: Segment | None, is_refused: bool, words: Mapping[str, str]
+    name: str,
+    rule: Mapping[str, Any] | None,
+    file: Segment | None,
+    is_refused: bool,
+    words: Mapping[str, str],
 ) -> DeployedSegment:
     if rule is None:
         assert file is not None
         return _of_file(file)
     segment = _segment(rule, file, words)
     if file is None:
-        return DeployedSegment(name, segment, rule["definition_version"], None, REFUSED if is_refused else REMOVED)
+        return DeployedSegment(
+            name, segment, rule["definition_version"], None, REFUSED if is_refused else REMOVED
+        )
     is_same = rule["definition_version"] == file.definition_version and all(
         _meta_of(file.meta)[key] == _meta_of(segment.meta)[key] for key in _META
     )
-    return DeployedSegment(name, segment, rule["definition_version"], file, CURRENT if is_same else CHANGED)
+    return DeployedSegment(
+        name, segment, rule["definition_version"], file, CURRENT if is_same else CHANGED
+    )
 
 
 def _meta_of(meta: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,8 @@
-"""The dwell rules as a state machine for one profile in one segment; dbt's dwell_states does the same for all at once.
+"""The dwell rules as a state machine for one profile in one segment; dbt's dwell_states does the
+same for all at once.
 
-A stay is pending until the predicate has held for enter_after, then in until neither it nor stay_while has held for
-exit_after and min_stay has passed. Time is that of the evaluations.
+A stay is pending until the predicate has held for enter_after, then in until neither it nor
+stay_while has held for exit_after and min_stay has passed. Time is that of the evaluations.
 """
 
 from __future__ import annotations
@@ -29,7 +30,9 @@ class Rules:
 
 @dataclass(frozen=True)
 class Stay:
-    """Where a profile stands: entered_at is None while pending, exiting_since while nothing speaks for leaving."""
+    """Where a profile stands: entered_at is None while pending, exiting_since while nothing speaks
+    for leaving.
+    """
 
     pending_since: datetime
     entered_at: datetime | None = None
@@ -54,13 +57,19 @@ class Flow:
 Evaluation = tuple[datetime, Mapping[str, bool]]
 
 
-def step(stay: Stay | None, is_match: bool, is_staying: bool, as_of: datetime, rules: Rules) -> Stay | None:
+def step(
+    stay: Stay | None, is_match: bool, is_staying: bool, as_of: datetime, rules: Rules
+) -> Stay | None:
     """The stay after one evaluation; None is out. is_staying: the predicate or stay_while holds."""
     if stay is None or not stay.is_member:
         if not is_match:
             return None
         stay = stay or Stay(as_of)
-        return replace(stay, entered_at=as_of) if stay.pending_since + rules.enter_after <= as_of else stay
+        return (
+            replace(stay, entered_at=as_of)
+            if stay.pending_since + rules.enter_after <= as_of
+            else stay
+        )
     if is_staying:
         return replace(stay, exiting_since=None)
     stay = replace(stay, exiting_since=stay.exiting_since or as_of)
@@ -75,7 +84,8 @@ def _may_leave(stay: Stay, as_of: datetime, rules: Rules) -> bool:
 def replayed(evaluations: Sequence[Evaluation], rules: Rules) -> list[Flow]:
     """What the rules make of evaluations in order of time.
 
-    Each maps profiles for which something holds to whether that is the predicate (True) or only stay_while (False).
+    Each maps profiles for which something holds to whether that is the predicate (True) or only
+    stay_while (False).
     """
     stays: dict[str, Stay] = {}
     flows = []

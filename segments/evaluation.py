@@ -1,4 +1,5 @@
-"""Evaluates predicates for one profile in Python, with the same three-valued logic as the batch's SQL.
+"""Evaluates predicates for one profile in Python, with the same three-valued logic as the batch's
+SQL.
 
 A verdict is True, False or None (unknown). A profile is a mapping of column to value; NULL is None.
 """
@@ -30,13 +31,16 @@ Profile = Mapping[str, Any]
 Verdict = bool | None
 Evaluator = Callable[[Profile], Verdict]
 _COMPARE: Mapping[str, Callable[[Any, Any], bool]] = {
-    "=": operator.eq, "<>": operator.ne, "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
+    "=": operator.eq, "<>": operator.ne, "<": operator.lt, "<=": operator.le, ">": operator.gt,
+    ">=": operator.ge,
 }  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One condition of a predicate on one profile: its text, the values it read, and what came of it."""
+    """One condition of a predicate on one profile: its text, the values it read, and what came of
+    it.
+    """
 
     condition: str
     values: Mapping[str, Any]
@@ -133,7 +137,9 @@ def _comparison(leaf: Comparison) -> Evaluator:
     return evaluate
 
 
-def _column_against_value(name: str, compare: Callable[[Any, Any], bool], value: Any, is_number: bool) -> Evaluator:
+def _column_against_value(
+    name: str, compare: Callable[[Any, Any], bool], value: Any, is_number: bool
+) -> Evaluator:
     def evaluate(profile: Profile) -> Verdict:
         held = profile.get(name)
         if held is None:
@@ -145,7 +151,9 @@ def _column_against_value(name: str, compare: Callable[[Any, Any], bool], value:
 
 
 def _as_numbers(left: Any, right: Any) -> tuple[Any, Any]:
-    """Two numbers as DuckDB compares them: NaN is greater than all and equals itself; a whole one becomes a double."""
+    """Two numbers as DuckDB compares them: NaN is greater than all and equals itself; a whole one
+    becomes a double.
+    """
     if left != left or right != right:
         return left != left, right != right
     return (left, right) if type(left) is type(right) else (float(left), float(right))

@@ -1,4 +1,6 @@
-"""Segments in families: one per category of interest, per stage of the journey, per persona of the policies."""
+"""Segments in families: one per category of interest, per stage of the journey, per persona of the
+policies.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ MARK = "Made at run time"
 
 @dataclass(frozen=True)
 class Member:
-    """One segment of a family. rows: for its unit test, each with whether the profile is a member."""
+    """One segment of a family. rows: for its unit test, each with whether the profile is a
+    member.
+    """
 
     name: str
     description: str
@@ -39,7 +43,11 @@ class Member:
     @property
     def entry(self) -> dict[str, Any]:
         """What its yml says of the model."""
-        return {"name": self.name, "description": self.description, "config": {"meta": dict(self.meta)}}
+        return {
+            "name": self.name,
+            "description": self.description,
+            "config": {"meta": dict(self.meta)},
+        }
 
     @property
     def yml(self) -> str:
@@ -49,23 +57,30 @@ class Member:
         members = [row["profile_id"] for row, is_member in self.rows if is_member]
         expected = "\n".join(f"        - {{profile_id: {member}}}" for member in members)
         return (
-            f"# {MARK} from {self.origin}.\nmodels:\n  - name: {self.name}\n    description: {self.description}\n"
-            f"    config:\n      meta:\n{meta}\n\nunit_tests:\n  - name: {self.name}_at_its_edges\n"
-            f"    model: {self.name}\n    given:\n      - input: ref('profiles')\n        rows:\n{rows}\n"
-            f"    expect:\n      rows:\n{expected}\n"
+            f"# {MARK} from {self.origin}.\nmodels:\n  - name: {self.name}\n    description:"
+            f" {self.description}\n    config:\n      meta:\n{meta}\n\nunit_tests:\n  - name:"
+            f" {self.name}_at_its_edges\n    model: {self.name}\n    given:\n      - input:"
+            f" ref('profiles')\n        rows:\n{rows}\n    expect:\n      rows:\n{expected}\n"
         )
 
 
 def members(settings: Settings) -> list[Member]:
     """Every member of every family."""
     content = configuration.read(settings.dbt_project / "dbt_project.yml")["vars"]
-    return [*_interests(content["interest_categories"]), *_stages(content["journeys"][0]), *_personas(settings)]
+    return [
+        *_interests(content["interest_categories"]),
+        *_stages(content["journeys"][0]),
+        *_personas(settings),
+    ]
 
 
 def built(settings: Settings, words: Mapping[str, str]) -> dict[str, Segment]:
     """The members as segments."""
     home = definitions.folder(settings)
-    return {m.name: definitions.build(home / f"{m.name}.sql", m.entry, m.sql, words) for m in members(settings)}
+    return {
+        m.name: definitions.build(home / f"{m.name}.sql", m.entry, m.sql, words)
+        for m in members(settings)
+    }
 
 
 def names(settings: Settings) -> dict[str, str]:
@@ -89,8 +104,10 @@ def _interests(categories: list[str]) -> Iterator[Member]:
         views, items = f"views_{slug}_90d", f"items_{slug}_lifetime"
         yield Member(
             name=f"interested_in_{slug}",
-            description=f"Customers who viewed more than three {category} products in 90 days and never bought one."
-            " One row per profile.",
+            description=(
+                f"Customers who viewed more than three {category} products in 90 days and never"
+                " bought one. One row per profile."
+            ),
             where=f"{views} > 3\n    and {items} = 0",
             origin="the variable interest_categories",
             meta={"owner": "marketing", "purpose": "personalization", "priority": 70},
@@ -106,11 +123,18 @@ def _stages(journey: Mapping[str, Any]) -> Iterator[Member]:
     for stage in [*(stage["name"] for stage in journey["stages"]), journey["lapsed_stage"]]:
         yield Member(
             name=f"journey_{_slug(stage)}",
-            description=f"Customers in the {stage.capitalize()} stage of the {journey['name']} journey."
-            " One row per profile.",
+            description=(
+                f"Customers in the {stage.capitalize()} stage of the {journey['name']} journey."
+                " One row per profile."
+            ),
             where=f"journey_stage = {_quoted(stage)}",
             origin="the variable journeys",
-            meta={"owner": "marketing", "purpose": "marketing", "priority": 80, "exclusive_group": "journey"},
+            meta={
+                "owner": "marketing",
+                "purpose": "marketing",
+                "priority": 80,
+                "exclusive_group": "journey",
+            },
             rows=(
                 ({"profile_id": "here", "journey_stage": stage}, True),
                 ({"profile_id": "elsewhere", "journey_stage": "another"}, False),
@@ -124,10 +148,18 @@ def _personas(settings: Settings) -> Iterator[Member]:
         name = str(entry["name"])
         yield Member(
             name=f"persona_{_slug(name)}",
-            description=f"Customers with the persona {name}, at a confidence of at least 50 %. One row per profile.",
+            description=(
+                f"Customers with the persona {name}, at a confidence of at least 50 %. One row per"
+                " profile."
+            ),
             where=f"persona = {_quoted(name)}\n    and persona_confidence >= 0.5",
             origin="training.personas in config/policies.yml",
-            meta={"owner": "marketing", "purpose": "personalization", "priority": 85, "exclusive_group": "persona"},
+            meta={
+                "owner": "marketing",
+                "purpose": "personalization",
+                "priority": 85,
+                "exclusive_group": "persona",
+            },
             rows=(
                 ({"profile_id": "sure", "persona": name, "persona_confidence": 0.5}, True),
                 ({"profile_id": "unsure", "persona": name, "persona_confidence": 0.49}, False),
@@ -146,4 +178,8 @@ def _quoted(text: str) -> str:
 
 
 def _flow(row: Mapping[str, Any]) -> str:
-    return "{" + ", ".join(f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in row.items()) + "}"
+    return (
+        "{"
+        + ", ".join(f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in row.items())
+        + "}"
+    )

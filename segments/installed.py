@@ -1,4 +1,6 @@
-"""The segments of an installation: those written as files and those that follow from the configuration, by name."""
+"""The segments of an installation: those written as files and those that follow from the
+configuration, by name.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,8 @@ from segments import families
 from segments.definitions import Segment, build, duration, folder, load, parsed, vocabulary
 
 __all__ = [
-    "Segment", "build", "duration", "folder", "load", "load_all", "named", "names", "parsed", "readable", "vocabulary",
+    "Segment", "build", "duration", "folder", "load", "load_all", "named", "names", "parsed",
+    "readable", "vocabulary",
 ]  # fmt: skip
 
 # More names than this are no help in a message.
@@ -23,7 +26,8 @@ _SUFFIXES = {".sql", ".yml", ".yaml", ".py", ".csv", ".md"}
 
 
 def load_all(settings: Settings, words: Mapping[str, str] | None = None) -> dict[str, Segment]:
-    """Every enabled segment, in order of name; the first that does not fit is a ConfigError naming its file.
+    """Every enabled segment, in order of name; the first that does not fit is a ConfigError naming
+    its file.
 
     words: the vocabulary; by default that of the contract on disk.
     """
@@ -39,7 +43,9 @@ def load_all(settings: Settings, words: Mapping[str, str] | None = None) -> dict
 
 
 def readable(settings: Settings) -> tuple[dict[str, Segment], list[Path]]:
-    """The enabled segments that can be read, in order of name, and the other files of the folder."""
+    """The enabled segments that can be read, in order of name, and the other files of the
+    folder.
+    """
     words, taken = vocabulary(settings), families.names(settings)
     found: dict[str, Segment] = {}
     for path in _files(settings):
@@ -60,7 +66,9 @@ def names(settings: Settings) -> list[str]:
 
 def _is_disabled(path: Path) -> bool:
     try:
-        return configuration.read(path.with_suffix(".yml"))["models"][0]["config"]["enabled"] is False
+        return (
+            configuration.read(path.with_suffix(".yml"))["models"][0]["config"]["enabled"] is False
+        )
     except (ConfigError, LookupError, TypeError):
         return False
 
@@ -120,8 +128,16 @@ def named(settings: Settings, name: str) -> Segment:
         near = get_close_matches(name, found, n=3)
         raise UsageError(
             f"there is no segment '{name}'",
-            allowed=", ".join(found) if len(found) <= _LISTED else f"the {len(found)} of `segmentry segments list`",
-            remedy=(f"did you mean {' or '.join(near)}? Otherwise " if near else "use one of these names, or ")
+            allowed=(
+                ", ".join(found)
+                if len(found) <= _LISTED
+                else f"the {len(found)} of `segmentry segments list`"
+            ),
+            remedy=(
+                f"did you mean {' or '.join(near)}? Otherwise "
+                if near
+                else "use one of these names, or "
+            )
             + "write it with `segmentry segments new`",
         )
     return found[name]
@@ -130,7 +146,9 @@ def named(settings: Settings, name: str) -> Segment:
 def _check_references(found: Mapping[str, Segment]) -> None:
     for segment in found.values():
         parent = segment.meta.get("merge_into")
-        if parent is not None and (parent not in found or parent == segment.name or "min_size" not in segment.meta):
+        if parent is not None and (
+            parent not in found or parent == segment.name or "min_size" not in segment.meta
+        ):
             raise ConfigError(
                 f"{segment.name}: merge_into is '{parent}'",
                 allowed="another segment, together with min_size",

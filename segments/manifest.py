@@ -1,4 +1,6 @@
-"""Files of the dbt project that follow from others: the contract of profiles, and the definitions of the segments."""
+"""Files of the dbt project that follow from others: the contract of profiles, and the definitions
+of the segments.
+"""
 
 from __future__ import annotations
 
@@ -19,30 +21,42 @@ _SUBJECT = "features__"
 
 def generated_files(settings: Settings) -> list[GeneratedFile]:
     """The contract of profiles."""
-    return [GeneratedFile(settings.dbt_project / "models/profiles/profiles.yml", profiles_yml(settings))]
+    return [
+        GeneratedFile(settings.dbt_project / "models/profiles/profiles.yml", profiles_yml(settings))
+    ]
 
 
 def run_time_files(settings: Settings) -> list[GeneratedFile]:
-    """The segments of families, and what the evaluation loops over; segments that are refused are left out.
+    """The segments of families, and what the evaluation loops over; segments that are refused are
+    left out.
 
     The stage that evaluates segments loads them all first, and stops at one that is refused.
     """
     accepted, refused = installed.readable(settings)
     left_out = [GeneratedFile(path, None) for path in refused]
     macro = GeneratedFile(
-        settings.dbt_project / "macros/segments/segment_definitions.sql", definitions_macro(accepted.values())
+        settings.dbt_project / "macros/segments/segment_definitions.sql",
+        definitions_macro(accepted.values()),
     )
     return [*left_out, *families.files(settings), macro]
 
 
 def profiles_yml(settings: Settings) -> str:
-    """The contract of profiles.profiles: key, traits, every feature's column, scores, consent flags."""
+    """The contract of profiles.profiles: key, traits, every feature's column, scores, consent
+    flags.
+    """
     lines = [
-        f"# Made by `{COMMAND}` from the yml of traits and features. A new column there appears here.",
+        (
+            f"# Made by `{COMMAND}` from the yml of traits and features. A new column there appears"
+            " here."
+        ),
         "models:",
         "  - name: profiles",
         "    description: >",
-        "      Everything known of each profile at the run's clock; the vocabulary of segments. One row per profile.",
+        (
+            "      Everything known of each profile at the run's clock; the vocabulary of segments."
+            " One row per profile."
+        ),
         "    config: {contract: {enforced: true}}",
         "    columns:",
     ]
@@ -62,23 +76,43 @@ def profiles_yml(settings: Settings) -> str:
 def _columns(settings: Settings) -> Iterator[dict[str, Any]]:
     models = settings.dbt_project / "models"
     yield {"name": "profile_id", "description": "Profile.", "data_type": "varchar"}
-    yield {"name": "as_of", "description": "The run's clock; facts before it count.", "data_type": "timestamp"}
+    yield {
+        "name": "as_of",
+        "description": "The run's clock; facts before it count.",
+        "data_type": "timestamp",
+    }
     yield from _described(models / "identity" / "traits.yml")
     for subject in subjects(settings):
         yield from _described(_features(settings) / f"{_SUBJECT}{subject}.yml")
     for model in scored_models(settings):
         description = f"Newest score of the model {model}, {_UNITS.get(model, '0 to 1')}."
         yield {
-            "name": f"{model}_score", "description": description, "data_type": "double", "unknown": "NULL: not scored"
+            "name": f"{model}_score", "description": description, "data_type": "double",
+            "unknown": "NULL: not scored"
         }  # fmt: skip
     for model in choice_models(settings):
         description = f"Most likely choice by the model {model}."
-        yield {"name": model, "description": description, "data_type": "varchar", "unknown": "NULL: not scored"}
+        yield {
+            "name": model,
+            "description": description,
+            "data_type": "varchar",
+            "unknown": "NULL: not scored",
+        }
     for name, (data_type, description) in _CLUSTER.items():
-        yield {"name": name, "description": description, "data_type": data_type, "unknown": "NULL: not scored"}
+        yield {
+            "name": name,
+            "description": description,
+            "data_type": data_type,
+            "unknown": "NULL: not scored",
+        }
     for name, description in _CONSENTS.items():
         text = f"Consent to {description}; to read, not to send by."
-        yield {"name": name, "description": text, "data_type": "boolean", "unknown": "NULL: never decided"}
+        yield {
+            "name": name,
+            "description": text,
+            "data_type": "boolean",
+            "unknown": "NULL: never decided",
+        }
 
 
 # What the scores are in that are no probabilities of the model's own event.
@@ -124,17 +158,21 @@ def _variables(settings: Settings) -> dict[str, Any]:
 def subjects(settings: Settings) -> list[str]:
     """The subjects of the variable feature_subjects, in the order of their columns in profiles.
 
-    Raises ConfigError where they are not those of models/features: a subject without its name there would be in no
-    profile.
+    Raises ConfigError where they are not those of models/features: a subject without its name there
+    would be in no profile.
     """
     named = [str(name) for name in _variables(settings)["feature_subjects"]]
-    found = {path.stem.removeprefix(_SUBJECT) for path in _features(settings).glob(f"{_SUBJECT}*.yml")}
+    found = {
+        path.stem.removeprefix(_SUBJECT) for path in _features(settings).glob(f"{_SUBJECT}*.yml")
+    }
     if odd := sorted(set(named) ^ found):
         place = "models/features" if odd[0] in named else "the variable feature_subjects"
         raise ConfigError(
             f"the feature subject '{odd[0]}' is missing in {place}",
             allowed=f"one name in the variable for each models/features/{_SUBJECT}<subject>.yml",
-            remedy="correct the list in dbt_project/dbt_project.yml, or add the subject's SQL and yml",
+            remedy=(
+                "correct the list in dbt_project/dbt_project.yml, or add the subject's SQL and yml"
+            ),
         )
     return named
 
@@ -145,7 +183,9 @@ def _features(settings: Settings) -> Path:
 
 def columns(settings: Settings, subject: str) -> set[str]:
     """The columns of profiles that the subject's features give."""
-    return {column["name"] for column in _described(_features(settings) / f"{_SUBJECT}{subject}.yml")}
+    return {
+        column["name"] for column in _described(_features(settings) / f"{_SUBJECT}{subject}.yml")
+    }
 
 
 def scored_models(settings: Settings) -> list[str]:
@@ -166,7 +206,9 @@ def definitions_macro(found: Iterable[Segment]) -> str:
         "    {{ return([",
     ]
     for segment in found:
-        pairs = ", ".join(f"'{key}': {_literal(value)}" for key, value in _definition(segment).items())
+        pairs = ", ".join(
+            f"'{key}': {_literal(value)}" for key, value in _definition(segment).items()
+        )
         lines.append(f"        {{{pairs}}},")
     return "\n".join([*lines, "    ]) }}", "{%- endmacro %}"]) + "\n"
 

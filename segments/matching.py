@@ -1,9 +1,11 @@
-"""Asks all segments of all profiles at once: conditions are asked of a column's values rather than of the profiles.
+"""Asks all segments of all profiles at once: conditions are asked of a column's values rather than
+of the profiles.
 
-A predicate holds in one of its *ways*; a way is one condition per column, and has one bit. Where many conditions read a
-column, they are asked of its distinct values: each value gets words of bits, those of ways that do not read the column
-all set, and values with the same words share a cell. What holds for a profile is the bitwise `and` of the words of its
-cells, so a thousand segments cost a profile some operations per column and word, and not one comparison per condition.
+A predicate holds in one of its *ways*; a way is one condition per column, and has one bit. Where
+many conditions read a column, they are asked of its distinct values: each value gets words of bits,
+those of ways that do not read the column all set, and values with the same words share a cell. What
+holds for a profile is the bitwise `and` of the words of its cells, so a thousand segments cost a
+profile some operations per column and word, and not one comparison per condition.
 """
 
 from __future__ import annotations
@@ -23,10 +25,11 @@ from segments.predicates import Junction, Not, Predicate, columns_of
 WIDTH = 64
 # `(a or b) and (c or d)` has four ways. A part with more is asked of each profile as it is written.
 MOST_WAYS = 16
-# Fewer conditions on a column are asked of each profile: finding its cell costs about as much as twelve of them.
+# Fewer conditions on a column are asked of each profile: finding its cell costs about as much as
+# twelve of them.
 LEAST_CONDITIONS = 12
-# Joins per select. More at once drag the words of all columns along; fewer pass the rows on too often (2 and 8 took a
-# third more of the processor than 4 at a thousand segments over 42 columns).
+# Joins per select. More at once drag the words of all columns along; fewer pass the rows on too
+# often (2 and 8 took a third more of the processor than 4 at a thousand segments over 42 columns).
 TOGETHER = 4
 # The axis of conditions that read several columns, or none.
 SEVERAL = ""
@@ -37,7 +40,9 @@ Way = Mapping[str, str]
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked of every profile. is_match: the segment's predicate, rather than its stay_while."""
+    """What is asked of every profile. is_match: the segment's predicate, rather than its
+    stay_while.
+    """
 
     segment: str
     predicate: Predicate
@@ -79,7 +84,9 @@ def _together(chosen: Iterable[Way]) -> Way:
 class Scan:
     """One evaluation of all questions over a relation, in temporary tables of the connection."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, profiles: str, questions: Sequence[Question]) -> None:
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, profiles: str, questions: Sequence[Question]
+    ) -> None:
         """profiles: a relation with a profile_id and the columns that the questions read."""
         self.connection = connection
         self.profiles = profiles
@@ -88,53 +95,71 @@ class Scan:
         for _, way in self.bits:
             for axis, text in way.items():
                 asked.setdefault(axis, set()).add(text)
-        self.columns = sorted(a for a, texts in asked.items() if a != SEVERAL and len(texts) >= LEAST_CONDITIONS)
+        self.columns = sorted(
+            a for a, texts in asked.items() if a != SEVERAL and len(texts) >= LEAST_CONDITIONS
+        )
         self.direct = set(asked) - set(self.columns)
 
     def run(self) -> duckdb.DuckDBPyRelation:
-        """Rows (segment, profile_id, is_match), one per segment and profile for which a question holds."""
+        """Rows (segment, profile_id, is_match), one per segment and profile for which a question
+        holds.
+        """
         for number, column in enumerate(self.columns):
             self._make(f"matching_cells_{number}", self._cells(column))
-            self._make(f"matching_values_{number}", f"select cell, unnest(held) as held from matching_cells_{number}")
+            self._make(
+                f"matching_values_{number}",
+                f"select cell, unnest(held) as held from matching_cells_{number}",
+            )
         self._make("matching_profiles", self._placed())
         self._make("matching_words", self._kept())
         self._make("matching_bits", self._questions())
-        for name in ["profiles", *(f"{kind}_{n}" for n in range(len(self.columns)) for kind in ("cells", "values"))]:
+        for name in [
+            "profiles",
+            *(f"{kind}_{n}" for n in range(len(self.columns)) for kind in ("cells", "values")),
+        ]:
             self.connection.execute(f"drop table matching_{name}")
         held = """
             from matching_words as words
-            inner join matching_bits as bits on words.word = bits.word and (words.held & bits.bit) <> 0
+            inner join matching_bits as bits on words.word = bits.word
+                and (words.held & bits.bit) <> 0
         """
-        return self.connection.sql(
-            f"""
+        return self.connection.sql(f"""
             select segment, profile_id, is_match {held} where bits.is_alone
             union all
-            select segment, profile_id, bool_or(is_match) {held} where not bits.is_alone group by segment, profile_id
-            """
-        )
+            select segment, profile_id, bool_or(is_match) {held} where not bits.is_alone
+                group by segment, profile_id
+            """)
 
     def _questions(self) -> str:
         """One row per bit; is_alone: no other bit can say the same of the same profile."""
         times = Counter(question.segment for question, _ in self.bits)
         rows = ", ".join(
-            f"({n // WIDTH}, {1 << n % WIDTH}::ubigint, {_text(q.segment)}, {q.is_match}, {times[q.segment] == 1})"
+            f"({n // WIDTH}, {1 << n % WIDTH}::ubigint, {_text(q.segment)}, {q.is_match},"
+            f" {times[q.segment] == 1})"
             for n, (q, _) in enumerate(self.bits)
         )
         columns = "(word, bit, segment, is_match, is_alone)"
-        return f"select * from (values {rows or '(0, 0::ubigint, null, true, true)'}) as bits {columns}"
+        return (
+            f"select * from (values {rows or '(0, 0::ubigint, null, true, true)'}) as bits"
+            f" {columns}"
+        )
 
     def _make(self, name: str, sql: str) -> None:
         self.connection.execute(f"create or replace temp table {name} as {sql}")
 
     def _words(self, axes: Iterable[str]) -> dict[int, str]:
-        """Per word that these axes have a part in: its bits, those of ways without a condition on them set."""
+        """Per word that these axes have a part in: its bits, those of ways without a condition on
+        them set.
+        """
         found = {}
         for word in range(math.ceil(len(self.bits) / WIDTH)):
             free = 0
             terms = []
             for place, (_, way) in enumerate(self.bits[word * WIDTH : (word + 1) * WIDTH]):
                 if texts := [way[axis] for axis in axes if axis in way]:
-                    terms.append(f" + case when {' and '.join(texts)} then {1 << place}::ubigint else 0 end")
+                    terms.append(
+                        f" + case when {' and '.join(texts)} then {1 << place}::ubigint else 0 end"
+                    )
                 else:
                     free |= 1 << place
             if terms:
@@ -153,7 +178,9 @@ class Scan:
         """
 
     def _placed(self) -> str:
-        """One row per profile: its cell in each column, and the words of the conditions that are asked of itself."""
+        """One row per profile: its cell in each column, and the words of the conditions that are
+        asked of itself.
+        """
         words = _named(self._words(sorted(self.direct)))
         values = ", ".join(f"{column} as value_{n}" for n, column in enumerate(self.columns))
         sql = f"select {_listed('profile_id', words, values)} from {self.profiles}"
@@ -163,10 +190,14 @@ class Scan:
             found = ", ".join(f"values_{n}.cell as cell_{n}" for n in group)
             later = ", ".join(f"value_{n}" for n in range(group.stop, len(self.columns)))
             joins = "".join(
-                f" inner join matching_values_{n} as values_{n} on value_{n} is not distinct from values_{n}.held"
+                f" inner join matching_values_{n} as values_{n} on value_{n} is not distinct from"
+                f" values_{n}.held"
                 for n in group
             )
-            sql = f"select {_listed('profile_id', direct, cells, found, later)} from ({sql}) as placed{joins}"
+            sql = (
+                f"select {_listed('profile_id', direct, cells, found, later)} from ({sql}) as"
+                f" placed{joins}"
+            )
         return sql
 
     def _kept(self) -> str:
@@ -181,12 +212,16 @@ class Scan:
             seen |= set(parts)
             later = ", ".join(f"cell_{n}" for n in range(group.stop, len(self.columns)))
             words = _named({word: " & ".join(held) for word, held in parts.items()})
-            joins = "".join(f" inner join matching_cells_{n} as cells_{n} on cell_{n} = cells_{n}.cell" for n in group)
+            joins = "".join(
+                f" inner join matching_cells_{n} as cells_{n} on cell_{n} = cells_{n}.cell"
+                for n in group
+            )
             sql = f"select {_listed('profile_id', later, words)} from ({sql}) as placed{joins}"
         words = ", ".join(f"word_{word}" for word in sorted(seen))
         return f"""
             select profile_id, word, held from (
-                select profile_id, unnest({sorted(seen)}::integer[]) as word, unnest([{words}]::ubigint[]) as held
+                select profile_id, unnest({sorted(seen)}::integer[]) as word,
+                    unnest([{words}]::ubigint[]) as held
                 from ({sql}) as placed
             ) as words
             where held <> 0
@@ -209,8 +244,12 @@ def _listed(*parts: str) -> str:
     return ", ".join(part for part in parts if part)
 
 
-def questions(rules: Iterable[tuple[str, str | None, str | None]], vocabulary: Mapping[str, str]) -> list[Question]:
-    """What (segment, predicate, stay_while) asks; a segment of free SQL, which has no predicate, asks nothing here."""
+def questions(
+    rules: Iterable[tuple[str, str | None, str | None]], vocabulary: Mapping[str, str]
+) -> list[Question]:
+    """What (segment, predicate, stay_while) asks; a segment of free SQL, which has no predicate,
+    asks nothing here.
+    """
     asked = []
     for segment, predicate, stay in rules:
         if predicate is not None:

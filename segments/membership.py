@@ -35,47 +35,64 @@ def refuse_the_past(context: RunContext) -> None:
         newest = newest_change(lake)
     if newest is not None and as_of < newest:
         raise UsageError(
-            f"the run's clock is {as_of.isoformat()}, but memberships have already changed at {newest.isoformat()}",
+            f"the run's clock is {as_of.isoformat()}, but memberships have already changed at"
+            f" {newest.isoformat()}",
             allowed=f"a clock of {newest.isoformat()} or later: the history is never rewritten",
-            remedy="run without --as-of to continue; ask the past with `segmentry segments history --on`;"
-            " or replay it in a SEGMENTRY_HOME of its own",
+            remedy=(
+                "run without --as-of to continue; ask the past with `segmentry segments history"
+                " --on`; or replay it in a SEGMENTRY_HOME of its own"
+            ),
         )
 
 
 def refuse_stale_proposals(context: RunContext) -> None:
-    """Raise NotReadyError when what would be published was evaluated at another time than the run's clock."""
+    """Raise NotReadyError when what would be published was evaluated at another time than the run's
+    clock.
+    """
     as_of = of(context)
     with warehouse.connect(context.settings, read_only=True) as lake:
         warehouse.require(lake, CHANGES, made_by="segments")
         row = lake.execute(f"select max(as_of) from lake.{CHANGES}").fetchone()
     if row is not None and row[0] is not None and row[0] != as_of:
         raise NotReadyError(
-            f"the segments were last evaluated at {row[0].isoformat()}, and the run's clock is {as_of.isoformat()}",
+            f"the segments were last evaluated at {row[0].isoformat()}, and the run's clock is"
+            f" {as_of.isoformat()}",
             allowed="memberships of the run's own clock",
             remedy="run `segmentry run --select segments+`",
         )
 
 
 def stale_views(settings: Settings) -> list[str]:
-    """Segments whose view has to be made: new, with another rule than at the last evaluation, or free SQL."""
+    """Segments whose view has to be made: new, with another rule than at the last evaluation, or
+    free SQL.
+    """
     found = installed.load_all(settings)
     with warehouse.connect(settings, read_only=True) as lake:
-        views = "select view_name from duckdb_views() where database_name = 'lake' and schema_name = 'segments'"
+        views = (
+            "select view_name from duckdb_views() where database_name = 'lake' and schema_name ="
+            " 'segments'"
+        )
         there = {name for (name,) in lake.execute(views).fetchall()}
         known: dict[str, str] = {}
         if warehouse.relation_exists(lake, RULES):
-            known = dict(lake.execute(f"select segment, definition_version from lake.{RULES}").fetchall())
+            known = dict(
+                lake.execute(f"select segment, definition_version from lake.{RULES}").fetchall()
+            )
     return [
         name
         for name, segment in found.items()
-        if name not in there or segment.predicate is None or known.get(name) != segment.definition_version
+        if name not in there
+        or segment.predicate is None
+        or known.get(name) != segment.definition_version
     ]
 
 
 def refresh_views(settings: Settings) -> list[str]:
-    """Make the views of new and changed segments and drop those of removed ones; give the free SQL, which dbt builds.
+    """Make the views of new and changed segments and drop those of removed ones; give the free SQL,
+    which dbt builds.
 
-    One transaction: a view that dbt makes takes half a second, which a thousand new segments would notice.
+    One transaction: a view that dbt makes takes half a second, which a thousand new segments would
+    notice.
     """
     found = installed.load_all(settings)
     stale = stale_views(settings)
@@ -126,7 +143,8 @@ def members_on(lake: duckdb.DuckDBPyConnection, segment: str, moment: datetime) 
         lake,
         f"""
         select profile_id, entered_at, left_at, definition_version from lake.{HISTORY}
-        where segment = ? and entered_at <= ? and (left_at is null or left_at > ?) order by profile_id
+        where segment = ? and entered_at <= ? and (left_at is null or left_at > ?)
+            order by profile_id
         """,
         [segment, moment, moment],
     )
@@ -138,10 +156,16 @@ def began_at(lake: duckdb.DuckDBPyConnection) -> datetime | None:
     return row[0] if row else None
 
 
-def explanation(lake: duckdb.DuckDBPyConnection, segment: Segment, profile_id: str) -> dict[str, Any]:
-    """Why a profile is in a segment or not: each condition, the dwell timers, priority, size and consent."""
+def explanation(
+    lake: duckdb.DuckDBPyConnection, segment: Segment, profile_id: str
+) -> dict[str, Any]:
+    """Why a profile is in a segment or not: each condition, the dwell timers, priority, size and
+    consent.
+    """
     warehouse.require(lake, "profiles.profiles", made_by="profiles")
-    found = warehouse.records(lake, "select * from lake.profiles.profiles where profile_id = ?", [profile_id])
+    found = warehouse.records(
+        lake, "select * from lake.profiles.profiles where profile_id = ?", [profile_id]
+    )
     if not found:
         raise UsageError(
             "this profile has no row in profiles yet",
@@ -172,11 +196,19 @@ def _answer(facts: Mapping[str, Any], segment: Segment) -> str:
     dwell, holds = facts["dwell"] or {}, facts["predicate_holds"]
     if facts["is_member"]:
         since = (
-            f"a member since {dwell['entered_at']}" if dwell.get("entered_at") else "a member from a smaller segment"
+            f"a member since {dwell['entered_at']}"
+            if dwell.get("entered_at")
+            else "a member from a smaller segment"
         )
-        return f"{since}; leaves from {dwell['leaves_from']} on if nothing changes" if "leaves_from" in dwell else since
+        return (
+            f"{since}; leaves from {dwell['leaves_from']} on if nothing changes"
+            if "leaves_from" in dwell
+            else since
+        )
     if "enters_from" in dwell:
-        return f"not a member yet: enters from {dwell['enters_from']} on if the predicate still holds"
+        return (
+            f"not a member yet: enters from {dwell['enters_from']} on if the predicate still holds"
+        )
     if dwell and facts["outranked_by"]:
         return f"not a member: {facts['outranked_by']} of the same exclusive group comes first"
     if dwell:
@@ -230,13 +262,16 @@ def _is_member(lake: duckdb.DuckDBPyConnection, segment: str, profile_id: str) -
     return lake.execute(sql, [segment, profile_id]).fetchone() is not None
 
 
-def _dwell(lake: duckdb.DuckDBPyConnection, segment: Segment, profile_id: str) -> dict[str, Any] | None:
+def _dwell(
+    lake: duckdb.DuckDBPyConnection, segment: Segment, profile_id: str
+) -> dict[str, Any] | None:
     if not warehouse.relation_exists(lake, STATES):
         return None
     rows = warehouse.records(
         lake,
         f"""
-        select pending_since, entered_at, case when recovered_at is null then exiting_since end as exiting_since
+        select pending_since, entered_at, case when recovered_at is null then exiting_since end
+            as exiting_since
         from lake.{STATES}
         where segment = ? and profile_id = ? and left_at is null and dropped_at is null
         """,
@@ -248,7 +283,9 @@ def _dwell(lake: duckdb.DuckDBPyConnection, segment: Segment, profile_id: str) -
     if state["entered_at"] is None:
         state["enters_from"] = state["pending_since"] + segment.enter_after
     if state["exiting_since"] is not None:
-        state["leaves_from"] = max(state["exiting_since"] + segment.exit_after, state["entered_at"] + segment.min_stay)
+        state["leaves_from"] = max(
+            state["exiting_since"] + segment.exit_after, state["entered_at"] + segment.min_stay
+        )
     return state
 
 
@@ -274,7 +311,9 @@ def _outranked_by(lake: duckdb.DuckDBPyConnection, segment: Segment, profile_id:
 def _size(lake: duckdb.DuckDBPyConnection, segment: str) -> int:
     if not warehouse.relation_exists(lake, MEMBERSHIPS):
         return 0
-    row = lake.execute(f"select count(*) from lake.{MEMBERSHIPS} where segment = ?", [segment]).fetchone()
+    row = lake.execute(
+        f"select count(*) from lake.{MEMBERSHIPS} where segment = ?", [segment]
+    ).fetchone()
     return int(row[0]) if row else 0
 
 
@@ -282,5 +321,7 @@ def sizes(lake: duckdb.DuckDBPyConnection) -> dict[str, int]:
     """Members of each segment now."""
     if not warehouse.relation_exists(lake, MEMBERSHIPS):
         return {}
-    rows = lake.execute(f"select segment, count(*) from lake.{MEMBERSHIPS} group by segment").fetchall()
+    rows = lake.execute(
+        f"select segment, count(*) from lake.{MEMBERSHIPS} group by segment"
+    ).fetchall()
     return {str(segment): int(size) for segment, size in rows}

@@ -1,8 +1,10 @@
-"""The language of segments: a row-local predicate over profiles.profiles, as one tree with SQL's three-valued logic.
+"""The language of segments: a row-local predicate over profiles.profiles, as one tree with SQL's
+three-valued logic.
 
-``segments.guard`` makes it: it admits ``and or not ( ) = <> < <= > >= between in is null``, columns of the
-vocabulary and literals, and names the remedy for everything else. The same tree gives the SQL of the batch
-(``to_sql``) and the function for one profile (``segments.evaluation``): one text, one meaning.
+``segments.guard`` makes it: it admits ``and or not ( ) = <> < <= > >= between in is null``, columns
+of the vocabulary and literals, and names the remedy for everything else. The same tree gives the
+SQL of the batch (``to_sql``) and the function for one profile (``segments.evaluation``): one text,
+one meaning.
 """
 
 from __future__ import annotations
@@ -103,7 +105,10 @@ class Is:
 
     def to_sql(self) -> str:
         """The test as SQL."""
-        return f"{self.operand.to_sql()} is {'null' if self.value is None else str(self.value).lower()}"
+        return (
+            f"{self.operand.to_sql()} is"
+            f" {'null' if self.value is None else str(self.value).lower()}"
+        )
 
 
 @dataclass(frozen=True)
@@ -138,7 +143,8 @@ class Junction:
     def to_sql(self) -> str:
         """The parts as SQL, nested junctions in parentheses."""
         return f" {self.word} ".join(
-            f"({part.to_sql()})" if isinstance(part, Junction) else part.to_sql() for part in self.parts
+            f"({part.to_sql()})" if isinstance(part, Junction) else part.to_sql()
+            for part in self.parts
         )
 
 

@@ -1,4 +1,6 @@
-"""What a segment would be: its size, who would come and go, whom it shares with others, and why its members are in."""
+"""What a segment would be: its size, who would come and go, whom it shares with others, and why its
+members are in.
+"""
 
 from __future__ import annotations
 
@@ -23,11 +25,15 @@ UNNAMED = "where"
 
 
 def read(settings: Settings, path: Path) -> tuple[Segment, Predicate]:
-    """The segment of a file, in the project or not, with its predicate; its yml is held to what it must say."""
+    """The segment of a file, in the project or not, with its predicate; its yml is held to what it
+    must say.
+    """
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
-        raise UsageError(f"{path} cannot be read", allowed="a segment's SQL file", remedy="check the path") from None
+        raise UsageError(
+            f"{path} cannot be read", allowed="a segment's SQL file", remedy="check the path"
+        ) from None
     words = installed.vocabulary(settings)
     if not path.with_suffix(".yml").exists():
         installed.parsed(path.name, text, words)
@@ -42,7 +48,9 @@ def read(settings: Settings, path: Path) -> tuple[Segment, Predicate]:
 
 
 def written(settings: Settings, where: str) -> tuple[Segment, Predicate]:
-    """A segment that is a predicate alone, without files; PredicateError where the guard refuses it."""
+    """A segment that is a predicate alone, without files; PredicateError where the guard refuses
+    it.
+    """
     predicate = installed.parsed("--where", where, installed.vocabulary(settings), parse)
     meta = {"owner": "", "purpose": "", "priority": 100}
     return Segment(UNNAMED, Path(UNNAMED), "", meta, predicate, None, ""), predicate
@@ -96,7 +104,8 @@ def overlaps(lake: duckdb.DuckDBPyConnection, name: str, predicate: Predicate) -
             count(*) / max(sizes.size) as share_of_that
         from wanted
         inner join lake.{MEMBERSHIPS} as held using (profile_id)
-        inner join (select segment, count(*) as size from lake.{MEMBERSHIPS} group by segment) as sizes using (segment)
+        inner join (select segment, count(*) as size from lake.{MEMBERSHIPS} group by segment)
+            as sizes using (segment)
         where held.segment <> ?
         group by held.segment
         order by in_common desc, held.segment
@@ -117,8 +126,12 @@ def sample(lake: duckdb.DuckDBPyConnection, predicate: Predicate, count: int) ->
     )
 
 
-def contacts(lake: duckdb.DuckDBPyConnection, predicate: Predicate, identifiers: Sequence[str]) -> Rows:
-    """Which of these people the predicate holds for: true, false, or unknown where a value is missing."""
+def contacts(
+    lake: duckdb.DuckDBPyConnection, predicate: Predicate, identifiers: Sequence[str]
+) -> Rows:
+    """Which of these people the predicate holds for: true, false, or unknown where a value is
+    missing.
+    """
     rows: Rows = []
     for place, identifier in enumerate(identifiers, start=1):
         try:
@@ -127,8 +140,13 @@ def contacts(lake: duckdb.DuckDBPyConnection, predicate: Predicate, identifiers:
             rows.append({"line": place, "profile_id": None, "verdict": error.received})
             continue
         held = lake.execute(
-            f"select {predicate.to_sql()} from lake.profiles.profiles where profile_id = ?", [profile]
+            f"select {predicate.to_sql()} from lake.profiles.profiles where profile_id = ?",
+            [profile],
         ).fetchone()
-        verdict = {True: "in", False: "out", None: "out (a value is unknown)"}[held[0]] if held else "no profile yet"
+        verdict = (
+            {True: "in", False: "out", None: "out (a value is unknown)"}[held[0]]
+            if held
+            else "no profile yet"
+        )
         rows.append({"line": place, "profile_id": profile, "verdict": verdict})
     return rows

@@ -1,4 +1,6 @@
-"""Replays a segment over the past: features as of earlier times, then the predicate and the dwell rules at each."""
+"""Replays a segment over the past: features as of earlier times, then the predicate and the dwell
+rules at each.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,8 @@ from segments.installed import Segment
 from segments.predicates import columns_of
 
 SCHEMA = "replay"
-# A year of weeks multiplies the rows of every feature model by 53; more is a job for a warehouse of its own.
+# A year of weeks multiplies the rows of every feature model by 53; more is a job for a warehouse of
+# its own.
 MOST_WEEKS = 52
 
 
@@ -26,7 +29,9 @@ def checked(segment: Segment, weeks: int) -> Segment:
     """The segment, or UsageError where it or the number of weeks cannot be replayed."""
     if not 1 <= weeks <= MOST_WEEKS:
         raise UsageError(
-            f"--weeks is {weeks}", allowed=f"a whole number from 1 to {MOST_WEEKS}", remedy="choose another number"
+            f"--weeks is {weeks}",
+            allowed=f"a whole number from 1 to {MOST_WEEKS}",
+            remedy="choose another number",
         )
     if segment.predicate is None:
         raise UsageError(
@@ -38,14 +43,21 @@ def checked(segment: Segment, weeks: int) -> Segment:
 
 
 def simulated(settings: Settings, segment: Segment, weeks: int) -> dict[str, Any]:
-    """Sizes, entries and exits week by week with and without the segment's dwell rules, and what the rules save."""
+    """Sizes, entries and exits week by week with and without the segment's dwell rules, and what
+    the rules save.
+    """
     evaluations = _evaluated(settings, checked(segment, weeks), weeks)
-    bare = [(as_of, {who: True for who, is_match in held.items() if is_match}) for as_of, held in evaluations]
+    bare = [
+        (as_of, {who: True for who, is_match in held.items() if is_match})
+        for as_of, held in evaluations
+    ]
     return _compared(replayed(bare, Rules()), replayed(evaluations, Rules.of(segment)))
 
 
 def sizes(settings: Settings, segment: Segment, weeks: int) -> list[dict[str, Any]]:
-    """How many profiles the predicate held for at the clock and at the end of each week before it, the oldest first."""
+    """How many profiles the predicate held for at the clock and at the end of each week before it,
+    the oldest first.
+    """
     return [
         {"as_of": as_of, "members": sum(held.values())}
         for as_of, held in _evaluated(settings, checked(segment, weeks), weeks)
@@ -53,8 +65,17 @@ def sizes(settings: Settings, segment: Segment, weeks: int) -> list[dict[str, An
 
 
 def _evaluated(settings: Settings, segment: Segment, weeks: int) -> list[Evaluation]:
-    read = {name for rule in (segment.predicate, segment.stay) if rule is not None for name in columns_of(rule)}
-    needed = [subject for subject in manifest.subjects(settings) if read & manifest.columns(settings, subject)]
+    read = {
+        name
+        for rule in (segment.predicate, segment.stay)
+        if rule is not None
+        for name in columns_of(rule)
+    }
+    needed = [
+        subject
+        for subject in manifest.subjects(settings)
+        if read & manifest.columns(settings, subject)
+    ]
     with warehouse.connect(settings, read_only=True) as lake:
         warehouse.require(lake, "profiles.profiles", made_by="profiles")
     with (
@@ -67,7 +88,9 @@ def _evaluated(settings: Settings, segment: Segment, weeks: int) -> list[Evaluat
 
 def _compared(without: list[Flow], with_rules: list[Flow]) -> dict[str, Any]:
     # The first evaluation has no past to be compared with: everybody in it would count as an entry.
-    moves = [sum(flow.entries + flow.exits for flow in flows[1:]) for flows in (without, with_rules)]
+    moves = [
+        sum(flow.entries + flow.exits for flow in flows[1:]) for flows in (without, with_rules)
+    ]
     return {
         "weeks": [
             {
@@ -88,13 +111,16 @@ def _compared(without: list[Flow], with_rules: list[Flow]) -> dict[str, Any]:
 
 
 @contextmanager
-def _features_of_the_past(settings: Settings, weeks: int, subjects: Sequence[str]) -> Iterator[None]:
+def _features_of_the_past(
+    settings: Settings, weeks: int, subjects: Sequence[str]
+) -> Iterator[None]:
     """Build these subjects' features weekly into a schema of their own, and drop it on leaving."""
     variables = {"features_schema": SCHEMA, "spine_days": [7 * week for week in range(weeks + 1)]}
     models = [f"+features__{subject},path:models/features" for subject in subjects]
     words = ["run", "--select", "spine", *models, "--vars", json.dumps(variables)]
     try:
-        # A target folder of its own: other variables would make the next run of the job parse everything again.
+        # A target folder of its own: other variables would make the next run of the job parse
+        # everything again.
         result = dbt.invoke(settings, words, target="target_replay")
         if not result.success:
             raise SegmentryError(
@@ -108,50 +134,63 @@ def _features_of_the_past(settings: Settings, weeks: int, subjects: Sequence[str
             lake.execute(f"drop schema if exists lake.{SCHEMA} cascade")
 
 
-def _evaluations(lake: duckdb.DuckDBPyConnection, segment: Segment, profiles: str) -> list[Evaluation]:
+def _evaluations(
+    lake: duckdb.DuckDBPyConnection, segment: Segment, profiles: str
+) -> list[Evaluation]:
     match = segment.predicate.to_sql() if segment.predicate else "false"
     stay = segment.stay.to_sql() if segment.stay else "false"
-    rows = lake.execute(
-        f"""
+    rows = lake.execute(f"""
         with profiles as ({profiles})
         select
             as_of,
             list(profile_id) filter (where is_match) as matching,
             list(profile_id) filter (where not is_match and is_staying) as staying
         from (
-            select as_of, profile_id, coalesce({match}, false) as is_match, coalesce({stay}, false) as is_staying
+            select as_of, profile_id, coalesce({match}, false) as is_match,
+                coalesce({stay}, false) as is_staying
             from profiles
         )
         group by as_of
         order by as_of
-        """
-    ).fetchall()
+        """).fetchall()
     return [
         (as_of, {**dict.fromkeys(matching or [], True), **dict.fromkeys(staying or [], False)})
         for as_of, matching, staying in rows
     ]
 
 
-def _profiles(lake: duckdb.DuckDBPyConnection, settings: Settings, subjects: Sequence[str], read: set[str]) -> str:
-    """What these columns of profiles.profiles were at each time; traits and consent flags are those of now."""
-    joins = [f"inner join lake.{SCHEMA}.features__{subject} using (profile_id, as_of)" for subject in subjects]
+def _profiles(
+    lake: duckdb.DuckDBPyConnection, settings: Settings, subjects: Sequence[str], read: set[str]
+) -> str:
+    """What these columns of profiles.profiles were at each time; traits and consent flags are those
+    of now.
+    """
+    joins = [
+        f"inner join lake.{SCHEMA}.features__{subject} using (profile_id, as_of)"
+        for subject in subjects
+    ]
     choices = set(manifest.choice_models(settings))
     for model in manifest.scored_models(settings):
         if not read & {f"{model}_score", model}:
             continue
         choice = f", {_outcome(lake)} as {model}" if model in choices else ""
         joins.append(
-            f"asof left join (select profile_id, as_of as scored_{model}_at, score as {model}_score{choice}"
-            " from lake.ml.scores"
-            f" where model = '{model}') as scored_{model}"
-            f" on spine.profile_id = scored_{model}.profile_id and spine.as_of >= scored_{model}.scored_{model}_at"
+            f"asof left join (select profile_id, as_of as scored_{model}_at, score as"
+            f" {model}_score{choice} from lake.ml.scores where model = '{model}') as scored_{model}"
+            f" on spine.profile_id = scored_{model}.profile_id and spine.as_of >="
+            f" scored_{model}.scored_{model}_at"
         )
     joins += [
-        "asof left join (select profile_id, as_of as clustered_at, cluster_id, persona,"
-        " confidence as persona_confidence from lake.ml.cluster_assignments) as clustered"
-        " on spine.profile_id = clustered.profile_id and spine.as_of >= clustered.clustered_at",
+        (
+            "asof left join (select profile_id, as_of as clustered_at, cluster_id, persona,"
+            " confidence as persona_confidence from lake.ml.cluster_assignments) as clustered"
+            " on spine.profile_id = clustered.profile_id and spine.as_of >= clustered.clustered_at"
+        ),
         "left join lake.identity.traits as traits on spine.profile_id = traits.profile_id",
-        "left join lake.profiles.profile_consents as consents on spine.profile_id = consents.profile_id",
+        (
+            "left join lake.profiles.profile_consents as consents on spine.profile_id ="
+            " consents.profile_id"
+        ),
     ]
     return f"select * from lake.{SCHEMA}.spine as spine " + " ".join(joins)
 

@@ -27,7 +27,8 @@ unit_tests:
     given:
       - input: ref('profiles')
         rows:
-          # Add a row on each side of every edge; a profile whose values are unknown is not a member.
+          # Add a row on each side of every edge.
+          # A profile whose values are unknown is not a member.
           - {{profile_id: unknown{nulls}}}
     expect:
       rows: []
@@ -37,19 +38,29 @@ unit_tests:
 def segment(settings: Settings, name: str, where: str, owner: str) -> list[str]:
     """Write models/segments/<name>.sql and .yml; give their paths. Refuses to overwrite."""
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
-        raise UsageError(f"the name '{name}'", allowed="lower-case letters, digits and _", remedy="choose another name")
+        raise UsageError(
+            f"the name '{name}'",
+            allowed="lower-case letters, digits and _",
+            remedy="choose another name",
+        )
     predicate = parse(where, installed.vocabulary(settings))
     files = {
         installed.folder(settings) / f"{name}.sql": (
             f"select profile_id\nfrom {{{{ ref('profiles') }}}}\nwhere\n    {predicate.to_sql()}\n"
         ),
         installed.folder(settings) / f"{name}.yml": _YML.format(
-            name=name, owner=owner, nulls="".join(f", {column}: null" for column in columns_of(predicate))
+            name=name,
+            owner=owner,
+            nulls="".join(f", {column}: null" for column in columns_of(predicate)),
         ),
     }
     for path in files:
         if path.exists():
-            raise UsageError(f"{path.name} is there already", allowed="a new name", remedy="edit it, or choose another")
+            raise UsageError(
+                f"{path.name} is there already",
+                allowed="a new name",
+                remedy="edit it, or choose another",
+            )
     for path, text in files.items():
         path.write_text(text, encoding="utf-8")
     return [os.path.relpath(path) for path in files]

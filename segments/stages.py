@@ -11,9 +11,11 @@ from segments import membership
 
 
 def segments(context: RunContext) -> StageReport:
-    """What the rules of the segments say of each profile now; a clock older than the newest change is refused.
+    """What the rules of the segments say of each profile now; a clock older than the newest change
+    is refused.
 
-    The gate on memberships looks at what that would change, and the stage ``memberships`` publishes it.
+    The gate on memberships looks at what that would change, and the stage ``memberships`` publishes
+    it.
     """
     if is_decided(context.settings):
         membership.refuse_the_past(context)
@@ -21,7 +23,9 @@ def segments(context: RunContext) -> StageReport:
 
 
 def memberships(context: RunContext) -> StageReport:
-    """Memberships after dwell rules, priority and size, and their history, of what the stage ``segments`` evaluated."""
+    """Memberships after dwell rules, priority and size, and their history, of what the stage
+    ``segments`` evaluated.
+    """
     if is_decided(context.settings):
         membership.refuse_stale_proposals(context)
     published = "path:models/segments/evaluation/published"
@@ -29,8 +33,11 @@ def memberships(context: RunContext) -> StageReport:
 
 
 def _proposed_memberships(settings: Settings) -> StageReport:
-    """Matches come from one scan; a segment's own view is for people to read and is made when its rule is new."""
-    # First, so that a stage killed in between finds them stale again: rules are recorded by the evaluation.
+    """Matches come from one scan; a segment's own view is for people to read and is made when its
+    rule is new.
+    """
+    # First, so that a stage killed in between finds them stale again: rules are recorded by the
+    # evaluation.
     if free := membership.refresh_views(settings):
         dbt.build(settings, " ".join(free))
     return dbt.build(settings, "path:models/segments/evaluation/proposed")

@@ -14,7 +14,9 @@ Bools = npt.NDArray[np.bool_]
 
 
 class Stream(IntEnum):
-    """One independent random stream per subject, so that a change in one leaves the others' draws alone."""
+    """One independent random stream per subject, so that a change in one leaves the others' draws
+    alone.
+    """
 
     population = 1
     devices = 2
@@ -43,7 +45,9 @@ def stream(seed: int, subject: Stream, *keys: int) -> np.random.Generator:
 def choose(rng: np.random.Generator, weights: Sequence[float], size: int) -> Ints:
     """Indexes drawn with these weights, which need not add up to one."""
     edges = np.cumsum(np.asarray(weights, dtype=np.float64))
-    drawn: Ints = np.searchsorted(edges, rng.random(size) * edges[-1], side="right").astype(np.int64)
+    drawn: Ints = np.searchsorted(edges, rng.random(size) * edges[-1], side="right").astype(
+        np.int64
+    )
     return np.minimum(drawn, len(edges) - 1)
 
 

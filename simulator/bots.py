@@ -38,9 +38,31 @@ def lines(shop: Shop, day: int) -> list[str]:
 def _line(shop: Shop, key: str, at: str, received_at: str, product: int) -> str:
     goods: catalogue.Catalogue = shop.catalogue
     path = f"/products/{goods.ids[product].lower()}"
-    page = {"path": path, "url": SHOP_URL + path, "title": goods.names[product], "referrer": "", "search": ""}
-    event = {"messageId": f"ajs-{key}", "type": "page", "name": "Product", "properties": {"name": "Product"} | page}
-    event |= {"anonymousId": cookie(shop.seed), "timestamp": at, "sentAt": at, "receivedAt": received_at}
+    page = {
+        "path": path,
+        "url": SHOP_URL + path,
+        "title": goods.names[product],
+        "referrer": "",
+        "search": "",
+    }
+    event = {
+        "messageId": f"ajs-{key}",
+        "type": "page",
+        "name": "Product",
+        "properties": {"name": "Product"} | page,
+    }
+    event |= {
+        "anonymousId": cookie(shop.seed),
+        "timestamp": at,
+        "sentAt": at,
+        "receivedAt": received_at,
+    }
     library = {"name": "analytics.js", "version": "npm:next-1.84.3"}
-    event["context"] = {"page": page, "ip": "203.0.113.7", "userAgent": AGENT, "locale": "en-US", "library": library}
+    event["context"] = {
+        "page": page,
+        "ip": "203.0.113.7",
+        "userAgent": AGENT,
+        "locale": "en-US",
+        "library": library,
+    }
     return orjson.dumps(event).decode()

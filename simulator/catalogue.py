@@ -12,14 +12,34 @@ from simulator.personas import CATEGORIES, PERSONAS
 
 CURRENCY = "EUR"
 _KINDS: dict[str, tuple[tuple[str, ...], tuple[str, ...], float]] = {
-    "Electronics": (("Audio", "Phones", "Computing"), ("Headphones", "Speaker", "Phone", "Laptop", "Tablet"), 220.0),
-    "Fashion": (("Shoes", "Tops", "Accessories"), ("Sneakers", "Shirt", "Dress", "Belt", "Jacket"), 55.0),
+    "Electronics": (
+        ("Audio", "Phones", "Computing"),
+        ("Headphones", "Speaker", "Phone", "Laptop", "Tablet"),
+        220.0,
+    ),
+    "Fashion": (
+        ("Shoes", "Tops", "Accessories"),
+        ("Sneakers", "Shirt", "Dress", "Belt", "Jacket"),
+        55.0,
+    ),
     "Home": (("Kitchen", "Living", "Bedding"), ("Pan", "Lamp", "Blanket", "Chair", "Kettle"), 45.0),
     "Beauty": (("Skin", "Fragrance", "Hair"), ("Serum", "Perfume", "Mask", "Cream", "Oil"), 40.0),
-    "Sports": (("Running", "Yoga", "Cycling"), ("Shorts", "Mat", "Helmet", "Bottle", "Gloves"), 38.0),
+    "Sports": (
+        ("Running", "Yoga", "Cycling"),
+        ("Shorts", "Mat", "Helmet", "Bottle", "Gloves"),
+        38.0,
+    ),
     "Toys": (("Building", "Games", "Baby"), ("Blocks", "Puzzle", "Doll", "Train", "Rattle"), 28.0),
-    "Books": (("Fiction", "Science", "Cooking"), ("Novel", "Atlas", "Guide", "Handbook", "Reader"), 19.0),
-    "Garden": (("Plants", "Tools", "Outdoor"), ("Seeds", "Spade", "Planter", "Hose", "Bench"), 33.0),
+    "Books": (
+        ("Fiction", "Science", "Cooking"),
+        ("Novel", "Atlas", "Guide", "Handbook", "Reader"),
+        19.0,
+    ),
+    "Garden": (
+        ("Plants", "Tools", "Outdoor"),
+        ("Seeds", "Spade", "Planter", "Hose", "Bench"),
+        33.0,
+    ),
 }
 _BRANDS = ("Alder", "Brill", "Corvo", "Dunmere", "Everly", "Fjord", "Galant", "Halden")
 _LUXURY_BRANDS = ("Maison Aurelle", "Veracci", "Lindqvist & Sons")
@@ -29,7 +49,9 @@ PER_CATEGORY = 40
 
 @dataclass(frozen=True)
 class Catalogue:
-    """The products, one per position of each array or list; taste[p] is persona p's cumulated weights."""
+    """The products, one per position of each array or list; taste[p] is persona p's cumulated
+    weights.
+    """
 
     ids: list[str]
     names: list[str]
@@ -46,20 +68,26 @@ class Catalogue:
 
 
 def build() -> Catalogue:
-    """Every product, drawn from a fixed stream: the catalogue does not depend on the simulation's seed."""
+    """Every product, drawn from a fixed stream: the catalogue does not depend on the simulation's
+    seed.
+    """
     rng = np.random.default_rng(20_260_101)
     size = PER_CATEGORY * len(CATEGORIES)
     categories = np.repeat(np.arange(len(CATEGORIES)), PER_CATEGORY)
     is_luxury = (np.arange(size) % PER_CATEGORY >= PER_CATEGORY - 8).astype(np.int64)
     base = np.array([_KINDS[name][2] for name in CATEGORIES])[categories]
-    prices = np.round(base * np.exp(rng.normal(0, 0.45, size)) * np.where(is_luxury, 5.0, 1.0)) - 0.01
+    prices = (
+        np.round(base * np.exp(rng.normal(0, 0.45, size)) * np.where(is_luxury, 5.0, 1.0)) - 0.01
+    )
     prices = np.maximum(prices, 3.99)
     names = []
     subs = []
     brands = []
     for at, category in enumerate(categories.tolist()):
         kinds, things, _ = _KINDS[CATEGORIES[category]]
-        brand = _LUXURY_BRANDS[at % 3] if is_luxury[at] else _BRANDS[int(rng.integers(len(_BRANDS)))]
+        brand = (
+            _LUXURY_BRANDS[at % 3] if is_luxury[at] else _BRANDS[int(rng.integers(len(_BRANDS)))]
+        )
         brands.append(brand)
         names.append(f"{brand} {_STYLES[at % 8]} {things[at % 5]}")
         subs.append(kinds[at % 3])
@@ -97,7 +125,8 @@ def rows(catalogue: Catalogue, first_day: date) -> list[list[str]]:
         stamp = created.isoformat(timespec="milliseconds") + "Z"
         category = CATEGORIES[int(catalogue.categories[at])]
         listed.append([
-            key, f"SKU-{at + 1:05d}", catalogue.names[at], category, catalogue.subcategories[at], catalogue.brands[at],
+            key, f"SKU-{at + 1:05d}", catalogue.names[at], category, catalogue.subcategories[at],
+            catalogue.brands[at],
             f"{catalogue.prices[at]:.2f}", f"{catalogue.costs[at]:.2f}", CURRENCY,
             "true" if catalogue.is_luxury[at] else "false", "true", stamp, stamp,
         ])  # fmt: skip

@@ -11,7 +11,8 @@ from simulator.places import PLACES
 from simulator.shop import DAY_MS, Shop
 
 HEADER = (
-    "consent_id", "identifier_type", "identifier", "purpose", "channel", "status", "jurisdiction", "occurred_at",
+    "consent_id", "identifier_type", "identifier", "purpose", "channel", "status", "jurisdiction",
+    "occurred_at",
     "source", "proof",
 )  # fmt: skip
 WITHDRAWALS = 0.0004  # chance per person and day of withdrawing marketing
@@ -32,9 +33,13 @@ def given(shop: Shop, people: Ints, day: int, midnights: Ints) -> list[Sequence[
         )
         for purpose, channel, likes in answers:
             kind = (
-                ("email", shop.people.email(person)) if purpose == "marketing" else ("user_id", traits.user_id(person))
+                ("email", shop.people.email(person))
+                if purpose == "marketing"
+                else ("user_id", traits.user_id(person))
             )
-            rows.append(_row(shop, person, kind, purpose, channel, "granted" if likes else "denied", stamp))
+            rows.append(
+                _row(shop, person, kind, purpose, channel, "granted" if likes else "denied", stamp)
+            )
     return rows
 
 
@@ -48,15 +53,39 @@ def withdrawn(shop: Shop, day: int, *, written: bool) -> list[Sequence[str]]:
         return []
     moments = iso(shop.midnight(day) + rng.integers(0, DAY_MS // 3, len(people)))
     return [
-        _row(shop, person, ("email", shop.people.email(person)), "marketing", "email", "withdrawn", stamp)
+        _row(
+            shop,
+            person,
+            ("email", shop.people.email(person)),
+            "marketing",
+            "email",
+            "withdrawn",
+            stamp,
+        )
         for person, stamp in zip(people.tolist(), moments, strict=True)
     ]
 
 
 def _row(
-    shop: Shop, person: int, kind: tuple[str, str], purpose: str, channel: str, status: str, stamp: str
+    shop: Shop,
+    person: int,
+    kind: tuple[str, str],
+    purpose: str,
+    channel: str,
+    status: str,
+    stamp: str,
 ) -> Sequence[str]:
     place = PLACES[int(shop.people.place[person])]
     source = "preference_center" if status == "withdrawn" else "sign_up_form"
     key = f"cs-{person:07d}-{purpose}-{status}"
-    return (key, *kind, purpose, channel, status, place.jurisdiction, stamp, source, f"form-v{1 + person % 3}")
+    return (
+        key,
+        *kind,
+        purpose,
+        channel,
+        status,
+        place.jurisdiction,
+        stamp,
+        source,
+        f"form-v{1 + person % 3}",
+    )

@@ -15,12 +15,19 @@ from simulator.places import PLACES
 from simulator.shop import Shop
 
 HEADER = (
-    "contact_id", "email", "phone", "first_name", "last_name", "birth_date", "gender", "country", "region", "city",
-    "postal_code", "income_band", "marital_status", "household_size", "education", "occupation", "loyalty_id",
+    "contact_id", "email", "phone", "first_name", "last_name", "birth_date", "gender", "country",
+    "region", "city",
+    "postal_code", "income_band", "marital_status", "household_size", "education", "occupation",
+    "loyalty_id",
     "user_id", "lifecycle_stage", "lead_source", "created_at", "updated_at",
 )  # fmt: skip
 INCOMES = ("low", "middle", "high", "very_high")
-_INCOME_OF = {"bargain_hunter": 0, "casual_browser": 0, "family_planner": 1, "conscious_researcher": 1}
+_INCOME_OF = {
+    "bargain_hunter": 0,
+    "casual_browser": 0,
+    "family_planner": 1,
+    "conscious_researcher": 1,
+}
 CHUNK = 10_000
 PLACEHOLDERS = ("test@example.com", "none@example.com", "anonymous@example.com")
 NO_NUMBER = "000-000-0000"
@@ -45,16 +52,22 @@ def chosen(shop: Shop) -> tuple[Ints, Ints]:
     has |= (shop.people.kind == Behaviour.guest) & shop.known_email & (rng.random(size) < 0.4)
     people = np.flatnonzero(has)
     twice = rng.random(len(people)) < 0.03
-    copies = np.concatenate((np.zeros(len(people), dtype=np.int64), np.ones(int(twice.sum()), dtype=np.int64)))
+    copies = np.concatenate(
+        (np.zeros(len(people), dtype=np.int64), np.ones(int(twice.sum()), dtype=np.int64))
+    )
     return np.concatenate((people, people[twice])), copies
 
 
-def rows(shop: Shop, people: Ints, copies: Ints, chunk: int, found: list[Found]) -> list[Sequence[str]]:
+def rows(
+    shop: Shop, people: Ints, copies: Ints, chunk: int, found: list[Found]
+) -> list[Sequence[str]]:
     """The rows of these contacts, and the identifiers that they show."""
     rng = shop.rng(Stream.contacts, 1 + chunk)
     draws = _Draws(rng.random((len(people), 20)))
     joined = np.where(
-        shop.registered[people], np.minimum(shop.registered_on[people], 10**5), shop.people.joined[people]
+        shop.registered[people],
+        np.minimum(shop.registered_on[people], 10**5),
+        shop.people.joined[people],
     )
     days = np.array([shop.midnight(int(day)) for day in joined], dtype=np.int64)
     created = days + rng.integers(86_400_000 // 3, 86_400_000 - 1000, len(people))
@@ -65,7 +78,9 @@ def rows(shop: Shop, people: Ints, copies: Ints, chunk: int, found: list[Found])
     ]
 
 
-def _row(shop: Shop, person: int, copy: int, draws: _Draws, at: int, stamp: str, found: list[Found]) -> Sequence[str]:
+def _row(
+    shop: Shop, person: int, copy: int, draws: _Draws, at: int, stamp: str, found: list[Found]
+) -> Sequence[str]:
     people, place = shop.people, PLACES[int(shop.people.place[person])]
     contact = f"C{person * 3 + copy + 50_001:07d}"
     email, phone, loyalty, user = _identifiers(shop, person, copy, contact, draws, at, found)
@@ -79,10 +94,15 @@ def _row(shop: Shop, person: int, copy: int, draws: _Draws, at: int, stamp: str,
     year = shop.first_day.year - int(people.age[person])
     return (
         contact, email, phone, first.upper() if draws.under(at, 7, 0.05) else first, last,
-        f"{year}-{1 + person % 12:02d}-{1 + person % 28:02d}", "female" if people.female[person] else "male",
+        f"{year}-{1 + person % 12:02d}-{1 + person % 28:02d}",
+        "female" if people.female[person] else "male",
         place.country, place.region, place.city.lower() if draws.under(at, 8, 0.05) else place.city,
         f"{place.postal}{person % 90 + 10}", INCOMES[income],
-        words.MARITAL[1 if persona.name == "family_planner" or people.household[person] >= 0 else person % 4],
+        words.MARITAL[
+            1
+            if persona.name == "family_planner" or people.household[person] >= 0
+            else person % 4
+        ],
         str(3 + person % 3 if persona.name == "family_planner" else 1 + person % 3),
         words.EDUCATIONS[person % 5], words.OCCUPATIONS[person % 9], loyalty, user,
         "customer" if shop.orders[person] else "lead", words.LEAD_SOURCES[person % 6], stamp, stamp,
@@ -99,7 +119,8 @@ def _identifiers(
     has_loyalty = draws.under(at, 2, 0.4) and copy == 0
     has_placeholder = has_user and draws.under(at, 11, 0.006)
     has_phone &= not has_placeholder
-    # A mistyped address is an identifier of its own; number or account still tie the row to its person.
+    # A mistyped address is an identifier of its own; number or account still tie the row to its
+    # person.
     is_tied = has_user or (has_phone and bool(shop.seen_phone[person]))
     mistyped = is_tied and not has_placeholder and draws.under(at, 3, 0.02)
     shown = _mistype(email) if mistyped else email

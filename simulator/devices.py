@@ -21,10 +21,12 @@ NOBODY = -1
 
 @dataclass
 class Devices:
-    """One device per position; first[p] is where person p's devices begin, count[p] how many they own.
+    """One device per position; first[p] is where person p's devices begin, count[p] how many they
+    own.
 
-    family[p] is the device that a person's family shares, -1 for none. generation counts how often a device's cookie
-    was replaced. known is the person who is logged in on the device, -1 for nobody.
+    family[p] is the device that a person's family shares, -1 for none. generation counts how often
+    a device's cookie was replaced. known is the person who is logged in on the device, -1 for
+    nobody.
     """
 
     seed: int
@@ -56,10 +58,14 @@ def _key(seed: int, kind: str, device: int, generation: int) -> str:
 
 
 def equip(seed: int, people: People) -> Devices:
-    """Give everybody devices: one to three for the registered, one for the others; families share the first's."""
+    """Give everybody devices: one to three for the registered, one for the others; families share
+    the first's.
+    """
     rng = stream(seed, Stream.devices)
     size = len(people)
-    count = np.where(people.kind == Behaviour.registered, 1 + choose(rng, (0.45, 0.42, 0.13), size), 1)
+    count = np.where(
+        people.kind == Behaviour.registered, 1 + choose(rng, (0.45, 0.42, 0.13), size), 1
+    )
     first = 1 + np.concatenate(([0], np.cumsum(count)[:-1]))
     owner = np.concatenate(([NOBODY], np.repeat(np.arange(size), count)))
     family = np.full(size, NOBODY, dtype=np.int64)
@@ -87,6 +93,8 @@ def _types(rng: np.random.Generator, people: People, owner: Ints, first: Ints) -
         mine = np.flatnonzero((owner >= 0) & (people.persona[owner] == persona))
         types[mine] = choose(rng, one.devices, len(mine))
         leading = first[people.persona == persona]
-        types[leading] = np.where(rng.random(len(leading)) < 0.75, int(np.argmax(one.devices)), types[leading])
+        types[leading] = np.where(
+            rng.random(len(leading)) < 0.75, int(np.argmax(one.devices)), types[leading]
+        )
     types[KIOSK] = TABLET
     return types

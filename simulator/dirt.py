@@ -1,7 +1,7 @@
 """The small share of records that are broken on purpose, and what is wrong with each.
 
-Nothing that ties identifiers to people is lost: events that carry a link are never broken, and everywhere else a
-broken record is a copy of a sound one that stays.
+Nothing that ties identifiers to people is lost: events that carry a link are never broken, and
+everywhere else a broken record is a copy of a sound one that stays.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from simulator.arrays import Bools, Stream
 from simulator.files import Lines, Rows
 from simulator.shop import Shop
 
-# Chance per event of each fault; together about two events in a thousand, and three that are only late.
+# Chance per event of each fault; together about two events in a thousand, and three that are only
+# late.
 EVENT_FAULTS = (
     ("malformed_json", 0.0004),
     ("missing_id", 0.0003),
@@ -26,7 +27,8 @@ EVENT_FAULTS = (
     ("conflict", 0.0002),
     ("late", 0.003),
 )
-EXTRA = 1_000  # one broken copy in so many sound records of the other sources, at least one of each kind
+# one broken copy in so many sound records of the other sources, at least one of each kind
+EXTRA = 1_000
 _ID = re.compile(r'"(?:messageId|event_id|ticket_id|response_id)":"([^"]+)"')
 _TIMES = re.compile(r'"(timestamp|sentAt|receivedAt)":"[^"]+"')
 Mark = tuple[int, str, str]  # position in the batch, fault, id of the record ("" when it has none)
@@ -34,12 +36,16 @@ Mark = tuple[int, str, str]  # position in the batch, fault, id of the record ("
 
 @dataclass
 class Dirt:
-    """What is wrong, where: (source, file, line from 1, fault, record id); and events that arrive a day late."""
+    """What is wrong, where: (source, file, line from 1, fault, record id); and events that arrive a
+    day late.
+    """
 
     found: list[tuple[str, str, int, str, str]] = field(default_factory=list)
     _waiting: list[tuple[str, str]] = field(default_factory=list)
 
-    def write(self, source: str, target: Lines | Rows, lines: Sequence[Any], marks: Sequence[Mark]) -> None:
+    def write(
+        self, source: str, target: Lines | Rows, lines: Sequence[Any], marks: Sequence[Mark]
+    ) -> None:
         """Write a batch and note its marks with their place in the file."""
         before = target.written
         target.write(lines)
@@ -97,7 +103,9 @@ def _same(line: str) -> str:
 
 
 def _changed(line: str) -> str:
-    return line.replace('"properties":{', '"properties":{"is_resent":true,', 1).replace(":true,}", ":true}", 1)
+    return line.replace('"properties":{', '"properties":{"is_resent":true,', 1).replace(
+        ":true,}", ":true}", 1
+    )
 
 
 _BREAK: dict[str, Callable[[str], str]] = {
@@ -109,7 +117,9 @@ _AGAIN: dict[str, Callable[[str], str]] = {"duplicate": _same, "conflict": _chan
 
 
 def spoil_lines(rng: np.random.Generator, lines: list[str]) -> tuple[list[str], list[Mark]]:
-    """A batch of JSON lines, with a truncated copy and an exact copy of about one line in a thousand each."""
+    """A batch of JSON lines, with a truncated copy and an exact copy of about one line in a
+    thousand each.
+    """
     marks: list[Mark] = []
     result = list(lines)
     for fault, change in (("malformed_json", _truncated), ("duplicate", _same)):
@@ -124,12 +134,15 @@ def broken_rows(
 ) -> tuple[list[Sequence[str]], list[Mark]]:
     """Broken copies of about one row in a thousand for each fault, at least one.
 
-    columns: fault: (position of the cell, what is written there); the fault "wrong_column_count" cuts the row there.
+    columns: fault: (position of the cell, what is written there); the fault "wrong_column_count"
+    cuts the row there.
     """
     copies: list[Sequence[str]] = []
     marks: list[Mark] = []
     for fault, (column, value) in columns.items():
-        for at in rng.integers(0, len(rows), max(1, len(rows) // EXTRA)).tolist() if len(rows) else []:
+        for at in (
+            rng.integers(0, len(rows), max(1, len(rows) // EXTRA)).tolist() if len(rows) else []
+        ):
             row = list(rows[at])
             marks.append((len(copies), fault, row[0]))
             if fault == "wrong_column_count":

@@ -19,7 +19,9 @@ KEPT = 2_000  # rows of a sheet that are remembered
 
 
 class Lines:
-    """A gzipped text file that is written line by line; it knows the number of its last line (from 1)."""
+    """A gzipped text file that is written line by line; it knows the number of its last line (from
+    1).
+    """
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -27,7 +29,9 @@ class Lines:
         self.written = 0
         self._plain: BinaryIO = path.open("wb")
         # A file name or a time in the header would make equal content differ.
-        self._zipped = gzip.GzipFile(filename="", mode="wb", compresslevel=LEVEL, fileobj=self._plain, mtime=0)
+        self._zipped = gzip.GzipFile(
+            filename="", mode="wb", compresslevel=LEVEL, fileobj=self._plain, mtime=0
+        )
 
     def write(self, lines: Sequence[str]) -> None:
         """Append lines, which must not contain line breaks."""
@@ -43,7 +47,12 @@ class Lines:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
         self.close()
 
 

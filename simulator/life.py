@@ -1,9 +1,10 @@
 """How people come, fade and leave, and what anybody could know of it.
 
-Life goes in steps of five days. In each step a person is active, fading or gone. An active person starts to fade with
-a chance that depends on the persona and on recent bad experiences; a fading one visits less, buys less, opens fewer
-mails, and leaves or recovers. ``belief`` holds the probability of each state given all that was seen of the person
-so far (a forward filter with the true parameters): the best that any model could know.
+Life goes in steps of five days. In each step a person is active, fading or gone. An active person
+starts to fade with a chance that depends on the persona and on recent bad experiences; a fading one
+visits less, buys less, opens fewer mails, and leaves or recovers. ``belief`` holds the probability
+of each state given all that was seen of the person so far (a forward filter with the true
+parameters): the best that any model could know.
 """
 
 from __future__ import annotations
@@ -58,7 +59,9 @@ class Life:
         return chance
 
     def advance(self, rng: np.random.Generator, day: int, *, observed: bool) -> None:
-        """End a step: learn from what it showed (unless it lies before the data), then move everybody on."""
+        """End a step: learn from what it showed (unless it lies before the data), then move
+        everybody on.
+        """
         here = self.people.joined <= day
         if observed:
             self._learn(here)
@@ -73,7 +76,9 @@ class Life:
             seen[:] = 0
 
     def transitions(self, irritation: Floats | None = None) -> Floats:
-        """Chances of going from state (second axis) to state (third axis) for each person (first axis)."""
+        """Chances of going from state (second axis) to state (third axis) for each person (first
+        axis).
+        """
         felt = self.irritation if irritation is None else irritation
         fade = np.minimum(self.people.hazard * np.exp(GRIEF * np.minimum(felt, 2.0)), 0.6)
         moves = np.zeros((len(fade), 3, 3))
@@ -84,7 +89,9 @@ class Life:
         return moves
 
     def _learn(self, here: Bools) -> None:
-        """Weigh each state by the chance that it gives to the visits, orders and opens of this step."""
+        """Weigh each state by the chance that it gives to the visits, orders and opens of this
+        step.
+        """
         visit = np.clip(self.people.visits[:, None] * VISITS, 1e-9, 1 - 1e-9)
         buy = np.clip(self.people.conversion[:, None] * BUYS, 1e-9, 1 - 1e-9)
         read = np.clip(self.people.open_rate[:, None] * OPENS, 1e-9, 1 - 1e-9)
@@ -96,7 +103,9 @@ class Life:
         self.belief = np.where(here[:, None], weighed, self.belief)
 
     def silence(self, horizon: int, *, orders: bool, lift: Floats | None = None) -> Floats:
-        """Probability of no order (or of no visit at all) in the coming days, by state (columns)."""
+        """Probability of no order (or of no visit at all) in the coming days, by state
+        (columns).
+        """
         chance = self.people.visits[:, None] * VISITS
         if orders:
             factor = self.people.conversion if lift is None else self.people.conversion * (1 + lift)

@@ -1,4 +1,6 @@
-"""The shop's mails: a newsletter every two weeks, a monthly offer to a random half, and what readers do with them."""
+"""The shop's mails: a newsletter every two weeks, a monthly offer to a random half, and what
+readers do with them.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ OFFER_SHARE = 0.5
 
 @dataclass
 class Post:
-    """Lines of the day, and lines that belong to later days (a mail is opened up to a day after)."""
+    """Lines of the day, and lines that belong to later days (a mail is opened up to a day
+    after).
+    """
 
     later: dict[int, list[str]] = field(default_factory=dict)
     assignments: list[tuple[int, int, int, bool]] = field(default_factory=list)
@@ -36,7 +40,9 @@ def _moment(line: str) -> str:
 
 
 def send(shop: Shop, day: int, post: Post | None) -> None:
-    """Send the campaign that is due on this day, if any; without a post only its effects are kept."""
+    """Send the campaign that is due on this day, if any; without a post only its effects are
+    kept.
+    """
     is_offer = day % OFFERS_EVERY == OFFER_DAY
     if not is_offer and day % NEWSLETTER_EVERY != 2:
         return
@@ -51,7 +57,9 @@ def send(shop: Shop, day: int, post: Post | None) -> None:
             ]
         readers = readers[treated]
         shop.offered_on[readers] = day
-    opens = rng.random(len(readers)) < shop.people.open_rate[readers] * OPENS[shop.life.state[readers]]
+    opens = (
+        rng.random(len(readers)) < shop.people.open_rate[readers] * OPENS[shop.life.state[readers]]
+    )
     bounced = rng.random(len(readers)) < 0.008
     opens &= ~bounced
     shop.mailed_on[readers] = np.where(bounced, -(10**6), day)
@@ -86,17 +94,37 @@ def _report(shop: Shop, rng: np.random.Generator, day: int, post: Post, batch: _
     _log(shop, rng, post, "open", batch.readers[batch.opens], opened[batch.opens], day)
     spam = batch.leaves & (rng.random(size) < 0.15)
     left = opened + 30_000
-    _log(shop, rng, post, "unsubscribe", batch.readers[batch.leaves & ~spam], left[batch.leaves & ~spam], day)
+    _log(
+        shop,
+        rng,
+        post,
+        "unsubscribe",
+        batch.readers[batch.leaves & ~spam],
+        left[batch.leaves & ~spam],
+        day,
+    )
     _log(shop, rng, post, "spam_report", batch.readers[spam], left[spam], day)
 
 
-def _log(shop: Shop, rng: np.random.Generator, post: Post, kind: str, readers: Ints, at: Ints, campaign: int) -> None:
+def _log(
+    shop: Shop,
+    rng: np.random.Generator,
+    post: Post,
+    kind: str,
+    readers: Ints,
+    at: Ints,
+    campaign: int,
+) -> None:
     name, subject = names(campaign)
     for person, key, stamp, moment in zip(
         readers.tolist(), hex_ids(rng, len(readers)), iso(at), at.tolist(), strict=True
     ):
         line = {"event_id": f"em-{key}", "event_type": kind, "email": shop.people.email(person)}
-        line |= {"campaign_id": f"campaign-{campaign:03d}", "campaign_name": name, "subject": subject}
+        line |= {
+            "campaign_id": f"campaign-{campaign:03d}",
+            "campaign_name": name,
+            "subject": subject,
+        }
         _due(shop, post, moment, line | {"occurred_at": stamp})
 
 
@@ -118,14 +146,26 @@ def clicks(shop: Shop, visits: Visits, starts: Ints, day: int, post: Post) -> No
     came = np.flatnonzero(visits.source == NEWSLETTER)
     keys = hex_ids(rng, 2 * len(came))
     moments = np.maximum(starts[came] + shop.midnight(day) - 1_500, shop.midnight(day))
-    for number, (visit, moment, stamp) in enumerate(zip(came.tolist(), moments.tolist(), iso(moments), strict=True)):
+    for number, (visit, moment, stamp) in enumerate(
+        zip(came.tolist(), moments.tolist(), iso(moments), strict=True)
+    ):
         person, campaign = int(visits.person[visit]), int(shop.campaign[visits.person[visit]])
         name, subject = names(campaign)
         line = {"email": shop.people.email(person), "campaign_id": f"campaign-{campaign:03d}"}
         line |= {"campaign_name": name, "subject": subject, "occurred_at": stamp}
         if not shop.opened[person]:
             shop.opened[person] = True
-            _due(shop, post, moment, {"event_id": f"em-{keys[2 * number]}", "event_type": "open"} | line)
+            _due(
+                shop,
+                post,
+                moment,
+                {"event_id": f"em-{keys[2 * number]}", "event_type": "open"} | line,
+            )
         cookie = shop.devices.cookie(int(visits.device[visit]), int(visits.generation[visit]))
         click = {"link_url": "https://shop.example.com/", "anonymous_id": cookie}
-        _due(shop, post, moment, {"event_id": f"em-{keys[2 * number + 1]}", "event_type": "click"} | click | line)
+        _due(
+            shop,
+            post,
+            moment,
+            {"event_id": f"em-{keys[2 * number + 1]}", "event_type": "click"} | click | line,
+        )

@@ -24,7 +24,18 @@ from simulator.visits import Visits
 
 _TEXT, _MONEY = pa.string(), pa.float64()
 SCHEMA = pa.schema(
-    [(name, _TEXT) for name in ("order_id", "ordered_at", "updated_at", "status", "user_id", "anonymous_id", "email")]
+    [
+        (name, _TEXT)
+        for name in (
+            "order_id",
+            "ordered_at",
+            "updated_at",
+            "status",
+            "user_id",
+            "anonymous_id",
+            "email",
+        )
+    ]
     + [("phone", _TEXT), ("is_guest", pa.bool_()), ("currency", _TEXT)]
     + [(name, _MONEY) for name in ("subtotal", "discount", "shipping", "tax", "total", "refunded")]
     + [(name, _TEXT) for name in ("coupon", "payment_method", "channel", "items")]
@@ -43,7 +54,9 @@ class OrderBook:
     truth: list[tuple[str, int, float]] = field(default_factory=list)
 
     def flush(self, month: str, rng: np.random.Generator, dirt: Dirt) -> int:
-        """Write the collected rows as one month's file, with broken copies of a few; returns their number."""
+        """Write the collected rows as one month's file, with broken copies of a few; returns their
+        number.
+        """
         copies, marks = _broken(rng, self.rows)
         dirt.note("orders", f"orders-{month}.parquet", len(self.rows), marks)
         self.rows += copies
@@ -56,7 +69,9 @@ class OrderBook:
         return written
 
 
-def _broken(rng: np.random.Generator, rows: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[Mark]]:
+def _broken(
+    rng: np.random.Generator, rows: list[dict[str, Any]]
+) -> tuple[list[dict[str, Any]], list[Mark]]:
     copies: list[dict[str, Any]] = []
     marks: list[Mark] = []
     faults: dict[str, dict[str, Any]] = {
@@ -75,8 +90,12 @@ def _broken(rng: np.random.Generator, rows: list[dict[str, Any]]) -> tuple[list[
     return copies, marks
 
 
-def take(shop: Shop, visits: Visits, timeline: Timeline, views: Views, day: int, book: OrderBook) -> dict[int, Order]:
-    """Write the orders of a day, and the refunds that fall on it; returns what the events say of them, by visit."""
+def take(
+    shop: Shop, visits: Visits, timeline: Timeline, views: Views, day: int, book: OrderBook
+) -> dict[int, Order]:
+    """Write the orders of a day, and the refunds that fall on it; returns what the events say of
+    them, by visit.
+    """
     rng = shop.rng(Stream.orders, day)
     buyers = np.flatnonzero(visits.buys)
     items = _items(views, len(visits))
@@ -84,7 +103,9 @@ def take(shop: Shop, visits: Visits, timeline: Timeline, views: Views, day: int,
     told: dict[int, Order] = {}
     draws = rng.random((len(buyers), 8))
     for number, (visit, stamp) in enumerate(zip(buyers.tolist(), iso(at_ms), strict=True)):
-        row = _row(shop, visits, visit, f"O{day:04d}{number + 1:06d}", stamp, items[visit], draws[number])
+        row = _row(
+            shop, visits, visit, f"O{day:04d}{number + 1:06d}", stamp, items[visit], draws[number]
+        )
         person = int(visits.person[visit])
         book.rows.append(row)
         book.truth.append((row["order_id"], person, row["total"]))
@@ -98,7 +119,11 @@ def take(shop: Shop, visits: Visits, timeline: Timeline, views: Views, day: int,
 
 def count(shop: Shop, visits: Visits, views: Views) -> None:
     """Add a day's orders to what each person has ordered so far."""
-    value = shop.catalogue.prices[views.product] * views.quantity * (views.added & visits.buys[views.visit])
+    value = (
+        shop.catalogue.prices[views.product]
+        * views.quantity
+        * (views.added & visits.buys[views.visit])
+    )
     shop.orders[visits.person] += visits.buys
     shop.revenue[visits.person] += np.bincount(views.visit, weights=value, minlength=len(visits))
 
@@ -107,7 +132,10 @@ def _items(views: Views, visits: int) -> list[list[tuple[int, int]]]:
     items: list[list[tuple[int, int]]] = [[] for _ in range(visits)]
     bought = views.added
     for visit, product, quantity in zip(
-        views.visit[bought].tolist(), views.product[bought].tolist(), views.quantity[bought].tolist(), strict=True
+        views.visit[bought].tolist(),
+        views.product[bought].tolist(),
+        views.quantity[bought].tolist(),
+        strict=True,
     ):
         if all(product != held for held, _ in items[visit]):
             items[visit].append((product, quantity))
@@ -115,7 +143,9 @@ def _items(views: Views, visits: int) -> list[list[tuple[int, int]]]:
 
 
 def _moments(visits: Visits, timeline: Timeline, buyers: Ints) -> Ints:
-    """When each buyer ordered, in milliseconds after midnight: the event's time, in the store the visit's."""
+    """When each buyer ordered, in milliseconds after midnight: the event's time, in the store the
+    visit's.
+    """
     moment = np.minimum(visits.start, DAY_MS - 1000)
     ordered = timeline.step == Step.order
     moment[timeline.visit[ordered]] = timeline.at[ordered]
@@ -138,10 +168,25 @@ def _row(
     is_store = bool(visits.is_store[visit])
     shipping = 0.0 if is_store or subtotal >= 60 else 4.9
     tax = round((subtotal - discount) * 0.2, 2)
-    row: dict[str, Any] = {"order_id": key, "ordered_at": stamp, "updated_at": stamp, "status": "completed"}
+    row: dict[str, Any] = {
+        "order_id": key,
+        "ordered_at": stamp,
+        "updated_at": stamp,
+        "status": "completed",
+    }
     row |= _buyer(shop, visits, visit, draw)
-    row |= {"currency": CURRENCY, "subtotal": subtotal, "discount": discount, "shipping": shipping, "tax": tax}
-    row |= {"total": round(subtotal - discount + shipping + tax, 2), "refunded": 0.0, "coupon": coupon}
+    row |= {
+        "currency": CURRENCY,
+        "subtotal": subtotal,
+        "discount": discount,
+        "shipping": shipping,
+        "tax": tax,
+    }
+    row |= {
+        "total": round(subtotal - discount + shipping + tax, 2),
+        "refunded": 0.0,
+        "coupon": coupon,
+    }
     row |= {"payment_method": PAYMENTS[int(draw[1] * 4)], "items": _items_text(shop, items)}
     row["channel"] = "store" if is_store else "app" if visits.is_app[visit] else "web"
     return row
@@ -161,7 +206,11 @@ def _buyer(shop: Shop, visits: Visits, visit: int, draw: np.ndarray[Any, Any]) -
     written = phone if draw[4] < 0.7 else national(int(people.place[person]), phone, 0)
     cookie = shop.devices.cookie(int(visits.device[visit]), int(visits.generation[visit]))
     return {
-        "user_id": people.user_id(person) if is_known and people.kind[person] == Behaviour.registered else None,
+        "user_id": (
+            people.user_id(person)
+            if is_known and people.kind[person] == Behaviour.registered
+            else None
+        ),
         "anonymous_id": None if is_store else cookie,
         "email": email if draw[5] < 0.8 else email.upper() if draw[5] < 0.9 else f" {email} ",
         "phone": written if has_phone else None,
@@ -186,17 +235,34 @@ def _items_text(shop: Shop, items: list[tuple[int, int]]) -> str:
 
 
 def _properties(row: dict[str, Any], items: list[tuple[int, int]]) -> str:
-    head = {"order_id": row["order_id"], "total": row["total"], "revenue": round(row["subtotal"] - row["discount"], 2)}
+    head = {
+        "order_id": row["order_id"],
+        "total": row["total"],
+        "revenue": round(row["subtotal"] - row["discount"], 2),
+    }
     head |= {"currency": row["currency"], "coupon": row["coupon"]}
-    told = ",".join(f'{{{fragments()[product].fields},"quantity":{quantity}}}' for product, quantity in items)
+    told = ",".join(
+        f'{{{fragments()[product].fields},"quantity":{quantity}}}' for product, quantity in items
+    )
     return f'{orjson.dumps(head).decode()[:-1]},"products":[{told}]}}'
 
 
-def _fate(shop: Shop, book: OrderBook, row: dict[str, Any], person: int, day: int, draw: np.ndarray[Any, Any]) -> None:
-    """Some orders are cancelled, or refunded in part or whole, within two weeks: a later version of the same row."""
+def _fate(
+    shop: Shop,
+    book: OrderBook,
+    row: dict[str, Any],
+    person: int,
+    day: int,
+    draw: np.ndarray[Any, Any],
+) -> None:
+    """Some orders are cancelled, or refunded in part or whole, within two weeks: a later version of
+    the same row.
+    """
     if draw[6] >= 0.09:
         return
-    status = "cancelled" if draw[6] < 0.02 else "refunded" if draw[6] < 0.06 else "partially_refunded"
+    status = (
+        "cancelled" if draw[6] < 0.02 else "refunded" if draw[6] < 0.06 else "partially_refunded"
+    )
     refunded = round(row["total"] * (0.3 if status == "partially_refunded" else 1.0), 2)
     wait = 1 + int(draw[7] * 13)
     stamp = iso(np.array([shop.midnight(day + wait) + int(draw[7] * 80_000_000)]))[0]

@@ -15,15 +15,20 @@ from simulator.run import SimulationRequest, simulate
 # Raised with every change of what the same arguments write.
 EDITION = 3
 FOLDERS = (
-    "consents", "crm_contacts", "email_events", "events", "orders", "products", "subscriptions", "support_tickets",
+    "consents", "crm_contacts", "email_events", "events", "orders", "products", "subscriptions",
+    "support_tickets",
     "surveys", "truth",
 )  # fmt: skip
 MOST_PEOPLE = 2_000_000
 MOST_DAYS = 3_650
 
 
-def fill(request: SimulationRequest, say: Callable[[str], None], *, force: bool) -> tuple[dict[str, int], bool]:
-    """Simulate into the request's folder unless it holds that simulation; returns record counts and is_new."""
+def fill(
+    request: SimulationRequest, say: Callable[[str], None], *, force: bool
+) -> tuple[dict[str, int], bool]:
+    """Simulate into the request's folder unless it holds that simulation; returns record counts and
+    is_new.
+    """
     _check(request)
     mark, wanted = request.out / "truth" / "simulation.json", _arguments(request)
     held = _read(mark)
@@ -60,11 +65,15 @@ def _check(request: SimulationRequest) -> None:
     for name, value, least, most in limits:
         if not least <= value <= most:
             raise UsageError(
-                f"{name} is {value}", allowed=f"a whole number from {least} to {most}", remedy=f"correct {name}"
+                f"{name} is {value}",
+                allowed=f"a whole number from {least} to {most}",
+                remedy=f"correct {name}",
             )
     if not date(1990, 1, 1) <= request.end_date <= date(2100, 1, 1):
         raise UsageError(
-            f"--end-date is {request.end_date}", allowed="1990-01-01 to 2100-01-01", remedy="correct --end-date"
+            f"--end-date is {request.end_date}",
+            allowed="1990-01-01 to 2100-01-01",
+            remedy="correct --end-date",
         )
     if request.out.exists() and not request.out.is_dir():
         raise UsageError(
@@ -100,7 +109,9 @@ def _refuse_others(
 
 def _shown(arguments: Any) -> str:
     return (
-        ", ".join(f"{name} {value}" for name, value in arguments.items()) if isinstance(arguments, dict) else "unknown"
+        ", ".join(f"{name} {value}" for name, value in arguments.items())
+        if isinstance(arguments, dict)
+        else "unknown"
     )
 
 

@@ -24,9 +24,10 @@ class Behaviour(IntEnum):
 class People:
     """One person per position of each array.
 
-    joined: day of the first possible visit, negative before the simulation starts. household: number of the family
-    that shares a device, -1 for none. visits: chance of a visit on an average day while active. hazard: chance of
-    starting to fade per step of life. lift: factor of conversion after an offer, minus one.
+    joined: day of the first possible visit, negative before the simulation starts. household:
+    number of the family that shares a device, -1 for none. visits: chance of a visit on an average
+    day while active. hazard: chance of starting to fade per step of life. lift: factor of
+    conversion after an offer, minus one.
     """
 
     persona: Ints
@@ -74,7 +75,8 @@ class People:
     def email(self, at: int) -> str:
         """The main address, normalized; it is the person's alone."""
         first = self._plain_first[self.first[at] + (0 if self.female[at] else len(words.FEMALE))]
-        return f"{first}.{self._plain_last[self.last[at]]}{at}@{words.DOMAINS[at % len(words.DOMAINS)]}"
+        domain = words.DOMAINS[at % len(words.DOMAINS)]
+        return f"{first}.{self._plain_last[self.last[at]]}{at}@{domain}"
 
     def second_email(self, at: int) -> str:
         """The other address of a person who has two."""
@@ -90,7 +92,9 @@ def populate(seed: int, size: int, days: int) -> People:
     rng = stream(seed, Stream.population)
     persona = choose(rng, [one.share for one in PERSONAS], size)
     kind = choose(rng, (0.74, 0.13, 0.13), size)
-    joined = np.where(rng.random(size) < 0.6, -rng.integers(0, 120, size), rng.integers(0, max(days, 1), size))
+    joined = np.where(
+        rng.random(size) < 0.6, -rng.integers(0, 120, size), rng.integers(0, max(days, 1), size)
+    )
     ages = np.array([one.ages for one in PERSONAS])[persona]
     household = _households(rng, kind)
     place = _of_the_family(household, choose(rng, [one.weight for one in places.PLACES], size))
@@ -106,7 +110,9 @@ def populate(seed: int, size: int, days: int) -> People:
         last=_of_the_family(household, rng.integers(0, len(words.LAST), size)),
         age=rng.integers(ages[:, 0], ages[:, 1] + 1),
         visits=1 - np.exp(-column("visits")[persona] / 7 * _around_one(rng, size)),
-        conversion=np.where(kind == Behaviour.anonymous, 0.0, column("conversion")[persona] * _around_one(rng, size)),
+        conversion=np.where(
+            kind == Behaviour.anonymous, 0.0, column("conversion")[persona] * _around_one(rng, size)
+        ),
         hazard=column("hazard")[persona] * _around_one(rng, size),
         open_rate=np.clip(column("open_rate")[persona] + rng.normal(0, 0.05, size), 0.02, 0.9),
         lift=np.clip(column("lift")[persona] + rng.normal(0, 0.08, size), -0.4, 1.5),

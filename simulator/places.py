@@ -65,13 +65,19 @@ def phone(place: int, number: int) -> str:
 
 
 def national(place: int, e164: str, style: int) -> str:
-    """The same number as people write it: 0 international with spaces, 1 national, 2 with dots or dashes."""
+    """The same number as people write it: 0 international with spaces, 1 national, 2 with dots or
+    dashes.
+    """
     country = PLACES[place].country
     digits = e164[1 + len(CALLING_CODES[country]) :]
     if style == 0:
         return f"+{CALLING_CODES[country]} {digits[:3]} {digits[3:6]} {digits[6:]}"
     if country in ("US", "CA"):
         return (
-            f"({digits[:3]}) {digits[3:6]}-{digits[6:]}" if style == 1 else f"{digits[:3]}.{digits[3:6]}.{digits[6:]}"
+            f"({digits[:3]}) {digits[3:6]}-{digits[6:]}"
+            if style == 1
+            else f"{digits[:3]}.{digits[3:6]}.{digits[6:]}"
         )
-    return f"0{digits[:4]} {digits[4:]}" if style == 1 else f"0{digits[:4]}-{digits[4:7]}-{digits[7:]}"
+    return (
+        f"0{digits[:4]} {digits[4:]}" if style == 1 else f"0{digits[:4]}-{digits[4:7]}-{digits[7:]}"
+    )

@@ -16,7 +16,8 @@ PLANS = ("free", "basic", "pro", "premium")
 PRICES = (0.0, 9.0, 19.0, 49.0)
 EAGER = 0.9  # each recent look at the prices multiplies the chance of an upgrade by e to this
 HEADER = (
-    "change_id", "subscription_id", "user_id", "email", "plan", "status", "mrr", "currency", "billing_period",
+    "change_id", "subscription_id", "user_id", "email", "plan", "status", "mrr", "currency",
+    "billing_period",
     "started_at", "changed_at", "ended_at",
 )  # fmt: skip
 _FADE = 0.75  # share of the interest left after a step
@@ -31,7 +32,9 @@ def chance(shop: Shop, interest: Floats) -> Floats:
 
 
 def upgrade_probability(shop: Shop, horizon: int) -> Floats:
-    """Probability of at least one upgrade in the coming days, by what is believed of each person."""
+    """Probability of at least one upgrade in the coming days, by what is believed of each
+    person.
+    """
     usual = shop.people.visits * 5 * _usual_looks(shop)
     stays, belief, interest = np.ones(len(shop.people)), shop.life.belief, shop.interest.copy()
     moves = shop.life.transitions()
@@ -50,7 +53,9 @@ def advance(shop: Shop, rng: np.random.Generator) -> tuple[Ints, Ints]:
     """A step's upgrades and cancellations (persons each)."""
     drawn = rng.random(len(shop.people))
     upgrades = np.flatnonzero(drawn < chance(shop, shop.interest) * _BY_STATE[shop.life.state])
-    quits = np.flatnonzero((shop.plan > 0) & (shop.life.state == GONE) & (rng.random(len(drawn)) < 0.15))
+    quits = np.flatnonzero(
+        (shop.plan > 0) & (shop.life.state == GONE) & (rng.random(len(drawn)) < 0.15)
+    )
     shop.plan[upgrades] += 1
     shop.upgrades[upgrades] += 1
     shop.plan[quits] = 0
@@ -84,7 +89,9 @@ def _rows(
         kind = "e" if ended else "b" if started is not None else "u"
         rows.append((
             f"ch-{day + 1000}-{person}-{kind}", f"sub-{person:07d}", shop.people.user_id(person),
-            shop.people.email(person), PLANS[plan], "cancelled" if ended else "active", f"{PRICES[plan]:.2f}", CURRENCY,
-            "year" if person % 4 == 0 else "month", starts[at], stamps[at], stamps[at] if ended else "",
+            shop.people.email(person), PLANS[plan], "cancelled" if ended else "active",
+            f"{PRICES[plan]:.2f}", CURRENCY,
+            "year" if person % 4 == 0 else "month", starts[at], stamps[at],
+            stamps[at] if ended else "",
         ))  # fmt: skip
     return rows

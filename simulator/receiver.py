@@ -1,6 +1,8 @@
-"""Simulated marketing tools on loopback: a webhook receiver that checks signatures, and a Klaviyo-shaped API.
+"""Simulated marketing tools on loopback: a webhook receiver that checks signatures, and a
+Klaviyo-shaped API.
 
-They run as a process of their own, so that every worker reaches them, and keep their state under the home.
+They run as a process of their own, so that every worker reaches them, and keep their state under
+the home.
 """
 
 from __future__ import annotations
@@ -33,10 +35,17 @@ Answer = tuple[int, Any, dict[str, str]]
 
 @contextmanager
 def running(settings: Settings) -> Iterator[dict[str, str]]:
-    """Start the tools, give the environment that points the default syncs at them, and stop them at the end."""
+    """Start the tools, give the environment that points the default syncs at them, and stop them at
+    the end.
+    """
     command = [sys.executable, "-m", "simulator.receiver", str(settings.home), str(os.getpid())]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, text=True, cwd=ROOT)
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
+    }
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, env=environment, text=True, cwd=ROOT
+    )
     try:
         yield _announced(process)
     finally:
@@ -57,7 +66,10 @@ def _announced(process: subprocess.Popen[str]) -> dict[str, str]:
         raise SegmentryError(
             "the simulated marketing tools did not start",
             allowed=f"a free loopback port within {START_SECONDS:.0f} s",
-            remedy="run again; if it fails again, run `python -m simulator.receiver HOME` and read its output",
+            remedy=(
+                "run again; if it fails again, run `python -m simulator.receiver HOME` and read its"
+                " output"
+            ),
         )
     return {str(name): str(value) for name, value in json.loads(line).items()}
 
@@ -122,12 +134,18 @@ class Tools:
         data = body["data"]
         lists = data.get("relationships", {}).get("lists", {}).get("data", [])
         profiles = data["attributes"]["profiles"]["data"]
-        job, total = self.state.import_profiles(profiles, is_listed=any(entry["id"] == LIST_ID for entry in lists))
+        job, total = self.state.import_profiles(
+            profiles, is_listed=any(entry["id"] == LIST_ID for entry in lists)
+        )
         return 202, {"data": _job_entry(job, "queued", total, 0)}, {}
 
     def _import_one(self, _: Any, __: Any, body: dict[str, Any]) -> Answer:
         job, _total = self.state.import_profiles([body["data"]], is_listed=False)
-        return 200, {"data": {"type": "profile", "id": job, "attributes": body["data"]["attributes"]}}, {}
+        return (
+            200,
+            {"data": {"type": "profile", "id": job, "attributes": body["data"]["attributes"]}},
+            {},
+        )
 
     def _job(self, found: re.Match[str], _: Any, __: Any) -> Answer:
         job = self.state.poll(found.group(1))
@@ -147,7 +165,9 @@ class Tools:
                     "code": "invalid",
                     "title": "Invalid input",
                     "detail": "email is not valid",
-                    "source": {"pointer": f"/data/attributes/profiles/data/{place}/attributes/email"},
+                    "source": {
+                        "pointer": f"/data/attributes/profiles/data/{place}/attributes/email"
+                    },
                 },
             }
             for place in errors
@@ -162,9 +182,17 @@ class Tools:
     def _listed(self, _: Any, query: dict[str, list[str]], __: Any) -> Answer:
         size = int(query.get("page[size]", ["20"])[0])
         found = self.state.listed(int(query.get("page[cursor]", ["0"])[0]), size)
-        path = f"/api/lists/{LIST_ID}/profiles?page[size]={size}&page[cursor]={found[-1][0]}" if found else None
+        path = (
+            f"/api/lists/{LIST_ID}/profiles?page[size]={size}&page[cursor]={found[-1][0]}"
+            if found
+            else None
+        )
         following = path if len(found) == size else None
-        return 200, {"data": [_profile_entry(*pair) for pair in found], "links": {"next": following}}, {}
+        return (
+            200,
+            {"data": [_profile_entry(*pair) for pair in found], "links": {"next": following}},
+            {},
+        )
 
     def _unlist(self, _: Any, __: Any, body: dict[str, Any]) -> Answer:
         self.state.unlist([entry["id"] for entry in body["data"]])
@@ -172,7 +200,11 @@ class Tools:
 
 
 def _errors(code: str) -> dict[str, Any]:
-    return {"errors": [{"id": "0", "code": code, "title": code, "detail": code, "source": {"pointer": "/data"}}]}
+    return {
+        "errors": [
+            {"id": "0", "code": code, "title": code, "detail": code, "source": {"pointer": "/data"}}
+        ]
+    }
 
 
 def _job_entry(job: str, status: str, total: int, failed: int) -> dict[str, Any]:
@@ -201,7 +233,11 @@ def _handler(tools: Tools) -> type[BaseHTTPRequestHandler]:
             tools.state.note(time.time(), self.command, self.path, status)
             text = b"" if content is None else json.dumps(content).encode()
             self.send_response(status)
-            for name, value in {**extra, "Content-Type": "application/json", "Content-Length": str(len(text))}.items():
+            for name, value in {
+                **extra,
+                "Content-Type": "application/json",
+                "Content-Length": str(len(text)),
+            }.items():
                 self.send_header(name, value)
             self.end_headers()
             self.wfile.write(text)

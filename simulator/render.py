@@ -1,7 +1,7 @@
 """Events as lines of JSON in the Segment Spec.
 
-Lines are put together from fragments that are rendered once per visit, product or place: with a dictionary per event
-a million events would take several times as long.
+Lines are put together from fragments that are rendered once per visit, product or place: with a
+dictionary per event a million events would take several times as long.
 """
 
 from __future__ import annotations
@@ -51,7 +51,9 @@ class Order:
 Body = tuple[str, str]  # the line's own fields, the context's page
 
 
-def render(shop: Shop, visits: Visits, timeline: Timeline, orders: dict[int, Order], day: int) -> list[str]:
+def render(
+    shop: Shop, visits: Visits, timeline: Timeline, orders: dict[int, Order], day: int
+) -> list[str]:
     """The lines of a day's events, in the order of the timeline."""
     rng = shop.rng(Stream.rendering, day)
     size = len(timeline)
@@ -71,7 +73,9 @@ def render(shop: Shop, visits: Visits, timeline: Timeline, orders: dict[int, Ord
         timeline.quantity.tolist(),
         strict=True,
     )
-    for key, (visit, step, product, quantity), (at, sent_at, received_at) in zip(ids, rows, times, strict=True):
+    for key, (visit, step, product, quantity), (at, sent_at, received_at) in zip(
+        ids, rows, times, strict=True
+    ):
         speaker = speakers[visit]
         if visit != current:
             current, known = visit, speaker.was_known
@@ -85,7 +89,9 @@ def render(shop: Shop, visits: Visits, timeline: Timeline, orders: dict[int, Ord
     return lines
 
 
-_IDENTIFIED = frozenset({int(Step.signed_in), int(Step.signed_up), int(Step.identify), int(Step.alias)})
+_IDENTIFIED = frozenset(
+    {int(Step.signed_in), int(Step.signed_up), int(Step.identify), int(Step.alias)}
+)
 
 
 @dataclass(frozen=True)
@@ -112,7 +118,11 @@ def fragments() -> tuple[Fragment, ...]:
             "name": name,
             "category": category,
         }
-        fields |= {"brand": goods.brands[at], "price": float(goods.prices[at]), "currency": catalogue.CURRENCY}
+        fields |= {
+            "brand": goods.brands[at],
+            "price": float(goods.prices[at]),
+            "currency": catalogue.CURRENCY,
+        }
         term = f"{_TERMS[at % len(_TERMS)]} {name.split()[-1].lower()}"
         path = f"/products/{goods.ids[at].lower()}"
         listed.append(Fragment(orjson.dumps(fields)[1:-1].decode(), category, path, name, term))
@@ -139,22 +149,32 @@ def _speakers(shop: Shop, visits: Visits, day: int) -> list[Speaker]:
 
 
 def _page(path: str, title: str) -> str:
-    return f'"page":{{"path":"{path}","url":"{SHOP_URL}{path}","title":"{title}","referrer":"","search":""}},'
+    return (
+        f'"page":{{"path":"{path}","url":"{SHOP_URL}{path}","title":"{title}",'
+        '"referrer":"","search":""},'
+    )
 
 
-def _viewed(name: str, path: str, title: str) -> Callable[[Speaker, Fragment, int, Order | None], Body]:
+def _viewed(
+    name: str, path: str, title: str
+) -> Callable[[Speaker, Fragment, int, Order | None], Body]:
     page = _page(path, title)
     tail = (
-        f'"name":"{name}","properties":{{"name":"{name}","path":"{path}","url":"{SHOP_URL}{path}","title":"{title}"}},'
+        f'"name":"{name}","properties":{{"name":"{name}","path":"{path}",'
+        f'"url":"{SHOP_URL}{path}","title":"{title}"}},'
     )
 
     def body(speaker: Speaker, _product: Fragment, _quantity: int, _order: Order | None) -> Body:
-        return (f'"type":"screen",{tail}', "") if speaker.is_app else (f'"type":"page",{tail}', page)
+        return (
+            (f'"type":"screen",{tail}', "") if speaker.is_app else (f'"type":"page",{tail}', page)
+        )
 
     return body
 
 
-def _tracked(event: str, fields: str = "", path: str = "/") -> Callable[[Speaker, Fragment, int, Order | None], Body]:
+def _tracked(
+    event: str, fields: str = "", path: str = "/"
+) -> Callable[[Speaker, Fragment, int, Order | None], Body]:
     head, page = f'"type":"track","event":"{event}","properties":{{', _page(path, event)
 
     def body(_speaker: Speaker, _product: Fragment, _quantity: int, _order: Order | None) -> Body:
@@ -169,34 +189,48 @@ def _entry(speaker: Speaker, product: Fragment, quantity: int, order: Order | No
 
 def _category(speaker: Speaker, product: Fragment, _quantity: int, _order: Order | None) -> Body:
     path, kind = f"/c/{product.category.lower()}", "screen" if speaker.is_app else "page"
-    fields = f'"name":"Category","category":"{product.category}","path":"{path}","url":"{SHOP_URL}{path}"'
-    return f'"type":"{kind}","name":"Category","properties":{{{fields}}},', _page(path, product.category)
+    fields = (
+        f'"name":"Category","category":"{product.category}","path":"{path}",'
+        f'"url":"{SHOP_URL}{path}"'
+    )
+    return f'"type":"{kind}","name":"Category","properties":{{{fields}}},', _page(
+        path, product.category
+    )
 
 
-def _product_page(_speaker: Speaker, product: Fragment, _quantity: int, _order: Order | None) -> Body:
+def _product_page(
+    _speaker: Speaker, product: Fragment, _quantity: int, _order: Order | None
+) -> Body:
     where = f'"path":"{product.path}","url":"{SHOP_URL}{product.path}","title":"{product.title}"'
     fields = (
-        f'"type":"page","name":"Product","properties":{{"name":"Product","category":"{product.category}",{where}}},'
+        '"type":"page","name":"Product","properties":{"name":"Product",'
+        f'"category":"{product.category}",{where}}},'
     )
     return fields, _page(product.path, product.title)
 
 
 def _of_product(event: str) -> Callable[[Speaker, Fragment, int, Order | None], Body]:
     def body(_speaker: Speaker, product: Fragment, quantity: int, _order: Order | None) -> Body:
-        fields = f'"type":"track","event":"{event}","properties":{{{product.fields},"quantity":{quantity}}},'
+        fields = (
+            f'"type":"track","event":"{event}","properties":{{{product.fields},'
+            f'"quantity":{quantity}}},'
+        )
         return fields, _page(product.path, product.title)
 
     return body
 
 
 def _search(_speaker: Speaker, product: Fragment, _quantity: int, _order: Order | None) -> Body:
-    return f'"type":"track","event":"Products Searched","properties":{{"query":"{product.term}"}},', _page(
-        "/search", "Search"
+    return (
+        f'"type":"track","event":"Products Searched","properties":{{"query":"{product.term}"}},',
+        _page("/search", "Search"),
     )
 
 
 def _identify(speaker: Speaker, _product: Fragment, _quantity: int, _order: Order | None) -> Body:
-    return f'"type":"identify","traits":{{"email":"{speaker.email}"}},', _page("/account", "Account")
+    return f'"type":"identify","traits":{{"email":"{speaker.email}"}},', _page(
+        "/account", "Account"
+    )
 
 
 def _alias(speaker: Speaker, _product: Fragment, _quantity: int, _order: Order | None) -> Body:
@@ -205,7 +239,9 @@ def _alias(speaker: Speaker, _product: Fragment, _quantity: int, _order: Order |
 
 def _order(_speaker: Speaker, _product: Fragment, _quantity: int, order: Order | None) -> Body:
     fields = order.properties if order else "{}"
-    return f'"type":"track","event":"Order Completed","properties":{fields},', _page("/checkout/done", "Thank you")
+    return f'"type":"track","event":"Order Completed","properties":{fields},', _page(
+        "/checkout/done", "Thank you"
+    )
 
 
 _home = _viewed("Home", "/", "Home")
@@ -244,4 +280,8 @@ def by_time(lines: list[str], timeline: Timeline) -> list[str]:
 def spared(timeline: Timeline) -> Bools:
     """Which of the lines, by time, carry a link between identifiers and are never broken."""
     steps = timeline.step[np.argsort(timeline.at, kind="stable")]
-    return np.asarray(np.isin(steps, [Step.identify, Step.alias, Step.guest_identify, Step.newsletter, Step.order]))
+    return np.asarray(
+        np.isin(
+            steps, [Step.identify, Step.alias, Step.guest_identify, Step.newsletter, Step.order]
+        )
+    )

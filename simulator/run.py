@@ -9,7 +9,20 @@ from pathlib import Path
 
 import numpy as np
 
-from simulator import bots, catalogue, consents, contacts, mail, orders, plans, render, timeline, truth, visits, voices
+from simulator import (
+    bots,
+    catalogue,
+    consents,
+    contacts,
+    mail,
+    orders,
+    plans,
+    render,
+    timeline,
+    truth,
+    visits,
+    voices,
+)
 from simulator.arrays import Ints, Stream, stream
 from simulator.dirt import Dirt, Mark, broken_rows, spoil_lines
 from simulator.files import Rows, Series, write_records
@@ -21,7 +34,8 @@ DEFAULT_END = date(2026, 6, 30)
 CHECKPOINTS_EVERY = 30
 CHECKPOINTS = 6
 PRODUCTS_HEADER = (
-    "product_id", "sku", "name", "category", "subcategory", "brand", "price", "cost", "currency", "is_luxury",
+    "product_id", "sku", "name", "category", "subcategory", "brand", "price", "cost", "currency",
+    "is_luxury",
     "is_active", "created_at", "updated_at",
 )  # fmt: skip
 
@@ -52,7 +66,8 @@ class Simulation:
         self.shop: Shop = open_shop(request.seed, request.people, request.days, request.first_day)
         self.counts: dict[str, int] = {}
         self.series = {
-            name: Series(out / name, name) for name in ("events", "email_events", "support_tickets", "surveys")
+            name: Series(out / name, name)
+            for name in ("events", "email_events", "support_tickets", "surveys")
         }
         self.subscriptions = Rows(out / "subscriptions" / "subscriptions.csv", plans.HEADER)
         self.consents = Rows(out / "consents" / "consents.csv", consents.HEADER)
@@ -81,10 +96,17 @@ class Simulation:
         """Products, and the accounts that are older than the data."""
         shop = self.shop
         products = Rows(self.request.out / "products" / "products.csv", PRODUCTS_HEADER)
-        self._rows("products", products, catalogue.rows(shop.catalogue, shop.first_day), {"broken_number": (6, "abc")})
+        self._rows(
+            "products",
+            products,
+            catalogue.rows(shop.catalogue, shop.first_day),
+            {"broken_number": (6, "abc")},
+        )
         products.close()
         early = np.flatnonzero(shop.registered)
-        midnights = np.array([shop.midnight(int(day)) for day in shop.registered_on[early]], dtype=np.int64)
+        midnights = np.array(
+            [shop.midnight(int(day)) for day in shop.registered_on[early]], dtype=np.int64
+        )
         self._accounts(early, midnights, -1)
 
     def _accounts(self, people: Ints, midnights: Ints, day: int) -> None:
@@ -94,12 +116,18 @@ class Simulation:
         self._count("subscriptions", len(first))
 
     def _pass(self, day: int) -> None:
-        """The beginning of a day: a step of life ends on some, and what is likely is written down on some."""
+        """The beginning of a day: a step of life ends on some, and what is likely is written down
+        on some.
+        """
         shop, days = self.shop, self.request.days
         left = days - day
         if day > 0 and left % STEP_DAYS == 0:
             shop.life.advance(self.life_rng, day, observed=True)
-        if day > 0 and 0 <= left < CHECKPOINTS_EVERY * CHECKPOINTS and left % CHECKPOINTS_EVERY == 0:
+        if (
+            day > 0
+            and 0 <= left < CHECKPOINTS_EVERY * CHECKPOINTS
+            and left % CHECKPOINTS_EVERY == 0
+        ):
             self.checkpoints.append(Checkpoint.take(shop, day))
         for point in self.checkpoints:
             if point.day + HORIZON == day:
@@ -132,7 +160,10 @@ class Simulation:
         self._write("events", f"{shop.date(day - day % 7)}", lines + bots.lines(shop, day), marks)
         mail.clicks(shop, came, timeline.begins(came, events), day, self.post)
         rng = shop.rng(Stream.dirt, day + 100_000)
-        said = {"email_events": self.post.collect(day), "surveys": voices.surveys(shop, day, self.voices)}
+        said = {
+            "email_events": self.post.collect(day),
+            "surveys": voices.surveys(shop, day, self.voices),
+        }
         said["support_tickets"] = voices.tickets(shop, came, day, self.voices)
         for source, records in said.items():
             self._write(source, month, *spoil_lines(rng, records))
@@ -152,13 +183,23 @@ class Simulation:
         voices.tickets(self.shop, came, day, None)
 
     def _end(self) -> None:
-        """Close the sources; the contacts and the identifiers are as they stand after the last day."""
+        """Close the sources; the contacts and the identifiers are as they stand after the last
+        day.
+        """
         shop, out = self.shop, self.request.out
         for series in self.series.values():
             series.close()
         found = self._contacts()
-        changes = {"broken_date": (10, "31/31/2026"), "unknown_value": (4, "gold"), "wrong_column_count": (5, "")}
-        answers = {"broken_date": (7, "yesterday"), "unknown_value": (5, "maybe"), "wrong_column_count": (4, "")}
+        changes = {
+            "broken_date": (10, "31/31/2026"),
+            "unknown_value": (4, "gold"),
+            "wrong_column_count": (5, ""),
+        }
+        answers = {
+            "broken_date": (7, "yesterday"),
+            "unknown_value": (5, "maybe"),
+            "wrong_column_count": (4, ""),
+        }
         self._rows("subscriptions", self.subscriptions, [], changes)
         self._rows("consents", self.consents, [], answers)
         self.subscriptions.close()
@@ -174,12 +215,18 @@ class Simulation:
         for number, start in enumerate(range(0, len(people), contacts.CHUNK)):
             part = slice(start, start + contacts.CHUNK)
             rows = contacts.rows(self.shop, people[part], copies[part], number, found)
-            self.dirt.note("crm_contacts", sheet.path.name, sheet.written, contacts.placeholders(rows))
+            self.dirt.note(
+                "crm_contacts", sheet.path.name, sheet.written, contacts.placeholders(rows)
+            )
             self._rows("crm_contacts", sheet, rows, faults)
         if len(people):
             # One row in another encoding than the rest.
-            self.dirt.note("crm_contacts", sheet.path.name, sheet.written, [(0, "invalid_encoding", "")])
-            sheet.write_raw(contacts.latin(contacts.rows(self.shop, people[:1], copies[:1], 0, [])[0]))
+            self.dirt.note(
+                "crm_contacts", sheet.path.name, sheet.written, [(0, "invalid_encoding", "")]
+            )
+            sheet.write_raw(
+                contacts.latin(contacts.rows(self.shop, people[:1], copies[:1], 0, [])[0])
+            )
             self._count("crm_contacts", 1)
         sheet.close()
         return found
@@ -207,8 +254,14 @@ class Simulation:
             ],
         )
 
-        write_records(folder / "dirt.parquet", ("source", "file", "line", "fault", "record_id"), self.dirt.found)
-        write_records(folder / "shared.parquet", ("identifier_type", "identifier", "reason"), self.shared)
+        write_records(
+            folder / "dirt.parquet",
+            ("source", "file", "line", "fault", "record_id"),
+            self.dirt.found,
+        )
+        write_records(
+            folder / "shared.parquet", ("identifier_type", "identifier", "reason"), self.shared
+        )
 
     def _write(self, source: str, period: str, lines: list[str], marks: list[Mark]) -> None:
         if lines:
@@ -216,9 +269,15 @@ class Simulation:
         self._count(source, len(lines))
 
     def _rows(
-        self, source: str, sheet: Rows, rows: Sequence[Sequence[str]], faults: dict[str, tuple[int, str]]
+        self,
+        source: str,
+        sheet: Rows,
+        rows: Sequence[Sequence[str]],
+        faults: dict[str, tuple[int, str]],
     ) -> None:
-        """Write rows, and broken copies of a few (of the sheet's last ones where no row is given)."""
+        """Write rows, and broken copies of a few (of the sheet's last ones where no row is
+        given).
+        """
         sheet.write(rows)
         rng = self.shop.rng(Stream.dirt, 200_000 + self.counts.get(source, 0))
         copies, marks = broken_rows(rng, rows or sheet.last, faults)
@@ -230,5 +289,7 @@ class Simulation:
 
 
 def simulate(request: SimulationRequest, say: Say) -> dict[str, int]:
-    """Write a shop's files and its truth under ``request.out``; returns the number of records of each source."""
+    """Write a shop's files and its truth under ``request.out``; returns the number of records of
+    each source.
+    """
     return Simulation(request, say).run()

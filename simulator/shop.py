@@ -22,9 +22,10 @@ DAY_MS = 86_400_000
 class Shop:
     """The people, their devices and their standing with the shop.
 
-    registered: has an account; registered_on: since which day (negative before the data). known_email: the shop knows
-    an address. offered_on: day of the last offer mailed. mailed_on, campaign, opened, clicked: the last mail.
-    orders, revenue, visits, upgrades: so far. plan: 0 free to 3 premium; interest: recent looks at the prices of plans.
+    registered: has an account; registered_on: since which day (negative before the data).
+    known_email: the shop knows an address. offered_on: day of the last offer mailed. mailed_on,
+    campaign, opened, clicked: the last mail. orders, revenue, visits, upgrades: so far. plan: 0
+    free to 3 premium; interest: recent looks at the prices of plans.
     """
 
     seed: int
@@ -70,13 +71,16 @@ class Shop:
 
 
 def open_shop(seed: int, people: int, days: int, first_day: date) -> Shop:
-    """The shop on the morning of the first day, with those who came before it already known or gone."""
+    """The shop on the morning of the first day, with those who came before it already known or
+    gone.
+    """
     crowd = populate(seed, people, days)
     devices = equip(seed, crowd)
     rng = stream(seed, Stream.life)
     early = (crowd.kind == Behaviour.registered) & (crowd.joined < 0) & (rng.random(people) < 0.92)
     life = Life.begin(crowd)
-    # Steps end on days that lie whole steps before the last day, as the dates do at which the truth is kept.
+    # Steps end on days that lie whole steps before the last day, as the dates do at which the truth
+    # is kept.
     for day in range(days % STEP_DAYS - BURN_IN, 1, STEP_DAYS):
         life.advance(rng, day, observed=False)
     return Shop(

@@ -15,7 +15,9 @@ from simulator.visits import NEWSLETTER, SIGN_UP, Visits
 
 
 class Step(IntEnum):
-    """What one event is; within a visit events follow in this order, and views in the order of `place`."""
+    """What one event is; within a visit events follow in this order, and views in the order of
+    `place`.
+    """
 
     email_click = 0
     entry_page = 1
@@ -47,7 +49,9 @@ _PROMPT = np.isin(np.arange(len(Step)), [1, 4, 5, 13, 17, 19, 20])
 
 @dataclass(frozen=True)
 class Timeline:
-    """One event per position, sorted by visit and time. at: milliseconds after midnight; product: -1 for none."""
+    """One event per position, sorted by visit and time. at: milliseconds after midnight; product:
+    -1 for none.
+    """
 
     visit: Ints
     step: Ints
@@ -74,7 +78,9 @@ def expand(shop: Shop, visits: Visits, views: Views, day: int) -> Timeline:
     """All events of a day's visits."""
     rng = shop.rng(Stream.timeline, day)
     parts = [*_frame(rng, visits), *_around_views(rng, visits, views)]
-    visit, step, place, product, quantity = (np.concatenate(column) for column in zip(*parts, strict=True))
+    visit, step, place, product, quantity = (
+        np.concatenate(column) for column in zip(*parts, strict=True)
+    )
     online = ~visits.is_store[visit]
     order = np.lexsort((step, place, visit))
     order = order[online[order]]
@@ -86,7 +92,9 @@ def expand(shop: Shop, visits: Visits, views: Views, day: int) -> Timeline:
 _Part = tuple[Ints, Ints, Ints, Ints, Ints]
 
 
-def _part(visit: Ints, step: Step, place: Ints | int, product: Ints | int = -1, quantity: Ints | int = 0) -> _Part:
+def _part(
+    visit: Ints, step: Step, place: Ints | int, product: Ints | int = -1, quantity: Ints | int = 0
+) -> _Part:
     def full(value: Ints | int) -> Ints:
         return np.broadcast_to(np.asarray(value, dtype=np.int64), visit.shape)
 
@@ -105,7 +113,9 @@ def look(shop: Shop, visits: Visits, day: int) -> Views:
     product[again] = product[again - 1]
     last = place == visits.views[visit] - 1
     basket = column("basket")[persona]
-    more = rng.random(len(visit)) < np.minimum((basket - 0.5) / np.maximum(visits.views[visit], 1), 0.8)
+    more = rng.random(len(visit)) < np.minimum(
+        (basket - 0.5) / np.maximum(visits.views[visit], 1), 0.8
+    )
     quantity = 1 + (rng.random(len(visit)) < 0.06 * basket).astype(np.int64)
     return Views(visit, place, product, quantity, visits.carts[visit] & (last | more))
 
@@ -131,7 +141,11 @@ def _frame(rng: np.random.Generator, visits: Visits) -> list[_Part]:
         _part(np.repeat(np.arange(len(visits)), visits.pricing), Step.pricing_page, -2),
         _part(where(visits.demos), Step.demo, -2),
         _part(where(visits.subscribes), Step.newsletter, -2),
-        _part(where(visits.carts & ~visits.buys & (rng.random(len(visits)) < 0.2)), Step.cart_page, end),
+        _part(
+            where(visits.carts & ~visits.buys & (rng.random(len(visits)) < 0.2)),
+            Step.cart_page,
+            end,
+        ),
         _part(where(checkout), Step.cart_page, end),
         _part(where(checkout), Step.cart_viewed, end),
         _part(where(checkout), Step.checkout_page, end + 1),
@@ -149,22 +163,37 @@ def _around_views(rng: np.random.Generator, visits: Visits, views: Views) -> lis
     removed = views.added & ~visits.buys[views.visit] & (rng.random(size) < 0.12)
     web = ~visits.is_app[views.visit]
     return [
-        _part(views.visit[category], Step.category_page, views.place[category], views.product[category]),
+        _part(
+            views.visit[category],
+            Step.category_page,
+            views.place[category],
+            views.product[category],
+        ),
         _part(views.visit[searched], Step.search, views.place[searched], views.product[searched]),
         _part(views.visit[web], Step.product_page, views.place[web], views.product[web]),
         _part(views.visit, Step.product_viewed, views.place, views.product, views.quantity),
         *(
-            _part(views.visit[mask], step, views.place[mask], views.product[mask], views.quantity[mask])
+            _part(
+                views.visit[mask],
+                step,
+                views.place[mask],
+                views.product[mask],
+                views.quantity[mask],
+            )
             for mask, step in ((views.added, Step.added), (removed, Step.removed))
         ),
     ]
 
 
 def _times(rng: np.random.Generator, visits: Visits, visit: Ints, step: Ints) -> Ints:
-    """Gaps from each persona's pace, added up within the visit; every visit ends before midnight."""
+    """Gaps from each persona's pace, added up within the visit; every visit ends before
+    midnight.
+    """
     pace = column("pace")[visits.persona[visit]] * 1000
     thinking: Floats = pace * rng.lognormal(-0.1, 0.7, len(visit))
-    gap = np.where(_PROMPT[step], rng.integers(90, 600, len(visit)), 400 + thinking).astype(np.int64)
+    gap = np.where(_PROMPT[step], rng.integers(90, 600, len(visit)), 400 + thinking).astype(
+        np.int64
+    )
     first = np.ones(len(visit), dtype=bool)
     first[1:] = visit[1:] != visit[:-1]
     gap[first] = 0
@@ -180,7 +209,9 @@ def _times(rng: np.random.Generator, visits: Visits, visit: Ints, step: Ints) ->
 
 
 def begins(visits: Visits, timeline: Timeline) -> Ints:
-    """When each visit's first event is, in milliseconds after midnight; the plan's time for visits without any."""
+    """When each visit's first event is, in milliseconds after midnight; the plan's time for visits
+    without any.
+    """
     start = visits.start.copy()
     first = np.flatnonzero(np.diff(timeline.visit, prepend=-1))
     start[timeline.visit[first]] = timeline.at[first]

@@ -1,4 +1,6 @@
-"""The truth next to the data: who is whom, what everybody was likely to do, and what they did in the next 90 days."""
+"""The truth next to the data: who is whom, what everybody was likely to do, and what they did in
+the next 90 days.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +40,10 @@ def identifiers(shop: Shop, path: Path, contacts: Sequence[Found]) -> int:
     with pq.ParquetWriter(path, IDENTIFIERS, compression="zstd") as writer:
         for rows in _chunks(shop, contacts):
             columns = list(zip(*rows, strict=True))
-            arrays = [pa.array(column, type=kind.type) for column, kind in zip(columns, IDENTIFIERS, strict=True)]
+            arrays = [
+                pa.array(column, type=kind.type)
+                for column, kind in zip(columns, IDENTIFIERS, strict=True)
+            ]
             writer.write_table(pa.Table.from_arrays(arrays, schema=IDENTIFIERS))
             written += len(rows)
     return written
@@ -81,8 +86,19 @@ def _of_person(shop: Shop, person: int) -> Iterator[_Row]:
 def _of_device(shop: Shop, name: str, device: int, known: bool) -> Iterator[_Row]:
     last = int(shop.devices.generation[device])
     for generation in range(last + 1):
-        linked = bool(shop.linked_device[device]) if generation == last else (device, generation) not in shop.orphans
-        yield name, "cookie", shop.devices.cookie(device, generation), False, linked or not known, False
+        linked = (
+            bool(shop.linked_device[device])
+            if generation == last
+            else (device, generation) not in shop.orphans
+        )
+        yield (
+            name,
+            "cookie",
+            shop.devices.cookie(device, generation),
+            False,
+            linked or not known,
+            False,
+        )
     if shop.seen_app[device]:
         yield (
             name,
@@ -107,13 +123,17 @@ def _of_families(shop: Shop) -> Iterator[_Row]:
 def shared(shop: Shop, crawler: str) -> list[tuple[str, str, str]]:
     """Identifiers that are nobody's alone: (type, identifier, reason)."""
     rows = [("cookie", crawler, "crawler"), ("cookie", shop.devices.cookie(KIOSK, 0), "kiosk")]
-    rows += [(kind, value, "family") for _, kind, value, is_shared, *_ in _of_families(shop) if is_shared]
+    rows += [
+        (kind, value, "family") for _, kind, value, is_shared, *_ in _of_families(shop) if is_shared
+    ]
     return list(dict.fromkeys(rows))
 
 
 @dataclass
 class Checkpoint:
-    """What was likely at the beginning of a day, and the counts from which the outcomes are taken later."""
+    """What was likely at the beginning of a day, and the counts from which the outcomes are taken
+    later.
+    """
 
     day: int
     churn: Floats
@@ -133,7 +153,9 @@ class Checkpoint:
         """Fix what is known now."""
         life = shop.life
         plain = life.silence(OFFER_DAYS // STEP_DAYS * STEP_DAYS, orders=True)
-        offered = life.silence(OFFER_DAYS // STEP_DAYS * STEP_DAYS, orders=True, lift=shop.people.lift)
+        offered = life.silence(
+            OFFER_DAYS // STEP_DAYS * STEP_DAYS, orders=True, lift=shop.people.lift
+        )
         return cls(
             day=day,
             churn=life.believed(life.silence(HORIZON, orders=True)),

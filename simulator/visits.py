@@ -33,7 +33,9 @@ SIGN_UP = 2
 
 @dataclass(frozen=True)
 class Visits:
-    """One visit per position; a person visits at most once a day. start: milliseconds after midnight UTC."""
+    """One visit per position; a person visits at most once a day. start: milliseconds after
+    midnight UTC.
+    """
 
     person: Ints
     persona: Ints
@@ -80,7 +82,12 @@ def plan(shop: Shop, day: int) -> Visits:
     was_known = (shop.devices.known[device] == person) & (device != KIOSK)
     login = _login(shop, rng, person, device, buys & ~is_store, was_known)
     login = np.where(is_store, NO_LOGIN, login)
-    clicks = (day - shop.mailed_on[person] < CLICK_DAYS) & ~shop.clicked[person] & ~is_store & (device != KIOSK)
+    clicks = (
+        (day - shop.mailed_on[person] < CLICK_DAYS)
+        & ~shop.clicked[person]
+        & ~is_store
+        & (device != KIOSK)
+    )
     clicks &= rng.random(size) < column("click_share")[persona]
     views = rng.poisson(column("depth")[persona])
     visits = Visits(
@@ -93,7 +100,10 @@ def plan(shop: Shop, day: int) -> Visits:
         login=login,
         was_known=was_known & ~is_store,
         is_known=(was_known | (login > 0)) & ~is_store,
-        is_app=shop.people.has_app[person] & (shop.devices.type[device] == MOBILE) & ~clicks & ~_shared(shop, device),
+        is_app=shop.people.has_app[person]
+        & (shop.devices.type[device] == MOBILE)
+        & ~clicks
+        & ~_shared(shop, device),
         is_store=is_store,
         buys=buys,
         carts=carts,
@@ -120,18 +130,30 @@ def _visitors(shop: Shop, rng: np.random.Generator, day: int) -> Ints:
 def _conversion(shop: Shop, person: Ints, day: int) -> Floats:
     offered = (day - shop.offered_on[person]) < OFFER_DAYS
     lifted = 1 + np.where(offered, shop.people.lift[person], 0.0)
-    chance: Floats = np.minimum(shop.people.conversion[person] * BUYS[shop.life.state[person]] * lifted, 0.95)
+    chance: Floats = np.minimum(
+        shop.people.conversion[person] * BUYS[shop.life.state[person]] * lifted, 0.95
+    )
     return chance
 
 
-def _device(shop: Shop, rng: np.random.Generator, person: Ints, buys: Bools, online: Bools) -> tuple[Ints, Ints]:
-    """The device of each visit, and how often its cookie was replaced; about 3% of the cookies are, at a visit."""
+def _device(
+    shop: Shop, rng: np.random.Generator, person: Ints, buys: Bools, online: Bools
+) -> tuple[Ints, Ints]:
+    """The device of each visit, and how often its cookie was replaced; about 3% of the cookies are,
+    at a visit.
+    """
     devices, size = shop.devices, len(person)
     extra = np.where(rng.random(size) < 0.7, 0, rng.integers(0, 3, size))
-    device = devices.first[person] + np.where(shop.registered[person], extra % devices.count[person], 0)
-    shared = (devices.family[person] != NOBODY) & shop.registered[person] & (rng.random(size) < 0.35)
+    device = devices.first[person] + np.where(
+        shop.registered[person], extra % devices.count[person], 0
+    )
+    shared = (
+        (devices.family[person] != NOBODY) & shop.registered[person] & (rng.random(size) < 0.35)
+    )
     device = np.where(shared, devices.family[person], device)
-    replaced = online & shop.registered[person] & shop.seen_device[device] & (rng.random(size) < 0.03)
+    replaced = (
+        online & shop.registered[person] & shop.seen_device[device] & (rng.random(size) < 0.03)
+    )
     replaced &= ~_shared(shop, device)
     at_kiosk = buys & online & (rng.random(size) < 0.012)
     device = np.where(at_kiosk, KIOSK, device)
@@ -155,15 +177,21 @@ def _shared(shop: Shop, device: Ints) -> Bools:
     return np.asarray(np.isin(device, list(shop.devices.shared)))
 
 
-def _login(shop: Shop, rng: np.random.Generator, person: Ints, device: Ints, buys: Bools, known: Bools) -> Ints:
-    """Sign-ups of the not yet registered, sign-ins of the registered on a device that does not know them."""
+def _login(
+    shop: Shop, rng: np.random.Generator, person: Ints, device: Ints, buys: Bools, known: Bools
+) -> Ints:
+    """Sign-ups of the not yet registered, sign-ins of the registered on a device that does not know
+    them.
+    """
     size = len(person)
     registered, at_kiosk = shop.registered[person], device == KIOSK
     eager = (rng.random(size) < 0.5) | (buys & (rng.random(size) < 0.8))
     signs_up = (shop.people.kind[person] == Behaviour.registered) & ~registered & eager
     shared = _shared(shop, device)
     signs_in = registered & (shared | (~known & (rng.random(size) < 0.985)))
-    return np.where(at_kiosk, NO_LOGIN, np.where(signs_up, SIGN_UP, np.where(signs_in, SIGN_IN, NO_LOGIN)))
+    return np.where(
+        at_kiosk, NO_LOGIN, np.where(signs_up, SIGN_UP, np.where(signs_in, SIGN_IN, NO_LOGIN))
+    )
 
 
 def _start(shop: Shop, rng: np.random.Generator, person: Ints, day: int) -> Ints:
@@ -171,7 +199,9 @@ def _start(shop: Shop, rng: np.random.Generator, person: Ints, day: int) -> Ints
     table = np.cumsum(hours(), axis=1)
     drawn = (rng.random(len(person))[:, None] > table[shop.people.persona[person]]).sum(axis=1)
     date = shop.date(day)
-    ahead = np.array([offset_hours(place, date) for place in range(len(PLACES))])[shop.people.place[person]]
+    ahead = np.array([offset_hours(place, date) for place in range(len(PLACES))])[
+        shop.people.place[person]
+    ]
     hour = (np.minimum(drawn, 23) - ahead) % 24
     return np.asarray(hour * 3_600_000 + rng.integers(0, 3_600_000, len(person)))
 
@@ -189,7 +219,9 @@ def _remember(shop: Shop, visits: Visits, day: int) -> None:
     logged_in = own & (visits.login > 0)
     shop.devices.known[device[logged_in]] = person[logged_in]
     guests = visits.buys & ~visits.is_known | visits.subscribes
-    shop.known_email[person[(visits.login == SIGN_UP) | guests | (visits.is_store & visits.buys)]] = True
+    shop.known_email[
+        person[(visits.login == SIGN_UP) | guests | (visits.is_store & visits.buys)]
+    ] = True
     shop.seen_device[device[online]] = True
     shop.seen_app[device[visits.is_app & online]] = True
     strong = visits.is_known | guests | (visits.source == NEWSLETTER)
@@ -197,5 +229,7 @@ def _remember(shop: Shop, visits: Visits, day: int) -> None:
     shop.clicked[person[visits.source == NEWSLETTER]] = True
     in_family = online & ~own & (device != KIOSK)
     cookies = zip(device[in_family].tolist(), visits.generation[in_family].tolist(), strict=True)
-    shop.shared_cookies.update((*pair, one) for pair, one in zip(cookies, person[in_family].tolist(), strict=True))
+    shop.shared_cookies.update(
+        (*pair, one) for pair, one in zip(cookies, person[in_family].tolist(), strict=True)
+    )
     shop.interest[person] += visits.pricing * online

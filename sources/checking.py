@@ -10,13 +10,17 @@ from sources.readers.seen import Seen
 
 
 def check(settings: Settings, path: str, source: str | None = None) -> loading.FileReport:
-    """What loading the file would report; without a source, for the one whose required columns it has."""
+    """What loading the file would report; without a source, for the one whose required columns it
+    has.
+    """
     if source is not None:
         return _checked(source_named(settings, source), path)
     reports = [_checked(one, path) for one in all_sources(settings).values() if one.known.names]
     fitting = [report for report in reports if report.status == "landed"]
     if fitting:
-        return min(fitting, key=lambda report: (len(report.unread_columns), len(report.absent_columns)))
+        return min(
+            fitting, key=lambda report: (len(report.unread_columns), len(report.absent_columns))
+        )
     if reports and all(report.status == reports[0].status != "refused" for report in reports):
         return reports[0]
     raise UsageError(
@@ -27,7 +31,7 @@ def check(settings: Settings, path: str, source: str | None = None) -> loading.F
 
 
 def _checked(source: Source, path: str) -> loading.FileReport:
-    (file, *_) = files.find([path], source.format, must_exist=True)
+    file, *_ = files.find([path], source.format, must_exist=True)
     if file.fault:
         return loading.FileReport(source.name, file.name, "unreadable", detail=file.fault)
     seen, outcome = Seen(source.known), landing.LandingOutcome()

@@ -26,7 +26,9 @@ class SourceFields:
 
 
 def known_columns(project: Path, source: str) -> SourceFields:
-    """The columns as the source's base model lists them: the one place that says how a record is judged."""
+    """The columns as the source's base model lists them: the one place that says how a record is
+    judged.
+    """
     model = project / "models" / "staging" / source / f"base_{source}.sql"
     try:
         return _listed(model, model.stat().st_mtime_ns)
@@ -40,7 +42,9 @@ def _listed(model: Path, _changed_ns: int) -> SourceFields:
     from jinja2 import nodes
 
     try:
-        tree = jinja2.Environment(autoescape=True, extensions=["jinja2.ext.do"]).parse(model.read_text("utf-8"))
+        tree = jinja2.Environment(autoescape=True, extensions=["jinja2.ext.do"]).parse(
+            model.read_text("utf-8")
+        )
     except jinja2.TemplateError:  # dbt says which file does not parse
         return SourceFields()
     columns: Mapping[str, Any] = {}
@@ -54,7 +58,10 @@ def _listed(model: Path, _changed_ns: int) -> SourceFields:
         for word in call.kwargs:
             if (name, word.key) in {("typed_records", "required"), ("first_fault", "key")}:
                 wanted += _constant(word.value, [])
-    return SourceFields(tuple(fields.values()), tuple(dict.fromkeys(fields[name] for name in wanted if name in fields)))
+    return SourceFields(
+        tuple(fields.values()),
+        tuple(dict.fromkeys(fields[name] for name in wanted if name in fields)),
+    )
 
 
 def _constant(node: Any, default: Any) -> Any:
@@ -67,7 +74,9 @@ def _constant(node: Any, default: Any) -> Any:
 
 
 def _field(name: str, spec: object) -> str:
-    """The field that a column is read from: the second part of [type, field], a mapping's `field`, or its own name."""
+    """The field that a column is read from: the second part of [type, field], a mapping's `field`,
+    or its own name.
+    """
     if isinstance(spec, Mapping):
         return str(spec.get("field", name))
     if isinstance(spec, Sequence) and not isinstance(spec, str) and len(spec) > 1:
@@ -78,15 +87,18 @@ def _field(name: str, spec: object) -> str:
 def canonical_names(written: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
     """The names under which a record's fields are kept, in the same order.
 
-    A name that is a known one but for case, a byte order mark, and spaces, hyphens or underscores is
-    that known one, unless another name of the record is it already or could be it as well.
+    A name that is a known one but for case, a byte order mark, and spaces, hyphens or underscores
+    is that known one, unless another name of the record is it already or could be it as well.
     """
     stripped = [_stripped(name) for name in written]
     free = set(known) - set(stripped)
     claims = Counter(_key(name) for name in stripped if name not in known)
     by_key = Counter(_key(name) for name in known)
     meant = {_key(name): name for name in free if by_key[_key(name)] == 1}
-    return tuple(name if name in known or claims[_key(name)] > 1 else meant.get(_key(name), name) for name in stripped)
+    return tuple(
+        name if name in known or claims[_key(name)] > 1 else meant.get(_key(name), name)
+        for name in stripped
+    )
 
 
 def same_name(name: str) -> str:

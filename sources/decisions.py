@@ -1,4 +1,6 @@
-"""A decision that an operator records: landed like any record of the source `consents`, and counted at once."""
+"""A decision that an operator records: landed like any record of the source `consents`, and counted
+at once.
+"""
 
 from __future__ import annotations
 
@@ -41,9 +43,11 @@ class Decision:
 
 
 def record(settings: Settings, identifier: str, decision: Decision) -> dict[str, Any]:
-    """Land the decision and have it count; one row that says what was done, without the identifier's value.
+    """Land the decision and have it count; one row that says what was done, without the
+    identifier's value.
 
-    Raises UsageError for an identifier that is none, and for a grant that is not for one identifier and one purpose.
+    Raises UsageError for an identifier that is none, and for a grant that is not for one identifier
+    and one purpose.
     """
     _check(decision)
     warehouse.prepare(settings)
@@ -75,7 +79,9 @@ def _check(decision: Decision) -> None:
 
 
 def _named(settings: Settings, text: str, decision: Decision) -> Sequence[tuple[str, str]]:
-    """The identifiers that the decision is landed for: the one given, or for a refusal all that the profile has."""
+    """The identifiers that the decision is landed for: the one given, or for a refusal all that the
+    profile has.
+    """
     kind, colon, value = text.partition(":")
     if not colon:
         return _of_profile(settings, text, decision)
@@ -87,7 +93,8 @@ def _named(settings: Settings, text: str, decision: Decision) -> Sequence[tuple[
         )
     fault = identifiers.fault(kind, value)
     is_loose = bool(identifiers.loose_keys(kind, value))
-    # A refusal that is written in another way may still mean somebody; a grant must name its identifier exactly.
+    # A refusal that is written in another way may still mean somebody; a grant must name its
+    # identifier exactly.
     if fault is not None and (decision.is_grant or not is_loose):
         raise UsageError(
             f"the value given is no identifier of the type '{kind}': {fault}",
@@ -122,12 +129,15 @@ def _consent_id(named: tuple[str, str], decision: Decision, at: datetime) -> str
     return f"operator:{hashlib.sha256(parts.encode()).hexdigest()[:24]}"
 
 
-def _land(settings: Settings, named: Sequence[tuple[str, str]], decision: Decision, at: datetime) -> None:
+def _land(
+    settings: Settings, named: Sequence[tuple[str, str]], decision: Decision, at: datetime
+) -> None:
     by = f"{getpass.getuser()} at {socket.gethostname()}"
     records = Records()
     for line, (kind, value) in enumerate(named, start=1):
         content = {
-            "consent_id": _consent_id((kind, value), decision, at), "identifier_type": kind, "identifier": value,
+            "consent_id": _consent_id((kind, value), decision, at), "identifier_type": kind,
+            "identifier": value,
             "purpose": decision.purpose, "channel": decision.channel, "status": decision.status,
             "occurred_at": f"{at.isoformat()}Z", "source": "operator",
             "proof": decision.proof or None, "recorded_by": by,
@@ -141,7 +151,9 @@ def _land(settings: Settings, named: Sequence[tuple[str, str]], decision: Decisi
 
 
 def _take_effect(settings: Settings, named: Sequence[tuple[str, str]], decision: Decision) -> str:
-    """Take the record into the relations of consent. Where that fails, a refusal is a suppression until it can be."""
+    """Take the record into the relations of consent. Where that fails, a refusal is a suppression
+    until it can be.
+    """
     try:
         stages.staging(RunContext(settings))
         withdrawals.refresh(RunContext(settings))
@@ -157,7 +169,10 @@ def _take_effect(settings: Settings, named: Sequence[tuple[str, str]], decision:
 
 def _suppress(settings: Settings, named: Sequence[tuple[str, str]], decision: Decision) -> None:
     at = datetime.now(UTC).replace(tzinfo=None)
-    columns = "identifier_type varchar, identifier varchar, channel varchar, reason varchar, suppressed_at timestamp"
+    columns = (
+        "identifier_type varchar, identifier varchar, channel varchar, reason varchar,"
+        " suppressed_at timestamp"
+    )
     with warehouse.connect(settings) as lake:
         lake.execute(f"create table if not exists lake.activation.suppressions ({columns})")
         rows = [[kind, value, decision.channel, STOPGAP, at] for kind, value in named]

@@ -22,7 +22,8 @@ _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 class Source:
     """One source. The fields are those of config/schemas/source.schema.json, which describes them.
 
-    columns: those that a CSV header must have. known: the columns that are read, as the source's files name them.
+    columns: those that a CSV header must have. known: the columns that are read, as the source's
+    files name them.
     """
 
     name: str
@@ -47,7 +48,9 @@ class Source:
 def all_sources(settings: Settings) -> dict[str, Source]:
     """Every configured source by name."""
     contents = configuration.load_folder(settings, "source", "sources")
-    return {name: _source(content, contents, settings.dbt_project) for name, content in contents.items()}
+    return {
+        name: _source(content, contents, settings.dbt_project) for name, content in contents.items()
+    }
 
 
 def raw_tables(settings: Settings) -> list[str]:
@@ -62,7 +65,10 @@ def source_named(settings: Settings, name: str) -> Source:
         raise UsageError(
             f"there is no source '{name}'",
             allowed=", ".join(known) or "a source with a file in config/sources/",
-            remedy="use one of these names, or add config/sources/<name>.yml (docs/how-to/add-a-source.md)",
+            remedy=(
+                "use one of these names, or add config/sources/<name>.yml"
+                " (docs/how-to/add-a-source.md)"
+            ),
         )
     return known[name]
 
@@ -75,7 +81,8 @@ def _source(content: dict[str, Any], contents: dict[str, dict[str, Any]], projec
     else:
         columns = tuple(content.get("columns", ()))
         stated = known_columns(project, content["name"])
-        # Columns that a file must have may be empty in a record; what a record must have, its base model says.
+        # Columns that a file must have may be empty in a record; what a record must have, its base
+        # model says.
         known = SourceFields(stated.names, stated.required or columns)
     return Source(
         name=content["name"],
@@ -94,7 +101,8 @@ def _source(content: dict[str, Any], contents: dict[str, dict[str, Any]], projec
 
 
 def expand(text: str, settings: Settings, *, as_glob: bool = False) -> str | None:
-    """The text with each ${NAME} replaced by its environment variable; None when one of them is unset.
+    """The text with each ${NAME} replaced by its environment variable; None when one of them is
+    unset.
 
     as_glob: `*`, `?` and `[` in a variable's value mean themselves.
     """
@@ -103,4 +111,6 @@ def expand(text: str, settings: Settings, *, as_glob: bool = False) -> str | Non
     names = _VARIABLE.findall(text)
     if any(name not in values for name in names):
         return None
-    return _VARIABLE.sub(lambda match: glob.escape(values[match[1]]) if as_glob else values[match[1]], text)
+    return _VARIABLE.sub(
+        lambda match: glob.escape(values[match[1]]) if as_glob else values[match[1]], text
+    )

@@ -1,4 +1,6 @@
-"""Database and API sources: dlt extracts, from where the last extraction ended; the lander lands."""
+"""Database and API sources: dlt extracts, from where the last extraction ended; the lander
+lands.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,8 @@ from sources.readers.records import Records
 from sources.readers.seen import Seen
 
 BATCH_ROWS = 10_000
-# Keys sorted, so that a row read again has the same text; database drivers give column names of their own type.
+# Keys sorted, so that a row read again has the same text; database drivers give column names of
+# their own type.
 _JSON = orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS | orjson.OPT_APPEND_NEWLINE
 # Seconds an API may take to answer before the extraction fails; dlt itself asks again a few times.
 API_TIMEOUT_SECONDS = 60
@@ -53,12 +56,16 @@ def _extractions(settings: Settings, source: Source) -> Iterator[Extraction]:
     if source.database and (url := os.environ.get(source.database["url_env"])):
         name = f"database:{source.database['url_env']}/{source.database['table']}"
         database = source.database
-        yield Extraction(name, lambda after: _table_rows(url, database, after), database.get("cursor"))
+        yield Extraction(
+            name, lambda after: _table_rows(url, database, after), database.get("cursor")
+        )
     if source.api and (address := expand(source.api["url"], settings)):
         parts = urlsplit(address)
         name = f"{parts.scheme}://{parts.hostname}{parts.path}"
         api = source.api
-        yield Extraction(name, lambda after: _api_rows(address, api, after), api.get("cursor", {}).get("field"))
+        yield Extraction(
+            name, lambda after: _api_rows(address, api, after), api.get("cursor", {}).get("field")
+        )
 
 
 def _land(
@@ -66,18 +73,25 @@ def _land(
 ) -> landing.LandingOutcome:
     reached = _Cursor(extraction.cursor, landing.last_cursor(lake, source.name, extraction.name))
     started = datetime.now(UTC).isoformat()
-    item = landing.Input(source.name, extraction.name, sha256=f"{extraction.name}@{started}", table=source.table)
-    # By way of a file: DuckDB would pull the rows in a thread of its own, where not every driver's connection works.
+    item = landing.Input(
+        source.name, extraction.name, sha256=f"{extraction.name}@{started}", table=source.table
+    )
+    # By way of a file: DuckDB would pull the rows in a thread of its own, where not every driver's
+    # connection works.
     with NamedTemporaryFile(dir=settings.scratch, suffix=".ndjson") as spool:
         _write(reached.watch(extraction.rows(reached.value)), spool, extraction.name)
-        return landing.land(lake, item, _records(source, Path(spool.name)), cursor=reached.text(), only_new=True)
+        return landing.land(
+            lake, item, _records(source, Path(spool.name)), cursor=reached.text(), only_new=True
+        )
 
 
 def _records(source: Source, spool: Path) -> Iterator[Records]:
     if source.mapping is None:
         return lines.read(spool, None)
     seen = Seen(source.known)
-    return mapped.applied(source.mapping, (ndjson.watched(block, seen) for block in lines.read(spool, None)))
+    return mapped.applied(
+        source.mapping, (ndjson.watched(block, seen) for block in lines.read(spool, None))
+    )
 
 
 def _write(rows: Iterable[dict[str, Any]], spool: IO[bytes], name: str) -> None:
@@ -85,10 +99,13 @@ def _write(rows: Iterable[dict[str, Any]], spool: IO[bytes], name: str) -> None:
     try:
         for number, row in enumerate(rows, start=1):  # noqa: B007  (the message says how far it came)
             spool.write(orjson.dumps(row, default=str, option=_JSON))
-    except Exception as error:  # whatever a driver or dlt raises; its message may hold the address with its password
+    # whatever a driver or dlt raises; its message may hold the address with its password
+    except Exception as error:
         raise SourceError(
             f"{name} could not be read beyond {number} record(s): {type(_root(error)).__name__}",
-            allowed="a reachable address, a table or field that is there, credentials that are accepted",
+            allowed=(
+                "a reachable address, a table or field that is there, credentials that are accepted"
+            ),
             remedy="check the source's yml and its environment variables, then load again",
         ) from None
     spool.flush()
@@ -106,7 +123,9 @@ def _table_rows(url: str, database: dict[str, Any], after: object) -> Iterator[d
 
     cursor = database.get("cursor")
     incremental = (
-        dlt.sources.incremental(cursor, initial_value=after, on_cursor_value_missing="include") if cursor else None
+        dlt.sources.incremental(cursor, initial_value=after, on_cursor_value_missing="include")
+        if cursor
+        else None
     )
     yield from sql_table(
         credentials=url,
@@ -130,7 +149,9 @@ def _api_rows(address: str, api: dict[str, Any], after: object) -> Iterator[dict
         paginator=JSONLinkPaginator(next_url_path=api["next_url"]) if "next_url" in api else None,
         data_selector=api.get("records"),
     )
-    parameters = {api["cursor"]["parameter"]: str(after)} if "cursor" in api and after is not None else None
+    parameters = (
+        {api["cursor"]["parameter"]: str(after)} if "cursor" in api and after is not None else None
+    )
     for page in client.paginate(address, params=parameters, timeout=API_TIMEOUT_SECONDS):
         yield from page
 
@@ -157,7 +178,13 @@ class _Cursor:
 
 
 # In this order: a datetime is also a date, and text is what every other type falls back to.
-_CURSOR_TYPES: dict[str, type] = {"datetime": datetime, "date": date, "int": int, "float": float, "str": object}
+_CURSOR_TYPES: dict[str, type] = {
+    "datetime": datetime,
+    "date": date,
+    "int": int,
+    "float": float,
+    "str": object,
+}
 
 
 def _parsed(text: str) -> object:

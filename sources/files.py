@@ -1,4 +1,6 @@
-"""Finds a source's files: from names, folders and globs to a sorted list, each with what is known of it."""
+"""Finds a source's files: from names, folders and globs to a sorted list, each with what is known
+of it.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,8 @@ FORMATS = {
     ".tsv": "csv",
     ".parquet": "parquet",
 }
-# One read of the hash: large enough that the disk is the limit, small enough not to matter in memory.
+# One read of the hash: large enough that the disk is the limit, small enough not to matter in
+# memory.
 HASH_BYTES = 1 << 20
 # Opening a pipe waits for its writer: a place that is no regular file is reported and never opened.
 _KINDS = {
@@ -34,7 +37,9 @@ LINK = "a symbolic link, which is not followed: name the file itself"
 
 @dataclass(frozen=True)
 class FoundFile:
-    """A file to land. fault: why it cannot be landed; is_skipped: it was found in a folder and is none to land."""
+    """A file to land. fault: why it cannot be landed; is_skipped: it was found in a folder and is
+    none to land.
+    """
 
     path: Path
     format: str = ""
@@ -47,7 +52,9 @@ class FoundFile:
         return shown(self.path)
 
     def bytes_and_time(self) -> tuple[int, int]:
-        """Size in bytes and time of change in nanoseconds: together with the path, a cheap mark of the content."""
+        """Size in bytes and time of change in nanoseconds: together with the path, a cheap mark of
+        the content.
+        """
         status = self.path.stat()
         return status.st_size, status.st_mtime_ns
 
@@ -61,19 +68,25 @@ class FoundFile:
 
 
 def shown(path: Path | str) -> str:
-    """A path as printable text: bytes that are not UTF-8 and control characters stand as escapes."""
+    """A path as printable text: bytes that are not UTF-8 and control characters stand as
+    escapes.
+    """
     text = os.fsencode(path).decode("utf-8", "backslashreplace")
     return "".join(
-        c if c.isprintable() else c.encode("unicode_escape").decode("ascii", "backslashreplace") for c in text
+        c if c.isprintable() else c.encode("unicode_escape").decode("ascii", "backslashreplace")
+        for c in text
     )
 
 
-def find(patterns: Iterable[str], default_format: str | None, *, must_exist: bool) -> list[FoundFile]:
+def find(
+    patterns: Iterable[str], default_format: str | None, *, must_exist: bool
+) -> list[FoundFile]:
     """Files that the patterns name, each once, in order of path.
 
-    A name that exists is itself, whatever characters it has; any other is a glob. A folder gives the files in it and
-    below it. In folders and globs, names that begin with a dot or underscore are left out, because programs write
-    their markers and half-written files so; symbolic links, pipes and devices are reported and never opened.
+    A name that exists is itself, whatever characters it has; any other is a glob. A folder gives
+    the files in it and below it. In folders and globs, names that begin with a dot or underscore
+    are left out, because programs write their markers and half-written files so; symbolic links,
+    pipes and devices are reported and never opened.
     """
     found: dict[Path, FoundFile] = {}
     for pattern in patterns:
@@ -112,9 +125,13 @@ def _globbed(
 
 
 def _below(folder: Path) -> Iterator[Path]:
-    """Every place in the folder and below it but hidden ones, without following a link; also what cannot be read."""
+    """Every place in the folder and below it but hidden ones, without following a link; also what
+    cannot be read.
+    """
     unreadable: list[Path] = []
-    walk = os.walk(folder, onerror=lambda error: unreadable.append(Path(os.fsdecode(error.filename))))
+    walk = os.walk(
+        folder, onerror=lambda error: unreadable.append(Path(os.fsdecode(error.filename)))
+    )
     for place, folders, names in walk:
         links = [name for name in folders if Path(place, name).is_symlink()]
         folders[:] = [name for name in folders if not _is_hidden(name) and name not in links]
@@ -143,7 +160,9 @@ def _reason(error: Exception) -> str:
     return (getattr(error, "strerror", None) or "it cannot be read").lower()
 
 
-def _named(path: Path, mode: int, default_format: str | None, *, is_scanned: bool = False) -> FoundFile:
+def _named(
+    path: Path, mode: int, default_format: str | None, *, is_scanned: bool = False
+) -> FoundFile:
     if not stat.S_ISREG(mode):
         kind = _KINDS.get(stat.S_IFMT(mode), "something else")
         return FoundFile(path, fault=f"it is {kind}, not a file", is_skipped=is_scanned)
@@ -153,4 +172,8 @@ def _named(path: Path, mode: int, default_format: str | None, *, is_scanned: boo
     format_ = FORMATS.get(suffixes[-1] if suffixes else "") or default_format
     if format_:
         return FoundFile(path, format_)
-    return FoundFile(path, fault=f"its name tells no format; known are {', '.join(FORMATS)}", is_skipped=is_scanned)
+    return FoundFile(
+        path,
+        fault=f"its name tells no format; known are {', '.join(FORMATS)}",
+        is_skipped=is_scanned,
+    )

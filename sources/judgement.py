@@ -1,6 +1,8 @@
-"""docs/reference/judgement.md: every column of every source, and the outcome of each kind of odd value.
+"""docs/reference/judgement.md: every column of every source, and the outcome of each kind of odd
+value.
 
-Made from what the base models declare next to their columns, so that the page cannot say something else.
+Made from what the base models declare next to their columns, so that the page cannot say something
+else.
 """
 
 from __future__ import annotations
@@ -25,19 +27,25 @@ Made by `make generate` from the columns of the base models in `dbt_project/mode
 The outcome of an odd value:
 
 - **record**: the record is quarantined with the reason, in `staging.quarantine`
-- **field**: the record is accepted; the column is NULL and counted in `observability.data_quality` as `column: reason`
+- **field**: the record is accepted; the column is NULL and counted in `observability.data_quality`
+  as `column: reason`
 - **kept**: the value is accepted as it is
 
-An empty value of an optional column is NULL. An empty value of a column that is marked * costs the record. Blanks
-around a value, control characters and marks without width are removed first. Numbers are read as JSON and CSV write
-them: `12,50`, `1_000`, `(12.00)` and `Infinity` are of a wrong type, `NaN` and `n/a` are placeholders. Dates and times
-are read as ISO 8601 writes them: `31.12.2025` and a bare number are of a wrong type. A key is an id of a thing:
-`4711.0` is 4711, and a number of which a float lost digits is no key. A field that is an object or a list where a text
-is expected is kept as its JSON text in columns of text, and is of a wrong type in all others. What else costs a record
-is in the `checks` of its base model; amounts of orders are described in `macros/staging/order_money.sql`.
+An empty value of an optional column is NULL. An empty value of a column that is marked * costs the
+record. Blanks around a value, control characters and marks without width are removed first. Numbers
+are read as JSON and CSV write them: `12,50`, `1_000`, `(12.00)` and `Infinity` are of a wrong type,
+`NaN` and `n/a` are placeholders. Dates and times are read as ISO 8601 writes them: `31.12.2025` and
+a bare number are of a wrong type. A key is an id of a thing: `4711.0` is 4711, and a number of
+which a float lost digits is no key. A field that is an object or a list where a text is expected is
+kept as its JSON text in columns of text, and is of a wrong type in all others. What else costs a
+record is in the `checks` of its base model; amounts of orders are described in
+`macros/staging/order_money.sql`.
 """
-_TIMES = {"date": ("1900-01-01", "a day after loading"), "timestamp": ("1990-01-01", "a day after loading"),
-          "timestamp_ahead": ("1990-01-01", "2100-01-01 (no end)")}  # fmt: skip
+_TIMES = {
+    "date": ("1900-01-01", "a day after loading"),
+    "timestamp": ("1990-01-01", "a day after loading"),
+    "timestamp_ahead": ("1990-01-01", "2100-01-01 (no end)"),
+}
 
 
 class _Returned(Exception):
@@ -61,7 +69,9 @@ def _nothing(*_: Any, **__: Any) -> str:
 
 def generated_files(settings: Settings) -> list[GeneratedFile]:
     """docs/reference/judgement.md."""
-    text = _HEAD + "".join(_section(name, specs) for name, specs in declared(settings.dbt_project).items())
+    text = _HEAD + "".join(
+        _section(name, specs) for name, specs in declared(settings.dbt_project).items()
+    )
     return [GeneratedFile(ROOT / "docs" / "reference" / "judgement.md", text)]
 
 
@@ -84,13 +94,22 @@ def _specs(project: Path, path: Path) -> dict[str, dict[str, Any]]:
     environment = jinja2.Environment(extensions=["jinja2.ext.do"])  # noqa: S701 - renders no HTML
     macros = _macros(environment, project)
 
-    def typed_records(_: str, columns: Mapping[str, Any], required: Any = (), ignored: Any = ()) -> str:
+    def typed_records(
+        _: str, columns: Mapping[str, Any], required: Any = (), ignored: Any = ()
+    ) -> str:
         given = macros["column_specs"](columns, required)
-        specs.update({name: {**spec, "is_required": name in required} for name, spec in given.items()})
+        specs.update(
+            {name: {**spec, "is_required": name in required} for name, spec in given.items()}
+        )
         return ""
 
     def judged_values(_: str, given: Mapping[str, Any], *__: Any) -> str:
-        specs.update({name: {**spec, "is_required": spec["on_fault"] == "record"} for name, spec in given.items()})
+        specs.update(
+            {
+                name: {**spec, "is_required": spec["on_fault"] == "record"}
+                for name, spec in given.items()
+            }
+        )
         return ""
 
     environment.globals.update({"typed_records": typed_records, "judged_values": judged_values})
@@ -132,7 +151,11 @@ def _macros(environment: jinja2.Environment, project: Path) -> dict[str, Any]:
 
 
 def _section(source: str, specs: Mapping[str, Mapping[str, Any]]) -> str:
-    lines = [f"\n## {source}\n\n", f"| column | type | {' | '.join(KINDS)} |\n", "|---" * (2 + len(KINDS)) + "|\n"]
+    lines = [
+        f"\n## {source}\n\n",
+        f"| column | type | {' | '.join(KINDS)} |\n",
+        "|---" * (2 + len(KINDS)) + "|\n",
+    ]
     lines += [_row(name, spec) for name, spec in specs.items()]
     return "".join(lines)
 
@@ -147,8 +170,20 @@ def _cells(spec: Mapping[str, Any]) -> Iterator[str]:
     yield "kept" if kind == "text" else cost
     yield _placeholder(kind, cost)
     low, high = _TIMES.get(kind, (spec["min"], spec["max"]))
-    yield f"{cost}, before {low}" if kind in _TIMES else f"{cost}, below {low:,}" if low is not None else "-"
-    yield f"{cost}, from {high}" if kind in _TIMES else f"{cost}, above {high:,}" if high is not None else "-"
+    yield (
+        f"{cost}, before {low}"
+        if kind in _TIMES
+        else f"{cost}, below {low:,}"
+        if low is not None
+        else "-"
+    )
+    yield (
+        f"{cost}, from {high}"
+        if kind in _TIMES
+        else f"{cost}, above {high:,}"
+        if high is not None
+        else "-"
+    )
     yield _unknown(spec, kind, cost)
 
 

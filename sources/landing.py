@@ -1,4 +1,6 @@
-"""Lands records in the raw table of their source: one transaction per file, together with its row of raw._loads."""
+"""Lands records in the raw table of their source: one transaction per file, together with its row
+of raw._loads.
+"""
 
 from __future__ import annotations
 
@@ -20,18 +22,20 @@ from sources.readers.seen import UnreadColumn
 
 LOADS = "raw._loads"
 RECORD_COLUMNS = (
-    "_source varchar, _file varchar, _line bigint, _loaded_at timestamp, _batch_id varchar, _raw varchar, "
-    "_problem varchar"
+    "_source varchar, _file varchar, _line bigint, _loaded_at timestamp, _batch_id varchar, _raw"
+    " varchar, _problem varchar"
 )
-# modified_ns spares hashing a file whose path, size and time of change are those of a load; cursor is where an
-# incremental database or API source goes on.
+# modified_ns spares hashing a file whose path, size and time of change are those of a load; cursor
+# is where an incremental database or API source goes on.
 LOAD_COLUMNS = (
-    "source varchar, file varchar, sha256 varchar, bytes bigint, modified_ns bigint, records bigint, batch_id varchar, "
-    "loaded_at timestamp, problem varchar, cursor varchar"
+    "source varchar, file varchar, sha256 varchar, bytes bigint, modified_ns bigint, records"
+    " bigint, batch_id varchar, loaded_at timestamp, problem varchar, cursor varchar"
 )
 # How columns are written in the files, where that is not how they are kept.
 COLUMNS = "observability.landed_columns"
-COLUMN_COLUMNS = "source varchar, batch_id varchar, written varchar, read_as varchar, records bigint"
+COLUMN_COLUMNS = (
+    "source varchar, batch_id varchar, written varchar, read_as varchar, records bigint"
+)
 # What the problem of a load that was withdrawn begins with.
 WITHDRAWN = "withdrawn"
 _ARROW = pa.schema([("line", pa.int64()), ("raw", pa.string()), ("problem", pa.string())])
@@ -60,15 +64,19 @@ class Input:
 
     @property
     def batch_id(self) -> str:
-        """Named by the content, so that a lake rebuilt from the same files has the same record ids."""
+        """Named by the content, so that a lake rebuilt from the same files has the same record
+        ids.
+        """
         return hashlib.sha256(f"{self.source}\n{self.sha256}".encode()).hexdigest()[:16]
 
 
 @dataclass
 class LandingOutcome:
-    """What landing found: records landed, how many of them with a problem, and why a file was unreadable.
+    """What landing found: records landed, how many of them with a problem, and why a file was
+    unreadable.
 
-    failure: what the records' own source raised; then nothing was landed. faults: problems by their code.
+    failure: what the records' own source raised; then nothing was landed. faults: problems by their
+    code.
     """
 
     records: int = 0
@@ -80,7 +88,10 @@ class LandingOutcome:
 
 def ensure_tables(lake: duckdb.DuckDBPyConnection, tables: Iterable[str]) -> None:
     """Create the raw tables that are not there yet."""
-    query = "select table_name from information_schema.tables where table_catalog='lake' and table_schema='raw'"
+    query = (
+        "select table_name from information_schema.tables where table_catalog='lake' and"
+        " table_schema='raw'"
+    )
     there = {row[0] for row in lake.execute(query).fetchall()}
     for table in sorted(set(tables) - there):
         lake.execute(f'create table if not exists lake.raw."{table}" ({RECORD_COLUMNS})')
@@ -92,7 +103,9 @@ def ensure_tables(lake: duckdb.DuckDBPyConnection, tables: Iterable[str]) -> Non
 
 @contextmanager
 def one_at_a_time(settings: Settings) -> Iterator[None]:
-    """Hold the home's landing lock: two loaders that look at once would both find a file not yet loaded."""
+    """Hold the home's landing lock: two loaders that look at once would both find a file not yet
+    loaded.
+    """
     settings.home.mkdir(parents=True, exist_ok=True)
     with (settings.home / "load.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -110,18 +123,23 @@ def land(
     replaces: bool = False,
     before_commit: Callable[[LandingOutcome], None] | None = None,
 ) -> LandingOutcome:
-    """Land the records and the load's own row in one transaction: all or nothing, whenever the process dies.
+    """Land the records and the load's own row in one transaction: all or nothing, whenever the
+    process dies.
 
-    only_new: leave out records whose text this file has landed before, and keep no trace of a load without any other
-    (for extractions, which read a row again). replaces: first remove what is left of a withdrawn load of this content.
-    cursor: where the next extraction goes on. before_commit: the last check; what it raises leaves nothing.
+    only_new: leave out records whose text this file has landed before, and keep no trace of a load
+    without any other (for extractions, which read a row again). replaces: first remove what is left
+    of a withdrawn load of this content. cursor: where the next extraction goes on. before_commit:
+    the last check; what it raises leaves nothing.
     """
     outcome, loaded_at = LandingOutcome(), datetime.now(UTC).replace(tzinfo=None)
     lake.execute("begin")
     try:
         if replaces:
             _remove(lake, item)
-        lake.register("incoming", pa.RecordBatchReader.from_batches(_ARROW, _batches(records, outcome, on_records)))
+        lake.register(
+            "incoming",
+            pa.RecordBatchReader.from_batches(_ARROW, _batches(records, outcome, on_records)),
+        )
         outcome.records = _insert(lake, item, loaded_at, only_new)
         if outcome.failure is not None:
             raise outcome.failure
@@ -133,7 +151,9 @@ def land(
             before_commit(outcome)
         lake.execute("commit")
     except BaseException:
-        with suppress(duckdb.Error):  # on a full disk the rollback fails too; what is not committed is not there
+        with suppress(
+            duckdb.Error
+        ):  # on a full disk the rollback fails too; what is not committed is not there
             lake.execute("rollback")
         raise
     finally:
@@ -142,20 +162,34 @@ def land(
 
 
 def _write_load(
-    lake: duckdb.DuckDBPyConnection, item: Input, outcome: LandingOutcome, loaded_at: datetime, cursor: str | None
+    lake: duckdb.DuckDBPyConnection,
+    item: Input,
+    outcome: LandingOutcome,
+    loaded_at: datetime,
+    cursor: str | None,
 ) -> None:
     lake.execute(
         f"insert into lake.{LOADS} values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [item.source, item.file, item.sha256, item.bytes, item.modified_ns, outcome.records, item.batch_id,
+        [item.source, item.file, item.sha256, item.bytes, item.modified_ns, outcome.records,
+        item.batch_id,
          loaded_at, outcome.unreadable or None, cursor],
     )  # fmt: skip
 
 
-def _insert(lake: duckdb.DuckDBPyConnection, item: Input, loaded_at: datetime, only_new: bool) -> int:
+def _insert(
+    lake: duckdb.DuckDBPyConnection, item: Input, loaded_at: datetime, only_new: bool
+) -> int:
     """Insert the incoming records; returns how many."""
-    known = f"where raw not in (select _raw from {item.relation} where _source = $1 and _file = $2)" if only_new else ""
+    known = (
+        f"where raw not in (select _raw from {item.relation} where _source = $1 and _file = $2)"
+        if only_new
+        else ""
+    )
     values = [item.source, item.file, loaded_at, item.batch_id]
-    sql = f"insert into {item.relation} select $1, $2, line, $3, $4, raw, problem from incoming {known}"
+    sql = (
+        f"insert into {item.relation} select $1, $2, line, $3, $4, raw, problem from incoming"
+        f" {known}"
+    )
     row = lake.execute(sql, values).fetchone()
     return int(row[0]) if row else 0
 
@@ -163,7 +197,9 @@ def _insert(lake: duckdb.DuckDBPyConnection, item: Input, loaded_at: datetime, o
 def _batches(
     records: Iterable[Records], outcome: LandingOutcome, on_records: OnRecords | None
 ) -> Iterator[pa.RecordBatch]:
-    """Arrow batches; DuckDB turns what is raised while it reads into an error of its own, so that is kept aside."""
+    """Arrow batches; DuckDB turns what is raised while it reads into an error of its own, so that
+    is kept aside.
+    """
     try:
         for read in records:
             batch = read.in_pieces()
@@ -186,21 +222,31 @@ def _batches(
 
 def is_landed(lake: duckdb.DuckDBPyConnection, source: str, sha256: str) -> bool:
     """Whether this content has been landed for the source."""
-    found = lake.execute(f"select 1 from lake.{LOADS} where source = ? and sha256 = ?", [source, sha256]).fetchone()
+    found = lake.execute(
+        f"select 1 from lake.{LOADS} where source = ? and sha256 = ?", [source, sha256]
+    ).fetchone()
     return found is not None
 
 
 def batches(lake: duckdb.DuckDBPyConnection, tables: Iterable[str]) -> set[tuple[str, str]]:
     """(table, batch) of everything landed in these raw tables."""
-    selects = [f"select distinct '{table}', _batch_id from lake.raw.\"{table}\"" for table in tables]
-    return {(row[0], row[1]) for row in lake.execute(" union all ".join(selects)).fetchall()} if selects else set()
+    selects = [
+        f"select distinct '{table}', _batch_id from lake.raw.\"{table}\"" for table in tables
+    ]
+    return (
+        {(row[0], row[1]) for row in lake.execute(" union all ".join(selects)).fetchall()}
+        if selects
+        else set()
+    )
 
 
 def tables_of(lake: duckdb.DuckDBPyConnection, batch_ids: Iterable[str]) -> list[str]:
-    """The raw tables that have records of these batches; a source whose yml was removed has them too."""
+    """The raw tables that have records of these batches; a source whose yml was removed has them
+    too.
+    """
     query = (
-        "select table_name from information_schema.tables where table_catalog = 'lake' and table_schema = 'raw'"
-        " and not starts_with(table_name, '_') order by table_name"
+        "select table_name from information_schema.tables where table_catalog = 'lake' and"
+        " table_schema = 'raw' and not starts_with(table_name, '_') order by table_name"
     )
     tables = [row[0] for row in lake.execute(query).fetchall()]
     wanted = list(batch_ids)
@@ -218,7 +264,9 @@ def marks(lake: duckdb.DuckDBPyConnection, source: str) -> set[tuple[str, int, i
     """(path, bytes, time of change) of the files that the source has landed."""
     if not warehouse.relation_exists(lake, LOADS):
         return set()
-    rows = lake.execute(f"select file, bytes, modified_ns from lake.{LOADS} where source = ?", [source]).fetchall()
+    rows = lake.execute(
+        f"select file, bytes, modified_ns from lake.{LOADS} where source = ?", [source]
+    ).fetchall()
     return {(row[0], row[1], row[2]) for row in rows}
 
 
@@ -232,24 +280,38 @@ def last_cursor(lake: duckdb.DuckDBPyConnection, source: str, file: str) -> str 
     return row[0] if row else None
 
 
-def write_columns(lake: duckdb.DuckDBPyConnection, item: Input, columns: Iterable[UnreadColumn]) -> None:
-    """Record columns that are kept under another name than they are written, or that nothing reads."""
-    rows = [[item.source, item.batch_id, column.written, column.read_as, column.records] for column in columns]
+def write_columns(
+    lake: duckdb.DuckDBPyConnection, item: Input, columns: Iterable[UnreadColumn]
+) -> None:
+    """Record columns that are kept under another name than they are written, or that nothing
+    reads.
+    """
+    rows = [
+        [item.source, item.batch_id, column.written, column.read_as, column.records]
+        for column in columns
+    ]
     if rows:
         lake.executemany(f"insert into lake.{COLUMNS} values (?, ?, ?, ?, ?)", rows)
 
 
-def withdrawn_because(lake: duckdb.DuckDBPyConnection, source: str, file: str, sha256: str | None = None) -> str | None:
+def withdrawn_because(
+    lake: duckdb.DuckDBPyConnection, source: str, file: str, sha256: str | None = None
+) -> str | None:
     """Why the content, or the file of that name, was withdrawn; None where it was not."""
     row = lake.execute(
-        f"select problem from lake.{LOADS} where source = ? and (sha256 = ? or (? is null and file = ?)) "
-        "order by loaded_at desc limit 1",
+        f"select problem from lake.{LOADS} where source = ? and (sha256 = ? or (? is null and file"
+        " = ?)) order by loaded_at desc limit 1",
         [source, sha256, sha256, file],
     ).fetchone()
     return str(row[0]) if row and str(row[0] or "").startswith(WITHDRAWN) else None
 
 
 def _remove(lake: duckdb.DuckDBPyConnection, item: Input) -> None:
-    lake.execute(f"delete from lake.{LOADS} where source = ? and sha256 = ?", [item.source, item.sha256])
-    lake.execute(f"delete from lake.{COLUMNS} where source = ? and batch_id = ?", [item.source, item.batch_id])
+    lake.execute(
+        f"delete from lake.{LOADS} where source = ? and sha256 = ?", [item.source, item.sha256]
+    )
+    lake.execute(
+        f"delete from lake.{COLUMNS} where source = ? and batch_id = ?",
+        [item.source, item.batch_id],
+    )
     lake.execute(f"delete from {item.relation} where _batch_id = ?", [item.batch_id])

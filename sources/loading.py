@@ -20,7 +20,8 @@ from sources.readers.seen import Seen, shown_name
 
 # Problems that readers find; other names in a file's account of faults are columns.
 _CODES = frozenset({
-    "not_json", "unreadable_file", "cut_off", "invalid_encoding", "wrong_column_count", "missing_columns",
+    "not_json", "unreadable_file", "cut_off", "invalid_encoding", "wrong_column_count",
+    "missing_columns",
     "repeated_header", "unclosed_quote", "line_too_long", "empty_envelope", "nul_character",
 })  # fmt: skip
 # Statuses of a file of which something could not be landed.
@@ -33,9 +34,10 @@ OnProgress = Callable[[str, int], None]
 class FileReport:
     """What loading did with one file.
 
-    status: landed, already loaded, withdrawn, empty, skipped, unreadable, missing, refused, changed or unreachable.
-    records: landed by this load. problems: those of them the reader marked; staging quarantines them. unread_columns:
-    names in the file that nothing reads. absent_columns: columns that the source knows and the file does not have.
+    status: landed, already loaded, withdrawn, empty, skipped, unreadable, missing, refused, changed
+    or unreachable. records: landed by this load. problems: those of them the reader marked; staging
+    quarantines them. unread_columns: names in the file that nothing reads. absent_columns: columns
+    that the source knows and the file does not have.
     """
 
     source: str
@@ -95,10 +97,14 @@ def load(
 ) -> list[FileReport]:
     """Land what is not landed yet of these paths, or of the source's configured places without any.
 
-    refuses_faulty: leave out a file of which every record is faulty. is_forced: land such a file all the same, and one
-    that was withdrawn.
+    refuses_faulty: leave out a file of which every record is faulty. is_forced: land such a file
+    all the same, and one that was withdrawn.
     """
-    found = files.find(paths, source.format, must_exist=True) if paths else configured_files(settings, source)
+    found = (
+        files.find(paths, source.format, must_exist=True)
+        if paths
+        else configured_files(settings, source)
+    )
     with landing.one_at_a_time(settings), warehouse.connect(settings) as lake:
         known = landing.marks(lake, source.name)
         load_ = _Load(lake, source, known, is_forced, refuses_faulty and not is_forced, on_progress)
@@ -148,14 +154,23 @@ def _load_files(load_: _Load, found: Sequence[files.FoundFile]) -> Iterator[File
 def _load_file(load_: _Load, file: files.FoundFile) -> FileReport:
     source = load_.source
     if file.fault:
-        status = "skipped" if file.is_skipped else "unreadable" if os.path.lexists(file.path) else "missing"
+        status = (
+            "skipped"
+            if file.is_skipped
+            else "unreadable"
+            if os.path.lexists(file.path)
+            else "missing"
+        )
         return FileReport(source.name, file.name, status, detail=file.fault)
     mark = file.bytes_and_time()
     if (file.name, *mark) in load_.known and not load_.is_forced:
         return _loaded_before(load_, file)
     item = landing.Input(source.name, file.name, file.sha256(), *mark, table=source.table)
     is_landed = landing.is_landed(load_.lake, source.name, item.sha256)
-    is_withdrawn = is_landed and landing.withdrawn_because(load_.lake, source.name, file.name, item.sha256) is not None
+    is_withdrawn = (
+        is_landed
+        and landing.withdrawn_because(load_.lake, source.name, file.name, item.sha256) is not None
+    )
     if is_landed and not (load_.is_forced and is_withdrawn):
         return _loaded_before(load_, file, item.sha256)
     seen = Seen(source.known)
@@ -163,8 +178,15 @@ def _load_file(load_: _Load, file: files.FoundFile) -> FileReport:
 
     def check(outcome: landing.LandingOutcome) -> None:
         if file.bytes_and_time() != mark:
-            raise _NotLanded("changed", "it changed while it was read, so nothing of it is landed: load it again")
-        if load_.refuses_faulty and outcome.records and not outcome.unreadable and not seen.is_usable:
+            raise _NotLanded(
+                "changed", "it changed while it was read, so nothing of it is landed: load it again"
+            )
+        if (
+            load_.refuses_faulty
+            and outcome.records
+            and not outcome.unreadable
+            and not seen.is_usable
+        ):
             raise _NotLanded("refused", refusal_of(outcome, seen))
         columns = mapped.columns(source.mapping, seen) if source.mapping else seen.columns()
         landing.write_columns(load_.lake, item, columns)
@@ -172,7 +194,9 @@ def _load_file(load_: _Load, file: files.FoundFile) -> FileReport:
             _judge_again(load_)
 
     counter = _counter(file.name, load_.on_progress)
-    outcome = landing.land(load_.lake, item, records, on_records=counter, replaces=is_withdrawn, before_commit=check)
+    outcome = landing.land(
+        load_.lake, item, records, on_records=counter, replaces=is_withdrawn, before_commit=check
+    )
     return report_of(file, source, outcome, seen)
 
 
@@ -184,7 +208,9 @@ def _judge_again(load_: _Load) -> None:
     resolution.forget(load_.lake)
 
 
-def report_of(file: files.FoundFile, source: Source, outcome: landing.LandingOutcome, seen: Seen) -> FileReport:
+def report_of(
+    file: files.FoundFile, source: Source, outcome: landing.LandingOutcome, seen: Seen
+) -> FileReport:
     """What loading reports of a file that was read."""
     counts = (outcome.records, outcome.problems)
     if outcome.unreadable:
@@ -197,7 +223,13 @@ def report_of(file: files.FoundFile, source: Source, outcome: landing.LandingOut
     if absent and seen.known.names:
         details.append(f"without: {_listed(absent)}")
     return FileReport(
-        source.name, file.name, "landed", *counts, "; ".join([*seen.hints(), *details]), tuple(unread), tuple(absent)
+        source.name,
+        file.name,
+        "landed",
+        *counts,
+        "; ".join([*seen.hints(), *details]),
+        tuple(unread),
+        tuple(absent),
     )
 
 
@@ -205,16 +237,20 @@ def _loaded_before(load_: _Load, file: files.FoundFile, sha256: str | None = Non
     why = landing.withdrawn_because(load_.lake, load_.source.name, file.name, sha256)
     if why is None:
         return FileReport(load_.source.name, file.name, "already loaded")
-    return FileReport(load_.source.name, file.name, "withdrawn", detail=f"{why}; --force lands it again")
+    return FileReport(
+        load_.source.name, file.name, "withdrawn", detail=f"{why}; --force lands it again"
+    )
 
 
 def refusal_of(outcome: landing.LandingOutcome, seen: Seen) -> str:
     """Why a file is refused, in names of columns and codes of problems, never values."""
-    faults = ", ".join(_fault(name, count, outcome.records) for name, count in seen.faults.most_common(8))
+    faults = ", ".join(
+        _fault(name, count, outcome.records) for name, count in seen.faults.most_common(8)
+    )
     hints = "".join(f"; {hint}" for hint in seen.hints())
     return (
-        f"every one of its {outcome.records:,} record(s) is faulty: {faults}{hints}; nothing is landed. "
-        "Fix the file, or land it as it is with --force"
+        f"every one of its {outcome.records:,} record(s) is faulty: {faults}{hints}; nothing is"
+        " landed. Fix the file, or land it as it is with --force"
     )
 
 
@@ -223,7 +259,9 @@ def _fault(name: str, count: int, records: int) -> str:
         return name
     if name in _CODES:
         return f"{name} in {count:,}"
-    return f"the column {name} is missing" if count >= records else f"{name} is missing in {count:,}"
+    return (
+        f"the column {name} is missing" if count >= records else f"{name} is missing in {count:,}"
+    )
 
 
 def _listed(names: Sequence[str], most: int = 12) -> str:
@@ -243,7 +281,9 @@ def _counter(name: str, on_progress: OnProgress | None) -> landing.OnRecords | N
     return count
 
 
-def _extract(settings: Settings, lake: duckdb.DuckDBPyConnection, source: Source) -> Iterator[FileReport]:
+def _extract(
+    settings: Settings, lake: duckdb.DuckDBPyConnection, source: Source
+) -> Iterator[FileReport]:
     if not is_extracted(settings, source):
         return
     from sources import extraction  # dlt takes a second to import: only sources that extract pay

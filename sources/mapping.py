@@ -1,6 +1,8 @@
-"""A source whose files have the columns of a shipped source under other names: `maps_to` in its yml.
+"""A source whose files have the columns of a shipped source under other names: `maps_to` in its
+yml.
 
-The records land in the raw table of the shipped source, under its names, with the mapped source as `_source`.
+The records land in the raw table of the shipped source, under its names, with the mapped source as
+`_source`.
 """
 
 from __future__ import annotations
@@ -27,16 +29,19 @@ _DERIVED = {"consents": "consent_id", "events": "messageId"}
 # What each event needs, which its base model states as conditions.
 _EVENT_REQUIRED = ("type", "timestamp")
 _OPEN = ("properties", "traits", "context.traits")
-_HOW_TO = "docs/how-to/add-a-source.md, section 'Map a file with other column names', has an example"
+_HOW_TO = (
+    "docs/how-to/add-a-source.md, section 'Map a file with other column names', has an example"
+)
 
 
 @dataclass(frozen=True)
 class ColumnMapping:
     """How a foreign record becomes one of the kind.
 
-    headers: (column, header in the file). constants: (column, its value as JSON). copies: (column, the column it
-    copies). derived: the id that is made from the content. keys: what qualifies the record's own key, None for nothing.
-    names: fields of the kind at the top of a record; no other column of the file may take one of them.
+    headers: (column, header in the file). constants: (column, its value as JSON). copies: (column,
+    the column it copies). derived: the id that is made from the content. keys: what qualifies the
+    record's own key, None for nothing. names: fields of the kind at the top of a record; no other
+    column of the file may take one of them.
     """
 
     kind: str
@@ -59,10 +64,14 @@ class ColumnMapping:
         return tuple(header for column, header in self.headers if column in self.required)
 
 
-def made(content: Mapping[str, Any], contents: Mapping[str, Mapping[str, Any]], project: Path) -> ColumnMapping:
+def made(
+    content: Mapping[str, Any], contents: Mapping[str, Mapping[str, Any]], project: Path
+) -> ColumnMapping:
     """The mapping of a source's yml, or ConfigError. contents: the yml of every source by name."""
     name, kind = content["name"], content["maps_to"]
-    _check_names(content, [one for one, other in contents.items() if "maps_to" not in other], project)
+    _check_names(
+        content, [one for one, other in contents.items() if "maps_to" not in other], project
+    )
     known = known_columns(project, kind)
     fields = event_fields(project) if kind == "events" else dict.fromkeys(known.names, "text")
     headers, constants = content["columns"], content.get("constants", {})
@@ -77,12 +86,16 @@ def made(content: Mapping[str, Any], contents: Mapping[str, Mapping[str, Any]], 
     derived = None if derived in {*headers, *constants} else derived
     required = _EVENT_REQUIRED if kind == "events" else known.required
     wanted = dict.fromkeys([*contents[kind].get("columns", ()), *required])
-    _check_required(name, kind, wanted, {*headers, *constants, *copies, *([derived] if derived else [])})
+    _check_required(
+        name, kind, wanted, {*headers, *constants, *copies, *([derived] if derived else [])}
+    )
     keys = content.get("keys", name)
     return ColumnMapping(
         kind,
         tuple(headers.items()),
-        tuple((column, json.dumps(value, ensure_ascii=False)) for column, value in constants.items()),
+        tuple(
+            (column, json.dumps(value, ensure_ascii=False)) for column, value in constants.items()
+        ),
         tuple(copies.items()),
         derived,
         None if keys == SHARED or kind == "products" else keys,
@@ -103,26 +116,34 @@ def _check_names(content: Mapping[str, Any], unmapped: Sequence[str], project: P
     is_shipped = (project / "models" / "staging" / name).is_dir()
     if kind not in unmapped or is_shipped:
         raise ConfigError(
-            f"{place}: the mapped source has the name of a shipped source"
-            if is_shipped
-            else f"{place}: maps_to is '{kind}', which has no file in config/sources/",
+            (
+                f"{place}: the mapped source has the name of a shipped source"
+                if is_shipped
+                else f"{place}: maps_to is '{kind}', which has no file in config/sources/"
+            ),
             allowed=f"a name of its own, next to config/sources/{kind}.yml as it is shipped",
             remedy="rename the mapped source and its file, and restore the shipped file",
         )
     if keys in unmapped or (keys is not None and kind == "products"):
         raise ConfigError(
             f"{place}: keys is '{keys}'",
-            allowed="for products nothing, because orders and events name products by the same id"
-            if kind == "products"
-            else f"'{SHARED}', or a name that is no shipped source",
+            allowed=(
+                "for products nothing, because orders and events name products by the same id"
+                if kind == "products"
+                else f"'{SHARED}', or a name that is no shipped source"
+            ),
             remedy="remove the line, or choose the name of the system that the file comes from",
         )
 
 
 def _check_columns(name: str, kind: str, columns: Iterable[str], fields: Mapping[str, Any]) -> None:
-    unknown = [column for column in columns if not _is_known(column, fields, is_open=kind == "events")]
+    unknown = [
+        column for column in columns if not _is_known(column, fields, is_open=kind == "events")
+    ]
     if unknown:
-        opened = ", and properties.<name>, traits.<name>, context.<name>" if kind == "events" else ""
+        opened = (
+            ", and properties.<name>, traits.<name>, context.<name>" if kind == "events" else ""
+        )
         raise ConfigError(
             f"config/sources/{name}.yml: '{kind}' has no column {', '.join(unknown)}",
             allowed=", ".join(fields) + opened,
@@ -173,5 +194,8 @@ def _check_required(name: str, kind: str, required: Iterable[str], given: set[st
         raise ConfigError(
             f"config/sources/{name}.yml: nothing is mapped to {', '.join(missing)}",
             allowed=f"a header or a constant for each of these columns of '{kind}'",
-            remedy=f"add them under columns, or under constants where all records have one value; {_HOW_TO}",
+            remedy=(
+                "add them under columns, or under constants where all records have one value;"
+                f" {_HOW_TO}"
+            ),
         )

@@ -1,4 +1,6 @@
-"""Records that staging rejected: to look at them, to have them judged again, and to dismiss them."""
+"""Records that staging rejected: to look at them, to have them judged again, and to dismiss
+them.
+"""
 
 from __future__ import annotations
 
@@ -20,8 +22,8 @@ from sources import landing, staging
 QUARANTINE = "staging.quarantine"
 DISMISSALS = "observability.quarantine_dismissals"
 DISMISSAL_COLUMNS = (
-    "record_id varchar, source varchar, batch_id varchar, quarantine_reason varchar, reason varchar, "
-    "dismissed_by varchar, dismissed_at timestamp"
+    "record_id varchar, source varchar, batch_id varchar, quarantine_reason varchar, reason"
+    " varchar, dismissed_by varchar, dismissed_at timestamp"
 )
 
 
@@ -41,9 +43,16 @@ class Selection:
 
     def where(self) -> tuple[str, list[str]]:
         """A predicate over staging.quarantine, and its parameters."""
-        columns = {"_source": self.source, "reason": self.reason, "_batch_id": self.batch, "record_id": self.id}
+        columns = {
+            "_source": self.source,
+            "reason": self.reason,
+            "_batch_id": self.batch,
+            "record_id": self.id,
+        }
         given = {column: value for column, value in columns.items() if value}
-        return " and ".join(["true", *(f"q.{column} = ?" for column in given)]), list(given.values())
+        return " and ".join(["true", *(f"q.{column} = ?" for column in given)]), list(
+            given.values()
+        )
 
 
 @dataclass(frozen=True)
@@ -56,7 +65,9 @@ class Replay:
     quarantined: int
 
 
-def find(settings: Settings, selection: Selection, limit: int | None = None) -> list[dict[str, Any]]:
+def find(
+    settings: Settings, selection: Selection, limit: int | None = None
+) -> list[dict[str, Any]]:
     """Rejected records without their text, the newest batch first."""
     where, values = selection.where()
     with warehouse.connect(settings) as lake:
@@ -64,10 +75,10 @@ def find(settings: Settings, selection: Selection, limit: int | None = None) -> 
         most = "" if limit is None else f" limit {int(limit)}"
         return warehouse.records(
             lake,
-            "select q.record_id as id, q._source as source, q._file as file, q._line as line, q.reason, q.detail,"
-            f" d.record_id is not null as is_dismissed from lake.{QUARANTINE} as q"
-            f" left join (select distinct record_id from lake.{DISMISSALS}) as d using (record_id)"
-            f" where {where} order by q._loaded_at desc, q._batch_id, q._line{most}",
+            "select q.record_id as id, q._source as source, q._file as file, q._line as line,"
+            f" q.reason, q.detail, d.record_id is not null as is_dismissed from lake.{QUARANTINE}"
+            f" as q left join (select distinct record_id from lake.{DISMISSALS}) as d using"
+            f" (record_id) where {where} order by q._loaded_at desc, q._batch_id, q._line{most}",
             values,
         )
 
@@ -96,14 +107,17 @@ def _outline(raw: str) -> str:
     if not isinstance(fields, dict):
         return f"{len(raw)} characters that are no JSON object"
     kinds = {dict: "object", list: "list", str: "text", bool: "boolean", type(None): "null"}
-    return ", ".join(f"{name}: {kinds.get(type(value), 'number')}" for name, value in fields.items())
+    return ", ".join(
+        f"{name}: {kinds.get(type(value), 'number')}" for name, value in fields.items()
+    )
 
 
 def replay(settings: Settings, selection: Selection, tables: Sequence[str]) -> Replay:
-    """Have the sources of the selected records judged again by today's rules; a second replay changes nothing.
+    """Have the sources of the selected records judged again by today's rules; a second replay
+    changes nothing.
 
-    All records of such a source are judged, in the order in which they landed, so that the result is that of a lake
-    built from the same files. Whatever depends on them follows at the next run.
+    All records of such a source are judged, in the order in which they landed, so that the result
+    is that of a lake built from the same files. Whatever depends on them follows at the next run.
     """
     chosen = _chosen(settings, selection, "replay")
     with warehouse.writing(settings):
@@ -115,25 +129,37 @@ def replay(settings: Settings, selection: Selection, tables: Sequence[str]) -> R
             lake.execute("commit")
         staging.build(settings, tables)
         outcomes = _outcomes(settings, names, [row["id"] for row in chosen])
-    return Replay(len(chosen), *(outcomes.get(name, 0) for name in ("accepted", "duplicate", "quarantined")))
+    return Replay(
+        len(chosen), *(outcomes.get(name, 0) for name in ("accepted", "duplicate", "quarantined"))
+    )
 
 
 def _outcomes(settings: Settings, names: Sequence[str], ids: Sequence[str]) -> dict[str, int]:
-    judged = " union all ".join(f"select record_id, outcome from lake.staging.base_{name}" for name in names)
+    judged = " union all ".join(
+        f"select record_id, outcome from lake.staging.base_{name}" for name in names
+    )
     with warehouse.connect(settings, read_only=True) as lake:
-        sql = f"select outcome, count(*) from ({judged}) where list_contains(?, record_id) group by outcome"
+        sql = (
+            f"select outcome, count(*) from ({judged}) where list_contains(?, record_id) group by"
+            " outcome"
+        )
         return dict(lake.execute(sql, [list(ids)]).fetchall())
 
 
 def dismiss(settings: Settings, selection: Selection, reason: str | None) -> int:
-    """Record that the selected records need no more attention; returns how many were not dismissed before.
+    """Record that the selected records need no more attention; returns how many were not dismissed
+    before.
 
-    They stay in quarantine and in the balance, and no longer count in the gate's share of rejected records.
+    They stay in quarantine and in the balance, and no longer count in the gate's share of rejected
+    records.
     """
     why = stated_reason(reason, "the dismissal")
     chosen = [row for row in _chosen(settings, selection, "dismiss") if not row["is_dismissed"]]
     who, stamp = current_operator(), datetime.now(UTC).replace(tzinfo=None)
-    rows = [[row["id"], row["source"], row["id"].rpartition(":")[0], row["reason"], why, who, stamp] for row in chosen]
+    rows = [
+        [row["id"], row["source"], row["id"].rpartition(":")[0], row["reason"], why, who, stamp]
+        for row in chosen
+    ]
     if rows:
         with warehouse.writing(settings), warehouse.connect(settings) as lake:
             lake.execute("begin")

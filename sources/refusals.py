@@ -1,7 +1,9 @@
-"""Opt-outs of a batch that is withdrawn, as records of the source `consents`: they outlive the batch they came in.
+"""Opt-outs of a batch that is withdrawn, as records of the source `consents`: they outlive the
+batch they came in.
 
-An event or a consent string answers for several purposes at once. Kept as it is, its grants would stay in force with
-its refusals, and so would whatever else the event says; so only the refusals are landed again, each by itself.
+An event or a consent string answers for several purposes at once. Kept as it is, its grants would
+stay in force with its refusals, and so would whatever else the event says; so only the refusals are
+landed again, each by itself.
 """
 
 from __future__ import annotations
@@ -27,7 +29,9 @@ Refusal = dict[str, Any]
 
 
 def keep(lake: duckdb.DuckDBPyConnection, source: str, batch_id: str) -> int:
-    """Land the opt-outs that the batch's events or consent strings state, once; returns how many there are."""
+    """Land the opt-outs that the batch's events or consent strings state, once; returns how many
+    there are.
+    """
     refusals = list(stated(lake, source, batch_id))
     if not refusals:
         return 0
@@ -42,11 +46,16 @@ def keep(lake: duckdb.DuckDBPyConnection, source: str, batch_id: str) -> int:
 
 
 def stated(lake: duckdb.DuckDBPyConnection, source: str, batch_id: str) -> Iterator[Refusal]:
-    """A record per identifier, purpose and channel that the batch opts out; of several the latest."""
+    """A record per identifier, purpose and channel that the batch opts out; of several the
+    latest.
+    """
     read = {"events": _of_event, "consents": _of_consent}.get(source)
     if read is None:
         return
-    sql = f'select _line, _raw, _loaded_at, _source from lake.raw."{source}" where _batch_id = ? order by _line'
+    sql = (
+        f'select _line, _raw, _loaded_at, _source from lake.raw."{source}" where _batch_id = ?'
+        " order by _line"
+    )
     latest: dict[tuple[Any, ...], Refusal] = {}
     for line, raw, loaded_at, landed_as in lake.execute(sql, [batch_id]).fetchall():
         record = _record(raw)
@@ -55,7 +64,9 @@ def stated(lake: duckdb.DuckDBPyConnection, source: str, batch_id: str) -> Itera
             if keys and _is_contact(refusal["identifier_type"]):
                 refusal["identifier"] = f"{keys}:{refusal['identifier']}"
             refusal["occurred_at"] = str(refusal["occurred_at"] or f"{loaded_at.isoformat()}Z")
-            key = tuple(refusal[name] for name in ("identifier_type", "identifier", "purpose", "channel"))
+            key = tuple(
+                refusal[name] for name in ("identifier_type", "identifier", "purpose", "channel")
+            )
             if key not in latest or refusal["occurred_at"] >= latest[key]["occurred_at"]:
                 latest[key] = {"consent_id": f"withdrawn:{batch_id}:{line}:{number}", **refusal}
     yield from latest.values()
@@ -86,9 +97,11 @@ def _of_event(record: Mapping[str, Any]) -> Iterator[Refusal]:
 
 
 def _named(record: Mapping[str, Any], context: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Whom an event may be about: account and browser; where it names neither, all else that it names.
+    """Whom an event may be about: account and browser; where it names neither, all else that it
+    names.
 
-    What joined account and browser may leave with the batch, so a refusal counts for each by itself.
+    What joined account and browser may leave with the batch, so a refusal counts for each by
+    itself.
     """
     traits = {**_object(context.get("traits")), **_object(record.get("traits"))}
     device = _object(context.get("device")).get("id")
@@ -124,9 +137,12 @@ def is_refusal(status: object) -> bool:
     return "".join(c for c in _text(status).casefold() if c.isalpha()) not in {"", "granted"}
 
 
-def _refusal(identifier_type: str, identifier: str, purpose: str, at: object, **more: object) -> Refusal:
+def _refusal(
+    identifier_type: str, identifier: str, purpose: str, at: object, **more: object
+) -> Refusal:
     return {
-        "identifier_type": identifier_type, "identifier": identifier, "purpose": purpose, "channel": "any",
+        "identifier_type": identifier_type, "identifier": identifier, "purpose": purpose,
+        "channel": "any",
         "status": "denied", "occurred_at": at, "source": "withdrawn batch", **more,
     }  # fmt: skip
 

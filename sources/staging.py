@@ -1,4 +1,6 @@
-"""Decides what of the staging layer a run must build: what has new records, or all of it when its SQL has changed."""
+"""Decides what of the staging layer a run must build: what has new records, or all of it when its
+SQL has changed.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,8 @@ from segmentry.settings import Settings
 from segmentry.stages import StageReport
 from sources import landing
 
-# Batches that a finished build of the layer has taken in, each under the fingerprint of the SQL that did.
+# Batches that a finished build of the layer has taken in, each under the fingerprint of the SQL
+# that did.
 BUILT = "staging._built"
 # Stands for a batch that is built and not landed: then the source is built in full.
 AGAIN = "(again)"
@@ -27,7 +30,8 @@ _FOLDERS = ("models/staging", "macros/staging", "macros/portable")
 
 @dataclass(frozen=True)
 class StagingPlan:
-    """What to build: nothing when select is empty. batches: (raw table, batch) that the build takes in.
+    """What to build: nothing when select is empty. batches: (raw table, batch) that the build takes
+    in.
 
     gone: those that an earlier build took in and that are not landed any more.
     """
@@ -40,16 +44,19 @@ class StagingPlan:
 
 
 def build(settings: Settings, tables: Sequence[str]) -> StageReport:
-    """Bring staging up to what is landed, and hold the balance; without news only the balance is tested.
+    """Bring staging up to what is landed, and hold the balance; without news only the balance is
+    tested.
 
-    The mark of what is built is written last: a run that dies before it is done again, to the same result.
+    The mark of what is built is written last: a run that dies before it is done again, to the same
+    result.
     """
     with warehouse.connect(settings, read_only=True) as lake:
         plan = make_plan(lake, settings.dbt_project, tables)
     built = {}
     if plan.is_full_refresh:
         with warehouse.connect(settings) as lake:
-            # What is accepted of an event may be another record then, which marts would not see by its id.
+            # What is accepted of an event may be another record then, which marts would not see by
+            # its id.
             freshness.forget(lake, "marts")
     if plan.select:
         built = dict(dbt.build(settings, plan.select, full_refresh=plan.is_full_refresh).rows)
@@ -62,27 +69,36 @@ def build(settings: Settings, tables: Sequence[str]) -> StageReport:
 
 
 def ask_again(lake: duckdb.DuckDBPyConnection, tables: Iterable[str]) -> None:
-    """Have the next build judge these raw tables in full: for a batch that has left, or rules that have changed."""
+    """Have the next build judge these raw tables in full: for a batch that has left, or rules that
+    have changed.
+    """
     if not warehouse.relation_exists(lake, BUILT):
         return
     for table in tables:
-        lake.execute(f"insert into lake.{BUILT} select fingerprint, ?, ? from lake.{BUILT} limit 1", [table, AGAIN])
+        lake.execute(
+            f"insert into lake.{BUILT} select fingerprint, ?, ? from lake.{BUILT} limit 1",
+            [table, AGAIN],
+        )
 
 
 def hold_balance(lake: duckdb.DuckDBPyConnection, tables: Iterable[str]) -> None:
-    """Raise unless each landed record is accepted, quarantined or a duplicate: counted in raw as it now is."""
+    """Raise unless each landed record is accepted, quarantined or a duplicate: counted in raw as it
+    now is.
+    """
     counts = " union all ".join(
-        f'select _source as source, _batch_id as batch_id, count(*) as records from lake.raw."{table}" group by all'
+        "select _source as source, _batch_id as batch_id, count(*) as records from"
+        f' lake.raw."{table}" group by all'
         for table in tables
     )
     lost = lake.execute(
-        f"with counted as ({counts}) select source, count(*) from counted "
-        "full outer join lake.staging.landing_balance as balance using (source, batch_id) "
-        "where records is distinct from accepted + quarantined + duplicates group by source order by source"
+        f"with counted as ({counts}) select source, count(*) from counted full outer join"
+        " lake.staging.landing_balance as balance using (source, batch_id) where records is"
+        " distinct from accepted + quarantined + duplicates group by source order by source"
     ).fetchall()
     if lost:
         raise SegmentryError(
-            "records are not accounted for in " + ", ".join(f"{count} load(s) of {source}" for source, count in lost),
+            "records are not accounted for in "
+            + ", ".join(f"{count} load(s) of {source}" for source, count in lost),
             allowed="landed = accepted + quarantined + duplicates for every load",
             remedy="compare staging.landing_balance with raw, and fix the source's base model",
         )
@@ -101,7 +117,9 @@ def make_plan(lake: duckdb.DuckDBPyConnection, project: Path, tables: Iterable[s
     new, gone = landed - built, frozenset(built - landed)
     if gone:
         changed = sorted({source for source, _ in new | gone})
-        return StagingPlan(" ".join(f"base_{source}+,{LAYER}" for source in changed), True, fingerprint, new, gone)
+        return StagingPlan(
+            " ".join(f"base_{source}+,{LAYER}" for source in changed), True, fingerprint, new, gone
+        )
     if _is_out_of_order(lake, new, built):
         return StagingPlan(LAYER, True, fingerprint, landed)
     selected = [f"base_{source}+,{LAYER}" for source in sorted({source for source, _ in new})]
@@ -111,15 +129,22 @@ def make_plan(lake: duckdb.DuckDBPyConnection, project: Path, tables: Iterable[s
 
 
 def _is_out_of_order(
-    lake: duckdb.DuckDBPyConnection, new: Iterable[tuple[str, str]], built: Iterable[tuple[str, str]]
+    lake: duckdb.DuckDBPyConnection,
+    new: Iterable[tuple[str, str]],
+    built: Iterable[tuple[str, str]],
 ) -> bool:
-    """Whether a new batch says that it landed before one that is built: then its records come first of their key."""
+    """Whether a new batch says that it landed before one that is built: then its records come first
+    of their key.
+    """
     landed_at = landing.times(lake)
     newest: dict[str, datetime] = {}
     for batch in built:
         if (at := landed_at.get(batch[1])) is not None:
             newest[batch[0]] = max(at, newest.get(batch[0], at))
-    return any(batch in landed_at and landed_at[batch] < newest.get(table, datetime.min) for table, batch in new)
+    return any(
+        batch in landed_at and landed_at[batch] < newest.get(table, datetime.min)
+        for table, batch in new
+    )
 
 
 def _fingerprint(project: Path) -> str:
@@ -132,11 +157,17 @@ def _fingerprint(project: Path) -> str:
 
 def _mark(lake: duckdb.DuckDBPyConnection, plan: StagingPlan) -> None:
     lake.execute("begin")
-    lake.execute(f"create table if not exists lake.{BUILT} (fingerprint varchar, source varchar, batch_id varchar)")
+    lake.execute(
+        f"create table if not exists lake.{BUILT} (fingerprint varchar, source varchar, batch_id"
+        " varchar)"
+    )
     lake.execute(f"delete from lake.{BUILT} where fingerprint <> ?", [plan.fingerprint])
     for batch in sorted(plan.gone):
         lake.execute(f"delete from lake.{BUILT} where source = ? and batch_id = ?", list(batch))
     # The row without a batch says that the layer is built even where nothing is landed.
     batches = sorted(plan.batches) or [("", "")]
-    lake.executemany(f"insert into lake.{BUILT} values (?, ?, ?)", [[plan.fingerprint, *batch] for batch in batches])
+    lake.executemany(
+        f"insert into lake.{BUILT} values (?, ?, ?)",
+        [[plan.fingerprint, *batch] for batch in batches],
+    )
     lake.execute("commit")

@@ -1,4 +1,6 @@
-"""Withdraws a landed batch: its records leave raw, and at the next run all that followed from them."""
+"""Withdraws a landed batch: its records leave raw, and at the next run all that followed from
+them.
+"""
 
 from __future__ import annotations
 
@@ -16,22 +18,29 @@ from sources import landing, refusals, staging
 
 TRACE = "observability.withdrawn_batches"
 TRACE_COLUMNS = (
-    "source varchar, batch_id varchar, file varchar, records bigint, kept_refusals bigint, reason varchar, "
-    "withdrawn_by varchar, withdrawn_at timestamp"
+    "source varchar, batch_id varchar, file varchar, records bigint, kept_refusals bigint, reason"
+    " varchar, withdrawn_by varchar, withdrawn_at timestamp"
 )
 _NEWEST = 10
-# Records that are an opt-out and nothing else, by source, over `record`, the landed JSON: they stay where they are. In
-# doubt a record is one. What else opts out is landed again as records of its own (sources/refusals.py).
+# Records that are an opt-out and nothing else, by source, over `record`, the landed JSON: they stay
+# where they are. In doubt a record is one. What else opts out is landed again as records of its own
+# (sources/refusals.py).
 _REFUSALS = {
-    "consents": "coalesce(record ->> 'consent_string', '') = ''"
-    " and regexp_replace(lower(coalesce(record ->> 'status', '')), '[^a-z]', '', 'g') not in ('', 'granted')",
-    "email_events": "regexp_matches(lower(coalesce(record ->> 'event_type', '')), 'unsub|spam|compl|opt.?out')",
+    "consents": (
+        "coalesce(record ->> 'consent_string', '') = '' and regexp_replace(lower(coalesce(record"
+        " ->> 'status', '')), '[^a-z]', '', 'g') not in ('', 'granted')"
+    ),
+    "email_events": (
+        "regexp_matches(lower(coalesce(record ->> 'event_type', '')), 'unsub|spam|compl|opt.?out')"
+    ),
 }
 
 
 @dataclass(frozen=True)
 class Withdrawal:
-    """What was withdrawn. records: those that left; kept_refusals: opt-outs of the batch that stay in force."""
+    """What was withdrawn. records: those that left; kept_refusals: opt-outs of the batch that stay
+    in force.
+    """
 
     source: str
     batch_id: str
@@ -40,28 +49,39 @@ class Withdrawal:
     kept_refusals: int
 
 
-def withdraw(settings: Settings, batch: str, reason: str | None, *, with_refusals: bool = False) -> Withdrawal:
+def withdraw(
+    settings: Settings, batch: str, reason: str | None, *, with_refusals: bool = False
+) -> Withdrawal:
     """Remove a batch from raw and have its source judged again; all layers follow at the next run.
 
-    Its opt-outs stay, unless with_refusals: records that are nothing else as they are, those that events and consent
-    strings state as new records of `consents`, without what else they say. The load stays known as withdrawn, so its
-    file does not land again unasked. Raises UsageError for a batch that is not landed, naming the newest ones.
+    Its opt-outs stay, unless with_refusals: records that are nothing else as they are, those that
+    events and consent strings state as new records of `consents`, without what else they say. The
+    load stays known as withdrawn, so its file does not land again unasked. Raises UsageError for a
+    batch that is not landed, naming the newest ones.
     """
     why = stated_reason(reason, f"the withdrawal of the batch '{batch}'")
-    with warehouse.writing(settings), landing.one_at_a_time(settings), warehouse.connect(settings) as lake:
+    with (
+        warehouse.writing(settings),
+        landing.one_at_a_time(settings),
+        warehouse.connect(settings) as lake,
+    ):
         source, batch_id, file = _landed(lake, batch)
         if not warehouse.relation_exists(lake, TRACE):
             lake.execute(f"create table if not exists lake.{TRACE} ({TRACE_COLUMNS})")
         (table,) = landing.tables_of(lake, [batch_id]) or [source]
         kept = "false" if with_refusals else _is_refusal(table)
-        # Landed before anything is removed: a withdrawal that is killed here and repeated loses no opt-out.
+        # Landed before anything is removed: a withdrawal that is killed here and repeated loses no
+        # opt-out.
         stated = 0 if with_refusals else refusals.keep(lake, table, batch_id)
         lake.execute("begin")
         records = _count(lake, table, batch_id, f"not ({kept})")
         left = _count(lake, table, batch_id, kept)
-        lake.execute(f'delete from lake.raw."{table}" where _batch_id = ? and not ({kept})', [batch_id])
         lake.execute(
-            f"update lake.{landing.LOADS} set records = ?, problem = ? where source = ? and batch_id = ?",
+            f'delete from lake.raw."{table}" where _batch_id = ? and not ({kept})', [batch_id]
+        )
+        lake.execute(
+            f"update lake.{landing.LOADS} set records = ?, problem = ? where source = ? and"
+            " batch_id = ?",
             [left, f"{landing.WITHDRAWN}: {why}", source, batch_id],
         )
         stamp = datetime.now(UTC).replace(tzinfo=None)
@@ -88,16 +108,19 @@ def _count(lake: duckdb.DuckDBPyConnection, table: str, batch_id: str, condition
 
 def _landed(lake: duckdb.DuckDBPyConnection, batch: str) -> tuple[str, str, str]:
     rows = lake.execute(
-        f"select source, batch_id, file from lake.{landing.LOADS} where batch_id = ? and coalesce(records, 0) > 0",
+        f"select source, batch_id, file from lake.{landing.LOADS} where batch_id = ? and"
+        " coalesce(records, 0) > 0",
         [batch],
     ).fetchall()
     if rows:
         return rows[0][0], rows[0][1], rows[0][2]
     newest = lake.execute(
-        f"select batch_id, source from lake.{landing.LOADS} where records > 0 order by loaded_at desc limit {_NEWEST}"
+        f"select batch_id, source from lake.{landing.LOADS} where records > 0 order by loaded_at"
+        f" desc limit {_NEWEST}"
     ).fetchall()
     raise UsageError(
         f"there is no landed batch '{batch}'",
-        allowed=", ".join(f"{name} ({source})" for name, source in newest) or "a batch; nothing is landed yet",
+        allowed=", ".join(f"{name} ({source})" for name, source in newest)
+        or "a batch; nothing is landed yet",
         remedy="name one of these, or see `segmentry sources show SOURCE`",
     )

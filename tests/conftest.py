@@ -21,7 +21,12 @@ hypothesis.settings.load_profile("same")
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """An empty, prepared installation of its own; the environment points at it."""
-    for name in ("SEGMENTRY_CATALOG", "SEGMENTRY_LAKE_DATA", "SEGMENTRY_LEDGER_URL", "SEGMENTRY_CONFIG"):
+    for name in (
+        "SEGMENTRY_CATALOG",
+        "SEGMENTRY_LAKE_DATA",
+        "SEGMENTRY_LEDGER_URL",
+        "SEGMENTRY_CONFIG",
+    ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.delenv("SEGMENTRY_INBOX", raising=False)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
@@ -32,7 +37,9 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
 
 
 def shared_data(name: str) -> Path:
-    """A folder of public data next to the checkout; the test is skipped, with the reason, where it is absent."""
+    """A folder of public data next to the checkout; the test is skipped, with the reason, where it
+    is absent.
+    """
     path = SHARED_DATA / name
     if not path.exists():
         pytest.skip(f"public data set '{name}' is not next to this checkout")

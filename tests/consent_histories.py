@@ -1,4 +1,6 @@
-"""Random histories of a few people each, and who must not be reached, told from the histories alone."""
+"""Random histories of a few people each, and who must not be reached, told from the histories
+alone.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ Use = tuple[str, str]
 
 @dataclass(frozen=True)
 class Said:
-    """A decision: the identifiers that it means, and what it says. on: the day on which it is landed."""
+    """A decision: the identifiers that it means, and what it says. on: the day on which it is
+    landed.
+    """
 
     means: frozenset[str]
     is_grant: bool
@@ -33,7 +37,9 @@ class Said:
 
 @dataclass
 class History:
-    """Two contacts, an account, a namesake whose id differs by case, and their outcome day by day."""
+    """Two contacts, an account, a namesake whose id differs by case, and their outcome day by
+    day.
+    """
 
     number: int
     days: int
@@ -55,19 +61,30 @@ class History:
 
     def day(self, number: int) -> dict[str, list[dict[str, Any]]]:
         """Records of the day, by source; the first one gives everybody an address and a grant."""
-        found: dict[str, list[dict[str, Any]]] = {"crm_contacts": [], "orders": [], "consents": [], "email_events": []}
+        found: dict[str, list[dict[str, Any]]] = {
+            "crm_contacts": [],
+            "orders": [],
+            "consents": [],
+            "email_events": [],
+        }
         if number == 1:
             self._begin(found)
             return found
         for _ in range(self.random.choice([0, 1, 1, 2])):
-            self.random.choice([self._correct, self._correct, self._order, self._refuse, self._refuse, self._grant])(
-                number, found
-            )
+            self.random.choice(
+                [self._correct, self._correct, self._order, self._refuse, self._refuse, self._grant]
+            )(number, found)
         return found
 
     def _begin(self, found: dict[str, list[dict[str, Any]]]) -> None:
         for key, mail in (("A", self.mails[0]), ("B", self.mails[1])):
-            self._contact(found, f"{key}{self.number}", 1, email=mail, phone=self.phone if key == "A" else None)
+            self._contact(
+                found,
+                f"{key}{self.number}",
+                1,
+                email=mail,
+                phone=self.phone if key == "A" else None,
+            )
         self._put(found, 1, user_id=self.user, email=self.mails[0], anonymous_id=self.cookie)
         self._put(found, 1, user_id=self.namesake, email=self.twin)
         for value in (*self.mails, self.twin):
@@ -76,10 +93,15 @@ class History:
 
     def _correct(self, number: int, found: dict[str, list[dict[str, Any]]]) -> None:
         """A contact gets another address, or the number."""
-        content = {"email": self.random.choice([*self.mails, None]), "phone": self.random.choice([self.phone, None])}
+        content = {
+            "email": self.random.choice([*self.mails, None]),
+            "phone": self.random.choice([self.phone, None]),
+        }
         self._contact(found, f"{self.random.choice('AB')}{self.number}", number, **content)
 
-    def _contact(self, found: dict[str, list[dict[str, Any]]], key: str, number: int, **content: Any) -> None:
+    def _contact(
+        self, found: dict[str, list[dict[str, Any]]], key: str, number: int, **content: Any
+    ) -> None:
         if any(one["contact_id"] == key for one in found["crm_contacts"]):
             return
         self.contacts[key] = content
@@ -89,7 +111,10 @@ class History:
         if self.random.random() < 0.3 and self.orders:
             self._part(number, found)
             return
-        content = {"email": self.random.choice(self.mails), "anonymous_id": self.random.choice([self.cookie, None])}
+        content = {
+            "email": self.random.choice(self.mails),
+            "anonymous_id": self.random.choice([self.cookie, None]),
+        }
         self._put(found, number, user_id=self.user, **content)
 
     def _put(self, found: dict[str, list[dict[str, Any]]], number: int, **content: Any) -> None:
@@ -117,9 +142,16 @@ class History:
 
     def _ways(self) -> list[tuple[str, str, list[str]]]:
         mail, local = self.random.choice(self.mails), self.phone.removeprefix("+49")
-        numbers = [f"0{local}", f"49{local}", f"0049 {local}", self.phone, f"0{local[:3]}/{local[3:]}"]
+        numbers = [
+            f"0{local}",
+            f"49{local}",
+            f"0049 {local}",
+            self.phone,
+            f"0{local[:3]}/{local[3:]}",
+        ]
         return [
-            ("mailing", self.random.choice([mail, mail.upper(), f"\u200b{mail}", f" {mail}\ufeff"]), [f"email:{mail}"]),
+            ("mailing", self.random.choice([mail, mail.upper(), f"\u200b{mail}", f" {mail}\ufeff"]),
+            [f"email:{mail}"]),
             ("email", self.random.choice([mail, mail.title()]), [f"email:{mail}"]),
             ("phone", self.random.choice(numbers), [f"phone:{self.phone}"]),
             ("user_id", self.user, [f"user_id:{self.user}"]),
@@ -129,22 +161,45 @@ class History:
 
     def _grant(self, number: int, found: dict[str, list[dict[str, Any]]]) -> None:
         if self.random.random() < 0.3:
-            self._say(found, number, [f"user_id:{self.namesake}"], "user_id", self.namesake, "granted", "any")
+            self._say(
+                found,
+                number,
+                [f"user_id:{self.namesake}"],
+                "user_id",
+                self.namesake,
+                "granted",
+                "any",
+            )
             return
         mail = self.random.choice(self.mails)
-        self._say(found, number, [f"email:{mail}"], "email", mail, "granted", self.random.choice(["email", "any"]))
+        self._say(
+            found,
+            number,
+            [f"email:{mail}"],
+            "email",
+            mail,
+            "granted",
+            self.random.choice(["email", "any"]),
+        )
 
     def _say(
-        self, found: dict[str, list[dict[str, Any]]], number: int, means: list[str], kind: str, value: str, status: str,
+        self, found: dict[str, list[dict[str, Any]]], number: int, means: list[str], kind: str,
+        value: str, status: str,
         channel: str, at: float | None = None,
     ) -> None:  # fmt: skip
         at = self._time(number) if at is None else at
         self.count += 1
         is_grant = status == "granted"
-        purpose = "marketing" if is_grant else self.random.choice(["marketing", "MARKETING", "any", "letters"])
+        purpose = (
+            "marketing"
+            if is_grant
+            else self.random.choice(["marketing", "MARKETING", "any", "letters"])
+        )
         country = self.random.choice(["DE", "DE", None, "US"])
         content = {"purpose": purpose, "channel": channel, "jurisdiction": country}
-        found["consents"].append(consent(f"c{self.number}.{self.count}", kind, value, status, at, **content))
+        found["consents"].append(
+            consent(f"c{self.number}.{self.count}", kind, value, status, at, **content)
+        )
         meant = "marketing" if purpose.lower() == "marketing" else "any"
         self.said.append(Said(frozenset(means), is_grant, meant, channel, at, number))
 
@@ -168,20 +223,30 @@ class History:
 
     def out_of_bounds(self, number: int, use: Use) -> set[str]:
         """Addresses that must not be reached by what is known on the day, as type:identifier."""
-        refusals = [one for one in self.said if one.on <= number and not one.is_grant and one.touches(use)]
-        grants = [one for one in self.said if one.on <= number and one.is_grant and one.touches(use)]
+        refusals = [
+            one for one in self.said if one.on <= number and not one.is_grant and one.touches(use)
+        ]
+        grants = [
+            one for one in self.said if one.on <= number and one.is_grant and one.touches(use)
+        ]
         today = self.runs[-1][1]
         found: set[str] = set()
         for refusal in refusals:
             lifting = self._lifting(refusal, grants, use)
-            tainted = frozenset().union(*(self._tainted(one, refusal, lifting) for one in refusal.means))
-            for group in [*today, *(frozenset({one}) for one in tainted - frozenset().union(*today))]:
+            tainted = frozenset().union(
+                *(self._tainted(one, refusal, lifting) for one in refusal.means)
+            )
+            for group in [
+                *today,
+                *(frozenset({one}) for one in tainted - frozenset().union(*today)),
+            ]:
                 if tainted & group and not self._is_lifted(refusal, group, lifting):
                     found |= tainted & group if group not in today else group
         return found
 
     def _tainted(self, refused: str, refusal: Said, lifting: list[Said]) -> frozenset[str]:
-        """Whoever the refusal belongs to: who shared a person with what refused, from its time on, and so on.
+        """Whoever the refusal belongs to: who shared a person with what refused, from its time on,
+        and so on.
 
         Who was one person with it when it granted again passes nothing on.
         """
@@ -191,7 +256,9 @@ class History:
         previous: list[frozenset[str]] = []
         for nth, (on, groups) in enumerate(self.runs[first:]):
             if nth and any(at < on for at in grants):
-                tainted -= frozenset({refused}).union(*(group for group in previous if refused in group))
+                tainted -= frozenset({refused}).union(
+                    *(group for group in previous if refused in group)
+                )
                 grants = [at for at in grants if at >= on]
             for group in groups:
                 if tainted & group:
@@ -208,20 +275,32 @@ class History:
     def _is_lifted(self, refusal: Said, group: frozenset[str], later: list[Said]) -> bool:
         if own := refusal.means & group:
             return all(any(one in grant.means for grant in later) for one in own)
-        return any(grant.means & group or self._was_theirs(grant, refusal, group) for grant in later)
+        return any(
+            grant.means & group or self._was_theirs(grant, refusal, group) for grant in later
+        )
 
     def _was_theirs(self, grant: Said, refusal: Said, group: frozenset[str]) -> bool:
         """Whether what refused granted again while it was still with the person."""
         if not grant.means & refusal.means:
             return False
-        return any(groups_of & grant.means and groups_of & group for _, groups in self.runs for groups_of in groups)
+        return any(
+            groups_of & grant.means and groups_of & group
+            for _, groups in self.runs
+            for groups_of in groups
+        )
 
 
 def _plain_number(n: int) -> str:
-    """A mobile number of each history's own. It does not look made up: identity would drop its links."""
+    """A mobile number of each history's own. It does not look made up: identity would drop its
+    links.
+    """
     places = (n * 61_803_399 + nth * 12_345_677 for nth in range(4))
     numbers = (f"+49{176 + nth}{place % 100_000_000:08}" for nth, place in enumerate(places))
-    return next(one for one in numbers if identifiers.normal("phone", one) and not identifiers.suspicion("phone", one))
+    return next(
+        one
+        for one in numbers
+        if identifiers.normal("phone", one) and not identifiers.suspicion("phone", one)
+    )
 
 
 def _joined(links: Iterator[tuple[str, str]]) -> list[frozenset[str]]:

@@ -1,7 +1,8 @@
-"""The way from landed records to audiences in memory: the project's SQL for staging, identity, consent, candidates.
+"""The way from landed records to audiences in memory: the project's SQL for staging, identity,
+consent, candidates.
 
-A lake takes seconds per run, this takes one for a thousand people. `lake` is a DuckDB database in memory of that name,
-so that the sync engine runs on it too.
+A lake takes seconds per run, this takes one for a thousand people. `lake` is a DuckDB database in
+memory of that name, so that the sync engine runs on it too.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ from tests.dbt_sql import Project
 START = datetime(2026, 1, 1)
 FOLDERS = ("portable", "staging", "identity", "marts", "features", "audiences")
 SOURCES = (
-    "consents", "crm_contacts", "email_events", "events", "online_retail", "orders", "subscriptions", "support_tickets",
+    "consents", "crm_contacts", "email_events", "events", "online_retail", "orders",
+    "subscriptions", "support_tickets",
     "surveys",
 )  # fmt: skip
 # What records of each source may become; built once where nothing of the source is landed.
@@ -42,25 +44,28 @@ STAGED = {
     "surveys": "stg_surveys__responses",
 }
 RAW = (
-    "(_source varchar, _file varchar, _line bigint, _loaded_at timestamp, _batch_id varchar, _raw varchar,"
-    " _problem varchar)"
+    "(_source varchar, _file varchar, _line bigint, _loaded_at timestamp, _batch_id varchar, _raw"
+    " varchar, _problem varchar)"
 )
 # Models of identity in dbt's order with the way each is built: whole, as in a run that is in doubt.
 IDENTITY = (
-    "claim_changes spelling_changes identifier_values+ refused_identifiers+ identifier_changes identifiers+"
-    " link_changes identifier_links+ region region_links held_back_links wide_components contested_links"
-    " yielding_links! refused_links+ group_changes identifier_groups+ mapping_before restored_homes profile_homes"
-    " profile_ids=profile_id profile_resolution=profile_id identifier_mapping+ merge_events=merge_event_id"
+    "claim_changes spelling_changes identifier_values+ refused_identifiers+ identifier_changes"
+    " identifiers+ link_changes identifier_links+ region region_links held_back_links"
+    " wide_components contested_links yielding_links! refused_links+ group_changes"
+    " identifier_groups+ mapping_before restored_homes profile_homes profile_ids=profile_id"
+    " profile_resolution=profile_id identifier_mapping+ merge_events=merge_event_id"
     " id_mapping_scd=identifier_type,identifier,valid_from"
 )
 CONSENT = (
-    "consent_answers! quarantined_refusals consent_decisions consent_matches consents identifier_homes consent_reach"
-    " consent_standings profile_standings"
+    "consent_answers! quarantined_refusals consent_decisions consent_matches consents"
+    " identifier_homes consent_reach consent_standings profile_standings"
 )
 
 
 class World:
-    """One home without a disk. Every day: land records, then run what a run would, or part of it."""
+    """One home without a disk. Every day: land records, then run what a run would, or part of
+    it.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -68,7 +73,8 @@ class World:
         self.run = self.connection.execute
         self.run("set threads = 1; set TimeZone = 'UTC'; attach ':memory:' as lake; use lake")
         identifiers.register(self.connection)
-        for schema in ("raw", "staging", "identity", "marts", "profiles", "segments", "audiences", "activation",
+        for schema in ("raw", "staging", "identity", "marts", "profiles", "segments", "audiences",
+        "activation",
                        "observability"):  # fmt: skip
             self.run(f"create schema {schema}")
         self.run("create table observability.clock (as_of timestamp)")
@@ -114,7 +120,8 @@ class World:
                 continue
             self._known.add(source)
             if is_known:
-                # By place: some base models give a column twice, which dbt's own insert does not mind.
+                # By place: some base models give a column twice, which dbt's own insert does not
+                # mind.
                 fresh = self.project.render(f"staging/base_{source}", incremental=True)
                 self.run(f"insert into staging.base_{source} {fresh}")
             else:
@@ -141,20 +148,30 @@ class World:
         self._build("marts", "consent_standings profile_standings")
 
     def publish(self) -> None:
-        """Profiles with their addresses, everybody in one segment, and the audiences of the configured syncs."""
-        self.run("create or replace table marts.messages as select null as profile_id, null as event_type,"
+        """Profiles with their addresses, everybody in one segment, and the audiences of the
+        configured syncs.
+        """
+        self.run("create or replace table marts.messages as select null as profile_id,"
+                 " null as event_type,"
                  " null::timestamp as occurred_at where false")  # fmt: skip
         self.run(_PROFILES)
-        self.run("create or replace table segments.segment_memberships as select 'all' as segment, profile_id,"
-                 " timestamp '2026-01-01' as entered_at, '1' as definition_version from profiles.profiles")  # fmt: skip
-        self.run("create or replace table segments.membership_history as select *, null::timestamp as left_at"
+        self.run(
+            "create or replace table segments.segment_memberships as select 'all' as segment,"
+            " profile_id, timestamp '2026-01-01' as entered_at,"
+            " '1' as definition_version from profiles.profiles"
+        )
+        self.run("create or replace table segments.membership_history as select *,"
+                 " null::timestamp as left_at"
                  " from segments.segment_memberships")  # fmt: skip
         texts = generate.texts(self.settings)
         names = ["suppressed_contacts", "candidates"]
         names += [name[:-4] for name in texts if name.startswith("aud_") and name.endswith(".sql")]
         for name in names:
             self.project.place("audiences", name)
-            self.run(f"create or replace table audiences.{name} as {self.project.compiled(texts[f'{name}.sql'])}")
+            self.run(
+                f"create or replace table audiences.{name} as"
+                f" {self.project.compiled(texts[f'{name}.sql'])}"
+            )
 
     def _build(self, layer: str, models: str) -> None:
         for word in models.split():
@@ -178,8 +195,10 @@ _PROFILES = """
 create or replace table profiles.profiles as
 select
     profile_id,
-    max_by(identifier, (last_seen_at, identifier)) filter (where identifier_type = 'email') as email,
-    max_by(identifier, (last_seen_at, identifier)) filter (where identifier_type = 'phone') as phone,
+    max_by(identifier, (last_seen_at, identifier)) filter (where identifier_type = 'email')
+        as email,
+    max_by(identifier, (last_seen_at, identifier)) filter (where identifier_type = 'phone')
+        as phone,
     'X' as first_name,
     'DE' as country
 from identity.identifier_mapping
@@ -199,14 +218,24 @@ def text(at: datetime) -> str:
 
 def contact(key: str, at: float, **content: Any) -> dict[str, Any]:
     """A state of a contact."""
-    return {"contact_id": key, "created_at": text(START), "updated_at": text(day(at)), "country": "DE", **content}
+    return {
+        "contact_id": key,
+        "created_at": text(START),
+        "updated_at": text(day(at)),
+        "country": "DE",
+        **content,
+    }
 
 
-def consent(key: str, kind: str, value: str, status: str, at: float, **content: Any) -> dict[str, Any]:
+def consent(
+    key: str, kind: str, value: str, status: str, at: float, **content: Any
+) -> dict[str, Any]:
     """A decision on marketing by e-mail, unless the content says otherwise."""
     return {
-        "consent_id": key, "identifier_type": kind, "identifier": value, "purpose": "marketing", "channel": "email",
-        "status": status, "jurisdiction": "DE", "occurred_at": text(day(at)), "source": "form", **content,
+        "consent_id": key, "identifier_type": kind, "identifier": value, "purpose": "marketing",
+        "channel": "email",
+        "status": status, "jurisdiction": "DE", "occurred_at": text(day(at)), "source": "form",
+        **content,
     }  # fmt: skip
 
 
@@ -218,8 +247,10 @@ def unsubscribe(key: str, email: str, at: float, kind: str = "unsubscribe") -> d
 def order(key: str, at: float, **content: Any) -> dict[str, Any]:
     """An order, which links what it names."""
     return {
-        "order_id": key, "ordered_at": text(day(at)), "updated_at": text(day(at)), "status": "completed",
-        "is_guest": False, "currency": "EUR", "subtotal": "20", "total": "20", "refunded": "0", "items": "[]",
+        "order_id": key, "ordered_at": text(day(at)), "updated_at": text(day(at)),
+        "status": "completed",
+        "is_guest": False, "currency": "EUR", "subtotal": "20", "total": "20", "refunded": "0",
+        "items": "[]",
         **content,
     }  # fmt: skip
 

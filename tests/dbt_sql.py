@@ -1,7 +1,8 @@
-"""Renders models of the dbt project with the project's own macros and runs them on a plain DuckDB connection.
+"""Renders models of the dbt project with the project's own macros and runs them on a plain DuckDB
+connection.
 
-A dbt run takes seconds; a property test wants hundreds of runs. The SQL is the project's, word for word: only what dbt
-itself gives to a model (ref, source, config, run_query, ...) is replaced.
+A dbt run takes seconds; a property test wants hundreds of runs. The SQL is the project's, word for
+word: only what dbt itself gives to a model (ref, source, config, run_query, ...) is replaced.
 """
 
 from __future__ import annotations
@@ -115,10 +116,14 @@ class Project:
 
     def table(self, model: str) -> None:
         """Build a model as a table."""
-        self.connection.execute(f"create or replace table {model.replace('/', '.')} as {self.render(model)}")
+        self.connection.execute(
+            f"create or replace table {model.replace('/', '.')} as {self.render(model)}"
+        )
 
     def append(self, model: str) -> None:
-        """Build an incremental model that adds rows, and may make room for them in a hook before it."""
+        """Build an incremental model that adds rows, and may make room for them in a hook before
+        it.
+        """
         relation = model.replace("/", ".")
         if not self._exists(relation):
             self.table(model)
@@ -134,7 +139,9 @@ class Project:
         if not self._exists(relation):
             self.table(model)
             return
-        self.connection.execute(f"create or replace temp table fresh as {self.render(model, incremental=True)}")
+        self.connection.execute(
+            f"create or replace temp table fresh as {self.render(model, incremental=True)}"
+        )
         match = " and ".join(f"fresh.{column} = held.{column}" for column in key)
         self.connection.execute(f"delete from {relation} as held using fresh where {match}")
         self.connection.execute(f"insert into {relation} by name select * from fresh")
@@ -159,7 +166,9 @@ class Project:
         )
         fresh = module.model(dbt, self.connection)
         self.connection.register("fresh_python", fresh)
-        self.connection.execute(f"create or replace table {model.replace('/', '.')} as select * from fresh_python")
+        self.connection.execute(
+            f"create or replace table {model.replace('/', '.')} as select * from fresh_python"
+        )
         self.connection.unregister("fresh_python")
 
     def _ref(self, name: str) -> str:
@@ -169,12 +178,16 @@ class Project:
     def _given(self) -> dict[str, Any]:
         models = PROJECT / "models"
         schemas = {
-            path.stem: path.relative_to(models).parts[0] for path in models.rglob("*") if path.suffix in {".sql", ".py"}
+            path.stem: path.relative_to(models).parts[0]
+            for path in models.rglob("*")
+            if path.suffix in {".sql", ".py"}
         }
         schemas |= dict.fromkeys(_made_at_run_time(), "audiences")
         return {
             "ref": lambda name: f"{schemas[name]}.{name}",
-            "source": lambda source, name: f"{'identity' if source == 'identity_policy' else source}.{name}",
+            "source": lambda source, name: (
+                f"{'identity' if source == 'identity_policy' else source}.{name}"
+            ),
             "config": self._configure,
             "is_incremental": lambda: self._is_incremental,
             "var": lambda name: self.variables[name],
@@ -211,14 +224,17 @@ class Project:
     def _exists(self, relation: str) -> bool:
         schema, name = relation.split(".")
         found = self.connection.execute(
-            "select 1 from information_schema.tables where table_schema = ? and table_name = ?", [schema, name]
+            "select 1 from information_schema.tables where table_schema = ? and table_name = ?",
+            [schema, name],
         ).fetchone()
         return found is not None
 
     def _query(self, sql: str) -> Any:
         rows = self.connection.execute(sql).fetchall()
         width = len(self.connection.description or ())
-        columns = [SimpleNamespace(values=lambda at=at: [row[at] for row in rows]) for at in range(width)]
+        columns = [
+            SimpleNamespace(values=lambda at=at: [row[at] for row in rows]) for at in range(width)
+        ]
         return SimpleNamespace(columns=columns, rows=rows)
 
 
@@ -226,7 +242,9 @@ class Project:
 def _made_at_run_time() -> dict[str, str]:
     """Name to text of the audience models, which the repository's own configuration gives."""
     texts = generate.texts(Settings.from_environment({}))
-    return {name.removesuffix(".sql"): text for name, text in texts.items() if name.endswith(".sql")}
+    return {
+        name.removesuffix(".sql"): text for name, text in texts.items() if name.endswith(".sql")
+    }
 
 
 def _raise(value: Any) -> None:

@@ -1,4 +1,6 @@
-"""A small lake for identity and marts: staging tables written straight, then the real dbt models over them."""
+"""A small lake for identity and marts: staging tables written straight, then the real dbt models
+over them.
+"""
 
 from __future__ import annotations
 
@@ -15,88 +17,119 @@ from segmentry.stages import RunContext
 START = datetime(2026, 1, 1)
 AS_OF = datetime(2026, 6, 1)
 
-_EVIDENCE = "record_id varchar, _batch_id varchar, _file varchar, _line bigint, _loaded_at timestamp"
+_EVIDENCE = (
+    "record_id varchar, _batch_id varchar, _file varchar, _line bigint, _loaded_at timestamp"
+)
 _TABLES: Mapping[str, tuple[str, str]] = {
     "stg_events__events": (
         "event_at",
-        "event_id varchar, type varchar, event varchar, page_name varchar, anonymous_id varchar, user_id varchar,"
-        " previous_id varchar, group_id varchar, event_at timestamp, received_at timestamp, product_id varchar,"
-        " product_name varchar, category varchar, brand varchar, price decimal(18, 4), quantity decimal(18, 4),"
-        " order_id varchar, revenue decimal(18, 4), currency varchar, search_query varchar, device_id varchar,"
-        " device_type varchar, os_name varchar, browser_name varchar, country varchar, region varchar, city varchar,"
-        " timezone varchar, locale varchar, utm_source varchar, utm_medium varchar, utm_campaign varchar,"
-        " referrer varchar, page_path varchar, page_url varchar, user_agent varchar, trait_email varchar,"
-        " trait_phone varchar, trait_birthday date, trait_gender varchar, consent varchar, properties varchar,"
-        " traits varchar",
+        (
+            "event_id varchar, type varchar, event varchar, page_name varchar, anonymous_id"
+            " varchar, user_id varchar, previous_id varchar, group_id varchar, event_at timestamp,"
+            " received_at timestamp, product_id varchar, product_name varchar, category varchar,"
+            " brand varchar, price decimal(18, 4), quantity decimal(18, 4), order_id varchar,"
+            " revenue decimal(18, 4), currency varchar, search_query varchar, device_id varchar,"
+            " device_type varchar, os_name varchar, browser_name varchar, country varchar, region"
+            " varchar, city varchar, timezone varchar, locale varchar, utm_source varchar,"
+            " utm_medium varchar, utm_campaign varchar, referrer varchar, page_path varchar,"
+            " page_url varchar, user_agent varchar, trait_email varchar, trait_phone varchar,"
+            " trait_birthday date, trait_gender varchar, consent varchar, properties varchar,"
+            " traits varchar"
+        ),
     ),
     "stg_orders__orders": (
         "ordered_at",
-        "order_id varchar, ordered_at timestamp, updated_at timestamp, status varchar, user_id varchar,"
-        " anonymous_id varchar, email varchar, phone varchar, is_guest boolean, currency varchar,"
-        " subtotal decimal(18, 4), discount decimal(18, 4), shipping decimal(18, 4), tax decimal(18, 4),"
-        " total decimal(18, 4), refunded decimal(18, 4), coupon varchar, payment_method varchar, channel varchar,"
-        " items varchar",
+        (
+            "order_id varchar, ordered_at timestamp, updated_at timestamp, status varchar, user_id"
+            " varchar, anonymous_id varchar, email varchar, phone varchar, is_guest boolean,"
+            " currency varchar, subtotal decimal(18, 4), discount decimal(18, 4), shipping"
+            " decimal(18, 4), tax decimal(18, 4), total decimal(18, 4), refunded decimal(18, 4),"
+            " coupon varchar, payment_method varchar, channel varchar, items varchar"
+        ),
     ),
     "stg_orders__order_items": (
         "ordered_at",
-        "order_item_id varchar, order_id varchar, ordered_at timestamp, product_id varchar, product_name varchar,"
-        " category varchar, quantity decimal(18, 4), unit_price decimal(18, 4), unit_cost decimal(18, 4),"
-        " amount decimal(18, 4), cost decimal(18, 4)",
+        (
+            "order_item_id varchar, order_id varchar, ordered_at timestamp, product_id varchar,"
+            " product_name varchar, category varchar, quantity decimal(18, 4), unit_price"
+            " decimal(18, 4), unit_cost decimal(18, 4), amount decimal(18, 4), cost decimal(18, 4)"
+        ),
     ),
     "stg_crm_contacts__contacts": (
         "created_at",
-        "contact_id varchar, email varchar, phone varchar, first_name varchar, last_name varchar, birth_date date,"
-        " gender varchar, country varchar, region varchar, city varchar, postal_code varchar, income_band varchar,"
-        " marital_status varchar, household_size bigint, education varchar, occupation varchar, loyalty_id varchar,"
-        " user_id varchar, lifecycle_stage varchar, lead_source varchar, created_at timestamp, updated_at timestamp",
+        (
+            "contact_id varchar, email varchar, phone varchar, first_name varchar, last_name"
+            " varchar, birth_date date, gender varchar, country varchar, region varchar, city"
+            " varchar, postal_code varchar, income_band varchar, marital_status varchar,"
+            " household_size bigint, education varchar, occupation varchar, loyalty_id varchar,"
+            " user_id varchar, lifecycle_stage varchar, lead_source varchar, created_at timestamp,"
+            " updated_at timestamp"
+        ),
     ),
     "stg_email_events__email_events": (
         "occurred_at",
-        "event_id varchar, event_type varchar, email varchar, campaign_id varchar, campaign_name varchar,"
-        " subject varchar, link_url varchar, anonymous_id varchar, user_agent varchar, occurred_at timestamp",
+        (
+            "event_id varchar, event_type varchar, email varchar, campaign_id varchar,"
+            " campaign_name varchar, subject varchar, link_url varchar, anonymous_id varchar,"
+            " user_agent varchar, occurred_at timestamp"
+        ),
     ),
     "stg_support_tickets__tickets": (
         "created_at",
-        "ticket_id varchar, email varchar, user_id varchar, subject varchar, body varchar, channel varchar,"
-        " priority varchar, status varchar, category varchar, created_at timestamp, updated_at timestamp,"
-        " resolved_at timestamp, satisfaction bigint",
+        (
+            "ticket_id varchar, email varchar, user_id varchar, subject varchar, body varchar,"
+            " channel varchar, priority varchar, status varchar, category varchar, created_at"
+            " timestamp, updated_at timestamp, resolved_at timestamp, satisfaction bigint"
+        ),
     ),
     "stg_surveys__responses": (
         "submitted_at",
-        "response_id varchar, survey varchar, email varchar, user_id varchar, submitted_at timestamp,"
-        " answers varchar, comment varchar, price_sensitivity bigint, brand_loyalty bigint, tech_affinity bigint,"
-        " research_habit bigint, impulse_buying bigint, sustainability bigint, luxury_interest bigint, nps bigint,"
-        " csat bigint, ces bigint",
+        (
+            "response_id varchar, survey varchar, email varchar, user_id varchar, submitted_at"
+            " timestamp, answers varchar, comment varchar, price_sensitivity bigint, brand_loyalty"
+            " bigint, tech_affinity bigint, research_habit bigint, impulse_buying bigint,"
+            " sustainability bigint, luxury_interest bigint, nps bigint, csat bigint, ces bigint"
+        ),
     ),
     "stg_products__products": (
         "created_at",
-        "product_id varchar, sku varchar, name varchar, category varchar, subcategory varchar, brand varchar,"
-        " price decimal(18, 4), cost decimal(18, 4), currency varchar, is_luxury boolean, is_active boolean,"
-        " created_at timestamp, updated_at timestamp",
+        (
+            "product_id varchar, sku varchar, name varchar, category varchar, subcategory varchar,"
+            " brand varchar, price decimal(18, 4), cost decimal(18, 4), currency varchar, is_luxury"
+            " boolean, is_active boolean, created_at timestamp, updated_at timestamp"
+        ),
     ),
     "stg_subscriptions__changes": (
         "changed_at",
-        "change_id varchar, subscription_id varchar, user_id varchar, email varchar, plan varchar, status varchar,"
-        " mrr decimal(18, 4), currency varchar, billing_period varchar, started_at timestamp, changed_at timestamp,"
-        " ended_at timestamp",
+        (
+            "change_id varchar, subscription_id varchar, user_id varchar, email varchar, plan"
+            " varchar, status varchar, mrr decimal(18, 4), currency varchar, billing_period"
+            " varchar, started_at timestamp, changed_at timestamp, ended_at timestamp"
+        ),
     ),
     "stg_consents__consents": (
         "occurred_at",
-        "consent_id varchar, identifier_type varchar, identifier varchar, purpose varchar, channel varchar,"
-        " status varchar, jurisdiction varchar, occurred_at timestamp, source varchar, proof varchar,"
-        " consent_string varchar",
+        (
+            "consent_id varchar, identifier_type varchar, identifier varchar, purpose varchar,"
+            " channel varchar, status varchar, jurisdiction varchar, occurred_at timestamp, source"
+            " varchar, proof varchar, consent_string varchar"
+        ),
     ),
     "stg_online_retail__orders": (
         "ordered_at",
-        "order_id varchar, ordered_at timestamp, status varchar, customer_id varchar, is_guest boolean,"
-        " country varchar, currency varchar, items bigint, subtotal decimal(18, 4), shipping decimal(18, 4),"
-        " total decimal(18, 4), refunded decimal(18, 4)",
+        (
+            "order_id varchar, ordered_at timestamp, status varchar, customer_id varchar, is_guest"
+            " boolean, country varchar, currency varchar, items bigint, subtotal decimal(18, 4),"
+            " shipping decimal(18, 4), total decimal(18, 4), refunded decimal(18, 4)"
+        ),
     ),
     "stg_online_retail__order_items": (
         "ordered_at",
-        "order_item_id varchar, order_id varchar, ordered_at timestamp, customer_id varchar, product_id varchar,"
-        " product_name varchar, item_kind varchar, quantity decimal(18, 4), unit_price decimal(18, 4),"
-        " amount decimal(18, 4)",
+        (
+            "order_item_id varchar, order_id varchar, ordered_at timestamp, customer_id varchar,"
+            " product_id varchar, product_name varchar, item_kind varchar, quantity decimal(18, 4),"
+            " unit_price decimal(18, 4), amount decimal(18, 4)"
+        ),
     ),
 }
 
@@ -126,7 +159,9 @@ class Lake:
                 lake.execute(f"create table lake.staging.{name} ({columns}, {_EVIDENCE})")
             for name, accepted in _BASES.items():
                 columns = _TABLES[accepted][1]
-                judged = "outcome varchar, reason varchar, detail varchar, _source varchar, _raw varchar"
+                judged = (
+                    "outcome varchar, reason varchar, detail varchar, _source varchar, _raw varchar"
+                )
                 judged += "" if "occurred_at" in columns else ", occurred_at timestamp"
                 lake.execute(f"create table lake.staging.{name} ({columns}, {judged}, {_EVIDENCE})")
             lake.execute(f"create table lake.staging.stg_exchange_rates__rates ({_RATES})")
@@ -147,7 +182,8 @@ class Lake:
                 values["_loaded_at"] = values[at]
                 marks = ", ".join("?" for _ in values)
                 lake.execute(
-                    f"insert into lake.staging.{table} ({', '.join(values)}) values ({marks})", list(values.values())
+                    f"insert into lake.staging.{table} ({', '.join(values)}) values ({marks})",
+                    list(values.values()),
                 )
             lake.execute("commit")
 
@@ -178,8 +214,8 @@ class Lake:
     def groups(self) -> set[Group]:
         """Who is one person: sets of ``type:identifier``."""
         rows = self.rows(
-            "select list(identifier_type || ':' || identifier) as members from identity.identifier_mapping"
-            " group by profile_id"
+            "select list(identifier_type || ':' || identifier) as members from"
+            " identity.identifier_mapping group by profile_id"
         )
         return {frozenset(row["members"]) for row in rows}
 
@@ -196,16 +232,25 @@ class Lake:
         """Refused links by their two ends, with the reason."""
         rows = self.rows("select * from identity.refused_links")
         return {
-            frozenset({f"{r['left_type']}:{r['left_identifier']}", f"{r['right_type']}:{r['right_identifier']}"}): r[
-                "reason"
-            ]
+            frozenset(
+                {
+                    f"{r['left_type']}:{r['left_identifier']}",
+                    f"{r['right_type']}:{r['right_identifier']}",
+                }
+            ): r["reason"]
             for r in rows
         }
 
 
 def event_row(cookie: str | None = None, user: str | None = None, **more: Any) -> dict[str, Any]:
     """A staging event with a key of its own content."""
-    row = {"type": "track", "event": "Product Viewed", "anonymous_id": cookie, "user_id": user, **more}
+    row = {
+        "type": "track",
+        "event": "Product Viewed",
+        "anonymous_id": cookie,
+        "user_id": user,
+        **more,
+    }
     key = "|".join(str(value) for value in row.values())
     return {"event_id": key, "id": key, **row}
 

@@ -1,4 +1,6 @@
-"""The identity models in memory, from claims to mapping: the project's SQL without a lake and without dbt."""
+"""The identity models in memory, from claims to mapping: the project's SQL without a lake and
+without dbt.
+"""
 
 from __future__ import annotations
 
@@ -21,8 +23,10 @@ AS_OF = datetime(2026, 6, 1)
 
 
 _CLAIMED = """
-select source, rule, left_type, left_value, right_type, right_value, country, min(seen_at) as first_seen_at,
-    max(seen_at) as last_seen_at, min(struct_pack(at := seen_at, record_id := record_id)).record_id as record_id,
+select source, rule, left_type, left_value, right_type, right_value, country,
+    min(seen_at) as first_seen_at,
+    max(seen_at) as last_seen_at, min(struct_pack(at := seen_at, record_id := record_id)).record_id
+        as record_id,
     count(*) as records
 from {statements} group by all
 """
@@ -78,7 +82,9 @@ class Link:
 class Memory:
     """One home without a disk."""
 
-    policy: dict[str, Any] = field(default_factory=lambda: dict(policies(Settings.from_environment())["identity"]))
+    policy: dict[str, Any] = field(
+        default_factory=lambda: dict(policies(Settings.from_environment())["identity"])
+    )
     connection: duckdb.DuckDBPyConnection = field(default_factory=duckdb.connect)
 
     def __post_init__(self) -> None:
@@ -87,8 +93,10 @@ class Memory:
             self.connection.execute(f"create schema {schema}")
         self.connection.execute("create table observability.clock (as_of timestamp)")
         self.connection.execute(
-            """create table claims (source varchar, rule varchar, left_type varchar, left_value varchar,
-            right_type varchar, right_value varchar, country varchar, seen_at timestamp, record_id varchar)"""
+            """create table claims (source varchar, rule varchar, left_type varchar,
+            left_value varchar,
+            right_type varchar, right_value varchar, country varchar,
+            seen_at timestamp, record_id varchar)"""
         )
         self.project = Project(self.connection)
         self.set_policy(self.policy)
@@ -107,7 +115,8 @@ class Memory:
         """Separate two identifiers for good."""
         self.is_in_doubt = True
         self.connection.execute(
-            "insert into identity.policy_cuts values (?, ?, ?, ?)", [*left.split(":", 1), *right.split(":", 1)]
+            "insert into identity.policy_cuts values (?, ?, ?, ?)",
+            [*left.split(":", 1), *right.split(":", 1)],
         )
 
     def add(self, links: Iterable[Link]) -> None:
@@ -115,14 +124,17 @@ class Memory:
         rows = [
             {
                 "rule": rule, "left_type": left[0], "left_value": left[1], "right_type": right[0],
-                "right_value": right[1], "seen_at": START + timedelta(days=link.day), "record_id": link.record_id,
+                "right_value": right[1], "seen_at": START + timedelta(days=link.day),
+                "record_id": link.record_id,
             }
             for link in links
             for rule, left, right in _claims(link)
         ]  # fmt: skip
         if rows:
             self.connection.register("fresh_claims", pa.Table.from_pylist(rows))
-            self.connection.execute("insert into claims by name select 's' as source, * from fresh_claims")
+            self.connection.execute(
+                "insert into claims by name select 's' as source, * from fresh_claims"
+            )
             self.connection.unregister("fresh_claims")
 
     def forget(self, links: Iterable[Link]) -> None:
@@ -131,7 +143,9 @@ class Memory:
             self.connection.execute("delete from claims where record_id = ?", [link.record_id])
 
     def resolve(self, as_of: datetime = AS_OF, *, is_whole: bool = False) -> None:
-        """One run of the identity stage: partial, as in the stage, unless asked for a whole one or in doubt."""
+        """One run of the identity stage: partial, as in the stage, unless asked for a whole one or
+        in doubt.
+        """
         run = self.connection.execute
         run("delete from observability.clock")
         run("insert into observability.clock values (?)", [as_of])
@@ -143,16 +157,22 @@ class Memory:
         self.project.upsert("identity/profile_resolution", ["profile_id"])
         self.project.append("identity/identifier_mapping")
         self.project.upsert("identity/merge_events", ["merge_event_id"])
-        self.project.upsert("identity/id_mapping_scd", ["identifier_type", "identifier", "valid_from"])
+        self.project.upsert(
+            "identity/id_mapping_scd", ["identifier_type", "identifier", "valid_from"]
+        )
         self.is_in_doubt = False
 
     def _hear(self, *, is_partial: bool) -> None:
-        """What claim_batches, claim_changes and identifier_claims do: more is added, corrections are looked up."""
+        """What claim_batches, claim_changes and identifier_claims do: more is added, corrections
+        are looked up.
+        """
         run = self.connection.execute
         as_of = "(select as_of from observability.clock)"
         run(f"create or replace temp table audible as from claims where seen_at < {as_of}")
         run("create table if not exists heard as from claims limit 0")
-        is_restated = bool(run("select 1 from (from heard except all from audible) limit 1").fetchall())
+        is_restated = bool(
+            run("select 1 from (from heard except all from audible) limit 1").fetchall()
+        )
         state = "changed" if is_restated else "new"
         batch = f"select 's' as source, 'b' as _batch_id, '{state}' as state"
         run(f"create or replace table identity.claim_batches as {batch}")
@@ -164,8 +184,14 @@ class Memory:
             merged = self.project.call("merged_claims", "from identity.identifier_claims")
             run(f"create or replace temp table held as {merged}")
             run(f"create or replace table identity.claim_changes as {_CHANGED}")
-            run(f"delete from identity.identifier_claims as held where {self.project.call('same_claim')}")
-            run("insert into identity.identifier_claims from identity.claim_changes where records > 0")
+            run(
+                "delete from identity.identifier_claims as held where"
+                f" {self.project.call('same_claim')}"
+            )
+            run(
+                "insert into identity.identifier_claims from identity.claim_changes where"
+                " records > 0"
+            )
         else:
             more = _CLAIMED.format(statements="(from audible except all from heard) as more")
             run(f"create or replace table identity.claim_changes as {more}")
@@ -179,7 +205,10 @@ class Memory:
     def mapping(self) -> dict[str, str]:
         """``type:identifier`` to profile_id."""
         return dict(
-            self.rows("select identifier_type || ':' || identifier, profile_id from identity.identifier_mapping")
+            self.rows(
+                "select identifier_type || ':' || identifier, profile_id from"
+                " identity.identifier_mapping"
+            )
         )
 
     def groups(self) -> set[frozenset[str]]:
@@ -200,7 +229,9 @@ class Memory:
 
     def resolution(self) -> dict[str, str]:
         """Every profile_id ever given to the one it stands for now."""
-        return dict(self.rows("select profile_id, current_profile_id from identity.profile_resolution"))
+        return dict(
+            self.rows("select profile_id, current_profile_id from identity.profile_resolution")
+        )
 
 
 def _claims(link: Link) -> Iterable[tuple[str, Sequence[str | None], Sequence[str | None]]]:

@@ -24,7 +24,8 @@ def people(size: int, seed: int = 1) -> pd.DataFrame:
             "profile_id": [f"p{n:06d}" for n in range(size)],
             "persona": persona,
             "rate": 0.04,
-            # How long people stay depends on the persona, which their features show and their last order does not.
+            # How long people stay depends on the persona, which their features show and their last
+            # order does not.
             "leaves_on": started + random.exponential(np.array([40, 200, 800])[persona]),
             "started_on": started,
         }
@@ -41,9 +42,9 @@ def orders(truth: pd.DataFrame, seed: int = 2) -> pd.DataFrame:
             rows.append((person.profile_id, day, float(random.gamma(4, 10 + 10 * person.persona))))
             day += random.exponential(1 / person.rate)
     made = pd.DataFrame(rows, columns=["profile_id", "day", "net_revenue"])
-    made["ordered_at"] = pd.to_datetime(CLOCK - timedelta(days=150)) + pd.to_timedelta(made["day"], unit="D").dt.round(
-        "s"
-    )
+    made["ordered_at"] = pd.to_datetime(CLOCK - timedelta(days=150)) + pd.to_timedelta(
+        made["day"], unit="D"
+    ).dt.round("s")
     return made
 
 
@@ -65,7 +66,9 @@ def features(truth: pd.DataFrame, bought: pd.DataFrame, seed: int = 3) -> pd.Dat
         table["days_since_last_order"] = (as_of - table.pop("last")).dt.days
         table["days_since_first_order"] = (as_of - table.pop("first")).dt.days
         recent = bought[bought["ordered_at"].between(as_of - timedelta(days=90), as_of, "left")]
-        table["revenue_90d"] = table["profile_id"].map(recent.groupby("profile_id")["net_revenue"].sum()).fillna(0.0)
+        table["revenue_90d"] = (
+            table["profile_id"].map(recent.groupby("profile_id")["net_revenue"].sum()).fillna(0.0)
+        )
         table["as_of"] = as_of
         parts.append(table)
     made = pd.concat(parts, ignore_index=True)
@@ -74,7 +77,9 @@ def features(truth: pd.DataFrame, bought: pd.DataFrame, seed: int = 3) -> pd.Dat
     made["price_sensitivity"] = np.where(
         random.random(len(made)) < 0.2, np.nan, 5 - 2 * persona + random.normal(0, 0.5, len(made))
     )
-    made["evening_session_share_90d"] = np.clip((persona == 1) * 0.7 + random.normal(0.15, 0.08, len(made)), 0, 1)
+    made["evening_session_share_90d"] = np.clip(
+        (persona == 1) * 0.7 + random.normal(0.15, 0.08, len(made)), 0, 1
+    )
     made["top_purchased_category"] = np.array(TASTES, dtype=object)[persona]
     made["last_country"] = random.choice(["DE", "FR", None], len(made))
     made["is_repeat_buyer"] = made["orders_lifetime"] > 1
@@ -100,20 +105,26 @@ def fill(settings: Settings, size: int = 1500, seed: int = 1) -> pd.DataFrame:
         "revenue_90d",
     ]
     rest = ["profile_id", "as_of", *[c for c in known if c not in shop]]
-    sales = bought.assign(is_cancelled=False)[["profile_id", "ordered_at", "net_revenue", "is_cancelled"]]
+    sales = bought.assign(is_cancelled=False)[
+        ["profile_id", "ordered_at", "net_revenue", "is_cancelled"]
+    ]
     write(settings, "features.spine", spine)
     write(settings, "features.features__orders", known[shop])
     write(settings, "features.features__behaviour", known[rest])
     lines = sales.assign(order_id=[f"o{n}" for n in range(len(sales))])
     write(settings, "marts.orders", lines)
     # What people buy follows their taste, but for every fifth line.
-    liked = np.array(TASTES, dtype=object)[truth.set_index("profile_id").loc[lines["profile_id"], "persona"].to_numpy()]
+    liked = np.array(TASTES, dtype=object)[
+        truth.set_index("profile_id").loc[lines["profile_id"], "persona"].to_numpy()
+    ]
     other = np.random.default_rng(4).random(len(lines)) < 0.2
     items = lines[["order_id", "profile_id", "ordered_at"]].assign(
         category=np.where(other, "Garden", liked), amount=lines["net_revenue"]
     )
     write(settings, "marts.order_items", items)
-    plans = pd.DataFrame({"profile_id": ["x"], "plan": ["x"], "status": ["x"], "changed_at": [CLOCK]}).iloc[:0]
+    plans = pd.DataFrame(
+        {"profile_id": ["x"], "plan": ["x"], "status": ["x"], "changed_at": [CLOCK]}
+    ).iloc[:0]
     write(settings, "marts.subscription_changes", plans)
     write(settings, "observability.clock", pd.DataFrame({"as_of": [CLOCK], "is_given": [True]}))
     return truth

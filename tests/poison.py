@@ -1,6 +1,8 @@
-"""Files with good records of many people, and between them a bad one for each column and kind of odd value.
+"""Files with good records of many people, and between them a bad one for each column and kind of
+odd value.
 
-The columns are those that the base models declare: a new column is among them without a change here.
+The columns are those that the base models declare: a new column is among them without a change
+here.
 """
 
 from __future__ import annotations
@@ -20,10 +22,18 @@ PEOPLE = 400
 DAY = "2026-06-{:02d}T10:00:00Z"
 # Each is right for some column, and none is right for all of them.
 ODD: tuple[object, ...] = (
-    -1, 0, 1e14, 10**40, "NaN", "Infinity", "abc", "12,50", True, {"a": 1}, [1], "9999-12-31", "0000-00-00",
+    -1, 0, 1e14, 10**40, "NaN", "Infinity", "abc", "12,50", True, {"a": 1}, [1], "9999-12-31",
+    "0000-00-00",
     "0001-01-01T00:00:00Z", "2031-01-01T00:00:00Z", "u\u0000x",
 )  # fmt: skip
-_ITEM = {"product_id": "p1", "name": "Lamp", "category": "Home", "quantity": 2, "unit_price": 5, "unit_cost": 2}
+_ITEM = {
+    "product_id": "p1",
+    "name": "Lamp",
+    "category": "Home",
+    "quantity": 2,
+    "unit_price": 5,
+    "unit_cost": 2,
+}
 
 
 def good(source: str, person: int) -> dict[str, Any]:
@@ -32,61 +42,83 @@ def good(source: str, person: int) -> dict[str, Any]:
 
 
 def _people(person: int) -> dict[str, dict[str, Any]]:
-    day, user, email = DAY.format(1 + person % 28), f"user-{person}", f"person{person}@shop.example.org"
+    day, user, email = (
+        DAY.format(1 + person % 28),
+        f"user-{person}",
+        f"person{person}@shop.example.org",
+    )
     return {
         "crm_contacts": {
-            "contact_id": f"k{person}", "email": email, "phone": "", "first_name": "Ann", "last_name": "Lee",
-            "birth_date": "1980-02-29", "gender": "female", "country": "DE", "household_size": 2, "user_id": user,
+            "contact_id": f"k{person}", "email": email, "phone": "", "first_name": "Ann",
+            "last_name": "Lee",
+            "birth_date": "1980-02-29", "gender": "female", "country": "DE", "household_size": 2,
+            "user_id": user,
             "created_at": day, "updated_at": day,
         },
         "events": {
-            "messageId": f"m{person}", "type": "identify", "userId": user, "anonymousId": f"cookie-{person}",
+            "messageId": f"m{person}", "type": "identify", "userId": user,
+            "anonymousId": f"cookie-{person}",
             "timestamp": day, "traits": {"email": email},
-            "context": {"page": {"path": "/"}, "device": {"type": "mobile"}, "location": {"country": "DE"}},
-            "properties": {"product_id": "p1", "price": 5, "quantity": 1, "revenue": 5, "category": "Home"},
+            "context": {"page": {"path": "/"}, "device": {"type": "mobile"},
+            "location": {"country": "DE"}},
+            "properties": {"product_id": "p1", "price": 5, "quantity": 1, "revenue": 5,
+            "category": "Home"},
         },
         "orders": {
-            "order_id": f"o{person}", "ordered_at": day, "updated_at": day, "status": "completed", "user_id": user,
-            "email": email, "currency": "EUR", "subtotal": 10, "discount": 0, "shipping": 0, "tax": 0, "total": 10,
+            "order_id": f"o{person}", "ordered_at": day, "updated_at": day, "status": "completed",
+            "user_id": user,
+            "email": email, "currency": "EUR", "subtotal": 10, "discount": 0, "shipping": 0,
+            "tax": 0, "total": 10,
             "refunded": 0, "channel": "web", "items": json.dumps([_ITEM]),
         },
     }  # fmt: skip
 
 
 def _things(person: int) -> dict[str, dict[str, Any]]:
-    day, user, email = DAY.format(1 + person % 28), f"user-{person}", f"person{person}@shop.example.org"
+    day, user, email = (
+        DAY.format(1 + person % 28),
+        f"user-{person}",
+        f"person{person}@shop.example.org",
+    )
     return {
         "products": {
-            "product_id": f"p{person}", "name": "Lamp", "category": "Home", "price": 5, "cost": 2, "currency": "EUR",
+            "product_id": f"p{person}", "name": "Lamp", "category": "Home", "price": 5, "cost": 2,
+            "currency": "EUR",
             "is_luxury": True, "created_at": day, "updated_at": day,
         },
         "subscriptions": {
-            "change_id": f"s{person}", "subscription_id": f"S{person}", "user_id": user, "plan": "pro",
+            "change_id": f"s{person}", "subscription_id": f"S{person}", "user_id": user,
+            "plan": "pro",
             "status": "active", "mrr": 20, "currency": "EUR", "started_at": day, "changed_at": day,
             "ended_at": "2027-01-01T00:00:00Z",
         },
         "support_tickets": {
-            "ticket_id": f"t{person}", "user_id": user, "email": email, "subject": "Late", "body": "Where is it?",
+            "ticket_id": f"t{person}", "user_id": user, "email": email, "subject": "Late",
+            "body": "Where is it?",
             "created_at": day, "updated_at": day, "resolved_at": day, "satisfaction": 4,
         },
         "surveys": {
             "response_id": f"r{person}", "survey": "values", "user_id": user, "submitted_at": day,
             "answers": {"nps": 9, "price_sensitivity": 3},
         },
-        "email_events": {"event_id": f"e{person}", "event_type": "open", "email": email, "occurred_at": day},
+        "email_events": {"event_id": f"e{person}", "event_type": "open", "email": email,
+        "occurred_at": day},
         "online_retail": {
             "InvoiceNo": f"{person}", "StockCode": "10A", "Description": "LAMP", "Quantity": 1,
-            "InvoiceDate": "2026-06-01 08:26:00", "UnitPrice": 2.5, "CustomerID": 17000 + person, "Country": "France",
+            "InvoiceDate": "2026-06-01 08:26:00", "UnitPrice": 2.5, "CustomerID": 17000 + person,
+            "Country": "France",
         },
         "consents": {
-            "consent_id": f"c{person}", "identifier_type": "email", "identifier": email, "purpose": "marketing",
+            "consent_id": f"c{person}", "identifier_type": "email", "identifier": email,
+            "purpose": "marketing",
             "channel": "email", "status": "granted", "jurisdiction": "DE", "occurred_at": day,
         },
     }  # fmt: skip
 
 
 SOURCES = (
-    "consents", "crm_contacts", "email_events", "events", "online_retail", "orders", "products", "subscriptions",
+    "consents", "crm_contacts", "email_events", "events", "online_retail", "orders", "products",
+    "subscriptions",
     "support_tickets", "surveys",
 )  # fmt: skip
 
@@ -103,7 +135,9 @@ def _declared() -> dict[str, dict[str, dict[str, Any]]]:
 
 
 def paths(source: str) -> list[Place]:
-    """Where in a record of the source columns are read from: its own fields, and those within objects."""
+    """Where in a record of the source columns are read from: its own fields, and those within
+    objects.
+    """
     found: dict[Place, None] = {(field,): None for field in good(source, 0)}
     for column, spec in _declared()[source].items():
         read_at = _READ_AT.findall(spec["text"])
@@ -125,7 +159,9 @@ def changed(record: dict[str, Any], path: Place, value: object) -> dict[str, Any
 
 
 def bad(source: str) -> Iterator[tuple[str, object, dict[str, Any]]]:
-    """(field, value, record) for each field and odd value; the record is of somebody else than the good ones."""
+    """(field, value, record) for each field and odd value; the record is of somebody else than the
+    good ones.
+    """
     number = 10_000
     for path in paths(source):
         for value in (*ODD, -1e14):

@@ -1,8 +1,10 @@
-"""Adobe Target: profile attributes by third-party id, in bulk, with one attribute that says who is in the audience.
+"""Adobe Target: profile attributes by third-party id, in bulk, with one attribute that says who is
+in the audience.
 
-``attribute`` names it (default ``in_<sync>``). Target keeps the newest batch of a profile alone until its next visit,
-so every mapped attribute goes with each row. Addresses are not sent as they are: Target is no place for them. The
-answer is a batch id; Target tells of single rows within a day and loses about one in a thousand, by its own account.
+``attribute`` names it (default ``in_<sync>``). Target keeps the newest batch of a profile alone
+until its next visit, so every mapped attribute goes with each row. Addresses are not sent as they
+are: Target is no place for them. The answer is a batch id; Target tells of single rows within a day
+and loses about one in a thousand, by its own account.
 """
 
 from __future__ import annotations
@@ -38,7 +40,9 @@ class AdobeTarget(Destination):
 
     def remove(self, session: DestinationSession, batch: Batch) -> Result:
         """Write that the person is not in the audience."""
-        return _deliver(session, batch, [_attribute(session)], [[row.identity, "false"] for row in batch.rows])
+        return _deliver(
+            session, batch, [_attribute(session)], [[row.identity, "false"] for row in batch.rows]
+        )
 
     def check(self, sync: Sync) -> None:
         """Refuse columns that name a person directly."""
@@ -56,12 +60,21 @@ def _attribute(session: DestinationSession) -> str:
     return str(session.option("attribute", f"in_{session.sync.name}"))
 
 
-def _deliver(session: DestinationSession, batch: Batch, names: list[str], rows: list[list[Any]]) -> Result:
-    lines = [f"batch=thirdPartyId,{','.join(names)}", *(",".join(_text(value) for value in row) for row in rows)]
+def _deliver(
+    session: DestinationSession, batch: Batch, names: list[str], rows: list[list[Any]]
+) -> Result:
+    lines = [
+        f"batch=thirdPartyId,{','.join(names)}",
+        *(",".join(_text(value) for value in row) for row in rows),
+    ]
     kind = {"content-type": "text/plain; charset=utf-8"}
     path = f"/m2/{quote(session.connection['client'], safe='')}/v2/profile/batchUpdate"
     content = ("\n".join(lines) + "\n").encode()
-    if not http(session).json("POST", path, content=content, headers_of=lambda: kind).get("success"):
+    if (
+        not http(session)
+        .json("POST", path, content=content, headers_of=lambda: kind)
+        .get("success")
+    ):
         raise RequestRefused(400)
     return all_sent(batch.rows)
 

@@ -1,7 +1,8 @@
 """Braze: user attributes, with one boolean attribute that says who is in the audience.
 
-``attribute`` names it (default ``in_<sync>``); ``identifier`` is external_id (default) or email. Subscription states
-are never written. Removing sets the attribute to false and creates nobody; nor does the mode ``update``.
+``attribute`` names it (default ``in_<sync>``); ``identifier`` is external_id (default) or email.
+Subscription states are never written. Removing sets the attribute to false and creates nobody; nor
+does the mode ``update``.
 """
 
 from __future__ import annotations
@@ -59,7 +60,9 @@ def _user(session: DestinationSession, row: Row) -> dict[str, Any]:
 
 def _values(session: DestinationSession, row: Row) -> dict[str, Any]:
     values = given(row, session.sync)
-    return {name: value for name, value in values.items() if name != session.sync.key or name == "email"}
+    return {
+        name: value for name, value in values.items() if name != session.sync.key or name == "email"
+    }
 
 
 def _track(session: DestinationSession, batch: Batch, users: list[dict[str, Any]]) -> Result:
@@ -72,13 +75,18 @@ def _track(session: DestinationSession, batch: Batch, users: list[dict[str, Any]
     taken = answer.get("attributes_processed", len(batch.rows) - len(errors))
     if taken < len(batch.rows) - len(errors):
         reason = "fewer were processed than were accepted"
-        return [o if o.reason else RowOutcome(o.row, Status.retry, reason) for o in by_index(batch, errors)]
+        return [
+            o if o.reason else RowOutcome(o.row, Status.retry, reason)
+            for o in by_index(batch, errors)
+        ]
     return by_index(batch, errors)
 
 
 def http(session: DestinationSession) -> Client:
     """The session's client."""
-    return session.http({"authorization": f"Bearer {session.connection['api_key']}"}, DESTINATION.rate)
+    return session.http(
+        {"authorization": f"Bearer {session.connection['api_key']}"}, DESTINATION.rate
+    )
 
 
 DESTINATION = Braze()

@@ -1,7 +1,8 @@
 """Customer.io: people and one manual segment, Track API.
 
-``id_type`` says what the key is: id (default) or email. People are written first, as a segment ignores ids it does not
-know. The attributes ``unsubscribed`` and the subscription preferences are never written.
+``id_type`` says what the key is: id (default) or email. People are written first, as a segment
+ignores ids it does not know. The attributes ``unsubscribed`` and the subscription preferences are
+never written.
 """
 
 from __future__ import annotations
@@ -40,7 +41,9 @@ class CustomerIo(Destination):
         ]
         answer = http(session).json("POST", "/api/v2/batch", json={"batch": people})
         errors = {
-            int(error["batch_index"]): clean(f"{error.get('reason', 'refused')}: {error.get('field', '')}")
+            int(error["batch_index"]): clean(
+                f"{error.get('reason', 'refused')}: {error.get('field', '')}"
+            )
             for error in answer.get("errors", [])
         }
         outcomes = by_index(batch, errors)
@@ -67,7 +70,9 @@ class CustomerIo(Destination):
 
 def _change_segment(session: DestinationSession, change: str, ids: list[str]) -> None:
     path = f"/api/v1/segments/{session.connection['segment_id']}/{change}"
-    http(session).call("POST", path, params={"id_type": session.option("id_type", "id")}, json={"ids": ids})
+    http(session).call(
+        "POST", path, params={"id_type": session.option("id_type", "id")}, json={"ids": ids}
+    )
 
 
 def http(session: DestinationSession) -> Client:

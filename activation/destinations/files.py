@@ -1,9 +1,11 @@
-"""Files: the whole audience as CSV, NDJSON or Parquet under home/outbox/<sync>/, with a manifest written last.
+"""Files: the whole audience as CSV, NDJSON or Parquet under home/outbox/<sync>/, with a manifest
+written last.
 
-Options: ``format`` csv (default), ndjson or parquet; ``formulas`` neutralize (default) or keep: in a CSV file, a text
-that a spreadsheet would run as a formula gets an apostrophe before it, or is written as it is. A file appears under its
-name in one step, when it is complete; the one before it is then removed, so that nobody who left stays in an older
-copy. ``manifest.json`` names the current file.
+Options: ``format`` csv (default), ndjson or parquet; ``formulas`` neutralize (default) or keep: in
+a CSV file, a text that a spreadsheet would run as a formula gets an apostrophe before it, or is
+written as it is. A file appears under its name in one step, when it is complete; the one before it
+is then removed, so that nobody who left stays in an older copy. ``manifest.json`` names the current
+file.
 """
 
 from __future__ import annotations
@@ -15,7 +17,14 @@ from activation.config import Sync
 from activation.destination import Destination, DestinationSession
 from activation.file_formats import OPTIONS, keys, write, write_without
 from activation.model import Batch, Result, Row, all_sent
-from activation.remote_files import MANIFEST, among, check_format, current_file, file_name, manifest_text
+from activation.remote_files import (
+    MANIFEST,
+    among,
+    check_format,
+    current_file,
+    file_name,
+    manifest_text,
+)
 
 
 class Files(Destination):

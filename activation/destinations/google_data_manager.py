@@ -1,8 +1,9 @@
 """Google Customer Match through the Data Manager API: hashed e-mail addresses and phone numbers.
 
-Columns are ``email`` and ``phone``. Google answers with a request id and matches later, counting reasons without naming
-rows: a row is taken for sent when its request was accepted. Consent is stated as granted, as only rows with consent
-for the purpose leave; the advertiser's terms must have been accepted.
+Columns are ``email`` and ``phone``. Google answers with a request id and matches later, counting
+reasons without naming rows: a row is taken for sent when its request was accepted. Consent is
+stated as granted, as only rows with consent for the purpose leave; the advertiser's terms must have
+been accepted.
 """
 
 from __future__ import annotations
@@ -30,7 +31,9 @@ class GoogleDataManager(Destination):
     def upsert(self, session: DestinationSession, batch: Batch) -> Result:
         """Add members by their hashes."""
         consent = {"adUserData": "CONSENT_GRANTED", "adPersonalization": "CONSENT_GRANTED"}
-        members = [{"consent": consent, "userData": _user_data(dict(row.values))} for row in batch.rows]
+        members = [
+            {"consent": consent, "userData": _user_data(dict(row.values))} for row in batch.rows
+        ]
         terms = {"termsOfService": {"customerMatchTermsOfServiceStatus": "ACCEPTED"}}
         return _change(session, batch, "ingest", members, terms)
 
@@ -41,15 +44,25 @@ class GoogleDataManager(Destination):
 
     def invalid(self, row: Row) -> str:
         """A hash of nothing must never be sent."""
-        return super().invalid(row) if _user_data(dict(row.values))["userIdentifiers"] else "no identifier can be made"
+        return (
+            super().invalid(row)
+            if _user_data(dict(row.values))["userIdentifiers"]
+            else "no identifier can be made"
+        )
 
     def check(self, sync: Sync) -> None:
-        """Hold the columns to what can be matched, and the purpose to the consent that is stated."""
+        """Hold the columns to what can be matched, and the purpose to the consent that is
+        stated.
+        """
         super().check(sync)
         unknown = [column.name for column in sync.columns if column.name not in NORMALIZED]
         if unknown or sync.purpose != "advertising":
             raise ConfigError(
-                f"{sync.path}: columns/{unknown[0]}" if unknown else f"{sync.path}: the purpose is '{sync.purpose}'",
+                (
+                    f"{sync.path}: columns/{unknown[0]}"
+                    if unknown
+                    else f"{sync.path}: the purpose is '{sync.purpose}'"
+                ),
                 allowed="columns email and phone; the purpose advertising",
                 remedy="rename or remove the column, or correct the purpose",
             )
@@ -64,10 +77,17 @@ def _user_data(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _change(
-    session: DestinationSession, batch: Batch, change: str, members: list[dict[str, Any]], terms: dict[str, Any]
+    session: DestinationSession,
+    batch: Batch,
+    change: str,
+    members: list[dict[str, Any]],
+    terms: dict[str, Any],
 ) -> Result:
     account = {"accountType": "GOOGLE_ADS", "accountId": session.connection["account_id"]}
-    destination = {"operatingAccount": account, "productDestinationId": session.connection["list_id"]}
+    destination = {
+        "operatingAccount": account,
+        "productDestinationId": session.connection["list_id"],
+    }
     body = {"destinations": [destination], "audienceMembers": members, "encoding": "HEX", **terms}
     http(session).call("POST", f"/v1/audienceMembers:{change}", json=body)
     return all_sent(batch.rows)
@@ -75,7 +95,9 @@ def _change(
 
 def http(session: DestinationSession) -> Client:
     """The session's client."""
-    return session.http({"authorization": f"Bearer {session.connection['token']}"}, DESTINATION.rate)
+    return session.http(
+        {"authorization": f"Bearer {session.connection['token']}"}, DESTINATION.rate
+    )
 
 
 DESTINATION = GoogleDataManager()

@@ -1,7 +1,8 @@
 """HubSpot: contacts and one manual list, CRM API v3.
 
-Upserts go 100 at a time by a unique property (``id_property``, default the key column), each row with a trace id: so
-one bad row does not refuse the others. Subscription preferences and marketing status are never written.
+Upserts go 100 at a time by a unique property (``id_property``, default the key column), each row
+with a trace id: so one bad row does not refuse the others. Subscription preferences and marketing
+status are never written.
 """
 
 from __future__ import annotations
@@ -33,7 +34,9 @@ class HubSpot(Destination):
                 "id": row.identity,
                 "idProperty": session.option("id_property", session.sync.key),
                 "objectWriteTraceId": str(place),
-                "properties": {name: _text(value) for name, value in given(row, session.sync).items()},
+                "properties": {
+                    name: _text(value) for name, value in given(row, session.sync).items()
+                },
             }
             for place, row in enumerate(batch.rows)
         ]
@@ -58,10 +61,16 @@ class HubSpot(Destination):
         path = f"/crm/v3/lists/{session.connection['list_id']}/memberships"
         after: str | None = None
         while True:
-            page = http(session).json("GET", path, params={"limit": 100, **({"after": after} if after else {})})
+            page = http(session).json(
+                "GET", path, params={"limit": 100, **({"after": after} if after else {})}
+            )
             records = [{"id": entry["recordId"]} for entry in page["results"]]
             if records:
-                body = {"inputs": records, "properties": [session.sync.key], "propertiesWithHistory": []}
+                body = {
+                    "inputs": records,
+                    "properties": [session.sync.key],
+                    "propertiesWithHistory": [],
+                }
                 for contact in http(session).json("POST", f"{CONTACTS}/read", json=body)["results"]:
                     yield str(contact["properties"].get(session.sync.key) or "").lower()
             after = page.get("paging", {}).get("next", {}).get("after")
@@ -71,15 +80,21 @@ class HubSpot(Destination):
 
 def http(session: DestinationSession) -> Client:
     """The session's client."""
-    return session.http({"authorization": f"Bearer {session.connection['token']}"}, DESTINATION.rate)
+    return session.http(
+        {"authorization": f"Bearer {session.connection['token']}"}, DESTINATION.rate
+    )
 
 
 def _outcomes(batch: Batch, answer: Any) -> list[RowOutcome]:
-    ids = {result.get("objectWriteTraceId"): str(result["id"]) for result in answer.get("results", [])}
+    ids = {
+        result.get("objectWriteTraceId"): str(result["id"]) for result in answer.get("results", [])
+    }
     errors: dict[str, str] = {}
     for error in answer.get("errors", []):
         for place in (error.get("context") or {}).get("objectWriteTraceId", []):
-            errors[str(place)] = clean(f"{error.get('category', 'error')}: {error.get('message', '')}")
+            errors[str(place)] = clean(
+                f"{error.get('category', 'error')}: {error.get('message', '')}"
+            )
     outcomes = []
     for place, row in enumerate(batch.rows):
         if str(place) in ids:
@@ -91,7 +106,9 @@ def _outcomes(batch: Batch, answer: Any) -> list[RowOutcome]:
     return outcomes
 
 
-def _change_list(session: DestinationSession, *, add: list[str] | None = None, remove: list[str] | None = None) -> None:
+def _change_list(
+    session: DestinationSession, *, add: list[str] | None = None, remove: list[str] | None = None
+) -> None:
     body = {"recordIdsToAdd": add or [], "recordIdsToRemove": remove or []}
     path = f"/crm/v3/lists/{session.connection['list_id']}/memberships/add-and-remove"
     http(session).call("PUT", path, json=body)
@@ -104,7 +121,10 @@ def _record_ids(session: DestinationSession, rows: list[Row]) -> list[str]:
         "properties": [],
         "propertiesWithHistory": [],
     }
-    return [str(found["id"]) for found in http(session).json("POST", f"{CONTACTS}/read", json=body).get("results", [])]
+    return [
+        str(found["id"])
+        for found in http(session).json("POST", f"{CONTACTS}/read", json=body).get("results", [])
+    ]
 
 
 def _text(value: Any) -> str:

@@ -1,7 +1,7 @@
 """Iterable: users and one static list.
 
-A list call carries the users' fields along. Removing takes them off the list and never unsubscribes a channel; the
-subscription endpoints are never called.
+A list call carries the users' fields along. Removing takes them off the list and never unsubscribes
+a channel; the subscription endpoints are never called.
 """
 
 from __future__ import annotations
@@ -31,7 +31,10 @@ class Iterable(Destination):
         """Put the users, with their fields, on the list."""
         key = session.option("identifier", "email")
         subscribers = [
-            {key: row.identity, "dataFields": {n: v for n, v in given(row, session.sync).items() if n != key}}
+            {
+                key: row.identity,
+                "dataFields": {n: v for n, v in given(row, session.sync).items() if n != key},
+            }
             for row in batch.rows
         ]
         return _change_list(session, batch, "subscribe", subscribers)
@@ -39,7 +42,9 @@ class Iterable(Destination):
     def remove(self, session: DestinationSession, batch: Batch) -> Result:
         """Take the users off the list. Somebody it does not know is not on it."""
         key = session.option("identifier", "email")
-        outcomes = _change_list(session, batch, "unsubscribe", [{key: row.identity} for row in batch.rows])
+        outcomes = _change_list(
+            session, batch, "unsubscribe", [{key: row.identity} for row in batch.rows]
+        )
         return [o if o.status is Status.retry else RowOutcome(o.row, Status.sent) for o in outcomes]
 
     def check(self, sync: Sync) -> None:
@@ -67,7 +72,10 @@ def _change_list(
     }
     outcomes = [_outcome(row, refused) for row in batch.rows]
     if answer.get("failCount", 0) > sum(outcome.status is Status.rejected for outcome in outcomes):
-        return [o if o.reason else RowOutcome(o.row, Status.retry, "refusals are counted, not named") for o in outcomes]
+        return [
+            o if o.reason else RowOutcome(o.row, Status.retry, "refusals are counted, not named")
+            for o in outcomes
+        ]
     return outcomes
 
 

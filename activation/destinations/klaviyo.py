@@ -1,7 +1,8 @@
 """Klaviyo: profiles and one list, API revision 2026-07-15.
 
-Adds go by bulk import jobs that upsert and add to the list in one step; removals take profiles off it. Columns named as
-Klaviyo's own fields go there, others to properties. Subscriptions are never touched: an import leaves consent alone.
+Adds go by bulk import jobs that upsert and add to the list in one step; removals take profiles off
+it. Columns named as Klaviyo's own fields go there, others to properties. Subscriptions are never
+touched: an import leaves consent alone.
 """
 
 from __future__ import annotations
@@ -15,7 +16,17 @@ from activation.destination import Destination, DestinationSession, by_index, gi
 from activation.model import Batch, Operation, Pending, Result, Row, RowOutcome, Status, all_sent
 from activation.redact import clean
 
-FIELDS = {"email", "phone_number", "external_id", "first_name", "last_name", "organization", "title", "image", "locale"}
+FIELDS = {
+    "email",
+    "phone_number",
+    "external_id",
+    "first_name",
+    "last_name",
+    "organization",
+    "title",
+    "image",
+    "locale",
+}
 JOBS = "/api/profile-bulk-import-jobs"
 PAGE = 100  # profiles of one page, and addresses of one filter
 
@@ -37,7 +48,11 @@ class Klaviyo(Destination):
             was_there = row.operation is Operation.update or row.has_been_there
             if was_there and None in given(row, session.sync).values():
                 # The bulk import ignores a null; the single import clears with it.
-                http(session).call("POST", "/api/profile-import", json={"data": _profile(session, row, clears=True)})
+                http(session).call(
+                    "POST",
+                    "/api/profile-import",
+                    json={"data": _profile(session, row, clears=True)},
+                )
         attributes = {"profiles": {"data": [_profile(session, row) for row in batch.rows]}}
         lists = {"lists": {"data": [{"type": "list", "id": session.connection["list_id"]}]}}
         job = {"type": "profile-bulk-import-job", "attributes": attributes, "relationships": lists}
@@ -50,12 +65,21 @@ class Klaviyo(Destination):
             return Pending(job_id)
         if job["status"] == "cancelled":
             return [RowOutcome(row, Status.retry, "the job was cancelled") for row in batch.rows]
-        errors = _pages(session, f"{JOBS}/{job_id}/import-errors?page[size]={PAGE}") if job.get("failed_count") else []
-        reasons = dict(found for error in errors if (found := _place(batch.rows, error)) is not None)
+        errors = (
+            _pages(session, f"{JOBS}/{job_id}/import-errors?page[size]={PAGE}")
+            if job.get("failed_count")
+            else []
+        )
+        reasons = dict(
+            found for error in errors if (found := _place(batch.rows, error)) is not None
+        )
         unnamed = (job.get("failed_count") or 0) - len(reasons)
         if unnamed > 0 or (job.get("completed_count") or 0) + len(reasons) < len(batch.rows):
             # Numbers that leave rows open: none of the batch can be taken for sent.
-            return [RowOutcome(row, Status.retry, "the job does not account for every row") for row in batch.rows]
+            return [
+                RowOutcome(row, Status.retry, "the job does not account for every row")
+                for row in batch.rows
+            ]
         return by_index(batch, reasons)
 
     def remove(self, session: DestinationSession, batch: Batch) -> Result:
@@ -68,7 +92,9 @@ class Klaviyo(Destination):
 
     def read_back(self, session: DestinationSession) -> Iterator[str]:
         """Addresses of the profiles on the list."""
-        for profile in _pages(session, f"/api/lists/{session.connection['list_id']}/profiles?page[size]={PAGE}"):
+        for profile in _pages(
+            session, f"/api/lists/{session.connection['list_id']}/profiles?page[size]={PAGE}"
+        ):
             yield str(profile["attributes"].get(session.sync.key) or "").lower()
 
 
@@ -87,19 +113,26 @@ def _profile(session: DestinationSession, row: Row, *, clears: bool = False) -> 
     values = {n: v for n, v in given(row, session.sync).items() if clears or v is not None}
     attributes = {name: value for name, value in values.items() if name in FIELDS}
     properties = {name: value for name, value in values.items() if name not in FIELDS}
-    return {"type": "profile", "attributes": {**attributes, **({"properties": properties} if properties else {})}}
+    return {
+        "type": "profile",
+        "attributes": {**attributes, **({"properties": properties} if properties else {})},
+    }
 
 
 def _ids(session: DestinationSession, identities: Sequence[str]) -> list[str]:
     found: list[str] = []
     for start in range(0, len(identities), PAGE):
-        listed = ",".join('"' + identity.replace('"', "") + '"' for identity in identities[start : start + PAGE])
+        listed = ",".join(
+            '"' + identity.replace('"', "") + '"' for identity in identities[start : start + PAGE]
+        )
         params = {"filter": f"any({session.sync.key},[{listed}])", "page[size]": str(PAGE)}
         found += [profile["id"] for profile in _pages(session, "/api/profiles", params)]
     return found
 
 
-def _pages(session: DestinationSession, path: str, params: dict[str, str] | None = None) -> Iterator[dict[str, Any]]:
+def _pages(
+    session: DestinationSession, path: str, params: dict[str, str] | None = None
+) -> Iterator[dict[str, Any]]:
     answer = http(session).json("GET", path, **({"params": params} if params else {}))
     yield from answer["data"]
     while following := (answer.get("links") or {}).get("next"):
@@ -110,7 +143,9 @@ def _pages(session: DestinationSession, path: str, params: dict[str, str] | None
 def _place(rows: Sequence[Row], error: dict[str, Any]) -> tuple[int, str] | None:
     attributes = error["attributes"]
     reason = clean(f"{attributes.get('code', 'invalid')}: {attributes.get('detail', '')}")
-    found = re.search(r"/profiles/data/(\d+)", str((attributes.get("source") or {}).get("pointer", "")))
+    found = re.search(
+        r"/profiles/data/(\d+)", str((attributes.get("source") or {}).get("pointer", ""))
+    )
     if found and int(found.group(1)) < len(rows):
         return int(found.group(1)), reason
     stated = {str(value).lower() for value in (attributes.get("original_payload") or {}).values()}

@@ -1,9 +1,9 @@
 """Mailchimp: members of one audience and one static segment of it.
 
-A member is written with ``status_if_new`` alone (option of that name: transactional, pending or subscribed; default
-transactional), so the status of a member who is there, an opt-out above all, is never changed. Columns go to merge
-fields of their names in upper case. Removing takes people out of the segment and leaves them in the audience. With
-mode ``update`` no member is created.
+A member is written with ``status_if_new`` alone (option of that name: transactional, pending or
+subscribed; default transactional), so the status of a member who is there, an opt-out above all, is
+never changed. Columns go to merge fields of their names in upper case. Removing takes people out of
+the segment and leaves them in the audience. With mode ``update`` no member is created.
 """
 
 from __future__ import annotations
@@ -37,7 +37,11 @@ class Mailchimp(Destination):
         taken = [outcome.row.identity for outcome in outcomes if outcome.status is Status.sent]
         refused = _change_segment(session, "members_to_add", taken) if taken else set()
         return [
-            RowOutcome(o.row, Status.retry, "not put into the segment") if o.row.identity.lower() in refused else o
+            (
+                RowOutcome(o.row, Status.retry, "not put into the segment")
+                if o.row.identity.lower() in refused
+                else o
+            )
             for o in outcomes
         ]
 
@@ -51,20 +55,29 @@ class Mailchimp(Destination):
         start = 0
         while True:
             params = {"count": 1000, "offset": start, "fields": "members.email_address"}
-            members = http(session).json("GET", f"{_segment(session)}/members", params=params).get("members", [])
+            members = (
+                http(session)
+                .json("GET", f"{_segment(session)}/members", params=params)
+                .get("members", [])
+            )
             yield from (member["email_address"].lower() for member in members)
             start += len(members)
             if len(members) < 1000:
                 return
 
     def check(self, sync: Sync) -> None:
-        """Hold status_if_new to what leaves members who are there alone, and the key to the address."""
+        """Hold status_if_new to what leaves members who are there alone, and the key to the
+        address.
+        """
         super().check(sync)
         status = sync.options.get("status_if_new", STATUSES[0])
         if status not in STATUSES or sync.address_column != sync.key or sync.address != "email":
             raise ConfigError(
                 f"{sync.path}: status_if_new is '{status}' and the key is '{sync.key}'",
-                allowed=f"status_if_new of {', '.join(STATUSES)}; as key the column with the e-mail address",
+                allowed=(
+                    f"status_if_new of {', '.join(STATUSES)}; as key the column with the e-mail"
+                    " address"
+                ),
                 remedy="correct options/status_if_new or key",
             )
 
@@ -72,7 +85,9 @@ class Mailchimp(Destination):
 def _member(session: DestinationSession, row: Row) -> RowOutcome:
     values = given(row, session.sync)
     fields = {
-        name.upper(): "" if value is None else value for name, value in values.items() if name != session.sync.key
+        name.upper(): "" if value is None else value
+        for name, value in values.items()
+        if name != session.sync.key
     }
     body: dict[str, Any] = {
         "email_address": row.identity,
@@ -99,12 +114,18 @@ def _segment(session: DestinationSession) -> str:
 
 def _change_segment(session: DestinationSession, change: str, emails: list[str]) -> set[str]:
     answer = http(session).json("POST", _segment(session), json={change: emails})
-    return {email.lower() for error in answer.get("errors", []) for email in error.get("email_addresses", [])}
+    return {
+        email.lower()
+        for error in answer.get("errors", [])
+        for email in error.get("email_addresses", [])
+    }
 
 
 def http(session: DestinationSession) -> Client:
     """The session's client."""
-    return session.http({"authorization": f"Bearer {session.connection['api_key']}"}, DESTINATION.rate)
+    return session.http(
+        {"authorization": f"Bearer {session.connection['api_key']}"}, DESTINATION.rate
+    )
 
 
 DESTINATION = Mailchimp()

@@ -1,7 +1,8 @@
 """Marketo: people and one static list.
 
-Marketo answers every request with status 200: throttles, stale tokens and refusals stand in the body. The key column
-is the lookup field. With mode ``update`` nobody is created. Unsubscriptions are never written.
+Marketo answers every request with status 200: throttles, stale tokens and refusals stand in the
+body. The key column is the lookup field. With mode ``update`` nobody is created. Unsubscriptions
+are never written.
 """
 
 from __future__ import annotations
@@ -17,7 +18,12 @@ from activation.redact import clean
 from segmentry.errors import DestinationError
 
 LEADS = "/rest/v1/leads.json"
-THROTTLES = {"606": 20.0, "607": 3600.0, "615": 2.0, **dict.fromkeys(("502", "604", "608", "611", "614", "713"), 5.0)}
+THROTTLES = {
+    "606": 20.0,
+    "607": 3600.0,
+    "615": 2.0,
+    **dict.fromkeys(("502", "604", "608", "611", "614", "713"), 5.0),
+}
 STALE = {"600", "601", "602"}
 ROW_CODES = {"1003", "1004", "1005", "1006", "1007", "1008", "609"}
 
@@ -59,7 +65,9 @@ class Marketo(Destination):
         return super().invalid(row) if row.identity.isascii() else "the key is not ASCII"
 
 
-def _answer(session: DestinationSession, method: str, path: str, **parts: Any) -> list[dict[str, Any]]:
+def _answer(
+    session: DestinationSession, method: str, path: str, **parts: Any
+) -> list[dict[str, Any]]:
     answer = http(session).json(method, path, **parts)
     if answer["success"]:
         return list(answer.get("result", []))
@@ -69,7 +77,9 @@ def _answer(session: DestinationSession, method: str, path: str, **parts: Any) -
     raise DestinationError(
         f"Marketo refused a request with code {clean(code)}",
         allowed="a request that the API user may make",
-        remedy="look the code up in Marketo's documentation; check the API user's rights and the list",
+        remedy=(
+            "look the code up in Marketo's documentation; check the API user's rights and the list"
+        ),
     )
 
 
@@ -111,7 +121,10 @@ def http(session: DestinationSession) -> Client:
     """The session's client, with a token."""
     if "http" not in session.clients:
         signs: dict[str, Any] = {"throttled": lambda response: THROTTLES.get(_code(response))}
-        signs |= {"is_stale": lambda response: _code(response) in STALE, "renew": lambda: _token(session)}
+        signs |= {
+            "is_stale": lambda response: _code(response) in STALE,
+            "renew": lambda: _token(session),
+        }
         session.http({}, DESTINATION.rate, **signs).sign_in()
     return session.clients["http"]
 

@@ -1,8 +1,9 @@
 """Meta Custom Audiences: hashed identifiers, Graph API.
 
-Columns are named by Meta's keys in lower case (``email``, ``phone``, ``fn``, ``ln``, ``ct``, ``country``,
-``extern_id``); each is normalized and hashed here, ``extern_id`` is sent as it is. A removal names the person by the
-same key. The answer counts refused rows and does not name them: a batch with some is halved until they stand alone.
+Columns are named by Meta's keys in lower case (``email``, ``phone``, ``fn``, ``ln``, ``ct``,
+``country``, ``extern_id``); each is normalized and hashed here, ``extern_id`` is sent as it is. A
+removal names the person by the same key. The answer counts refused rows and does not name them: a
+batch with some is halved until they stand alone.
 """
 
 from __future__ import annotations
@@ -48,12 +49,16 @@ class Meta(Destination):
     def remove(self, session: DestinationSession, batch: Batch) -> Result:
         """Take people out by the key they were added with."""
         key = session.sync.key
-        return _change(session, batch, "DELETE", [key], [[_cell(key, row.identity)] for row in batch.rows])
+        return _change(
+            session, batch, "DELETE", [key], [[_cell(key, row.identity)] for row in batch.rows]
+        )
 
     def invalid(self, row: Row) -> str:
         """A hash of nothing must never be sent."""
         usable = any(
-            _cell(name, value) for name, value in row.values.items() if name in ("email", "phone", "extern_id")
+            _cell(name, value)
+            for name, value in row.values.items()
+            if name in ("email", "phone", "extern_id")
         )
         return super().invalid(row) if usable else "no identifier can be made of the row"
 
@@ -64,7 +69,8 @@ class Meta(Destination):
         unknown = [column.name for column in sync.columns if column.name not in known]
         if unknown or sync.key not in ("email", "phone", "extern_id"):
             raise ConfigError(
-                f"{sync.path}: columns are {', '.join(column.name for column in sync.columns)}, the key is {sync.key}",
+                f"{sync.path}: columns are {', '.join(column.name for column in sync.columns)}, the"
+                f" key is {sync.key}",
                 allowed=f"columns of {', '.join(sorted(known))}; as key email, phone or extern_id",
                 remedy="rename the columns",
             )
@@ -76,10 +82,14 @@ def _cell(name: str, value: Any) -> str:
     return str(value) if name == "extern_id" else sha256(NORMALIZED[name](str(value)))
 
 
-def _change(session: DestinationSession, batch: Batch, method: str, schema: list[str], data: list[list[str]]) -> Result:
+def _change(
+    session: DestinationSession, batch: Batch, method: str, schema: list[str], data: list[list[str]]
+) -> Result:
     body = {"payload": {"schema": [name.upper() for name in schema], "data": data}}
     try:
-        answer = http(session).json(method, f"/{session.connection['audience_id']}/users", json=body)
+        answer = http(session).json(
+            method, f"/{session.connection['audience_id']}/users", json=body
+        )
     except RequestRefused as refusal:
         error = refusal.body.get("error", {}) if isinstance(refusal.body, dict) else {}
         if error.get("error_subcode") == BLOCKED:

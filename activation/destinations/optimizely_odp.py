@@ -1,7 +1,8 @@
 """Optimizely Data Platform: customer attributes, with one that says who is in the audience.
 
-``attribute`` names it (default ``in_<sync>``). Its lists are marketing subscriptions and are never touched. A request
-is refused as a whole for one bad row, and is then halved until that row stands alone. 202 means queued.
+``attribute`` names it (default ``in_<sync>``). Its lists are marketing subscriptions and are never
+touched. A request is refused as a whole for one bad row, and is then halved until that row stands
+alone. 202 means queued.
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ class OptimizelyOdp(Destination):
     def upsert(self, session: DestinationSession, batch: Batch) -> Result:
         """Write the attributes, and that the person is in the audience."""
         flag = {_attribute(session): True}
-        return _deliver(session, batch, [{**given(row, session.sync), **flag} for row in batch.rows])
+        return _deliver(
+            session, batch, [{**given(row, session.sync), **flag} for row in batch.rows]
+        )
 
     def remove(self, session: DestinationSession, batch: Batch) -> Result:
         """Write that the person is not in the audience."""
@@ -38,7 +41,9 @@ def _attribute(session: DestinationSession) -> str:
 
 
 def _deliver(session: DestinationSession, batch: Batch, people: list[dict[str, Any]]) -> Result:
-    http(session).call("POST", "/v3/profiles", json=[{"attributes": attributes} for attributes in people])
+    http(session).call(
+        "POST", "/v3/profiles", json=[{"attributes": attributes} for attributes in people]
+    )
     return all_sent(batch.rows)
 
 

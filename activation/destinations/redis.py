@@ -1,7 +1,8 @@
 """Redis: profile to its values, for look-ups at the edge.
 
-Each person is a hash under ``<prefix>{<key>}`` (option ``prefix``, default the sync's name and a colon), so that one
-HGETALL answers. A value that is NULL is left out; a person who leaves is unlinked.
+Each person is a hash under ``<prefix>{<key>}`` (option ``prefix``, default the sync's name and a
+colon), so that one HGETALL answers. A value that is NULL is left out; a person who leaves is
+unlinked.
 """
 
 from __future__ import annotations
@@ -27,13 +28,22 @@ class Redis(Destination):
         with _connection(session) as store:
             pipe = store.pipeline(transaction=False)
             for row in batch.rows:
-                values = {name: _text(value) for name, value in row.values.items() if value is not None}
-                pipe.eval(_WRITE, 1, _key(session, row.identity), *(part for pair in values.items() for part in pair))
+                values = {
+                    name: _text(value) for name, value in row.values.items() if value is not None
+                }
+                pipe.eval(
+                    _WRITE,
+                    1,
+                    _key(session, row.identity),
+                    *(part for pair in values.items() for part in pair),
+                )
             answers = _run(pipe)
         return [
-            RowOutcome(row, Status.retry, type(answer).__name__)
-            if isinstance(answer, Exception)
-            else RowOutcome(row, Status.sent)
+            (
+                RowOutcome(row, Status.retry, type(answer).__name__)
+                if isinstance(answer, Exception)
+                else RowOutcome(row, Status.sent)
+            )
             for row, answer in zip(batch.rows, answers, strict=True)
         ]
 
@@ -55,13 +65,18 @@ class Redis(Destination):
 
 
 # One step, so that a reader meets the old hash or the new one and never half of it.
-_WRITE = "redis.call('unlink', KEYS[1]); for i = 1, #ARGV, 2 do redis.call('hset', KEYS[1], ARGV[i], ARGV[i + 1]) end"
+_WRITE = (
+    "redis.call('unlink', KEYS[1]); for i = 1, #ARGV, 2 do redis.call('hset', KEYS[1], ARGV[i],"
+    " ARGV[i + 1]) end"
+)
 
 
 def _connection(session: DestinationSession) -> Any:
     import redis
 
-    return redis.Redis.from_url(session.connection["url"], socket_timeout=30, socket_connect_timeout=10)
+    return redis.Redis.from_url(
+        session.connection["url"], socket_timeout=30, socket_connect_timeout=10
+    )
 
 
 def _run(pipe: Any) -> list[Any]:

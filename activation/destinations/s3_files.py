@@ -1,7 +1,9 @@
-"""Files in S3 or a store that speaks its protocol: the whole audience as CSV, NDJSON or Parquet, the manifest last.
+"""Files in S3 or a store that speaks its protocol: the whole audience as CSV, NDJSON or Parquet,
+the manifest last.
 
-The connection names ``place`` (``bucket/prefix``); ``key_id`` and ``secret`` where the machine's own role is not to be
-used, ``endpoint`` for a store that is not Amazon's, and ``region``. A PUT shows readers the old object or the new one.
+The connection names ``place`` (``bucket/prefix``); ``key_id`` and ``secret`` where the machine's
+own role is not to be used, ``endpoint`` for a store that is not Amazon's, and ``region``. A PUT
+shows readers the old object or the new one.
 """
 
 from __future__ import annotations
@@ -71,13 +73,20 @@ def _filesystem(session: DestinationSession) -> Any:
     import s3fs
 
     told = session.connection
-    settings: dict[str, Any] = {"key": told.get("key_id"), "secret": told.get("secret"), "use_listings_cache": False}
+    settings: dict[str, Any] = {
+        "key": told.get("key_id"),
+        "secret": told.get("secret"),
+        "use_listings_cache": False,
+    }
     if "endpoint" in told:
         settings["endpoint_url"] = checked_url(told["endpoint"])
     if "region" in told:
         settings["client_kwargs"] = {"region_name": told["region"]}
     # Checksums in trailers, the newer default, are refused by stores that are not Amazon's.
-    settings["config_kwargs"] = {"request_checksum_calculation": "when_required", "retries": {"max_attempts": 4}}
+    settings["config_kwargs"] = {
+        "request_checksum_calculation": "when_required",
+        "retries": {"max_attempts": 4},
+    }
     return s3fs.S3FileSystem(skip_instance_cache=True, **settings)
 
 

@@ -1,8 +1,9 @@
 """Salesforce: contacts or leads by Bulk API 2.0, and their membership of one campaign.
 
-``external_id`` names the unique field that the key fills; ``object`` is Contact (default) or Lead. A job upserts; those
-it took become members of the campaign, of which a second creation is refused as a duplicate and counts as there. An
-empty cell would leave a value alone, so NULL is sent as #N/A. The fields for opt-outs are never written.
+``external_id`` names the unique field that the key fills; ``object`` is Contact (default) or Lead.
+A job upserts; those it took become members of the campaign, of which a second creation is refused
+as a duplicate and counts as there. An empty cell would leave a value alone, so NULL is sent as
+#N/A. The fields for opt-outs are never written.
 """
 
 from __future__ import annotations
@@ -37,10 +38,19 @@ class Salesforce(Destination):
     def upsert(self, session: DestinationSession, batch: Batch) -> Result:
         """Upsert the people by one job."""
         kind, field = session.option("object", "Contact"), session.option("external_id")
-        job = {"object": kind, "operation": "upsert", "externalIdFieldName": field, "contentType": "CSV"}
-        made = http(session).json("POST", f"{API}/jobs/ingest", json={**job, "lineEnding": "LF"})["id"]
+        job = {
+            "object": kind,
+            "operation": "upsert",
+            "externalIdFieldName": field,
+            "contentType": "CSV",
+        }
+        made = http(session).json("POST", f"{API}/jobs/ingest", json={**job, "lineEnding": "LF"})[
+            "id"
+        ]
         body, kind_of = _csv(session, batch), {"content-type": "text/csv"}
-        http(session).call("PUT", f"{API}/jobs/ingest/{made}/batches", content=body, headers_of=lambda: kind_of)
+        http(session).call(
+            "PUT", f"{API}/jobs/ingest/{made}/batches", content=body, headers_of=lambda: kind_of
+        )
         http(session).call("PATCH", f"{API}/jobs/ingest/{made}", json={"state": "UploadComplete"})
         return Pending(made)
 
@@ -51,10 +61,17 @@ class Salesforce(Destination):
             return Pending(job_id)
         if state != "JobComplete":
             return [RowOutcome(row, Status.retry, "the job was not done") for row in batch.rows]
-        taken, failed = (_results(session, job_id, f"{name}Results") for name in ("successful", "failed"))
+        taken, failed = (
+            _results(session, job_id, f"{name}Results") for name in ("successful", "failed")
+        )
         ids = {key: found["sf__Id"] for key, found in taken.items()}
-        lost = campaigns.join(http(session), session, [ids[row.identity] for row in batch.rows if row.identity in ids])
-        return [_outcome(row, ids.get(row.identity), failed.get(row.identity), lost) for row in batch.rows]
+        lost = campaigns.join(
+            http(session), session, [ids[row.identity] for row in batch.rows if row.identity in ids]
+        )
+        return [
+            _outcome(row, ids.get(row.identity), failed.get(row.identity), lost)
+            for row in batch.rows
+        ]
 
     def remove(self, session: DestinationSession, batch: Batch) -> Result:
         """Take the people out of the campaign; they stay what they are."""
@@ -65,11 +82,16 @@ class Salesforce(Destination):
     def check(self, sync: Sync) -> None:
         """Hold the object to those a campaign has, and ask for the field of the key."""
         super().check(sync)
-        kind, field = sync.options.get("object", "Contact"), str(sync.options.get("external_id", ""))
+        kind, field = (
+            sync.options.get("object", "Contact"),
+            str(sync.options.get("external_id", "")),
+        )
         if kind not in ("Contact", "Lead") or not field.isidentifier():
             raise ConfigError(
                 f"{sync.path}: options/object is '{kind}', options/external_id is '{field}'",
-                allowed="object Contact or Lead; external_id the API name of a unique external id field",
+                allowed=(
+                    "object Contact or Lead; external_id the API name of a unique external id field"
+                ),
                 remedy="correct options/object or options/external_id",
             )
 
@@ -81,7 +103,9 @@ def _csv(session: DestinationSession, batch: Batch) -> bytes:
     writer.writerow([session.option("external_id"), *(column.name for column in others)])
     for row in batch.rows:
         blank = [(row.values[c.name], "#N/A" if c.when_null == "clear" else "") for c in others]
-        writer.writerow([row.identity, *(empty if value is None else value for value, empty in blank)])
+        writer.writerow(
+            [row.identity, *(empty if value is None else value for value, empty in blank)]
+        )
     return text.getvalue().encode()
 
 
@@ -90,12 +114,16 @@ def _results(session: DestinationSession, job_id: str, name: str) -> dict[str, d
     return {row[session.option("external_id")]: row for row in csv.DictReader(io.StringIO(text))}
 
 
-def _outcome(row: Row, their_id: str | None, failure: dict[str, str] | None, lost: set[str]) -> RowOutcome:
+def _outcome(
+    row: Row, their_id: str | None, failure: dict[str, str] | None, lost: set[str]
+) -> RowOutcome:
     if failure is not None:
         return RowOutcome(row, Status.rejected, clean(failure["sf__Error"].partition(":")[0]))
     if their_id is None or their_id in lost:
         return RowOutcome(
-            row, Status.retry, "not put into the campaign" if their_id else "the job does not name the row"
+            row,
+            Status.retry,
+            "not put into the campaign" if their_id else "the job does not name the row",
         )
     return RowOutcome(row, Status.sent, "", their_id)
 

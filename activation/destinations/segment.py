@@ -1,7 +1,8 @@
 """Segment or RudderStack: identify calls with a boolean trait that says who is in the audience.
 
-``trait`` names it (default ``in_<sync>``). ``messageId`` is the same however often a row is tried, so that both ends
-drop repetitions. The answer is 200 even for a row that is dropped later: what is wrong is caught before sending.
+``trait`` names it (default ``in_<sync>``). ``messageId`` is the same however often a row is tried,
+so that both ends drop repetitions. The answer is 200 even for a row that is dropped later: what is
+wrong is caught before sending.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from activation.client import Client, Rate
 from activation.destination import Destination, DestinationSession, given
 from activation.model import Batch, Result, Row, all_sent
 
-NAMESPACE = uuid.UUID("6f1a3e0c-8f0e-4b55-9a59-6b1f0c9a7c1d")  # of our own message ids; a change repeats messages
+NAMESPACE = uuid.UUID(
+    "6f1a3e0c-8f0e-4b55-9a59-6b1f0c9a7c1d"
+)  # of our own message ids; a change repeats messages
 MESSAGE_BYTES = 32_000
 
 
@@ -31,11 +34,15 @@ class SegmentTracking(Destination):
 
     def upsert(self, session: DestinationSession, batch: Batch) -> Result:
         """Identify people with their traits, and as members."""
-        return _deliver(session, batch, [_message(session, batch, row, is_member=True) for row in batch.rows])
+        return _deliver(
+            session, batch, [_message(session, batch, row, is_member=True) for row in batch.rows]
+        )
 
     def remove(self, session: DestinationSession, batch: Batch) -> Result:
         """Identify people as no members any more."""
-        return _deliver(session, batch, [_message(session, batch, row, is_member=False) for row in batch.rows])
+        return _deliver(
+            session, batch, [_message(session, batch, row, is_member=False) for row in batch.rows]
+        )
 
     def invalid(self, row: Row) -> str:
         """A message of over 32 KB would be dropped in silence."""
@@ -43,9 +50,15 @@ class SegmentTracking(Destination):
         return "the row is over 32 KB" if size > MESSAGE_BYTES else super().invalid(row)
 
 
-def _message(session: DestinationSession, batch: Batch, row: Row, *, is_member: bool) -> dict[str, Any]:
+def _message(
+    session: DestinationSession, batch: Batch, row: Row, *, is_member: bool
+) -> dict[str, Any]:
     trait = session.option("trait", f"in_{session.sync.name}")
-    computation = {"computation_class": "audience", "computation_key": trait, "namespace": "segmentry"}
+    computation = {
+        "computation_class": "audience",
+        "computation_key": trait,
+        "namespace": "segmentry",
+    }
     return {
         "type": "identify",
         "messageId": str(uuid.uuid5(NAMESPACE, f"{batch.request_id}|{row.row_key}")),

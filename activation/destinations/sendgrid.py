@@ -1,8 +1,9 @@
 """SendGrid Marketing: contacts and one list.
 
-``custom_fields`` maps columns to the ids of custom fields, which must exist; every other column must be a field
-SendGrid reserves. Suppression groups and global unsubscribes are never written. A request is refused as a whole for one
-bad address, and a job tells numbers alone: both are settled by halving the batch until the guilty row stands alone.
+``custom_fields`` maps columns to the ids of custom fields, which must exist; every other column
+must be a field SendGrid reserves. Suppression groups and global unsubscribes are never written. A
+request is refused as a whole for one bad address, and a job tells numbers alone: both are settled
+by halving the batch until the guilty row stands alone.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from segmentry.errors import ConfigError
 
 CONTACTS = "/v3/marketing/contacts"
 FIELDS = {
-    "email", "phone_number_id", "external_id", "anonymous_id", "first_name", "last_name", "address_line_1",
+    "email", "phone_number_id", "external_id", "anonymous_id", "first_name", "last_name",
+    "address_line_1",
     "address_line_2", "city", "state_province_region", "postal_code", "country", "phone_number",
 }  # fmt: skip
 PAGE = 100  # addresses of one search, and contacts of one removal
@@ -66,18 +68,26 @@ class SendGrid(Destination):
         unknown = [column.name for column in sync.columns if column.name not in known]
         if unknown or sync.key != "email":
             raise ConfigError(
-                f"{sync.path}: columns/{unknown[0]} is no field"
-                if unknown
-                else f"{sync.path}: the key is '{sync.key}'",
-                allowed=f"{', '.join(sorted(FIELDS))}, those of options/custom_fields; as key email",
-                remedy="rename the column, or give the id of its custom field in options/custom_fields",
+                (
+                    f"{sync.path}: columns/{unknown[0]} is no field"
+                    if unknown
+                    else f"{sync.path}: the key is '{sync.key}'"
+                ),
+                allowed=(
+                    f"{', '.join(sorted(FIELDS))}, those of options/custom_fields; as key email"
+                ),
+                remedy=(
+                    "rename the column, or give the id of its custom field in options/custom_fields"
+                ),
             )
 
 
 def _contact(session: DestinationSession, values: dict[str, Any]) -> dict[str, Any]:
     custom = session.option("custom_fields", {})
     # An empty text clears a reserved field, which the specification does not let be null.
-    contact = {name: "" if value is None else value for name, value in values.items() if name not in custom}
+    contact = {
+        name: "" if value is None else value for name, value in values.items() if name not in custom
+    }
     fields = {custom[name]: value for name, value in values.items() if name in custom}
     return {**contact, **({"custom_fields": fields} if fields else {})}
 
@@ -89,12 +99,16 @@ def _ids(session: DestinationSession, emails: list[str]) -> list[str]:
         if refusal.status == 404:  # none of the addresses is known
             return []
         raise
-    return [entry["contact"]["id"] for entry in found.get("result", {}).values() if "contact" in entry]
+    return [
+        entry["contact"]["id"] for entry in found.get("result", {}).values() if "contact" in entry
+    ]
 
 
 def http(session: DestinationSession) -> Client:
     """The session's client."""
-    return session.http({"authorization": f"Bearer {session.connection['api_key']}"}, DESTINATION.rate)
+    return session.http(
+        {"authorization": f"Bearer {session.connection['api_key']}"}, DESTINATION.rate
+    )
 
 
 DESTINATION = SendGrid()

@@ -1,8 +1,10 @@
-"""Files on an SFTP server: the whole audience as CSV, NDJSON or Parquet, with a manifest written last.
+"""Files on an SFTP server: the whole audience as CSV, NDJSON or Parquet, with a manifest written
+last.
 
-The connection names ``host`` (host or host:port), ``user``, ``host_key`` (the server's public key, as ``ssh-keyscan``
-prints it after the host: an unknown server is never trusted), ``folder``, and ``password`` or ``key_file``. SFTP puts a
-file byte by byte: each is written alongside and renamed over in one step.
+The connection names ``host`` (host or host:port), ``user``, ``host_key`` (the server's public key,
+as ``ssh-keyscan`` prints it after the host: an unknown server is never trusted), ``folder``, and
+``password`` or ``key_file``. SFTP puts a file byte by byte: each is written alongside and renamed
+over in one step.
 """
 
 from __future__ import annotations
@@ -41,7 +43,10 @@ class SftpFiles(RemoteFiles):
         except (OSError, paramiko.SSHException, EOFError, ValueError) as error:
             raise DestinationError(
                 f"the SFTP server did not take the files: {type(error).__name__}",
-                allowed="a server with the host key of the connection, and a folder the user may write to",
+                allowed=(
+                    "a server with the host key of the connection, and a folder the user may"
+                    " write to"
+                ),
                 remedy="check the connection's variables; what was written last stays",
             ) from None
         finally:

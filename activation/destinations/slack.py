@@ -1,6 +1,7 @@
 """Slack: a notice of how many people entered, changed and left, to one channel. No person is named.
 
-Slack cannot tell a repetition: when an answer is lost, the notice is not sent again and its rows are ``unknown``.
+Slack cannot tell a repetition: when an answer is lost, the notice is not sent again and its rows
+are ``unknown``.
 """
 
 from __future__ import annotations
@@ -40,7 +41,9 @@ class Slack(Destination):
 
 def _post(session: DestinationSession, batch: Batch) -> Result:
     counts = Counter(row.operation for row in batch.rows)
-    said = ", ".join(f"{counts[operation]:,} {word}" for operation, word in WORDS.items() if counts[operation])
+    said = ", ".join(
+        f"{counts[operation]:,} {word}" for operation, word in WORDS.items() if counts[operation]
+    )
     body = {"channel": session.connection["channel"], "text": f"{session.sync.name}: {said}"}
     answer = http(session).json("POST", "/api/chat.postMessage", json=body)
     if not answer.get("ok"):

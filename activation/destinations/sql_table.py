@@ -1,7 +1,8 @@
-"""A table of another database, by SQLAlchemy URL (PostgreSQL or SQLite): one row per person, by the key column.
+"""A table of another database, by SQLAlchemy URL (PostgreSQL or SQLite): one row per person, by the
+key column.
 
-``table`` names it. It is created where it is not there; rows of people this sync never sent are left alone, and with
-mode ``update`` none is added.
+``table`` names it. It is created where it is not there; rows of people this sync never sent are
+left alone, and with mode ``update`` none is added.
 """
 
 from __future__ import annotations
@@ -48,11 +49,17 @@ class SqlTable(Destination):
                 return [_updated(connection, table, session.sync.key, row) for row in batch.rows]
             make = postgres_insert if connection.dialect.name == "postgresql" else sqlite_insert
             statement = make(table)
-            others = {c.name: statement.excluded[c.name] for c in table.columns if c.name != session.sync.key}
+            others = {
+                c.name: statement.excluded[c.name]
+                for c in table.columns
+                if c.name != session.sync.key
+            }
             connection.execute(
-                statement.on_conflict_do_update(index_elements=[session.sync.key], set_=others)
-                if others
-                else statement.on_conflict_do_nothing(),
+                (
+                    statement.on_conflict_do_update(index_elements=[session.sync.key], set_=others)
+                    if others
+                    else statement.on_conflict_do_nothing()
+                ),
                 [{**row.values, session.sync.key: row.identity} for row in batch.rows],
             )
         return all_sent(batch.rows)
@@ -70,17 +77,28 @@ class SqlTable(Destination):
         table = _table(session.sync)
         with _begin(session) as connection:
             if sa.inspect(connection).has_table(table.name, schema=table.schema):
-                yield from (str(key) for key in connection.execute(sa.select(table.c[session.sync.key])).scalars())
+                yield from (
+                    str(key)
+                    for key in connection.execute(sa.select(table.c[session.sync.key])).scalars()
+                )
 
     def check(self, sync: Sync) -> None:
         """Hold the table's name to letters, digits and underscores, and the key to text."""
         super().check(sync)
         name = str(sync.options.get("table", ""))
         key = next(column for column in sync.columns if column.name == sync.key)
-        if not name.replace(".", "", 1).isidentifier() or key.type != "varchar" or sync.grain != "profile":
+        if (
+            not name.replace(".", "", 1).isidentifier()
+            or key.type != "varchar"
+            or sync.grain != "profile"
+        ):
             raise ConfigError(
-                f"{sync.path}: options/table is '{name}', the key is of type {key.type}, the grain is {sync.grain}",
-                allowed="a table name, with a schema before it if need be; a key of type varchar; one row per profile",
+                f"{sync.path}: options/table is '{name}', the key is of type {key.type}, the grain"
+                f" is {sync.grain}",
+                allowed=(
+                    "a table name, with a schema before it if need be; a key of type varchar; one"
+                    " row per profile"
+                ),
                 remedy="correct options/table, the key's type or audience/grain",
             )
 
@@ -95,14 +113,18 @@ def _updated(connection: sa.Connection, table: sa.Table, key: str, row: Row) -> 
 
 def _table(sync: Sync) -> sa.Table:
     schema, _, name = str(sync.options["table"]).rpartition(".")
-    columns = [sa.Column(c.name, TYPES[c.type], primary_key=c.name == sync.key) for c in sync.columns]
+    columns = [
+        sa.Column(c.name, TYPES[c.type], primary_key=c.name == sync.key) for c in sync.columns
+    ]
     return sa.Table(name, sa.MetaData(), *columns, schema=schema or None)
 
 
 @contextmanager
 def _begin(session: DestinationSession) -> Iterator[sa.Connection]:
     try:
-        with sa.create_engine(session.connection["url"], poolclass=sa.NullPool).begin() as connection:
+        with sa.create_engine(
+            session.connection["url"], poolclass=sa.NullPool
+        ).begin() as connection:
             yield connection
     except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError):
         raise DestinationError(

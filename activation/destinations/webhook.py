@@ -1,8 +1,8 @@
 """A receiver of one's own: signed notices after the Standard Webhooks specification.
 
-One request carries up to 1,000 people. ``webhook-id`` is the same however often the same rows are tried, so a receiver
-that keeps the ids it has seen handles each once. A 2xx answer may name single rows that it refuses:
-``{"results": [{"row_key": "...", "status": "error", "message": "..."}]}``.
+One request carries up to 1,000 people. ``webhook-id`` is the same however often the same rows are
+tried, so a receiver that keeps the ids it has seen handles each once. A 2xx answer may name single
+rows that it refuses: ``{"results": [{"row_key": "...", "status": "error", "message": "..."}]}``.
 """
 
 from __future__ import annotations
@@ -29,23 +29,36 @@ class Webhook(Destination):
         """Tell who entered or changed."""
         sync = session.sync
         people = [
-            {"row_key": r.row_key, "key": r.identity, "operation": r.operation._value_, "values": given(r, sync)}
+            {
+                "row_key": r.row_key,
+                "key": r.identity,
+                "operation": r.operation._value_,
+                "values": given(r, sync),
+            }
             for r in batch.rows
         ]
         return _deliver(session, batch, "segment.members.upserted", people)
 
     def remove(self, session: DestinationSession, batch: Batch) -> Result:
         """Tell who left."""
-        people = [{"row_key": row.row_key, "key": row.identity, "operation": "remove"} for row in batch.rows]
+        people = [
+            {"row_key": row.row_key, "key": row.identity, "operation": "remove"}
+            for row in batch.rows
+        ]
         return _deliver(session, batch, "segment.members.removed", people)
 
 
-def _deliver(session: DestinationSession, batch: Batch, kind: str, people: list[dict[str, Any]]) -> Result:
+def _deliver(
+    session: DestinationSession, batch: Batch, kind: str, people: list[dict[str, Any]]
+) -> Result:
     import orjson
     from standardwebhooks.webhooks import Webhook as Signer
 
     body = orjson.dumps(
-        {"type": session.option("type", kind), "data": {"sync": session.sync.name, "operation": kind, "rows": people}}
+        {
+            "type": session.option("type", kind),
+            "data": {"sync": session.sync.name, "operation": kind, "rows": people},
+        }
     )
 
     def headers() -> dict[str, str]:
@@ -54,8 +67,10 @@ def _deliver(session: DestinationSession, batch: Batch, kind: str, people: list[
             "content-type": "application/json",
             "webhook-id": f"msg_{batch.request_id}",
             "webhook-timestamp": str(int(moment.timestamp())),
-            "webhook-signature": Signer(session.connection["secret"]).sign(
-                f"msg_{batch.request_id}", moment, body.decode()
+            "webhook-signature": (
+                Signer(session.connection["secret"]).sign(
+                    f"msg_{batch.request_id}", moment, body.decode()
+                )
             ),
         }
 
@@ -65,7 +80,9 @@ def _deliver(session: DestinationSession, batch: Batch, kind: str, people: list[
 
 def _outcomes(batch: Batch, answer: Any) -> list[RowOutcome]:
     results = answer.get("results", []) if isinstance(answer, dict) else []
-    bad = {r.get("row_key"): r for r in results if isinstance(r, dict) and r.get("status") == "error"}
+    bad = {
+        r.get("row_key"): r for r in results if isinstance(r, dict) and r.get("status") == "error"
+    }
     if not bad:
         return all_sent(batch.rows)
     outcomes = []
@@ -75,7 +92,9 @@ def _outcomes(batch: Batch, answer: Any) -> list[RowOutcome]:
             continue
         refusal = bad[row.row_key]
         status = Status.retry if refusal.get("retryable") else Status.rejected
-        outcomes.append(RowOutcome(row, status, clean(refusal.get("message", "refused by the receiver"))))
+        outcomes.append(
+            RowOutcome(row, status, clean(refusal.get("message", "refused by the receiver")))
+        )
     return outcomes
 
 

@@ -1,4 +1,6 @@
-"""What dbt would give to templates, for the linter, which renders the models without dbt. See .sqlfluff."""
+"""What dbt would give to templates, for the linter, which renders the models without dbt. See
+.sqlfluff.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,9 @@ from typing import Any
 import yaml
 from jinja2 import pass_context
 
-_PROJECT = yaml.safe_load((Path(__file__).parent.parent / "dbt_project.yml").read_text(encoding="utf-8"))
+_PROJECT = yaml.safe_load(
+    (Path(__file__).parent.parent / "dbt_project.yml").read_text(encoding="utf-8")
+)
 
 execute = False
 flags = SimpleNamespace(WHICH="lint")
@@ -31,10 +35,19 @@ def run_query(sql: str) -> Any:
 
 def segment_definitions() -> list[SimpleNamespace]:
     """One segment with every part, for the models that are written from all of them."""
-    texts = dict.fromkeys(("segment", "version", "owner", "purpose", "exclusive_group", "action"), "example")
+    texts = dict.fromkeys(
+        ("segment", "version", "owner", "purpose", "exclusive_group", "action"), "example"
+    )
     numbers = dict.fromkeys(("priority", "enter_after", "exit_after", "min_stay", "min_size"), 1)
     return [
-        SimpleNamespace(**texts, **numbers, max_changed_share=None, merge_into=None, predicate="true", stay_while=None)
+        SimpleNamespace(
+            **texts,
+            **numbers,
+            max_changed_share=None,
+            merge_into=None,
+            predicate="true",
+            stay_while=None,
+        )
     ]
 
 

@@ -1,4 +1,6 @@
-"""What may leave: one row per key, and nobody who opted out: the rule of consent again, after the audience is built."""
+"""What may leave: one row per key, and nobody who opted out: the rule of consent again, after the
+audience is built.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,11 @@ _SPOKEN_TO = ("marketing", "advertising", "personalization")
 def tables(view: View) -> Sequence[Table]:
     """The audience of every configured sync that is built."""
     syncs = configuration.load_folder(view.settings, "sync", "syncs")
-    found = [_audience(view, name, sync) for name, sync in syncs.items() if view.has(f"audiences.aud_{name}")]
+    found = [
+        _audience(view, name, sync)
+        for name, sync in syncs.items()
+        if view.has(f"audiences.aud_{name}")
+    ]
     return [*found, _UNMATCHED] if view.has("marts.consent_matches") else found
 
 
@@ -35,19 +41,31 @@ def _audience(view: View, name: str, sync: Mapping[str, Any]) -> Table:
     # A removal from a tool needs no consent.
     if sync.get("mode") != "delete":
         view.require("marts.profile_standings", made_by="marts")
-        rules.append(Rule("nobody is in it who opted out of the purpose", _matches(sync, "is_refused")))
+        rules.append(
+            Rule("nobody is in it who opted out of the purpose", _matches(sync, "is_refused"))
+        )
         if sync["purpose"] in _SPOKEN_TO:
-            rules.append(Rule("everybody in it opted in to the purpose", f"not {_matches(sync, 'is_granted')}"))
-    # A gate names failing rows by a row_key of its own: the audience's key, which may be one of several per person,
-    # stands next to it under another name.
-    query = f"select * rename (row_key as sent_key), split_part(row_key, ':', 1) as person from lake.{relation}"
+            rules.append(
+                Rule(
+                    "everybody in it opted in to the purpose", f"not {_matches(sync, 'is_granted')}"
+                )
+            )
+    # A gate names failing rows by a row_key of its own: the audience's key, which may be one of
+    # several per person, stands next to it under another name.
+    query = (
+        "select * rename (row_key as sent_key), split_part(row_key, ':', 1) as person from"
+        f" lake.{relation}"
+    )
     return Table(relation, row_key="person", unique=("sent_key",), rules=rules, query=query)
 
 
 def _standing(sync: Mapping[str, Any], relation: str) -> str:
     """What is in force for the use of the sync, of each profile or identifier."""
     channel = sync.get("channel", "any")
-    return f"(select * from lake.marts.{relation} where purpose = '{sync['purpose']}' and channel = '{channel}')"
+    return (
+        f"(select * from lake.marts.{relation} where purpose = '{sync['purpose']}' and channel ="
+        f" '{channel}')"
+    )
 
 
 def _address_column(sync: Mapping[str, Any]) -> str | None:
@@ -67,8 +85,8 @@ def _matches(sync: Mapping[str, Any], decided: str) -> str:
     if (column := _address_column(sync)) is None:
         return person
     address = (
-        f"exists (select 1 from {_standing(sync, 'consent_standings')} as s"
-        f" where s.{decided} and s.identifier_type = '{sync['address']}' and s.identifier = t.{column})"
+        f"exists (select 1 from {_standing(sync, 'consent_standings')} as s where s.{decided} and"
+        f" s.identifier_type = '{sync['address']}' and s.identifier = t.{column})"
     )
     return f"({person} or {address})" if decided == "is_refused" else address
 

@@ -28,7 +28,10 @@ def tables(view: View) -> Sequence[Table]:
         ],
         at_least=1,
     )
-    return [spine, *(_features(view, relation, key) for relation in view.relations("features", "features__"))]
+    return [
+        spine,
+        *(_features(view, relation, key) for relation in view.relations("features", "features__")),
+    ]
 
 
 def _features(view: View, relation: str, key: str) -> Table:
@@ -66,4 +69,8 @@ def _faults(columns: dict[str, str]) -> Iterator[str]:
             yield f"isinf({name}) or isnan({name})"
 
 
-SUITE = Suite("features", "One row per profile and as_of, nothing from the future, values in their range.", tables)
+SUITE = Suite(
+    "features",
+    "One row per profile and as_of, nothing from the future, values in their range.",
+    tables,
+)

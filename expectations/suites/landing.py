@@ -18,20 +18,27 @@ def tables(view: View) -> Sequence[Table]:
             unique=("source", "batch_id"),
             query=_with_dismissed(view),
             rules=[
-                Rule("landed = accepted + quarantined + duplicates", "landed <> accepted + quarantined + duplicates"),
-                Rule("no count is negative", "least(landed, accepted, quarantined, duplicates) < 0"),
+                Rule(
+                    "landed = accepted + quarantined + duplicates",
+                    "landed <> accepted + quarantined + duplicates",
+                ),
+                Rule(
+                    "no count is negative", "least(landed, accepted, quarantined, duplicates) < 0"
+                ),
                 Rule(
                     f"a batch of {limits['min_records']:,} records or more has at most "
                     f"{limits['max_quarantined_share']:.0%} of them quarantined",
-                    f"landed >= {limits['min_records']} and {share} > {limits['max_quarantined_share']}"
-                    f" and batch_id not in ({_released(limits)})",
+                    f"landed >= {limits['min_records']} and {share} >"
+                    f" {limits['max_quarantined_share']} and batch_id not in ({_released(limits)})",
                 ),
                 Rule(
-                    f"a batch has at most {limits['noticed_quarantined_share']:.0%} of its records quarantined",
+                    f"a batch has at most {limits['noticed_quarantined_share']:.0%} of its records"
+                    " quarantined",
                     f"{share} > {limits['noticed_quarantined_share']}",
                     is_warning=True,
                 ),
-                # Nothing is wrong with an order of which the rate is not known yet: load rates, and it counts.
+                # Nothing is wrong with an order of which the rate is not known yet: load rates, and
+                # it counts.
                 Rule("no order waits for an exchange rate", "held > 0", is_warning=True),
             ],
         ),

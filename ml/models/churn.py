@@ -41,6 +41,7 @@ MODEL = ModelSpec(
     heuristic="days_since_last_order",
     estimator=estimator,
     rivals=("logistic", "forest", "lightgbm", "network"),
-    # Losing a customer costs about one margin-bearing order; a win-back message and its coupon cost about one unit.
+    # Losing a customer costs about one margin-bearing order; a win-back message and its coupon cost
+    # about one unit.
     costs=Costs(contact=1.0, missed=20.0, saved=0.3),
 )

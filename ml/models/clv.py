@@ -6,11 +6,14 @@ from ml.spec import Estimator, ForecastSpec
 
 
 def estimator() -> Estimator:
-    """Boosted trees that forecast the mean: sums over people come out right, and most spend nothing."""
+    """Boosted trees that forecast the mean: sums over people come out right, and most spend
+    nothing.
+    """
     from sklearn.ensemble import HistGradientBoostingRegressor
 
     return HistGradientBoostingRegressor(
-        loss="poisson", max_iter=120, learning_rate=0.04, max_leaf_nodes=6, min_samples_leaf=40, l2_regularization=10.0,
+        loss="poisson", max_iter=120, learning_rate=0.04, max_leaf_nodes=6, min_samples_leaf=40,
+        l2_regularization=10.0,
         max_features=0.3,
     )  # fmt: skip
 
@@ -29,7 +32,8 @@ MODEL = ForecastSpec(
             orders.profile_id,
             moments.as_of,
             greatest(
-                coalesce(sum(orders.net_revenue) filter (where orders.ordered_at >= moments.as_of), 0), 0
+                coalesce(sum(orders.net_revenue) filter (where orders.ordered_at >= moments.as_of),
+                    0), 0
             )::double as label
         from marts.orders
         inner join moments on orders.ordered_at < moments.until_at

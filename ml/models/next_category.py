@@ -10,13 +10,21 @@ def estimator() -> Estimator:
     from sklearn.ensemble import HistGradientBoostingClassifier
 
     return HistGradientBoostingClassifier(
-        max_iter=30, learning_rate=0.1, max_leaf_nodes=5, min_samples_leaf=20, l2_regularization=5.0, max_features=0.3
+        max_iter=30,
+        learning_rate=0.1,
+        max_leaf_nodes=5,
+        min_samples_leaf=20,
+        l2_regularization=5.0,
+        max_features=0.3,
     )
 
 
 MODEL = ForecastSpec(
     name="next_category",
-    description="Category that takes most of what a customer spends in the 90 days after as_of, if anything is spent.",
+    description=(
+        "Category that takes most of what a customer spends in the 90 days after as_of, if anything"
+        " is spent."
+    ),
     population_sql="""
         select distinct orders.profile_id, moments.as_of
         from marts.orders
@@ -29,8 +37,10 @@ MODEL = ForecastSpec(
             select items.profile_id, moments.as_of, items.category, sum(items.amount) as amount
             from marts.order_items as items
             inner join marts.orders as orders using (order_id)
-            inner join moments on items.ordered_at >= moments.as_of and items.ordered_at < moments.until_at
-            where items.profile_id is not null and items.category is not null and not orders.is_cancelled
+            inner join moments on items.ordered_at >= moments.as_of
+                and items.ordered_at < moments.until_at
+            where items.profile_id is not null and items.category is not null
+                and not orders.is_cancelled
             group by items.profile_id, moments.as_of, items.category
         )
         group by profile_id, as_of

@@ -10,13 +10,14 @@ def estimator() -> Estimator:
     from sklearn.ensemble import HistGradientBoostingRegressor
 
     return HistGradientBoostingRegressor(
-        loss="poisson", max_iter=120, learning_rate=0.04, max_leaf_nodes=6, min_samples_leaf=40, l2_regularization=10.0,
+        loss="poisson", max_iter=120, learning_rate=0.04, max_leaf_nodes=6, min_samples_leaf=40,
+        l2_regularization=10.0,
         max_features=0.3,
     )  # fmt: skip
 
 
-# Who has not ordered within the horizon counts as the whole horizon: the mean of that is known without waiting longer,
-# and needs no assumption about those who never come back.
+# Who has not ordered within the horizon counts as the whole horizon: the mean of that is known
+# without waiting longer, and needs no assumption about those who never come back.
 MODEL = ForecastSpec(
     name="next_order",
     description="Days until the next order, 90 where none comes within 90 days (restricted mean).",
@@ -32,7 +33,8 @@ MODEL = ForecastSpec(
             moments.as_of,
             coalesce(
                 date_diff(
-                    'second', moments.as_of, min(orders.ordered_at) filter (where orders.ordered_at >= moments.as_of)
+                    'second', moments.as_of, min(orders.ordered_at) filter (where orders.ordered_at
+                        >= moments.as_of)
                 ) / 86400.0,
                 90.0
             )::double as label

@@ -6,14 +6,16 @@ from ml.spec import Estimator, PersonaSpec
 
 
 def estimator(clusters: int, seed: int) -> Estimator:
-    """K-Means: every person has a nearest centre, which makes assignment stable and easy to explain."""
+    """K-Means: every person has a nearest centre, which makes assignment stable and easy to
+    explain.
+    """
     from sklearn.cluster import KMeans
 
     return KMeans(n_clusters=clusters, n_init=4, random_state=seed)
 
 
-# What people like and how they shop. How much, how lately and for how long is left out: it would group customers by
-# age of account, which models and segments tell better.
+# What people like and how they shop. How much, how lately and for how long is left out: it would
+# group customers by age of account, which models and segments tell better.
 TASTE = (
     "*_share*",
     "*_rate_90d",

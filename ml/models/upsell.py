@@ -1,4 +1,6 @@
-"""Upsell: will a customer move to a higher plan (or, in a shop without plans, a larger basket) in the next 90 days?"""
+"""Upsell: will a customer move to a higher plan (or, in a shop without plans, a larger basket) in
+the next 90 days?
+"""
 
 from __future__ import annotations
 
@@ -19,12 +21,16 @@ def estimator() -> Estimator:
     )
 
 
-# A basket tier rises when the mean basket of the window is at least half as large again as the mean basket before it.
+# A basket tier rises when the mean basket of the window is at least half as large again as the mean
+# basket before it.
 TIER_RISE = 1.5
 
 MODEL = ModelSpec(
     name="upsell",
-    description="Probability of a plan upgrade (without plans: of a much larger basket) in the 90 days after as_of.",
+    description=(
+        "Probability of a plan upgrade (without plans: of a much larger basket) in the 90 days"
+        " after as_of."
+    ),
     population_sql="""
         select distinct orders.profile_id, moments.as_of
         from marts.orders
@@ -42,7 +48,8 @@ MODEL = ModelSpec(
             select
                 profile_id,
                 changed_at,
-                case plan when 'free' then 0 when 'basic' then 1 when 'pro' then 2 when 'premium' then 3 end as tier
+                case plan when 'free' then 0 when 'basic' then 1 when 'pro' then 2
+                    when 'premium' then 3 end as tier
             from marts.subscription_changes
             where profile_id is not null and status in ('trialing', 'active')
         ),
@@ -52,7 +59,8 @@ MODEL = ModelSpec(
                 moments.as_of,
                 coalesce(
                     max(tier) filter (where changed_at >= moments.as_of)
-                    > coalesce(arg_max(tier, (changed_at, tier)) filter (where changed_at < moments.as_of), 0),
+                    > coalesce(arg_max(tier, (changed_at, tier)) filter (where changed_at
+                        < moments.as_of), 0),
                     false
                 ) as has_risen
             from plans
@@ -65,7 +73,8 @@ MODEL = ModelSpec(
                 moments.as_of,
                 coalesce(
                     avg(orders.net_revenue) filter (where orders.ordered_at >= moments.as_of)
-                    >= {TIER_RISE} * avg(orders.net_revenue) filter (where orders.ordered_at < moments.as_of),
+                    >= {TIER_RISE} * avg(orders.net_revenue) filter (where orders.ordered_at
+                        < moments.as_of),
                     false
                 ) as has_risen
             from marts.orders

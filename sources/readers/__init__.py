@@ -1,4 +1,6 @@
-"""Readers: one per format, each turning a file into records as they stand, with what it could not read."""
+"""Readers: one per format, each turning a file into records as they stand, with what it could not
+read.
+"""
 
 from __future__ import annotations
 
@@ -23,9 +25,11 @@ READERS: dict[str, Reader] = {
 
 
 def read(path: Path, format_: str, source: Source, seen: Seen | None = None) -> Iterator[Records]:
-    """Records of a file. A file that breaks off gives what was read of it and then a record of line 0 with the reason.
+    """Records of a file. A file that breaks off gives what was read of it and then a record of line
+    0 with the reason.
 
-    seen: takes in what the file's columns are called. Records of a mapped source have the names that staging reads.
+    seen: takes in what the file's columns are called. Records of a mapped source have the names
+    that staging reads.
     """
     records = _as_named(path, format_, source, seen or Seen(source.known))
     yield from mapped.applied(source.mapping, records) if source.mapping else records
@@ -41,6 +45,8 @@ def _as_named(path: Path, format_: str, source: Source, seen: Seen) -> Iterator[
     except zlib.error:
         yield Records.unreadable("the gzip stream is damaged")
     except UnicodeError as error:
-        yield Records.unreadable(f"it is not text in the encoding {getattr(error, 'encoding', 'expected')}")
+        yield Records.unreadable(
+            f"it is not text in the encoding {getattr(error, 'encoding', 'expected')}"
+        )
     except OSError as error:  # gzip.BadGzipFile is one of them
         yield Records.unreadable(error.strerror or "the gzip stream is damaged")

@@ -16,7 +16,8 @@ from sources.readers import lines
 from sources.readers.records import Records
 from sources.readers.seen import Seen, near_names, shown_name
 
-# A quoted cell may run over this many lines; beyond, its quote was never closed and would swallow the file.
+# A quoted cell may run over this many lines; beyond, its quote was never closed and would swallow
+# the file.
 MAX_CELL_LINES = 1000
 csv.field_size_limit(lines.MAX_LINE_BYTES * 2)
 
@@ -28,7 +29,9 @@ _EXCEL_DIRECTIVE = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Header:
-    """Names of the columns; fault: why rows cannot be told apart by them. spare: empty cells at the header's end."""
+    """Names of the columns; fault: why rows cannot be told apart by them. spare: empty cells at the
+    header's end.
+    """
 
     written: tuple[str, ...]
     names: tuple[str, ...]
@@ -38,11 +41,12 @@ class Header:
 
 
 def read(path: Path, source: Source, seen: Seen) -> Iterator[Records]:
-    """Each row under the header. A row that does not fit it is landed as its text line, with a problem.
+    """Each row under the header. A row that does not fit it is landed as its text line, with a
+    problem.
 
-    Under a header that lacks the source's columns every line, the first one too, is landed so: a file without a header
-    must not lose its first record. Without a configured delimiter, the one under which the header has the columns is
-    taken.
+    Under a header that lacks the source's columns every line, the first one too, is landed so: a
+    file without a header must not lose its first record. Without a configured delimiter, the one
+    under which the header has the columns is taken.
     """
     header: Header | None = None
     delimiter = source.delimiter or ("\t" if ".tsv" in path.suffixes else None)
@@ -60,10 +64,15 @@ def read(path: Path, source: Source, seen: Seen) -> Iterator[Records]:
 
 
 def _header(line: str, delimiter: str | None, source: Source, seen: Seen) -> Header:
-    candidates = [_candidate(line, one, source, seen) for one in ([delimiter] if delimiter else DELIMITERS)]
+    candidates = [
+        _candidate(line, one, source, seen) for one in ([delimiter] if delimiter else DELIMITERS)
+    ]
     header = next((found for found in candidates if found.fault is None), None)
     if header is None:
-        return max(candidates, key=lambda found: len(set(found.names) & {*source.columns, *seen.known.names}))
+        return max(
+            candidates,
+            key=lambda found: len(set(found.names) & {*source.columns, *seen.known.names}),
+        )
     seen.names(header.written)
     return header
 
@@ -74,7 +83,9 @@ def _candidate(line: str, delimiter: str, source: Source, seen: Seen) -> Header:
     while len(cells) > 1 and not cells[-1].strip():
         cells.pop()
         spare += 1
-    written = tuple(cell if cell.strip() else f"_unnamed_{place}" for place, cell in enumerate(cells, start=1))
+    written = tuple(
+        cell if cell.strip() else f"_unnamed_{place}" for place, cell in enumerate(cells, start=1)
+    )
     names = canonical_names(written, seen.known.names or source.columns)
     return Header(written, names, delimiter, _header_fault(names, written, source), spare)
 
@@ -97,13 +108,17 @@ def _rows(block: Records, header: Header, seen: Seen) -> Records:
         return Records(block.lines, block.raws, [header.fault] * len(block.lines))
     rows = _parsed(block.raws, header.delimiter)
     batch = Records()
-    for number, text, problem, cells in zip(block.lines, block.raws, block.problems, rows, strict=True):
+    for number, text, problem, cells in zip(
+        block.lines, block.raws, block.problems, rows, strict=True
+    ):
         fault = problem or _row_fault(cells, header)
         if fault is not None:
             seen.faults[fault.partition(":")[0]] += 1
             batch.add(number, text, fault)
             continue
-        record = dict(zip(header.names, cells, strict=False))  # behind the names there are empty cells alone
+        record = dict(
+            zip(header.names, cells, strict=False)
+        )  # behind the names there are empty cells alone
         seen.record(record)
         batch.add(number, orjson.dumps(record).decode())
     return batch
@@ -111,7 +126,9 @@ def _rows(block: Records, header: Header, seen: Seen) -> Records:
 
 def _row_fault(cells: Sequence[str], header: Header) -> str | None:
     width = len(header.names)
-    if not width <= len(cells) <= width + header.spare or any(cell.strip() for cell in cells[width:]):
+    if not width <= len(cells) <= width + header.spare or any(
+        cell.strip() for cell in cells[width:]
+    ):
         return f"wrong_column_count: {len(cells)} cells under {width} columns"
     if tuple(cells[:width]) == header.written:
         return "repeated_header: the header is repeated among the rows"
@@ -119,7 +136,9 @@ def _row_fault(cells: Sequence[str], header: Header) -> str | None:
 
 
 def _parsed(texts: list[str], delimiter: str) -> list[list[str]]:
-    """Cells of each line; all at once, which is fast, and line by line where that gives another number of rows."""
+    """Cells of each line; all at once, which is fast, and line by line where that gives another
+    number of rows.
+    """
     try:
         rows = list(csv.reader(texts, delimiter=delimiter))
     except csv.Error:
@@ -135,7 +154,8 @@ def _cells(text: str, delimiter: str) -> list[str]:
 
 
 def _logical_lines(blocks: Iterator[Records], delimiter: str | None) -> Iterator[Records]:
-    """Joins the lines of a quoted cell that runs over several; a quote that is never closed joins nothing.
+    """Joins the lines of a quoted cell that runs over several; a quote that is never closed joins
+    nothing.
 
     A blank line is a part of such a cell, and nothing between rows.
     """
@@ -161,7 +181,9 @@ def _logical_lines(blocks: Iterator[Records], delimiter: str | None) -> Iterator
 
 
 def _likely_delimiter(line: str) -> str:
-    """The delimiter that a first line has most of; only what is between quotes depends on it here."""
+    """The delimiter that a first line has most of; only what is between quotes depends on it
+    here.
+    """
     return max(DELIMITERS, key=line.count)
 
 
@@ -171,7 +193,9 @@ def _settle(pending: Records, batch: Records, delimiter: str) -> None:
         batch.add(pending.lines[0], joined, next((p for p in pending.problems if p), None))
     elif len(pending.lines) >= MAX_CELL_LINES:
         given_up = _given_up(pending)
-        for number, text, problem in zip(given_up.lines, given_up.raws, given_up.problems, strict=True):
+        for number, text, problem in zip(
+            given_up.lines, given_up.raws, given_up.problems, strict=True
+        ):
             batch.add(number, text, problem)
     else:
         return

@@ -1,4 +1,6 @@
-"""JSON documents: an object, an array, or an envelope such as a captured request with a batch in its body."""
+"""JSON documents: an object, an array, or an envelope such as a captured request with a batch in
+its body.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,8 @@ _TOO_DEEP = "it is a JSON document that is nested too deeply"
 
 
 def read(path: Path, source: Source, seen: Seen) -> Iterator[Records]:
-    """Each element of the document; an envelope with nothing in it is landed as it is, with a problem.
+    """Each element of the document; an envelope with nothing in it is landed as it is, with a
+    problem.
 
     A file with one object per line is read as such, whatever its name says.
     """
@@ -27,11 +30,14 @@ def read(path: Path, source: Source, seen: Seen) -> Iterator[Records]:
     if not content.strip():
         return
     try:
-        # Python's own parser: it keeps whole numbers of any length, and a NaN costs its record, not the document.
+        # Python's own parser: it keeps whole numbers of any length, and a NaN costs its record, not
+        # the document.
         document = json.loads(content, parse_int=ndjson.whole_number)
     except json.JSONDecodeError as error:
         if error.msg != "Extra data":
-            raise SourceError(f"it is not a JSON document: line {error.lineno}, column {error.colno}") from None
+            raise SourceError(
+                f"it is not a JSON document: line {error.lineno}, column {error.colno}"
+            ) from None
         yield from ndjson.read(path, source, seen)
         return
     except RecursionError:
@@ -44,7 +50,9 @@ def read(path: Path, source: Source, seen: Seen) -> Iterator[Records]:
 
 def _elements(document: object, source: Source, seen: Seen) -> Iterator[Records]:
     batch = Records()
-    for number, (element, is_record) in enumerate(unwrapped(document, source.unwrap, source.hand_down), start=1):
+    for number, (element, is_record) in enumerate(
+        unwrapped(document, source.unwrap, source.hand_down), start=1
+    ):
         problem = None if is_record else "empty_envelope: the request carries no record"
         batch.add(number, _text(element), problem)
         if len(batch.lines) >= _BATCH:
@@ -64,26 +72,35 @@ def _text(element: object) -> str:
 
 
 def unwrapped(
-    value: object, keys: Sequence[str], hand_down: Sequence[str] = (), said: Mapping[str, object] | None = None
+    value: object,
+    keys: Sequence[str],
+    hand_down: Sequence[str] = (),
+    said: Mapping[str, object] | None = None,
 ) -> Iterator[tuple[object, bool]]:
     """Records inside arrays and inside the values of the keys, at any depth of these two.
 
-    Each with True; an envelope whose value is null, as it is, with False. hand_down: fields that an envelope says of
-    all its records, such as when it was sent; said: those that are known from outside.
+    Each with True; an envelope whose value is null, as it is, with False. hand_down: fields that an
+    envelope says of all its records, such as when it was sent; said: those that are known from
+    outside.
     """
     if isinstance(value, list):
         for element in value:
             yield from unwrapped(element, keys, hand_down, said)
         return
     fields = value if isinstance(value, dict) else {}
-    envelope = next((key for key in keys if key in fields and isinstance(fields[key], dict | list | None)), None)
+    envelope = next(
+        (key for key in keys if key in fields and isinstance(fields[key], dict | list | None)), None
+    )
     if envelope is None:
         yield _completed(value, said or {}), True
     elif fields[envelope] is None:
         yield value, False
     else:
         here = {key: fields[key] for key in hand_down if fields.get(key) is not None}
-        known = {**(said or {}), **{key: _merged((said or {}).get(key), field) for key, field in here.items()}}
+        known = {
+            **(said or {}),
+            **{key: _merged((said or {}).get(key), field) for key, field in here.items()},
+        }
         yield from unwrapped(fields[envelope], keys, hand_down, known)
 
 
@@ -97,7 +114,8 @@ def _completed(record: object, said: Mapping[str, object]) -> object:
 def _merged(outer: object, inner: object) -> object:
     """What is said inside, and outside what is not; of an object each field as a whole.
 
-    Two statements of consent are never mixed: a grant of the envelope adds nothing to what the record refuses.
+    Two statements of consent are never mixed: a grant of the envelope adds nothing to what the
+    record refuses.
     """
     if isinstance(outer, dict) and isinstance(inner, dict):
         return {**outer, **{key: field for key, field in inner.items() if field is not None}}

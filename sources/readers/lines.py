@@ -13,9 +13,11 @@ from pathlib import Path
 from segmentry.errors import SourceError
 from sources.readers.records import Records
 
-# Bytes per block: some thousand lines, so that Python's cost per line stays small and memory bounded.
+# Bytes per block: some thousand lines, so that Python's cost per line stays small and memory
+# bounded.
 BLOCK_BYTES = 4 << 20
-# A longer line is landed in pieces of this size, each with a problem: one record must not fill the memory.
+# A longer line is landed in pieces of this size, each with a problem: one record must not fill the
+# memory.
 MAX_LINE_BYTES = 64 << 20
 # How much of a file is looked at to tell text from something else.
 SNIFF_BYTES = 8192
@@ -34,7 +36,8 @@ _WIDE_ENCODINGS = {
     "utf-16-le": (False, True, False, True),
     "utf-16-be": (True, False, True, False),
 }
-# Shares of NUL: in text of any script a fifth of the characters (digits, quotes, commas) has an upper byte of zero.
+# Shares of NUL: in text of any script a fifth of the characters (digits, quotes, commas) has an
+# upper byte of zero.
 _MANY_NULS = 0.2
 _FEW_NULS = 0.02
 # What is recognized by its first bytes and read by no reader.
@@ -84,14 +87,17 @@ class _Bounded(io.BufferedIOBase):
     def _counted(self, data: bytes) -> bytes:
         self._left -= len(data)
         if self._left < 0:
-            raise SourceError(f"it unpacks to more than {MAX_GZIP_RATIO} times its size, which no export does")
+            raise SourceError(
+                f"it unpacks to more than {MAX_GZIP_RATIO} times its size, which no export does"
+            )
         return data
 
 
 def read(path: Path, encoding: str | None, *, with_blank: bool = False) -> Iterator[Records]:
     """Numbered lines without their line ends; blank ones are left out unless with_blank.
 
-    A line that is not UTF-8 is kept decoded as Latin-1, which maps every byte, with the problem invalid_encoding.
+    A line that is not UTF-8 is kept decoded as Latin-1, which maps every byte, with the problem
+    invalid_encoding.
     """
     with open_bytes(path) as stream:
         number = 0
@@ -107,7 +113,9 @@ def read(path: Path, encoding: str | None, *, with_blank: bool = False) -> Itera
 
 
 def _blocks(stream: io.BufferedIOBase, encoding: str | None) -> Iterator[tuple[bytes, str | None]]:
-    """Blocks that end at a line's end, each with None; a part of a line alone, with why it is none."""
+    """Blocks that end at a line's end, each with None; a part of a line alone, with why it is
+    none.
+    """
     rest = b""
     fault = None
     try:
@@ -133,7 +141,9 @@ def _chunks(stream: io.BufferedIOBase, encoding: str | None) -> Iterator[bytes]:
     blocks = _read(stream)
     first = next(blocks, b"")
     found = encoding_of(first, encoding)
-    decoded = chain([first], blocks) if found is None else _transcoded(chain([first], blocks), found)
+    decoded = (
+        chain([first], blocks) if found is None else _transcoded(chain([first], blocks), found)
+    )
     start = next(decoded, b"")
     if _is_binary(start[:SNIFF_BYTES]):
         raise SourceError("it is a binary file, not text")
@@ -144,13 +154,19 @@ def _chunks(stream: io.BufferedIOBase, encoding: str | None) -> Iterator[bytes]:
 
 
 def encoding_of(head: bytes, configured: str | None) -> str | None:
-    """The encoding to decode from, or None for UTF-8: what the file's first bytes say, then what is configured."""
+    """The encoding to decode from, or None for UTF-8: what the file's first bytes say, then what is
+    configured.
+    """
     for signature, what in _SIGNATURES.items():
         if head.startswith(signature):
             raise SourceError(f"it is {what}")
     marked = next((name for mark, name in _BYTE_ORDER_MARKS.items() if head.startswith(mark)), None)
     found = marked or configured or _wide_encoding(head[:SNIFF_BYTES])
-    return None if found is None or found.lower().replace("_", "-") in {"utf-8", "utf8", "utf-8-sig"} else found
+    return (
+        None
+        if found is None or found.lower().replace("_", "-") in {"utf-8", "utf8", "utf-8-sig"}
+        else found
+    )
 
 
 def _wide_encoding(head: bytes) -> str | None:
@@ -183,7 +199,9 @@ def _read(stream: io.BufferedIOBase) -> Iterator[bytes]:
 
 
 def _transcoded(blocks: Iterable[bytes], encoding: str) -> Iterator[bytes]:
-    """The blocks as UTF-8; what does not decode becomes a byte that is no UTF-8, which costs its line alone."""
+    """The blocks as UTF-8; what does not decode becomes a byte that is no UTF-8, which costs its
+    line alone.
+    """
     try:
         decoder = codecs.getincrementaldecoder(encoding)("mark_line")
     except LookupError:
@@ -198,8 +216,9 @@ def _transcoded(blocks: Iterable[bytes], encoding: str) -> Iterator[bytes]:
 
 
 def _is_binary(head: bytes) -> bool:
-    # Text has next to no control characters; one in ten is a picture or an archive. A single NUL costs its line. Of
-    # bytes at random 10.5 % are: one in twenty is enough where the bytes are no UTF-8 either.
+    # Text has next to no control characters; one in ten is a picture or an archive. A single NUL
+    # costs its line. Of bytes at random 10.5 % are: one in twenty is enough where the bytes are no
+    # UTF-8 either.
     controls = sum(byte < 32 and byte not in b"\t\n\r\f\x1b" for byte in head)
     if controls * 20 <= len(head):
         return False
@@ -230,7 +249,9 @@ def _decode_line(line: bytes) -> tuple[str, str | None]:
         return line.decode("latin-1"), "invalid_encoding: the line is not in the file's encoding"
 
 
-def _without_nul(lines: list[str], problems: list[str | None]) -> tuple[list[str], list[str | None]]:
+def _without_nul(
+    lines: list[str], problems: list[str | None]
+) -> tuple[list[str], list[str | None]]:
     # A catalog on PostgreSQL keeps no NUL in text: the sign that stands for it is kept.
     faults = ["nul_character: the line has a NUL" if "\0" in line else None for line in lines]
     return (
@@ -240,7 +261,9 @@ def _without_nul(lines: list[str], problems: list[str | None]) -> tuple[list[str
 
 
 def read_whole(path: Path, limit: int, encoding: str | None = None) -> str:
-    """The text of a file that must be held at once, or SourceError beyond the limit and for what is no text."""
+    """The text of a file that must be held at once, or SourceError beyond the limit and for what is
+    no text.
+    """
     with open_bytes(path) as stream:
         content = b"".join(_limited(_read(stream), limit))
     found = encoding_of(content, encoding) or "utf-8"
@@ -258,5 +281,8 @@ def _limited(blocks: Iterable[bytes], limit: int) -> Iterator[bytes]:
     for block in blocks:
         left -= len(block)
         if left < 0:
-            raise SourceError(f"it has more than {limit >> 20} MiB in one document; write one record per line instead")
+            raise SourceError(
+                f"it has more than {limit >> 20} MiB in one document; write one record per line"
+                " instead"
+            )
         yield block

@@ -17,7 +17,9 @@ _Tree = dict[str, "str | _Tree"]
 
 
 def applied(mapping: ColumnMapping, blocks: Iterable[Records]) -> Iterator[Records]:
-    """The same records under the mapping's names; what a reader found faulty, and what is no object, as it is."""
+    """The same records under the mapping's names; what a reader found faulty, and what is no
+    object, as it is.
+    """
     for block in blocks:
         batch = Records()
         for line, raw, problem in zip(block.lines, block.raws, block.problems, strict=True):
@@ -57,7 +59,9 @@ def _renamed(mapping: ColumnMapping, raw: str) -> tuple[str, str | None]:
         fields[mapping.derived] = json.dumps(digest)
     tree = _nested(fields)
     for name in given.keys() - set(mapping.file_columns):
-        tree[f"{name} - not mapped" if name in mapping.names or name == KEYS else name] = given[name]
+        tree[f"{name} - not mapped" if name in mapping.names or name == KEYS else name] = given[
+            name
+        ]
     if mapping.keys:
         tree[KEYS] = json.dumps(mapping.keys)
     return _text(tree), None
@@ -79,7 +83,8 @@ def _nested(fields: Mapping[str, str]) -> _Tree:
 
 def _text(tree: Mapping[str, str | _Tree]) -> str:
     parts = (
-        f"{json.dumps(name, ensure_ascii=False)}: {value if isinstance(value, str) else _text(value)}"
+        f"{json.dumps(name, ensure_ascii=False)}:"
+        f" {value if isinstance(value, str) else _text(value)}"
         for name, value in tree.items()
     )
     return "{" + ", ".join(parts) + "}"

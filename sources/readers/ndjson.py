@@ -15,7 +15,8 @@ from sources.readers.records import Records
 from sources.readers.seen import Seen
 
 _SPACE = re.compile(r"[ \t\n\r]*")
-# Python refuses to read a whole number of more digits, which takes it a time that grows with their square.
+# Python refuses to read a whole number of more digits, which takes it a time that grows with their
+# square.
 MAX_DIGITS = 4_000
 
 
@@ -69,7 +70,9 @@ def canonical(raw: str, seen: Seen) -> str:
 
 
 def _parsed(raw: str) -> object:
-    """The text's value, None for no JSON. NaN, Infinity and long numbers cost their field, not the record."""
+    """The text's value, None for no JSON. NaN, Infinity and long numbers cost their field, not the
+    record.
+    """
     try:
         return orjson.loads(raw)
     except orjson.JSONDecodeError:
@@ -95,7 +98,11 @@ def members(raw: str) -> list[tuple[str, str]] | None:
         if all(value is None or isinstance(value, str) for _, value in pairs):
             return [(name, orjson.dumps(value).decode()) for name, value in pairs]
         return list(_split(raw))
-    except (ValueError, TypeError, RecursionError):  # orjson refuses half of a surrogate pair with a TypeError
+    except (
+        ValueError,
+        TypeError,
+        RecursionError,
+    ):  # orjson refuses half of a surrogate pair with a TypeError
         return None
 
 

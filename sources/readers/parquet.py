@@ -17,11 +17,17 @@ from sources.readers.records import Records
 from sources.readers.seen import Seen
 
 BATCH_ROWS = 50_000
-# row_number() over () counts in the file's order: DuckDB keeps the order of insertion unless told otherwise.
-_ROWS = "select row_number() over (), to_json(whole_row)::varchar from (select {} from read_parquet(?)) as whole_row"
-# DuckDB reads other characters of a name as a pattern (`*`, `?`, `[`), an address, or not at all (no UTF-8).
+# row_number() over () counts in the file's order: DuckDB keeps the order of insertion unless told
+# otherwise.
+_ROWS = (
+    "select row_number() over (), to_json(whole_row)::varchar from (select {} from read_parquet(?))"
+    " as whole_row"
+)
+# DuckDB reads other characters of a name as a pattern (`*`, `?`, `[`), an address, or not at all
+# (no UTF-8).
 _PLAIN = re.compile(r"[\w/.=+,@ -]+", re.ASCII)
-# DuckDB writes NaN and Infinity as no JSON has them. Texts are matched too, so that what is in them stays.
+# DuckDB writes NaN and Infinity as no JSON has them. Texts are matched too, so that what is in them
+# stays.
 _NOT_FINITE = re.compile(r'"(?:[^"\\]|\\.)*"|-?(?:NaN|Infinity)')
 
 
@@ -30,9 +36,12 @@ def read(path: Path, source: Source, seen: Seen) -> Iterator[Records]:
     try:
         with _plain_name(path) as name, duckdb.connect(":memory:") as engine:
             engine.execute("set TimeZone='UTC'")
-            written = tuple(row[0] for row in engine.execute("describe from read_parquet(?)", [name]).fetchall())
+            written = tuple(
+                row[0] for row in engine.execute("describe from read_parquet(?)", [name]).fetchall()
+            )
             columns = ", ".join(
-                f"{_quoted(one)} as {_quoted(other)}" for one, other in zip(written, seen.names(written), strict=True)
+                f"{_quoted(one)} as {_quoted(other)}"
+                for one, other in zip(written, seen.names(written), strict=True)
             )
             rows = engine.execute(_ROWS.format(columns), [name])
             while batch := rows.fetchmany(BATCH_ROWS):
@@ -56,7 +65,9 @@ def _plain_name(path: Path) -> Iterator[str]:
 
 
 def _as_json(text: str) -> str:
-    """The row with each NaN and Infinity as a text: staging clears such a value, and keeps its record."""
+    """The row with each NaN and Infinity as a text: staging clears such a value, and keeps its
+    record.
+    """
     if "NaN" not in text and "Infinity" not in text:
         return text
     return _NOT_FINITE.sub(lambda found: found[0] if found[0][0] == '"' else f'"{found[0]}"', text)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 UNREADABLE = "unreadable_file"
-# The lake keeps the smallest and largest value of each column in its catalog, where one of many megabytes slows every
-# connection; no sender's record comes near this (the Segment Spec allows 32 KiB).
+# The lake keeps the smallest and largest value of each column in its catalog, where one of many
+# megabytes slows every connection; no sender's record comes near this (the Segment Spec allows 32
+# KiB).
 MAX_RECORD_CHARACTERS = 1 << 20
 
 
@@ -14,8 +15,8 @@ MAX_RECORD_CHARACTERS = 1 << 20
 class Records:
     """A batch of records as parallel lists.
 
-    lines: where each stands in its file, from 1; 0 is the file itself. raws: its text. problems: None, or a short code
-    and, behind a colon, what the reader found, without values.
+    lines: where each stands in its file, from 1; 0 is the file itself. raws: its text. problems:
+    None, or a short code and, behind a colon, what the reader found, without values.
     """
 
     lines: list[int] = field(default_factory=list)
@@ -33,14 +34,20 @@ class Records:
         return Records(self.lines[number:], self.raws[number:], self.problems[number:])
 
     def in_pieces(self) -> Records:
-        """The same with each text that is too long cut into pieces under its line number, which say so."""
+        """The same with each text that is too long cut into pieces under its line number, which say
+        so.
+        """
         if max(map(len, self.raws), default=0) <= MAX_RECORD_CHARACTERS:
             return self
         whole = Records()
         for line, raw, problem in zip(self.lines, self.raws, self.problems, strict=True):
             starts = range(0, max(len(raw), 1), MAX_RECORD_CHARACTERS)
             for number, start in enumerate(starts, start=1):
-                fault = f"line_too_long: piece {number} of {len(starts)}" if len(starts) > 1 else problem
+                fault = (
+                    f"line_too_long: piece {number} of {len(starts)}"
+                    if len(starts) > 1
+                    else problem
+                )
                 whole.add(line, raw[start : start + MAX_RECORD_CHARACTERS], fault)
         return whole
 

@@ -1,4 +1,6 @@
-"""What a reader learns of a file's columns while it reads: how they are written, and what nothing will read."""
+"""What a reader learns of a file's columns while it reads: how they are written, and what nothing
+will read.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +12,17 @@ from dataclasses import dataclass
 
 from sources.columns import SourceFields, canonical_names
 
-# Names of columns that a file may add to the account; a sender that uses ids as names would fill the memory.
+# Names of columns that a file may add to the account; a sender that uses ids as names would fill
+# the memory.
 MAX_NAMES = 500
-# difflib's ratio from which a name is worth a suggestion: `fone` and `phone` have 0.67, `name` and `email` 0.44.
+# difflib's ratio from which a name is worth a suggestion: `fone` and `phone` have 0.67, `name` and
+# `email` 0.44.
 NEAR = 0.65
 # From this share of a column's values on, two columns are reported as swapped.
 SWAPPED_SHARE = 0.5
 _NAME = re.compile(r"[^\W\d][\w .:/()-]{0,59}")
-# Names by which exports say that somebody refused; a column of them that nothing reads is a refusal that nothing hears.
+# Names by which exports say that somebody refused; a column of them that nothing reads is a refusal
+# that nothing hears.
 _OPT_OUT = re.compile(
     r"opt(ed|s)?out|unsubscri|do?not(contact|call|e?mail|message|sms|text|phone|sell|share|track|market)"
     r"|^no(e?mail|sms|calls?|newsletter|marketing)|suppress|b(lock|lack)list|^dn[cm]$|spam(report|complain)"
@@ -38,7 +43,9 @@ class UnreadColumn:
 
 
 class Seen:
-    """The account of one file. ``is_usable``: a record was seen that has all it needs to be judged."""
+    """The account of one file. ``is_usable``: a record was seen that has all it needs to be
+    judged.
+    """
 
     def __init__(self, known: SourceFields) -> None:
         self.known = known
@@ -53,7 +60,9 @@ class Seen:
 
     @property
     def is_needed(self) -> bool:
-        """Whether records still have to be looked at: where columns are known all of them, else up to a usable one."""
+        """Whether records still have to be looked at: where columns are known all of them, else up
+        to a usable one.
+        """
         return bool(self._readable) or not self.is_usable
 
     def names(self, written: tuple[str, ...]) -> tuple[str, ...]:
@@ -80,7 +89,9 @@ class Seen:
         if not self._readable:
             return
         for name in fields.keys() - self._readable:
-            if not _is_blank(fields[name]) and (name in self._filled or len(self._filled) < MAX_NAMES):
+            if not _is_blank(fields[name]) and (
+                name in self._filled or len(self._filled) < MAX_NAMES
+            ):
                 self._filled[name] += 1
         self._watch(fields.get("email"), fields.get("phone"))
 
@@ -103,7 +114,9 @@ class Seen:
         for written, name in self._written.items():
             read_as = name if name in self._readable else None
             if self._readable and read_as != written:
-                found.append(UnreadColumn(written, read_as, self._filled[name] if read_as is None else 0))
+                found.append(
+                    UnreadColumn(written, read_as, self._filled[name] if read_as is None else 0)
+                )
         return found
 
     def unread(self) -> list[str]:
@@ -113,13 +126,20 @@ class Seen:
     def absent(self) -> list[str]:
         """Known columns that the file does not have."""
         there = set(self._written.values())
-        return [name for name in self.known.names if name not in there] if there else list(self.known.names)
+        return (
+            [name for name in self.known.names if name not in there]
+            if there
+            else list(self.known.names)
+        )
 
     def hints(self) -> list[str]:
         """What an operator should look at, in names of columns, never values."""
-        found = [f"{shown_name(name)}: did you mean {near}?" for name, near in self.near_names().items()]
+        found = [
+            f"{shown_name(name)}: did you mean {near}?" for name, near in self.near_names().items()
+        ]
         found += [
-            f"{shown_name(name)} may be an opt-out and nothing reads it: load it as `consents` (docs/how-to/consent.md)"
+            f"{shown_name(name)} may be an opt-out and nothing reads it: load it as `consents`"
+            " (docs/how-to/consent.md)"
             for name in self.unread()
             if _OPT_OUT.search("".join(c for c in name.casefold() if c.isalnum()))
         ]
@@ -139,7 +159,9 @@ def near_names(written: Sequence[str], absent: Sequence[str]) -> dict[str, str]:
     lowered = {name.casefold(): name for name in absent}
     found = {}
     for name in written:
-        if near := difflib.get_close_matches(name.strip().casefold(), list(lowered), n=1, cutoff=NEAR):
+        if near := difflib.get_close_matches(
+            name.strip().casefold(), list(lowered), n=1, cutoff=NEAR
+        ):
             found[name] = lowered[near[0]]
     return found
 

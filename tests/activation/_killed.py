@@ -1,8 +1,9 @@
-"""A server that forks one life of the engine for each line it reads; a test kills lives at moments of its choosing.
+"""A server that forks one life of the engine for each line it reads; a test kills lives at moments
+of its choosing.
 
-Modules are imported and the lake is attached once, before the forks, so that a life begins at once. A line is the
-sync's name and, with a number after it, the transaction of the ledger at which the life ends itself: a negative one
-right before its commit, a positive one right after.
+Modules are imported and the lake is attached once, before the forks, so that a life begins at once.
+A line is the sync's name and, with a number after it, the transaction of the ledger at which the
+life ends itself: a negative one right before its commit, a positive one right after.
 """
 
 from __future__ import annotations

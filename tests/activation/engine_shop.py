@@ -1,4 +1,6 @@
-"""A shop whose audiences are made by hand, and a receiver that a test can make misbehave: no dbt, so it is quick."""
+"""A shop whose audiences are made by hand, and a receiver that a test can make misbehave: no dbt,
+so it is quick.
+"""
 
 from __future__ import annotations
 
@@ -21,13 +23,17 @@ SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 class Reply(Exception):
     """Raised by a script to answer at once."""
 
-    def __init__(self, status: int, body: Any = None, headers: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, status: int, body: Any = None, headers: dict[str, str] | None = None
+    ) -> None:
         super().__init__(status)
         self.status, self.body, self.headers = status, body, headers or {}
 
 
 class Receiver:
-    """A webhook that keeps who it holds. ``script`` is asked before each request and may raise Reply."""
+    """A webhook that keeps who it holds. ``script`` is asked before each request and may raise
+    Reply.
+    """
 
     def __init__(self) -> None:
         self.people: dict[str, dict[str, Any]] = {}
@@ -100,7 +106,9 @@ def receiver(monkeypatch: pytest.MonkeyPatch) -> Iterator[Receiver]:
 
 @pytest.fixture
 def open_lake(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The lake stays open for the whole test: to open it takes longer than most of what is done with it."""
+    """The lake stays open for the whole test: to open it takes longer than most of what is done
+    with it.
+    """
     with warehouse.connect(shop.settings) as lake:
 
         @contextmanager
@@ -123,12 +131,18 @@ def webhook(shop: Shop, name: str = "hook", **content: Any) -> str:
 
 
 def fill(shop: Shop, name: str, people: dict[str, str | None]) -> None:
-    """Make the audience hold exactly these people (name to first name), with consent for each address."""
+    """Make the audience hold exactly these people (name to first name), with consent for each
+    address.
+    """
     with warehouse.connect(shop.settings) as lake:
         lake.execute("begin")
         lake.execute(f"delete from lake.audiences.aud_{name}")
         if people:
-            values = [v for person, first in people.items() for v in (f"p_{person}", f"{person}@example.com", first)]
+            values = [
+                v
+                for person, first in people.items()
+                for v in (f"p_{person}", f"{person}@example.com", first)
+            ]
             places = ", ".join(["(?, ?, ?)"] * len(people))
             lake.execute(f"insert into lake.audiences.aud_{name} values {places}", values)
         lake.execute("commit")

@@ -1,7 +1,8 @@
-"""Ends that go wrong by a script: throttles, outages, lost answers, halves, repetitions, late jobs, false counts.
+"""Ends that go wrong by a script: throttles, outages, lost answers, halves, repetitions, late jobs,
+false counts.
 
-Each keeps what has really arrived, so that a test can compare it with what was wanted. When the script is used up the
-end behaves.
+Each keeps what has really arrived, so that a test can compare it with what was wanted. When the
+script is used up the end behaves.
 """
 
 from __future__ import annotations
@@ -46,7 +47,9 @@ _WAITS = {"429 at once": {"retry-after": "0"}, "429 in an hour": {"retry-after":
 
 @dataclass
 class End:
-    """A vendor's account. refused: keys of people who have opted out; whoever of them arrives is a violation."""
+    """A vendor's account. refused: keys of people who have opted out; whoever of them arrives is a
+    violation.
+    """
 
     script: list[str] = field(default_factory=list)
     people: dict[str, Any] = field(default_factory=dict)
@@ -66,7 +69,9 @@ class End:
         taken, _, said = way.partition(": ")
         rows = self.rows_of(request)
         answer = httpx.Response(200, json={})
-        for share in {"nothing": [], "half": [rows[: len(rows) // 2]], "twice": [rows, rows]}.get(taken, [rows]):
+        for share in {"nothing": [], "half": [rows[: len(rows) // 2]], "twice": [rows, rows]}.get(
+            taken, [rows]
+        ):
             answer = self.accept(request, share)
         return self._said(request, said, answer)
 
@@ -112,7 +117,12 @@ class HostileWebhook(End):
             return super().handle(request)
         self.used[self.script.pop(0)] += 1
         self.accept(request, rows[1:])
-        result = {"row_key": rows[0]["row_key"], "status": "error", "retryable": True, "message": "later"}
+        result = {
+            "row_key": rows[0]["row_key"],
+            "status": "error",
+            "retryable": True,
+            "message": "later",
+        }
         return httpx.Response(200, json={"results": [result]})
 
     def accept(self, request: httpx.Request, rows: list[Any]) -> httpx.Response:
@@ -153,8 +163,16 @@ class HostileKlaviyo(End):
     jobs: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def handle(self, request: httpx.Request) -> httpx.Response:
-        if self.script and self.script[0] in ("late", "forgets", "cancels", "counts wrong", "counts less"):
-            found = re.fullmatch(r"/api/profile-bulk-import-jobs/(job\d+)", urlsplit(str(request.url)).path)
+        if self.script and self.script[0] in (
+            "late",
+            "forgets",
+            "cancels",
+            "counts wrong",
+            "counts less",
+        ):
+            found = re.fullmatch(
+                r"/api/profile-bulk-import-jobs/(job\d+)", urlsplit(str(request.url)).path
+            )
             way = self.script.pop(0)
             self.used[way] += 1
             if found and found.group(1) in self.jobs:
@@ -167,7 +185,9 @@ class HostileKlaviyo(End):
         data = body.get("data", {})
         if isinstance(data, list):
             return data
-        return list(data.get("attributes", {}).get("profiles", {}).get("data", [data] if data else []))
+        return list(
+            data.get("attributes", {}).get("profiles", {}).get("data", [data] if data else [])
+        )
 
     def accept(self, request: httpx.Request, rows: list[Any]) -> httpx.Response:
         path = urlsplit(str(request.url)).path
@@ -222,7 +242,10 @@ class HostileKlaviyo(End):
         rows = self.jobs[name]["rows"]
         if way == "late":
             return self._state(name, "processing", 0, 0)
-        self._finish(name, {"forgets": rows, "cancels": [], "counts wrong": rows, "counts less": rows[1:]}[way])
+        self._finish(
+            name,
+            {"forgets": rows, "cancels": [], "counts wrong": rows, "counts less": rows[1:]}[way],
+        )
         if way == "forgets":
             del self.jobs[name]
             return httpx.Response(404, json={})
@@ -239,7 +262,9 @@ class HostileKlaviyo(End):
 
 @dataclass
 class HostileMeta(End):
-    """An audience of hashes that hides throttles in status 400 and takes fewer rows than it was given."""
+    """An audience of hashes that hides throttles in status 400 and takes fewer rows than it was
+    given.
+    """
 
     ways = (*WAYS, "nothing: 400 throttle", "drops one")
 

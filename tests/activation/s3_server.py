@@ -1,4 +1,6 @@
-"""A small S3 on loopback: put, get, list and delete of objects, with its signatures asked for and not checked."""
+"""A small S3 on loopback: put, get, list and delete of objects, with its signatures asked for and
+not checked.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +52,10 @@ class Objects:
             for key, data in sorted(self.held.items())
             if key.startswith(prefix)
         )
-        head = f"<Name>{BUCKET}</Name><Prefix>{escape(prefix)}</Prefix><IsTruncated>false</IsTruncated>"
+        head = (
+            f"<Name>{BUCKET}</Name><Prefix>{escape(prefix)}</Prefix>"
+            "<IsTruncated>false</IsTruncated>"
+        )
         return f'<?xml version="1.0"?><ListBucketResult>{head}{found}</ListBucketResult>'.encode()
 
 
@@ -63,7 +68,11 @@ def serving(objects: Objects) -> Iterator[str]:
             body = self.rfile.read(int(self.headers.get("content-length") or 0))
             status, content = objects.answer(self.command, self.path, self.headers, body)
             self.send_response(status)
-            headers = {"Content-Length": str(len(content)), "ETag": '"x"', "Last-Modified": formatdate(usegmt=True)}
+            headers = {
+                "Content-Length": str(len(content)),
+                "ETag": '"x"',
+                "Last-Modified": formatdate(usegmt=True),
+            }
             for name, value in headers.items():
                 self.send_header(name, value)
             self.end_headers()

@@ -1,4 +1,6 @@
-"""A lake made by hand, with the relations that activation reads, and a dbt project cut down to the audiences."""
+"""A lake made by hand, with the relations that activation reads, and a dbt project cut down to the
+audiences.
+"""
 
 from __future__ import annotations
 
@@ -19,23 +21,37 @@ AS_OF = datetime(2026, 6, 1)
 
 TABLES = {
     "observability.clock": "as_of timestamp, is_given boolean",
-    "profiles.profiles": "profile_id varchar, email varchar, phone varchar, user_id varchar, first_name varchar, "
-    "last_name varchar, country varchar, orders_90d bigint",
-    "segments.segment_memberships": "segment varchar, profile_id varchar, entered_at timestamp, "
-    "definition_version varchar",
-    "segments.membership_history": "segment varchar, profile_id varchar, entered_at timestamp, left_at timestamp, "
-    "definition_version varchar",
-    "marts.consents": "profile_id varchar, identifier_type varchar, identifier varchar, purpose varchar, "
-    "channel varchar, "
-    "status varchar, jurisdiction varchar, decided_at timestamp, source varchar, record_id varchar, match varchar, "
-    "decision_id varchar",
-    "marts.messages": "message_id varchar, profile_id varchar, channel varchar, event_type varchar, "
-    "occurred_at timestamp",
-    "identity.identifier_mapping": "identifier_type varchar, identifier varchar, profile_id varchar",
+    "profiles.profiles": (
+        "profile_id varchar, email varchar, phone varchar, user_id varchar, first_name varchar, "
+        "last_name varchar, country varchar, orders_90d bigint"
+    ),
+    "segments.segment_memberships": (
+        "segment varchar, profile_id varchar, entered_at timestamp, definition_version varchar"
+    ),
+    "segments.membership_history": (
+        "segment varchar, profile_id varchar, entered_at timestamp, left_at timestamp, "
+        "definition_version varchar"
+    ),
+    "marts.consents": (
+        "profile_id varchar, identifier_type varchar, identifier varchar, purpose varchar, channel"
+        " varchar, status varchar, jurisdiction varchar, decided_at timestamp, source varchar,"
+        " record_id varchar, match varchar, decision_id varchar"
+    ),
+    "marts.messages": (
+        "message_id varchar, profile_id varchar, channel varchar, event_type varchar, "
+        "occurred_at timestamp"
+    ),
+    "identity.identifier_mapping": (
+        "identifier_type varchar, identifier varchar, profile_id varchar"
+    ),
     "identity.profile_resolution": "profile_id varchar, current_profile_id varchar",
-    "marts.consent_matches": "identifier_type varchar, identifier varchar, meant_type varchar, meant varchar",
-    "marts.identifier_homes": "identifier_type varchar, identifier varchar, home varchar, began_at timestamp, "
-    "ended_at timestamp, latest_at timestamp, counts_until timestamp, is_current boolean",
+    "marts.consent_matches": (
+        "identifier_type varchar, identifier varchar, meant_type varchar, meant varchar"
+    ),
+    "marts.identifier_homes": (
+        "identifier_type varchar, identifier varchar, home varchar, began_at timestamp, "
+        "ended_at timestamp, latest_at timestamp, counts_until timestamp, is_current boolean"
+    ),
 }
 
 
@@ -110,7 +126,9 @@ class Shop:
             self.put("marts.consents", [decision(name) for name in names])
 
 
-def decision(name: str, status: str = "granted", at: str = "2026-01-01", **content: Any) -> dict[str, Any]:
+def decision(
+    name: str, status: str = "granted", at: str = "2026-01-01", **content: Any
+) -> dict[str, Any]:
     """A decision on the address of the person p_<name>."""
     return {
         "profile_id": f"p_{name}",
@@ -125,7 +143,12 @@ def decision(name: str, status: str = "granted", at: str = "2026-01-01", **conte
 
 
 def _person(name: str) -> dict[str, Any]:
-    return {"profile_id": f"p_{name}", "email": f"{name}@example.com", "first_name": name.title(), "country": "GB"}
+    return {
+        "profile_id": f"p_{name}",
+        "email": f"{name}@example.com",
+        "first_name": name.title(),
+        "country": "GB",
+    }
 
 
 def _member(name: str, segment: str) -> dict[str, Any]:
@@ -160,6 +183,7 @@ def _copy(project: Path, name: str) -> None:
 
 
 def _stub(path: Path, name: str) -> None:
-    # Stands for a model of another room: audiences refer to it, and the test has made its table by hand.
+    # Stands for a model of another room: audiences refer to it, and the test has made its table by
+    # hand.
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(f"select 1 as {name}\n", encoding="utf-8")

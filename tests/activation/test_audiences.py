@@ -16,12 +16,16 @@ def build(shop: Shop) -> None:
 
 
 def verdicts(shop: Shop, sync: str) -> dict[str, str]:
-    return dict(shop.rows(f"select profile_id, verdict from audiences.candidates where sync = '{sync}'"))
+    return dict(
+        shop.rows(f"select profile_id, verdict from audiences.candidates where sync = '{sync}'")
+    )
 
 
 def test_only_consented_people_are_in_the_audience(shop: Shop) -> None:
     shop.sync("letters")
-    shop.sync("leavers", mode="delete", destination="webhook", connection={"url": "U", "secret": "S"})
+    shop.sync(
+        "leavers", mode="delete", destination="webhook", connection={"url": "U", "secret": "S"}
+    )
     shop.people("ann", "bob", "cid", "dee", "eve", "fay", "gus")
     shop.people("hal", consent=False)
     shop.put(
@@ -29,7 +33,14 @@ def test_only_consented_people_are_in_the_audience(shop: Shop) -> None:
         [
             decision("bob", "withdrawn", "2026-02-01"),
             decision("cid", "withdrawn", "2026-02-01", identifier_type="user_id", identifier="u-3"),
-            decision("dee", "denied", "2026-02-01", purpose="any", channel="any", identifier_type="cookie"),
+            decision(
+                "dee",
+                "denied",
+                "2026-02-01",
+                purpose="any",
+                channel="any",
+                identifier_type="cookie",
+            ),
             decision("eve", "denied", "2026-02-01", channel="sms"),
             decision("gus", "withdrawn", "2026-09-01"),
         ],
@@ -47,7 +58,9 @@ def test_only_consented_people_are_in_the_audience(shop: Shop) -> None:
     }
     everybody = dict.fromkeys(verdicts(shop, "letters"), "eligible")
     assert verdicts(shop, "leavers") == everybody, "a removal from a tool needs no consent"
-    assert {key for (key,) in shop.rows("select row_key from audiences.aud_leavers")} == set(everybody)
+    assert {key for (key,) in shop.rows("select row_key from audiences.aud_leavers")} == set(
+        everybody
+    )
     assert shop.rows("select row_key, email from audiences.aud_letters order by 1") == [
         ("p_ann", "ann@example.com"),
         ("p_eve", "eve@example.com"),
@@ -65,15 +78,23 @@ def test_consent_for_another_address_is_none(shop: Shop) -> None:
 
 def test_suppressed_addresses_profiles_and_bounces_stay_out(shop: Shop) -> None:
     shop.sync("letters")
-    shop.sync("leavers", mode="delete", destination="webhook", connection={"url": "U", "secret": "S"})
+    shop.sync(
+        "leavers", mode="delete", destination="webhook", connection={"url": "U", "secret": "S"}
+    )
     with warehouse.connect(shop.settings) as lake:
         published.ensure(lake)
     shop.people("ann", "bob", "cid", "dee")
     shop.run(
-        "insert into lake.activation.suppressions values ('email', 'Ann@Example.com ', 'any', 'complaint', null),"
-        " ('profile_id', 'p_bob', 'email', 'asked', null), ('email', 'dee@example.com', 'sms', 'asked', null)"
+        "insert into lake.activation.suppressions values ('email', 'Ann@Example.com ', 'any',"
+        " 'complaint', null), ('profile_id', 'p_bob', 'email', 'asked', null), ('email',"
+        " 'dee@example.com', 'sms', 'asked', null)"
     )
-    bounce = {"profile_id": "p_cid", "channel": "email", "event_type": "bounce", "occurred_at": "2026-01-01"}
+    bounce = {
+        "profile_id": "p_cid",
+        "channel": "email",
+        "event_type": "bounce",
+        "occurred_at": "2026-01-01",
+    }
     shop.put("marts.messages", [{**bounce, "message_id": str(number)} for number in range(3)])
     build(shop)
     assert verdicts(shop, "letters") == {
@@ -82,7 +103,9 @@ def test_suppressed_addresses_profiles_and_bounces_stay_out(shop: Shop) -> None:
         "p_cid": "suppressed",
         "p_dee": "eligible",
     }
-    assert set(verdicts(shop, "leavers").values()) == {"eligible"}, "whoever is suppressed can be removed"
+    assert set(verdicts(shop, "leavers").values()) == {"eligible"}, (
+        "whoever is suppressed can be removed"
+    )
 
 
 def test_analytics_works_without_any_consent_data(shop: Shop) -> None:
@@ -108,17 +131,22 @@ def test_hold_outs_are_stable_and_of_the_asked_share(shop: Shop) -> None:
         " select 'p_n' || i, 'n' || i || '@example.com' from range(2000) t(i)"
     )
     shop.run(
-        "insert into lake.segments.segment_memberships select 'loyal', 'p_n' || i, null, '1' from range(2000) t(i)"
+        "insert into lake.segments.segment_memberships select 'loyal', 'p_n' || i, null, '1' from"
+        " range(2000) t(i)"
     )
     shop.run(
-        "insert into lake.marts.consents select 'p_n' || i, 'email', 'n' || i || '@example.com', 'marketing', 'email',"
-        " 'granted', null, timestamp '2026-01-01', null, null, null, null from range(2000) t(i)"
+        "insert into lake.marts.consents select 'p_n' || i, 'email', 'n' || i || '@example.com',"
+        " 'marketing', 'email', 'granted', null, timestamp '2026-01-01', null, null, null, null"
+        " from range(2000) t(i)"
     )
     shop.sync("letters", hold_out={"share": 0.2, "salt": "spring"})
     shop.sync("notes", hold_out={"share": 0.2, "salt": "spring"})
     shop.sync("other", hold_out={"share": 0.2, "salt": "autumn"})
     build(shop)
-    held = {s: {p for p, v in verdicts(shop, s).items() if v == "held_out"} for s in ("letters", "notes", "other")}
+    held = {
+        s: {p for p, v in verdicts(shop, s).items() if v == "held_out"}
+        for s in ("letters", "notes", "other")
+    }
     print({name: len(people) for name, people in held.items()})
     assert 330 < len(held["letters"]) < 470
     assert held["letters"] == held["notes"] != held["other"]
@@ -129,8 +157,13 @@ def test_one_row_per_address_and_one_sync_of_an_exclusive_group(shop: Shop) -> N
     shop.sync("second", exclusive_group="promo", priority=2)
     shop.people("ann", "bob")
     shop.people("ann", segment="vip", consent=False)
-    shop.run("delete from lake.profiles.profiles where rowid in (select max(rowid) from lake.profiles.profiles)")
-    shop.run("update lake.profiles.profiles set email = 'ANN@example.com' where profile_id = 'p_bob'")
+    shop.run(
+        "delete from lake.profiles.profiles where rowid in (select max(rowid) from"
+        " lake.profiles.profiles)"
+    )
+    shop.run(
+        "update lake.profiles.profiles set email = 'ANN@example.com' where profile_id = 'p_bob'"
+    )
     build(shop)
     assert verdicts(shop, "first") == {"p_ann": "eligible"}
     assert verdicts(shop, "second") == {"p_ann": "other_sync", "p_bob": "duplicate"}
@@ -155,11 +188,27 @@ def test_columns_of_every_kind(shop: Shop) -> None:
 
 
 def test_transitions_are_one_row_per_entry_and_exit(shop: Shop) -> None:
-    columns = {"profile_id": {"from": "profile_id"}, "what": {"row": "transition"}, "segment": {"row": "segment"}}
-    shop.sync("moves", audience={"segments": ["loyal"], "grain": "transition"}, columns=columns, key="profile_id")
+    columns = {
+        "profile_id": {"from": "profile_id"},
+        "what": {"row": "transition"},
+        "segment": {"row": "segment"},
+    }
+    shop.sync(
+        "moves",
+        audience={"segments": ["loyal"], "grain": "transition"},
+        columns=columns,
+        key="profile_id",
+    )
     shop.people("ann")
-    stay = {"segment": "loyal", "profile_id": "p_ann", "entered_at": "2026-01-01", "left_at": "2026-02-01"}
-    shop.put("segments.membership_history", [stay, {**stay, "entered_at": "2026-03-01", "left_at": None}])
+    stay = {
+        "segment": "loyal",
+        "profile_id": "p_ann",
+        "entered_at": "2026-01-01",
+        "left_at": "2026-02-01",
+    }
+    shop.put(
+        "segments.membership_history", [stay, {**stay, "entered_at": "2026-03-01", "left_at": None}]
+    )
     build(shop)
     assert [row[2] for row in shop.rows("select * from audiences.aud_moves order by row_key")] == [
         "entered",
@@ -180,7 +229,9 @@ def test_transitions_are_one_row_per_entry_and_exit(shop: Shop) -> None:
         ({"columns": {"email": {"from": "email"}, "x": {"row": "segment"}}}, "has no 'segment'"),
     ],
 )
-def test_a_sync_that_does_not_fit_is_named(shop: Shop, content: dict[str, object], part: str) -> None:
+def test_a_sync_that_does_not_fit_is_named(
+    shop: Shop, content: dict[str, object], part: str
+) -> None:
     shop.sync("letters", **content)
     with pytest.raises(ConfigError) as caught:
         build(shop)
@@ -194,16 +245,25 @@ def test_the_audience_follows_the_file_and_says_what_it_was_built_from(shop: Sho
     shop.people("bob", segment="vip")
     build(shop)
     made = generated.project_folder(shop.settings) / generate.FOLDER
-    assert not list((shop.settings.dbt_project / generate.FOLDER).glob("aud_*")), "the repository is not written to"
+    assert not list((shop.settings.dbt_project / generate.FOLDER).glob("aud_*")), (
+        "the repository is not written to"
+    )
     assert list(made.glob("aud_letters.sql"))
     assert operate.status(shop.settings, [])[0]["audience"] == "as the file says"
     shop.sync("letters", audience={"segments": ["vip"]}, owner="others")
-    for note in (operate.status(shop.settings, [])[0]["audience"], operate.plan(shop.settings, [])[0]["note"]):
+    for note in (
+        operate.status(shop.settings, [])[0]["audience"],
+        operate.plan(shop.settings, [])[0]["note"],
+    ):
         assert "the file has changed since its audience was built (audience)" in note
     build(shop)
-    assert shop.rows("select row_key from audiences.aud_letters") == [("p_bob",)], "there is no copy to forget"
+    assert shop.rows("select row_key from audiences.aud_letters") == [("p_bob",)], (
+        "there is no copy to forget"
+    )
     assert operate.status(shop.settings, [])[0]["audience"] == "as the file says"
     assert "changed" not in operate.plan(shop.settings, [])[0]["note"]
     shop.sync("letters", enabled=False)
     build(shop)
-    assert shop.rows("select count(*) from information_schema.tables where table_name = 'aud_letters'") == [(0,)]
+    assert shop.rows(
+        "select count(*) from information_schema.tables where table_name = 'aud_letters'"
+    ) == [(0,)]

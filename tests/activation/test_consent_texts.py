@@ -11,15 +11,19 @@ from segmentry.stages import RunContext
 from tests.activation.shop import Shop
 from tests.unit.test_consent_strings import american, banner
 
-EVENTS = "event_id varchar, event_at timestamp, anonymous_id varchar, user_id varchar, country varchar, consent varchar"
+EVENTS = (
+    "event_id varchar, event_at timestamp, anonymous_id varchar, user_id varchar, country varchar,"
+    " consent varchar"
+)
 RECORDS = (
-    "consent_id varchar, identifier_type varchar, identifier varchar, purpose varchar, channel varchar,"
-    " status varchar, jurisdiction varchar, occurred_at timestamp, source varchar, proof varchar,"
-    " consent_string varchar"
+    "consent_id varchar, identifier_type varchar, identifier varchar, purpose varchar, channel"
+    " varchar, status varchar, jurisdiction varchar, occurred_at timestamp, source varchar, proof"
+    " varchar, consent_string varchar"
 )
 REFUSALS = (
-    "decision_id varchar, identifier_type varchar, identifier varchar, purpose varchar, channel varchar,"
-    " status varchar, jurisdiction varchar, source varchar, record_id varchar, proof varchar, decided_at timestamp"
+    "decision_id varchar, identifier_type varchar, identifier varchar, purpose varchar, channel"
+    " varchar, status varchar, jurisdiction varchar, source varchar, record_id varchar, proof"
+    " varchar, decided_at timestamp"
 )
 GIVEN, REFUSED = banner({1, 3, 4}), banner({1})
 OPTED_OUT = american(16, "BVWSSVWA.YA")
@@ -33,19 +37,29 @@ def real_models(shop: Shop) -> None:
     for name, columns in {
         "stg_events__events": f"{EVENTS}, record_id varchar",
         "stg_consents__consents": f"{RECORDS}, record_id varchar",
-        "stg_email_events__email_events": "event_id varchar, event_type varchar, email varchar, occurred_at timestamp,"
-        " record_id varchar",
+        "stg_email_events__email_events": (
+            "event_id varchar, event_type varchar, email varchar, occurred_at timestamp,"
+            " record_id varchar"
+        ),
     }.items():
-        shop.run(f"create schema if not exists lake.staging; create table lake.staging.{name} ({columns})")
+        shop.run(
+            f"create schema if not exists lake.staging; create table lake.staging.{name}"
+            f" ({columns})"
+        )
         stub = models / "staging" / f"{name}.sql"
         stub.parent.mkdir(exist_ok=True)
         stub.write_text(f"select 1 as {name}\n", encoding="utf-8")
-    for name, accepted in {"base_events": "stg_events__events", "base_consents": "stg_consents__consents"}.items():
+    for name, accepted in {
+        "base_events": "stg_events__events",
+        "base_consents": "stg_consents__consents",
+    }.items():
         every = f"select *, 'accepted' as outcome from lake.staging.{accepted}"
         shop.run(f"create view lake.staging.{name} as {every}")
         (models / "staging" / f"{name}.sql").write_text(f"select 1 as {name}\n", encoding="utf-8")
     shop.run(f"create table lake.marts.quarantined_refusals ({REFUSALS})")
-    (models / "marts" / "quarantined_refusals.sql").write_text("select 1 as quarantined_refusals\n", encoding="utf-8")
+    (models / "marts" / "quarantined_refusals.sql").write_text(
+        "select 1 as quarantined_refusals\n", encoding="utf-8"
+    )
 
 
 NAMES = ("ann", "bob", "cid", "dee", "eve", "fay")
@@ -78,14 +92,15 @@ def staged(shop: Shop) -> None:
         ],
     )
     records = [
-        f"('g{n}', 'email', '{n}@example.com', 'advertising', 'any', 'granted', 'DE', '2026-01-01', 'form', null, null,"
-        f" 'r{n}')"
+        f"('g{n}', 'email', '{n}@example.com', 'advertising', 'any', 'granted', 'DE', '2026-01-01',"
+        f" 'form', null, null, 'r{n}')"
         for n in NAMES
         if n != "eve"
     ]
     strings = {"eve": ("email", "eve@example.com", GIVEN), "fay": ("cookie", "c-fay", OPTED_OUT)}
     records += [
-        f"('s{n}', '{kind}', '{value}', null, null, null, 'DE', '2026-02-01', null, null, '{text}', 't{n}')"
+        f"('s{n}', '{kind}', '{value}', null, null, null, 'DE', '2026-02-01', null, null, '{text}',"
+        f" 't{n}')"
         for n, (kind, value, text) in strings.items()
     ]
     shop.run(f"insert into lake.staging.stg_consents__consents values {', '.join(records)}")
@@ -99,8 +114,12 @@ def test_what_banners_say_decides_who_is_sent(shop: Shop) -> None:
     staged(shop)
     dbt.build(shop.settings, "consent_answers consent_decisions consents")
     stages.audiences(RunContext(shop.settings))
-    verdicts = dict(shop.rows("select profile_id, verdict from audiences.candidates where sync = 'ads'"))
-    assert verdicts == {f"p_{name}": "eligible" if name in ("ann", "eve") else "refused" for name in NAMES}
+    verdicts = dict(
+        shop.rows("select profile_id, verdict from audiences.candidates where sync = 'ads'")
+    )
+    assert verdicts == {
+        f"p_{name}": "eligible" if name in ("ann", "eve") else "refused" for name in NAMES
+    }
     told = shop.rows(
         "select record_id, status, cast(decided_at as varchar), source, proof from marts.consents"
         " where purpose = 'advertising' and source <> 'form' order by 1"

@@ -14,7 +14,16 @@ from activation import engine, operate, runs
 from activation.client import Client
 from activation.ledger import Ledger
 from segmentry.errors import DestinationError, GuardrailTriggered, SegmentryError, UsageError
-from tests.activation.engine_shop import SECRET, Receiver, Reply, consent, fill, open_lake, receiver, webhook
+from tests.activation.engine_shop import (
+    SECRET,
+    Receiver,
+    Reply,
+    consent,
+    fill,
+    open_lake,
+    receiver,
+    webhook,
+)
 from tests.activation.shop import Shop, decision
 from tests.contracts.vendors import VENDORS, Journal, content_of
 
@@ -46,24 +55,34 @@ def test_adds_updates_removals_and_then_silence(shop: Shop, receiver: Receiver) 
     assert receiver.people["ann@example.com"]["first_name"] is None, "value to NULL is sent"
     assert receiver.people["bob@example.com"]["first_name"] == "Bob", "NULL to value is sent"
     kinds = [request["type"] for request in receiver.requests[1:]]
-    assert kinds == ["segment.members.removed", "segment.members.upserted"], "whoever left goes first"
+    assert kinds == [
+        "segment.members.removed",
+        "segment.members.upserted",
+    ], "whoever left goes first"
 
 
-def test_who_withdrew_after_the_audience_was_built_is_not_sent_and_removed(shop: Shop, receiver: Receiver) -> None:
+def test_who_withdrew_after_the_audience_was_built_is_not_sent_and_removed(
+    shop: Shop, receiver: Receiver
+) -> None:
     name = webhook(shop)
     consent(shop, "ann", "bob", "cid")
     fill(shop, name, {"ann": "Ann", "bob": "Bob"})
     shop.put("marts.consents", [decision("bob", "withdrawn", "2026-05-01")])
     assert send(shop) == (1, "done")
     assert receiver.ever == mails("ann")
-    shop.put("marts.consents", [decision("ann", "withdrawn", "2026-05-02", identifier_type="phone", channel="any")])
+    shop.put(
+        "marts.consents",
+        [decision("ann", "withdrawn", "2026-05-02", identifier_type="phone", channel="any")],
+    )
     fill(shop, name, {"ann": "Ann", "bob": "Bob", "cid": "Cid"})
     assert send(shop) == (2, "done")
     assert set(receiver.people) == mails("cid")
     assert receiver.ever == mails("ann", "cid")
 
 
-def test_unknown_consent_never_leaves_even_if_the_audience_has_it(shop: Shop, receiver: Receiver) -> None:
+def test_unknown_consent_never_leaves_even_if_the_audience_has_it(
+    shop: Shop, receiver: Receiver
+) -> None:
     name = webhook(shop)
     consent(shop, "ann")
     consent(shop, "bob", identifier="other@example.com")
@@ -80,7 +99,9 @@ def test_unknown_consent_never_leaves_even_if_the_audience_has_it(shop: Shop, re
 
 def shop_changes(shop: Shop) -> list[tuple[str, str, str]]:
     operate.publish(shop.settings)
-    return shop.rows("select row_key, status, reason from activation.sync_changelog order by change_id")
+    return shop.rows(
+        "select row_key, status, reason from activation.sync_changelog order by change_id"
+    )
 
 
 def test_a_new_address_is_a_move(shop: Shop, receiver: Receiver) -> None:
@@ -112,8 +133,8 @@ def test_two_people_who_swap_addresses(shop: Shop, receiver: Receiver) -> None:
     fill(shop, name, {"ann": "Ann", "bob": "Bob"})
     send(shop)
     shop.run(
-        f"update lake.audiences.aud_{name} set email = case row_key when 'p_ann' then 'bob@example.com'"
-        " else 'ann@example.com' end"
+        f"update lake.audiences.aud_{name} set email = case row_key when 'p_ann' then"
+        " 'bob@example.com' else 'ann@example.com' end"
     )
     send(shop)
     assert {mail: values["first_name"] for mail, values in receiver.people.items()} == {
@@ -129,7 +150,10 @@ def test_throttles_and_errors_are_waited_out(shop: Shop, receiver: Receiver) -> 
 
     def script(number: int, rows: object) -> None:
         if number <= 4:
-            raise Reply([429, 503, 500, 502][number - 1], headers={"Retry-After": "0"} if number == 1 else {})
+            raise Reply(
+                [429, 503, 500, 502][number - 1],
+                headers={"Retry-After": "0"} if number == 1 else {},
+            )
 
     receiver.script = script
     assert send(shop) == (1, "done")
@@ -152,7 +176,9 @@ def test_a_lost_answer_is_sent_again_under_the_same_id(shop: Shop, receiver: Rec
     assert {status for _, status, _ in shop_changes(shop)} == {"retry"}
     fill(shop, name, {"ann": "Ann"})
     assert send(shop) == (2, "done")
-    assert set(receiver.people) == mails("ann"), "who may have arrived and is not wanted any more is removed"
+    assert set(receiver.people) == mails("ann"), (
+        "who may have arrived and is not wanted any more is removed"
+    )
 
 
 def test_a_refused_batch_is_split_down_to_the_guilty_row(shop: Shop, receiver: Receiver) -> None:
@@ -179,7 +205,10 @@ def test_a_refused_batch_is_split_down_to_the_guilty_row(shop: Shop, receiver: R
 
 
 def test_refused_credentials_stop_the_sync_and_leak_nothing(
-    shop: Shop, receiver: Receiver, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+    shop: Shop,
+    receiver: Receiver,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     name = webhook(shop)
     consent(shop, "ann")
@@ -194,7 +223,9 @@ def test_refused_credentials_stop_the_sync_and_leak_nothing(
         send(shop)
     printed = capsys.readouterr()
     said = "".join([str(caught.value), repr(caught.value), printed.out, printed.err, caplog.text])
-    said += json.dumps(shop_changes(shop)) + json.dumps(operate.status(shop.settings, []), default=str)
+    said += json.dumps(shop_changes(shop)) + json.dumps(
+        operate.status(shop.settings, []), default=str
+    )
     assert "example.com" not in said
     assert SECRET[6:] not in said
     assert receiver.people == {}
@@ -228,8 +259,15 @@ def test_a_first_run_into_people_who_are_there_is_looked_at_first(
     shop: Shop, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("TABLE_URL", f"sqlite:///{tmp_path}/people.sqlite")
-    shop.sync("table", destination="sql_table", connection={"url": "TABLE_URL"}, options={"table": "people"})
-    shop.run("create table lake.audiences.aud_table (row_key varchar, email varchar, first_name varchar)")
+    shop.sync(
+        "table",
+        destination="sql_table",
+        connection={"url": "TABLE_URL"},
+        options={"table": "people"},
+    )
+    shop.run(
+        "create table lake.audiences.aud_table (row_key varchar, email varchar, first_name varchar)"
+    )
     consent(shop, "ann", "bob")
     fill(shop, "table", {"ann": "Ann"})
     with sqlite3.connect(tmp_path / "people.sqlite") as table:
@@ -249,15 +287,21 @@ def test_a_first_run_into_people_who_are_there_is_looked_at_first(
     table.close()
 
 
-def test_a_value_that_was_lost_while_away_is_cleared_at_klaviyo(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_value_that_was_lost_while_away_is_cleared_at_klaviyo(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
     journal = Journal(VENDORS["klaviyo"])
     made = partial(Client, transport=journal.transport(), sleep=lambda seconds: None)
     monkeypatch.setattr("activation.destination.Client", made)
     names = {"url": "K_URL", "api_key": "K_KEY", "list_id": "K_LIST"}
-    for name, value in zip(names.values(), ("https://vendor.example.com", "key", "42"), strict=True):
+    for name, value in zip(
+        names.values(), ("https://vendor.example.com", "key", "42"), strict=True
+    ):
         monkeypatch.setenv(name, value)
     shop.sync("list", destination="klaviyo", connection=names)
-    shop.run("create table lake.audiences.aud_list (row_key varchar, email varchar, first_name varchar)")
+    shop.run(
+        "create table lake.audiences.aud_list (row_key varchar, email varchar, first_name varchar)"
+    )
     consent(shop, "ann", "bob", "cid")
 
     def cleared(people: dict[str, str | None]) -> list[str]:
@@ -265,7 +309,9 @@ def test_a_value_that_was_lost_while_away_is_cleared_at_klaviyo(shop: Shop, monk
         fill(shop, "list", people)
         before = len(journal.calls)
         send(shop, "list", release=["first_run"])
-        imports = [content_of(r) for r, _ in journal.calls[before:] if r.url.path == "/api/profile-import"]
+        imports = [
+            content_of(r) for r, _ in journal.calls[before:] if r.url.path == "/api/profile-import"
+        ]
         found = [content["data"]["attributes"] for content in imports]
         assert all(values["first_name"] is None for values in found)
         return [values["email"] for values in found]
@@ -303,10 +349,14 @@ def test_insert_never_updates_but_takes_back_who_refused(shop: Shop, receiver: R
     assert send(shop)[0] == 0
     shop.put("marts.consents", [decision("bob", "withdrawn", "2026-05-01")])
     assert send(shop)[0] == 1
-    assert {mail: values["first_name"] for mail, values in receiver.people.items()} == {"ann@example.com": "Ann"}
+    assert {mail: values["first_name"] for mail, values in receiver.people.items()} == {
+        "ann@example.com": "Ann"
+    }
 
 
-def test_delete_takes_the_audience_out_once_and_asks_for_no_consent(shop: Shop, receiver: Receiver) -> None:
+def test_delete_takes_the_audience_out_once_and_asks_for_no_consent(
+    shop: Shop, receiver: Receiver
+) -> None:
     name = webhook(shop, mode="delete")
     receiver.people = {f"{who}@example.com": {} for who in ("ann", "bob", "cid")}
     shop.put("marts.consents", [decision("ann", "withdrawn", "2026-05-01")])
@@ -330,7 +380,9 @@ def test_delete_takes_the_audience_out_once_and_asks_for_no_consent(shop: Shop, 
     assert len(receiver.requests) == before + 1
 
 
-def test_a_plan_file_is_applied_exactly_or_not_at_all(shop: Shop, receiver: Receiver, tmp_path: Path) -> None:
+def test_a_plan_file_is_applied_exactly_or_not_at_all(
+    shop: Shop, receiver: Receiver, tmp_path: Path
+) -> None:
     name = webhook(shop)
     consent(shop, "ann", "bob", "cid")
     fill(shop, name, {"ann": "Ann"})
@@ -350,16 +402,25 @@ def test_a_plan_file_is_applied_exactly_or_not_at_all(shop: Shop, receiver: Rece
         operate.apply(shop.settings, [], file=path)
 
 
-def test_one_broken_sync_stops_no_other(shop: Shop, receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_broken_sync_stops_no_other(
+    shop: Shop, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("DEAD_URL", "http://127.0.0.1:9")
     webhook(shop, "broken")
-    shop.sync("broken", destination="webhook", connection={"url": "DEAD_URL", "secret": "SEGMENTRY_WEBHOOK_SECRET"})
+    shop.sync(
+        "broken",
+        destination="webhook",
+        connection={"url": "DEAD_URL", "secret": "SEGMENTRY_WEBHOOK_SECRET"},
+    )
     webhook(shop, "good")
     consent(shop, "ann")
     fill(shop, "broken", {"ann": "Ann"})
     fill(shop, "good", {"ann": "Ann"})
     shown, failures = operate.apply(shop.settings, [])
-    assert [(row["sync"], row["status"]) for row in shown] == [("broken", "failed"), ("good", "done")]
+    assert [(row["sync"], row["status"]) for row in shown] == [
+        ("broken", "failed"),
+        ("good", "done"),
+    ]
     assert len(failures) == 1
     assert set(receiver.people) == mails("ann")
 
@@ -382,7 +443,9 @@ def test_two_processes_never_run_one_sync_at_once(shop: Shop, receiver: Receiver
     assert send(shop) == (0, "unchanged")
 
 
-def test_the_published_relations_are_idempotent_and_free_of_addresses(shop: Shop, receiver: Receiver) -> None:
+def test_the_published_relations_are_idempotent_and_free_of_addresses(
+    shop: Shop, receiver: Receiver
+) -> None:
     name = webhook(shop)
     consent(shop, "ann", "bob")
     fill(shop, name, {"ann": "Ann", "bob": "Bob"})
@@ -396,14 +459,19 @@ def test_the_published_relations_are_idempotent_and_free_of_addresses(shop: Shop
         ("hook", "p_ann"),
         ("hook", "p_bob"),
     ]
-    assert shop.rows("select status, sent_add, requests from activation.sync_runs") == [("done", 2, 1)]
+    assert shop.rows("select status, sent_add, requests from activation.sync_runs") == [
+        ("done", 2, 1)
+    ]
     for relation in ("sync_runs", "sync_changelog", "sync_snapshot"):
         assert "example.com" not in str(shop.rows(f"select * from activation.{relation}"))
 
 
 def test_files_hold_the_whole_audience_and_only_the_newest(shop: Shop) -> None:
     shop.sync("letters", options={"format": "csv"})
-    shop.run("create table lake.audiences.aud_letters (row_key varchar, email varchar, first_name varchar)")
+    shop.run(
+        "create table lake.audiences.aud_letters (row_key varchar, email varchar, first_name"
+        " varchar)"
+    )
     consent(shop, "ann", "bob")
     fill(shop, "letters", {"ann": 'A "n", n', "bob": None, "cid": "no consent"})
     assert send(shop, "letters") == (2, "partial")
@@ -426,6 +494,8 @@ def test_the_signature_is_the_one_of_the_standard() -> None:
     from datetime import UTC, datetime
 
     signed = Webhook(SECRET).sign(
-        "msg_p5jXN8AQM9LWM0D4loKWxJek", datetime.fromtimestamp(1614265330, UTC), '{"test": 2432232314}'
+        "msg_p5jXN8AQM9LWM0D4loKWxJek",
+        datetime.fromtimestamp(1614265330, UTC),
+        '{"test": 2432232314}',
     )
     assert signed == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="

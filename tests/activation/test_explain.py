@@ -9,7 +9,15 @@ import pytest
 from activation import engine, explain
 from segmentry import warehouse
 from segmentry.errors import NotReadyError, UsageError
-from tests.activation.engine_shop import Receiver, Reply, consent, fill, open_lake, receiver, webhook
+from tests.activation.engine_shop import (
+    Receiver,
+    Reply,
+    consent,
+    fill,
+    open_lake,
+    receiver,
+    webhook,
+)
 from tests.activation.shop import Shop, decision
 
 __all__ = ["open_lake", "receiver"]
@@ -21,14 +29,17 @@ pytestmark = pytest.mark.usefixtures("open_lake")
 def asked(shop: Shop) -> Iterator[Shop]:
     """Ann and Bob are known; the sync's segment names both."""
     shop.run(
-        "create table lake.identity.policy_types as select 'email' as identifier_type, 1 as priority;"
-        "create table lake.identity.identifier_values (identifier_type varchar, identifier varchar, value varchar)"
+        "create table lake.identity.policy_types as select 'email' as identifier_type, 1 as"
+        " priority;create table lake.identity.identifier_values (identifier_type varchar,"
+        " identifier varchar, value varchar)"
     )
     shop.put("identity.profile_resolution", [_resolved("ann"), _resolved("bob")])
     shop.put("identity.identifier_mapping", [_mapped("ann"), _mapped("bob")])
     shop.people("ann", "bob", consent=False)
     webhook(shop, audience={"segments": ["loyal", "big"]})
-    shop.run("create table lake.audiences.candidates (sync varchar, profile_id varchar, verdict varchar)")
+    shop.run(
+        "create table lake.audiences.candidates (sync varchar, profile_id varchar, verdict varchar)"
+    )
     yield shop
 
 
@@ -37,14 +48,21 @@ def _resolved(name: str) -> dict[str, str]:
 
 
 def _mapped(name: str) -> dict[str, str]:
-    return {"identifier_type": "email", "identifier": f"{name}@example.com", "profile_id": f"p_{name}"}
+    return {
+        "identifier_type": "email",
+        "identifier": f"{name}@example.com",
+        "profile_id": f"p_{name}",
+    }
 
 
 def judged(shop: Shop, **verdicts: str) -> None:
     with warehouse.connect(shop.settings) as lake:
         lake.execute("delete from lake.audiences.candidates")
         for name, verdict in verdicts.items():
-            lake.execute("insert into lake.audiences.candidates values ('hook', ?, ?)", [f"p_{name}", verdict])
+            lake.execute(
+                "insert into lake.audiences.candidates values ('hook', ?, ?)",
+                [f"p_{name}", verdict],
+            )
 
 
 def answer(shop: Shop, who: str) -> str:
@@ -63,7 +81,10 @@ def test_to_be_sent_then_sent_then_to_be_removed(asked: Shop, receiver: Receiver
     found = explain.person(asked.settings, "hook", "p_ann")
     assert found["answer"] == "sent: the destination has the person"
     assert [(c["operation"], c["status"]) for c in found["changes"]] == [("add", "sent")]
-    assert [(s["segment"], s["is_in"]) for s in found["segments"]] == [("loyal", True), ("big", False)]
+    assert [(s["segment"], s["is_in"]) for s in found["segments"]] == [
+        ("loyal", True),
+        ("big", False),
+    ]
     fill(asked, "hook", {})
     judged(asked, ann="refused")
     assert answer(asked, "p_ann").startswith("to be removed: the person opted out")
@@ -71,7 +92,9 @@ def test_to_be_sent_then_sent_then_to_be_removed(asked: Shop, receiver: Receiver
     assert answer(asked, "p_bob") == "not sent: no segment of this sync names the person"
 
 
-def test_whoever_opted_out_after_the_build_is_held_back_as_it_leaves(asked: Shop, receiver: Receiver) -> None:
+def test_whoever_opted_out_after_the_build_is_held_back_as_it_leaves(
+    asked: Shop, receiver: Receiver
+) -> None:
     consent(asked, "ann")
     fill(asked, "hook", {"ann": "Ann"})
     judged(asked, ann="eligible")
@@ -79,7 +102,9 @@ def test_whoever_opted_out_after_the_build_is_held_back_as_it_leaves(asked: Shop
     assert "held back as it leaves: refused, withdrawn or suppressed" in answer(asked, "p_ann")
 
 
-def test_a_refusal_of_the_destination_is_told_with_its_reason(asked: Shop, receiver: Receiver) -> None:
+def test_a_refusal_of_the_destination_is_told_with_its_reason(
+    asked: Shop, receiver: Receiver
+) -> None:
     consent(asked, "ann")
     fill(asked, "hook", {"ann": "Ann"})
     judged(asked, ann="eligible")
@@ -96,7 +121,9 @@ def test_every_verdict_has_a_meaning() -> None:
     from activation.audience_texts import CANDIDATES_YML
 
     listed = CANDIDATES_YML.partition("[eligible")[2].partition("]")[0]
-    assert {"eligible", *(word.strip() for word in listed.split(",") if word.strip())} == set(explain.MEANINGS)
+    assert {"eligible", *(word.strip() for word in listed.split(",") if word.strip())} == set(
+        explain.MEANINGS
+    )
 
 
 def test_unknown_people_syncs_and_a_home_without_audiences(asked: Shop) -> None:

@@ -18,7 +18,9 @@ __all__ = ["open_lake", "receiver"]
 pytestmark = pytest.mark.usefixtures("open_lake")
 
 
-def test_an_old_ledger_and_an_old_lake_have_the_column_renamed(shop: Shop, receiver: Receiver) -> None:
+def test_an_old_ledger_and_an_old_lake_have_the_column_renamed(
+    shop: Shop, receiver: Receiver
+) -> None:
     name = webhook(shop, guardrails={"max_added_rows": 0})
     consent(shop, "ann")
     fill(shop, name, {"ann": "Ann"})

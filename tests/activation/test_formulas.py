@@ -18,14 +18,17 @@ from tests.activation.shop import Shop, decision
 
 __all__ = ["open_lake"]
 
-# A spreadsheet's rule, told in another way: it cuts a cell at each of these, skips what has no width, and runs these.
+# A spreadsheet's rule, told in another way: it cuts a cell at each of these, skips what has no
+# width, and runs these.
 CUTS, SKIPPED, RUN = re.compile("[;\t\r\n]"), ' \u00a0\u200b\ufeff"“', "=+-@＝＋－＠"
 
 
 def runs(text: str) -> bool:
     if re.fullmatch(r"[+-]?\d+([.,]\d+)?([eE][+-]?\d+)?", text):
         return False
-    return text[:1] in {"\t", "\r", "\n"} or any(part.strip(SKIPPED)[:1] in set(RUN) for part in CUTS.split(text))
+    return text[:1] in {"\t", "\r", "\n"} or any(
+        part.strip(SKIPPED)[:1] in set(RUN) for part in CUTS.split(text)
+    )
 
 
 @pytest.mark.parametrize(
@@ -41,7 +44,20 @@ def runs(text: str) -> bool:
         ("'=1", "''=1"),
         ("Ann;=1+1", "Ann;'=1+1"),
         ("Main St\n- rear", "Main St\n'- rear"),
-        *((text, text) for text in ("", "Ann", "+491715550199", "-12.5", "-1e-05", "x-y", "a=b", "O'Neill", "a\n\nb")),
+        *(
+            (text, text)
+            for text in (
+                "",
+                "Ann",
+                "+491715550199",
+                "-12.5",
+                "-1e-05",
+                "x-y",
+                "a=b",
+                "O'Neill",
+                "a\n\nb",
+            )
+        ),
     ],
 )
 def test_what_is_written(text: str, written: str) -> None:
@@ -60,22 +76,32 @@ def test_nothing_runs_and_everything_comes_back(text: str) -> None:
 
 @pytest.mark.usefixtures("open_lake")
 def test_the_delivered_file(shop: Shop) -> None:
-    made = {"tag": {"from": "first_name"}, "email": {"from": "email"}, "loss": {"from": "first_name", "type": "bigint"}}
+    made = {
+        "tag": {"from": "first_name"},
+        "email": {"from": "email"},
+        "loss": {"from": "first_name", "type": "bigint"},
+    }
     for name, options in (("letters", {}), ("raw", {"formulas": "keep"})):
         shop.sync(name, options=options, columns=made)
-        shop.run(f"create table lake.audiences.aud_{name} (row_key varchar, email varchar, first_name varchar)")
+        shop.run(
+            f"create table lake.audiences.aud_{name} (row_key varchar, email varchar, first_name"
+            " varchar)"
+        )
         consent(shop, "ann", "-bob")
         shop.put("marts.consents", [decision("bob", identifier="-bob@example.com")])
         fill(shop, name, {"ann": "=1+1", "-bob": "-7"})
         shop.run(
-            f"create or replace table lake.audiences.aud_{name} as select row_key, first_name as tag, email,"
-            f" -3 as loss from lake.audiences.aud_{name}"
+            f"create or replace table lake.audiences.aud_{name} as select row_key, first_name as"
+            f" tag, email, -3 as loss from lake.audiences.aud_{name}"
         )
         assert engine.run_sync(shop.settings, name).status == "done"
         (path,) = (shop.settings.outbox / name).glob("*.csv")
         rows = list(csv.reader(path.open(newline="")))[1:]
         mark = "'" if name == "letters" else ""
-        assert rows == [["-7", f"{mark}-bob@example.com", "-3"], [f"{mark}=1+1", "ann@example.com", "-3"]]
+        assert rows == [
+            ["-7", f"{mark}-bob@example.com", "-3"],
+            [f"{mark}=1+1", "ann@example.com", "-3"],
+        ]
         verified = operate.verify(shop.settings, [name])[0][0]
         assert (verified["matched"], verified["missing"], verified["surplus"]) == (2, 0, 0)
     shop.sync("odd", options={"formulas": "off"})

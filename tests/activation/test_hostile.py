@@ -1,4 +1,5 @@
-"""Whatever an end does, by any schedule: run until quiet, it holds what is wanted and nobody who opted out.
+"""Whatever an end does, by any schedule: run until quiet, it holds what is wanted and nobody who
+opted out.
 
 The ends are those of tests/activation/hostile.py; the kills are in test_killed.py.
 """
@@ -37,9 +38,14 @@ SCHEDULES = [
     pytest.param(int(os.environ.get("SEGMENTRY_SOAK_SCHEDULES", "200")), marks=pytest.mark.soak),
 ]
 
-# The first half of a batch that had arrived, and was then refused, fails; somebody of the second half opts out.
+# The first half of a batch that had arrived, and was then refused, fails; somebody of the second
+# half opts out.
 TAKEN_AND_HALVED = [
-    (dict.fromkeys(NAMES[:3]), ["taken: timeout", "drops one", "nothing: 429 in an hour"], {NAMES[2]}),
+    (
+        dict.fromkeys(NAMES[:3]),
+        ["taken: timeout", "drops one", "nothing: 429 in an hour"],
+        {NAMES[2]},
+    ),
     (dict.fromkeys(NAMES[:3]), [], set()),
 ]
 
@@ -80,7 +86,9 @@ class World:
     def begin(self, end: End) -> None:
         """A ledger and an end of their own, nobody in the audience, consent of all but the last."""
         self.number += 1
-        self.shop.settings = replace(self.home, ledger_url=f"sqlite:///{self.home.home}/ledger{self.number}.sqlite")
+        self.shop.settings = replace(
+            self.home, ledger_url=f"sqlite:///{self.home.home}/ledger{self.number}.sqlite"
+        )
         made = partial(Client, transport=end.transport(), sleep=lambda seconds: None)
         self.patch.setattr(destinations, "Client", made)
         self.shop.run("delete from lake.marts.consents")
@@ -89,7 +97,10 @@ class World:
 
     def leave(self, end: End, who: set[str]) -> None:
         if who:
-            self.shop.put("marts.consents", [decision(name, "withdrawn", "2026-05-20") for name in sorted(who)])
+            self.shop.put(
+                "marts.consents",
+                [decision(name, "withdrawn", "2026-05-20") for name in sorted(who)],
+            )
             end.refused |= {f"{name}@example.com" for name in who}
 
     def run(self, name: str) -> str:
@@ -134,7 +145,9 @@ def world(shop: Shop, open_lake: None, monkeypatch: pytest.MonkeyPatch) -> World
 
 
 def assert_right(world: World, name: str, end: End, wanted: dict[str, str | None]) -> None:
-    """The end holds exactly what is wanted of those who may be reached, and every row has an outcome."""
+    """The end holds exactly what is wanted of those who may be reached, and every row has an
+    outcome.
+    """
     allowed = {f"{who}@example.com": first for who, first in wanted.items()}
     allowed = {email: first for email, first in allowed.items() if email not in end.refused}
     held = {email: values.get("first_name") for email, values in end.people.items()}
@@ -149,7 +162,11 @@ def assert_right(world: World, name: str, end: End, wanted: dict[str, str | None
 @pytest.mark.timeout(3_600)
 @pytest.mark.parametrize("schedules", SCHEDULES)
 def test_a_webhook_ends_with_what_is_wanted(world: World, schedules: int) -> None:
-    name = webhook(world.shop, limits={"batch_rows": 3}, connection={"url": "TEST_URL", "secret": "TEST_SECRET"})
+    name = webhook(
+        world.shop,
+        limits={"batch_rows": 3},
+        connection={"url": "TEST_URL", "secret": "TEST_SECRET"},
+    )
 
     seen: Counter[str] = Counter()
 
@@ -177,7 +194,13 @@ def test_jobs_that_end_late_or_wrong_end_with_what_is_wanted(world: World, sched
     names = {"url": "TEST_URL", "api_key": "TEST_SECRET", "list_id": "TEST_LIST"}
     name = webhook(world.shop, "list")
     guardrails = {"allow_members": True}  # the double does not list its people
-    world.shop.sync("list", destination="klaviyo", connection=names, limits={"batch_rows": 3}, guardrails=guardrails)
+    world.shop.sync(
+        "list",
+        destination="klaviyo",
+        connection=names,
+        limits={"batch_rows": 3},
+        guardrails=guardrails,
+    )
     seen: Counter[str] = Counter()
 
     @quiet(schedules)
@@ -206,7 +229,12 @@ def test_throttles_in_other_words_and_counts_that_are_not_so(world: World, sched
     name = webhook(world.shop, "lookalikes")
     world.shop.run(f"alter table lake.audiences.aud_{name} drop column first_name")
     columns = {"email": {"from": "email"}}
-    parts = {"destination": "meta", "connection": names, "columns": columns, "limits": {"batch_rows": 3}}
+    parts = {
+        "destination": "meta",
+        "connection": names,
+        "columns": columns,
+        "limits": {"batch_rows": 3},
+    }
     world.shop.sync(name, purpose="advertising", channel="ads", **parts)
 
     @quiet(schedules)
@@ -223,12 +251,18 @@ def test_throttles_in_other_words_and_counts_that_are_not_so(world: World, sched
             world.shop.run(f"insert into lake.audiences.aud_{name} values {emails}")
             end.script = list(script)
             world.run(name)
-            refusals = [decision(who, "denied", "2026-05-20", purpose="advertising", channel="any") for who in leaving]
+            refusals = [
+                decision(who, "denied", "2026-05-20", purpose="advertising", channel="any")
+                for who in leaving
+            ]
             if refusals:
                 world.shop.put("marts.consents", refusals)
             end.refused |= {sha256(f"{who}@example.com") for who in leaving}
         world.rest(name, end)
-        assert set(end.people) == {sha256(f"{who}@example.com") for who in schedule[-1][0]} - end.refused
+        assert (
+            set(end.people)
+            == {sha256(f"{who}@example.com") for who in schedule[-1][0]} - end.refused
+        )
         assert not end.violations
         world.outcomes(name)
 
@@ -237,10 +271,14 @@ def test_throttles_in_other_words_and_counts_that_are_not_so(world: World, sched
 
 @pytest.mark.timeout(3_600)
 @pytest.mark.parametrize("schedules", SCHEDULES)
-def test_a_notice_is_never_repeated(world: World, monkeypatch: pytest.MonkeyPatch, schedules: int) -> None:
+def test_a_notice_is_never_repeated(
+    world: World, monkeypatch: pytest.MonkeyPatch, schedules: int
+) -> None:
     names = {"url": "TEST_URL", "token": "TEST_SECRET", "channel": "TEST_LIST"}
     name = webhook(world.shop, "notices")
-    world.shop.sync("notices", destination="slack", connection=names, mode="insert", limits={"batch_rows": 2})
+    world.shop.sync(
+        "notices", destination="slack", connection=names, mode="insert", limits={"batch_rows": 2}
+    )
     sending: list[str] = []
     post = slack._post
 
@@ -252,7 +290,11 @@ def test_a_notice_is_never_repeated(world: World, monkeypatch: pytest.MonkeyPatc
     ways = tuple(way for way in HostileSlack.ways if not way.startswith(("half", "twice")))
 
     @quiet(schedules)
-    @given(st.lists(st.tuples(people, st.lists(st.sampled_from(ways), max_size=8)), min_size=1, max_size=3))
+    @given(
+        st.lists(
+            st.tuples(people, st.lists(st.sampled_from(ways), max_size=8)), min_size=1, max_size=3
+        )
+    )
     def holds(schedule: list[tuple[dict[str, str | None], list[str]]]) -> None:
         end = HostileSlack(posting=lambda: list(sending))
         world.begin(end)
@@ -268,7 +310,11 @@ def test_a_notice_is_never_repeated(world: World, monkeypatch: pytest.MonkeyPatc
         outcomes = world.outcomes(name)
         for who in set(everybody) - {NAMES[-1]}:
             arrived = f"{who}@example.com" in end.people
-            assert outcomes[f"p_{who}"] == "sent" if arrived and outcomes[f"p_{who}"] != "unknown" else True
+            assert (
+                outcomes[f"p_{who}"] == "sent"
+                if arrived and outcomes[f"p_{who}"] != "unknown"
+                else True
+            )
             assert arrived or outcomes[f"p_{who}"] == "unknown", "lost, and nobody knows"
 
     holds()
@@ -277,8 +323,14 @@ def test_a_notice_is_never_repeated(world: World, monkeypatch: pytest.MonkeyPatc
 def test_a_person_of_two_who_were_one_is_corrected_with_the_other(world: World) -> None:
     """Merge, then un-merge: the key is the person's id, so both have to be put right."""
     end = HostileWebhook()
-    name = webhook(world.shop, connection={"url": "TEST_URL", "secret": "TEST_SECRET"}, key="profile_id")
-    columns = {"profile_id": {"from": "profile_id"}, "email": {"from": "email"}, "first_name": {"from": "first_name"}}
+    name = webhook(
+        world.shop, connection={"url": "TEST_URL", "secret": "TEST_SECRET"}, key="profile_id"
+    )
+    columns = {
+        "profile_id": {"from": "profile_id"},
+        "email": {"from": "email"},
+        "first_name": {"from": "first_name"},
+    }
     world.shop.sync(
         name,
         destination="webhook",
@@ -289,7 +341,9 @@ def test_a_person_of_two_who_were_one_is_corrected_with_the_other(world: World) 
     world.begin(end)
 
     def audience(*rows: tuple[str, str, str]) -> None:
-        values = ", ".join(f"('{key}', '{key}', '{email}@example.com', '{first}')" for key, email, first in rows)
+        values = ", ".join(
+            f"('{key}', '{key}', '{email}@example.com', '{first}')" for key, email, first in rows
+        )
         columns = "row_key varchar, profile_id varchar, email varchar, first_name varchar"
         world.shop.run(f"create or replace table lake.audiences.aud_{name} ({columns})")
         world.shop.run(f"insert into lake.audiences.aud_{name} values {values}")
@@ -300,15 +354,21 @@ def test_a_person_of_two_who_were_one_is_corrected_with_the_other(world: World) 
 
     audience(("p_n0", "n0", "Ann"), ("p_n1", "n1", "Bob"))
     audience(("p_n0", "n1", "Ann and Bob"))
-    assert held() == {"p_n0": ("n1@example.com", "Ann and Bob")}, "a merge takes back the one who is gone"
+    assert held() == {"p_n0": ("n1@example.com", "Ann and Bob")}, (
+        "a merge takes back the one who is gone"
+    )
     audience(("p_n0", "n0", "Ann"), ("p_n1", "n1", "Bob"))
     assert held() == {"p_n0": ("n0@example.com", "Ann"), "p_n1": ("n1@example.com", "Bob")}
 
 
-def test_a_refusal_reaches_what_was_sent_under_an_id_that_has_since_been_merged(world: World) -> None:
+def test_a_refusal_reaches_what_was_sent_under_an_id_that_has_since_been_merged(
+    world: World,
+) -> None:
     """In a mode that removes nobody who merely leaves."""
     end = HostileWebhook()
-    name = webhook(world.shop, mode="upsert", connection={"url": "TEST_URL", "secret": "TEST_SECRET"})
+    name = webhook(
+        world.shop, mode="upsert", connection={"url": "TEST_URL", "secret": "TEST_SECRET"}
+    )
     world.begin(end)
     fill(world.shop, name, {"n0": "Ann", "n1": "Bob"})
     world.run(name)
@@ -317,7 +377,9 @@ def test_a_refusal_reaches_what_was_sent_under_an_id_that_has_since_been_merged(
     assert set(end.people) == {"n0@example.com", "n1@example.com"}
     columns = "profile_id varchar, current_profile_id varchar"
     world.shop.run(f"create table if not exists lake.identity.profile_resolution ({columns})")
-    world.shop.run("insert into lake.identity.profile_resolution values ('p_n1', 'p_n0'), ('p_n0', 'p_n0')")
+    world.shop.run(
+        "insert into lake.identity.profile_resolution values ('p_n1', 'p_n0'), ('p_n0', 'p_n0')"
+    )
     world.leave(end, {"n0"})
     world.run(name)
     assert end.people == {}

@@ -1,4 +1,6 @@
-"""A process that is killed at any moment, hundreds of times: run again, it ends right all the same."""
+"""A process that is killed at any moment, hundreds of times: run again, it ends right all the
+same.
+"""
 
 from __future__ import annotations
 
@@ -91,14 +93,20 @@ def lives(shop: Shop, receiver: Receiver, open_lake: None) -> Iterator[Lives]:
     shop.sync(
         "notices",
         destination="slack",
-        connection={"url": "TEST_SLACK_URL", "token": "TEST_SLACK_TOKEN", "channel": "TEST_SLACK_CHANNEL"},
+        connection={
+            "url": "TEST_SLACK_URL",
+            "token": "TEST_SLACK_TOKEN",
+            "channel": "TEST_SLACK_CHANNEL",
+        },
         mode="insert",
         limits={"batch_rows": 2, "requests": 1000},
     )
     webhook(shop, "letters")
     shop.sync("letters")
     os.environ.update(
-        TEST_SLACK_URL=os.environ["SEGMENTRY_WEBHOOK_URL"], TEST_SLACK_TOKEN="t0ken", TEST_SLACK_CHANNEL="c"
+        TEST_SLACK_URL=os.environ["SEGMENTRY_WEBHOOK_URL"],
+        TEST_SLACK_TOKEN="t0ken",
+        TEST_SLACK_CHANNEL="c",
     )
     consent(shop, *NAMES[:-1])  # the last one has never agreed
     made = Lives(shop, random.Random(7))
@@ -108,8 +116,12 @@ def lives(shop: Shop, receiver: Receiver, open_lake: None) -> Iterator[Lives]:
         del os.environ[name]
 
 
-def kill_in_requests(lives: Lives, receiver: Receiver, refused: set[str], notices: list[str]) -> list[str]:
-    """Answers, and kills lives before or after what they sent was taken. Gives who arrived and had refused."""
+def kill_in_requests(
+    lives: Lives, receiver: Receiver, refused: set[str], notices: list[str]
+) -> list[str]:
+    """Answers, and kills lives before or after what they sent was taken. Gives who arrived and had
+    refused.
+    """
     violations: list[str] = []
 
     def script(number: int, rows: list[dict[str, Any]]) -> None:
@@ -151,7 +163,9 @@ def kill_in_requests(lives: Lives, receiver: Receiver, refused: set[str], notice
         pytest.param(SOAK_KILLS, marks=pytest.mark.soak),
     ],
 )
-def test_killed_hundreds_of_times_it_ends_right(shop: Shop, receiver: Receiver, lives: Lives, kills: int) -> None:
+def test_killed_hundreds_of_times_it_ends_right(
+    shop: Shop, receiver: Receiver, lives: Lives, kills: int
+) -> None:
     refused = {NAMES[-1]}
     notices: list[str] = []
     violations = kill_in_requests(lives, receiver, refused, notices)
@@ -159,18 +173,30 @@ def test_killed_hundreds_of_times_it_ends_right(shop: Shop, receiver: Receiver, 
     while killed < kills:
         turn += 1
         assert turn < 6 * kills, "too few lives were killed"
-        name = "letters" if turn % SHARE_OF_FILES == 0 else "notices" if turn % SHARE_OF_NOTICES == 0 else "hook"
+        name = (
+            "letters"
+            if turn % SHARE_OF_FILES == 0
+            else "notices"
+            if turn % SHARE_OF_NOTICES == 0
+            else "hook"
+        )
         if name == "notices":
             told = _tell_of_more(shop, told)
         elif turn % 3 == 1:
-            fill(shop, name, {who: dice.choice([None, str(turn)]) for who in dice.sample(NAMES, 16)})
+            fill(
+                shop, name, {who: dice.choice([None, str(turn)]) for who in dice.sample(NAMES, 16)}
+            )
         if turn % 40 == 0:
             leaving = dice.choice(NAMES)
             shop.put("marts.consents", [decision(leaving, "withdrawn", "2026-05-20")])
             time.sleep(0.2)  # what a killed life had sent is taken by now
             refused.add(leaving)
         transaction = dice.choice([-1, 1]) * dice.randrange(1, 30) if dice.random() < 0.45 else 0
-        ended = lives.live(name, transaction, None if transaction or dice.random() < 0.4 else dice.uniform(0.005, 0.25))
+        ended = lives.live(
+            name,
+            transaction,
+            None if transaction or dice.random() < 0.4 else dice.uniform(0.005, 0.25),
+        )
         assert ended in ("0", "1", "killed"), ended
         killed += ended == "killed"
     print(f"{killed} kills in {turn} lives: {dict(lives.ways)}; {len(receiver.requests)} requests")
@@ -209,7 +235,10 @@ def _rest(shop: Shop, name: str) -> None:
 def _outcomes(shop: Shop, name: str) -> dict[str, str]:
     """The last outcome of each row."""
     operate.publish(shop.settings)
-    last = "select row_key, max_by(status, change_id) from activation.sync_changelog where sync = '{}' group by 1"
+    last = (
+        "select row_key, max_by(status, change_id) from activation.sync_changelog where sync = '{}'"
+        " group by 1"
+    )
     return dict(shop.rows(last.format(name)))
 
 
@@ -223,7 +252,9 @@ def _assert_the_destination_is_right(shop: Shop, receiver: Receiver, refused: se
     assert f"{NAMES[-1]}@example.com" not in receiver.ever, "somebody who never agreed arrived"
     outcomes = _outcomes(shop, "hook")
     assert {who for who in wanted if who not in refused and outcomes[f"p_{who}"] != "sent"} == set()
-    assert {f"p_{key.partition('@')[0]}" for key in receiver.ever} <= set(outcomes), "a row without an outcome"
+    assert {f"p_{key.partition('@')[0]}" for key in receiver.ever} <= set(outcomes), (
+        "a row without an outcome"
+    )
     ledger = Ledger(shop.settings)
     assert ledger.open_intents("hook") == []
     ledger.close()
@@ -238,8 +269,12 @@ def _assert_the_files_are_right(shop: Shop, refused: set[str]) -> None:
     folder = shop.settings.outbox / "letters"
     manifest = json.loads((folder / "manifest.json").read_text())
     lines = (folder / manifest["files"][0]["path"]).read_text().splitlines()[1:]
-    assert {line.partition("@")[0] for line in lines} == {who for who in NAMES[:16] if who not in refused}
-    assert sorted(path.name for path in folder.iterdir()) == sorted(["manifest.json", manifest["files"][0]["path"]])
+    assert {line.partition("@")[0] for line in lines} == {
+        who for who in NAMES[:16] if who not in refused
+    }
+    assert sorted(path.name for path in folder.iterdir()) == sorted(
+        ["manifest.json", manifest["files"][0]["path"]]
+    )
 
 
 def _assert_nobody_was_told_of_twice(shop: Shop, notices: list[str], told: int) -> None:

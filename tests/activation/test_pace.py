@@ -40,21 +40,32 @@ def quiet(begin: str, end: str, timezone: str = "UTC") -> Sync:
         (("21:00", "08:00", "America/New_York"), "2026-01-01T12:30", True),
     ],
 )
-def test_quiet_hours_pass_midnight_and_keep_to_their_place(hours: tuple[str, ...], moment: str, is_quiet: bool) -> None:
+def test_quiet_hours_pass_midnight_and_keep_to_their_place(
+    hours: tuple[str, ...], moment: str, is_quiet: bool
+) -> None:
     assert pace.is_quiet(quiet(*hours), datetime.fromisoformat(moment)) is is_quiet
 
 
-def test_in_quiet_hours_only_removals_go(shop: Shop, receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_in_quiet_hours_only_removals_go(
+    shop: Shop, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
     name = webhook(shop, quiet_hours={"from": "21:00", "to": "08:00"})
     consent(shop, "ann", "bob", "cid")
-    moments = [datetime(2026, 6, 1, 12), datetime(2026, 6, 1, 23), datetime(2026, 6, 1, 23), datetime(2026, 6, 2, 9)]
+    moments = [
+        datetime(2026, 6, 1, 12),
+        datetime(2026, 6, 1, 23),
+        datetime(2026, 6, 1, 23),
+        datetime(2026, 6, 2, 9),
+    ]
     monkeypatch.setattr(plans, "now", lambda: moments[0])
     fill(shop, name, {"ann": "Ann", "bob": "Bob"})
     assert engine.run_sync(shop.settings, name).status == "done"
     moments.pop(0)
     fill(shop, name, {"ann": "Anna", "cid": "Cid"})
     engine.run_sync(shop.settings, name)
-    assert {key: values["first_name"] for key, values in receiver.people.items()} == {"ann@example.com": "Ann"}
+    assert {key: values["first_name"] for key, values in receiver.people.items()} == {
+        "ann@example.com": "Ann"
+    }
     assert engine.run_sync(shop.settings, name).status == "waiting"
     moments[:] = moments[-1:]
     assert engine.run_sync(shop.settings, name).status == "done"
@@ -62,7 +73,9 @@ def test_in_quiet_hours_only_removals_go(shop: Shop, receiver: Receiver, monkeyp
     assert held == {"ann@example.com": "Anna", "cid@example.com": "Cid"}
 
 
-def test_nobody_has_more_than_the_cap(shop: Shop, receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nobody_has_more_than_the_cap(
+    shop: Shop, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
     name = webhook(shop, frequency_cap={"most": 2, "days": 7})
     consent(shop, "ann", "bob")
     for first in ("one", "two", "three"):
@@ -84,9 +97,13 @@ def test_a_fall_of_consent_coverage_stops_the_sync(shop: Shop, receiver: Receive
     name = webhook(shop)
     consent(shop, "ann", "bob")
     verdicts = (
-        "select 'hook' as sync, 'p_' || i as profile_id, case when i < {} then 'eligible' else 'refused' end as verdict"
+        "select 'hook' as sync, 'p_' || i as profile_id, case when i < {} then 'eligible' else"
+        " 'refused' end as verdict"
     )
-    make = f"create or replace table lake.audiences.candidates as {verdicts} from range(100) as people (i)"
+    make = (
+        f"create or replace table lake.audiences.candidates as {verdicts} from range(100) as"
+        " people (i)"
+    )
     shop.run(make.format(90))
     fill(shop, name, {"ann": "Ann"})
     assert engine.run_sync(shop.settings, name).status == "done"
@@ -102,7 +119,8 @@ def test_drift_stops_a_sync_that_asks_for_it(shop: Shop) -> None:
     columns = "model varchar, as_of timestamp, feature varchar, psi double, verdict varchar"
     shop.run(f"create table lake.observability.drift ({columns})")
     rows = ", ".join(
-        f"('churn', timestamp '2026-06-01', 'f{n}', 1, '{'alarm' if n < 4 else 'stable'}')" for n in range(10)
+        f"('churn', timestamp '2026-06-01', 'f{n}', 1, '{'alarm' if n < 4 else 'stable'}')"
+        for n in range(10)
     )
     shop.run(f"insert into lake.observability.drift values {rows}")
 

@@ -1,4 +1,6 @@
-"""Files on an SFTP server and in an S3 store: whole, the newest alone, and nothing said of whom they hold."""
+"""Files on an SFTP server and in an S3 store: whole, the newest alone, and nothing said of whom
+they hold.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +44,9 @@ def _withdrawn_while_the_rest_is_stopped(shop: Shop, name: str) -> None:
     assert operate.verify(shop.settings, [name])[0][0]["surplus"] == 0
 
 
-def test_sftp(shop: Shop, sftp: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sftp(
+    shop: Shop, sftp: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     name = webhook(shop, "letters")
     shop.sync(name, destination="sftp_files", connection=sftp)
     consent(shop, "ann", "bob")
@@ -61,7 +65,9 @@ def test_sftp(shop: Shop, sftp: dict[str, str], tmp_path: Path, monkeypatch: pyt
     assert (verified["matched"], verified["missing"], verified["surplus"]) == (1, 0, 0)
     assert not list((shop.settings.outbox / name).glob("*")), "no copy is left on this machine"
     _withdrawn_while_the_rest_is_stopped(shop, name)
-    assert [path.read_text() for path in folder.glob("letters-*")] == ["email,first_name\nbob@example.com,Bob\n"]
+    assert [path.read_text() for path in folder.glob("letters-*")] == [
+        "email,first_name\nbob@example.com,Bob\n"
+    ]
     other = paramiko.RSAKey.generate(2048)
     monkeypatch.setenv("TEST_SFTP_HOST_KEY", f"ssh-rsa {other.get_base64()}")
     fill(shop, name, {"ann": "Ann"})
@@ -72,7 +78,12 @@ def test_sftp(shop: Shop, sftp: dict[str, str], tmp_path: Path, monkeypatch: pyt
 
 def test_s3(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     objects = s3_server.Objects()
-    names = {"place": "TEST_S3_PLACE", "key_id": "TEST_S3_ID", "secret": "TEST_S3_SECRET", "endpoint": "TEST_S3_URL"}
+    names = {
+        "place": "TEST_S3_PLACE",
+        "key_id": "TEST_S3_ID",
+        "secret": "TEST_S3_SECRET",
+        "endpoint": "TEST_S3_URL",
+    }
     monkeypatch.setenv("TEST_S3_PLACE", f"{s3_server.BUCKET}/vip")
     monkeypatch.setenv("TEST_S3_ID", "id-of-a-test")
     monkeypatch.setenv("TEST_S3_SECRET", "s3cret-of-a-test")

@@ -1,4 +1,6 @@
-"""What the main job, and so Airflow, is told of a sync that goes wrong in every way: no person, no secret."""
+"""What the main job, and so Airflow, is told of a sync that goes wrong in every way: no person, no
+secret.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,16 @@ from activation import operate
 from segmentry import jobs
 from segmentry.settings import ROOT
 from segmentry.stages import RunContext, stage_named
-from tests.activation.engine_shop import SECRET, Receiver, Reply, consent, fill, open_lake, receiver, webhook
+from tests.activation.engine_shop import (
+    SECRET,
+    Receiver,
+    Reply,
+    consent,
+    fill,
+    open_lake,
+    receiver,
+    webhook,
+)
 from tests.activation.shop import Shop
 
 __all__ = ["open_lake", "receiver"]
@@ -27,9 +38,14 @@ FORBIDDEN = ("example.com", "%40", SECRET[6:], "hook?token=")
 
 
 def test_outcomes_handed_to_airflow_and_what_is_published(
-    shop: Shop, receiver: Receiver, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+    shop: Shop,
+    receiver: Receiver,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
-    """A task of Airflow pushes this record to XCom and raises this message: there is nothing else."""
+    """A task of Airflow pushes this record to XCom and raises this message: there is nothing
+    else.
+    """
     caplog.set_level(0)
     name = webhook(shop, limits={"batch_rows": 2})
     consent(shop, "ann", "bob", "cid")
@@ -58,7 +74,11 @@ def test_outcomes_handed_to_airflow_and_what_is_published(
         shop.clear_breakers()
     assert {record["state"] for record in told} == {"failed", "done"}
     published = operate.apply(shop.settings, [])
-    told += [published[0], [str(error) for error in published[1]], operate.status(shop.settings, [])]
+    told += [
+        published[0],
+        [str(error) for error in published[1]],
+        operate.status(shop.settings, []),
+    ]
     told += operate.plan(shop.settings, [])
     for relation in ("sync_runs", "sync_changelog", "sync_snapshot", "dead_letters", "reviews"):
         told.append(shop.rows(f"select * from activation.{relation}"))
@@ -69,7 +89,9 @@ def test_outcomes_handed_to_airflow_and_what_is_published(
 
 
 def test_what_airflow_renders_of_the_tasks(tmp_path: Path) -> None:
-    """Templates and arguments of every task, with the secrets in the environment in which the DAGs are read."""
+    """Templates and arguments of every task, with the secrets in the environment in which the DAGs
+    are read.
+    """
     program = """
 import sys
 from airflow.dag_processing.dagbag import DagBag
@@ -78,13 +100,25 @@ assert not bag.import_errors, bag.import_errors
 for dag in bag.dags.values():
     for task in dag.tasks:
         fields = {name: getattr(task, name, None) for name in task.template_fields}
-        print(dag.dag_id, task.task_id, fields, getattr(task, "partial_kwargs", {}), dag.params.dump())
+        partial = getattr(task, "partial_kwargs", {})
+                print(dag.dag_id, task.task_id, fields, partial, dag.params.dump())
 """
-    secrets = {"SEGMENTRY_WEBHOOK_SECRET": SECRET, "KLAVIYO_API_KEY": "pk_5ecret5ecret", "AIRFLOW_HOME": str(tmp_path)}
+    secrets = {
+        "SEGMENTRY_WEBHOOK_SECRET": SECRET,
+        "KLAVIYO_API_KEY": "pk_5ecret5ecret",
+        "AIRFLOW_HOME": str(tmp_path),
+    }
     quiet = {"AIRFLOW__CORE__LOAD_EXAMPLES": "False", "AIRFLOW__LOGGING__LOGGING_LEVEL": "ERROR"}
-    environment = {**os.environ, **secrets, **quiet, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "dags")])}
+    environment = {
+        **os.environ,
+        **secrets,
+        **quiet,
+        "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "dags")]),
+    }
     words = [sys.executable, "-c", program, str(ROOT / "dags")]
-    done = subprocess.run(words, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        words, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=120
+    )
     assert done.returncode == 0, done.stderr[-2000:]
     assert "activate sync" in done.stdout
     for secret in (SECRET[6:], "pk_5ecret5ecret", "@"):

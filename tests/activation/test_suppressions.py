@@ -1,4 +1,6 @@
-"""Suppressions in any spelling: out of the audience, and out of what is there if they come after it was built."""
+"""Suppressions in any spelling: out of the audience, and out of what is there if they come after it
+was built.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +53,9 @@ def people(shop: Shop) -> None:
 def suppress(shop: Shop, *rows: tuple[str | None, str, str | None]) -> None:
     with warehouse.connect(shop.settings) as lake:
         lake.execute("delete from lake.activation.suppressions")
-        lake.executemany("insert into lake.activation.suppressions values (?, ?, ?, 'asked', null)", rows)
+        lake.executemany(
+            "insert into lake.activation.suppressions values (?, ?, ?, 'asked', null)", rows
+        )
 
 
 def test_a_suppression_in_any_spelling_keeps_the_person_out_of_the_audience(shop: Shop) -> None:
@@ -64,7 +68,9 @@ def test_a_suppression_in_any_spelling_keeps_the_person_out_of_the_audience(shop
             project.connection = lake
             lake.execute("use lake")
             sql = project.render("audiences/suppressed_contacts")
-            found = lake.execute(f"select identifier from ({sql}) where identifier_type = 'profile_id'").fetchall()
+            found = lake.execute(
+                f"select identifier from ({sql}) where identifier_type = 'profile_id'"
+            ).fetchall()
             assert found == [("p_ann",)], written
             assert suppressed.read(lake, "email").people == {"p_ann"}, written
 
@@ -75,7 +81,10 @@ def test_a_suppression_of_after_the_audience_takes_out_who_was_sent(shop: Shop) 
     stages.audiences(RunContext(shop.settings))
     assert engine.run_sync(shop.settings, "letters").rows == {"sync letters": 4}
     suppress(
-        shop, ("phone", "0176 5551 2301", "any"), ("Tel", "55512302", "mail"), ("email", "d.e.e@EXAMPLE.com", "sms")
+        shop,
+        ("phone", "0176 5551 2301", "any"),
+        ("Tel", "55512302", "mail"),
+        ("email", "d.e.e@EXAMPLE.com", "sms"),
     )
     engine.run_sync(shop.settings, "letters")
     (newest,) = (shop.settings.outbox / "letters").glob("*.csv*")
@@ -85,7 +94,10 @@ def test_a_suppression_of_after_the_audience_takes_out_who_was_sent(shop: Shop) 
     assert set(verdicts.values()) == {"eligible"}, "the audience is of before"
     stages.audiences(RunContext(shop.settings))
     verdicts = dict(shop.rows("select profile_id, verdict from audiences.candidates"))
-    assert sorted(name for name, verdict in verdicts.items() if verdict == "suppressed") == ["p_ann", "p_bob"]
+    assert sorted(name for name, verdict in verdicts.items() if verdict == "suppressed") == [
+        "p_ann",
+        "p_bob",
+    ]
 
 
 def test_types_and_names_are_those_of_the_sql() -> None:
@@ -95,4 +107,6 @@ def test_types_and_names_are_those_of_the_sql() -> None:
     for word in [*names, *identifier_words.TYPES, "E-Mail Address", "fax", " CRM ", "profile id"]:
         ((named,),) = connection.execute(f"select {named_by}", {"word": word}).fetchall()
         known = named in (*identifier_words.TYPES, identifier_words.PROFILE)
-        assert identifier_words.types_named(word) == ((named,) if known else identifier_words.TYPES), word
+        assert identifier_words.types_named(word) == (
+            (named,) if known else identifier_words.TYPES
+        ), word

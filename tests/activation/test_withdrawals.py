@@ -23,7 +23,8 @@ __all__ = ["open_lake", "receiver"]
 pytestmark = pytest.mark.usefixtures("open_lake")
 
 CANDIDATES = (
-    "select '{}' as sync, 'x' || i as profile_id, case when i < {} then 'eligible' else 'refused' end as verdict"
+    "select '{}' as sync, 'x' || i as profile_id, case when i < {} then 'eligible' else 'refused'"
+    " end as verdict"
 )
 
 
@@ -32,7 +33,9 @@ def mails(*names: str) -> set[str]:
 
 
 def opt_out(shop: Shop, *names: str, **content: Any) -> None:
-    shop.put("marts.consents", [decision(name, "withdrawn", "2026-05-20", **content) for name in names])
+    shop.put(
+        "marts.consents", [decision(name, "withdrawn", "2026-05-20", **content) for name in names]
+    )
 
 
 def stopped(shop: Shop, name: str, **parts: Any) -> str:
@@ -66,7 +69,10 @@ def _failed_gate(shop: Shop, name: str, names: list[str]) -> None:
 
 
 def _less_consent(shop: Shop, name: str, names: list[str]) -> None:
-    shop.run(f"create or replace table lake.audiences.candidates as {CANDIDATES.format(name, 30)} from range(99) t(i)")
+    shop.run(
+        f"create or replace table lake.audiences.candidates as {CANDIDATES.format(name, 30)} from"
+        " range(99) t(i)"
+    )
     fill(shop, name, dict.fromkeys(names[5:], "x"))
 
 
@@ -78,14 +84,21 @@ def _drifted(shop: Shop, name: str, names: list[str]) -> None:
     fill(shop, name, dict.fromkeys(names[5:], "x"))
 
 
-def unmatched(shop: Shop, source: str, number: int, *, at: str = "2026-05-20", **content: Any) -> None:
+def unmatched(
+    shop: Shop, source: str, number: int, *, at: str = "2026-05-20", **content: Any
+) -> None:
     """Refusals of a source that match nobody."""
     refusals = [
-        decision("x", "withdrawn", at, source=source, match="none", record_id=f"{source}{n}", **content)
+        decision(
+            "x", "withdrawn", at, source=source, match="none", record_id=f"{source}{n}", **content
+        )
         for n in range(number)
     ]
     nobody = {"profile_id": None, "identifier": "0171 555"}
-    shop.put("marts.consents", [{**refusal, "identifier_type": "phone", **nobody} for refusal in refusals])
+    shop.put(
+        "marts.consents",
+        [{**refusal, "identifier_type": "phone", **nobody} for refusal in refusals],
+    )
 
 
 def _unmatched(shop: Shop, name: str, names: list[str]) -> None:
@@ -117,7 +130,9 @@ STOPS: dict[str, tuple[dict[str, Any], Callable[[Shop, str, list[str]], None], s
 }
 
 
-def test_no_guardrail_and_no_unfit_audience_holds_a_withdrawal_back(shop: Shop, receiver: Receiver) -> None:
+def test_no_guardrail_and_no_unfit_audience_holds_a_withdrawal_back(
+    shop: Shop, receiver: Receiver
+) -> None:
     for name, (guardrails, breaking, said) in STOPS.items():
         shop.run("drop table if exists lake.observability.gate_results")
         webhook(shop, name, guardrails=guardrails)
@@ -144,25 +159,36 @@ def test_no_guardrail_and_no_unfit_audience_holds_a_withdrawal_back(shop: Shop, 
         assert len(receiver.requests) == requests, "what was withdrawn is not sent again"
 
 
-def test_many_unmatched_refusals_stop_additions_and_nothing_else(shop: Shop, receiver: Receiver) -> None:
+def test_many_unmatched_refusals_stop_additions_and_nothing_else(
+    shop: Shop, receiver: Receiver
+) -> None:
     webhook(shop, "letters")
     names = [f"n{number}" for number in range(60)]
     consent(shop, *names)
     fill(shop, "letters", dict.fromkeys(names[:50], "x"))
     unmatched(shop, "form", 49)
-    # Another channel, an id of a browser, and a record of which one reading matches somebody: none of them counts.
+    # Another channel, an id of a browser, and a record of which one reading matches somebody: none
+    # of them counts.
     unmatched(shop, "stops", 80, channel="sms")
     unmatched(shop, "shop", 60, purpose="analytics")
     unmatched(shop, "any", 60)
-    readings = [decision("y", "withdrawn", source="any", match="exact", record_id=f"any{n}") for n in range(60)]
+    readings = [
+        decision("y", "withdrawn", source="any", match="exact", record_id=f"any{n}")
+        for n in range(60)
+    ]
     shop.put("marts.consents", [{**one, "identifier": "y@example.com"} for one in readings])
-    shop.put("marts.consents", [decision("z", "denied", source="banner", match="none", identifier_type="cookie",
+    shop.put("marts.consents", [decision("z", "denied", source="banner", match="none",
+    identifier_type="cookie",
                                          record_id=f"b{n}") for n in range(90)])  # fmt: skip
     assert engine.run_sync(shop.settings, "letters").status == "done"
     unmatched(shop, "form", 50)
     opt_out(shop, names[3])
     # One leaves, one is changed, ten would be added.
-    fill(shop, "letters", dict.fromkeys(names[1:49], "x") | dict.fromkeys(names[50:], "x") | {names[49]: "changed"})
+    fill(
+        shop,
+        "letters",
+        dict.fromkeys(names[1:49], "x") | dict.fromkeys(names[50:], "x") | {names[49]: "changed"},
+    )
     assert operate.plan(shop.settings, ["letters"])[0]["guardrails"] == "unmatched"
     report = stopped(shop, "letters")
     assert "50 of 50 refusal(s) of the source 'form' match nobody (100%, at most 20%)" in report
@@ -180,7 +206,8 @@ def test_a_bad_file_of_refusals_shows_among_old_good_ones(shop: Shop, receiver: 
     fill(shop, "letters", {"ann": "x"})
     unmatched(shop, "form", 60)
     good = [
-        decision("y", "withdrawn", "2026-01-05", source="form", match="exact", record_id=f"g{n}") for n in range(900)
+        decision("y", "withdrawn", "2026-01-05", source="form", match="exact", record_id=f"g{n}")
+        for n in range(900)
     ]
     shop.put("marts.consents", [{**one, "identifier": "y@example.com"} for one in good])
     assert "60 of 60 refusal(s)" in stopped(shop, "letters"), "of the newest month"
@@ -189,14 +216,18 @@ def test_a_bad_file_of_refusals_shows_among_old_good_ones(shop: Shop, receiver: 
     assert engine.run_sync(shop.settings, "letters").status == "done"
 
 
-def test_the_only_member_and_a_plan_that_was_looked_at(shop: Shop, receiver: Receiver, tmp_path: Path) -> None:
+def test_the_only_member_and_a_plan_that_was_looked_at(
+    shop: Shop, receiver: Receiver, tmp_path: Path
+) -> None:
     name = webhook(shop)
     consent(shop, "ann", "bob", "cid")
     fill(shop, name, {"ann": "Ann"})
     engine.run_sync(shop.settings, name)
     opt_out(shop, "ann")
     fill(shop, name, {})
-    assert engine.run_sync(shop.settings, name).status == "done", "nothing is left that a guardrail could stop"
+    assert engine.run_sync(shop.settings, name).status == "done", (
+        "nothing is left that a guardrail could stop"
+    )
     assert receiver.people == {}
     fill(shop, name, {"bob": "Bob", "cid": "Cid"})
     engine.run_sync(shop.settings, name)
@@ -208,21 +239,37 @@ def test_the_only_member_and_a_plan_that_was_looked_at(shop: Shop, receiver: Rec
     operate.write_plan(plan, planned)
     fill(shop, name, {"bob": "Robert", "cid": "Cid"})
     shown, failures = operate.apply(shop.settings, [], file=plan)
-    assert "the plan has changed since it was made; 1 withdrawal(s) were sent" in failures[0].received
+    assert (
+        "the plan has changed since it was made; 1 withdrawal(s) were sent" in failures[0].received
+    )
     assert failures[0].exit_code == 3
     assert shown[0]["sent"] == 1
-    assert {key: values["first_name"] for key, values in receiver.people.items()} == {"bob@example.com": "Bob"}
+    assert {key: values["first_name"] for key, values in receiver.people.items()} == {
+        "bob@example.com": "Bob"
+    }
     fill(shop, name, {"bob": "Bobby", "cid": "Cid"})
     operate.write_plan(plan, operate.plan(shop.settings, [name]))
     assert operate.apply(shop.settings, [], file=plan)[1] == []
     assert receiver.people["bob@example.com"]["first_name"] == "Bobby"
 
 
-def test_people_under_former_ids_under_none_and_by_suppression(shop: Shop, receiver: Receiver) -> None:
-    """Whom the ledger knows by an id that was merged away, that nobody has any more, or by an address alone."""
+def test_people_under_former_ids_under_none_and_by_suppression(
+    shop: Shop, receiver: Receiver
+) -> None:
+    """Whom the ledger knows by an id that was merged away, that nobody has any more, or by an
+    address alone.
+    """
     by_mail = webhook(shop, "by_mail", mode="insert")
-    by_id = webhook(shop, "by_id", key="person", columns={"person": {"from": "profile_id"}, "email": {"from": "email"}})
-    shop.run("create or replace table lake.audiences.aud_by_id (row_key varchar, email varchar, person varchar)")
+    by_id = webhook(
+        shop,
+        "by_id",
+        key="person",
+        columns={"person": {"from": "profile_id"}, "email": {"from": "email"}},
+    )
+    shop.run(
+        "create or replace table lake.audiences.aud_by_id (row_key varchar, email varchar, person"
+        " varchar)"
+    )
     names = ("merged", "gone", "parted", "listed", "bounced", "ann", "bob", "odd\u200b")
     consent(shop, *names[:-1])
     shop.put("marts.consents", [decision(names[-1], identifier="odd@example.com")])
@@ -230,7 +277,10 @@ def test_people_under_former_ids_under_none_and_by_suppression(shop: Shop, recei
         fill(shop, name, {person: f"p_{person}" for person in names})
         assert engine.run_sync(shop.settings, name, release=["first_run"]).status == "done"
         fill(shop, name, {})
-    shop.run("insert into lake.identity.profile_resolution values ('p_merged', 'p_new'), ('p_ann', 'p_ann')")
+    shop.run(
+        "insert into lake.identity.profile_resolution values ('p_merged', 'p_new'), ('p_ann',"
+        " 'p_ann')"
+    )
     shop.run(
         "create table lake.identity.id_mapping_scd as select 'email' as identifier_type,"
         " 'gone@example.com' as identifier, 'p_gone' as profile_id union all"
@@ -241,28 +291,42 @@ def test_people_under_former_ids_under_none_and_by_suppression(shop: Shop, recei
         [
             decision("new", "withdrawn", "2026-05-20", identifier_type="user_id", identifier="u1"),
             decision("other", "withdrawn", "2026-05-20", identifier="gone@example.com"),
-            decision("other", "denied", "2026-05-20", identifier="parted@example.com", profile_id=None),
-            decision("other", "denied", "2026-05-20", identifier="odd@example.com", profile_id=None),
+            decision(
+                "other", "denied", "2026-05-20", identifier="parted@example.com", profile_id=None
+            ),
+            decision(
+                "other", "denied", "2026-05-20", identifier="odd@example.com", profile_id=None
+            ),
         ],
     )
     shop.run(
-        "create table lake.audiences.suppressed_contacts (identifier_type varchar, identifier varchar, channel varchar)"
+        "create table lake.audiences.suppressed_contacts (identifier_type varchar, identifier"
+        " varchar, channel varchar)"
     )
     shop.run(
-        "insert into lake.audiences.suppressed_contacts values ('profile_id', 'p_bounced', 'email'),"
-        " ('email', 'listed@example.com', 'any'), ('profile_id', 'p_listed', 'any'), ('profile_id', 'p_ann', 'sms')"
+        "insert into lake.audiences.suppressed_contacts values ('profile_id', 'p_bounced',"
+        " 'email'), ('email', 'listed@example.com', 'any'), ('profile_id', 'p_listed', 'any'),"
+        " ('profile_id', 'p_ann', 'sms')"
     )
     engine.run_sync(shop.settings, by_mail)
     assert "the audience is empty" in stopped(shop, by_id)
     left = {key for key in receiver.people if not key.startswith("p_")}
     assert left == mails("ann", "bob"), "in the mode insert, nobody but the withdrawn leaves"
-    assert {key for key in receiver.people if key.startswith("p_")} - {"p_odd\u200b"} == {"p_ann", "p_bob"}
+    assert {key for key in receiver.people if key.startswith("p_")} - {"p_odd\u200b"} == {
+        "p_ann",
+        "p_bob",
+    }
 
 
 @pytest.mark.parametrize("form", ["csv", "ndjson", "parquet"])
-def test_a_file_is_written_again_without_the_person_when_its_audience_is_stopped(shop: Shop, form: str) -> None:
+def test_a_file_is_written_again_without_the_person_when_its_audience_is_stopped(
+    shop: Shop, form: str
+) -> None:
     shop.sync("letters", options={"format": form}, guardrails={"max_added_rows": 2})
-    shop.run("create table lake.audiences.aud_letters (row_key varchar, email varchar, first_name varchar)")
+    shop.run(
+        "create table lake.audiences.aud_letters (row_key varchar, email varchar, first_name"
+        " varchar)"
+    )
     consent(shop, "ann", "bob", "+cid", "dee", "eve", "fay")
     shop.put("marts.consents", [decision("cid", identifier="+cid@example.com")])
     fill(shop, "letters", {"ann": 'A,"n"\nn', "bob": None, "+cid": "=1+1"})
@@ -277,7 +341,9 @@ def test_a_file_is_written_again_without_the_person_when_its_audience_is_stopped
         "ann@example.com",
         "bob@example.com",
     ] or form == "csv"
-    assert after == [row for row in before if row["email"] == "ann@example.com"], "what was delivered, without them"
+    assert after == [row for row in before if row["email"] == "ann@example.com"], (
+        "what was delivered, without them"
+    )
     folder = shop.settings.outbox / "letters"
     assert len(list(folder.iterdir())) == 2
     verified = operate.verify(shop.settings, ["letters"])[0][0]
@@ -304,8 +370,14 @@ def delivered(shop: Shop, name: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("grain", ["membership", "transition"])
-def test_exports_of_several_rows_per_person_lose_all_of_them(shop: Shop, receiver: Receiver, grain: str) -> None:
-    columns = {"person": {"from": "profile_id"}, "email": {"from": "email"}, "segment": {"row": "segment"}}
+def test_exports_of_several_rows_per_person_lose_all_of_them(
+    shop: Shop, receiver: Receiver, grain: str
+) -> None:
+    columns = {
+        "person": {"from": "profile_id"},
+        "email": {"from": "email"},
+        "segment": {"row": "segment"},
+    }
     shop.sync("moves", audience={"segments": "all", "grain": grain}, columns=columns, key="person")
     names = {"url": "SEGMENTRY_WEBHOOK_URL", "secret": "SEGMENTRY_WEBHOOK_SECRET"}
     shop.sync(
@@ -317,10 +389,15 @@ def test_exports_of_several_rows_per_person_lose_all_of_them(shop: Shop, receive
         connection=names,
     )
     consent(shop, "ann", "bob")
-    values = ", ".join(f"('p_{n}:{s}', 'p_{n}', '{n}@example.com', '{s}')" for n in ("ann", "bob") for s in ("a", "b"))
+    values = ", ".join(
+        f"('p_{n}:{s}', 'p_{n}', '{n}@example.com', '{s}')"
+        for n in ("ann", "bob")
+        for s in ("a", "b")
+    )
     for name in ("moves", "hook"):
         shop.run(
-            f"create table lake.audiences.aud_{name} (row_key varchar, person varchar, email varchar, segment varchar)"
+            f"create table lake.audiences.aud_{name} (row_key varchar, person varchar, email"
+            " varchar, segment varchar)"
         )
         shop.run(f"insert into lake.audiences.aud_{name} values {values}")
         engine.run_sync(shop.settings, name)
@@ -329,12 +406,17 @@ def test_exports_of_several_rows_per_person_lose_all_of_them(shop: Shop, receive
     for name in ("moves", "hook"):
         stopped(shop, name)
         assert operate.status(shop.settings, [name])[0]["held"] == 2
-    assert [(row["person"], row["segment"]) for row in delivered(shop, "moves")] == [("p_ann", "a"), ("p_ann", "b")]
+    assert [(row["person"], row["segment"]) for row in delivered(shop, "moves")] == [
+        ("p_ann", "a"),
+        ("p_ann", "b"),
+    ]
     assert [r["operation"] for r in receiver.requests[-1]["data"]["rows"]] == ["remove", "remove"]
     assert {r["row_key"] for r in receiver.requests[-1]["data"]["rows"]} == {"p_bob:a", "p_bob:b"}
 
 
-def test_syncs_that_are_off_manual_deleted_or_broken_are_withdrawn_from_too(shop: Shop, receiver: Receiver) -> None:
+def test_syncs_that_are_off_manual_deleted_or_broken_are_withdrawn_from_too(
+    shop: Shop, receiver: Receiver
+) -> None:
     names = ("off", "manual", "deleted", "broken")
     people = {name: [f"{name}{n}" for n in range(3)] for name in names}
     for name in names:
@@ -359,24 +441,34 @@ def test_syncs_that_are_off_manual_deleted_or_broken_are_withdrawn_from_too(shop
     runs = shop.rows("select count(*) from activation.sync_runs")
     assert stages.withdrawals(context).status == "unchanged"
     assert len(receiver.requests) == requests
-    assert shop.rows("select count(*) from activation.sync_runs") == runs, "nobody withdrew: nothing is written"
+    assert shop.rows("select count(*) from activation.sync_runs") == runs, (
+        "nobody withdrew: nothing is written"
+    )
 
 
 def test_rows_at_a_place_that_moved_or_that_cannot_be_reached(
     shop: Shop, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("OLD_URL", f"sqlite:///{tmp_path}/old.sqlite")
-    told = {"destination": "sql_table", "connection": {"url": "OLD_URL"}, "options": {"table": "people"}}
+    told = {
+        "destination": "sql_table",
+        "connection": {"url": "OLD_URL"},
+        "options": {"table": "people"},
+    }
     with sa.create_engine(f"sqlite:///{tmp_path}/old.sqlite").begin() as table:
         table.exec_driver_sql("create table people (email varchar primary key, first_name varchar)")
     shop.sync("hook", **told)
-    shop.run("create table lake.audiences.aud_hook (row_key varchar, email varchar, first_name varchar)")
+    shop.run(
+        "create table lake.audiences.aud_hook (row_key varchar, email varchar, first_name varchar)"
+    )
     consent(shop, "ann", "bob", "cid")
     fill(shop, "hook", dict.fromkeys(("ann", "bob", "cid"), "x"))
     engine.run_sync(shop.settings, "hook")
     opt_out(shop, "ann")
     monkeypatch.delenv("OLD_URL")
-    with pytest.raises(ConnectionNotConfigured, match=r"1 row\(s\) of people who opted out") as caught:
+    with pytest.raises(
+        ConnectionNotConfigured, match=r"1 row\(s\) of people who opted out"
+    ) as caught:
         engine.run_sync(shop.settings, "hook")
     assert "OLD_URL" in caught.value.remedy
     monkeypatch.setenv("OLD_URL", f"sqlite:///{tmp_path}/old.sqlite")
@@ -409,7 +501,9 @@ def test_a_job_that_stops_before_its_syncs_sends_withdrawals(
     first = Stage("gate_raw", "ingest", f"{__name__}:{entry}")
     context = RunContext(shop.settings)
     alone = list(jobs.run([first], context))
-    assert [outcome.name for outcome in alone] == ["gate_raw"], "a job that sends nothing sends no withdrawal"
+    assert [outcome.name for outcome in alone] == ["gate_raw"], (
+        "a job that sends nothing sends no withdrawal"
+    )
     outcomes = list(jobs.run([first, stage_named("marts"), stage_named("sync")], context))
     assert [(outcome.name, outcome.state) for outcome in outcomes][1:] == [("withdrawals", "done")]
     assert "1 withdrawal(s) were sent" in " ".join(outcomes[1].notes)

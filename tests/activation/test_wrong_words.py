@@ -30,7 +30,9 @@ def test_a_guardrail_that_is_none_and_one_of_another_sync(shop: Shop, receiver: 
     assert engine.run_sync(shop.settings, name, release=["hook.additions"]).status == "done"
 
 
-def test_a_plan_for_another_sync_and_a_place_that_is_not_there(shop: Shop, receiver: Receiver, tmp_path: Path) -> None:
+def test_a_plan_for_another_sync_and_a_place_that_is_not_there(
+    shop: Shop, receiver: Receiver, tmp_path: Path
+) -> None:
     name = webhook(shop)
     fill(shop, name, {})
     planned = operate.plan(shop.settings, [])
@@ -49,7 +51,10 @@ def test_a_plan_for_another_sync_and_a_place_that_is_not_there(shop: Shop, recei
     ("hours", "part"),
     [
         ({"from": "21:00", "to": "21:00"}, "nothing would ever be sent"),
-        ({"from": "21:00", "to": "08:00", "timezone": "Mars/Base"}, "quiet_hours/timezone is 'Mars/Base'"),
+        (
+            {"from": "21:00", "to": "08:00", "timezone": "Mars/Base"},
+            "quiet_hours/timezone is 'Mars/Base'",
+        ),
         ({"from": "21:00", "to": "25:00"}, "25:00"),
         ({"from": "21:00"}, "'to' is a required property"),
     ],

@@ -22,21 +22,32 @@ DATABASES = ("airflow", "mlflow", "ledger", "lake")
 
 
 def _program(name: str) -> str:
-    places = [shutil.which(name), *sorted(str(p) for p in Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))]
+    places = [
+        shutil.which(name),
+        *sorted(str(p) for p in Path("/usr/lib/postgresql").glob(f"*/bin/{name}")),
+    ]
     found = [place for place in places if place]
     if not found:
-        pytest.fail(f"{name} is not on this machine: install the packages postgresql and redis-server")
+        pytest.fail(
+            f"{name} is not on this machine: install the packages postgresql and redis-server"
+        )
     return found[-1]
 
 
 def _as_postgres() -> list[str]:
     # PostgreSQL refuses to run as root.
-    return ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups"] if os.geteuid() == 0 else []
+    return (
+        ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups"]
+        if os.geteuid() == 0
+        else []
+    )
 
 
 @contextmanager
 def postgres(folder: Path, databases: Sequence[str] = DATABASES) -> Iterator[int]:
-    """A cluster with one database and role per purpose (password: the role's name); gives its port."""
+    """A cluster with one database and role per purpose (password: the role's name); gives its
+    port.
+    """
     home, port = folder / "postgres", free_port()
     home.mkdir()
     password = folder / "postgres.password"
@@ -47,10 +58,30 @@ def postgres(folder: Path, databases: Sequence[str] = DATABASES) -> Iterator[int
                 parent.chmod(parent.stat().st_mode | 0o011)
         shutil.chown(home, "postgres", "postgres")
         shutil.chown(password, "postgres", "postgres")
-    make = [_program("initdb"), "-D", str(home / "data"), "-U", "postgres", "--auth=scram-sha-256", "-E", "UTF8"]
+    make = [
+        _program("initdb"),
+        "-D",
+        str(home / "data"),
+        "-U",
+        "postgres",
+        "--auth=scram-sha-256",
+        "-E",
+        "UTF8",
+    ]
     make += [f"--pwfile={password}", "--no-sync"]
     subprocess.run([*_as_postgres(), *make], check=True, capture_output=True, cwd=home)
-    words = ["-D", str(home / "data"), "-p", str(port), "-h", LOOPBACK, "-k", str(home), "-c", "fsync=off"]
+    words = [
+        "-D",
+        str(home / "data"),
+        "-p",
+        str(port),
+        "-h",
+        LOOPBACK,
+        "-k",
+        str(home),
+        "-c",
+        "fsync=off",
+    ]
     with (folder / "postgres.log").open("wb") as log:
         server = subprocess.Popen(
             [*_as_postgres(), _program("postgres"), *words, "-c", "max_connections=200"],
@@ -60,7 +91,9 @@ def postgres(folder: Path, databases: Sequence[str] = DATABASES) -> Iterator[int
         _create_databases(port, password.read_text(), databases)
         yield port
     finally:
-        server.send_signal(signal.SIGINT)  # a fast shutdown: it does not wait until the clients have gone
+        server.send_signal(
+            signal.SIGINT
+        )  # a fast shutdown: it does not wait until the clients have gone
         server.wait(30)
 
 
@@ -68,7 +101,9 @@ def _create_databases(port: int, password: str, databases: Sequence[str]) -> Non
     deadline = time.monotonic() + 60
     while True:
         try:
-            admin = psycopg2.connect(host=LOOPBACK, port=port, user="postgres", password=password, dbname="postgres")
+            admin = psycopg2.connect(
+                host=LOOPBACK, port=port, user="postgres", password=password, dbname="postgres"
+            )
             break
         except psycopg2.OperationalError:
             assert time.monotonic() < deadline, "PostgreSQL did not start"
@@ -86,10 +121,14 @@ def broker(folder: Path) -> Iterator[str]:
     """A Redis with a password; gives its address."""
     port, password = free_port(), secrets.token_hex()
     configuration = folder / "redis.conf"
-    configuration.write_text(f'bind {LOOPBACK}\nport {port}\nrequirepass {password}\nsave ""\ndir {folder}\n')
+    configuration.write_text(
+        f'bind {LOOPBACK}\nport {port}\nrequirepass {password}\nsave ""\ndir {folder}\n'
+    )
     configuration.chmod(0o600)
     with (folder / "redis.log").open("wb") as log:
-        server = subprocess.Popen([_program("redis-server"), str(configuration)], stdout=log, stderr=log)
+        server = subprocess.Popen(
+            [_program("redis-server"), str(configuration)], stdout=log, stderr=log
+        )
     try:
         client = redis.Redis(LOOPBACK, port, password=password)
         deadline = time.monotonic() + 30

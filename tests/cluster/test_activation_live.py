@@ -1,4 +1,6 @@
-"""Activation on real servers: the ledger in PostgreSQL, people sent to a PostgreSQL table and to Redis."""
+"""Activation on real servers: the ledger in PostgreSQL, people sent to a PostgreSQL table and to
+Redis.
+"""
 
 from __future__ import annotations
 
@@ -82,11 +84,17 @@ def test_the_ledger_in_postgresql(shop: Shop, receiver: Receiver) -> None:
     ledger.close()
 
 
-def test_people_in_a_postgresql_table(shop: Shop, port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_people_in_a_postgresql_table(
+    shop: Shop, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     url = f"postgresql://lake:lake@127.0.0.1:{port}/lake"
     monkeypatch.setenv("TEST_TABLE_URL", url)
     name = webhook(shop, "people")
-    parts = {"destination": "sql_table", "connection": {"url": "TEST_TABLE_URL"}, "options": {"table": "vip"}}
+    parts = {
+        "destination": "sql_table",
+        "connection": {"url": "TEST_TABLE_URL"},
+        "options": {"table": "vip"},
+    }
     shop.sync("people", **parts)
     consent(shop, "ann", "bob", "cid")
     fill(shop, name, {"ann": "Ann", "bob": None})
@@ -116,8 +124,13 @@ def test_people_in_redis(shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyP
         fill(shop, name, {"ann": None, "cid": "Cid"})
         assert send(shop, name) == (3, "done")
         client = redis.Redis.from_url(url)
-        assert client.hgetall("edge:{ann@example.com}") == {b"email": b"ann@example.com"}, "value to NULL is sent"
-        assert client.hgetall("edge:{cid@example.com}") == {b"email": b"cid@example.com", b"first_name": b"Cid"}
+        assert client.hgetall("edge:{ann@example.com}") == {b"email": b"ann@example.com"}, (
+            "value to NULL is sent"
+        )
+        assert client.hgetall("edge:{cid@example.com}") == {
+            b"email": b"cid@example.com",
+            b"first_name": b"Cid",
+        }
         assert client.exists("edge:{bob@example.com}") == 0
         verified = operate.verify(shop.settings, [name])[0][0]
         assert (verified["matched"], verified["missing"], verified["surplus"]) == (2, 0, 0)

@@ -1,4 +1,6 @@
-"""The many-machines layout on loopback: everything in PostgreSQL, tasks through Redis to two Celery workers."""
+"""The many-machines layout on loopback: everything in PostgreSQL, tasks through Redis to two Celery
+workers.
+"""
 
 from __future__ import annotations
 
@@ -33,10 +35,14 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settin
         at = f"{LOOPBACK}:{port}"
         for name, value in {
             "SEGMENTRY_HOME": str(tmp_path / "home"),
-            "SEGMENTRY_CATALOG": f"postgres:host={LOOPBACK} port={port} dbname=lake user=lake password=lake",
+            "SEGMENTRY_CATALOG": (
+                f"postgres:host={LOOPBACK} port={port} dbname=lake user=lake password=lake"
+            ),
             "SEGMENTRY_LEDGER_URL": f"postgresql+psycopg2://ledger:ledger@{at}/ledger",
             "MLFLOW_TRACKING_URI": f"postgresql+psycopg2://mlflow:mlflow@{at}/mlflow",
-            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"postgresql+psycopg2://airflow:airflow@{at}/airflow",
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": (
+                f"postgresql+psycopg2://airflow:airflow@{at}/airflow"
+            ),
             "AIRFLOW__CORE__EXECUTOR": "CeleryExecutor",
             "AIRFLOW__CORE__PARALLELISM": "8",
             "AIRFLOW__CORE__HOSTNAME_CALLABLE": "tests.cluster._worker_name.name",
@@ -45,7 +51,12 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settin
             "PYTHONPATH": str(ROOT),
         }.items():
             monkeypatch.setenv(name, value)
-        for name in ("SEGMENTRY_LAKE_DATA", "SEGMENTRY_CONFIG", "SEGMENTRY_INBOX", "SEGMENTRY_WRITERS"):
+        for name in (
+            "SEGMENTRY_LAKE_DATA",
+            "SEGMENTRY_CONFIG",
+            "SEGMENTRY_INBOX",
+            "SEGMENTRY_WRITERS",
+        ):
             monkeypatch.delenv(name, raising=False)
         yield Settings.from_environment()
 
@@ -60,10 +71,26 @@ def server(settings: Settings) -> Iterator[Airflow]:
             port = free_port()
             api = airflow.launch(settings, registry, port, schedules=False)
             for name in WORKERS:
-                words = ["celery", "worker", "--skip-serve-logs", "--concurrency", "2", "--celery-hostname", name]
-                environment = airflow.environment(settings, port, schedules=False) | {"WORKER_NAME": name}
+                words = [
+                    "celery",
+                    "worker",
+                    "--skip-serve-logs",
+                    "--concurrency",
+                    "2",
+                    "--celery-hostname",
+                    name,
+                ]
+                environment = airflow.environment(settings, port, schedules=False) | {
+                    "WORKER_NAME": name
+                }
                 log = settings.home / "logs" / f"{name}.log"
-                start(registry, name, [sys.executable, "-m", "airflow", *words], environment=environment, log=log)
+                start(
+                    registry,
+                    name,
+                    [sys.executable, "-m", "airflow", *words],
+                    environment=environment,
+                    log=log,
+                )
             yield api
         finally:
             registry.stop()

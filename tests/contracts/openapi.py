@@ -55,7 +55,11 @@ def _fits(template: str, path: str) -> bool:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, dict):
-        kept = {key: _plain(part) for key, part in value.items() if key not in ("servers", "discriminator")}
+        kept = {
+            key: _plain(part)
+            for key, part in value.items()
+            if key not in ("servers", "discriminator")
+        }
         if str(kept.get("$ref", "")).startswith("#/definitions/"):
             kept["$ref"] = kept["$ref"].replace("#/definitions/", "#/components/schemas/")
         return kept
@@ -80,7 +84,9 @@ def _operation(entry: dict[str, Any], inherited: list[dict[str, Any]]) -> dict[s
     bodies = [p for p in parameters if p["in"] == "body"]
     made: dict[str, Any] = {
         "parameters": [_parameter(p) for p in parameters if p["in"] in ("query", "path", "header")],
-        "responses": {status: _response(response) for status, response in entry["responses"].items()},
+        "responses": {
+            status: _response(response) for status, response in entry["responses"].items()
+        },
     }
     if bodies:
         content = {"application/json": {"schema": bodies[0]["schema"]}}
@@ -91,7 +97,11 @@ def _operation(entry: dict[str, Any], inherited: list[dict[str, Any]]) -> dict[s
 def _parameter(parameter: dict[str, Any]) -> dict[str, Any]:
     names = ("type", "items", "enum", "format", "minimum", "maximum")
     schema = {name: parameter[name] for name in names if name in parameter}
-    made = {"name": parameter["name"], "in": parameter["in"], "required": parameter.get("required", False)}
+    made = {
+        "name": parameter["name"],
+        "in": parameter["in"],
+        "required": parameter.get("required", False),
+    }
     if parameter.get("collectionFormat"):
         made |= {"explode": parameter["collectionFormat"] == "multi", "style": "form"}
     return {**made, "schema": schema}

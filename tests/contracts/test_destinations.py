@@ -51,7 +51,10 @@ class Bench:
     def __init__(self, name: str, monkeypatch: pytest.MonkeyPatch, **content: Any) -> None:
         vendor = VENDORS[name]
         self.journal = Journal(vendor)
-        columns = vendor.columns or {"email": {"from": "email"}, "first_name": {"from": "first_name"}}
+        columns = vendor.columns or {
+            "email": {"from": "email"},
+            "first_name": {"from": "first_name"},
+        }
         self.sync = Sync(
             "vip",
             {
@@ -73,7 +76,9 @@ class Bench:
         values = {key: VALUES[letter] for key, letter in vendor.connection.items()}
         made = partial(Client, transport=self.journal.transport(), sleep=lambda seconds: None)
         monkeypatch.setattr(destinations, "Client", made)
-        self.session = DestinationSession(self.sync, values, FreeAccounts(), Path("outbox"), "run_1")  # type: ignore[arg-type]
+        self.session = DestinationSession(
+            self.sync, values, FreeAccounts(), Path("outbox"), "run_1"
+        )  # type: ignore[arg-type]
 
     def send(self, *rows: Row) -> list[RowOutcome]:
         """Send rows as the engine does: batches refused as a whole are halved."""
@@ -88,7 +93,9 @@ class Bench:
             if refusal.status not in (400, 413, 422):
                 raise
             if len(rows) == 1:
-                return [RowOutcome(rows[0], Status.rejected, f"refused with status {refusal.status}")]
+                return [
+                    RowOutcome(rows[0], Status.rejected, f"refused with status {refusal.status}")
+                ]
             middle = len(rows) // 2
             return [*self.send(*rows[:middle]), *self.send(*rows[middle:])]
 
@@ -98,15 +105,21 @@ class Bench:
 
 def person(name: str, operation: Operation = Operation.add, first: str | None = "Ann") -> Row:
     email = f"{name}@example.com"
-    values: dict[str, Any] = {} if operation is Operation.remove else {"email": email, "first_name": first}
+    values: dict[str, Any] = (
+        {} if operation is Operation.remove else {"email": email, "first_name": first}
+    )
     return Row(operation, f"p_{name}", email, email, f"hash-{name}", values)
 
 
 @pytest.fixture
 def bench(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
 ) -> Iterator[Callable[..., Bench]]:
-    """Makes benches. At the end whatever was printed, logged or raised is searched for people and secrets."""
+    """Makes benches. At the end whatever was printed, logged or raised is searched for people and
+    secrets.
+    """
     raised: list[str] = []
     begin = SegmentryError.__init__
 
@@ -126,7 +139,16 @@ def bench(
     yield make
     printed = capfd.readouterr()
     notes = [note for one in made for note in one.session.notes]
-    said = "\n".join([*raised, *notes, printed.out, printed.err, caplog.text, *(repr(one.session) for one in made)])
+    said = "\n".join(
+        [
+            *raised,
+            *notes,
+            printed.out,
+            printed.err,
+            caplog.text,
+            *(repr(one.session) for one in made),
+        ]
+    )
     for word in ("@example.com", "%40example", VALUES["K"], SECRET[6:], sha256("ann@example.com")):
         assert word not in said, "a person or a secret was said"
 
@@ -136,23 +158,39 @@ def test_every_destination_is_held_to_the_battery() -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_rows_have_outcomes_and_the_bad_one_alone_is_refused(name: str, bench: Callable[..., Bench]) -> None:
+def test_rows_have_outcomes_and_the_bad_one_alone_is_refused(
+    name: str, bench: Callable[..., Bench]
+) -> None:
     made = bench(name)
     outcomes = made.send(person("ann"), person("bad"), person("cid"))
     found = {outcome.row.row_key: outcome.status for outcome in outcomes}
     refused = Status.rejected if made.journal.vendor.refuses_alone else Status.sent
     assert found == {"p_ann": Status.sent, "p_bad": refused, "p_cid": Status.sent}
-    assert all("example.com" not in outcome.reason for outcome in outcomes), [o.reason for o in outcomes]
+    assert all("example.com" not in outcome.reason for outcome in outcomes), [
+        o.reason for o in outcomes
+    ]
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_removal_is_a_removal_and_never_an_unsubscription(name: str, bench: Callable[..., Bench]) -> None:
+def test_a_removal_is_a_removal_and_never_an_unsubscription(
+    name: str, bench: Callable[..., Bench]
+) -> None:
     made = bench(name)
     outcomes = made.send(person("ann", Operation.remove), person("cid", Operation.remove))
     assert [outcome.status for outcome in outcomes] == [Status.sent, Status.sent]
     assert made.journal.calls
-    said = made.bodies().lower() + "".join(request.url.path.lower() for request, _ in made.journal.calls)
-    for word in ("channelunsubscribe", "opt_out", "opted_out", "subscription", "suppress", '"unsubscribed"', "status"):
+    said = made.bodies().lower() + "".join(
+        request.url.path.lower() for request, _ in made.journal.calls
+    )
+    for word in (
+        "channelunsubscribe",
+        "opt_out",
+        "opted_out",
+        "subscription",
+        "suppress",
+        '"unsubscribed"',
+        "status",
+    ):
         assert word not in said, f"{word} in {said}"
 
 
@@ -161,7 +199,14 @@ def test_nothing_is_ever_subscribed(name: str, bench: Callable[..., Bench]) -> N
     made = bench(name)
     made.send(person("ann"), person("cid", Operation.update, first=None))
     keys = set(_keys([content_of(request) for request, _ in made.journal.calls]))
-    assert not keys & {"status", "subscribed", "unsubscribed", "email_subscribe", "subscriptions", "consented_at"}, keys
+    assert not keys & {
+        "status",
+        "subscribed",
+        "unsubscribed",
+        "email_subscribe",
+        "subscriptions",
+        "consented_at",
+    }, keys
     paths = " ".join(request.url.path for request, _ in made.journal.calls)
     assert "subscription" not in paths
     assert "/unsuppress" not in paths
@@ -189,7 +234,11 @@ def test_sending_again_makes_the_same_requests(name: str, bench: Callable[..., B
 
 def _said(made: Bench) -> list[Any]:
     """Requests, but for the one that signs in, without the time that some carry."""
-    calls = [request for request, _ in made.journal.calls if not request.url.path.startswith("/identity/")]
+    calls = [
+        request
+        for request, _ in made.journal.calls
+        if not request.url.path.startswith("/identity/")
+    ]
     return [(request.method, request.url.path, _stable(content_of(request))) for request in calls]
 
 
@@ -203,21 +252,27 @@ def _stable(body: Any) -> Any:
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("status", [429, 500, 503])
-def test_throttles_and_outages_are_tried_again(name: str, status: int, bench: Callable[..., Bench]) -> None:
+def test_throttles_and_outages_are_tried_again(
+    name: str, status: int, bench: Callable[..., Bench]
+) -> None:
     made = bench(name)
     made.journal.script = [status, status]
     if status != 429 and not made.destination.is_repeatable:
         with pytest.raises(Unanswered) as caught:
             made.send(person("ann"))
         assert caught.value.may_have_arrived
-        assert len(made.journal.calls) == 1, "what may have been taken is not repeated where a repetition is news"
+        assert len(made.journal.calls) == 1, (
+            "what may have been taken is not repeated where a repetition is news"
+        )
         return
     assert [outcome.status for outcome in made.send(person("ann"))] == [Status.sent]
 
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("status", [401, 403])
-def test_refused_credentials_stop_at_once(name: str, status: int, bench: Callable[..., Bench]) -> None:
+def test_refused_credentials_stop_at_once(
+    name: str, status: int, bench: Callable[..., Bench]
+) -> None:
     made = bench(name)
     made.journal.script = [status] * 3
     with pytest.raises(SegmentryError) as caught:
@@ -228,7 +283,9 @@ def test_refused_credentials_stop_at_once(name: str, status: int, bench: Callabl
 
 @pytest.mark.parametrize("name", NAMES)
 def test_no_secret_and_no_address_is_ever_said(name: str, bench: Callable[..., Bench]) -> None:
-    """What is printed, logged and raised is searched by the fixture, as in every test of the battery."""
+    """What is printed, logged and raised is searched by the fixture, as in every test of the
+    battery.
+    """
     made = bench(name)
     made.journal.script = [500] * 6
     with pytest.raises(SegmentryError):
@@ -249,7 +306,9 @@ CREATES_NOBODY = {"braze": "_update_existing_only", "mailchimp": "PATCH", "marke
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_mode_update_creates_nobody_or_is_refused(name: str, bench: Callable[..., Bench]) -> None:
+def test_the_mode_update_creates_nobody_or_is_refused(
+    name: str, bench: Callable[..., Bench]
+) -> None:
     if name not in CREATES_NOBODY:
         with pytest.raises(ConfigError, match="mode 'update'"):
             bench(name, mode="update")
@@ -257,16 +316,23 @@ def test_the_mode_update_creates_nobody_or_is_refused(name: str, bench: Callable
     made = bench(name, mode="update")
     made.send(person("ann", Operation.update))
     writes = [
-        f"{r.method} {r.content.decode()}" for r, _ in made.journal.calls if not r.url.path.startswith("/identity")
+        f"{r.method} {r.content.decode()}"
+        for r, _ in made.journal.calls
+        if not r.url.path.startswith("/identity")
     ]
     assert CREATES_NOBODY[name] in writes[0]
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_values_that_are_null_and_left_alone_are_not_sent(name: str, bench: Callable[..., Bench]) -> None:
+def test_values_that_are_null_and_left_alone_are_not_sent(
+    name: str, bench: Callable[..., Bench]
+) -> None:
     if VENDORS[name].columns or name == "slack":
         return  # identifiers alone, or no person at all
-    columns = {"email": {"from": "email"}, "first_name": {"from": "first_name", "when_null": "leave"}}
+    columns = {
+        "email": {"from": "email"},
+        "first_name": {"from": "first_name", "when_null": "leave"},
+    }
     made = bench(name, columns=columns)
     made.send(person("ann", Operation.update, first=None))
     if name == "salesforce":
@@ -276,7 +342,9 @@ def test_values_that_are_null_and_left_alone_are_not_sent(name: str, bench: Call
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if VENDORS[name].specs])
-def test_requests_and_answers_fit_the_vendors_own_specification(name: str, bench: Callable[..., Bench]) -> None:
+def test_requests_and_answers_fit_the_vendors_own_specification(
+    name: str, bench: Callable[..., Bench]
+) -> None:
     shared_data("openapi")
     made = bench(name)
     made.send(person("ann"), person("bad"))
@@ -290,25 +358,35 @@ def test_requests_and_answers_fit_the_vendors_own_specification(name: str, bench
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if VENDORS[name].specs])
-def test_a_wrong_request_does_not_fit_the_specification(name: str, bench: Callable[..., Bench]) -> None:
+def test_a_wrong_request_does_not_fit_the_specification(
+    name: str, bench: Callable[..., Bench]
+) -> None:
     from openapi_core.exceptions import OpenAPIError
 
     shared_data("openapi")
     made = bench(name)
     made.send(person("ann"), person("bad"))
     checked = _checker(made)
-    described = [(request, response) for request, response in made.journal.calls if checked(request, response)]
+    described = [
+        (request, response)
+        for request, response in made.journal.calls
+        if checked(request, response)
+    ]
     request, response = next(pair for pair in described if isinstance(content_of(pair[0]), dict))
     body = content_of(request)
     field = next(
-        key for key in ("data", "inputs", "batch", "contacts", "attributes", "input", "email_address") if key in body
+        key
+        for key in ("data", "inputs", "batch", "contacts", "attributes", "input", "email_address")
+        if key in body
     )
     request._content = json.dumps({**body, field: 7}).encode()
     with pytest.raises(OpenAPIError):
         checked(request, response)
     request._content = json.dumps(body).encode()
     assert checked(request, response), "the request as it was made fits"
-    assert any(_is_refused(checked, *pair) for pair in described), "an answer of another shape fits as well"
+    assert any(_is_refused(checked, *pair) for pair in described), (
+        "an answer of another shape fits as well"
+    )
 
 
 def _is_refused(checked: Callable[[Any, Any], bool], request: Any, response: Any) -> bool:
@@ -322,7 +400,9 @@ def _is_refused(checked: Callable[[Any, Any], bool], request: Any, response: Any
 
 
 def _checker(made: Bench) -> Callable[[Any, Any], bool]:
-    """Checks one exchange against the vendor's specifications: False where none of them describes it."""
+    """Checks one exchange against the vendor's specifications: False where none of them describes
+    it.
+    """
     from openapi_core.templating.paths.exceptions import PathError
 
     paths = frozenset(request.url.path for request, _ in made.journal.calls)

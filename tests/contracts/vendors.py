@@ -1,6 +1,8 @@
-"""Answers of the vendors, made by hand in the shapes of their documentation, and what a test wants to know of each.
+"""Answers of the vendors, made by hand in the shapes of their documentation, and what a test wants
+to know of each.
 
-Every request a destination makes is answered as the real vendor would; one row, the person called ``bad``, is refused.
+Every request a destination makes is answered as the real vendor would; one row, the person called
+``bad``, is refused.
 """
 
 from __future__ import annotations
@@ -20,7 +22,9 @@ Answer = tuple[int, Any]
 
 @dataclass(frozen=True)
 class Vendor:
-    """One destination's answers. spec: file and server address of the vendor's own OpenAPI document."""
+    """One destination's answers. spec: file and server address of the vendor's own OpenAPI
+    document.
+    """
 
     answer: Callable[[str, str, dict[str, list[str]], Any], Answer]
     connection: dict[str, str]
@@ -52,7 +56,10 @@ def klaviyo(method: str, path: str, query: dict[str, list[str]], body: Any) -> A
         return 200, {"data": errors, "links": {"self": "https://a.klaviyo.com/x"}}
     if path == "/api/profiles":
         emails = re.findall(r'"([^"]+)"', query["filter"][0])
-        return 200, {"data": [_profile(email) for email in emails], "links": {"self": "https://a.klaviyo.com/x"}}
+        return 200, {
+            "data": [_profile(email) for email in emails],
+            "links": {"self": "https://a.klaviyo.com/x"},
+        }
     if path.endswith("/profiles") and method == "GET":
         member = _profile("ann@example.com")
         member["attributes"]["joined_group_at"] = "2026-06-01T00:00:00+00:00"
@@ -88,7 +95,12 @@ def _import_error(place: int) -> dict[str, Any]:
 
 def _profile(email: str) -> dict[str, Any]:
     link = {"self": "https://a.klaviyo.com/api/profiles/1/"}
-    return {"type": "profile", "id": f"id-{email[:3]}", "attributes": {"email": email}, "links": link}
+    return {
+        "type": "profile",
+        "id": f"id-{email[:3]}",
+        "attributes": {"email": email},
+        "links": link,
+    }
 
 
 def hubspot(method: str, path: str, query: dict[str, list[str]], body: Any) -> Answer:
@@ -116,7 +128,8 @@ def hubspot(method: str, path: str, query: dict[str, list[str]], body: Any) -> A
         }
     if path.endswith("/batch/read"):
         found = [
-            {**record, "id": f"id-{i['id'][:3]}", "properties": {"email": "ann@example.com"}} for i in body["inputs"]
+            {**record, "id": f"id-{i['id'][:3]}", "properties": {"email": "ann@example.com"}}
+            for i in body["inputs"]
         ]
         return 200, {**stamp, "results": found}
     if method == "GET":
@@ -140,17 +153,35 @@ def braze(method: str, path: str, query: dict[str, list[str]], body: Any) -> Ans
 def mailchimp(method: str, path: str, query: dict[str, list[str]], body: Any) -> Answer:
     if method == "PUT":
         if body["email_address"] == BAD:
-            return 400, {"type": "x", "title": "Invalid Resource", "status": 400, "detail": BAD, "instance": "x"}
-        return 200, {"id": path.rpartition("/")[2], "email_address": body["email_address"], "status": "unsubscribed"}
+            return 400, {
+                "type": "x",
+                "title": "Invalid Resource",
+                "status": 400,
+                "detail": BAD,
+                "instance": "x",
+            }
+        return 200, {
+            "id": path.rpartition("/")[2],
+            "email_address": body["email_address"],
+            "status": "unsubscribed",
+        }
     if method == "GET":
         return 200, {"members": [{"email_address": "Ann@example.com"}]}
-    return 200, {"members_added": [], "members_removed": [], "errors": [], "total_added": 0, "error_count": 0}
+    return 200, {
+        "members_added": [],
+        "members_removed": [],
+        "errors": [],
+        "total_added": 0,
+        "error_count": 0,
+    }
 
 
 def customer_io(method: str, path: str, query: dict[str, list[str]], body: Any) -> Answer:
     if path == "/api/v2/batch":
         bad = [i for i, person in enumerate(body["batch"]) if BAD in person["identifiers"].values()]
-        errors = [{"batch_index": i, "reason": "invalid", "field": "email", "message": BAD} for i in bad]
+        errors = [
+            {"batch_index": i, "reason": "invalid", "field": "email", "message": BAD} for i in bad
+        ]
         return (207, {"errors": errors}) if bad else (200, {})
     return 200, None
 
@@ -159,11 +190,16 @@ def sendgrid(method: str, path: str, query: dict[str, list[str]], body: Any) -> 
     if path.endswith("/search/emails"):
         moment = "2026-06-01T00:00:00Z"
         contact = {"list_ids": [], "segment_ids": [], "created_at": moment, "updated_at": moment}
-        found = {email: {"contact": {**contact, "id": f"id-{email[:3]}", "email": email}} for email in body["emails"]}
+        found = {
+            email: {"contact": {**contact, "id": f"id-{email[:3]}", "email": email}}
+            for email in body["emails"]
+        }
         return 200, {"result": found}
     if method == "PUT":
         if any(contact["email"] == BAD for contact in body["contacts"]):
-            return 400, {"errors": [{"field": "contacts", "message": f"email '{BAD}' is not valid"}]}
+            return 400, {
+                "errors": [{"field": "contacts", "message": f"email '{BAD}' is not valid"}]
+            }
         return 202, {"job_id": "job-9"}
     if method == "GET":
         return 200, {"id": "job-9", "status": "completed", "results": {"errored_count": 0}}
@@ -172,7 +208,11 @@ def sendgrid(method: str, path: str, query: dict[str, list[str]], body: Any) -> 
 
 def iterable(method: str, path: str, query: dict[str, list[str]], body: Any) -> Answer:
     bad = [s["email"] for s in body["subscribers"] if s["email"] == BAD]
-    return 200, {"successCount": 1, "failCount": len(bad), "failedUpdates": {"forgottenEmails": bad}}
+    return 200, {
+        "successCount": 1,
+        "failCount": len(bad),
+        "failedUpdates": {"forgottenEmails": bad},
+    }
 
 
 def accepted(method: str, path: str, query: dict[str, list[str]], body: Any) -> Answer:
@@ -184,26 +224,48 @@ def meta(method: str, path: str, query: dict[str, list[str]], body: Any) -> Answ
     from activation.hashing import sha256
 
     bad = sum(sha256(BAD) in row for row in body["payload"]["data"]) if method == "POST" else 0
-    return 200, {"audience_id": "1", "num_received": len(body["payload"]["data"]), "num_invalid_entries": bad}
+    return 200, {
+        "audience_id": "1",
+        "num_received": len(body["payload"]["data"]),
+        "num_invalid_entries": bad,
+    }
 
 
 def webhook(method: str, path: str, query: dict[str, list[str]], body: Any) -> Answer:
-    bad = [row["row_key"] for row in body["data"]["rows"] if row["key"] == BAD and row["operation"] != "remove"]
-    return 200, {"results": [{"row_key": key, "status": "error", "message": f"{BAD} unknown"} for key in bad]}
+    bad = [
+        row["row_key"]
+        for row in body["data"]["rows"]
+        if row["key"] == BAD and row["operation"] != "remove"
+    ]
+    return 200, {
+        "results": [{"row_key": key, "status": "error", "message": f"{BAD} unknown"} for key in bad]
+    }
 
 
 def marketo(method: str, path: str, query: dict[str, list[str]], body: Any) -> Answer:
     if path == "/identity/oauth/token":
-        return 200, {"access_token": "t-1", "token_type": "bearer", "expires_in": 3599, "scope": "api"}
+        return 200, {
+            "access_token": "t-1",
+            "token_type": "bearer",
+            "expires_in": 3599,
+            "scope": "api",
+        }
     said: dict[str, Any] = {"requestId": "r#1", "success": True, "errors": [], "warnings": []}
     if path.endswith("/lists/42/leads.json"):
         word = "added" if method == "POST" else "removed"
         return 200, {**said, "result": [{"id": int(lead), "status": word} for lead in query["id"]]}
     if method == "GET":
-        return 200, {**said, "result": [{"id": i} for i, _ in enumerate(query["filterValues"][0].split(","), 50)]}
-    refused = {"status": "skipped", "reasons": [{"code": "1003", "message": f"Value '{BAD}' is invalid"}]}
+        return 200, {
+            **said,
+            "result": [{"id": i} for i, _ in enumerate(query["filterValues"][0].split(","), 50)],
+        }
+    refused = {
+        "status": "skipped",
+        "reasons": [{"code": "1003", "message": f"Value '{BAD}' is invalid"}],
+    }
     people = [
-        refused if p["email"] == BAD else {"id": 50 + i, "status": "created"} for i, p in enumerate(body["input"])
+        refused if p["email"] == BAD else {"id": 50 + i, "status": "created"}
+        for i, p in enumerate(body["input"])
     ]
     return 200, {**said, "result": people}
 
@@ -246,14 +308,22 @@ KEYED = {"url": "U", "api_key": "K"}
 VENDORS: dict[str, Vendor] = {
     "klaviyo": Vendor(klaviyo, {**KEYED, "list_id": "L"}, specs=("klaviyo.json",)),
     "hubspot": Vendor(
-        hubspot, {"url": "U", "token": "K", "list_id": "L"}, specs=("hubspot-contacts.json", "hubspot-lists.json")
+        hubspot,
+        {"url": "U", "token": "K", "list_id": "L"},
+        specs=("hubspot-contacts.json", "hubspot-lists.json"),
     ),
     "braze": Vendor(braze, KEYED, {"identifier": "email"}, specs=("braze.json",)),
-    "mailchimp": Vendor(mailchimp, {**KEYED, "list_id": "L", "segment_id": "L"}, specs=("mailchimp-list-id.json",)),
-    "marketo": Vendor(
-        marketo, {"url": "U", "client_id": "K", "client_secret": "K", "list_id": "L"}, specs=("marketo-mapi.json",)
+    "mailchimp": Vendor(
+        mailchimp, {**KEYED, "list_id": "L", "segment_id": "L"}, specs=("mailchimp-list-id.json",)
     ),
-    "salesforce": Vendor(salesforce, {"url": "U", "token": "K", "campaign_id": "L"}, {"external_id": "Shop_Id__c"}),
+    "marketo": Vendor(
+        marketo,
+        {"url": "U", "client_id": "K", "client_secret": "K", "list_id": "L"},
+        specs=("marketo-mapi.json",),
+    ),
+    "salesforce": Vendor(
+        salesforce, {"url": "U", "token": "K", "campaign_id": "L"}, {"external_id": "Shop_Id__c"}
+    ),
     "optimizely_odp": Vendor(optimizely_odp, KEYED),
     "adobe_target": Vendor(
         accepted,
@@ -270,8 +340,12 @@ VENDORS: dict[str, Vendor] = {
     "sendgrid": Vendor(sendgrid, {**KEYED, "list_id": "I"}, specs=("sendgrid-contacts.json",)),
     "iterable": Vendor(iterable, {**KEYED, "list_id": "L"}),
     "segment": Vendor(accepted, {"url": "U", "write_key": "K"}, refuses_alone=False),
-    "slack": Vendor(accepted, {"url": "U", "token": "K", "channel": "L"}, refuses_alone=False, names_rows=False),
-    "meta": Vendor(meta, {"url": "U", "token": "K", "audience_id": "L"}, columns=EMAIL, purpose="advertising"),
+    "slack": Vendor(
+        accepted, {"url": "U", "token": "K", "channel": "L"}, refuses_alone=False, names_rows=False
+    ),
+    "meta": Vendor(
+        meta, {"url": "U", "token": "K", "audience_id": "L"}, columns=EMAIL, purpose="advertising"
+    ),
     "google_data_manager": Vendor(
         accepted,
         {"url": "U", "token": "K", "account_id": "L", "list_id": "L"},
@@ -310,7 +384,9 @@ class Journal:
             headers = {"retry-after": "0"} if status == 429 else {}
             response = httpx.Response(status, json={"message": BAD}, headers=headers)
         else:
-            status, content = self.vendor.answer(request.method, unquote(parts.path), parse_qs(parts.query), body)
+            status, content = self.vendor.answer(
+                request.method, unquote(parts.path), parse_qs(parts.query), body
+            )
             kind = (
                 {"content-type": "application/vnd.api+json"}
                 if "klaviyo" in request.headers.get("authorization", "").lower()
@@ -319,6 +395,8 @@ class Journal:
             text = b"" if content is None else json.dumps(content).encode()
             if isinstance(content, str):
                 text, kind = content.encode(), {"content-type": "text/csv"}
-            response = httpx.Response(status, content=text, headers=kind or {"content-type": "application/json"})
+            response = httpx.Response(
+                status, content=text, headers=kind or {"content-type": "application/json"}
+            )
         self.calls.append((request, response))
         return response

@@ -1,4 +1,6 @@
-"""Corrupted files, a kind each, with what must become of it; and the same records as clean files."""
+"""Corrupted files, a kind each, with what must become of it; and the same records as clean
+files.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,8 @@ Record = dict[str, Any]
 # The number of the first person of the corrupted files: none of the good ones.
 FIRST = 20_000
 FLAT = (
-    "crm_contacts", "orders", "products", "subscriptions", "support_tickets", "email_events", "consents",
+    "crm_contacts", "orders", "products", "subscriptions", "support_tickets", "email_events",
+    "consents",
     "online_retail",
 )  # fmt: skip
 
@@ -26,9 +29,9 @@ FLAT = (
 class Kind:
     """One corrupted file.
 
-    make: its content, or what makes it at a path. status: what loading reports, of these one. good: the records
-    that must be accepted of it, as a clean file would have them. faulty: landed records that are not accepted; None
-    where only their sum is checked.
+    make: its content, or what makes it at a path. status: what loading reports, of these one. good:
+    the records that must be accepted of it, as a clean file would have them. faulty: landed records
+    that are not accepted; None where only their sum is checked.
     """
 
     name: str
@@ -40,7 +43,9 @@ class Kind:
     faulty: int | None = 0
 
     def write(self, folder: Path) -> Path:
-        """The file, in a folder of its own below the source's, because names of kinds may repeat."""
+        """The file, in a folder of its own below the source's, because names of kinds may
+        repeat.
+        """
         path = folder / self.file
         folder.mkdir(parents=True, exist_ok=True)
         if callable(self.make):
@@ -58,7 +63,9 @@ class People:
         self._sources = count()
 
     def of(self, source: str, records: int = 2, **fields: Any) -> list[Record]:
-        """Records of the source, each of another person; fields: values that replace the usual ones."""
+        """Records of the source, each of another person; fields: values that replace the usual
+        ones.
+        """
         made = []
         for _ in range(records):
             number = next(self._numbers)
@@ -73,10 +80,15 @@ class People:
 
 def rate(number: int) -> Record:
     """A day's rate, of a year in which nothing was bought."""
-    return {"Date": f"{2000 + number % 20}-{1 + number // 20 % 12:02}-{1 + number // 240 % 28:02}", "GBP": "0.85"}
+    return {
+        "Date": f"{2000 + number % 20}-{1 + number // 20 % 12:02}-{1 + number // 240 % 28:02}",
+        "GBP": "0.85",
+    }
 
 
-def csv_text(records: Sequence[Record], delimiter: str = ",", end: str = "\n", header: bool = True) -> str:
+def csv_text(
+    records: Sequence[Record], delimiter: str = ",", end: str = "\n", header: bool = True
+) -> str:
     """The records as CSV."""
     text = io.StringIO()
     writer = csv.DictWriter(text, list(records[0]), delimiter=delimiter, lineterminator=end)
@@ -105,7 +117,14 @@ def text_of(records: Sequence[Record], format_: str) -> str:
 
 def all_kinds() -> list[Kind]:
     """Every kind, its name said once."""
-    from tests.corrupted import csv_files, encodings, json_files, packed_files, parquet_files, places
+    from tests.corrupted import (
+        csv_files,
+        encodings,
+        json_files,
+        packed_files,
+        parquet_files,
+        places,
+    )
 
     people = People()
     modules = (encodings, csv_files, json_files, packed_files, parquet_files, places)
@@ -134,7 +153,9 @@ def write_clean(kinds: Sequence[Kind], folder: Path) -> None:
             (folder / source / "clean.ndjson").write_text(ndjson_text(records), encoding="utf-8")
 
 
-def kinds_of(makers: Sequence[Callable[[People], Iterator[Kind]]], people: People) -> Iterator[Kind]:
+def kinds_of(
+    makers: Sequence[Callable[[People], Iterator[Kind]]], people: People
+) -> Iterator[Kind]:
     """The kinds that each maker gives."""
     for make in makers:
         yield from make(people)

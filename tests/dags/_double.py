@@ -15,10 +15,20 @@ DOUBLE = ROOT / "tests" / "dags" / "double"
 
 
 def environment(home: Path) -> dict[str, str]:
-    names = ("SEGMENTRY_CATALOG", "SEGMENTRY_LAKE_DATA", "SEGMENTRY_LEDGER_URL", "MLFLOW_TRACKING_URI")
+    names = (
+        "SEGMENTRY_CATALOG",
+        "SEGMENTRY_LAKE_DATA",
+        "SEGMENTRY_LEDGER_URL",
+        "MLFLOW_TRACKING_URI",
+    )
     inherited = {name: value for name, value in os.environ.items() if name not in names}
     path = os.pathsep.join([str(DOUBLE), str(ROOT)])
-    return {**inherited, "SEGMENTRY_HOME": str(home), "SEGMENTRY_PRELOAD": "off", "PYTHONPATH": path}
+    return {
+        **inherited,
+        "SEGMENTRY_HOME": str(home),
+        "SEGMENTRY_PRELOAD": "off",
+        "PYTHONPATH": path,
+    }
 
 
 def command(*words: str) -> list[str]:
@@ -27,7 +37,12 @@ def command(*words: str) -> list[str]:
 
 def segmentry(home: Path, *words: str, timeout: float = 300) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        command(*words), env=environment(home), cwd=ROOT, capture_output=True, text=True, timeout=timeout
+        command(*words),
+        env=environment(home),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
     )
 
 

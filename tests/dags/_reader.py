@@ -1,4 +1,6 @@
-"""Reads the DAG files of a folder with every way out shut, and prints as JSON what it read and what it touched."""
+"""Reads the DAG files of a folder with every way out shut, and prints as JSON what it read and what
+it touched.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +46,11 @@ def assets(dag: DAG) -> list[str]:
     condition = getattr(dag.timetable, "asset_condition", None)
     if condition is None:
         return []
-    return [condition.name] if isinstance(condition, Asset) else [part.name for part in condition.objects]
+    return (
+        [condition.name]
+        if isinstance(condition, Asset)
+        else [part.name for part in condition.objects]
+    )
 
 
 def read(folder: str) -> dict[str, Any]:

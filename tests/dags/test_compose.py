@@ -21,7 +21,8 @@ COMPOSE: dict[str, Any] = yaml.safe_load(TEXT)
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 SECRET = re.compile(r"password|secret|_key$|fernet|_key_id$", re.IGNORECASE)
 TOPOLOGY = {
-    "postgres", "redis", "object-store", "mlflow", "airflow-init", "airflow-api-server", "airflow-scheduler",
+    "postgres", "redis", "object-store", "mlflow", "airflow-init", "airflow-api-server",
+    "airflow-scheduler",
     "airflow-dag-processor", "airflow-triggerer", "airflow-worker-1", "airflow-worker-2",
 }  # fmt: skip
 
@@ -52,7 +53,9 @@ def test_each_service_is_modest(name: str) -> None:
     assert "privileged" not in service
     assert "no-new-privileges:true" in service["security_opt"]
     one_shot = service["restart"] == "no"
-    assert ("test" in service["healthcheck"]) is not one_shot, "health check wherever something keeps running"
+    assert ("test" in service["healthcheck"]) is not one_shot, (
+        "health check wherever something keeps running"
+    )
     assert ":latest" not in service["image"]
     assert ":" in service["image"]
     for port in service.get("ports", []):
@@ -61,7 +64,13 @@ def test_each_service_is_modest(name: str) -> None:
 
 def test_a_service_has_the_secrets_it_needs_and_no_others() -> None:
     workers = {"airflow-worker-1", "airflow-worker-2"}
-    airflow = {"airflow-init", "airflow-api-server", "airflow-scheduler", "airflow-dag-processor", "airflow-triggerer"}
+    airflow = {
+        "airflow-init",
+        "airflow-api-server",
+        "airflow-scheduler",
+        "airflow-dag-processor",
+        "airflow-triggerer",
+    }
     wanted = {
         "postgres_password": {"postgres"},
         "airflow_db_password": {"postgres", *airflow, *workers},
@@ -77,10 +86,15 @@ def test_a_service_has_the_secrets_it_needs_and_no_others() -> None:
         "admin_password": {"airflow-init"},
         "mlflow_password": {"mlflow", *workers},
     }
-    given = {s: {name for name, service in SERVICES.items() if s in service.get("secrets", [])} for s in wanted}
+    given = {
+        s: {name for name, service in SERVICES.items() if s in service.get("secrets", [])}
+        for s in wanted
+    }
     assert given == wanted
     assert set(COMPOSE["secrets"]) == set(wanted) == set(make_secrets.NAMES)
-    assert {s["file"] for s in COMPOSE["secrets"].values()} == {f"deploy/secrets/{name}" for name in wanted}
+    assert {s["file"] for s in COMPOSE["secrets"].values()} == {
+        f"deploy/secrets/{name}" for name in wanted
+    }
     used = {secret for secret, _ in with_secrets.VARIABLES.values()}
     assert used <= set(wanted)
 
@@ -88,13 +102,22 @@ def test_a_service_has_the_secrets_it_needs_and_no_others() -> None:
 def test_no_secret_is_in_the_environment_or_in_an_argument() -> None:
     for name, service in SERVICES.items():
         for key, value in service.get("environment", {}).items():
-            is_place = key.endswith(("_FILE", "_USERNAME", "_USERS")) or "password" not in str(value).lower()
+            is_place = (
+                key.endswith(("_FILE", "_USERNAME", "_USERS"))
+                or "password" not in str(value).lower()
+            )
             assert is_place and (not SECRET.search(key) or key.endswith("_FILE")), f"{name}: {key}"
-        said = " ".join(map(str, [*service.get("command", []), *service["healthcheck"].get("test", [])]))
-        assert "${" not in re.sub(r"\$\$\{HOSTNAME\}|\$\{SEGMENTRY_[A-Z]+_PORT:-\d+\}", "", said), name
+        said = " ".join(
+            map(str, [*service.get("command", []), *service["healthcheck"].get("test", [])])
+        )
+        assert "${" not in re.sub(r"\$\$\{HOSTNAME\}|\$\{SEGMENTRY_[A-Z]+_PORT:-\d+\}", "", said), (
+            name
+        )
     assert variables(TEXT) == {"SEGMENTRY_AIRFLOW_PORT", "SEGMENTRY_MLFLOW_PORT"}
     assert not re.search(r"://[^$\s:/]*:[^$@\s/]+@", TEXT), "a password stands in an address"
-    example = re.findall(r"^#? ?([A-Z0-9_]+)=", (ROOT / ".env.example").read_text(encoding="utf-8"), re.M)
+    example = re.findall(
+        r"^#? ?([A-Z0-9_]+)=", (ROOT / ".env.example").read_text(encoding="utf-8"), re.M
+    )
     assert set(example) == variables(TEXT)
 
 
@@ -102,7 +125,9 @@ def test_no_secret_is_in_the_environment_or_in_an_argument() -> None:
 def test_each_service_is_confined(name: str) -> None:
     service = SERVICES[name]
     assert service["read_only"] is True and service["cap_drop"] == ["ALL"]
-    assert service["cpus"] <= 4 and service["pids_limit"] <= 1024 and service["mem_limit"][-1] in "mg"
+    assert (
+        service["cpus"] <= 4 and service["pids_limit"] <= 1024 and service["mem_limit"][-1] in "mg"
+    )
     assert service["tmpfs"] and service["logging"]["options"]["max-size"]
     # Only what has a page or reaches marketing tools may leave the inner network.
     leaves = {"mlflow", "airflow-api-server", "airflow-worker-1", "airflow-worker-2"}
@@ -122,10 +147,19 @@ def test_images_have_exact_versions_or_digests() -> None:
         tag = image.partition("@")[0].rpartition(":")[2]
         assert re.match(r"\d+\.\d+", tag), image
         assert "minio" not in image
-    text = "  a:\n    image: redis:7.4.7-bookworm\n    image: segmentry:0.1.0\nFROM python:3.11.14-slim AS x\n"
-    digests = {"redis:7.4.7-bookworm": f"sha256:{'a' * 64}", "python:3.11.14-slim": f"sha256:{'b' * 64}"}
+    text = (
+        "  a:\n    image: redis:7.4.7-bookworm\n    image: segmentry:0.1.0\nFROM"
+        " python:3.11.14-slim AS x\n"
+    )
+    digests = {
+        "redis:7.4.7-bookworm": f"sha256:{'a' * 64}",
+        "python:3.11.14-slim": f"sha256:{'b' * 64}",
+    }
     once = pin_images.pinned(text, digests)
-    assert f"redis:7.4.7-bookworm@sha256:{'a' * 64}" in once and f"3.11.14-slim@sha256:{'b' * 64} AS x" in once
+    assert (
+        f"redis:7.4.7-bookworm@sha256:{'a' * 64}" in once
+        and f"3.11.14-slim@sha256:{'b' * 64} AS x" in once
+    )
     assert "segmentry:0.1.0\n" in once and pin_images.pinned(once, digests) == once
 
 
@@ -133,12 +167,17 @@ def test_secrets_are_made_once_in_a_folder_of_the_owner(tmp_path: Path) -> None:
     folder = tmp_path / "secrets"
     assert make_secrets.make(folder) == list(make_secrets.NAMES)
     before = {path.name: path.read_text(encoding="utf-8") for path in folder.iterdir()}
-    assert len(set(before.values())) == len(before) and all(len(text) >= 44 for text in before.values())
+    assert len(set(before.values())) == len(before) and all(
+        len(text) >= 44 for text in before.values()
+    )
     (folder / "redis_password").unlink()
     assert make_secrets.make(folder) == ["redis_password"]
     assert folder.stat().st_mode & 0o777 == 0o700
     ignored = subprocess.run(
-        ["git", "check-ignore", "-q", "deploy/secrets/redis_password"], cwd=ROOT, check=False, capture_output=True
+        ["git", "check-ignore", "-q", "deploy/secrets/redis_password"],
+        cwd=ROOT,
+        check=False,
+        capture_output=True,
     )
     assert ignored.returncode == 0
     assert "deploy/secrets" in (ROOT / ".dockerignore").read_text(encoding="utf-8").split()
@@ -171,21 +210,31 @@ def test_each_role_of_the_database_has_its_own_password(tmp_path: Path) -> None:
             "PGHOST": "127.0.0.1", "PGPORT": str(port), "PGPASSWORD": admin,
         }  # fmt: skip
         done = subprocess.run(
-            ["sh", str(ROOT / "deploy" / "postgres-init.sh")], env=env, check=False, capture_output=True, text=True
+            ["sh", str(ROOT / "deploy" / "postgres-init.sh")],
+            env=env,
+            check=False,
+            capture_output=True,
+            text=True,
         )
         assert done.returncode == 0, done.stderr
         for name in ("airflow", "mlflow", "ledger", "lake"):
             secret = (folder / f"{name}_db_password").read_text(encoding="utf-8")
-            psycopg2.connect(host="127.0.0.1", port=port, user=name, dbname=name, password=secret).close()
+            psycopg2.connect(
+                host="127.0.0.1", port=port, user=name, dbname=name, password=secret
+            ).close()
         with pytest.raises(psycopg2.OperationalError, match="permission denied"):
-            psycopg2.connect(host="127.0.0.1", port=port, user="lake", dbname="ledger", password=odd.read_text())
+            psycopg2.connect(
+                host="127.0.0.1", port=port, user="lake", dbname="ledger", password=odd.read_text()
+            )
 
 
 def test_paths_that_are_mounted_or_run_are_there() -> None:
     for service in SERVICES.values():
         for volume in service.get("volumes", []):
             source = volume.partition(":")[0]
-            assert (ROOT / source).exists() if source.startswith(".") else source in COMPOSE["volumes"]
+            assert (
+                (ROOT / source).exists() if source.startswith(".") else source in COMPOSE["volumes"]
+            )
     assert (ROOT / "deploy" / "airflow_init.py").exists()
     assert (ROOT / "Dockerfile").exists()
 

@@ -1,4 +1,6 @@
-"""The DAGs are silent while they are parsed, and say the same order as `segmentry run --no-airflow`."""
+"""The DAGs are silent while they are parsed, and say the same order as `segmentry run
+--no-airflow`.
+"""
 
 from __future__ import annotations
 
@@ -49,17 +51,26 @@ def test_parsing_is_silent(bag: dict[str, Any]) -> None:
 
 def test_the_dags_follow_the_order_of_the_stages(bag: dict[str, Any]) -> None:
     """From the first DAG along the assets, the tasks that run stages are STAGES, one by one."""
-    left_by = {outlet: name for name, dag in bag["dags"].items() for task in dag["tasks"] for outlet in task["outlets"]}
+    left_by = {
+        outlet: name
+        for name, dag in bag["dags"].items()
+        for task in dag["tasks"]
+        for outlet in task["outlets"]
+    }
     chain = ["ingest"]
     while following := [
-        name for name, dag in bag["dags"].items() if chain[-1] in {left_by[asset] for asset in dag["assets"]}
+        name
+        for name, dag in bag["dags"].items()
+        if chain[-1] in {left_by[asset] for asset in dag["assets"]}
     ]:
         assert len(following) == 1
         chain += following
     assert tuple(chain) == DAGS
     stages = {stage.name for stage in STAGES}
     tasks = [task for name in chain for task in bag["dags"][name]["tasks"]]
-    assert [task["id"] for task in tasks if task["id"] in stages] == [stage.name for stage in STAGES]
+    assert [task["id"] for task in tasks if task["id"] in stages] == [
+        stage.name for stage in STAGES
+    ]
     for name in chain:
         in_line = [task for task in bag["dags"][name]["tasks"] if task["id"] not in BESIDES]
         for before, task in pairwise(in_line):
@@ -85,27 +96,39 @@ def test_tasks_have_retries_limits_and_slots(bag: dict[str, Any]) -> None:
             assert task["timeout"] == stage.minutes * 60
             is_writer = stage.writes_lake and not task["id"].endswith("_items")
             assert task["pool"] == ("lake_writer" if is_writer else "default_pool")
-            assert task["is_mapped"] == (stage.items is not None and not task["id"].endswith("_items"))
+            assert task["is_mapped"] == (
+                stage.items is not None and not task["id"].endswith("_items")
+            )
             usual = "one_failed" if name == "withdrawals" else "none_failed"
-            assert task["trigger_rule"] == ("all_done_setup_success" if task["is_teardown"] else usual)
+            assert task["trigger_rule"] == (
+                "all_done_setup_success" if task["is_teardown"] else usual
+            )
 
 
 def test_withdrawals_are_sent_where_a_dag_fails_before_the_syncs(bag: dict[str, Any]) -> None:
-    """Behind every task of each DAG of the chain up to the syncs; and the DAG's run stays failed."""
+    """Behind every task of each DAG of the chain up to the syncs; and the DAG's run stays
+    failed.
+    """
     before = DAGS[: DAGS.index("activate")]
-    assert [name for name in DAGS if "withdrawals" in {t["id"] for t in bag["dags"][name]["tasks"]}] == list(before)
+    assert [
+        name for name in DAGS if "withdrawals" in {t["id"] for t in bag["dags"][name]["tasks"]}
+    ] == list(before)
     for name in before:
         tasks = {task["id"]: task for task in bag["dags"][name]["tasks"]}
         stages = set(tasks) - {"withdrawals", "end", "hand_over"}
         assert set(tasks["withdrawals"]["upstream"]) == stages, name
         (last,) = tasks["end"]["upstream"]
         assert last in stages
-        assert all(last not in tasks[stage]["upstream"] for stage in stages), "the end is that of the last stage"
+        assert all(last not in tasks[stage]["upstream"] for stage in stages), (
+            "the end is that of the last stage"
+        )
         assert tasks["end"]["trigger_rule"] == "all_success"
     assert "withdrawals" not in {task["id"] for task in bag["dags"]["train"]["tasks"]}
 
 
-def test_every_sync_is_a_task_and_what_they_did_is_recorded_whatever_happens(bag: dict[str, Any]) -> None:
+def test_every_sync_is_a_task_and_what_they_did_is_recorded_whatever_happens(
+    bag: dict[str, Any],
+) -> None:
     tasks = {task["id"]: task for task in bag["dags"]["activate"]["tasks"]}
     assert tasks["sync"]["is_mapped"]
     assert tasks["acknowledge"]["is_teardown"]

@@ -78,7 +78,9 @@ def has_called(home: Path, name: str) -> bool:
 
 
 def test_the_chain_runs_to_its_end_with_the_jobs_options(home: Path) -> None:
-    done = _double.segmentry(home, "run", "--as-of", "2026-05-01T12:00:00+02:00", "--retrain", "--output", "json")
+    done = _double.segmentry(
+        home, "run", "--as-of", "2026-05-01T12:00:00+02:00", "--retrain", "--output", "json"
+    )
     assert done.returncode == 0, done.stderr
     calls = _double.calls(home)
     assert in_order([call["name"] for call in calls]) == [stage.name for stage in STAGES]
@@ -106,24 +108,36 @@ def keep_connection(home: Path, name: str, **content: str) -> None:
     env = airflow.environment(settings, 1, schedules=False)
     airflow._migrate(settings, env)
     words = ["connections", "add", name, "--conn-json", json.dumps(content)]
-    done = subprocess.run([sys.executable, "-m", "airflow", *words], env=env, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "airflow", *words], env=env, capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stderr[-2000:]
 
 
 def a_sync_by_connection(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A lake with one person who may be sent, and a sync whose address and secret are Airflow's to give."""
+    """A lake with one person who may be sent, and a sync whose address and secret are Airflow's to
+    give.
+    """
     monkeypatch.setenv("SEGMENTRY_HOME", str(home))
     settings = Settings.from_environment()
     warehouse.prepare(settings)
     shop = Shop(settings, home / "shop")
-    shop.sync("vip", destination="webhook", connection={"url": "airflow:crm:url", "secret": "airflow:crm:password"})
-    shop.run("create table lake.audiences.aud_vip (row_key varchar, email varchar, first_name varchar)")
+    shop.sync(
+        "vip",
+        destination="webhook",
+        connection={"url": "airflow:crm:url", "secret": "airflow:crm:password"},
+    )
+    shop.run(
+        "create table lake.audiences.aud_vip (row_key varchar, email varchar, first_name varchar)"
+    )
     fill(shop, "vip", {"ann": "Ann"})
     consent(shop, "ann")
     monkeypatch.setenv("SEGMENTRY_CONFIG", str(shop.settings.config))
 
 
-def test_a_broken_task_is_tried_again_and_stops_no_other(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_broken_task_is_tried_again_and_stops_no_other(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     a_sync_by_connection(home, monkeypatch)
     _double.script(
         home,
@@ -136,7 +150,9 @@ def test_a_broken_task_is_tried_again_and_stops_no_other(home: Path, monkeypatch
         keep_connection(home, "crm", conn_type="http", host=url, password=SECRET)
         run_with_a_broken_task(home)
     assert set(receiver.people) == {"ann@example.com"}, "sent with what Airflow keeps"
-    holding = [path for path in home.rglob("*") if path.is_file() and SECRET.encode() in path.read_bytes()]
+    holding = [
+        path for path in home.rglob("*") if path.is_file() and SECRET.encode() in path.read_bytes()
+    ]
     assert not holding, "the secret stands in a log, in a rendered field or in a database"
 
 
@@ -164,7 +180,9 @@ def test_a_killed_job_leaves_nothing_for_the_next(home: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "that a killed job had left" in done.stderr
     calls = _double.names(home)
-    assert len(calls) == sum(len(items) for items in ITEMS.values()), "the killed job did not go on next to the new one"
+    assert len(calls) == sum(len(items) for items in ITEMS.values()), (
+        "the killed job did not go on next to the new one"
+    )
     assert alive(home) == []
 
 

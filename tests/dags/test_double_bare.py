@@ -30,7 +30,11 @@ ORDER = [
 def place(home: Settings, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.syspath_prepend(str(_double.DOUBLE))
     doubled = [
-        replace(stage, entry="double:item" if stage.items else "double:plain", items=stage.items and "double:items")
+        replace(
+            stage,
+            entry="double:item" if stage.items else "double:plain",
+            items=stage.items and "double:items",
+        )
         for stage in STAGES
     ]
     monkeypatch.setattr(stages, "STAGES", tuple(doubled))
@@ -60,7 +64,9 @@ def test_every_stage_runs_in_order_and_the_summary_tells(place: Path, run: Run) 
     ("selection", "expected"),
     [("score", ["score[one]", "score[two]"]), ("audiences+", ORDER[ORDER.index("audiences") :])],
 )
-def test_a_selection_runs_what_it_names(place: Path, run: Run, selection: str, expected: list[str]) -> None:
+def test_a_selection_runs_what_it_names(
+    place: Path, run: Run, selection: str, expected: list[str]
+) -> None:
     code, _, _ = run("--select", selection)
     assert (code, _double.names(place)) == (0, expected)
 
@@ -74,16 +80,22 @@ def test_a_selection_runs_what_it_names(place: Path, run: Run, selection: str, e
         ("load[one]", "fault", 1, "load[two]"),
     ],
 )
-def test_a_failure_stops_what_is_behind_it(place: Path, run: Run, fails: str, kind: str, code: int, last: str) -> None:
+def test_a_failure_stops_what_is_behind_it(
+    place: Path, run: Run, fails: str, kind: str, code: int, last: str
+) -> None:
     _double.script(place, fail={fails: kind})
     found, summary, progress = run()
     assert found == code == summary["exit_code"]
-    assert _double.names(place)[-1] == last, "every item of a stage is tried, and nothing behind the stage"
+    assert _double.names(place)[-1] == last, (
+        "every item of a stage is tried, and nothing behind the stage"
+    )
     assert "Traceback" not in progress
 
 
 @pytest.mark.parametrize(("kind", "code"), [("fault", 1), ("gate", 3)])
-def test_a_broken_sync_stops_no_other_and_is_told_at_the_end(place: Path, run: Run, kind: str, code: int) -> None:
+def test_a_broken_sync_stops_no_other_and_is_told_at_the_end(
+    place: Path, run: Run, kind: str, code: int
+) -> None:
     _double.script(place, fail={"sync[one]": kind})
     found, summary, _ = run()
     assert found == code
@@ -106,7 +118,9 @@ def test_stages_without_items_hold_nothing_up(place: Path, run: Run) -> None:
     _double.script(place, items={"load": [], "train": [], "sync": []})
     code, _, _ = run()
     assert code == 0
-    assert _double.names(place) == [name for name in ORDER if name.split("[")[0] not in {"load", "train", "sync"}]
+    assert _double.names(place) == [
+        name for name in ORDER if name.split("[")[0] not in {"load", "train", "sync"}
+    ]
 
 
 def test_wrong_use_is_told_at_once(place: Path, run: Run) -> None:

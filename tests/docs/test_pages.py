@@ -30,7 +30,9 @@ def test_a_documented_command_exists_with_its_options(command: Command) -> None:
     while hasattr(node, "commands") and rest and not rest[0].startswith("-"):
         assert rest[0] in node.commands, f"{command}: no such command '{rest[0]}'"
         node, rest = node.commands[rest[0]], rest[1:]
-    options = {name for parameter in node.params for name in (*parameter.opts, *parameter.secondary_opts)}
+    options = {
+        name for parameter in node.params for name in (*parameter.opts, *parameter.secondary_opts)
+    }
     used = {word.partition("=")[0] for word in rest if re.match(r"--?[a-z]", word)}
     assert used <= options | {"--help"}, f"{command}: unknown options {sorted(used - options)}"
 
@@ -39,7 +41,9 @@ def test_a_documented_command_exists_with_its_options(command: Command) -> None:
 def test_a_documented_make_target_exists(command: Command) -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     target = next(word for word in command.words[1:] if "=" not in word)
-    assert re.search(rf"^{re.escape(target)}:", makefile, re.MULTILINE), f"{command}: no such target"
+    assert re.search(rf"^{re.escape(target)}:", makefile, re.MULTILINE), (
+        f"{command}: no such target"
+    )
 
 
 @pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
@@ -53,7 +57,9 @@ def test_the_readme_names_every_top_folder() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     shown = set(re.findall(r"^\| `([a-z_]+)/` \|", text, re.MULTILINE))
     there = {
-        path.name for path in ROOT.iterdir() if path.is_dir() and not path.name.startswith(".") and any(path.iterdir())
+        path.name
+        for path in ROOT.iterdir()
+        if path.is_dir() and not path.name.startswith(".") and any(path.iterdir())
     }
     there -= {"build", "segmentry.egg-info", "logs", "__pycache__"}
     assert shown == there, f"only in the README: {shown - there}; only in the tree: {there - shown}"

@@ -21,12 +21,22 @@ def test_the_tutorial_runs(tmp_path: Path) -> None:
     assert len(steps) >= 8
     for step in steps:
         if step.words[0] == "export":
-            assert step.text.startswith("export SEGMENTRY_HOME="), "the test's own home stands for the tutorial's"
+            assert step.text.startswith("export SEGMENTRY_HOME="), (
+                "the test's own home stands for the tutorial's"
+            )
             continue
-        words = [word.replace("shop", str(tmp_path / "shop")) if word == "shop" else word for word in step.words]
+        words = [
+            word.replace("shop", str(tmp_path / "shop")) if word == "shop" else word
+            for word in step.words
+        ]
         assert words[0] == "segmentry", f"the tutorial has a command of another program: {step}"
         done = subprocess.run(
-            [str(segmentry), *words[1:]], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=600
+            [str(segmentry), *words[1:]],
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=600,
         )
         assert done.returncode == 0, f"{step}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
         assert done.stdout.strip(), f"{step} printed nothing"

@@ -1,4 +1,6 @@
-"""Runs the product as a person would: the command line, in a process of its own, in a home of its own."""
+"""Runs the product as a person would: the command line, in a process of its own, in a home of its
+own.
+"""
 
 from __future__ import annotations
 
@@ -22,17 +24,36 @@ class Installation:
     home: Path
 
     def call(self, *words: str, expect: int = 0, **variables: str) -> str:
-        """Run one command, hold its exit code, and give what it printed; a traceback is never right."""
+        """Run one command, hold its exit code, and give what it printed; a traceback is never
+        right.
+        """
         return self.finish(*words, expect=expect, **variables).stdout
 
-    def finish(self, *words: str, expect: int = 0, **variables: str) -> subprocess.CompletedProcess[str]:
+    def finish(
+        self, *words: str, expect: int = 0, **variables: str
+    ) -> subprocess.CompletedProcess[str]:
         """The same with what it reported on standard error."""
-        inherited = {name: value for name, value in os.environ.items() if name != "MLFLOW_TRACKING_URI"}
-        environment = {**inherited, "SEGMENTRY_HOME": str(self.home), "PYTHONPATH": str(ROOT), **variables}
+        inherited = {
+            name: value for name, value in os.environ.items() if name != "MLFLOW_TRACKING_URI"
+        }
+        environment = {
+            **inherited,
+            "SEGMENTRY_HOME": str(self.home),
+            "PYTHONPATH": str(ROOT),
+            **variables,
+        }
         done = subprocess.run(
-            [str(SEGMENTRY), *words], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=1500
+            [str(SEGMENTRY), *words],
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=1500,
         )
-        said = f"segmentry {' '.join(words)} ended with {done.returncode}\n{done.stdout[-3000:]}\n{done.stderr[-6000:]}"
+        said = (
+            f"segmentry {' '.join(words)} ended with"
+            f" {done.returncode}\n{done.stdout[-3000:]}\n{done.stderr[-6000:]}"
+        )
         assert "Traceback (most recent call last)" not in done.stderr, said
         assert done.returncode == expect, said
         return done

@@ -11,14 +11,19 @@ from typing import Any
 from segmentry import warehouse
 from segmentry.settings import Settings
 
-# What follows from people and their records. Scores are left out where a model may have seen other people.
+# What follows from people and their records. Scores are left out where a model may have seen other
+# people.
 FOLLOWING = (
-    "marts.orders", "marts.order_items", "marts.events", "marts.sessions", "marts.products", "marts.consents",
-    "marts.tickets", "marts.surveys", "marts.messages", "marts.subscription_changes", "identity.identifier_mapping",
+    "marts.orders", "marts.order_items", "marts.events", "marts.sessions", "marts.products",
+    "marts.consents",
+    "marts.tickets", "marts.surveys", "marts.messages", "marts.subscription_changes",
+    "identity.identifier_mapping",
     "profiles.profiles", "segments.segment_memberships", "staging.currency_rates",
 )  # fmt: skip
 # Columns that name where or when a record was loaded.
-_OF_A_LOAD = frozenset({"_loaded_at", "_batch_id", "_file", "_line", "_source", "record_id", "loaded_at"})
+_OF_A_LOAD = frozenset(
+    {"_loaded_at", "_batch_id", "_file", "_line", "_source", "record_id", "loaded_at"}
+)
 
 
 def settings_of(home: Path) -> Settings:
@@ -32,8 +37,12 @@ def rows(home: Path, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ..
         return lake.execute(sql, list(values)).fetchall()
 
 
-def differences(one: Path, other: Path, without: frozenset[str] = frozenset()) -> dict[str, tuple[int, int, str]]:
-    """Relation to rows that only one home has, how many each, and the columns in which they differ."""
+def differences(
+    one: Path, other: Path, without: frozenset[str] = frozenset()
+) -> dict[str, tuple[int, int, str]]:
+    """Relation to rows that only one home has, how many each, and the columns in which they
+    differ.
+    """
     found = {}
     for relation in FOLLOWING:
         left, right = (_relation(home, relation, without) for home in (one, other))
@@ -49,7 +58,9 @@ def differences(one: Path, other: Path, without: frozenset[str] = frozenset()) -
     return found
 
 
-def _relation(home: Path, relation: str, without: frozenset[str]) -> tuple[list[str], Counter[tuple[str, ...]]]:
+def _relation(
+    home: Path, relation: str, without: frozenset[str]
+) -> tuple[list[str], Counter[tuple[str, ...]]]:
     with warehouse.connect(settings_of(home), read_only=True) as lake:
         found = lake.execute(f"select * from lake.{relation}")
         kept = [
@@ -68,5 +79,8 @@ def sent(home: Path) -> Counter[tuple[tuple[str, str], ...]]:
         files = sorted(folder.rglob("*.csv"))
         for path in files[-1:]:
             with path.open(encoding="utf-8", newline="") as lines:
-                counted.update(tuple(sorted({"sync": folder.name, **row}.items())) for row in csv.DictReader(lines))
+                counted.update(
+                    tuple(sorted({"sync": folder.name, **row}.items()))
+                    for row in csv.DictReader(lines)
+                )
     return counted

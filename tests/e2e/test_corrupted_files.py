@@ -1,4 +1,6 @@
-"""One whole job over hundreds of kinds of corrupted files, compared with a job over the same records in clean files."""
+"""One whole job over hundreds of kinds of corrupted files, compared with a job over the same
+records in clean files.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,9 @@ RATES = "Date,GBP\n2026-05-29,0.85\n2026-06-05,0.85\n"
 
 @dataclass(frozen=True)
 class Shops:
-    """A home that was given corrupted files, one that was given clean ones, and what the first one said."""
+    """A home that was given corrupted files, one that was given clean ones, and what the first one
+    said.
+    """
 
     spoiled: Installation
     clean: Installation
@@ -40,7 +44,8 @@ def shops(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shops]:
     poison.write(folder / "good", with_bad=False)
     (folder / "good" / "exchange_rates").mkdir()
     (folder / "good" / "exchange_rates" / "rates.csv").write_text(RATES, encoding="utf-8")
-    # Each kind is loaded by tests/unit; half of them, more than 150, take part in the whole job, and all in the soak.
+    # Each kind is loaded by tests/unit; half of them, more than 150, take part in the whole job,
+    # and all in the soak.
     kinds = corrupted.all_kinds()[:: 1 if "SEGMENTRY_ALL_KINDS" in os.environ else 2]
     corrupted.write_clean(kinds, folder / "clean")
     spoiled, clean = Installation(folder / "spoiled"), Installation(folder / "a clean home")
@@ -85,7 +90,9 @@ def test_each_file_is_landed_or_refused_as_it_should_be(shops: Shops) -> None:
             wrong += [(kind.name, expected, told)] if told != expected else []
     assert not wrong
     refused = [file for file, status in not_loaded.items() if status == "refused"]
-    assert refused and all("nothing is landed" in file and "Fix the file" in file for file in refused)
+    assert refused and all(
+        "nothing is landed" in file and "Fix the file" in file for file in refused
+    )
 
 
 def test_every_good_record_is_accepted_and_every_other_one_counted(shops: Shops) -> None:
@@ -103,14 +110,20 @@ def test_every_good_record_is_accepted_and_every_other_one_counted(shops: Shops)
 def test_everything_that_landed_is_counted(shops: Shops) -> None:
     home = shops.spoiled.home
     counts = dict(
-        _shops.rows(home, "select subject, sum(counted) from lake.observability.data_quality group by subject")
+        _shops.rows(
+            home,
+            "select subject, sum(counted) from lake.observability.data_quality group by subject",
+        )
     )
     (landed,) = _shops.rows(home, "select sum(records) from lake.raw._loads")[0]
     assert counts["records_landed"] == landed
     rest = counts["records_quarantined"] + counts.get("records_duplicates", 0)
     assert landed == counts["records_accepted"] + rest
     assert counts["records_quarantined"] == counts["records_quarantined_by_reason"]
-    assert counts["values_landed"] == counts["values_accepted"] + counts["values_cleared"] + counts["values_empty"]
+    assert (
+        counts["values_landed"]
+        == counts["values_accepted"] + counts["values_cleared"] + counts["values_empty"]
+    )
 
 
 def test_what_is_published_is_what_clean_files_give(shops: Shops) -> None:

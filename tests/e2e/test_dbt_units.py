@@ -1,4 +1,6 @@
-"""Every unit test of the dbt project, on an empty lake whose relations have been created without rows."""
+"""Every unit test of the dbt project, on an empty lake whose relations have been created without
+rows.
+"""
 
 from __future__ import annotations
 
@@ -25,13 +27,23 @@ def test_the_projects_unit_tests_pass(home: Settings) -> None:
     with warehouse.connect(home) as lake:
         published.ensure(lake)
     empty = dbt.invoke(home, ["run", "--empty"])
-    assert empty.success, [(r.node.name, r.message) for r in empty.result or [] if str(r.status) == "error"]
-    outcome = dbt.invoke(home, ["test", "--select", "test_type:unit", "--exclude", "path:models/identity"])
-    # Some relations of identity stand in memory: its unit tests are run by the command that makes them.
+    assert empty.success, [
+        (r.node.name, r.message) for r in empty.result or [] if str(r.status) == "error"
+    ]
+    outcome = dbt.invoke(
+        home, ["test", "--select", "test_type:unit", "--exclude", "path:models/identity"]
+    )
+    # Some relations of identity stand in memory: its unit tests are run by the command that makes
+    # them.
     words = ["build", "--select", "path:models/identity", "--exclude-resource-type", "test"]
-    results = [*outcome.result, *(r for r in dbt.invoke(home, words).result if r.node.resource_type == "unit_test")]
+    results = [
+        *outcome.result,
+        *(r for r in dbt.invoke(home, words).result if r.node.resource_type == "unit_test"),
+    ]
     states = Counter(str(result.status) for result in results)
-    failed = [f"{r.node.name}: {r.message}" for r in results if str(r.status) not in {"pass", "success"}]
+    failed = [
+        f"{r.node.name}: {r.message}" for r in results if str(r.status) not in {"pass", "success"}
+    ]
     print(f"{sum(states.values())} unit tests: {dict(states)}")
     assert not failed, "\n".join(failed)
     assert states["pass"] > 50

@@ -1,4 +1,6 @@
-"""What an operator of identity does on a shop that has run: look at a person, try other rules, undo a merge, plan."""
+"""What an operator of identity does on a shop that has run: look at a person, try other rules, undo
+a merge, plan.
+"""
 
 from __future__ import annotations
 
@@ -14,12 +16,14 @@ from simulator import receiver
 from tests.e2e.test_main_job import Shop, contents
 
 pytestmark = [pytest.mark.soak]
-# A mailed member under the address that is written to: without its link to the account, no sync knows whose it is.
+# A mailed member under the address that is written to: without its link to the account, no sync
+# knows whose it is.
 _PERSON = """
 select emails.identifier as email, users.identifier as user_id, emails.profile_id
 from identity.identifier_mapping as emails
 inner join identity.identifier_mapping as users using (profile_id)
-inner join profiles.profiles as people on people.profile_id = emails.profile_id and people.email = emails.identifier
+inner join profiles.profiles as people on people.profile_id = emails.profile_id
+    and people.email = emails.identifier
 inner join activation.sync_snapshot as held on held.row_key = emails.profile_id
 where emails.identifier_type = 'email' and users.identifier_type = 'user_id'
 order by all limit 1
@@ -44,7 +48,9 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
 def planned(shop: Shop) -> dict[str, int]:
     """Rows that the next sync would send, by operation."""
     rows: list[dict[str, Any]] = shop.segmentry("sync", "plan")
-    return {operation: sum(row[operation] for row in rows) for operation in ("add", "update", "remove")}
+    return {
+        operation: sum(row[operation] for row in rows) for operation in ("add", "update", "remove")
+    }
 
 
 def test_a_person_has_evidence_provenance_and_what_was_sent(shop: Shop) -> None:
@@ -52,12 +58,17 @@ def test_a_person_has_evidence_provenance_and_what_was_sent(shop: Shop) -> None:
     page = shop.segmentry("profile", f"email:{person['email']}")
     assert page["profile_id"] == person["profile_id"]
     assert all(row["evidence"] for row in page["identifiers"])
-    assert {row["trait"] for row in page["traits"] if row["source"] and row["record_id"]} >= {"email", "country"}
+    assert {row["trait"] for row in page["traits"] if row["source"] and row["record_id"]} >= {
+        "email",
+        "country",
+    }
     assert page["sent"]
     assert page["segments"]
 
 
-def test_what_if_tells_profiles_segments_and_destinations_and_changes_nothing(shop: Shop, tmp_path: Path) -> None:
+def test_what_if_tells_profiles_segments_and_destinations_and_changes_nothing(
+    shop: Shop, tmp_path: Path
+) -> None:
     policies = yaml.safe_load((ROOT / "config" / "policies.yml").read_text())
     for rule in policies["identity"]["rules"]:
         rule["use"] = rule["name"] not in _ADDRESSES
@@ -79,11 +90,15 @@ def test_after_an_unmerge_the_next_plan_carries_the_corrections(shop: Shop) -> N
     (person,) = shop.query(_PERSON)
     one, other = f"email:{person['email']}", f"user_id:{person['user_id']}"
     shop.call("identity", "unmerge", one, other, **shop.variables)
-    assert shop.segmentry("profile", one)["profile_id"] != shop.segmentry("profile", other)["profile_id"]
+    assert (
+        shop.segmentry("profile", one)["profile_id"]
+        != shop.segmentry("profile", other)["profile_id"]
+    )
     plan = planned(shop)
     print(plan)
     assert sum(plan.values()) > 0
     lost = shop.value(
-        "select count(*) from marts.events anti join profiles.profiles using (profile_id) where profile_id is not null"
+        "select count(*) from marts.events anti join profiles.profiles using (profile_id) where"
+        " profile_id is not null"
     )
     assert lost == 0, "facts of a profile that is not there"

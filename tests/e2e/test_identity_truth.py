@@ -1,4 +1,6 @@
-"""Profiles against the simulator's truth: shared devices, typos, guests and a kiosk, with the default policy."""
+"""Profiles against the simulator's truth: shared devices, typos, guests and a kiosk, with the
+default policy.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> tuple[Installation, Path]:
     folder = tmp_path_factory.mktemp("identity_truth")
     installation = Installation(folder / "home")
     data = folder / "shop"
-    installation.call("simulate", "--people", "1200", "--days", "60", "--seed", "11", "--out", str(data))
+    installation.call(
+        "simulate", "--people", "1200", "--days", "60", "--seed", "11", "--out", str(data)
+    )
     installation.call("load", "--from", str(data))
     for stage in ("staging", "clock", "identity"):
         installation.call("run", "--no-airflow", "--select", stage)
@@ -42,12 +46,14 @@ def test_profiles_are_the_people(shop: tuple[Installation, Path]) -> None:
         installation,
         f"""with known as (
             select person_id, profile_id
-            from read_parquet('{truth}') inner join identity.identifier_mapping using (identifier_type, identifier)
+            from read_parquet('{truth}') inner join identity.identifier_mapping using
+                (identifier_type, identifier)
             where is_linkable and not is_shared
         ),
         both_ways as (select count(*) as n from known group by person_id, profile_id),
         people as (select count(*) as n from known group by person_id),
-        profiles as (select count(*) as n, count(distinct person_id) as people from known group by profile_id)
+        profiles as (select count(*) as n, count(distinct person_id) as people from known
+            group by profile_id)
         select
             (select sum(n * (n - 1)) from both_ways) as right_pairs,
             (select sum(n * (n - 1)) from people) as true_pairs,
@@ -68,7 +74,8 @@ def test_no_accepted_identifier_is_left_out(shop: tuple[Installation, Path]) -> 
         installation,
         f"""select count(*) as missing from read_parquet('{truth}')
         anti join identity.identifier_mapping using (identifier_type, identifier)
-        anti join (select identifier_type, value as identifier from identity.refused_identifiers) as refused
+        anti join (select identifier_type, value as identifier from identity.refused_identifiers)
+            as refused
             using (identifier_type, identifier)
         where is_linkable""",
     )

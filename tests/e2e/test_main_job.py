@@ -23,7 +23,17 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 PEOPLE = "150"
 DAYS = "120"
 SEED = "5"
-SCHEMAS = ("raw", "staging", "identity", "marts", "features", "ml", "profiles", "segments", "audiences")
+SCHEMAS = (
+    "raw",
+    "staging",
+    "identity",
+    "marts",
+    "features",
+    "ml",
+    "profiles",
+    "segments",
+    "audiences",
+)
 # When and under which random name a thing was done; everything else must be the same.
 AUDIT = (
     "_loaded_at",
@@ -40,13 +50,20 @@ AUDIT = (
 
 @dataclass(frozen=True)
 class Shop(Installation):
-    """A home with a shop in its inbox and tools to send to; variables are what its commands need to find both."""
+    """A home with a shop in its inbox and tools to send to; variables are what its commands need to
+    find both.
+    """
 
     variables: dict[str, str] = field(default_factory=dict)
 
     @property
     def environment(self) -> dict[str, str]:
-        return {**os.environ, "SEGMENTRY_HOME": str(self.home), "PYTHONPATH": str(ROOT), **self.variables}
+        return {
+            **os.environ,
+            "SEGMENTRY_HOME": str(self.home),
+            "PYTHONPATH": str(ROOT),
+            **self.variables,
+        }
 
     @property
     def settings(self) -> Settings:
@@ -60,7 +77,9 @@ class Shop(Installation):
 def inbox(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("shop") / "inbox"
     shop = Shop(folder.parent / "maker")
-    shop.segmentry("simulate", "--people", PEOPLE, "--days", DAYS, "--seed", SEED, "--out", str(folder))
+    shop.segmentry(
+        "simulate", "--people", PEOPLE, "--days", DAYS, "--seed", SEED, "--out", str(folder)
+    )
     return folder
 
 
@@ -94,7 +113,9 @@ def contents(shop: Shop) -> dict[str, tuple[int, int]]:
             kept = [f'"{name}"' for name in columns if name not in AUDIT]
             if schema in SCHEMAS and not table.startswith("_") and kept:
                 value = f"coalesce(sum(hash({', '.join(kept)})::hugeint), 0)"
-                row = lake.execute(f'select count(*), {value} from lake.{schema}."{table}"').fetchone()
+                row = lake.execute(
+                    f'select count(*), {value} from lake.{schema}."{table}"'
+                ).fetchone()
                 assert row is not None
                 found[f"{schema}.{table}"] = (row[0], row[1])
     return found
@@ -107,13 +128,18 @@ def test_the_job_reaches_every_stage(first: dict[str, Any]) -> None:
     assert sum(segment["people"] for segment in first["segments"]) > 0
 
 
-def test_again_without_news_nothing_changes_and_nothing_is_sent(first: dict[str, Any], shop: Shop) -> None:
+def test_again_without_news_nothing_changes_and_nothing_is_sent(
+    first: dict[str, Any], shop: Shop
+) -> None:
     before, sent = contents(shop), shop.value("select count(*) from activation.sync_changelog")
     assert sent > 0
     again = shop.segmentry("run", "--no-airflow")
     assert contents(shop) == before
     assert shop.value("select count(*) from activation.sync_changelog") == sent
-    print(f"first {first['seconds']:.0f} s, again {again['seconds']:.0f} s; {len(before)} tables the same")
+    print(
+        f"first {first['seconds']:.0f} s, again {again['seconds']:.0f} s; {len(before)} tables the"
+        " same"
+    )
     assert again["segments"] == first["segments"]
     assert not any(row["stage"].startswith("load[") for row in again["stages"])
 
@@ -130,9 +156,12 @@ def test_killed_at_every_stage_it_ends_the_same(
         for stage in STAGES:
             words = [str(SEGMENTRY), "run", "--no-airflow", "--select", stage.name]
             quiet = subprocess.DEVNULL
-            job = subprocess.Popen(words, env=disturbed.environment, cwd=ROOT, stderr=quiet, stdout=quiet)
+            job = subprocess.Popen(
+                words, env=disturbed.environment, cwd=ROOT, stderr=quiet, stdout=quiet
+            )
             try:
-                # Two seconds are what the command takes to start; then half of the stage's own time.
+                # Two seconds are what the command takes to start; then half of the stage's own
+                # time.
                 job.wait(2.0 + durations.get(stage.name, 0.0) / 2)
             except subprocess.TimeoutExpired:
                 job.kill()

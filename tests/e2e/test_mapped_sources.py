@@ -1,4 +1,6 @@
-"""One whole job on a shop whose orders, contacts and consents come in files with other column names."""
+"""One whole job on a shop whose orders, contacts and consents come in files with other column
+names.
+"""
 
 from __future__ import annotations
 
@@ -18,22 +20,30 @@ from tests.e2e._job import Installation
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("mapped"), pytest.mark.timeout(1500)]
 
 PEOPLE = 60
-# These opt out: by address, by the number of their contact, and in a record that is no good otherwise.
-REFUSED = {1: ("E-Mail", "Abgemeldet"), 2: ("Kundennummer", "withdrawn"), 3: ("E-Mail", "withdrawn")}
+# These opt out: by address, by the number of their contact, and in a record that is no good
+# otherwise.
+REFUSED = {
+    1: ("E-Mail", "Abgemeldet"),
+    2: ("Kundennummer", "withdrawn"),
+    3: ("E-Mail", "withdrawn"),
+}
 MAPS: dict[str, dict[str, Any]] = {
     "till_orders": {
         "maps_to": "orders", "keys": "till",
-        "columns": {"order_id": "Beleg Nr", "ordered_at": "Belegdatum", "email": "Kundenmail", "total": "Summe"},
+        "columns": {"order_id": "Beleg Nr", "ordered_at": "Belegdatum", "email": "Kundenmail",
+        "total": "Summe"},
         "constants": {"status": "completed", "currency": "EUR"},
     },
     "till_contacts": {
         "maps_to": "crm_contacts", "keys": "till",
-        "columns": {"contact_id": "Kundennummer", "email": "Mail", "first_name": "Vorname", "updated_at": "Stand"},
+        "columns": {"contact_id": "Kundennummer", "email": "Mail", "first_name": "Vorname",
+        "updated_at": "Stand"},
         "constants": {"country": "DE"},
     },
     "till_consents": {
         "maps_to": "consents", "keys": "till",
-        "columns": {"identifier_type": "Art", "identifier": "Wert", "status": "Antwort", "occurred_at": "Am"},
+        "columns": {"identifier_type": "Art", "identifier": "Wert", "status": "Antwort",
+        "occurred_at": "Am"},
         "constants": {"purpose": "marketing", "channel": "email", "jurisdiction": "DE"},
     },
 }  # fmt: skip
@@ -53,7 +63,12 @@ def _consents() -> Iterator[Sequence[str]]:
     for person, (kind, status) in REFUSED.items():
         named = f"k{person}" if kind == "Kundennummer" else _mail(person)
         # The type of a contact's number is known as contact_id; no time is stated for person 3.
-        yield kind.replace("Kundennummer", "contact_id"), named, status, "" if person == 3 else "2026-06-20T00:00:00Z"
+        yield (
+            kind.replace("Kundennummer", "contact_id"),
+            named,
+            status,
+            "" if person == 3 else "2026-06-20T00:00:00Z",
+        )
 
 
 def _write(path: Path, header: Sequence[str], rows: Iterator[Sequence[str]]) -> None:
@@ -67,8 +82,14 @@ def _write(path: Path, header: Sequence[str], rows: Iterator[Sequence[str]]) -> 
 def _configured(folder: Path) -> Path:
     shutil.copytree(ROOT / "config", folder)
     for name, content in MAPS.items():
-        stated = {"name": name, "description": "The files of a till.", "paths": [f"${{SEGMENTRY_INBOX}}/{name}"]}
-        (folder / "sources" / f"{name}.yml").write_text(yaml.safe_dump({**stated, **content}), encoding="utf-8")
+        stated = {
+            "name": name,
+            "description": "The files of a till.",
+            "paths": [f"${{SEGMENTRY_INBOX}}/{name}"],
+        }
+        (folder / "sources" / f"{name}.yml").write_text(
+            yaml.safe_dump({**stated, **content}), encoding="utf-8"
+        )
     return folder
 
 
@@ -79,16 +100,29 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     poison.write(folder / "files", with_bad=False)
     # The shipped sources have records with the same keys, of other people.
     for name in ("consents", "crm_contacts", "orders"):
-        lines = (folder / "files" / name / "records.ndjson").read_text(encoding="utf-8").splitlines()
-        there = [line.replace("@shop.example.org", "@other.example.org").replace("user-", "other-") for line in lines]
-        (folder / "files" / name / "records.ndjson").write_text("\n".join(there[:PEOPLE]) + "\n", encoding="utf-8")
+        lines = (
+            (folder / "files" / name / "records.ndjson").read_text(encoding="utf-8").splitlines()
+        )
+        there = [
+            line.replace("@shop.example.org", "@other.example.org").replace("user-", "other-")
+            for line in lines
+        ]
+        (folder / "files" / name / "records.ndjson").write_text(
+            "\n".join(there[:PEOPLE]) + "\n", encoding="utf-8"
+        )
     installed = Installation(folder / "home")
     inbox = installed.home / "inbox"
     people = range(PEOPLE)
     orders = ((f"o{one}", _day(one), _mail(one), "10.00") for one in people)
     contacts = ((f"k{one}", _mail(one), "Ann", _day(one), "x") for one in people)
-    _write(inbox / "till_orders" / "a.csv", ["Beleg-Nr", "BELEGDATUM", "Kundenmail", "Summe"], orders)
-    _write(inbox / "till_contacts" / "a.csv", ["Kundennummer", "Mail", "Vorname", "Stand", "phone"], contacts)
+    _write(
+        inbox / "till_orders" / "a.csv", ["Beleg-Nr", "BELEGDATUM", "Kundenmail", "Summe"], orders
+    )
+    _write(
+        inbox / "till_contacts" / "a.csv",
+        ["Kundennummer", "Mail", "Vorname", "Stand", "phone"],
+        contacts,
+    )
     _write(folder / "consents.csv", ["Art", "Wert", "Antwort", "Am"], _consents())
     installed.call("load", "--from", str(folder / "files"), SEGMENTRY_CONFIG=config)
     installed.call("load", "till_consents", str(folder / "consents.csv"), SEGMENTRY_CONFIG=config)
@@ -102,20 +136,45 @@ def test_the_records_are_counted_for_their_own_source(shop: Installation) -> Non
         " where starts_with(source, 'till_') order by source"
     )
     assert found == [
-        {"source": "till_consents", "landed": PEOPLE + 3, "accepted": PEOPLE + 1, "quarantined": 2, "duplicates": 0},
-        {"source": "till_contacts", "landed": PEOPLE, "accepted": PEOPLE, "quarantined": 0, "duplicates": 0},
-        {"source": "till_orders", "landed": PEOPLE, "accepted": PEOPLE, "quarantined": 0, "duplicates": 0},
+        {
+            "source": "till_consents",
+            "landed": PEOPLE + 3,
+            "accepted": PEOPLE + 1,
+            "quarantined": 2,
+            "duplicates": 0,
+        },
+        {
+            "source": "till_contacts",
+            "landed": PEOPLE,
+            "accepted": PEOPLE,
+            "quarantined": 0,
+            "duplicates": 0,
+        },
+        {
+            "source": "till_orders",
+            "landed": PEOPLE,
+            "accepted": PEOPLE,
+            "quarantined": 0,
+            "duplicates": 0,
+        },
     ]
-    assert shop.value("select count(*) from staging.quarantine where _source = 'till_consents'") == 2
-    assert {row["source"] for row in shop.query("select source from observability.source_freshness")} >= set(MAPS)
-    unread = shop.query("select source, name from observability.data_quality where subject = 'columns_unread'")
+    assert (
+        shop.value("select count(*) from staging.quarantine where _source = 'till_consents'") == 2
+    )
+    assert {
+        row["source"] for row in shop.query("select source from observability.source_freshness")
+    } >= set(MAPS)
+    unread = shop.query(
+        "select source, name from observability.data_quality where subject = 'columns_unread'"
+    )
     assert {"source": "till_contacts", "name": "phone - not mapped"} in unread
 
 
 def test_the_keys_of_two_systems_are_not_one(shop: Installation) -> None:
     assert shop.value("select count(*) from marts.orders where order_id in ('o5', 'till:o5')") == 2
     people = shop.query(
-        "select identifier, profile_id from identity.identifier_mapping where identifier in ('k5', 'till:k5')"
+        "select identifier, profile_id from identity.identifier_mapping where identifier in ('k5',"
+        " 'till:k5')"
     )
     assert len({row["profile_id"] for row in people}) == 2
 
@@ -128,7 +187,12 @@ def test_the_people_have_profiles_features_and_segments(shop: Installation) -> N
         f" from profiles.profiles where profile_id in ({of_the_till}) and country = 'DE'"
     )
     assert row == [{"people": PEOPLE, "least": 10.0, "most": 10.0}]
-    assert shop.value(f"select count(*) from segments.segment_memberships where profile_id in ({of_the_till})") > 0
+    assert (
+        shop.value(
+            f"select count(*) from segments.segment_memberships where profile_id in ({of_the_till})"
+        )
+        > 0
+    )
 
 
 def test_who_refused_in_a_mapped_file_is_sent_nothing(shop: Installation) -> None:
@@ -139,7 +203,8 @@ def test_who_refused_in_a_mapped_file_is_sent_nothing(shop: Installation) -> Non
     assert not sent & refused
     others = {_mail(person) for person in range(PEOPLE)} - refused
     assert len(sent & others) > 0.8 * len(others)
-    # A refusal by the number of a contact of the till is none of the contact of the shop with this number.
+    # A refusal by the number of a contact of the till is none of the contact of the shop with this
+    # number.
     assert "person2@other.example.org" in sent | _held_out(shop)
 
 

@@ -1,4 +1,6 @@
-"""``mlflow models serve`` of a champion, as the how-to says: the same scores over HTTP as in the lake's process."""
+"""``mlflow models serve`` of a champion, as the how-to says: the same scores over HTTP as in the
+lake's process.
+"""
 
 from __future__ import annotations
 
@@ -57,12 +59,22 @@ def test_the_served_champion_says_the_same(tmp_path: Path) -> None:
     example = served.input_example
     assert isinstance(example, pd.DataFrame)
     words = [str(Path(sys.executable).with_name("mlflow")), "models", "serve", "--model-uri"]
-    words += ["models:/segmentry.churn@champion", "--env-manager", "local", "--host", "127.0.0.1", "--port", str(port)]
+    words += [
+        "models:/segmentry.churn@champion",
+        "--env-manager",
+        "local",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+    ]
     environment = {**os.environ, "MLFLOW_TRACKING_URI": context.settings.mlflow_uri}
     environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     with subprocess.Popen(words, env=environment, cwd=tmp_path, start_new_session=True) as server:
         try:
-            body = json.dumps({"dataframe_split": json.loads(example.to_json(orient="split", index=False))}).encode()
+            body = json.dumps(
+                {"dataframe_split": json.loads(example.to_json(orient="split", index=False))}
+            ).encode()
             said = np.array(answered(f"http://127.0.0.1:{port}/invocations", body))
         finally:
             os.killpg(server.pid, 15)

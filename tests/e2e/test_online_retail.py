@@ -1,4 +1,6 @@
-"""The whole UCI Online Retail file through every stage, held to figures computed straight from the file."""
+"""The whole UCI Online Retail file through every stage, held to figures computed straight from the
+file.
+"""
 
 from __future__ import annotations
 
@@ -30,9 +32,12 @@ def shop(file: Path, tmp_path_factory: pytest.TempPathFactory) -> Installation:
 def straight(file: Path, sql: str) -> tuple[object, ...]:
     """One row of figures from the file itself."""
     with duckdb.connect() as connection:
-        connection.execute(f"create view lines as select * from read_csv('{file}', all_varchar = true)")
         connection.execute(
-            """create view sales as select *, Quantity::bigint * UnitPrice::decimal(18, 3) as amount from lines
+            f"create view lines as select * from read_csv('{file}', all_varchar = true)"
+        )
+        connection.execute(
+            """create view sales as select *,
+                Quantity::bigint * UnitPrice::decimal(18, 3) as amount from lines
             where CustomerID is not null and InvoiceNo not like 'C%'
               and Quantity::bigint > 0 and UnitPrice::decimal(18, 3) > 0"""
         )
@@ -57,7 +62,8 @@ def test_every_line_is_accounted_for(shop: Installation, file: Path) -> None:
 def test_customers_orders_and_revenue_equal_the_file(shop: Installation, file: Path) -> None:
     customers, orders, revenue = straight(
         file,
-        "select count(distinct CustomerID), count(distinct InvoiceNo), sum(amount)::double from sales",
+        "select count(distinct CustomerID), count(distinct InvoiceNo), sum(amount)::double from"
+        " sales",
     )
     (found,) = shop.query(
         """select count(distinct profile_id) as customers, count(distinct order_id) as orders,
@@ -74,8 +80,10 @@ def test_rfm_equals_pandas_for_every_customer(shop: Installation, file: Path) ->
     as_of = shop.value("select as_of from observability.clock")
     found = pd.DataFrame(
         shop.query(
-            """select mapping.identifier as customer, days_since_last_order as recency, orders_lifetime as frequency,
-            revenue_lifetime as monetary, rfm_recency_score as r, rfm_frequency_score as f, rfm_monetary_score as m
+            """select mapping.identifier as customer, days_since_last_order as recency,
+                orders_lifetime as frequency,
+            revenue_lifetime as monetary, rfm_recency_score as r, rfm_frequency_score as f,
+                rfm_monetary_score as m
             from features.features__orders as features
             inner join features.spine using (profile_id, as_of)
             inner join identity.identifier_mapping as mapping using (profile_id)
@@ -86,7 +94,11 @@ def test_rfm_equals_pandas_for_every_customer(shop: Installation, file: Path) ->
     print(f"{len(wanted)} customers, {int((wanted.frequency > 0).sum())} of them buyers")
     assert sorted(found.index) == sorted(wanted.index)
     pd.testing.assert_frame_equal(
-        found.astype(float).sort_index(), wanted.astype(float).sort_index(), check_names=False, rtol=0, atol=0.005
+        found.astype(float).sort_index(),
+        wanted.astype(float).sort_index(),
+        check_names=False,
+        rtol=0,
+        atol=0.005,
     )
 
 
@@ -102,7 +114,10 @@ def rfm(file: Path, as_of: pd.Timestamp) -> pd.DataFrame:
     last = placed.groupby("customer").max()
     table = pd.DataFrame({"recency": (as_of - last - pd.Timedelta("1us")) // pd.Timedelta("1D")})
     table["frequency"] = placed.groupby("customer").size()
-    places = {"r": table.recency.rank(method="min", ascending=False), "f": table.frequency.rank(method="min")}
+    places = {
+        "r": table.recency.rank(method="min", ascending=False),
+        "f": table.frequency.rank(method="min"),
+    }
     everybody = sorted(set(sales.customer) | set(returned.customer))
     money = pd.concat([sales, returned]).groupby("customer").amount.sum()
     places["m"] = money[table.index].round(6).rank(method="min")
@@ -130,7 +145,9 @@ def test_a_second_load_and_run_change_nothing(shop: Installation, file: Path) ->
 
 
 def fingerprint(shop: Installation) -> list[object]:
-    """What may not change: landed rows, memberships, their history, and what destinations were sent."""
+    """What may not change: landed rows, memberships, their history, and what destinations were
+    sent.
+    """
     return [
         shop.value("select count(*) from raw.online_retail"),
         shop.query(

@@ -53,8 +53,9 @@ def test_everybody_good_is_in_the_file_or_held_out_of_it(shop: Installation) -> 
 
 def test_no_odd_value_is_in_what_is_published(shop: Installation) -> None:
     (row,) = shop.query(
-        "select max(revenue_lifetime) as revenue, min(revenue_lifetime) as loss, max(mrr) as mrr, min(mrr) as debt,"
-        " max(household_size) as household, max(birth_date) as born from profiles.profiles"
+        "select max(revenue_lifetime) as revenue, min(revenue_lifetime) as loss, max(mrr) as mrr,"
+        " min(mrr) as debt, max(household_size) as household, max(birth_date) as born from"
+        " profiles.profiles"
     )
     assert (row["revenue"], row["loss"], row["mrr"], row["debt"]) == (10.0, 0.0, 20.0, 0.0)
     assert row["household"] <= 30
@@ -63,10 +64,14 @@ def test_no_odd_value_is_in_what_is_published(shop: Installation) -> None:
 
 def test_everything_is_counted(shop: Installation) -> None:
     counts = {row["subject"]: row["counted"] for row in shop.query(
-        "select subject, sum(counted)::bigint as counted from observability.data_quality group by subject"
+        "select subject, sum(counted)::bigint as counted"
+        " from observability.data_quality group by subject"
     )}  # fmt: skip
     bad = sum(len(list(poison.bad(source))) for source in poison.SOURCES)
-    assert counts["records_landed"] == poison.PEOPLE * len(poison.SOURCES) + bad + RATES.count("\n") - 1
+    assert (
+        counts["records_landed"]
+        == poison.PEOPLE * len(poison.SOURCES) + bad + RATES.count("\n") - 1
+    )
     rest = counts["records_quarantined"] + counts.get("records_duplicates", 0)
     assert counts["records_landed"] == counts["records_accepted"] + rest
     values = sum(counts[f"values_{outcome}"] for outcome in ("accepted", "cleared", "empty"))

@@ -1,4 +1,6 @@
-"""One lake with a bad batch: listed, dismissed, replayed and withdrawn, with the balance kept throughout."""
+"""One lake with a bad batch: listed, dismissed, replayed and withdrawn, with the balance kept
+throughout.
+"""
 
 from __future__ import annotations
 
@@ -40,13 +42,17 @@ def consent(number: int, status: str) -> str:
 
 def survey(comment: str) -> str:
     return json.dumps(
-        {"response_id": "r1", "survey": "s1", "email": "r@example.net", "submitted_at": AT, "comment": comment,
+        {"response_id": "r1", "survey": "s1", "email": "r@example.net", "submitted_at": AT,
+        "comment": comment,
          "answers": {"nps": 9 if comment == "first" else 3}, "nps": 9 if comment == "first" else 3}
     )  # fmt: skip
 
 
 def balance(settings: Settings) -> dict[str, tuple[int, ...]]:
-    found = rows(settings, "select batch_id, landed, accepted, quarantined, duplicates from staging.landing_balance")
+    found = rows(
+        settings,
+        "select batch_id, landed, accepted, quarantined, duplicates from staging.landing_balance",
+    )
     assert all(row[1] == sum(row[2:]) for row in found)
     return {row[0]: row[1:] for row in found}
 
@@ -76,7 +82,9 @@ def test_a_bad_batch_is_handled_without_losing_an_opt_out(
     contacts, header = tmp_path / "crm_contacts", "contact_id,email,updated_at"
     rejected = [header, f"x1,old@example.net,{AT}", "x2,b@example.net,soon", f",c@example.net,{AT}"]
     bad = load(home, contacts / "a.csv", rejected)
-    good = load(home, contacts / "b.csv", [header, f"x1,new@example.net,{AT}", f"x3,d@example.net,{AT}"])
+    good = load(
+        home, contacts / "b.csv", [header, f"x1,new@example.net,{AT}", f"x3,d@example.net,{AT}"]
+    )
     columns = "consent_id,identifier_type,identifier,purpose,channel,status,occurred_at"
     answers = [consent(1, "granted"), consent(2, "withdrawn"), consent(3, "Denied")]
     said = load(home, tmp_path / "consents" / "c.csv", [columns, *answers])
@@ -84,7 +92,11 @@ def test_a_bad_batch_is_handled_without_losing_an_opt_out(
     displaced = load(home, tmp_path / "surveys" / "t.ndjson", [survey("second")])
     stages.staging(RunContext(home))
     before = balance(home)
-    assert (before[bad], before[other], before[displaced]) == ((3, 1, 2, 0), (1, 1, 0, 0), (1, 0, 1, 0))
+    assert (before[bad], before[other], before[displaced]) == (
+        (3, 1, 2, 0),
+        (1, 1, 0, 0),
+        (1, 0, 1, 0),
+    )
     read_the_list(bad, capsys)
     assert quarantine.dismiss(home, Selection(batch=bad), "tests of the agency") == 2
     assert quarantine.dismiss(home, Selection(batch=bad), "again") == 0
@@ -96,10 +108,18 @@ def test_a_bad_batch_is_handled_without_losing_an_opt_out(
     assert [(one.records, one.kept_refusals) for one in gone] == [(3, 0), (1, 2), (1, 0)]
     stages.staging(RunContext(home))
     after = balance(home)
-    assert (after[good][0], after[displaced]) == (2, (1, 1, 0, 0)), "what a batch had displaced is accepted"
+    assert (after[good][0], after[displaced]) == (
+        2,
+        (1, 1, 0, 0),
+    ), "what a batch had displaced is accepted"
     assert not {bad, other} & set(after)
-    assert rows(home, "select consent_id from staging.stg_consents__consents order by 1") == [("k2",), ("k3",)]
-    assert rows(home, "select count(*), sum(records) from observability.withdrawn_batches") == [(3, 5)]
+    assert rows(home, "select consent_id from staging.stg_consents__consents order by 1") == [
+        ("k2",),
+        ("k3",),
+    ]
+    assert rows(home, "select count(*), sum(records) from observability.withdrawn_batches") == [
+        (3, 5)
+    ]
     load_again(contacts / "a.csv", good, capsys)
 
 
@@ -107,10 +127,16 @@ def test_a_file_is_checked_without_landing_anything(
     home: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "people.csv"
-    path.write_text(f"Contact ID,E-Mail,Updated_At,Shoe\nz1,z@example.net,{AT},9\n", encoding="utf-8")
+    path.write_text(
+        f"Contact ID,E-Mail,Updated_At,Shoe\nz1,z@example.net,{AT},9\n", encoding="utf-8"
+    )
     assert cli(["sources", "check", str(path), "-o", "json"]) == 0
     (report,) = json.loads(capsys.readouterr().out)
-    assert (report["source"], report["status"], report["unread_columns"]) == ("crm_contacts", "landed", ["Shoe"])
+    assert (report["source"], report["status"], report["unread_columns"]) == (
+        "crm_contacts",
+        "landed",
+        ["Shoe"],
+    )
     path.write_text("1,2\n3,4\n", encoding="utf-8")
     assert cli(["sources", "check", str(path), "--source", "crm_contacts"]) == 1
     assert cli(["sources", "check", str(path)]) == 2

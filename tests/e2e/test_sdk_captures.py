@@ -1,4 +1,6 @@
-"""Requests as the Segment, RudderStack and Jitsu clients send them: every event kept, and one person behind them."""
+"""Requests as the Segment, RudderStack and Jitsu clients send them: every event kept, and one
+person behind them.
+"""
 
 from __future__ import annotations
 
@@ -50,8 +52,12 @@ def test_identify_and_alias_make_one_person(installation: Installation, folder: 
     wanted = {("user_id", "u1"), ("email", "ann@example.com")}
     wanted |= {("cookie", event["anonymousId"]) for event in events if event.get("anonymousId")}
     wanted |= {("cookie", event["previousId"]) for event in events if event.get("previousId")}
-    rows = installation.query("select identifier_type, identifier, profile_id from identity.identifier_mapping")
-    profiles = {row["profile_id"] for row in rows if (row["identifier_type"], row["identifier"]) in wanted}
+    rows = installation.query(
+        "select identifier_type, identifier, profile_id from identity.identifier_mapping"
+    )
+    profiles = {
+        row["profile_id"] for row in rows if (row["identifier_type"], row["identifier"]) in wanted
+    }
     assert {(row["identifier_type"], row["identifier"]) for row in rows} >= wanted
     assert len(profiles) == 1
 

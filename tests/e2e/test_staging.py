@@ -25,7 +25,9 @@ pytestmark = [pytest.mark.slow]
 
 CAPTURE = SHARED_DATA / "segment_client_capture"
 RETAIL = SHARED_DATA / "online_retail" / "online_retail.csv.gz"
-RETAIL_HEADER = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n"
+RETAIL_HEADER = (
+    "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n"
+)
 
 
 def rows(settings: Settings, sql: str) -> list[tuple[Any, ...]]:
@@ -39,7 +41,9 @@ def load(settings: Settings, source: str, *paths: Path) -> list[loading.FileRepo
 
 @contextmanager
 def installation(home: Path) -> Iterator[Settings]:
-    kept = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("SEGMENTRY_")}
+    kept = {
+        name: os.environ.pop(name) for name in list(os.environ) if name.startswith("SEGMENTRY_")
+    }
     os.environ["SEGMENTRY_HOME"] = str(home)
     yield Settings.from_environment()
     os.environ.pop("SEGMENTRY_HOME")
@@ -54,18 +58,27 @@ def bad_input(folder: Path) -> dict[str, list[Path]]:
         return json.dumps({**whole, "timestamp": "2026-01-01T00:00:00Z", **fields})
 
     texts = {
-        "events/good.ndjson": [event(), event(sentAt="2026-01-01T00:00:09Z"), event(event="Order Completed")],
+        "events/good.ndjson": [
+            event(),
+            event(sentAt="2026-01-01T00:00:09Z"),
+            event(event="Order Completed"),
+        ],
         "events/times.ndjson": [
             event(messageId="m2", timestamp=f"{year}-01-01T00:00:00Z") for year in ("0001", "9999")
         ],
-        "events/long.ndjson": [event(messageId="m3", properties={"note": "x" * 10_000_000}), "{" * 10_000_000],
+        "events/long.ndjson": [
+            event(messageId="m3", properties={"note": "x" * 10_000_000}),
+            "{" * 10_000_000,
+        ],
         "crm_contacts/shifted.csv": [
             "contact_id,email,birth_date,updated_at",
             "k1,ann@example.com,1980-02-03,2026-01-01T00:00:00Z",
             "k2,bob@example.com,surplus,1980-02-03,2026-01-01T00:00:00Z",
             "k3,1980-02-03,2026-01-01T00:00:00Z,",
         ],
-        "consents/no_header.csv": ["c1,email,ann@example.com,marketing,email,granted,DE,2026-01-01T00:00:00Z,form,"],
+        "consents/no_header.csv": [
+            "c1,email,ann@example.com,marketing,email,granted,DE,2026-01-01T00:00:00Z,form,"
+        ],
         "products/empty.csv": [],
         "online_retail/till.csv": [
             RETAIL_HEADER.strip(),
@@ -76,7 +89,9 @@ def bad_input(folder: Path) -> dict[str, list[Path]]:
     for name, content in texts.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text("\n".join(content), encoding="utf-8")
-    (folder / "events/mixed.ndjson").write_bytes((event(messageId="m4", event="Café") + "\n").encode())
+    (folder / "events/mixed.ndjson").write_bytes(
+        (event(messageId="m4", event="Café") + "\n").encode()
+    )
     latin = json.dumps({"messageId": "m5", "event": "Café"}, ensure_ascii=False)
     (folder / "events/latin.ndjson").write_bytes(latin.encode("latin-1"))
     cut = gzip.compress("\n".join(event(messageId=f"cut{n}") for n in range(100_000)).encode())
@@ -111,7 +126,9 @@ def test_every_landed_record_is_accepted_quarantined_or_a_duplicate(lake: Settin
     for source, landed, accepted, quarantined, duplicates in found:
         assert landed == accepted + quarantined + duplicates
         assert rows(lake, f"select count(*) from raw.{source}") == [(landed,)]
-    assert sum(row[3] for row in found) == rows(lake, "select count(*) from staging.quarantine")[0][0]
+    assert (
+        sum(row[3] for row in found) == rows(lake, "select count(*) from staging.quarantine")[0][0]
+    )
 
 
 @pytest.mark.parametrize(
@@ -129,32 +146,45 @@ def test_every_landed_record_is_accepted_quarantined_or_a_duplicate(lake: Settin
         ("binary.ndjson", {"unreadable_file": 1}),
     ],
 )
-def test_bad_input_is_quarantined_with_its_reason(lake: Settings, file: str, reasons: dict[str, int]) -> None:
-    found = rows(lake, f"select reason, count(*) from staging.quarantine where _file like '%/{file}' group by reason")
+def test_bad_input_is_quarantined_with_its_reason(
+    lake: Settings, file: str, reasons: dict[str, int]
+) -> None:
+    found = rows(
+        lake,
+        f"select reason, count(*) from staging.quarantine where _file like '%/{file}' group by"
+        " reason",
+    )
     assert dict(found) == reasons
 
 
 def test_quarantine_keeps_the_text_and_names_no_value(lake: Settings) -> None:
-    ((raw, detail),) = rows(lake, "select _raw, detail from staging.quarantine where reason = 'wrong_column_count'")
+    ((raw, detail),) = rows(
+        lake, "select _raw, detail from staging.quarantine where reason = 'wrong_column_count'"
+    )
     assert raw == "k2,bob@example.com,surplus,1980-02-03,2026-01-01T00:00:00Z"
     assert detail == "5 cells under 4 columns"
     assert rows(lake, "select count(*) from staging.quarantine where detail like '%@%'") == [(0,)]
 
 
 def test_what_was_read_of_a_truncated_file_is_used(lake: Settings) -> None:
-    assert rows(lake, "select count(*) > 1000 from staging.stg_events__events where _file like '%/truncated%'") == [
-        (True,)
-    ]
+    assert rows(
+        lake,
+        "select count(*) > 1000 from staging.stg_events__events where _file like '%/truncated%'",
+    ) == [(True,)]
 
 
 def test_an_item_scanned_twice_counts_twice(lake: Settings) -> None:
     found = rows(
-        lake, "select quantity, customer_id from staging.stg_online_retail__lines where _file like '%/till.csv'"
+        lake,
+        "select quantity, customer_id from staging.stg_online_retail__lines where _file like"
+        " '%/till.csv'",
     )
     assert found == [(1, "7"), (1, "7")]
 
 
-@pytest.mark.skipif(not CAPTURE.exists(), reason="the captured SDK requests are not next to this checkout")
+@pytest.mark.skipif(
+    not CAPTURE.exists(), reason="the captured SDK requests are not next to this checkout"
+)
 def test_no_captured_sdk_event_is_lost(lake: Settings) -> None:
     sent = {}
     for path in CAPTURE.glob("*.json"):
@@ -165,8 +195,9 @@ def test_no_captured_sdk_event_is_lost(lake: Settings) -> None:
         row[0]: row[1:]
         for row in rows(
             lake,
-            "select event_id, type, anonymous_id, user_id, previous_id, group_id, trait_email, event_at "
-            "from staging.stg_events__events where _file like '%/segment_client_capture/%'",
+            "select event_id, type, anonymous_id, user_id, previous_id, group_id, trait_email,"
+            " event_at from staging.stg_events__events where _file like"
+            " '%/segment_client_capture/%'",
         )
     }
     print(len(sent), "events of the SDKs")
@@ -186,27 +217,31 @@ def test_no_captured_sdk_event_is_lost(lake: Settings) -> None:
         assert at.isoformat()[:19] == (event.get("timestamp") or event["originalTimestamp"])[:19]
 
 
-@pytest.mark.skipif(not RETAIL.exists(), reason="the online_retail file is not next to this checkout")
+@pytest.mark.skipif(
+    not RETAIL.exists(), reason="the online_retail file is not next to this checkout"
+)
 def test_online_retail_equals_the_file(lake: Settings) -> None:
     with duckdb.connect() as straight:
         straight.execute(
-            f"create view lines as select *, Quantity::bigint as units, UnitPrice::decimal(18, 3) as price "
-            f"from read_csv('{RETAIL}', all_varchar = true)"
+            "create view lines as select *, Quantity::bigint as units, UnitPrice::decimal(18, 3)"
+            f" as price from read_csv('{RETAIL}', all_varchar = true)"
         )
         sold = "CustomerID is not null and InvoiceNo not like 'C%' and units > 0 and price > 0"
         (clean,) = straight.execute(
-            "select count(*), count(distinct CustomerID), count(distinct InvoiceNo), sum(units * price) "
-            f"from lines where {sold}"
+            "select count(*), count(distinct CustomerID), count(distinct InvoiceNo), sum(units *"
+            f" price) from lines where {sold}"
         ).fetchall()
         (whole,) = straight.execute("select count(*), sum(units * price) from lines").fetchall()
         (guests,) = straight.execute(
-            "select count(*) filter (where CustomerID is null), count(*) filter (where InvoiceNo like 'C%') from lines"
+            "select count(*) filter (where CustomerID is null), count(*) filter (where InvoiceNo"
+            " like 'C%') from lines"
         ).fetchall()
     found = "from staging.stg_online_retail__lines where _file like '%/online_retail.csv.gz'"
     assert rows(lake, f"select count(*), sum(amount) {found}") == [whole]
     assert rows(
         lake,
-        f"select count(*) filter (where is_guest), count(*) filter (where line_kind = 'cancellation') {found}",
+        "select count(*) filter (where is_guest), count(*) filter (where line_kind ="
+        f" 'cancellation') {found}",
     ) == [guests]
     ((lines, customers, orders, revenue),) = rows(
         lake,
@@ -224,12 +259,15 @@ def test_online_retail_equals_the_file(lake: Settings) -> None:
     )
     ((total,),) = rows(
         lake,
-        "select sum(total) from staging.stg_online_retail__orders where not is_guest and _file like '%retail.csv.gz'",
+        "select sum(total) from staging.stg_online_retail__orders where not is_guest and _file like"
+        " '%retail.csv.gz'",
     )
     assert total == revenue
 
 
-def test_a_second_run_has_nothing_to_do_and_a_grown_file_adds_its_new_lines(lake: Settings, tmp_path: Path) -> None:
+def test_a_second_run_has_nothing_to_do_and_a_grown_file_adds_its_new_lines(
+    lake: Settings, tmp_path: Path
+) -> None:
     before = rows(lake, "select * from staging.landing_balance order by all")
     assert stages.staging(RunContext(lake)).notes == ["no new records"]
     assert rows(lake, "select * from staging.landing_balance order by all") == before
@@ -240,7 +278,9 @@ def test_a_second_run_has_nothing_to_do_and_a_grown_file_adds_its_new_lines(lake
     report = stages.staging(RunContext(lake))
     assert "staging.base_events" not in report.rows
     assert rows(
-        lake, f"select landed, accepted, quarantined, duplicates from staging.landing_balance where file = '{grown}'"
+        lake,
+        "select landed, accepted, quarantined, duplicates from staging.landing_balance where file"
+        f" = '{grown}'",
     ) == [(4, 2, 0, 2)]
 
 

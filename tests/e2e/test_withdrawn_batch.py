@@ -1,4 +1,6 @@
-"""A home from which batches were withdrawn publishes what a home publishes that never had them, but for opt-outs."""
+"""A home from which batches were withdrawn publishes what a home publishes that never had them, but
+for opt-outs.
+"""
 
 from __future__ import annotations
 
@@ -17,34 +19,64 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("withdrawn"), pytest.mar
 AS_OF = "2026-06-29T00:00:00Z"
 LATER = "2026-06-28T12:00:00Z"
 REFUSED = 8
-# What a model says depends on when it was trained, and ids of profiles on what was first known of people.
-_OWN = """profile_id, churn_score, upsell_score, clv_score, next_order_score, next_category_score, next_category,
+# What a model says depends on when it was trained, and ids of profiles on what was first known of
+# people.
+_OWN = """profile_id, churn_score, upsell_score, clv_score, next_order_score,
+    next_category_score, next_category,
     cluster_id, persona, persona_confidence"""
 _PUBLISHED = {
-    "profiles": f"select * exclude ({_OWN}) from profiles.profiles where user_id <> 'user-{REFUSED}' order by all",
+    "profiles": (
+        f"select * exclude ({_OWN}) from profiles.profiles where user_id <> 'user-{REFUSED}' order"
+        " by all"
+    ),
     "orders": "select order_id, net_revenue, status from marts.orders order by all",
-    "segments": """
-        select profiles.user_id, memberships.segment from segments.segment_memberships as memberships
+    "segments": (
+        """
+        select profiles.user_id, memberships.segment from segments.segment_memberships
+            as memberships
         inner join profiles.profiles as profiles using (profile_id)
-        where memberships.segment not like 'persona%' order by all""",
-    "audience": f"""
-        select profiles.user_id, profiles.email, candidates.verdict from audiences.candidates as candidates
+        where memberships.segment not like 'persona%' order by all"""
+    ),
+    "audience": (
+        f"""
+        select profiles.user_id, profiles.email, candidates.verdict
+            from audiences.candidates as candidates
         inner join profiles.profiles as profiles using (profile_id)
-        where candidates.sync = 'marketing_webhook' and profiles.user_id <> 'user-{REFUSED}' order by all""",
-    "identifiers": """
+        where candidates.sync = 'marketing_webhook' and profiles.user_id <> 'user-{REFUSED}'
+            order by all"""
+    ),
+    "identifiers": (
+        """
         select identifier_type, identifier, count(*) over (partition by profile_id) as of_the_person
-        from identity.identifier_mapping order by all""",
+        from identity.identifier_mapping order by all"""
+    ),
 }
 
 
 def order(number: int, **changed: Any) -> dict[str, Any]:
-    return {**poison.good("orders", number), "order_id": f"extra-{number}", "ordered_at": LATER, **changed}
+    return {
+        **poison.good("orders", number),
+        "order_id": f"extra-{number}",
+        "ordered_at": LATER,
+        **changed,
+    }
 
 
 def extras() -> dict[str, list[dict[str, Any]]]:
-    """Batches of which each changes what is known: an amount, who is who, an address, and a refusal."""
-    contact = {**poison.good("crm_contacts", 7), "email": "moved7@shop.example.org", "updated_at": LATER}
-    refusal = {**poison.good("consents", REFUSED), "consent_id": "no8", "status": "denied", "occurred_at": LATER}
+    """Batches of which each changes what is known: an amount, who is who, an address, and a
+    refusal.
+    """
+    contact = {
+        **poison.good("crm_contacts", 7),
+        "email": "moved7@shop.example.org",
+        "updated_at": LATER,
+    }
+    refusal = {
+        **poison.good("consents", REFUSED),
+        "consent_id": "no8",
+        "status": "denied",
+        "occurred_at": LATER,
+    }
     return {
         "orders": [
             order(5, subtotal=990, total=990),
@@ -85,8 +117,12 @@ def run(installed: Installation) -> None:
 
 
 @pytest.fixture(scope="module")
-def homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Installation, Installation, Path]]:
-    """A home that gets extra batches, one that never has them, and the folder of the extra files."""
+def homes(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[tuple[Installation, Installation, Path]]:
+    """A home that gets extra batches, one that never has them, and the folder of the extra
+    files.
+    """
     folder = tmp_path_factory.mktemp("withdrawn")
     poison.write(folder / "files", with_bad=False)
     (folder / "extra").mkdir()
@@ -96,7 +132,9 @@ def homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Installati
     yield *both, folder / "extra"
 
 
-def test_what_followed_from_a_withdrawn_batch_is_gone(homes: tuple[Installation, Installation, Path]) -> None:
+def test_what_followed_from_a_withdrawn_batch_is_gone(
+    homes: tuple[Installation, Installation, Path],
+) -> None:
     had, never, extra = homes
     batches = load_extras(had, extra)
     run(had)

@@ -1,4 +1,6 @@
-"""One statement assigns one value: literals that have nothing to do with each other are not assigned in one line."""
+"""One statement assigns one value: literals that have nothing to do with each other are not
+assigned in one line.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ def is_literal(node: ast.expr) -> bool:
         return is_literal(node.operand)
     if isinstance(node, ast.Dict):
         return not node.keys
-    return isinstance(node, ast.Constant) or (isinstance(node, ast.List | ast.Tuple) and not node.elts)
+    return isinstance(node, ast.Constant) or (
+        isinstance(node, ast.List | ast.Tuple) and not node.elts
+    )
 
 
 def parallel(source: str) -> list[int]:
@@ -38,11 +42,15 @@ def test_literals_are_assigned_one_by_one() -> None:
     assert not found, "\n".join(found)
 
 
-@pytest.mark.parametrize("line", ["A, B = 1, -2", "found, seen = [], {}", "name, is_open = 'a', None"])
+@pytest.mark.parametrize(
+    "line", ["A, B = 1, -2", "found, seen = [], {}", "name, is_open = 'a', None"]
+)
 def test_a_planted_line_is_found(line: str) -> None:
     assert parallel(line) == [1]
 
 
-@pytest.mark.parametrize("line", ["a, b = b, a", "a, b = f()", "a = 1, 2", "a, b = x.y, x.z", "for a, b in pairs: ..."])
+@pytest.mark.parametrize(
+    "line", ["a, b = b, a", "a, b = f()", "a = 1, 2", "a, b = x.y, x.z", "for a, b in pairs: ..."]
+)
 def test_other_lines_are_not(line: str) -> None:
     assert not parallel(line)

@@ -10,16 +10,20 @@ import pytest
 
 from segmentry.settings import ROOT
 
-FILE_LINES = {"dags/": 80, "ml/models/": 120, "activation/destinations/": 120}
+FILE_LINES = {"dags/": 100, "ml/models/": 120, "activation/destinations/": 160}
 DEFAULT_FILE_LINES = 400
-FUNCTION_LINES = 40
+FUNCTION_LINES = 50
+# A test may be a table of cases.
+TEST_FUNCTION_LINES = 70
 MODEL_LINES = 100
 
 
 def tracked(*patterns: str) -> list[Path]:
     """Files of the checkout, those git ignores left out."""
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "--", *patterns]
-    listed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout.split("\n")
+    listed = subprocess.run(
+        command, cwd=ROOT, check=True, capture_output=True, text=True
+    ).stdout.split("\n")
     return [ROOT / name for name in listed if name and (ROOT / name).is_file()]
 
 
@@ -33,7 +37,10 @@ def test_python_files_stay_short() -> None:
     over = []
     for path in files:
         name = relative(path)
-        limit = next((lines for start, lines in FILE_LINES.items() if name.startswith(start)), DEFAULT_FILE_LINES)
+        limit = next(
+            (lines for start, lines in FILE_LINES.items() if name.startswith(start)),
+            DEFAULT_FILE_LINES,
+        )
         lines = len(path.read_text(encoding="utf-8").splitlines())
         if lines > limit:
             over.append(f"{name}: {lines} lines, at most {limit}")
@@ -43,11 +50,16 @@ def test_python_files_stay_short() -> None:
 def test_functions_fit_on_a_screen() -> None:
     over = []
     for path in tracked("*.py"):
+        is_test = relative(path).startswith("tests/")
+        limit = TEST_FUNCTION_LINES if is_test else FUNCTION_LINES
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 lines = (node.end_lineno or node.lineno) - node.lineno + 1
-                if lines > FUNCTION_LINES:
-                    over.append(f"{relative(path)}:{node.lineno} {node.name}: {lines} lines, at most {FUNCTION_LINES}")
+                if lines > limit:
+                    over.append(
+                        f"{relative(path)}:{node.lineno} {node.name}: {lines} lines, at most"
+                        f" {limit}"
+                    )
     assert not over, "\n".join(over)
 
 
@@ -55,15 +67,23 @@ def test_sql_models_stay_short() -> None:
     models = tracked("dbt_project/models/*.sql")
     assert models
     sizes = {relative(path): len(path.read_text(encoding="utf-8").splitlines()) for path in models}
-    over = [f"{name}: {lines} lines, at most {MODEL_LINES}" for name, lines in sizes.items() if lines > MODEL_LINES]
+    over = [
+        f"{name}: {lines} lines, at most {MODEL_LINES}"
+        for name, lines in sizes.items()
+        if lines > MODEL_LINES
+    ]
     assert not over, "\n".join(over)
 
 
-@pytest.mark.parametrize("word", ["pypi.org", "files.pythonhosted", "registry.npmjs", "--index-url", "--find-links"])
+@pytest.mark.parametrize(
+    "word", ["pypi.org", "files.pythonhosted", "registry.npmjs", "--index-url", "--find-links"]
+)
 def test_no_registry_is_named(word: str) -> None:
     named = [
         relative(path)
-        for path in tracked("*.lock", "*.toml", "*.yml", "*.yaml", "*.md", "Makefile", "Dockerfile", ".ci/run")
+        for path in tracked(
+            "*.lock", "*.toml", "*.yml", "*.yaml", "*.md", "Makefile", "Dockerfile", ".ci/run"
+        )
         if word in path.read_text(encoding="utf-8")
     ]
     assert not named, f"{word} stands in {named}"

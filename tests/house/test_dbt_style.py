@@ -1,4 +1,6 @@
-"""The shape of the dbt project: pairs of files, grain in the description, a unit test wherever there is a case."""
+"""The shape of the dbt project: pairs of files, grain in the description, a unit test wherever
+there is a case.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +41,9 @@ def test_descriptions_state_the_grain() -> None:
         for path, entry, _ in models().values()
         if not re.search(r"[Oo]ne row (per|for)\b", str(entry.get("description", "")))
     ]
-    assert not silent, "a description says what one row is ('One row per ...'):\n" + "\n".join(silent)
+    assert not silent, "a description says what one row is ('One row per ...'):\n" + "\n".join(
+        silent
+    )
 
 
 def test_a_case_has_a_unit_test() -> None:
@@ -52,7 +56,9 @@ def test_a_case_has_a_unit_test() -> None:
 
 
 def test_no_wall_clock_in_sql() -> None:
-    clock = re.compile(r"\b(now\(\)|current_date|current_timestamp|getdate\(\)|today\(\))", re.IGNORECASE)
+    clock = re.compile(
+        r"\b(now\(\)|current_date|current_timestamp|getdate\(\)|today\(\))", re.IGNORECASE
+    )
     files = [path for path in tracked("dbt_project/*.sql") if clock.search(_code(path))]
     assert not files, "as_of is the only clock: " + ", ".join(relative(path) for path in files)
 

@@ -1,4 +1,6 @@
-"""Imports of what import-linter does not see: folders that are no packages, and functions named by a string."""
+"""Imports of what import-linter does not see: folders that are no packages, and functions named by
+a string.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ from segmentry.stages import STAGES, WITHDRAWALS
 from tests.house.test_budgets import relative, tracked
 
 ROOMS = tuple(
-    tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]["root_packages"]
+    tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"][
+        "root_packages"
+    ]
 )
 # What each folder may import of the project.
 ALLOWED = {"dags": {*ROOMS, "dags"} - {"cli"}, "benchmarks": {*ROOMS, "benchmarks", "tests"}}
@@ -41,7 +45,11 @@ def ours() -> set[str]:
 def test_dags_and_benchmarks_import_what_stands_below_them(folder: str) -> None:
     files = tracked(f"{folder}/*.py")
     assert files
-    over = {relative(path): names for path in files if (names := (imported(path) & ours()) - ALLOWED[folder])}
+    over = {
+        relative(path): names
+        for path in files
+        if (names := (imported(path) & ours()) - ALLOWED[folder])
+    }
     assert not over, f"{folder}/ may import {sorted(ALLOWED[folder])}: {over}"
 
 
@@ -49,7 +57,9 @@ def test_dags_and_benchmarks_import_what_stands_below_them(folder: str) -> None:
 def test_no_room_imports_what_is_not_installed(room: str) -> None:
     files = tracked(f"{room}/*.py")
     assert files, f"pyproject.toml lists {room}, which has no Python"
-    over = {relative(path): names for path in files if (names := imported(path) & (ours() - {*ROOMS}))}
+    over = {
+        relative(path): names for path in files if (names := imported(path) & (ours() - {*ROOMS}))
+    }
     assert not over, f"what {room}/ imports is not installed with it: {over}"
 
 
@@ -58,7 +68,11 @@ def test_each_folder_of_python_is_a_room_or_known_not_to_be() -> None:
 
 
 def test_functions_named_by_a_string_exist() -> None:
-    entries = [name for stage in (*STAGES, WITHDRAWALS) for name in (stage.entry, stage.items) if name]
+    entries = [
+        name for stage in (*STAGES, WITHDRAWALS) for name in (stage.entry, stage.items) if name
+    ]
     for entry in (*entries, *generated.GENERATORS, *generated.RUN_TIME):
         module, _, function = entry.partition(":")
-        assert callable(getattr(importlib.import_module(module), function, None)), f"there is no {entry}"
+        assert callable(getattr(importlib.import_module(module), function, None)), (
+            f"there is no {entry}"
+        )

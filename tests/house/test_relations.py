@@ -1,4 +1,6 @@
-"""Relations that activation names by themselves exist: one that is renamed must not be passed over in silence."""
+"""Relations that activation names by themselves exist: one that is renamed must not be passed over
+in silence.
+"""
 
 from __future__ import annotations
 
@@ -17,5 +19,10 @@ def models() -> set[str]:
 def test_what_says_who_must_not_be_reached_is_made_by_a_model() -> None:
     assert f"- name: {SUPPRESSED}\n" in audience_texts.SUPPRESSED_YML
     there = {*models(), f"audiences.{SUPPRESSED}"}
-    for named in (withdrawals.SAYING, consent.RELATIONS, consent.STANDINGS, [f"marts.{name}" for name in MODELS]):
+    for named in (
+        withdrawals.SAYING,
+        consent.RELATIONS,
+        consent.STANDINGS,
+        [f"marts.{name}" for name in MODELS],
+    ):
         assert set(named) <= there

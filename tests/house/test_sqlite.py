@@ -1,6 +1,7 @@
 """The lake's catalog is opened by DuckDB alone.
 
-Two copies of SQLite in one process let go of each other's locks, and one removes a log that the other still uses.
+Two copies of SQLite in one process let go of each other's locks, and one removes a log that the
+other still uses.
 """
 
 from __future__ import annotations
@@ -21,7 +22,12 @@ def importing(name: str) -> set[str]:
         if place.parts[0] in SKIPPED:
             continue
         tree = ast.parse(path.read_text(encoding="utf-8"))
-        names = [alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names]
+        names = [
+            alias.name
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Import)
+            for alias in node.names
+        ]
         names += [node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
         if name in names:
             found.add(place.as_posix())

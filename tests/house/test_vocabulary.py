@@ -1,4 +1,6 @@
-"""One word for one thing: the words that docs/glossary.md replaces stay out, and no two classes have one name."""
+"""One word for one thing: the words that docs/glossary.md replaces stay out, and no two classes
+have one name.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +40,9 @@ REPLACED: Mapping[str, str] = {
 ALLOWED: Mapping[str, frozenset[str]] = {
     "activation/config.py": frozenset({"brakes"}),  # files of syncs may have the former key
     "config/schemas/sync.schema.json": frozenset({"brakes"}),
-    "activation/ledger_tables.py": frozenset({"brake"}),  # a column of older ledgers, which is renamed
+    "activation/ledger_tables.py": frozenset(
+        {"brake"}
+    ),  # a column of older ledgers, which is renamed
     "tests/activation/test_former_names.py": frozenset({"brake", "brakes"}),
     "docs/glossary.md": frozenset({"brakes"}),
     "tests/house/test_vocabulary.py": frozenset(REPLACED),
@@ -50,7 +54,9 @@ _WORD = re.compile(r"[A-Za-z]+")
 
 
 def may_have(text: str) -> list[str]:
-    """The replaced words whose letters a text has in this order, perhaps within other words: quick to find."""
+    """The replaced words whose letters a text has in this order, perhaps within other words: quick
+    to find.
+    """
     letters = text.lower().replace("_", "").replace(" ", "")
     return [word for word in REPLACED if word.replace(" ", "") in letters]
 
@@ -78,7 +84,9 @@ def namesakes(files: Mapping[str, str]) -> list[str]:
     for name, text in files.items():
         for match in re.finditer(r"^[ \t]*class[ \t]+(\w+)", text, re.M):
             found[match[1]].append(name)
-    return [f"{kind}: {', '.join(names)}" for kind, names in sorted(found.items()) if len(names) > 1]
+    return [
+        f"{kind}: {', '.join(names)}" for kind, names in sorted(found.items()) if len(names) > 1
+    ]
 
 
 def read(*patterns: str) -> dict[str, str]:
@@ -93,22 +101,36 @@ def test_replaced_words_stay_out() -> None:
 
 @pytest.mark.parametrize(
     "line",
-    ["the brake stops it", "class BrakeApplied:", "max_brake_share = 1", "def resolveAnew(): ...", "what became_of it"],
+    [
+        "the brake stops it",
+        "class BrakeApplied:",
+        "max_brake_share = 1",
+        "def resolveAnew(): ...",
+        "what became_of it",
+    ],
 )
 def test_a_planted_word_is_found(line: str) -> None:
     assert list(faults("planted.py", f"first line\n{line}\n"))
 
 
-@pytest.mark.parametrize("line", ["recommended amendments", "besides", "it breaks", "guardrail", "the newest"])
+@pytest.mark.parametrize(
+    "line", ["recommended amendments", "besides", "it breaks", "guardrail", "the newest"]
+)
 def test_a_word_that_contains_one_is_not_found(line: str) -> None:
     assert not list(faults("planted.py", line))
 
 
 def test_no_two_classes_have_one_name() -> None:
-    product = {name: text for name, text in read("*.py").items() if not name.startswith(("tests/", "benchmarks/"))}
+    product = {
+        name: text
+        for name, text in read("*.py").items()
+        if not name.startswith(("tests/", "benchmarks/"))
+    }
     assert len(product) > 100
     assert not namesakes(product)
 
 
 def test_two_planted_classes_are_found() -> None:
-    assert namesakes({"a.py": "class Plan:\n", "b.py": "@dataclass\nclass Plan(Base):\n"}) == ["Plan: a.py, b.py"]
+    assert namesakes({"a.py": "class Plan:\n", "b.py": "@dataclass\nclass Plan(Base):\n"}) == [
+        "Plan: a.py, b.py"
+    ]

@@ -1,4 +1,6 @@
-"""The whole chain from raw records to audiences, run by run, holds what builds from the beginning hold, row for row."""
+"""The whole chain from raw records to audiences, run by run, holds what builds from the beginning
+hold, row for row.
+"""
 
 from __future__ import annotations
 
@@ -12,51 +14,106 @@ from hypothesis import strategies as st
 from tests.dbt_sql import Project
 from tests.identity_memory import START, Link, Memory
 
-LAYERS = ("raw", "staging", "identity", "marts", "features", "ml", "profiles", "segments", "audiences", "activation")
-FOLDERS = ("portable", "staging", "identity", "marts", "features", "observability", "segments", "audiences")
+LAYERS = (
+    "raw",
+    "staging",
+    "identity",
+    "marts",
+    "features",
+    "ml",
+    "profiles",
+    "segments",
+    "audiences",
+    "activation",
+)
+FOLDERS = (
+    "portable",
+    "staging",
+    "identity",
+    "marts",
+    "features",
+    "observability",
+    "segments",
+    "audiences",
+)
 LATE_BY_HOURS = 60
 RAW = (
-    "(_source varchar, _file varchar, _line bigint, _loaded_at timestamp, _batch_id varchar, _raw varchar,"
-    " _problem varchar)"
+    "(_source varchar, _file varchar, _line bigint, _loaded_at timestamp, _batch_id varchar, _raw"
+    " varchar, _problem varchar)"
 )
 # What nobody of this shop ever says: built once, without a row.
 STILL = (
     "staging/base_{consents,crm_contacts,email_events,exchange_rates,online_retail,products,subscriptions,support_tickets,surveys}",
-    "staging/stg_consents__consents staging/stg_email_events__email_events staging/stg_online_retail__lines",
-    "staging/stg_online_retail__orders staging/stg_online_retail__order_items staging/stg_products__products",
-    "staging/stg_subscriptions__changes staging/stg_support_tickets__tickets staging/stg_surveys__responses",
+    (
+        "staging/stg_consents__consents staging/stg_email_events__email_events"
+        " staging/stg_online_retail__lines"
+    ),
+    (
+        "staging/stg_online_retail__orders staging/stg_online_retail__order_items"
+        " staging/stg_products__products"
+    ),
+    (
+        "staging/stg_subscriptions__changes staging/stg_support_tickets__tickets"
+        " staging/stg_surveys__responses"
+    ),
     "staging/stg_exchange_rates__rates",
 )
-MARTS = "categories messages tickets surveys products subscription_changes order_profiles orders order_items"
+MARTS = (
+    "categories messages tickets surveys products subscription_changes order_profiles orders"
+    " order_items"
+)
 CONSENT = (
-    "quarantined_refusals consent_decisions consent_matches consents identifier_homes consent_reach consent_standings"
-    " profile_standings"
+    "quarantined_refusals consent_decisions consent_matches consents identifier_homes consent_reach"
+    " consent_standings profile_standings"
 )
 HELPERS = "spine activity_days category_days order_facts pattern_moments session_contexts"
-SUBJECTS = "behaviour orders categories engagement context subscription surveys journey patterns texts"
-EMPTY = (
-    "ml.scores (profile_id varchar, model varchar, as_of timestamp, score double, model_version varchar,"
-    " scored_at timestamp, outcome varchar)",
-    "ml.cluster_assignments (profile_id varchar, as_of timestamp, cluster_id integer, persona varchar,"
-    " confidence double, model_version varchar)",
-    "ml.text_tags (kind varchar, text_id varchar, text_hash varchar, language varchar, topic varchar,"
-    " sentiment double, model_version varchar, tagged_as_of timestamp)",
-    "activation.suppressions (identifier_type varchar, identifier varchar, channel varchar)",
-    "observability.money_policy as select 'EUR' as reporting_currency, 'EUR' as default_currency,"
-    " 7 as max_rate_age_days, 10000000 as max_order_total",
+SUBJECTS = (
+    "behaviour orders categories engagement context subscription surveys journey patterns texts"
 )
-# Two releases: a rule that changes, a segment that goes, one that is new and waits, two that exclude each other.
+EMPTY = (
+    (
+        "ml.scores (profile_id varchar, model varchar, as_of timestamp, score double, model_version"
+        " varchar, scored_at timestamp, outcome varchar)"
+    ),
+    (
+        "ml.cluster_assignments (profile_id varchar, as_of timestamp, cluster_id integer, persona"
+        " varchar, confidence double, model_version varchar)"
+    ),
+    (
+        "ml.text_tags (kind varchar, text_id varchar, text_hash varchar, language varchar, topic"
+        " varchar, sentiment double, model_version varchar, tagged_as_of timestamp)"
+    ),
+    "activation.suppressions (identifier_type varchar, identifier varchar, channel varchar)",
+    (
+        "observability.money_policy as select 'EUR' as reporting_currency, 'EUR' as"
+        " default_currency, 7 as max_rate_age_days, 10000000 as max_order_total"
+    ),
+)
+# Two releases: a rule that changes, a segment that goes, one that is new and waits, two that
+# exclude each other.
 RELEASES = [
-    {"seen": {"predicate": "page_views_7d > 0 or product_views_7d > 1"}, "gone": {"predicate": "orders_lifetime > 0"}},
+    {
+        "seen": {"predicate": "page_views_7d > 0 or product_views_7d > 1"},
+        "gone": {"predicate": "orders_lifetime > 0"},
+    },
     {
         "seen": {"predicate": "product_views_7d > 0", "exclusive_group": "one", "priority": 2},
-        "patient": {"predicate": "sessions_7d > 1", "stay_while": "sessions_30d > 0", "enter_after": 86400},
-        "buyers": {"predicate": "orders_90d > 0 and value_bracket <> 'none'", "exclusive_group": "one"},
+        "patient": {
+            "predicate": "sessions_7d > 1",
+            "stay_while": "sessions_30d > 0",
+            "enter_after": 86400,
+        },
+        "buyers": {
+            "predicate": "orders_90d > 0 and value_bracket <> 'none'",
+            "exclusive_group": "one",
+        },
     },
 ]
 RULE = {
-    "version": "1", "owner": "test", "purpose": "analytics", "priority": 1, "exclusive_group": None, "action": None,
-    "enter_after": 0, "exit_after": 0, "min_stay": 0, "min_size": 0, "merge_into": None, "stay_while": None,
+    "version": "1", "owner": "test", "purpose": "analytics", "priority": 1, "exclusive_group": None,
+    "action": None,
+    "enter_after": 0, "exit_after": 0, "min_stay": 0, "min_size": 0, "merge_into": None,
+    "stay_while": None,
     "max_changed_share": None,
 }  # fmt: skip
 COMPARED = {
@@ -70,17 +127,23 @@ COMPARED = {
 }
 
 COOKIES, USERS = st.sampled_from(["c1", "c2", None]), st.sampled_from(["u1", "u2", None])
-# Hours back from the clock of the run: within it, from before it, and within half an hour of each other.
+# Hours back from the clock of the run: within it, from before it, and within half an hour of each
+# other.
 AGES = st.sampled_from([0.2, 0.6, 1.0, 24.0, 25.0, 47.5, LATE_BY_HOURS])
 NAMES = st.sampled_from(["Product Viewed", "Product Added", "Signed In", "page"])
 EVENTS = st.lists(st.tuples(st.integers(0, 11), AGES, COOKIES, USERS, NAMES), max_size=5)
-ORDERS = st.lists(st.tuples(st.integers(0, 2), AGES, USERS, st.sampled_from(["completed", "cancelled"])), max_size=2)
+ORDERS = st.lists(
+    st.tuples(st.integers(0, 2), AGES, USERS, st.sampled_from(["completed", "cancelled"])),
+    max_size=2,
+)
 RUNS = st.lists(
     st.fixed_dictionaries(
         {
             "events": EVENTS,
             "orders": ORDERS,
-            "parted": st.none() | st.tuples(st.sampled_from(["u1", "u2"]), st.sampled_from(["c1", "c2"])),
+            "parted": (
+                st.none() | st.tuples(st.sampled_from(["u1", "u2"]), st.sampled_from(["c1", "c2"]))
+            ),
             "release": st.sampled_from([0, 0, 1]),
             "hours": st.sampled_from([0, 1, 24, 100]),
         }
@@ -91,7 +154,9 @@ RUNS = st.lists(
 
 
 class Shop:
-    """One home without a disk. is_kept: what is held is added to; else every run rebuilds everything."""
+    """One home without a disk. is_kept: what is held is added to; else every run rebuilds
+    everything.
+    """
 
     def __init__(self, *, is_kept: bool) -> None:
         self.is_kept = is_kept
@@ -112,32 +177,58 @@ class Shop:
                 self.project.table(model)
 
     def land(self, number: int, run: dict[str, Any]) -> None:
-        """What came since the last run: late events, messages sent twice, changed orders, one person parted in two."""
+        """What came since the last run: late events, messages sent twice, changed orders, one
+        person parted in two.
+        """
         self.clock += timedelta(hours=run["hours"])
         loaded_at = START + timedelta(days=30, seconds=number)
         events = [self._event(*event) for event in run["events"]]
-        for source, records in (("events", events), ("orders", [self._order(*order) for order in run["orders"]])):
+        for source, records in (
+            ("events", events),
+            ("orders", [self._order(*order) for order in run["orders"]]),
+        ):
             for line, record in enumerate(records, start=1):
-                values = [source, f"{number}", line, loaded_at, f"{source}{number}", json.dumps(record)]
+                values = [
+                    source,
+                    f"{number}",
+                    line,
+                    loaded_at,
+                    f"{source}{number}",
+                    json.dumps(record),
+                ]
                 self.run(f"insert into raw.{source} values (?, ?, ?, ?, ?, ?, null)", values)
         held = "select anonymous_id, user_id, event_at from staging.stg_events__events"
         self._stage()
         self.memory.forget([])
         self.run("delete from claims")
         self.memory.add(
-            link for cookie, user, at in self.run(held).fetchall() for link in _links(cookie, user, (at - START).days)
+            link
+            for cookie, user, at in self.run(held).fetchall()
+            for link in _links(cookie, user, (at - START).days)
         )
         if run["parted"]:
             user, cookie = run["parted"]
             self.memory.cut(f"user_id:{user}", f"cookie:{cookie}")
 
-    def _event(self, number: int, age: float, cookie: str | None, user: str | None, name: str) -> dict[str, Any]:
-        what = {"type": "page", "name": "Home"} if name == "page" else {"type": "track", "event": name}
+    def _event(
+        self, number: int, age: float, cookie: str | None, user: str | None, name: str
+    ) -> dict[str, Any]:
+        what = (
+            {"type": "page", "name": "Home"} if name == "page" else {"type": "track", "event": name}
+        )
         at = self.clock - timedelta(hours=age)
         properties = {"product_id": f"p{number % 2}", "category": "Books"}
         ids = {"messageId": f"e{number}", "anonymousId": cookie, "userId": user}
-        context = {"userAgent": "Mozilla/5.0 (compatible; Googlebot/2.1)"} if number % 7 == 0 else {}
-        return {**ids, **what, "timestamp": f"{at.isoformat()}Z", "properties": properties, "context": context}
+        context = (
+            {"userAgent": "Mozilla/5.0 (compatible; Googlebot/2.1)"} if number % 7 == 0 else {}
+        )
+        return {
+            **ids,
+            **what,
+            "timestamp": f"{at.isoformat()}Z",
+            "properties": properties,
+            "context": context,
+        }
 
     def _order(self, number: int, age: float, user: str | None, status: str) -> dict[str, Any]:
         at = (self.clock - timedelta(hours=age)).isoformat() + "Z"
@@ -185,14 +276,20 @@ class Shop:
 
     def _evaluate(self, release: int) -> None:
         definitions = [
-            {**RULE, **rule, "segment": name, "version": f"{release}"} for name, rule in RELEASES[release].items()
+            {**RULE, **rule, "segment": name, "version": f"{release}"}
+            for name, rule in RELEASES[release].items()
         ]
         self.project._jinja.globals["segment_definitions"] = lambda: definitions
         self.project.table("segments/proposed_rules")
         self.project.python("segments/predicate_matches")
         for model in ("segment_matches", "membership_changes", "segment_rules"):
             self.project.table(f"segments/{model}")
-        for model in ("dwell_states", "effective_members", "membership_history", "segment_memberships"):
+        for model in (
+            "dwell_states",
+            "effective_members",
+            "membership_history",
+            "segment_memberships",
+        ):
             if model in {"dwell_states", "membership_history"}:
                 self.project.upsert(f"segments/{model}", ["stay_id"])
                 self.project.clean()
@@ -228,4 +325,6 @@ def test_run_by_run_equals_builds_from_the_beginning(runs: list[dict[str, Any]])
             shop.build(run["release"])
         for layer, names in COMPARED.items():
             for name in names.split():
-                assert kept.rows(f"{layer}.{name}") == whole.rows(f"{layer}.{name}"), f"{layer}.{name}"
+                assert kept.rows(f"{layer}.{name}") == whole.rows(f"{layer}.{name}"), (
+                    f"{layer}.{name}"
+                )

@@ -1,8 +1,10 @@
-"""Nothing leaves for a person who, by any record known then, had opted out; and who opts out leaves within one run.
+"""Nothing leaves for a person who, by any record known then, had opted out; and who opts out leaves
+within one run.
 
-Thousands of small histories of corrections, merges, undone merges, decisions in every spelling, guardrails and failed
-gates, by the project's SQL from raw records to audiences and the real engine: guardrails, consent gate, ledger, sender.
-What does not take part: dbt, DuckLake, features and scores, and the destination, which writes down whom it holds.
+Thousands of small histories of corrections, merges, undone merges, decisions in every spelling,
+guardrails and failed gates, by the project's SQL from raw records to audiences and the real engine:
+guardrails, consent gate, ledger, sender. What does not take part: dbt, DuckLake, features and
+scores, and the destination, which writes down whom it holds.
 """
 
 from __future__ import annotations
@@ -29,8 +31,14 @@ from tests.consent_world import World, at_noon, day
 from tests.unit.test_consent_rule import configured
 
 DAYS = 5
-TIGHT = {"max_removed_share": 0.0001, "min_rows_for_share": 1, "max_changed_share": 0.0001, "max_added_rows": 1}
-# Name: purpose, channel, address, and what else the file says. The guardrails of `tight` stop it on every day.
+TIGHT = {
+    "max_removed_share": 0.0001,
+    "min_rows_for_share": 1,
+    "max_changed_share": 0.0001,
+    "max_added_rows": 1,
+}
+# Name: purpose, channel, address, and what else the file says. The guardrails of `tight` stop it on
+# every day.
 SYNCS: dict[str, dict[str, Any]] = {
     "letters": {"address": "email", "channel": "email"},
     "tight": {"address": "email", "channel": "email", "guardrails": TIGHT},
@@ -67,13 +75,17 @@ class Shop:
         self.world = World(settings)
         self.settings, self.recorder = settings, Recorder()
         self.random = random.Random(seed)
-        self.histories = [History(seed * 1_000_000 + n, DAYS, random.Random(f"{seed}:{n}")) for n in range(people)]
+        self.histories = [
+            History(seed * 1_000_000 + n, DAYS, random.Random(f"{seed}:{n}")) for n in range(people)
+        ]
         self.snapshot = 0
         self.made_cuts: set[tuple[str, ...]] = set()
         self.has_failed = False
 
     def live(self, number: int) -> None:
-        """One day: what is landed, and the run, which now and then stops at a gate before identity."""
+        """One day: what is landed, and the run, which now and then stops at a gate before
+        identity.
+        """
         landed: dict[str, list[dict[str, Any]]] = {}
         for history in self.histories:
             for source, records in history.day(number).items():
@@ -132,11 +144,14 @@ def opened(tmp_path: Path, home: Settings, monkeypatch: pytest.MonkeyPatch) -> I
     for name, content in SYNCS.items():
         address = content["address"]
         whole = {
-            "name": name, "description": "People of a test.", "owner": "tests", "destination": "files",
+            "name": name, "description": "People of a test.", "owner": "tests",
+            "destination": "files",
             "audience": {"segments": "all"}, "purpose": "marketing", "key": address,
             "columns": {address: {"from": address}}, **content,
         }  # fmt: skip
-        (tmp_path / "config" / "syncs" / f"{name}.yml").write_text(yaml.safe_dump(whole), encoding="utf-8")
+        (tmp_path / "config" / "syncs" / f"{name}.yml").write_text(
+            yaml.safe_dump(whole), encoding="utf-8"
+        )
 
     def make(seed: int, people: int) -> Shop:
         for ledger in settings.home.glob("ledger*"):
@@ -152,7 +167,9 @@ def opened(tmp_path: Path, home: Settings, monkeypatch: pytest.MonkeyPatch) -> I
         monkeypatch.setattr(warehouse, "connect", connect)
         monkeypatch.setattr(warehouse, "snapshot_watch", lambda *_: lambda: shop.snapshot)
         monkeypatch.setattr(warehouse, "current_snapshot", lambda *_: shop.snapshot)
-        monkeypatch.setattr(plans, "audience", lambda sync, _: f"(select * from lake.audiences.aud_{sync.name})")
+        monkeypatch.setattr(
+            plans, "audience", lambda sync, _: f"(select * from lake.audiences.aud_{sync.name})"
+        )
         monkeypatch.setattr(engine, "destination_of", lambda _: shop.recorder)
         return shop
 
@@ -167,13 +184,19 @@ def counterexamples(shop: Shop) -> list[str]:
     found = []
     for number in range(1, DAYS + 1):
         shop.live(number)
-        found += [f"day {number} {name}: {sorted(people)[:3]}" for name, people in shop.wrong(number).items() if people]
+        found += [
+            f"day {number} {name}: {sorted(people)[:3]}"
+            for name, people in shop.wrong(number).items()
+            if people
+        ]
     return found
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2])
-def test_nobody_who_opted_out_is_reached_and_whoever_opts_out_leaves(opened: Opening, seed: int) -> None:
+def test_nobody_who_opted_out_is_reached_and_whoever_opts_out_leaves(
+    opened: Opening, seed: int
+) -> None:
     """Five thousand histories in all."""
     shop = opened(seed, 2_500)
     assert counterexamples(shop) == []
@@ -183,12 +206,16 @@ def test_nobody_who_opted_out_is_reached_and_whoever_opts_out_leaves(opened: Ope
 @pytest.mark.soak
 @pytest.mark.parametrize("seed", range(100, 125))
 def test_two_hundred_thousand_histories(opened: Opening, seed: int) -> None:
-    """Eight thousand in each of 25 shops: a day costs the same for few, and shops differ in what fails on a day."""
+    """Eight thousand in each of 25 shops: a day costs the same for few, and shops differ in what
+    fails on a day.
+    """
     assert counterexamples(opened(seed, 8_000)) == []
 
 
 def _without_loose_matches(shop: Shop, _: pytest.MonkeyPatch) -> None:
-    nothing = "select '' as identifier_type, '' as identifier, '' as meant_type, '' as meant where false"
+    nothing = (
+        "select '' as identifier_type, '' as identifier, '' as meant_type, '' as meant where false"
+    )
     shop.world.project._jinja.globals["loose_matches"] = lambda *_: nothing
 
 
@@ -226,7 +253,9 @@ def _with_folded_ids(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _without_addresses_of_refused(_: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(consent, "_ADDRESSES_OF_REFUSED", "select null where $kind || $purpose || $channel is null")
+    monkeypatch.setattr(
+        consent, "_ADDRESSES_OF_REFUSED", "select null where $kind || $purpose || $channel is null"
+    )
 
 
 @pytest.mark.soak
@@ -241,9 +270,13 @@ def _without_addresses_of_refused(_: Shop, monkeypatch: pytest.MonkeyPatch) -> N
     ],
 )
 def test_each_fault_is_found(
-    opened: Opening, monkeypatch: pytest.MonkeyPatch, break_it: Callable[[Shop, pytest.MonkeyPatch], None]
+    opened: Opening,
+    monkeypatch: pytest.MonkeyPatch,
+    break_it: Callable[[Shop, pytest.MonkeyPatch], None],
 ) -> None:
-    """The property is worth its time: with any part of consent taken away, some history shows it."""
+    """The property is worth its time: with any part of consent taken away, some history shows
+    it.
+    """
     shop = opened(1, 150)
     break_it(shop, monkeypatch)
     found = counterexamples(shop)

@@ -1,4 +1,6 @@
-"""One text, one meaning: a predicate in DuckDB and its function in Python agree on every row, NULLs included."""
+"""One text, one meaning: a predicate in DuckDB and its function in Python agree on every row, NULLs
+included.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,9 @@ VOCABULARY = {
 }
 WORDS = ["", "a", "A", "b", "ä", "it's", "zz", "Ω"]
 FRACTIONS = [-1.5, -0.1, 0.0, 0.1, 0.3, 0.7, 1e-9, 2.0, 1e12]
-MOMENTS = [datetime(2026, 3, 29, 1) + timedelta(microseconds=n) for n in (-1, 0, 1)] + [datetime(2026, 1, 1)]
+MOMENTS = [datetime(2026, 3, 29, 1) + timedelta(microseconds=n) for n in (-1, 0, 1)] + [
+    datetime(2026, 1, 1)
+]
 DAYS = [date(2026, 3, 28), date(2026, 3, 29), date(2024, 2, 29)]
 
 
@@ -59,20 +63,26 @@ OPERATORS = st.sampled_from(["=", "<>", "<", "<=", ">", ">="])
 def conditions(draw: st.DrawFn) -> str:
     name = draw(st.sampled_from(list(VALUES)))
     value = st.builds(_text, VALUES[name])
-    kind = draw(st.sampled_from(["compare", "turned", "between", "in", "null", "truth", "columns", "day"]))
+    kind = draw(
+        st.sampled_from(["compare", "turned", "between", "in", "null", "truth", "columns", "day"])
+    )
     if kind == "compare":
         return f"{name} {draw(OPERATORS)} {draw(value)}"
     if kind == "turned":
         return f"{draw(value)} {draw(OPERATORS)} {name}"
     if kind == "between":
-        return f"{name} {draw(st.sampled_from(['', 'not ']))}between {draw(value)} and {draw(value)}"
+        return (
+            f"{name} {draw(st.sampled_from(['', 'not ']))}between {draw(value)} and {draw(value)}"
+        )
     if kind == "in":
         values = ", ".join(draw(st.lists(value, min_size=1, max_size=3)))
         return f"{name} {draw(st.sampled_from(['', 'not ']))}in ({values})"
     if kind == "null":
         return f"{name} is {draw(st.sampled_from(['', 'not ']))}null"
     if kind == "truth":
-        return draw(st.sampled_from(["yes", "not yes", "yes is true", "yes is not false", "true", "false"]))
+        return draw(
+            st.sampled_from(["yes", "not yes", "yes is true", "yes is not false", "true", "false"])
+        )
     if kind == "columns":
         return f"{draw(st.sampled_from(['whole', 'part']))} {draw(OPERATORS)} other_whole"
     return f"moment {draw(OPERATORS)} date '2026-03-29'"
@@ -100,7 +110,10 @@ def in_duckdb(sql: str, rows: list[dict[str, Any]]) -> list[bool | None]:
         f"insert into rows_given values ({marks})",
         [[place, *(row[name] for name in VOCABULARY)] for place, row in enumerate(rows)],
     )
-    return [verdict for (verdict,) in LAKE.execute(f"select {sql} from rows_given order by place").fetchall()]
+    return [
+        verdict
+        for (verdict,) in LAKE.execute(f"select {sql} from rows_given order by place").fetchall()
+    ]
 
 
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -108,7 +121,8 @@ def in_duckdb(sql: str, rows: list[dict[str, Any]]) -> list[bool | None]:
 def test_sql_and_python_agree(text: str, rows: list[dict[str, Any]]) -> None:
     predicate: Predicate = parse(text, VOCABULARY)
     here = [compiled(predicate)(row) for row in rows]
-    # Three meanings that must be one: the text as it was written, the tree as SQL, the tree in Python.
+    # Three meanings that must be one: the text as it was written, the tree as SQL, the tree in
+    # Python.
     assert in_duckdb(text, rows) == here
     assert in_duckdb(predicate.to_sql(), rows) == here
     assert parse(predicate.to_sql(), VOCABULARY).to_sql() == predicate.to_sql()
@@ -120,7 +134,9 @@ def test_an_explanation_covers_every_condition(text: str, row: dict[str, Any]) -
     predicate = parse(text, VOCABULARY)
     findings = explained(predicate, row)
     assert len(findings) == len(leaves(predicate))
-    assert [finding.verdict for finding in findings] == [compiled(leaf)(row) for leaf in leaves(predicate)]
+    assert [finding.verdict for finding in findings] == [
+        compiled(leaf)(row) for leaf in leaves(predicate)
+    ]
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -133,11 +149,15 @@ def test_an_explanation_covers_every_condition(text: str, row: dict[str, Any]) -
 def test_the_scan_of_all_segments_and_python_agree(
     texts: list[tuple[str, str | None]], repeated: int, least: int, rows: list[dict[str, Any]]
 ) -> None:
-    """repeated: many times the segments need words after the first. least: which columns are asked by their values."""
+    """repeated: many times the segments need words after the first. least: which columns are asked
+    by their values.
+    """
     rules = [(f"{n} {k}'s", *both) for k in range(repeated) for n, both in enumerate(texts)]
     wanted = {}
     for segment, *both in rules:
-        enters, stays = (None if text is None else compiled(parse(text, VOCABULARY)) for text in both)
+        enters, stays = (
+            None if text is None else compiled(parse(text, VOCABULARY)) for text in both
+        )
         for place, row in enumerate(rows):
             if (enters and enters(row)) or (stays and stays(row)):
                 wanted[segment, str(place)] = bool(enters and enters(row))
@@ -145,7 +165,9 @@ def test_the_scan_of_all_segments_and_python_agree(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(matching, "LEAST_CONDITIONS", least)
         profiles = "(select place::varchar as profile_id, rows_given.* from rows_given)"
-        found = matching.Scan(LAKE, profiles, matching.questions(rules, VOCABULARY)).run().fetchall()
+        found = (
+            matching.Scan(LAKE, profiles, matching.questions(rules, VOCABULARY)).run().fetchall()
+        )
     assert len(found) == len(wanted)
     assert {(segment, who): is_match for segment, who, is_match in found} == wanted
 

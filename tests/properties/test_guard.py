@@ -1,4 +1,6 @@
-"""What the guard accepts means the same as written, as SQL, in Python and after dbt; the rest is refused in words."""
+"""What the guard accepts means the same as written, as SQL, in Python and after dbt; the rest is
+refused in words.
+"""
 
 from __future__ import annotations
 
@@ -21,8 +23,10 @@ VOCABULARY = {
     "yes": "boolean", "no": "boolean", "seen_at": "timestamp", "day": "date",
 }  # fmt: skip
 NUMBERS = [
-    "0", "1", "-1", "- -1", "-(-(2))", "+1", "007", ".5", "5.", "1e3", "1E-2", "1_000", "-0", "0.1", "0.30", "1e400",
-    "123456789012345", "0.123456789012345", "9007199254740993", "99999999999999999999", "0x1F", "1 -- one\n",
+    "0", "1", "-1", "- -1", "-(-(2))", "+1", "007", ".5", "5.", "1e3", "1E-2", "1_000", "-0", "0.1",
+    "0.30", "1e400",
+    "123456789012345", "0.123456789012345", "9007199254740993", "99999999999999999999", "0x1F",
+    "1 -- one\n",
 ]  # fmt: skip
 TEXTS = [
     "''", "'a'", "'A'", "'it''s'", "'-- no'", "'/*'", "'a\\'", "'%'", "'{'", "'}}'", "'#}'",
@@ -30,15 +34,38 @@ TEXTS = [
     "N'a'", "x'61'", "'2026-05-01'", "'true'",
 ]  # fmt: skip
 TIMES = [
-    "timestamp '2026-05-01'", "timestamp '2026-05-01 10:00'", "timestamp '2026-05-01T10:00:00.5'", "date '2026-05-01'",
-    "timestamp '2026-05-01 24:00:00'", "timestamp '2026-05-01 10:00:00+02'", "date '20260501'", "date '2026-5-1'",
-    "'2026-05-01'::date", "cast('2026-05-01' as timestamp)", "try_cast('2026-05-01' as date)", "date '2026-02-30'",
+    "timestamp '2026-05-01'", "timestamp '2026-05-01 10:00'", "timestamp '2026-05-01T10:00:00.5'",
+    "date '2026-05-01'",
+    "timestamp '2026-05-01 24:00:00'", "timestamp '2026-05-01 10:00:00+02'", "date '20260501'",
+    "date '2026-5-1'",
+    "'2026-05-01'::date", "cast('2026-05-01' as timestamp)", "try_cast('2026-05-01' as date)",
+    "date '2026-02-30'",
 ]  # fmt: skip
-COLUMNS = [*VOCABULARY, "WHOLE", '"Whole"', "profiles.part", "other_relation.part", "who\u212ale", '"a""b"']
-OTHERS = ["null", "now()", "abs(whole)", "whole + 1", "?", "$1", "(select 1)", "case when yes then 1 end"]
-# Operands that can mostly be compared with each other; else few of the predicates would be accepted.
+COLUMNS = [
+    *VOCABULARY,
+    "WHOLE",
+    '"Whole"',
+    "profiles.part",
+    "other_relation.part",
+    "who\u212ale",
+    '"a""b"',
+]
+OTHERS = [
+    "null",
+    "now()",
+    "abs(whole)",
+    "whole + 1",
+    "?",
+    "$1",
+    "(select 1)",
+    "case when yes then 1 end",
+]
+# Operands that can mostly be compared with each other; else few of the predicates would be
+# accepted.
 ALIKE = [
-    st.sampled_from(["whole", "small", "part", "other", "WHOLE", '"Whole"', "profiles.part", *NUMBERS[:14]]),
+    st.sampled_from(
+        ["whole", "small", "part", "other", "WHOLE", '"Whole"', "profiles.part", *NUMBERS[:14]]
+    ),
     st.sampled_from(["word", "WORD", "profiles.word", *TEXTS[:11], "'ä'", "'2026-05-01'"]),
     st.sampled_from(["yes", "no", "true", "false", "YES"]),
     st.sampled_from(["seen_at", "profiles.seen_at", *TIMES[:3], "'2026-05-01'::date"]),
@@ -52,11 +79,15 @@ ROWS: list[dict[str, Any]] = [
      "seen_at": datetime(2026, 5, 1, 10), "day": date(2026, 5, 1)},
     {"whole": 0, "small": 7, "part": -0.0, "other": 0.0, "word": "it's", "yes": False, "no": False,
      "seen_at": datetime(2026, 5, 1), "day": date(2026, 4, 30)},
-    {"whole": 9007199254740993, "small": 1000, "part": 9007199254740992.0, "other": math.nan, "word": "{",
-     "yes": True, "no": True, "seen_at": datetime(2026, 5, 1, 10, 0, 0, 500000), "day": date(1999, 1, 1)},
-    {"whole": -2, "small": 2, "part": math.inf, "other": math.nan, "word": "a\\", "yes": None, "no": True,
+    {"whole": 9007199254740993, "small": 1000, "part": 9007199254740992.0, "other": math.nan,
+    "word": "{",
+     "yes": True, "no": True, "seen_at": datetime(2026, 5, 1, 10, 0, 0, 500000), "day": date(1999,
+     1, 1)},
+    {"whole": -2, "small": 2, "part": math.inf, "other": math.nan, "word": "a\\", "yes": None,
+    "no": True,
      "seen_at": datetime(2026, 4, 30, 23, 59, 59, 999999), "day": date(2026, 5, 2)},
-    {"whole": 5, "small": 5, "part": math.nan, "other": math.nan, "word": "ä", "yes": None, "no": None,
+    {"whole": 5, "small": 5, "part": math.nan, "other": math.nan, "word": "ä", "yes": None,
+    "no": None,
      "seen_at": None, "day": None},
     dict.fromkeys(VOCABULARY),
 ]  # fmt: skip
@@ -70,11 +101,17 @@ def conditions(draw: st.DrawFn) -> str:
     negation, gap = draw(st.sampled_from(["", "", "not "])), draw(COMMENTS)
     forms = [
         f"{left}{gap}{draw(OPERATORS)} {right}",
-        f"{left} {negation}between {draw(st.sampled_from(['', '', 'symmetric ']))}{right}{gap}and {third}",
+        (
+            f"{left} {negation}between"
+            f" {draw(st.sampled_from(['', '', 'symmetric ']))}{right}{gap}and {third}"
+        ),
         f"{left} {negation}in ({', '.join(draw(st.lists(operands, max_size=3)))})",
         f"{left} {draw(st.sampled_from(['in [', '<=> (', 'is distinct from (']))}{right})",
         f"{left} is {negation}{draw(st.sampled_from(['null', 'true', 'false', 'unknown', '1']))}",
-        f"{left} {draw(st.sampled_from(['isnull', 'notnull', '', 'like', 'collate nocase =']))} {right}",
+        (
+            f"{left} {draw(st.sampled_from(['isnull', 'notnull', '', 'like', 'collate nocase =']))}"
+            f" {right}"
+        ),
         f"{negation}{left}",
     ]
     return draw(st.sampled_from(forms))
@@ -92,7 +129,9 @@ TEXT = st.recursive(
     max_leaves=6,
 )
 LAKE = duckdb.connect(":memory:")
-LAKE.execute(f"create table profiles (place integer, {', '.join(f'{n} {t}' for n, t in VOCABULARY.items())})")
+LAKE.execute(
+    f"create table profiles (place integer, {', '.join(f'{n} {t}' for n, t in VOCABULARY.items())})"
+)
 LAKE.executemany(
     f"insert into profiles values ({', '.join('?' * (len(VOCABULARY) + 1))})",
     [[place, *(row[name] for name in VOCABULARY)] for place, row in enumerate(ROWS)],
@@ -112,7 +151,11 @@ def after_dbt(text: str) -> list[bool | None]:
     return in_duckdb(rendered.partition("where\n")[2])
 
 
-@settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@settings(
+    max_examples=600,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+)
 @given(text=TEXT)
 def test_what_is_accepted_has_one_meaning_and_the_rest_is_refused(text: str) -> None:
     try:
@@ -132,7 +175,9 @@ def test_what_is_accepted_has_one_meaning_and_the_rest_is_refused(text: str) -> 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
-    text=st.lists(conditions(), min_size=1, max_size=3).map(" and ".join), noise=st.text(max_size=6), at=st.integers(0)
+    text=st.lists(conditions(), min_size=1, max_size=3).map(" and ".join),
+    noise=st.text(max_size=6),
+    at=st.integers(0),
 )
 def test_noise_in_a_predicate_never_ends_in_a_traceback(text: str, noise: str, at: int) -> None:
     place = at % (len(text) + 1)
@@ -143,7 +188,11 @@ def test_noise_in_a_predicate_never_ends_in_a_traceback(text: str, noise: str, a
         assert error.allowed and error.remedy
         return
     assume("\0" not in spoiled)
-    assert in_duckdb(predicate.to_sql()) == [compiled(predicate)(row) for row in ROWS] == in_duckdb(spoiled)
+    assert (
+        in_duckdb(predicate.to_sql())
+        == [compiled(predicate)(row) for row in ROWS]
+        == in_duckdb(spoiled)
+    )
 
 
 def test_the_property_accepts_a_fair_share() -> None:

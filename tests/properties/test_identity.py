@@ -1,4 +1,6 @@
-"""Identity is a function of what is known: no order, batch split or interleaving of runs changes who is one person."""
+"""Identity is a function of what is known: no order, batch split or interleaving of runs changes
+who is one person.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +20,15 @@ DEVICES = [f"device_id:d{n}" for n in range(7)]
 FULL = datetime(2026, 6, 1)
 
 link = st.one_of(
-    st.builds(Link, st.just("login"), st.sampled_from(USERS), st.sampled_from(COOKIES), st.integers(0, 9)),
     st.builds(
-        Link, st.sampled_from(["trait", "order"]), st.sampled_from(USERS), st.sampled_from(EMAILS), st.integers(0, 9)
+        Link, st.just("login"), st.sampled_from(USERS), st.sampled_from(COOKIES), st.integers(0, 9)
+    ),
+    st.builds(
+        Link,
+        st.sampled_from(["trait", "order"]),
+        st.sampled_from(USERS),
+        st.sampled_from(EMAILS),
+        st.integers(0, 9),
     ),
     st.builds(
         Link,
@@ -29,16 +37,25 @@ link = st.one_of(
         st.sampled_from(COOKIES),
         st.integers(0, 9),
     ),
-    st.builds(Link, st.just("device"), st.sampled_from(COOKIES), st.sampled_from(DEVICES), st.integers(0, 9)),
+    st.builds(
+        Link,
+        st.just("device"),
+        st.sampled_from(COOKIES),
+        st.sampled_from(DEVICES),
+        st.integers(0, 9),
+    ),
 )
 links = st.lists(link, max_size=25)
-# A case is some ten runs of the whole identity SQL, about 0.1 s each: few cases, each with much in it.
+# A case is some ten runs of the whole identity SQL, about 0.1 s each: few cases, each with much in
+# it.
 cases = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @cases
 @given(links, st.randoms(use_true_random=False), st.integers(1, 4))
-def test_any_order_and_any_batch_split_give_the_same_partition(found: list[Link], random, batches: int) -> None:  # type: ignore[no-untyped-def]
+def test_any_order_and_any_batch_split_give_the_same_partition(
+    found: list[Link], random, batches: int
+) -> None:  # type: ignore[no-untyped-def]
     whole = resolved(found)
     shuffled = random.sample(found, len(found))
     memory = Memory()
@@ -51,7 +68,9 @@ def test_any_order_and_any_batch_split_give_the_same_partition(found: list[Link]
 
 @cases
 @given(links, st.integers(2, 4))
-def test_an_id_never_moves_to_another_person_and_always_resolves(found: list[Link], batches: int) -> None:
+def test_an_id_never_moves_to_another_person_and_always_resolves(
+    found: list[Link], batches: int
+) -> None:
     memory, users = Memory(), {}
     for batch in range(batches):
         memory.add(found[batch::batches])
@@ -82,7 +101,13 @@ def test_limits_hold_and_every_refusal_is_recorded(found: list[Link]) -> None:
 @given(links, st.data())
 def test_merge_then_undo_restores_the_former_ids(found: list[Link], data: st.DataObject) -> None:
     one = data.draw(
-        st.builds(Link, st.just("email_click"), st.sampled_from(EMAILS), st.sampled_from(COOKIES), st.just(9))
+        st.builds(
+            Link,
+            st.just("email_click"),
+            st.sampled_from(EMAILS),
+            st.sampled_from(COOKIES),
+            st.just(9),
+        )
     )
     if any({one.left, one.right} == {x.left, x.right} for x in found):
         return
@@ -111,16 +136,24 @@ TABLES = {
 
 
 def tight() -> dict[str, Any]:
-    """The policy with limits that few links break, so that identifiers become hubs and cease to be."""
+    """The policy with limits that few links break, so that identifiers become hubs and cease to
+    be.
+    """
     policy = copy.deepcopy(Memory().policy)
-    limits = {"cookie": {"most_people": 2, "most_links": 4}, "device_id": {"most_people": 2, "most_per_profile": 2}}
+    limits = {
+        "cookie": {"most_people": 2, "most_links": 4},
+        "device_id": {"most_people": 2, "most_per_profile": 2},
+    }
     for kind in policy["types"]:
         kind.update(limits.get(kind["name"], {}))
     return policy
 
 
 @cases
-@given(st.lists(st.tuples(st.booleans(), st.lists(link, max_size=8)), min_size=1, max_size=4), st.booleans())
+@given(
+    st.lists(st.tuples(st.booleans(), st.lists(link, max_size=8)), min_size=1, max_size=4),
+    st.booleans(),
+)
 def test_resolving_what_changed_gives_exactly_what_a_full_rebuild_gives(
     steps: list[tuple[bool, list[Link]]], is_tight: bool
 ) -> None:
@@ -134,5 +167,7 @@ def test_resolving_what_changed_gives_exactly_what_a_full_rebuild_gives(
             memory.add(found)
             memory.resolve(FULL + timedelta(days=day), is_whole=is_whole)
         for table, columns in TABLES.items():
-            partial, whole = (m.rows(f"select {columns} from identity.{table} order by all") for m in homes)
+            partial, whole = (
+                m.rows(f"select {columns} from identity.{table} order by all") for m in homes
+            )
             assert partial == whole, table

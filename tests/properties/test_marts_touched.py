@@ -1,4 +1,6 @@
-"""Events and sessions built for the visits touched alone are what a build from the beginning gives, row for row."""
+"""Events and sessions built for the visits touched alone are what a build from the beginning gives,
+row for row.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +20,9 @@ for schema in ("observability", "staging", "identity", "marts"):
 PROJECT = Project(LAKE, ("identity", "portable", "marts"))
 KEPT = ("events", "sessions")
 TEXTS = (
-    "event_id anonymous_id user_id device_id trait_email user_agent type event page_name product_id category brand"
-    " price quantity order_id revenue device_type os_name browser_name country region city timezone utm_source "
-    "utm_medium utm_campaign referrer search_query properties"
+    "event_id anonymous_id user_id device_id trait_email user_agent type event page_name product_id"
+    " category brand price quantity order_id revenue device_type os_name browser_name country"
+    " region city timezone utm_source utm_medium utm_campaign referrer search_query properties"
 )
 
 COOKIES, USERS = st.sampled_from(["c1", "c2", None]), st.sampled_from(["u1", "u2", None])
@@ -49,31 +51,48 @@ def rows(sql: str) -> list[tuple[Any, ...]]:
 
 def begin() -> None:
     columns = ", ".join(f"{name} varchar" for name in TEXTS.split())
-    LAKE.execute(f"create or replace table staging.stg_events__events (event_at timestamp, {columns})")
+    LAKE.execute(
+        f"create or replace table staging.stg_events__events (event_at timestamp, {columns})"
+    )
     for name in ("events", "sessions"):
         LAKE.execute(f"drop table if exists marts.{name}")
 
 
 def tell(run: dict[str, Any]) -> None:
-    """What is known by this run: events in another order than they happened, some erased, people merged or parted."""
+    """What is known by this run: events in another order than they happened, some erased, people
+    merged or parted.
+    """
     for number, (minute, cookie, user) in run["new"].items():
         if not rows(f"select 1 from staging.stg_events__events where event_id = 'e{number}'"):
             agent = "curl/8.5.0" if number % 4 == 0 else "Mozilla/5.0 Firefox/140.0"
             LAKE.execute(
-                "insert into staging.stg_events__events by name select ? as event_id, 'page' as type, ? as event_at,"
-                " ? as anonymous_id, ? as user_id, 'Page Viewed' as event, ? as device_type, ? as user_agent",
-                [f"e{number}", START + timedelta(minutes=minute), cookie, user, f"device {number % 3}", agent],
+                "insert into staging.stg_events__events by name select ? as event_id, 'page' as"
+                " type, ? as event_at, ? as anonymous_id, ? as user_id, 'Page Viewed' as event, ?"
+                " as device_type, ? as user_agent",
+                [
+                    f"e{number}",
+                    START + timedelta(minutes=minute),
+                    cookie,
+                    user,
+                    f"device {number % 3}",
+                    agent,
+                ],
             )
     for number in run["erased"]:
         LAKE.execute("delete from staging.stg_events__events where event_id = ?", [f"e{number}"])
     LAKE.execute(
-        "create or replace table identity.identifier_mapping (identifier_type text, identifier text, profile_id text)"
+        "create or replace table identity.identifier_mapping (identifier_type text, identifier"
+        " text, profile_id text)"
     )
     for (kind, name), person in zip(NAMES, run["people"], strict=True):
         if person:
-            LAKE.execute("insert into identity.identifier_mapping values (?, ?, ?)", [kind, name, person])
+            LAKE.execute(
+                "insert into identity.identifier_mapping values (?, ?, ?)", [kind, name, person]
+            )
     clock = START + timedelta(minutes=run["clock"])
-    LAKE.execute("create or replace table observability.clock as select ?::timestamp as as_of", [clock])
+    LAKE.execute(
+        "create or replace table observability.clock as select ?::timestamp as as_of", [clock]
+    )
 
 
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -91,4 +110,6 @@ def test_what_is_kept_equals_a_build_from_the_beginning(runs: list[dict[str, Any
             assert rows(f"from marts.{name}") == rows(PROJECT.render(f"marts/{name}")), name
         touched = {row[0] for row in rows("from marts.touched_visits")}
         changed = before - set(rows("from marts.events"))
-        assert {event[2] for event in changed} <= touched, "a visit that is not touched is left alone"
+        assert {event[2] for event in changed} <= touched, (
+            "a visit that is not touched is left alone"
+        )

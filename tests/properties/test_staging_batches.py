@@ -19,7 +19,9 @@ LAKE.execute("set TimeZone = 'UTC'; create schema raw; create schema staging")
 PROJECT = Project(LAKE, ("staging", "portable"))
 
 IDS = st.sampled_from(["a", "b", "c", None])
-TIMES = st.sampled_from(["2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z", "0001-01-01T00:00:00Z", "soon", None])
+TIMES = st.sampled_from(
+    ["2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z", "0001-01-01T00:00:00Z", "soon", None]
+)
 EVENTS = st.fixed_dictionaries(
     {
         "messageId": IDS,
@@ -48,11 +50,14 @@ LINES = st.fixed_dictionaries(
         "UnitPrice": st.just("2.5"),
     }
 )
-# A file is lines of records or of text that is none; a run takes in the files that have come since the one before.
+# A file is lines of records or of text that is none; a run takes in the files that have come since
+# the one before.
 BROKEN = st.sampled_from(["{", "[]", ""])
 SOURCES = {"events": EVENTS, "orders": ORDERS, "online_retail": LINES}
 RUNS = {
-    source: st.lists(st.lists(st.lists(records.map(json.dumps) | BROKEN, max_size=5), max_size=3), max_size=4)
+    source: st.lists(
+        st.lists(st.lists(records.map(json.dumps) | BROKEN, max_size=5), max_size=3), max_size=4
+    )
     for source, records in SOURCES.items()
 }
 
@@ -63,17 +68,22 @@ def land(source: str, number: int, lines: list[str]) -> None:
     at = START + timedelta(seconds=number)
     for line, text in enumerate(lines, start=1):
         LAKE.execute(
-            f"insert into raw.{source} values (?, ?, ?, ?, ?, ?, null)", [source, f"{number}", line, at, batch, text]
+            f"insert into raw.{source} values (?, ?, ?, ?, ?, ?, null)",
+            [source, f"{number}", line, at, batch, text],
         )
 
 
 def built_whole(model: str) -> list[tuple[Any, ...]]:
-    return LAKE.execute(f"select * from ({PROJECT.render(model)}) order by _batch_id, _line").fetchall()
+    return LAKE.execute(
+        f"select * from ({PROJECT.render(model)}) order by _batch_id, _line"
+    ).fetchall()
 
 
 @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(runs=st.fixed_dictionaries(RUNS))
-def test_batches_taken_in_run_by_run_are_what_one_build_gives(runs: dict[str, list[list[list[str]]]]) -> None:
+def test_batches_taken_in_run_by_run_are_what_one_build_gives(
+    runs: dict[str, list[list[list[str]]]],
+) -> None:
     for source, files_of_runs in runs.items():
         model, base = f"staging/base_{source}", f"staging.base_{source}"
         LAKE.execute(f"drop table if exists {base}")
@@ -89,5 +99,9 @@ def test_batches_taken_in_run_by_run_are_what_one_build_gives(runs: dict[str, li
             PROJECT.append(model)
             held = LAKE.execute(f"select * from {base} order by _batch_id, _line").fetchall()
             assert held == built_whole(model)
-            landed = LAKE.execute(f"select _batch_id || ':' || _line from raw.{source} order by 1").fetchall()
-            assert LAKE.execute(f"select record_id from {base} order by 1").fetchall() == landed, "none lost or doubled"
+            landed = LAKE.execute(
+                f"select _batch_id || ':' || _line from raw.{source} order by 1"
+            ).fetchall()
+            assert LAKE.execute(f"select record_id from {base} order by 1").fetchall() == landed, (
+                "none lost or doubled"
+            )

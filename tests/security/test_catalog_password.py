@@ -1,4 +1,6 @@
-"""The password of a PostgreSQL catalog: in one private file, and in no message, setting, argument or relation."""
+"""The password of a PostgreSQL catalog: in one private file, and in no message, setting, argument
+or relation.
+"""
 
 from __future__ import annotations
 
@@ -18,11 +20,16 @@ PASSWORD = "p4ss'wo\\rd: with @/ odd signs"
 
 def _address(port: int = 9) -> str:
     escaped = PASSWORD.replace("\\", "\\\\").replace("'", "\\'")
-    return f"postgres:host=127.0.0.1 port={port} dbname=lake user=lake password='{escaped}' connect_timeout=2"
+    return (
+        f"postgres:host=127.0.0.1 port={port} dbname=lake user=lake password='{escaped}'"
+        " connect_timeout=2"
+    )
 
 
 def _settings(home: Path, **variables: str) -> Settings:
-    return Settings.from_environment({"SEGMENTRY_HOME": str(home), "SEGMENTRY_CATALOG": _address(), **variables})
+    return Settings.from_environment(
+        {"SEGMENTRY_HOME": str(home), "SEGMENTRY_CATALOG": _address(), **variables}
+    )
 
 
 def test_settings_do_not_show_the_password(tmp_path: Path) -> None:
@@ -35,7 +42,10 @@ def test_settings_do_not_show_the_password(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "address",
-    ["postgres:postgresql://lake:p4ss@db:5433/lake", "postgres:host=db port=5433 user=lake dbname=lake password=p4ss"],
+    [
+        "postgres:postgresql://lake:p4ss@db:5433/lake",
+        "postgres:host=db port=5433 user=lake dbname=lake password=p4ss",
+    ],
 )
 def test_both_forms_of_an_address_say_the_same(tmp_path: Path, address: str) -> None:
     settings = _settings(tmp_path / "a home", SEGMENTRY_CATALOG=address)
@@ -47,13 +57,18 @@ def test_both_forms_of_an_address_say_the_same(tmp_path: Path, address: str) -> 
 def test_the_password_may_be_in_a_file(tmp_path: Path) -> None:
     secret = tmp_path / "secret"
     secret.write_text("from-a-file\n", encoding="utf-8")
-    words = {"SEGMENTRY_CATALOG": "postgres:host=db user=lake", "SEGMENTRY_CATALOG_PASSWORD_FILE": str(secret)}
+    words = {
+        "SEGMENTRY_CATALOG": "postgres:host=db user=lake",
+        "SEGMENTRY_CATALOG_PASSWORD_FILE": str(secret),
+    }
     assert _settings(tmp_path, **words).catalog_password == "from-a-file"
     with pytest.raises(ConfigError, match="cannot be read"):
         _settings(tmp_path, **{**words, "SEGMENTRY_CATALOG_PASSWORD_FILE": str(tmp_path / "none")})
 
 
-@pytest.mark.parametrize("address", ["postgres:host=db password=p4ss nonsense", "mysql:password=p4ss", "p4ss"])
+@pytest.mark.parametrize(
+    "address", ["postgres:host=db password=p4ss nonsense", "mysql:password=p4ss", "p4ss"]
+)
 def test_a_wrong_address_is_refused_without_being_quoted(tmp_path: Path, address: str) -> None:
     with pytest.raises(ConfigError) as refused:
         _settings(tmp_path, SEGMENTRY_CATALOG=address)
@@ -89,7 +104,9 @@ def test_a_live_catalog_is_opened_by_the_file_and_shows_no_password(tmp_path: Pa
     with postgres(tmp_path) as port:
         import psycopg2
 
-        with psycopg2.connect(host="127.0.0.1", port=port, user="lake", password="lake", dbname="lake") as admin:
+        with psycopg2.connect(
+            host="127.0.0.1", port=port, user="lake", password="lake", dbname="lake"
+        ) as admin:
             admin.cursor().execute("alter role lake password %s", [PASSWORD])
         settings = _settings(tmp_path / "a home", SEGMENTRY_CATALOG=_address(port))
         warehouse.prepare(settings)
@@ -97,7 +114,9 @@ def test_a_live_catalog_is_opened_by_the_file_and_shows_no_password(tmp_path: Pa
             lake.execute("create table lake.raw.numbers as select i from range(1000) t(i)")
             shown = repr(lake.execute("select * from duckdb_databases()").fetchall())
             assert "p4ss" not in shown
-        assert readonly.records(settings, "select sum(i)::int as n from raw.numbers") == [{"n": 499500}]
+        assert readonly.records(settings, "select sum(i)::int as n from raw.numbers") == [
+            {"n": 499500}
+        ]
         with readonly.connect(settings) as lake, pytest.raises(duckdb.Error):
             lake.execute("insert into lake.raw.numbers values (1)")
         result = dbt.invoke(settings, ["show", "--inline", "select 1 as one"])
@@ -105,7 +124,9 @@ def test_a_live_catalog_is_opened_by_the_file_and_shows_no_password(tmp_path: Pa
         for path in settings.home.rglob("*"):
             if path.is_file() and path != catalog.password_file(settings.home):
                 assert b"p4ss'" not in path.read_bytes(), path
-        wrong = _settings(tmp_path / "other", SEGMENTRY_CATALOG=_address(port).replace("p4ss", "wrong-one"))
+        wrong = _settings(
+            tmp_path / "other", SEGMENTRY_CATALOG=_address(port).replace("p4ss", "wrong-one")
+        )
         with pytest.raises(SegmentryError, match="does not answer") as failed:
             warehouse.prepare(wrong)
         assert "wrong-one" not in str(failed.value)

@@ -1,4 +1,6 @@
-"""Pages are served to whoever has the password, under their own name, and not to pages of other sites."""
+"""Pages are served to whoever has the password, under their own name, and not to pages of other
+sites.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,9 @@ from segmentry.settings import ROOT, Settings
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """A home that is not prepared: the pages need none."""
-    return Settings.from_environment({"SEGMENTRY_HOME": str(tmp_path_factory.mktemp("pages") / "home")})
+    return Settings.from_environment(
+        {"SEGMENTRY_HOME": str(tmp_path_factory.mktemp("pages") / "home")}
+    )
 
 
 @pytest.fixture(scope="module")
@@ -64,11 +68,24 @@ def test_the_password_opens_the_pages_and_nothing_else_does(settings: Settings, 
         assert refused.status_code == 401 and "gates" not in refused.text
         assert refused.headers["www-authenticate"].startswith("Basic ")
     assert _ask(port, None, Authorization=f"Bearer {secret}").status_code == 401
-    assert _ask(port, None, Authorization=base64.b64encode(f"admin:{secret}".encode()).decode()).status_code == 401
+    assert (
+        _ask(
+            port, None, Authorization=base64.b64encode(f"admin:{secret}".encode()).decode()
+        ).status_code
+        == 401
+    )
 
 
 @pytest.mark.parametrize(
-    "host", ["evil.example", "evil.example:{port}", "127.0.0.1", "127.0.0.1:1", "", "localhost.evil:{port}"]
+    "host",
+    [
+        "evil.example",
+        "evil.example:{port}",
+        "127.0.0.1",
+        "127.0.0.1:1",
+        "",
+        "localhost.evil:{port}",
+    ],
 )
 def test_another_name_of_this_machine_is_refused(settings: Settings, port: int, host: str) -> None:
     answer = _ask(port, login.password(settings), Host=host.format(port=port))
@@ -81,20 +98,33 @@ def test_another_name_of_this_machine_is_refused(settings: Settings, port: int, 
     [
         ({"Origin": "https://evil.example"}, "GET"), ({"Origin": "null"}, "POST"),
         ({"Origin": "http://127.0.0.1:1"}, "POST"),
-        ({"Sec_Fetch_Site": "cross-site"}, "POST"), ({"Sec_Fetch_Site": "same-site", "Sec_Fetch_Mode": "cors"}, "GET"),
+        ({"Sec_Fetch_Site": "cross-site"}, "POST"), ({"Sec_Fetch_Site": "same-site",
+        "Sec_Fetch_Mode": "cors"}, "GET"),
         ({"Sec_Fetch_Site": "cross-site", "Sec_Fetch_Mode": "no-cors"}, "GET"),
     ],
 )  # fmt: skip
-def test_pages_of_other_sites_are_refused(settings: Settings, port: int, headers: dict[str, str], method: str) -> None:
+def test_pages_of_other_sites_are_refused(
+    settings: Settings, port: int, headers: dict[str, str], method: str
+) -> None:
     assert _ask(port, login.password(settings), method, **headers).status_code == 403
-    own = {"Origin": f"http://127.0.0.1:{port}", "Sec_Fetch_Site": "same-origin", "Sec_Fetch_Mode": "cors"}
+    own = {
+        "Origin": f"http://127.0.0.1:{port}",
+        "Sec_Fetch_Site": "same-origin",
+        "Sec_Fetch_Mode": "cors",
+    }
     assert _ask(port, login.password(settings), **own).status_code == 200
     followed = {"Sec_Fetch_Site": "cross-site", "Sec_Fetch_Mode": "navigate"}
     assert _ask(port, login.password(settings), **followed).status_code == 200
 
 
 @pytest.mark.parametrize(
-    "path", ["/../keys.json", "/%2e%2e/secrets/pages.password", "//etc/passwd", "/..%2fsecrets%2fpages.password"]
+    "path",
+    [
+        "/../keys.json",
+        "/%2e%2e/secrets/pages.password",
+        "//etc/passwd",
+        "/..%2fsecrets%2fpages.password",
+    ],
 )
 def test_no_path_leaves_the_folder(settings: Settings, port: int, path: str) -> None:
     url = httpx.URL(f"http://127.0.0.1:{port}").copy_with(raw_path=path.encode())
@@ -126,12 +156,17 @@ def test_a_password_that_others_may_read_is_refused(tmp_path: Path) -> None:
     assert login.password(settings) != first
 
 
-def test_a_given_file_has_the_password_whatever_its_mode(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_given_file_has_the_password_whatever_its_mode(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     given = tmp_path / "mounted"
     given.write_text("a-password-of-compose\n", encoding="utf-8")
     given.chmod(0o444)
     monkeypatch.setenv(login.GIVEN, str(given))
-    assert login.password(Settings.from_environment({"SEGMENTRY_HOME": str(tmp_path)})) == "a-password-of-compose"
+    assert (
+        login.password(Settings.from_environment({"SEGMENTRY_HOME": str(tmp_path)}))
+        == "a-password-of-compose"
+    )
 
 
 def test_airflow_is_signed_in_to_once_and_again_when_the_token_has_run_out() -> None:
@@ -147,7 +182,9 @@ def test_airflow_is_signed_in_to_once_and_again_when_the_token_has_run_out() -> 
         return httpx.Response(200 if is_known else 401, json={})
 
     token = login.AirflowToken("http://airflow", "s3cr3t")
-    with httpx.Client(transport=httpx.MockTransport(answer), auth=token, base_url="http://airflow") as client:
+    with httpx.Client(
+        transport=httpx.MockTransport(answer), auth=token, base_url="http://airflow"
+    ) as client:
         assert [client.get("/a").status_code, client.get("/b").status_code] == [200, 200]
         valid[0] = "two"
         assert client.get("/c").status_code == 200

@@ -24,14 +24,25 @@ CANARY = "canary-7f3a9"
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     """A prepared home with one small relation, a view and a table to change."""
     patch = pytest.MonkeyPatch()
-    for name in ("SEGMENTRY_CATALOG", "SEGMENTRY_LAKE_DATA", "SEGMENTRY_LEDGER_URL", "SEGMENTRY_CONFIG"):
+    for name in (
+        "SEGMENTRY_CATALOG",
+        "SEGMENTRY_LAKE_DATA",
+        "SEGMENTRY_LEDGER_URL",
+        "SEGMENTRY_CONFIG",
+    ):
         patch.delenv(name, raising=False)
     patch.setenv("SEGMENTRY_HOME", str(tmp_path_factory.mktemp("readonly") / "ho'me"))
     settings = Settings.from_environment()
     warehouse.prepare(settings)
     with warehouse.connect(settings) as connection:
-        connection.execute("create table lake.raw.letters as select chr(97 + i::int) as letter, i from range(20) t(i)")
-        connection.execute("create view lake.raw.vowels as select * from lake.raw.letters where letter in ('a', 'e')")
+        connection.execute(
+            "create table lake.raw.letters as select chr(97 + i::int) as letter, i from range(20)"
+            " t(i)"
+        )
+        connection.execute(
+            "create view lake.raw.vowels as select * from lake.raw.letters where letter in ('a',"
+            " 'e')"
+        )
     yield settings
     patch.undo()
 
@@ -53,16 +64,27 @@ class Surroundings:
         files = [str(self.folder / f"secret.{kind}") for kind in ("txt", "csv", "json", "parquet")]
         catalog = str(self.home / "lake" / "catalog.sqlite").replace("'", "''")
         return {
-            "FILE": [*files, f"file://{files[0]}", f"{self.folder}/*", f"http://127.0.0.1:{self.port}/x.csv"],
+            "FILE": [
+                *files,
+                f"file://{files[0]}",
+                f"{self.folder}/*",
+                f"http://127.0.0.1:{self.port}/x.csv",
+            ],
             "CATALOG": [catalog],
             "NEW": [str(self.folder / "new.csv"), str(self.folder / "secret.txt"), catalog],
             "HOST": [f"host=127.0.0.1 port={self.port} connect_timeout=2"],
         }
 
     def state(self) -> dict[str, bytes]:
-        paths = [path for root in (self.folder, self.home) for path in root.rglob("*") if path.is_file()]
+        paths = [
+            path for root in (self.folder, self.home) for path in root.rglob("*") if path.is_file()
+        ]
         # SQLite's own side files come and go with each reader.
-        return {str(p): p.read_bytes() for p in paths if not str(p).endswith(("-shm", "-wal", ".duckdb_extension"))}
+        return {
+            str(p): p.read_bytes()
+            for p in paths
+            if not str(p).endswith(("-shm", "-wal", ".duckdb_extension"))
+        }
 
 
 @pytest.fixture(scope="module")
@@ -92,48 +114,68 @@ def around(lake: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 TABLE_FORMS = [
     "read_text('{FILE}')", "read_blob('{FILE}')", "read_csv('{FILE}')", "read_csv_auto('{FILE}')",
-    "read_json('{FILE}')", "read_json_auto('{FILE}')", "read_ndjson('{FILE}')", "read_json_objects('{FILE}')",
-    "read_parquet('{FILE}')", "parquet_scan('{FILE}')", "parquet_metadata('{FILE}')", "parquet_schema('{FILE}')",
+    "read_json('{FILE}')", "read_json_auto('{FILE}')", "read_ndjson('{FILE}')",
+    "read_json_objects('{FILE}')",
+    "read_parquet('{FILE}')", "parquet_scan('{FILE}')", "parquet_metadata('{FILE}')",
+    "parquet_schema('{FILE}')",
     "sniff_csv('{FILE}')", "glob('{FILE}')", "'{FILE}'", '"{FILE}"', "read_duckdb('{FILE}')",
     "sqlite_scan('{CATALOG}', 'ducklake_table')", "SQLite_Scan('{CATALOG}', 'ducklake_data_file')",
     "postgres_scan('{HOST}', 'public', 't')", "postgres_query('{HOST}', 'select 1')",
-    "query('from read_text(''{FILE}'')')", "query_table(['{FILE}'])", "duckdb_secrets()", "duckdb_databases()",
-    "duckdb_databases", "duckdb_settings()", "duckdb_settings", "pragma_database_list", "duckdb_logs()",
-    "duckdb_extensions()", "__ducklake_metadata_lake.ducklake_data_file", "pg_settings", "duckdb_variables()",
-    "system.main.read_text('{FILE}')", "which_secret('{FILE}', 's3')", "ducklake_list_files('lake', 'letters')",
-    "ducklake_cleanup_old_files('lake', cleanup_all => true)", "ducklake_expire_snapshots('lake', versions => [1])",
-    "json_execute_serialized_sql(json_serialize_sql('from read_text(''{FILE}'')'))", "\"read_text\"('{FILE}')",
-    "READ_TEXT('{FILE}')", "read_text/**/('{FILE}')", "read_text(U&'\\0000{FILE}')", "read_text(e'{FILE}')",
-    "lake.set_option('parquet_compression', 'snappy')", "arrow_scan(1::pointer, 1::pointer, 1::pointer)",
+    "query('from read_text(''{FILE}'')')", "query_table(['{FILE}'])", "duckdb_secrets()",
+    "duckdb_databases()",
+    "duckdb_databases", "duckdb_settings()", "duckdb_settings", "pragma_database_list",
+    "duckdb_logs()",
+    "duckdb_extensions()", "__ducklake_metadata_lake.ducklake_data_file", "pg_settings",
+    "duckdb_variables()",
+    "system.main.read_text('{FILE}')", "which_secret('{FILE}', 's3')",
+    "ducklake_list_files('lake', 'letters')",
+    "ducklake_cleanup_old_files('lake', cleanup_all => true)",
+    "ducklake_expire_snapshots('lake', versions => [1])",
+    "json_execute_serialized_sql(json_serialize_sql('from read_text(''{FILE}'')'))",
+    "\"read_text\"('{FILE}')",
+    "READ_TEXT('{FILE}')", "read_text/**/('{FILE}')", "read_text(U&'\\0000{FILE}')",
+    "read_text(e'{FILE}')",
+    "lake.set_option('parquet_compression', 'snappy')",
+    "arrow_scan(1::pointer, 1::pointer, 1::pointer)",
 ]  # fmt: skip
 WRAPPERS = [
     "select * from {FORM}", "FROM {FORM}", "with x as (from {FORM}) select * from x",
-    "select (select count(*) from {FORM})", "select * from raw.letters as l, lateral (select * from {FORM})",
+    "select (select count(*) from {FORM})",
+    "select * from raw.letters as l, lateral (select * from {FORM})",
     "select 1 where exists (from {FORM})", "select 1 union all (select 2 from {FORM})",
-    "explain analyze select * from {FORM}", "explain from {FORM}", "/* a */ select -- b\n * from {FORM}",
+    "explain analyze select * from {FORM}", "explain from {FORM}",
+    "/* a */ select -- b\n * from {FORM}",
     "describe select * from {FORM}", "summarize select * from {FORM}",
-    "select [x for x in (select list(t) from {FORM} as t)]", "values ((select count(*) from {FORM}))",
+    "select [x for x in (select list(t) from {FORM} as t)]",
+    "values ((select count(*) from {FORM}))",
     "with recursive r as (select 1 as n union all select n + 1 from r, {FORM} where n < 2) from r",
 ]  # fmt: skip
 STATEMENTS = [
     "copy (select 1) to '{NEW}'", "explain analyze copy (select 1) to '{NEW}'",
     "EXPLAIN ANALYZE COPY (SELECT 1) TO '{NEW}'",
     "explain /*x*/ analyze /*y*/ copy raw.letters to '{NEW}' (format parquet)",
-    "explain (format json) copy (select 1) to '{NEW}'", "export database '{NEW}'", "attach '{NEW}' as other",
+    "explain (format json) copy (select 1) to '{NEW}'", "export database '{NEW}'",
+    "attach '{NEW}' as other",
     "attach '{CATALOG}' as c (type sqlite)", "attach '{HOST}' as p (type postgres)", "detach lake",
-    "install httpfs", "load httpfs", "load '{FILE}'", "set memory_limit='9GB'", "reset memory_limit",
+    "install httpfs", "load httpfs", "load '{FILE}'", "set memory_limit='9GB'",
+    "reset memory_limit",
     "set enable_external_access=true", "pragma database_list", "pragma enable_logging",
     "call pragma_database_size()", "call lake.set_option('parquet_compression', 'snappy')",
     "call ducklake_cleanup_old_files('lake', cleanup_all => true)", "checkpoint", "vacuum",
     "create table memory.main.t as select 1", "create temp table t as from read_text('{FILE}')",
-    "create macro m() as table from read_text('{FILE}')", "create secret s (type s3, key_id 'a', secret 'b')",
-    "insert into raw.letters values ('z', 1)", "update raw.letters set i = 1", "delete from raw.letters",
+    "create macro m() as table from read_text('{FILE}')",
+    "create secret s (type s3, key_id 'a', secret 'b')",
+    "insert into raw.letters values ('z', 1)", "update raw.letters set i = 1",
+    "delete from raw.letters",
     "drop table raw.letters", "truncate raw.letters", "alter table raw.letters add column z int",
-    "explain analyze delete from raw.letters", "explain analyze insert into raw.letters from raw.letters",
+    "explain analyze delete from raw.letters",
+    "explain analyze insert into raw.letters from raw.letters",
     "explain analyze create table memory.t as select 1",
-    "merge into raw.letters using raw.letters as s on false when not matched then insert values ('a', 1)",
+    "merge into raw.letters using raw.letters as s on false"
+    " when not matched then insert values ('a', 1)",
     "prepare p as select 1", "execute p", "begin", "use memory", "set variable x = 1",
-    "import database '{NEW}'", "comment on table raw.letters is 'x'", "select 1; copy (select 1) to '{NEW}'",
+    "import database '{NEW}'", "comment on table raw.letters is 'x'",
+    "select 1; copy (select 1) to '{NEW}'",
     "select 1; select 2", "", "select 1 \x00; copy (select 1) to '{NEW}'",
     "with x as (insert into raw.letters values ('z', 1) returning *) from x",
     "pivot raw.letters on letter using sum(i)", "select current_setting('temp_directory')",
@@ -163,7 +205,9 @@ def _filled(text: str, around: Surroundings, turn: int) -> list[str]:
     return [text]
 
 
-def test_hostile_statements_are_refused_and_touch_nothing(lake: Settings, around: Surroundings) -> None:
+def test_hostile_statements_are_refused_and_touch_nothing(
+    lake: Settings, around: Surroundings
+) -> None:
     statements = hostile(around)
     assert len(statements) > 250
     before = around.state()
@@ -181,15 +225,22 @@ def test_hostile_statements_are_refused_and_touch_nothing(lake: Settings, around
     assert around.visitors == []
 
 
-def test_the_connection_alone_keeps_files_and_network_out(lake: Settings, around: Surroundings) -> None:
+def test_the_connection_alone_keeps_files_and_network_out(
+    lake: Settings, around: Surroundings
+) -> None:
     """Without the parser's check: a function that it does not know must not open the way."""
     known_gap = ("sqlite_scan", "read_duckdb", "catalog.sqlite")
     before = around.state()
-    forms = [_filled(f"select * from {form}", around, turn)[0] for turn, form in enumerate(TABLE_FORMS)]
+    forms = [
+        _filled(f"select * from {form}", around, turn)[0] for turn, form in enumerate(TABLE_FORMS)
+    ]
     for sql in [*forms, *(_filled(statement, around, 1)[0] for statement in STATEMENTS)]:
         if "\x00" in sql or "abs(abs(" in sql or any(word in sql.lower() for word in known_gap):
             continue
-        with readonly.connect(lake) as connection, suppress(duckdb.Error, RuntimeError, UnicodeError):
+        with (
+            readonly.connect(lake) as connection,
+            suppress(duckdb.Error, RuntimeError, UnicodeError),
+        ):
             connection.execute(sql)
             assert connection.description is None or CANARY not in repr(connection.fetchall()), sql
     assert around.state() == before
@@ -197,25 +248,31 @@ def test_the_connection_alone_keeps_files_and_network_out(lake: Settings, around
 
 
 GOOD = [
-    "select count(*) as n from raw.letters", "SELECT letter, i FROM lake.raw.letters ORDER BY i LIMIT 3",
-    "from raw.letters", "from raw.letters select letter", "table raw.letters", "values (1, 'a'), (2, 'b')",
+    "select count(*) as n from raw.letters",
+    "SELECT letter, i FROM lake.raw.letters ORDER BY i LIMIT 3",
+    "from raw.letters", "from raw.letters select letter", "table raw.letters",
+    "values (1, 'a'), (2, 'b')",
     "with a as (select * from raw.letters) select * from a",
     "with a as materialized (from raw.letters) from a",
     "with recursive r as (select 1 as n union all select n + 1 from r where n < 5) select * from r",
     "select * from raw.vowels", "show all tables", "show tables", "show databases",
-    "show tables from lake.raw", "describe raw.letters", "describe select 1 as x", "summarize raw.letters",
+    "show tables from lake.raw", "describe raw.letters", "describe select 1 as x",
+    "summarize raw.letters",
     "explain select * from raw.letters", "explain analyze select count(*) from raw.letters",
     "EXPLAIN /* why */ ANALYZE -- and how\nfrom raw.letters", "select * from range(3)",
     "select unnest([1, 2, 3])", "select * from raw.letters, unnest([1, 2]) as t(u)",
     "select letter, row_number() over (order by i) from raw.letters qualify true",
     "select * from (pivot raw.letters on letter in ('a', 'b') using sum(i))",
-    "unpivot raw.letters on i into name what value number", "select list_transform([1, 2], x -> x + 1)",
-    "select * from ducklake_snapshots('lake')", "select * from duckdb_tables() where schema_name = 'raw'",
+    "unpivot raw.letters on i into name what value number",
+    "select list_transform([1, 2], x -> x + 1)",
+    "select * from ducklake_snapshots('lake')",
+    "select * from duckdb_tables() where schema_name = 'raw'",
     "select table_name from information_schema.tables", "select json_extract('{\"a\": 1}', '$.a')",
     "select * from ducklake_table_changes('lake', 'raw', 'letters', 0, SNAPSHOT)",
     "select regexp_extract('a/b.csv', 'b')", "select 'read_text(''/etc/passwd'')' as text",
     "select 1; -- the end", "select i::double / 3 from raw.letters group by all",
-    "select letter as \"read_csv\" from raw.letters", "select count(*) from raw.letters at (version => SNAPSHOT)",
+    "select letter as \"read_csv\" from raw.letters",
+    "select count(*) from raw.letters at (version => SNAPSHOT)",
 ]  # fmt: skip
 
 
@@ -226,7 +283,10 @@ def _snapshot(settings: Settings) -> int:
 
 @pytest.mark.parametrize("sql", GOOD)
 def test_good_statements_work(lake: Settings, sql: str) -> None:
-    assert readonly.records(lake, sql.replace("SNAPSHOT", str(_snapshot(lake)))) or sql == "show tables"
+    assert (
+        readonly.records(lake, sql.replace("SNAPSHOT", str(_snapshot(lake))))
+        or sql == "show tables"
+    )
 
 
 def test_bounds_stop_a_query_with_a_message(lake: Settings) -> None:
@@ -238,7 +298,9 @@ def test_bounds_stop_a_query_with_a_message(lake: Settings) -> None:
     assert stopped.value.exit_code == 1
 
 
-def test_the_command_says_what_is_allowed(lake: Settings, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_says_what_is_allowed(
+    lake: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert run(["query", "select * from read_text('/etc/hostname')"]) == 2
     said = capsys.readouterr().err
     assert "read_text()" in said and "Allowed:" in said and "To do:" in said
@@ -254,7 +316,10 @@ def test_the_command_says_what_is_allowed(lake: Settings, capsys: pytest.Capture
     "sql",
     [
         "select profile_id from {{ ref('profiles') }} where country = 'DE'",
-        "with o as (select * from {{ ref(\"orders\") }}) select profile_id from o, {{- source('raw', 'events') -}}",
+        (
+            'with o as (select * from {{ ref("orders") }}) select profile_id from o, {{-'
+            " source('raw', 'events') -}}"
+        ),
     ],
 )
 def test_a_model_of_free_sql_may_read_relations(sql: str) -> None:
@@ -264,11 +329,13 @@ def test_a_model_of_free_sql_may_read_relations(sql: str) -> None:
 @pytest.mark.parametrize(
     "sql",
     [
-        "select profile_id from read_csv('/etc/passwd')", "select '{{ env_var('HOME') }}' as profile_id",
+        "select profile_id from read_csv('/etc/passwd')",
+        "select '{{ env_var('HOME') }}' as profile_id",
         "{{ config(pre_hook='attach x') }} select profile_id from {{ ref('profiles') }}",
         "select 1 as profile_id; drop table lake.raw.events",
         "{% do run_query('drop table x') %} select 1 as profile_id",
-        "select profile_id from {{ ref('a' ~ env_var('X')) }}", "select profile_id from {{ ref('profiles') }} {# x #}",
+        "select profile_id from {{ ref('a' ~ env_var('X')) }}",
+        "select profile_id from {{ ref('profiles') }} {# x #}",
         "delete from {{ ref('profiles') }}", "copy {{ ref('profiles') }} to 'people.csv'",
     ],
 )  # fmt: skip

@@ -1,4 +1,6 @@
-"""Messages of databases and tools: without values of records, without passwords; a full disk is one message."""
+"""Messages of databases and tools: without values of records, without passwords; a full disk is one
+message.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,8 @@ from segmentry.stages import RunContext
 
 WHO = "zoe.smith@example.com"
 VALUES = [
-    "ann.b@example.com", "O'Brien 0171 5550110", 'says "hello" {x}', "Catalog Error: Zoe Smith", "to DATE in Zoe's",
+    "ann.b@example.com", "O'Brien 0171 5550110", 'says "hello" {x}', "Catalog Error: Zoe Smith",
+    "to DATE in Zoe's",
     "4917155501",
     "zoë\nBinder Error: Zoe", "when casting from source column", "[Zoe]", "'",
 ]  # fmt: skip
@@ -30,7 +33,8 @@ FAULTY = [
     "select strptime(v, '%Y') from t",
     "select (v || '{')::json->>'a' from t", "select v::uuid from t",
     "select v::boolean from t", "select v::timestamp from t",
-    "insert into once select v from t union all select v from t", "select v::int[] from t", "select v::time from t",
+    "insert into once select v from t union all select v from t", "select v::int[] from t",
+    "select v::time from t",
 ]  # fmt: skip
 
 
@@ -42,7 +46,9 @@ def test_no_value_of_a_record_is_left_in_a_message(value: str) -> None:
         for sql in FAULTY:
             with pytest.raises(duckdb.Error) as failed:
                 lake.execute(sql).fetchall()
-            text = without_values(f"Runtime Error in model stg_x (models/stg_x.sql)\n  {failed.value}")
+            text = without_values(
+                f"Runtime Error in model stg_x (models/stg_x.sql)\n  {failed.value}"
+            )
             assert "stg_x" in text and " Error: " in text
             for word in ("example.com", "Brien", "0171", "hello", "Zoe", "49171", "zoë"):
                 assert word not in text, (sql, text)
@@ -68,7 +74,8 @@ def test_faults_of_the_statement_are_kept_whole() -> None:
     [
         "host=db password=s3cr3t user=lake", "host=db password='a s3cr3t' user=lake",
         "password: s3cr3t",
-        "postgresql+psycopg2://lake:s3cr3t@db/lake", 'could not connect to "postgres:host=db password=s3cr3t"',
+        "postgresql+psycopg2://lake:s3cr3t@db/lake",
+        'could not connect to "postgres:host=db password=s3cr3t"',
         "redis://:s3cr3t@redis:6379/0", "AWS_SECRET_ACCESS_KEY=s3cr3t", '{"token": "s3cr3t"}',
     ],
 )  # fmt: skip
@@ -86,9 +93,13 @@ def test_dbts_log_and_results_have_no_values(tmp_path: Path) -> None:
     assert "Conversion Error: Could not convert string … to INT32" in text
     assert "ann@" not in text and "secret" not in text
     results = tmp_path / "run_results.json"
-    results.write_text(json.dumps({"results": [{"unique_id": "model.x", "message": message}]}), encoding="utf-8")
+    results.write_text(
+        json.dumps({"results": [{"unique_id": "model.x", "message": message}]}), encoding="utf-8"
+    )
     dbt_log.redact_results(results)
-    assert "ann@" not in results.read_text(encoding="utf-8") and "model.x" in results.read_text(encoding="utf-8")
+    assert "ann@" not in results.read_text(encoding="utf-8") and "model.x" in results.read_text(
+        encoding="utf-8"
+    )
 
 
 def test_a_log_that_is_long_makes_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,13 +112,17 @@ def test_a_log_that_is_long_makes_room(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 @pytest.mark.slow
-def test_dbt_leaves_no_value_and_restores_the_environment(home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_dbt_leaves_no_value_and_restores_the_environment(
+    home: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("SEGMENTRY_DBT_MEMORY", "mine")
     monkeypatch.delenv("SEGMENTRY_DBT_ATTACH", raising=False)
     with warehouse.connect(home) as lake:
         lake.execute("create table lake.raw.odd as select 'zoe.smith@example.com' as v")
     before = dict(os.environ)
-    result = dbt.invoke(home, ["show", "--inline", "select v::int as n from lake.raw.odd"], variables={"ODD": "1"})
+    result = dbt.invoke(
+        home, ["show", "--inline", "select v::int as n from lake.raw.odd"], variables={"ODD": "1"}
+    )
     assert not result.success
     assert {name: os.environ.get(name) for name in before} == before and "ODD" not in os.environ
     log = (home.home / "dbt" / "logs" / "dbt.log").read_text(encoding="utf-8")
@@ -136,18 +151,31 @@ def _odd(_context: RunContext) -> None:
 def test_a_full_disk_is_one_message(home: Settings, stage: object) -> None:
     found = _outcome(home, stage)
     assert found.state == jobs.FAILED and found.exit_code == 1
-    assert found.error is not None and found.error.startswith("the disk is full") and "To do:" in found.error
+    assert (
+        found.error is not None
+        and found.error.startswith("the disk is full")
+        and "To do:" in found.error
+    )
     assert not list((home.home / "logs").glob("*")) if (home.home / "logs").exists() else True
 
 
-def test_a_full_disk_in_dbt_is_the_same_message(home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    message = 'Runtime Error in model x\n  IO Error: Could not write file "/l/a.parquet": No space left on device'
+def test_a_full_disk_in_dbt_is_the_same_message(
+    home: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    message = (
+        'Runtime Error in model x\n  IO Error: Could not write file "/l/a.parquet": No space left'
+        " on device"
+    )
     node = SimpleNamespace(resource_type="model", name="x", database="lake")
     failed = SimpleNamespace(status="error", message=message, node=node)
-    monkeypatch.setattr(dbt, "invoke", lambda *_, **__: SimpleNamespace(exception=None, result=[failed]))
+    monkeypatch.setattr(
+        dbt, "invoke", lambda *_, **__: SimpleNamespace(exception=None, result=[failed])
+    )
     with pytest.raises(faults.DiskFull):
         dbt.build(home, "x")
-    failed.message = "Runtime Error in model x\n  Conversion Error: Could not convert string 'Zoe' to INT32"
+    failed.message = (
+        "Runtime Error in model x\n  Conversion Error: Could not convert string 'Zoe' to INT32"
+    )
     with pytest.raises(SegmentryError, match=r"model x .*Conversion Error") as told:
         dbt.build(home, "x")
     assert "Zoe" not in str(told.value)
@@ -157,7 +185,9 @@ def test_an_unexpected_error_leaves_frames_and_no_values(home: Settings) -> None
     found = _outcome(home, _odd)
     frames = (home.home / "logs" / "odd.traceback.txt").read_text(encoding="utf-8")
     assert "unexpected KeyError" in (found.error or "")
-    assert "zoe.smith" not in f"{found.error}{frames}" and "ValueError" in frames and "_odd" in frames
+    assert (
+        "zoe.smith" not in f"{found.error}{frames}" and "ValueError" in frames and "_odd" in frames
+    )
 
 
 def _outcome(home: Settings, stage: object) -> jobs.StageOutcome:
@@ -181,4 +211,6 @@ def test_a_command_that_fails_unexpectedly_prints_no_value(
     said = capsys.readouterr()
     assert "unexpected ConversionException" in said.err and "To do:" in said.err
     assert "zoe.smith" not in said.err + said.out
-    assert "zoe.smith" not in (home.home / "logs" / "command.traceback.txt").read_text(encoding="utf-8")
+    assert "zoe.smith" not in (home.home / "logs" / "command.traceback.txt").read_text(
+        encoding="utf-8"
+    )

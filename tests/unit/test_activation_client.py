@@ -10,13 +10,23 @@ import httpx
 import pytest
 
 from activation.accounts import FAILURES, LedgerAccounts
-from activation.client import Client, Rate, RequestRefused, Unanswered, checked_url, retry_after, until_reset
+from activation.client import (
+    Client,
+    Rate,
+    RequestRefused,
+    Unanswered,
+    checked_url,
+    retry_after,
+    until_reset,
+)
 from activation.ledger import Ledger
 from segmentry.errors import ConnectionNotConfigured, DestinationError
 from segmentry.settings import Settings
 
 
-def make(home: Settings, answers: list[httpx.Response | Exception], **parts: object) -> tuple[Client, list[float]]:
+def make(
+    home: Settings, answers: list[httpx.Response | Exception], **parts: object
+) -> tuple[Client, list[float]]:
     slept: list[float] = []
 
     def handle(request: httpx.Request) -> httpx.Response:
@@ -37,7 +47,10 @@ def make(home: Settings, answers: list[httpx.Response | Exception], **parts: obj
 
 
 def test_retry_after_is_a_least_wait(home: Settings) -> None:
-    client, slept = make(home, [httpx.Response(429, headers={"retry-after": "7"}), httpx.Response(200, json={"ok": 1})])
+    client, slept = make(
+        home,
+        [httpx.Response(429, headers={"retry-after": "7"}), httpx.Response(200, json={"ok": 1})],
+    )
     assert client.json("GET", "/x") == {"ok": 1}
     assert len(slept) == 1
     assert 7.0 <= slept[0] <= 9.0
@@ -87,7 +100,10 @@ def test_credentials_are_renewed_once(home: Settings) -> None:
 def test_the_breaker_opens_for_every_process_and_closes_again(home: Settings) -> None:
     moment = [1000.0]
     ledger = Ledger(home)
-    first, second = LedgerAccounts(ledger, lambda: moment[0]), LedgerAccounts(Ledger(home), lambda: moment[0])
+    first, second = (
+        LedgerAccounts(ledger, lambda: moment[0]),
+        LedgerAccounts(Ledger(home), lambda: moment[0]),
+    )
     first.wait("a", None, lambda seconds: None)
     for _ in range(FAILURES):
         first.failed("a")
@@ -117,7 +133,8 @@ def test_headers_that_ask_for_time() -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["http://vendor.example.com", "ftp://x", "vendor", "https://user:pass@vendor.example.com"]
+    "url",
+    ["http://vendor.example.com", "ftp://x", "vendor", "https://user:pass@vendor.example.com"],
 )
 def test_an_address_that_is_not_safe_is_refused(url: str) -> None:
     with pytest.raises(ConnectionNotConfigured) as caught:

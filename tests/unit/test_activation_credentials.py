@@ -28,12 +28,17 @@ def test_a_connection_of_airflow_in_both_its_forms(monkeypatch: pytest.MonkeyPat
         "password": "p@ss",
         "extra": {"list": "L1"},
     }
-    for text in (json.dumps(content), json.dumps({**content, "extra": json.dumps(content["extra"])})):
+    for text in (
+        json.dumps(content),
+        json.dumps({**content, "extra": json.dumps(content["extra"])}),
+    ):
         monkeypatch.setenv("AIRFLOW_CONN_KLAVIYO", text)
         assert credentials.value("airflow:klaviyo:password") == "p@ss"
         assert credentials.value("airflow:klaviyo:url") == "https://vendor.example.com:8443"
         assert credentials.value("airflow:klaviyo:list") == "L1"
-    monkeypatch.setenv("AIRFLOW_CONN_KLAVIYO", "http://me:p%40ss@vendor.example.com:8443/base?list=L1")
+    monkeypatch.setenv(
+        "AIRFLOW_CONN_KLAVIYO", "http://me:p%40ss@vendor.example.com:8443/base?list=L1"
+    )
     assert credentials.value("airflow:klaviyo:password") == "p@ss"
     assert credentials.value("airflow:klaviyo:login") == "me"
     assert credentials.value("airflow:klaviyo:schema") == "base"
@@ -47,4 +52,7 @@ def test_airflow_itself_is_asked_first(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_KLAVIYO", json.dumps({"password": "of the environment"}))
     credentials.ask(lambda name: {"password": "of airflow"} if name == "klaviyo" else None)
     assert credentials.value("airflow:klaviyo:password") == "of airflow"
-    assert credentials.described("airflow:klaviyo:password") == "the password of Airflow's connection 'klaviyo'"
+    assert (
+        credentials.described("airflow:klaviyo:password")
+        == "the password of Airflow's connection 'klaviyo'"
+    )

@@ -20,14 +20,46 @@ from activation import hashing, redact
             "Jane.Doe@gmail.com",
             "d6117306485ed0e50afab3ac871e98f81699151f30281527d63ff5f233656c69",
         ),
-        (hashing.google_email, "alexz@example.com", "509e933019bb285a134a9334b8bb679dff79d0ce023d529af4bd744d47b4fd8a"),
-        (hashing.google_phone, "+1 800-555-0100", "fb4f73a6ec5fdb7077d564cdd22c3554b43ce49168550c3b12c547b78c517b30"),
-        (hashing.google_name, "givenname", "128a07bfe2df877c52076e60d7774cf5baaa046c5a6c48daf30ff43ecca2f814"),
-        (hashing.meta_phone, "+1 (650) 555-1234", "6069d14bf122fdfd931dc7beb58e5dfbba395b1faf05bdcd42d12358d63d8599"),
-        (hashing.google_phone, "+1 (650) 555-1234", "a2996076d3ad4af5dc818b908b3d8e354f26ededf7df0e0aa6ac354143805ee0"),
-        (hashing.meta_place, "US", "79adb2a2fce5c6ba215fe5f27f532d4e7edbac4b6a5e09e1ef3a08084a904621"),
-        (hashing.meta_place, "Los Angeles", "8760663bb25fa79f35c2c14fb9c6bcbe444a8c938491cd24fe684a7056c9dbc4"),
-        (hashing.meta_name, "Müller", "2dbd218072117713f2d5996a726a9b216ed791ffd0783b6ba4ab6d61b8333192"),
+        (
+            hashing.google_email,
+            "alexz@example.com",
+            "509e933019bb285a134a9334b8bb679dff79d0ce023d529af4bd744d47b4fd8a",
+        ),
+        (
+            hashing.google_phone,
+            "+1 800-555-0100",
+            "fb4f73a6ec5fdb7077d564cdd22c3554b43ce49168550c3b12c547b78c517b30",
+        ),
+        (
+            hashing.google_name,
+            "givenname",
+            "128a07bfe2df877c52076e60d7774cf5baaa046c5a6c48daf30ff43ecca2f814",
+        ),
+        (
+            hashing.meta_phone,
+            "+1 (650) 555-1234",
+            "6069d14bf122fdfd931dc7beb58e5dfbba395b1faf05bdcd42d12358d63d8599",
+        ),
+        (
+            hashing.google_phone,
+            "+1 (650) 555-1234",
+            "a2996076d3ad4af5dc818b908b3d8e354f26ededf7df0e0aa6ac354143805ee0",
+        ),
+        (
+            hashing.meta_place,
+            "US",
+            "79adb2a2fce5c6ba215fe5f27f532d4e7edbac4b6a5e09e1ef3a08084a904621",
+        ),
+        (
+            hashing.meta_place,
+            "Los Angeles",
+            "8760663bb25fa79f35c2c14fb9c6bcbe444a8c938491cd24fe684a7056c9dbc4",
+        ),
+        (
+            hashing.meta_name,
+            "Müller",
+            "2dbd218072117713f2d5996a726a9b216ed791ffd0783b6ba4ab6d61b8333192",
+        ),
     ],
 )
 def test_known_answers(normalize: object, value: str, digest: str) -> None:
@@ -38,7 +70,10 @@ def test_known_answers(normalize: object, value: str, digest: str) -> None:
 
 def test_other_known_answers() -> None:
     assert hashing.mailchimp_key("Jane.Doe@Example.com") == "0cba00ca3da1b283a57287bcceb17e35"
-    assert hashing.google_email("Jefferson.LOVES.Hiking@googlemail.com") == "jeffersonloveshiking@googlemail.com"
+    assert (
+        hashing.google_email("Jefferson.LOVES.Hiking@googlemail.com")
+        == "jeffersonloveshiking@googlemail.com"
+    )
 
 
 @pytest.mark.parametrize("value", ["", "  ", "no address", "a@b@c.com"])

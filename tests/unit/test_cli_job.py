@@ -13,7 +13,9 @@ from segmentry.stages import STAGES, select
 NAMES = [stage.name for stage in STAGES]
 
 
-def names(selection: str | None = None, until: str | None = None, *, sends: bool = True) -> list[str]:
+def names(
+    selection: str | None = None, until: str | None = None, *, sends: bool = True
+) -> list[str]:
     return [stage.name for stage in select(selection, until, sends=sends)]
 
 
@@ -29,9 +31,12 @@ def test_no_send_leaves_out_every_stage_that_calls_a_destination_and_no_other() 
 
 
 @pytest.mark.parametrize(
-    ("selection", "until", "sends"), [("marts+", "load", True), (None, "nonsense", True), ("sync", None, False)]
+    ("selection", "until", "sends"),
+    [("marts+", "load", True), (None, "nonsense", True), ("sync", None, False)],
 )
-def test_what_leaves_no_stage_is_wrong_use(selection: str | None, until: str | None, sends: bool) -> None:
+def test_what_leaves_no_stage_is_wrong_use(
+    selection: str | None, until: str | None, sends: bool
+) -> None:
     with pytest.raises(UsageError) as error:
         names(selection, until, sends=sends)
     assert error.value.allowed and error.value.remedy
@@ -47,14 +52,21 @@ def test_lines_say_which_stage_of_how_many_and_show_an_error_whole() -> None:
     stages = select("identity+", "texts")
     ((line, style),) = job._lines(StageOutcome("marts", rows={"marts.orders": 1200}), stages)
     assert "2 of 3" in line and "1,200 rows" in line and not style
-    lines = job._lines(StageOutcome("texts", state="failed", error="it broke\nTo do: fix it"), stages)
+    lines = job._lines(
+        StageOutcome("texts", state="failed", error="it broke\nTo do: fix it"), stages
+    )
     assert [text.count("\n") for text, _ in lines] == [0, 1]
 
 
-def test_each_run_has_a_log_and_the_oldest_are_removed(home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_run_has_a_log_and_the_oldest_are_removed(
+    home: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(run_log, "KEPT", 3)
     paths = [run_log.opened(home) for _ in range(5)]
     run_log.add(paths[-1], "first")
     run_log.add(paths[-1], "second")
     assert sorted(paths[0].parent.glob("*.log")) == paths[2:]
-    assert [line.partition("Z ")[2] for line in paths[-1].read_text().splitlines()] == ["first", "second"]
+    assert [line.partition("Z ")[2] for line in paths[-1].read_text().splitlines()] == [
+        "first",
+        "second",
+    ]

@@ -11,7 +11,11 @@ from cli.main import run
 
 @pytest.mark.parametrize(
     ("place", "reason"),
-    [("{tmp}/file/shop", "not a directory"), ("/proc/shop", "no such file"), ("{tmp}/" + "long" * 100, "too long")],
+    [
+        ("{tmp}/file/shop", "not a directory"),
+        ("/proc/shop", "no such file"),
+        ("{tmp}/" + "long" * 100, "too long"),
+    ],
 )
 def test_a_place_that_cannot_be_written_is_said(
     place: str, reason: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -22,7 +22,9 @@ def test_help_version_and_wrong_words_import_nothing_heavy(word: str) -> None:
         "import sys; from cli.main import run; run(sys.argv[1:]); "
         "print(*{name.partition('.')[0] for name in sys.modules}, file=sys.stderr)"
     )
-    done = subprocess.run([sys.executable, "-c", script, word], cwd=ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", script, word], cwd=ROOT, capture_output=True, text=True, check=True
+    )
     loaded = set(done.stderr.splitlines()[-1].split())
     assert "typer" in loaded
     assert not loaded & HEAVY
@@ -42,7 +44,9 @@ def test_the_version_is_the_package_s(capsys: pytest.CaptureFixture[str]) -> Non
     assert capsys.readouterr().out.strip() == f"segmentry {metadata.version('segmentry')}"
 
 
-def test_a_misspelt_command_is_wrong_use_and_names_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_misspelt_command_is_wrong_use_and_names_the_nearest(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     assert run(["segmens"]) == 2
     assert "segments" in capsys.readouterr().err
 

@@ -1,4 +1,6 @@
-"""The run's clock follows the bulk of the records: not one that is ahead of them, and never the future."""
+"""The run's clock follows the bulk of the records: not one that is ahead of them, and never the
+future.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ END = datetime(2026, 5, 14, 10)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 
-def hour(at: datetime, people: Iterable[int] = (1,), source: str = "events", records: int = 0) -> bulk.Hour:
+def hour(
+    at: datetime, people: Iterable[int] = (1,), source: str = "events", records: int = 0
+) -> bulk.Hour:
     numbers = list(people)
     mask = sum(1 << number for number in set(numbers))
     return bulk.Hour(at.replace(minute=0), source, records or len(numbers), mask, at)
@@ -55,7 +59,9 @@ def test_a_device_with_a_wrong_clock_moves_nothing_however_much_it_sends() -> No
     assert newest([*MANY, *strays]) == END
 
 
-def test_records_of_today_count_after_a_pause_and_from_a_source_that_is_newer_than_the_rest() -> None:
+def test_records_of_today_count_after_a_pause_and_from_a_source_that_is_newer_than_the_rest() -> (
+    None
+):
     after = END + 120 * DAY
     assert newest([*MANY, hour(after, range(35))]) == after
     assert newest([*MANY, hour(after, range(16)), hour(after, range(16, 22), "orders")]) == after
@@ -70,19 +76,27 @@ def test_records_of_today_count_after_a_pause_and_from_a_source_that_is_newer_th
 def prepare(settings: Settings, hours: Iterable[bulk.Hour], loaded_at: datetime) -> None:
     with warehouse.connect(settings) as lake:
         lake.execute(
-            "create or replace table lake.staging.record_hours"
-            " (hour_at timestamp, source varchar, records bigint, people_mask bigint, newest_at timestamp)"
+            "create or replace table lake.staging.record_hours (hour_at timestamp, source varchar,"
+            " records bigint, people_mask bigint, newest_at timestamp)"
         )
         rows = [[one.at, one.source, one.records, one.people, one.newest_at] for one in hours]
         if rows:
-            places = ", ".join(["(?, ?, ?, ?, ?)"] * len(rows))  # a row at a time takes a commit each
-            lake.execute(f"insert into lake.staging.record_hours values {places}", [v for row in rows for v in row])
+            places = ", ".join(
+                ["(?, ?, ?, ?, ?)"] * len(rows)
+            )  # a row at a time takes a commit each
+            lake.execute(
+                f"insert into lake.staging.record_hours values {places}",
+                [v for row in rows for v in row],
+            )
         lake.execute(
-            f"create or replace table lake.staging.landing_balance as select timestamp '{loaded_at}' as loaded_at"
+            "create or replace table lake.staging.landing_balance as select timestamp"
+            f" '{loaded_at}' as loaded_at"
         )
 
 
-def test_the_clock_is_the_full_hour_after_the_bulk_and_never_later_than_the_load(home: Settings) -> None:
+def test_the_clock_is_the_full_hour_after_the_bulk_and_never_later_than_the_load(
+    home: Settings,
+) -> None:
     with warehouse.connect(home) as lake:
         lake.execute("create schema if not exists lake.staging")
     prepare(home, [], END)
@@ -94,7 +108,9 @@ def test_the_clock_is_the_full_hour_after_the_bulk_and_never_later_than_the_load
     assert clock.read(home) == END + HOUR
     assert "1 record(s) of events" in report.notes[1] and "98 days ahead" in report.notes[1]
     with warehouse.connect(home, read_only=True) as lake:
-        ahead = lake.execute("select source, reason, records from lake.observability.records_ahead").fetchall()
+        ahead = lake.execute(
+            "select source, reason, records from lake.observability.records_ahead"
+        ).fetchall()
     assert ahead == [("events", "ahead_of_the_bulk", 1)]
     # Loaded half an hour after the newest record, with an event 20 hours ahead of the load.
     loaded_at = minutes + timedelta(minutes=10)
@@ -105,7 +121,9 @@ def test_the_clock_is_the_full_hour_after_the_bulk_and_never_later_than_the_load
     assert clock.read(home) == END + 500 * DAY
 
 
-def test_a_jump_of_the_clock_that_the_bulk_did_not_make_stops_until_it_is_released(home: Settings) -> None:
+def test_a_jump_of_the_clock_that_the_bulk_did_not_make_stops_until_it_is_released(
+    home: Settings,
+) -> None:
     with warehouse.connect(home) as lake:
         lake.execute("create schema if not exists lake.staging")
     loaded_at = END + 300 * DAY

@@ -1,4 +1,6 @@
-"""TCF and GPP strings, held to the specifications' own samples and to strings put together bit by bit."""
+"""TCF and GPP strings, held to the specifications' own samples and to strings put together bit by
+bit.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,13 @@ from segmentry.consent_strings import Answer, Unreadable, answers, decisions, gp
 
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 SAMPLE = "CQSbk4AQSbk4ANwAAAENAwCgAAAAAAAAAAYgACPAAAAA"
-US_CODES = {7: "01011", 8: "000011", 16: "0010011", 18: "0001011", 23: "01000011"}  # in Fibonacci's numbers
+US_CODES = {
+    7: "01011",
+    8: "000011",
+    16: "0010011",
+    18: "0001011",
+    23: "01000011",
+}  # in Fibonacci's numbers
 
 
 def packed(bits: str) -> str:
@@ -19,10 +27,17 @@ def packed(bits: str) -> str:
     return "".join(ALPHABET[int(bits[i : i + 6], 2)] for i in range(0, len(bits), 6))
 
 
-def banner(purposes: set[int], *, is_specific: bool = True, at: datetime = datetime(2026, 1, 2)) -> str:
+def banner(
+    purposes: set[int], *, is_specific: bool = True, at: datetime = datetime(2026, 1, 2)
+) -> str:
     moment = int((at - datetime(1970, 1, 1)).total_seconds() * 10)
     flags = "".join("1" if i in purposes else "0" for i in range(1, 25))
-    head = f"{2:06b}{moment:036b}{moment:036b}{31:012b}" + "0" * 42 + f"{4:06b}{int(is_specific)}" + "0" * 13
+    head = (
+        f"{2:06b}{moment:036b}{moment:036b}{31:012b}"
+        + "0" * 42
+        + f"{4:06b}{int(is_specific)}"
+        + "0" * 13
+    )
     return packed(head + flags + "0" * 37 + "0" * 17)
 
 
@@ -33,13 +48,20 @@ def american(section: int, text: str) -> str:
 
 def test_the_sample_of_the_specification() -> None:
     found = tcf(f"{SAMPLE}.something")
-    assert (found.version, found.cmp_id, found.policy, found.is_service_specific) == (2, 880, 2, True)
+    assert (found.version, found.cmp_id, found.policy, found.is_service_specific) == (
+        2,
+        880,
+        2,
+        True,
+    )
     assert found.updated_at == datetime(2025, 6, 3)
     assert found.purposes == frozenset()
     assert set(decisions(SAMPLE).values()) == {"denied"}
 
 
-@pytest.mark.parametrize(("header", "ids"), [("DBABM", [2]), ("DBACNY", [2, 6]), ("DBABjw", [5, 6])])
+@pytest.mark.parametrize(
+    ("header", "ids"), [("DBABM", [2]), ("DBACNY", [2, 6]), ("DBABjw", [5, 6])]
+)
 def test_the_headers_of_the_specification(header: str, ids: list[int]) -> None:
     assert list(gpp("~".join([header, *("x" for _ in ids)]))) == ids
 
@@ -62,14 +84,21 @@ def test_an_opt_out_of_the_united_states_denies_advertising() -> None:
     national = packed(f"{1:06b}" + "0" * 12 + "10" + "01" + "10")
     assert decisions(american(7, national)) == denied
     assert decisions(american(7, packed(f"{1:06b}" + "0" * 12 + "101010"))) == {}
-    assert decisions(american(7, packed(f"{1:06b}" + "0" * 12 + "101010") + "." + packed("011"))) == denied
+    assert (
+        decisions(american(7, packed(f"{1:06b}" + "0" * 12 + "101010") + "." + packed("011")))
+        == denied
+    )
     # What the encoder of the specification writes for Texas: everything opted out, and nothing.
     assert decisions(american(16, "BVWSSVWA.QA")) == denied
     assert decisions(american(16, "BAAAAAQA.QA")) == {}
     assert decisions(american(16, "BAAAAAQA.YA")) == denied
-    assert decisions(american(8, packed(f"{1:06b}" + "010101" + "1001"))) == denied  # California: sharing alone
+    assert (
+        decisions(american(8, packed(f"{1:06b}" + "010101" + "1001"))) == denied
+    )  # California: sharing alone
     assert decisions(american(8, packed(f"{1:06b}" + "010101" + "1010"))) == {}
-    assert decisions(american(18, packed(f"{1:06b}" + "01010101" + "0110"))) == denied  # Iowa has a notice more
+    assert (
+        decisions(american(18, packed(f"{1:06b}" + "01010101" + "0110"))) == denied
+    )  # Iowa has a notice more
     assert decisions(american(18, packed(f"{1:06b}" + "01010101" + "1010"))) == {}
     assert decisions(american(23, "BAAAAAQA")) == denied  # of another layout: taken for a refusal
     assert decisions("DBACNY~" + banner({1, 3, 4}) + "~1YYN")["advertising"] == "denied"
@@ -77,7 +106,9 @@ def test_an_opt_out_of_the_united_states_denies_advertising() -> None:
     assert decisions("1YYN") == denied
 
 
-@pytest.mark.parametrize("text", ["", "C", "D", "DBABM", "yes", "CQSbk4A!", "COtybn4PA", "1YNN", "DBABM~Cé"])
+@pytest.mark.parametrize(
+    "text", ["", "C", "D", "DBABM", "yes", "CQSbk4A!", "COtybn4PA", "1YNN", "DBABM~Cé"]
+)
 def test_what_cannot_be_read_decides_nothing(text: str) -> None:
     assert decisions(text) == {}
     with pytest.raises(Unreadable):
@@ -86,8 +117,16 @@ def test_what_cannot_be_read_decides_nothing(text: str) -> None:
 
 def test_an_object_says_what_all_its_parts_say_and_the_refusal_counts() -> None:
     given = banner({1, 3, 4, 5, 6}, at=datetime(2026, 1, 2, 10, 30))
-    categories = {"Marketing": False, "ADVERTISING": "true", "Personalisation": False, "other": True, "analytics": None}
-    found, unreadable = answers(json.dumps({"provider": "x", "categoryPreferences": categories, "tcString": given}))
+    categories = {
+        "Marketing": False,
+        "ADVERTISING": "true",
+        "Personalisation": False,
+        "other": True,
+        "analytics": None,
+    }
+    found, unreadable = answers(
+        json.dumps({"provider": "x", "categoryPreferences": categories, "tcString": given})
+    )
     assert unreadable == 0
     assert sorted(found, key=lambda answer: answer.purpose) == [
         Answer("advertising", True, "tcf", datetime(2026, 1, 2, 10, 30)),
@@ -99,7 +138,10 @@ def test_an_object_says_what_all_its_parts_say_and_the_refusal_counts() -> None:
 
 def test_strings_are_found_where_they_lie_and_counted_where_they_cannot_be_read() -> None:
     opted_out = american(16, "BVWSSVWA.YA")
-    assert answers(json.dumps({"gpp": {"gppString": opted_out}})) == ([Answer("advertising", False, "gpp")], 0)
+    assert answers(json.dumps({"gpp": {"gppString": opted_out}})) == (
+        [Answer("advertising", False, "gpp")],
+        0,
+    )
     assert answers(json.dumps({"tcf": "broken", "uspString": "1YYN"})) == (
         [Answer("advertising", False, "us_privacy")],
         1,

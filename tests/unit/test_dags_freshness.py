@@ -10,7 +10,13 @@ import pytest
 from segmentry import freshness, warehouse
 from segmentry.settings import Settings
 
-TABLES = ("raw.orders", "staging.stg_orders__orders", "marts.orders", "features.spine", "observability.clock")
+TABLES = (
+    "raw.orders",
+    "staging.stg_orders__orders",
+    "marts.orders",
+    "features.spine",
+    "observability.clock",
+)
 
 
 @pytest.fixture

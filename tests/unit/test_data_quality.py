@@ -1,4 +1,6 @@
-"""Nothing is dropped without a count: observability.data_quality by the project's SQL on a plain DuckDB."""
+"""Nothing is dropped without a count: observability.data_quality by the project's SQL on a plain
+DuckDB.
+"""
 
 from __future__ import annotations
 
@@ -19,33 +21,43 @@ LAKE = StagingLake(("staging", "portable", "observability"))
 
 # What identity and marts made of it: the smallest rows of each kind that is counted.
 BEHIND = {
-    "marts.consent_matches": "select * from (values ('email', 'x', null), ('email', 'y', 'z'), ('phone', 'x', null))"
-    " as matches (identifier_type, identifier, meant)",
-    "observability.unconverted_amounts": "select 'products' as source, 'SEK' as currency, 'unknown_rate' as reason,"
-    " 3 as amounts",
-    "identity.refused_identifiers": "select 'orders' as source, 'user_id' as identifier_type, 'placeholder' as reason,"
-    " unnest([4, 5]) as records",
-    "marts.event_profiles": "select unnest([true, true, false]) as is_bot, unnest([true, false, false]) as is_excluded",
+    "marts.consent_matches": (
+        "select * from (values ('email', 'x', null), ('email', 'y', 'z'), ('phone', 'x', null))"
+        " as matches (identifier_type, identifier, meant)"
+    ),
+    "observability.unconverted_amounts": (
+        "select 'products' as source, 'SEK' as currency, 'unknown_rate' as reason, 3 as amounts"
+    ),
+    "identity.refused_identifiers": (
+        "select 'orders' as source, 'user_id' as identifier_type, 'placeholder' as reason,"
+        " unnest([4, 5]) as records"
+    ),
+    "marts.event_profiles": (
+        "select unnest([true, true, false]) as is_bot, unnest([true, false, false]) as is_excluded"
+    ),
     "marts.crawler_profiles": "select 'p' as profile_id",
 }
 
 
 def build(records: dict[str, list[Any]]) -> None:
-    """staging from these records, and the model on top of it; categories are what the catalogue has."""
+    """staging from these records, and the model on top of it; categories are what the catalogue
+    has.
+    """
     run = LAKE.connection.execute
     run("create schema if not exists observability; create schema if not exists marts")
     run("create schema if not exists identity")
     run(
-        "create or replace table staging.held_records (_source varchar, _file varchar, _line bigint,"
-        " _batch_id varchar, _loaded_at timestamp, _raw varchar, record_id varchar, reason varchar, detail varchar)"
+        "create or replace table staging.held_records (_source varchar, _file varchar, _line"
+        " bigint, _batch_id varchar, _loaded_at timestamp, _raw varchar, record_id varchar, reason"
+        " varchar, detail varchar)"
     )
     for source in [*GOOD, "exchange_rates"]:
         LAKE.land(source, records.get(source, []))
         LAKE.project.table(f"staging/base_{source}")
     # Records held back by a judgement of several records: none here.
     run(
-        "create or replace table staging.held_records as select _source, _file, _line, _batch_id, _loaded_at, _raw,"
-        " record_id, reason, detail from staging.base_orders where false"
+        "create or replace table staging.held_records as select _source, _file, _line, _batch_id,"
+        " _loaded_at, _raw, record_id, reason, detail from staging.base_orders where false"
     )
     for model in (
         "landing_balance",
@@ -55,7 +67,10 @@ def build(records: dict[str, list[Any]]) -> None:
         "stg_orders__order_items",
     ):
         LAKE.project.table(f"staging/{model}")
-    run("create or replace table marts.categories as select 'home' as category_key, true as is_known")
+    run(
+        "create or replace table marts.categories as select 'home' as category_key, true as"
+        " is_known"
+    )
     for relation, rows in BEHIND.items():
         run(f"create or replace table {relation} as {rows}")
     LAKE.project.table("observability/data_quality")
@@ -81,7 +96,10 @@ def test_changed_amounts_and_corrected_times_are_counted() -> None:
             "events": [event, {**event, "messageId": "m2", "receivedAt": "2025-12-31T00:00:00Z"}],
         }
     )
-    assert counted("amounts_marked") == {("orders", "negative_refund"): 1, ("orders", "refund_below_total"): 1}
+    assert counted("amounts_marked") == {
+        ("orders", "negative_refund"): 1,
+        ("orders", "refund_below_total"): 1,
+    }
     assert counted("times_by_basis") == {("events", "received"): 1}
 
 
@@ -136,7 +154,11 @@ def test_what_identity_and_marts_made_is_counted_by_kind() -> None:
 
 def test_values_of_items_are_counted_as_those_of_orders() -> None:
     item = {"product_id": "p", "category": "Home", "quantity": 1, "unit_price": 5}
-    items = [item, {**item, "quantity": "NaN", "category": "Loft"}, {**item, "product_id": {}, "unit_price": "1e99"}]
+    items = [
+        item,
+        {**item, "quantity": "NaN", "category": "Loft"},
+        {**item, "product_id": {}, "unit_price": "1e99"},
+    ]
     build({"orders": [{**GOOD["orders"], "items": json.dumps(items)}]})
     assert counted("values_cleared") == {
         ("orders", "items.product_id: invalid_value"): 1,
@@ -153,17 +175,33 @@ def test_event_names_of_the_spec_are_known_in_any_spelling_and_others_are_counte
     spellings = {
         "Order Completed": "Order Completed", "order completed": "Order Completed",
         "Order  Completed": "Order Completed",
-        "ORDER_COMPLETED": "Order Completed", "orderCompleted": "Order Completed", "order-completed": "Order Completed",
-        "Completed Order": "Order Completed", "Sofa Tested": "Sofa Tested", "ann@shop.test": "ann@shop.test",
+        "ORDER_COMPLETED": "Order Completed", "orderCompleted": "Order Completed",
+        "order-completed": "Order Completed",
+        "Completed Order": "Order Completed", "Sofa Tested": "Sofa Tested",
+        "ann@shop.test": "ann@shop.test",
     }  # fmt: skip
-    build({"events": [{**GOOD["events"], "messageId": f"n{n}", "event": name} for n, name in enumerate(spellings)]})
-    found = LAKE.connection.execute("select event from staging.base_events order by _line").fetchall()
+    build(
+        {
+            "events": [
+                {**GOOD["events"], "messageId": f"n{n}", "event": name}
+                for n, name in enumerate(spellings)
+            ]
+        }
+    )
+    found = LAKE.connection.execute(
+        "select event from staging.base_events order by _line"
+    ).fetchall()
     assert [name for (name,) in found] == list(spellings.values())
-    assert counted("event_names_unknown") == {("events", "Sofa Tested"): 1, ("events", "(other)"): 1}
+    assert counted("event_names_unknown") == {
+        ("events", "Sofa Tested"): 1,
+        ("events", "(other)"): 1,
+    }
 
 
 def test_the_reference_has_each_subject_of_the_model() -> None:
-    columns = yaml.safe_load((PROJECT / "models/observability/data_quality.yml").read_text())["models"][0]["columns"]
+    columns = yaml.safe_load((PROJECT / "models/observability/data_quality.yml").read_text())[
+        "models"
+    ][0]["columns"]
     (subjects,) = (column["data_tests"][0] for column in columns if column["name"] == "subject")
     page = (ROOT / "docs/reference/data-quality.md").read_text()
     listed = re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)

@@ -24,10 +24,14 @@ def project(home: Settings, tmp_path: Path) -> Settings:
     return replace(home, dbt_project=copy)
 
 
-def test_a_list_in_another_layout_gives_the_same_contract(home: Settings, project: Settings) -> None:
+def test_a_list_in_another_layout_gives_the_same_contract(
+    home: Settings, project: Settings
+) -> None:
     before = manifest.profiles_yml(home)
     path = project.dbt_project / "dbt_project.yml"
-    path.write_text(yaml.safe_dump(yaml.safe_load(path.read_text(encoding="utf-8")), sort_keys=False), "utf-8")
+    path.write_text(
+        yaml.safe_dump(yaml.safe_load(path.read_text(encoding="utf-8")), sort_keys=False), "utf-8"
+    )
     assert manifest.subjects(project) == manifest.subjects(home) != []
     assert manifest.profiles_yml(project) == before
 

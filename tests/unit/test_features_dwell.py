@@ -19,7 +19,9 @@ def stay_after(rules: Rules, *timeline: tuple[timedelta, bool, bool]) -> Stay | 
     return stay
 
 
-@pytest.mark.parametrize(("at", "is_in"), [(2 * DAY - SECOND, False), (2 * DAY, True), (2 * DAY + SECOND, True)])
+@pytest.mark.parametrize(
+    ("at", "is_in"), [(2 * DAY - SECOND, False), (2 * DAY, True), (2 * DAY + SECOND, True)]
+)
 def test_entry_waits_for_enter_after(at: timedelta, is_in: bool) -> None:
     stay = stay_after(Rules(enter_after=2 * DAY), (0 * DAY, True, True), (at, True, True))
     assert stay is not None
@@ -28,21 +30,34 @@ def test_entry_waits_for_enter_after(at: timedelta, is_in: bool) -> None:
 
 def test_an_interrupted_wait_begins_again() -> None:
     rules = Rules(enter_after=2 * DAY)
-    stay = stay_after(rules, (0 * DAY, True, True), (DAY, False, False), (2 * DAY, True, True), (3 * DAY, True, True))
+    stay = stay_after(
+        rules,
+        (0 * DAY, True, True),
+        (DAY, False, False),
+        (2 * DAY, True, True),
+        (3 * DAY, True, True),
+    )
     assert stay is not None
     assert not stay.is_member
 
 
 @pytest.mark.parametrize(("at", "is_in"), [(3 * DAY - SECOND, True), (3 * DAY, False)])
 def test_exit_waits_for_exit_after(at: timedelta, is_in: bool) -> None:
-    stay = stay_after(Rules(exit_after=2 * DAY), (0 * DAY, True, True), (DAY, False, False), (at, False, False))
+    stay = stay_after(
+        Rules(exit_after=2 * DAY), (0 * DAY, True, True), (DAY, False, False), (at, False, False)
+    )
     assert (stay is not None) is is_in
 
 
 def test_stay_while_stops_the_exit_and_min_stay_delays_it() -> None:
     assert stay_after(Rules(), (0 * DAY, True, True), (DAY, False, True)) is not None
-    assert stay_after(Rules(min_stay=2 * DAY), (0 * DAY, True, True), (2 * DAY - SECOND, False, False)) is not None
-    assert stay_after(Rules(min_stay=2 * DAY), (0 * DAY, True, True), (2 * DAY, False, False)) is None
+    assert (
+        stay_after(Rules(min_stay=2 * DAY), (0 * DAY, True, True), (2 * DAY - SECOND, False, False))
+        is not None
+    )
+    assert (
+        stay_after(Rules(min_stay=2 * DAY), (0 * DAY, True, True), (2 * DAY, False, False)) is None
+    )
     assert stay_after(Rules(), (0 * DAY, False, True)) is None, "stay_while lets nobody in"
 
 

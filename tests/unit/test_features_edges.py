@@ -1,4 +1,6 @@
-"""Worked examples of windows, visits, interests and habits on hand-made facts, a moment on both sides of each edge."""
+"""Worked examples of windows, visits, interests and habits on hand-made facts, a moment on both
+sides of each edge.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +15,13 @@ from tests.dbt_sql import Project
 
 CLOCK = datetime(2026, 6, 10)
 DAY, SECOND, INSTANT = timedelta(days=1), timedelta(seconds=1), timedelta(microseconds=1)
-SESSION = "session_id varchar, profile_id varchar, started_at timestamp, ended_at timestamp, carts bigint,"
+SESSION = (
+    "session_id varchar, profile_id varchar, started_at timestamp, ended_at timestamp, carts"
+    " bigint,"
+)
 PLACES = (
-    "os_name", "browser_name", "country", "region", "city", "utm_source", "utm_medium", "utm_campaign", "referrer",
+    "os_name", "browser_name", "country", "region", "city", "utm_source", "utm_medium",
+    "utm_campaign", "referrer",
 )  # fmt: skip
 
 
@@ -32,19 +38,21 @@ def project() -> Project:
         " timestamp '2023-01-01' as first_seen_at"
     )
     lake.execute(
-        "create table marts.events (event_id varchar, profile_id varchar, type varchar, event varchar,"
-        " event_at timestamp, page_name varchar, product_id varchar, category varchar)"
+        "create table marts.events (event_id varchar, profile_id varchar, type varchar, event"
+        " varchar, event_at timestamp, page_name varchar, product_id varchar, category varchar)"
     )
     lake.execute(
-        f"create table marts.sessions ({SESSION} orders bigint, dwell_seconds bigint, device_type varchar,"
-        f" timezone varchar, {', '.join(f'{name} varchar' for name in PLACES)})"
+        f"create table marts.sessions ({SESSION} orders bigint, dwell_seconds bigint, device_type"
+        f" varchar, timezone varchar, {', '.join(f'{name} varchar' for name in PLACES)})"
     )
     lake.execute("create table marts.orders (order_id varchar, is_cancelled boolean)")
     lake.execute(
-        "create table marts.order_items (order_id varchar, profile_id varchar, ordered_at timestamp,"
-        " product_id varchar, category varchar, quantity bigint, amount double)"
+        "create table marts.order_items (order_id varchar, profile_id varchar, ordered_at"
+        " timestamp, product_id varchar, category varchar, quantity bigint, amount double)"
     )
-    lake.execute("create table marts.products (product_id varchar, category varchar, is_luxury boolean)")
+    lake.execute(
+        "create table marts.products (product_id varchar, category varchar, is_luxury boolean)"
+    )
     lake.execute("create table marts.categories (category_key varchar, category varchar)")
     lake.execute("create table marts.crawler_profiles (profile_id varchar)")
     made = Project(lake, ("identity", "portable", "marts", "features"))
@@ -57,7 +65,9 @@ def put(project: Project, table: str, rows: Iterable[dict[str, Any]]) -> None:
     project.connection.execute(f"delete from marts.{table}")
     for row in rows:
         marks = ", ".join(f"? as {name}" for name in row)
-        project.connection.execute(f"insert into marts.{table} by name select {marks}", list(row.values()))
+        project.connection.execute(
+            f"insert into marts.{table} by name select {marks}", list(row.values())
+        )
 
 
 def features(project: Project, *models: str) -> dict[str, Any]:
@@ -70,7 +80,14 @@ def features(project: Project, *models: str) -> dict[str, Any]:
 
 
 def event(at: datetime, name: str = "Product Viewed", **more: Any) -> dict[str, Any]:
-    return {"event_id": f"{at} {name}", "profile_id": "ann", "type": "track", "event": name, "event_at": at, **more}
+    return {
+        "event_id": f"{at} {name}",
+        "profile_id": "ann",
+        "type": "track",
+        "event": name,
+        "event_at": at,
+        **more,
+    }
 
 
 @pytest.mark.parametrize("days", [1, 7, 30, 90, 365])
@@ -81,18 +98,27 @@ def test_a_window_holds_what_is_exactly_its_days_old_and_nothing_of_the_clock_it
     moments = [CLOCK - days * DAY, CLOCK - days * DAY - INSTANT, CLOCK - INSTANT, CLOCK]
     put(project, "events", [event(at) for at in moments])
     row = features(project, "activity_days", "features__behaviour")
-    assert row[f"product_views_{days}d"] == 2, "the oldest moment of the window and the last before the clock"
+    assert row[f"product_views_{days}d"] == 2, (
+        "the oldest moment of the window and the last before the clock"
+    )
     assert row["product_views_lifetime"] == 3, "the clock's own moment has not happened yet"
     assert (row["last_event_at"], row["days_since_last_event"]) == (CLOCK - INSTANT, 0)
 
 
-@pytest.mark.parametrize(("pause", "visits"), [(timedelta(minutes=30), 1), (timedelta(minutes=30, seconds=1), 2)])
+@pytest.mark.parametrize(
+    ("pause", "visits"), [(timedelta(minutes=30), 1), (timedelta(minutes=30, seconds=1), 2)]
+)
 def test_a_pause_of_thirty_minutes_is_one_visit_and_a_second_more_two(
     project: Project, pause: timedelta, visits: int
 ) -> None:
-    texts = "user_id device_id brand price quantity order_id revenue search_query properties device_type timezone"
+    texts = (
+        "user_id device_id brand price quantity order_id revenue search_query properties"
+        " device_type timezone"
+    )
     run = project.connection.execute
-    columns = "event_id, type, event, event_at, page_name, product_id, category, 'c' as anonymous_id"
+    columns = (
+        "event_id, type, event, event_at, page_name, product_id, category, 'c' as anonymous_id"
+    )
     put(project, "events", [event(CLOCK - DAY), event(CLOCK - DAY + pause)])
     run(
         f"create or replace table staging.stg_events__events as select {columns}, "
@@ -103,7 +129,9 @@ def test_a_pause_of_thirty_minutes_is_one_visit_and_a_second_more_two(
         "create or replace table marts.event_profiles as"
         " select event_id, 'ann' as profile_id, false as is_bot from marts.events"
     )
-    found = run(f"select count(distinct session_id) from ({project.render('marts/events')})").fetchone()
+    found = run(
+        f"select count(distinct session_id) from ({project.render('marts/events')})"
+    ).fetchone()
     assert found == (visits,)
 
 
@@ -119,7 +147,13 @@ def test_interest_is_counted_over_ninety_days_and_a_purchase_ends_it_for_good(
     row = features(project, "category_days", "features__categories")
     assert (row["views_books_90d"], row["items_books_lifetime"]) == (counted, 0)
     assert row["top_viewed_category_90d"] == "Books"
-    bought = {"order_id": "o", "profile_id": "ann", "category": "Books", "quantity": 1, "amount": 9.0}
+    bought = {
+        "order_id": "o",
+        "profile_id": "ann",
+        "category": "Books",
+        "quantity": 1,
+        "amount": 9.0,
+    }
     put(project, "orders", [{"order_id": "o", "is_cancelled": False}])
     put(project, "order_items", [{**bought, "ordered_at": CLOCK - 700 * DAY}])
     assert features(project, "category_days", "features__categories")["items_books_lifetime"] == 1
@@ -129,7 +163,8 @@ def test_interest_is_counted_over_ninety_days_and_a_purchase_ends_it_for_good(
 
 def visit(number: int, at: datetime, **more: Any) -> dict[str, Any]:
     return {
-        "session_id": f"s{number}", "profile_id": "ann", "started_at": at, "ended_at": at, "timezone": "Europe/Berlin",
+        "session_id": f"s{number}", "profile_id": "ann", "started_at": at, "ended_at": at,
+        "timezone": "Europe/Berlin",
         **more,
     }  # fmt: skip
 
@@ -165,16 +200,26 @@ def test_nothing_known_is_none_in_counts_and_unknown_in_shares(project: Project)
         put(project, table, [])
     row = features(project, "activity_days", "features__behaviour")
     assert (row["sessions_365d"], row["active_days_lifetime"]) == (0, 0)
-    assert {row["last_event_at"], row["sessions_trend_30d"], row["cart_abandonment_rate_90d"]} == {None}
+    assert {row["last_event_at"], row["sessions_trend_30d"], row["cart_abandonment_rate_90d"]} == {
+        None
+    }
     row = features(project, "session_contexts", "features__context")
     assert {row["usual_country"], row["evening_mobile_session_share_90d"]} == {None}
     row = features(project, "category_days", "features__categories")
-    assert (row["views_books_90d"], row["top_viewed_category_90d"], row["luxury_revenue_share"]) == (0, None, None)
+    assert (
+        row["views_books_90d"],
+        row["top_viewed_category_90d"],
+        row["luxury_revenue_share"],
+    ) == (0, None, None)
 
 
 def test_spellings_of_a_category_are_counted_as_one(project: Project) -> None:
     spellings = ["sports", "SPORTS", "Sports ", "Camping  Gear", "camping gear"]
-    put(project, "events", [event(CLOCK - DAY, product_id=None, category=name) for name in spellings])
+    put(
+        project,
+        "events",
+        [event(CLOCK - DAY, product_id=None, category=name) for name in spellings],
+    )
     put(project, "order_items", [])
     keys = [("sports", "Sports"), ("camping gear", "camping gear")]
     put(project, "categories", [{"category_key": key, "category": shown} for key, shown in keys])

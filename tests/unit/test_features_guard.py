@@ -1,4 +1,6 @@
-"""What a segment may say, and what it is told when it says something else; the examples are the documentation's."""
+"""What a segment may say, and what it is told when it says something else; the examples are the
+documentation's.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ PAGE = (ROOT / "docs" / "reference" / "segment-predicates.md").read_text(encodin
 
 
 def table(heading: str) -> list[tuple[str, ...]]:
-    """The rows of the page's table whose head begins so; code marks around a whole cell are left out."""
+    """The rows of the page's table whose head begins so; code marks around a whole cell are left
+    out.
+    """
     body = PAGE.split(f"| {heading} |", 1)[1].split("\n\n")[0]
     rows = [line.strip("| ").split(" | ") for line in body.splitlines()[2:]]
     return [tuple(re.sub("^`([^`]*)`$", r"\1", cell) for cell in row) for row in rows]
@@ -53,7 +57,10 @@ def test_what_it_may_not_say_and_what_to_do_instead(text: str, received: str, re
 
 
 def test_a_segment_is_one_select_from_profiles() -> None:
-    commented = "{# who #}\n-- why\nselect profile_id\nfrom {{ ref('profiles') }}\nwhere\n    orders_lifetime > 3\n"
+    commented = (
+        "{# who #}\n-- why\nselect profile_id\nfrom {{ ref('profiles') }}\nwhere\n   "
+        " orders_lifetime > 3\n"
+    )
     assert parse_model(commented, VOCABULARY) == parse("orders_lifetime > 3", VOCABULARY)
 
 

@@ -1,4 +1,6 @@
-"""Memberships over time: dwell, priority, repeated evaluation, changed definitions, and no way back."""
+"""Memberships over time: dwell, priority, repeated evaluation, changed definitions, and no way
+back.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +44,8 @@ SEGMENTS = {
 
 
 PROJECT = {
-    "dbt_project.yml": """\
+    "dbt_project.yml": (
+        """\
 name: segmentry
 version: "1.0.0"
 profile: segmentry
@@ -56,15 +59,18 @@ vars:
   scored_models: [churn]
   feature_subjects: []
   journeys: [{name: none, lapsed_stage: lapsed, stages: []}]
-""",
+"""
+    ),
     "models/profiles/profiles.sql": "select 1 as nothing\n",
-    "models/identity/traits.yml": """\
+    "models/identity/traits.yml": (
+        """\
 models:
   - name: traits
     columns:
       - {name: orders_lifetime, description: "Orders.", data_type: bigint}
       - {name: journey_stage, description: "Stage.", data_type: varchar}
-""",
+"""
+    ),
 }
 
 
@@ -76,7 +82,9 @@ class Shop:
 
     def write(self, name: str, where: str, priority: int, more: str) -> None:
         folder = self.settings.dbt_project / "models" / "segments"
-        (folder / f"{name}.sql").write_text(f"select profile_id from {{{{ ref('profiles') }}}} where {where}\n")
+        (folder / f"{name}.sql").write_text(
+            f"select profile_id from {{{{ ref('profiles') }}}} where {where}\n"
+        )
         (folder / f"{name}.yml").write_text(YML.format(name=name, priority=priority, more=more))
 
     def describe(self) -> None:
@@ -84,17 +92,27 @@ class Shop:
         for file in manifest.generated_files(self.settings):
             file.write()
 
-    def evaluate(self, day: float, orders: Mapping[str, int | None], scores: Mapping[str, float] | None = None) -> None:
+    def evaluate(
+        self,
+        day: float,
+        orders: Mapping[str, int | None],
+        scores: Mapping[str, float] | None = None,
+    ) -> None:
         """Set the clock and everybody's values, then evaluate all segments."""
         as_of = START + timedelta(days=day)
         rows = [(who, as_of, count, (scores or {}).get(who)) for who, count in orders.items()]
         with warehouse.connect(self.settings) as lake:
-            lake.execute("create or replace table lake.observability.clock (as_of timestamp, is_given boolean)")
+            lake.execute(
+                "create or replace table lake.observability.clock (as_of timestamp, is_given"
+                " boolean)"
+            )
             lake.execute("insert into lake.observability.clock values (?, true)", [as_of])
             lake.execute("delete from lake.profiles.profiles")
             names = "(profile_id, as_of, orders_lifetime, churn_score)"
             for row in rows:
-                lake.execute(f"insert into lake.profiles.profiles {names} values (?, ?, ?, ?)", list(row))
+                lake.execute(
+                    f"insert into lake.profiles.profiles {names} values (?, ?, ?, ?)", list(row)
+                )
         dbt.build(self.settings, "path:models/segments/evaluation", tests=False)
 
     def run(self) -> None:
@@ -110,7 +128,10 @@ class Shop:
                 " where segment = ? order by entered_at, profile_id",
                 [segment],
             ).fetchall()
-        return [(who, _day(entered), None if left is None else _day(left)) for who, entered, left in rows]
+        return [
+            (who, _day(entered), None if left is None else _day(left))
+            for who, entered, left in rows
+        ]
 
     def everything(self) -> list[tuple[Any, ...]]:
         """All rows that segments hold, to compare before and after."""
@@ -118,7 +139,9 @@ class Shop:
             return [
                 row
                 for relation in ("dwell_states", "membership_history", "segment_memberships")
-                for row in lake.execute(f"select '{relation}', * from segments.{relation} order by all").fetchall()
+                for row in lake.execute(
+                    f"select '{relation}', * from segments.{relation} order by all"
+                ).fetchall()
             ]
 
 
@@ -152,7 +175,9 @@ def shop(home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sho
     for name, definition in SEGMENTS.items():
         made.write(name, *definition)
     made.describe()
-    columns = ", ".join(f"{name} {kind}" for name, kind in installed.vocabulary(made.settings).items())
+    columns = ", ".join(
+        f"{name} {kind}" for name, kind in installed.vocabulary(made.settings).items()
+    )
     with warehouse.connect(made.settings) as lake:
         lake.execute(f"create table lake.profiles.profiles ({columns})")
     return made
@@ -164,10 +189,13 @@ def test_dwell_priority_and_size_over_time(shop: Shop) -> None:
     assert shop.stays("patient") == []
     assert shop.stays("sticky") == [("ann", 0, None)]
     assert shop.stays("gold") == [("bob", 0, None)]
-    assert shop.stays("silver") == [("ann", 0, None)], "bob is in the more important tier of the group"
+    assert shop.stays("silver") == [("ann", 0, None)], (
+        "bob is in the more important tier of the group"
+    )
     assert shop.stays("crowd") == [("ann", 0, None), ("bob", 0, None)]
 
-    # A second short of two days: enter_after still runs; 0.6 keeps ann in the sticky segment; bob's score is unknown.
+    # A second short of two days: enter_after still runs; 0.6 keeps ann in the sticky segment; bob's
+    # score is unknown.
     almost = 2 - 1 / 86400
     shop.evaluate(almost, {"ann": 3, "bob": 4, "cat": 3}, {"ann": 0.6})
     assert shop.stays("patient") == []
@@ -175,8 +203,12 @@ def test_dwell_priority_and_size_over_time(shop: Shop) -> None:
     assert ("bob", almost, None) in shop.stays("silver"), "out of gold, so silver may have him"
 
     shop.evaluate(2, {"ann": 3, "bob": 2, "cat": 3}, {"ann": 0.59})
-    assert shop.stays("patient") == [("ann", 2, None)], "exactly two days; bob gave up, cat began later"
-    assert shop.stays("sticky") == [("ann", 0, None)], "below 0.6, but min_stay holds for three days"
+    assert shop.stays("patient") == [("ann", 2, None)], (
+        "exactly two days; bob gave up, cat began later"
+    )
+    assert shop.stays("sticky") == [("ann", 0, None)], (
+        "below 0.6, but min_stay holds for three days"
+    )
 
     shop.evaluate(3, {"ann": 2, "bob": 2, "cat": 2}, {"ann": 0.59})
     assert shop.stays("sticky") == [("ann", 0, 3)]
@@ -187,7 +219,9 @@ def test_dwell_priority_and_size_over_time(shop: Shop) -> None:
     assert shop.stays("crowd")[-1][2] is not None, "one member where two are needed is held back"
     shop.evaluate(5, {"ann": 2, "bob": 2, "cat": 2})
     shop.evaluate(6.9, {"ann": 2, "bob": 2, "cat": 2})
-    assert shop.stays("patient") == [("ann", 2, None)], "she recovered on day 4, so the two days run from day 5"
+    assert shop.stays("patient") == [("ann", 2, None)], (
+        "she recovered on day 4, so the two days run from day 5"
+    )
     shop.evaluate(7, {"ann": 2, "bob": 2, "cat": 2})
     assert shop.stays("patient") == [("ann", 2, 7)]
 
@@ -199,7 +233,8 @@ def test_any_number_of_evaluations_at_one_time_leave_the_same(shop: Shop) -> Non
     shop.evaluate(1, {"ann": 3, "bob": 1, "cat": 9})
     assert shop.everything() == first
 
-    # Facts that arrive late change what is true at this very time; without them, the first result returns.
+    # Facts that arrive late change what is true at this very time; without them, the first result
+    # returns.
     shop.evaluate(1, {"ann": 1, "bob": 5, "dan": 4})
     assert shop.stays("plain") == [("ann", 0, 1), ("bob", 0, None), ("dan", 1, None)]
     shop.evaluate(1, {"ann": 3, "bob": 1, "cat": 9})
@@ -215,7 +250,10 @@ def test_any_number_of_evaluations_at_one_time_leave_the_same(shop: Shop) -> Non
 def answers(shop: Shop, *names: str) -> list[str]:
     """What `segments explain` says of ann, in a sentence each."""
     with warehouse.connect(shop.settings, read_only=True) as lake:
-        return [explanation(lake, installed.named(shop.settings, name), "ann")["answer"] for name in names]
+        return [
+            explanation(lake, installed.named(shop.settings, name), "ann")["answer"]
+            for name in names
+        ]
 
 
 def test_a_late_fact_counts_from_when_it_was_known(shop: Shop) -> None:
@@ -227,7 +265,8 @@ def test_a_late_fact_counts_from_when_it_was_known(shop: Shop) -> None:
         "not a member: held back until 2 are in it",
         "not a member: a value that decides is unknown",
     ]
-    # Two orders of before that day arrive after it: the next evaluation corrects, and tells the past as it was known.
+    # Two orders of before that day arrive after it: the next evaluation corrects, and tells the
+    # past as it was known.
     shop.evaluate(1, {"ann": 5})
     assert shop.stays("silver") == [("ann", 0, 1)]
     assert shop.stays("gold") == [("ann", 1, None)]

@@ -21,7 +21,10 @@ def predicates() -> list[str]:
             f"orders_{chance.choice(['30d', '90d', '365d'])} >= {chance.randint(0, 5)}",
             f"engagement_score between {chance.randint(0, 40)} and {chance.randint(40, 100)}",
             f"value_bracket in ('top', '{chance.choice(['high', 'medium', 'low'])}')",
-            f"(days_since_last_order < {chance.randint(1, 90)} or churn_score >= 0.{chance.randint(1, 9)})",
+            (
+                f"(days_since_last_order < {chance.randint(1, 90)} or churn_score >="
+                f" 0.{chance.randint(1, 9)})"
+            ),
         ]
         texts.append(" and ".join(chance.sample(parts, chance.randint(2, 4))))
     return texts
@@ -31,7 +34,13 @@ def test_a_thousand_segments_for_one_profile(home: Settings) -> None:
     words = installed.vocabulary(home)
     evaluators = [compiled(parse(text, words)) for text in predicates()]
     profile = dict.fromkeys(words)
-    profile |= {"orders_30d": 2, "orders_90d": 3, "orders_365d": 6, "engagement_score": 55.0, "value_bracket": "high"}
+    profile |= {
+        "orders_30d": 2,
+        "orders_90d": 3,
+        "orders_365d": 6,
+        "engagement_score": 55.0,
+        "value_bracket": "high",
+    }
     profile |= {"days_since_last_order": 20, "churn_score": 0.4}
 
     seconds = []

@@ -11,7 +11,11 @@ from segmentry.settings import Settings
 from segmentry.stages import RunContext
 
 EXAMPLES = {
-    "Where is my parcel? I am still waiting for the delivery, this is awful.": ("en", "delivery", -1),
+    "Where is my parcel? I am still waiting for the delivery, this is awful.": (
+        "en",
+        "delivery",
+        -1,
+    ),
     "The refund came quickly, excellent service!": ("en", "refund", 1),
     "I cannot log in, please reset my password.": ("en", "account", None),
     "Meine Lieferung ist nicht angekommen, das ist sehr schlecht.": ("de", "delivery", -1),
@@ -23,7 +27,9 @@ EXAMPLES = {
 
 
 @pytest.mark.parametrize(("text", "expected"), EXAMPLES.items())
-def test_language_topic_and_mood(text: str, expected: tuple[str, str, int | None], home: Settings) -> None:
+def test_language_topic_and_mood(
+    text: str, expected: tuple[str, str, int | None], home: Settings
+) -> None:
     (tag,) = texts.tagger(home).tags([text])
     language, topic, mood = expected
     assert (tag.language, tag.topic) == (language, topic)
@@ -35,20 +41,31 @@ def test_language_topic_and_mood(text: str, expected: tuple[str, str, int | None
 def test_cost_follows_new_texts(home: Settings) -> None:
     context = RunContext(home)
     with warehouse.connect(home) as lake:
-        lake.execute(f"create table lake.{RELATION} as select timestamp '2026-06-01' as as_of, true as is_given")
-        lake.execute("create table lake.marts.tickets (ticket_id varchar, subject varchar, body varchar)")
+        lake.execute(
+            f"create table lake.{RELATION} as select timestamp '2026-06-01' as as_of, true as"
+            " is_given"
+        )
+        lake.execute(
+            "create table lake.marts.tickets (ticket_id varchar, subject varchar, body varchar)"
+        )
         lake.execute("create table lake.marts.surveys (response_id varchar, comment varchar)")
         lake.execute(
-            "insert into lake.marts.tickets values ('1', 'Delivery', 'My parcel is late, awful.'), ('2', 'a', null)"
+            "insert into lake.marts.tickets values ('1', 'Delivery', 'My parcel is late, awful.'),"
+            " ('2', 'a', null)"
         )
-        lake.execute("insert into lake.marts.surveys values ('1', 'Excellent!'), ('2', null), ('3', ' ')")
+        lake.execute(
+            "insert into lake.marts.surveys values ('1', 'Excellent!'), ('2', null), ('3', ' ')"
+        )
     assert texts.tag(context).notes == ["3 text(s) read"]
     before = tags(home)
     assert texts.tag(context).notes == ["0 text(s) read"]
     assert tags(home) == before
 
     with warehouse.connect(home) as lake:
-        lake.execute("update lake.marts.tickets set body = 'The parcel came, thanks, great!' where ticket_id = '1'")
+        lake.execute(
+            "update lake.marts.tickets set body = 'The parcel came, thanks, great!' where ticket_id"
+            " = '1'"
+        )
         lake.execute("delete from lake.marts.tickets where ticket_id = '2'")
     assert texts.tag(context).notes == ["1 text(s) read"]
     after = tags(home)

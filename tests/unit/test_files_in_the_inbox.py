@@ -1,4 +1,6 @@
-"""A file in the inbox that cannot be loaded: the job goes on, says so at each run, and ends with exit status 1."""
+"""A file in the inbox that cannot be loaded: the job goes on, says so at each run, and ends with
+exit status 1.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +49,9 @@ def test_the_job_goes_on_and_reports_the_file_until_it_is_fixed(
     assert refused.exists()
 
     later = StageOutcome("staging")
-    summary = _summary.of(home, Result([StageOutcome(**json.loads(json.dumps(outcome.as_record()))), later]), 1.0)
+    summary = _summary.of(
+        home, Result([StageOutcome(**json.loads(json.dumps(outcome.as_record()))), later]), 1.0
+    )
     assert summary["exit_code"] == 1
     assert [row["status"] for row in summary["not loaded"]] == ["refused", "unreadable"]
     assert str(refused) in summary["not loaded"][0]["file"]
@@ -57,7 +61,9 @@ def test_the_job_goes_on_and_reports_the_file_until_it_is_fixed(
     assert "Not loaded" in printed and "done without what could not be loaded" in printed
 
     (again,) = load(home)
-    assert again.exit_code == 1 and any(str(refused) in note for note in again.notes), "every run reports it"
+    assert again.exit_code == 1 and any(str(refused) in note for note in again.notes), (
+        "every run reports it"
+    )
     refused.write_text(CONTACT.format("b1"), encoding="utf-8")
     (fixed,) = load(home)
     assert (fixed.exit_code, fixed.rows) == (0, {"raw.crm_contacts": 1})
@@ -65,6 +71,10 @@ def test_the_job_goes_on_and_reports_the_file_until_it_is_fixed(
 
 def test_a_gate_that_stops_the_job_is_what_its_exit_says() -> None:
     incomplete = StageOutcome("load", "orders", exit_code=1)
-    assert jobs.exit_code([incomplete, StageOutcome("gate_raw", state=jobs.STOPPED, exit_code=3)]) == 3
-    assert jobs.exit_code([incomplete, StageOutcome("staging", state=jobs.FAILED, exit_code=2)]) == 2
+    assert (
+        jobs.exit_code([incomplete, StageOutcome("gate_raw", state=jobs.STOPPED, exit_code=3)]) == 3
+    )
+    assert (
+        jobs.exit_code([incomplete, StageOutcome("staging", state=jobs.FAILED, exit_code=2)]) == 2
+    )
     assert jobs.exit_code([incomplete, StageOutcome("staging")]) == 1

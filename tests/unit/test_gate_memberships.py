@@ -1,4 +1,6 @@
-"""The gate on memberships: what counts as a change, and where it stops the job before anything is published."""
+"""The gate on memberships: what counts as a change, and where it stops the job before anything is
+published.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +18,10 @@ from segmentry.settings import Settings
 from tests.dbt_sql import Project
 
 RULE = {
-    "version": "v1", "owner": "test", "purpose": "analytics", "priority": 1, "exclusive_group": None, "action": None,
-    "enter_after": 0, "exit_after": 0, "min_stay": 0, "min_size": 0, "merge_into": None, "predicate": "true",
+    "version": "v1", "owner": "test", "purpose": "analytics", "priority": 1,
+    "exclusive_group": None, "action": None,
+    "enter_after": 0, "exit_after": 0, "min_stay": 0, "min_size": 0, "merge_into": None,
+    "predicate": "true",
     "stay_while": None, "max_changed_share": None,
 }  # fmt: skip
 
@@ -36,8 +40,12 @@ class Evaluation:
         rules = [{**RULE, **definition} for definition in definitions]
         self.project._jinja.globals["segment_definitions"] = lambda: rules
 
-    def propose(self, day: int, matches: dict[str, dict[str, bool]]) -> dict[str, tuple[int, int, int, bool]]:
-        """matches: segment to profile to whether its predicate holds, rather than stay_while alone."""
+    def propose(
+        self, day: int, matches: dict[str, dict[str, bool]]
+    ) -> dict[str, tuple[int, int, int, bool]]:
+        """matches: segment to profile to whether its predicate holds, rather than stay_while
+        alone.
+        """
         clock = f"timestamp '2026-03-{day:02}'"
         self.lake.execute(f"create or replace table observability.clock as select {clock} as as_of")
         self.project.table("segments/proposed_rules")
@@ -45,7 +53,10 @@ class Evaluation:
         self.lake.execute(f"create or replace table segments.segment_matches {columns}")
         for segment, found in matches.items():
             for profile, is_match in found.items():
-                self.lake.execute("insert into segments.segment_matches values (?, ?, ?)", [segment, profile, is_match])
+                self.lake.execute(
+                    "insert into segments.segment_matches values (?, ?, ?)",
+                    [segment, profile, is_match],
+                )
         self.project.table("segments/membership_changes")
         rows = self.lake.execute(
             "select segment, members, entries, exits, is_compared from segments.membership_changes"
@@ -54,7 +65,12 @@ class Evaluation:
 
     def publish(self) -> None:
         self.project.table("segments/segment_rules")
-        for model in ("dwell_states", "effective_members", "membership_history", "segment_memberships"):
+        for model in (
+            "dwell_states",
+            "effective_members",
+            "membership_history",
+            "segment_memberships",
+        ):
             if model in {"dwell_states", "membership_history"}:
                 self.project.upsert(f"segments/{model}", ["stay_id"])
                 self.project.clean()
@@ -69,9 +85,17 @@ def people(*names: str) -> dict[str, bool]:
 def test_a_change_is_counted_against_what_is_published() -> None:
     shop = Evaluation({"segment": "a"}, {"segment": "b"})
     first = shop.propose(1, {"a": people("ann", "bob", "cat"), "b": people("ann")})
-    assert first == {"a": (0, 3, 0, False), "b": (0, 1, 0, False)}, "a first run has nothing to compare with"
+    assert first == {
+        "a": (0, 3, 0, False),
+        "b": (0, 1, 0, False),
+    }, "a first run has nothing to compare with"
     shop.publish()
-    assert shop.propose(1, {"a": people("ann", "bob", "cat"), "b": people("ann")})["a"] == (3, 0, 0, True)
+    assert shop.propose(1, {"a": people("ann", "bob", "cat"), "b": people("ann")})["a"] == (
+        3,
+        0,
+        0,
+        True,
+    )
     jump = {"a": people("dan"), "b": people("ann", "bob")}
     assert shop.propose(20, jump) == {"a": (3, 1, 3, True), "b": (1, 1, 0, True)}
     # Not published: the next proposal is compared with what still is.
@@ -81,17 +105,37 @@ def test_a_change_is_counted_against_what_is_published() -> None:
 
 
 def test_dwell_rules_delay_a_change_and_do_not_hide_it() -> None:
-    slow = {"segment": "slow", "enter_after": 86400 * 5, "exit_after": 86400 * 5, "stay_while": "true"}
+    slow = {
+        "segment": "slow",
+        "enter_after": 86400 * 5,
+        "exit_after": 86400 * 5,
+        "stay_while": "true",
+    }
     shop = Evaluation({"segment": "fast"}, slow)
     shop.propose(1, {"slow": people("ann", "bob")})
     shop.publish()
-    assert shop.propose(2, {"slow": people("ann", "bob")})["slow"] == (2, 0, 0, True), "pending is no change"
+    assert shop.propose(2, {"slow": people("ann", "bob")})["slow"] == (
+        2,
+        0,
+        0,
+        True,
+    ), "pending is no change"
     shop.publish()
     assert shop.propose(7, {"slow": people("ann", "bob")})["slow"] == (2, 0, 0, True)
     shop.publish()
-    assert shop.propose(8, {"slow": {"ann": False}})["slow"] == (2, 0, 1, True), "stay_while keeps a member"
+    assert shop.propose(8, {"slow": {"ann": False}})["slow"] == (
+        2,
+        0,
+        1,
+        True,
+    ), "stay_while keeps a member"
     shop.publish()
-    assert shop.propose(9, {"slow": {"ann": False}})["slow"] == (1, 0, 0, True), "an exit counts once"
+    assert shop.propose(9, {"slow": {"ann": False}})["slow"] == (
+        1,
+        0,
+        0,
+        True,
+    ), "an exit counts once"
     assert shop.propose(9, {"slow": {"ann": False, "eve": False}})["slow"] == (1, 0, 0, True)
     assert shop.propose(9, {"slow": {"ann": False, "eve": True}})["slow"] == (1, 1, 0, True)
 
@@ -110,8 +154,9 @@ def test_a_changed_or_new_definition_is_not_compared(version: str) -> None:
 
 CLOCK = datetime(2026, 9, 1)
 COLUMNS = (
-    "create or replace table lake.segments.membership_changes (segment varchar, members bigint, entries bigint,"
-    " exits bigint, max_changed_share double, is_compared boolean, changed_last_at timestamp, as_of timestamp)"
+    "create or replace table lake.segments.membership_changes (segment varchar, members bigint,"
+    " entries bigint, exits bigint, max_changed_share double, is_compared boolean, changed_last_at"
+    " timestamp, as_of timestamp)"
 )
 
 
@@ -120,7 +165,10 @@ def changes(settings: Settings, *rows: tuple[str, int, int, int, float | None, b
         lake.execute(COLUMNS)
         for row in rows:
             values = [*row, datetime(2026, 3, 1), CLOCK]
-            lake.execute("insert into lake.segments.membership_changes values (?, ?, ?, ?, ?, ?, ?, ?)", values)
+            lake.execute(
+                "insert into lake.segments.membership_changes values (?, ?, ?, ?, ?, ?, ?, ?)",
+                values,
+            )
 
 
 def test_the_gate_stops_a_jump_names_the_clock_and_may_be_released(home: Settings) -> None:
@@ -133,7 +181,9 @@ def test_the_gate_stops_a_jump_names_the_clock_and_may_be_released(home: Setting
     changes(home, *calm)
     assert runner.run(home, "memberships", CLOCK).notes == []
     changes(home, *calm, ("lapsed", 80, 30, 11, None, True))
-    with pytest.raises(GateFailed, match=r"as_of moves from 2026-03-01T00:00:00 to 2026-09-01T00:00:00") as stopped:
+    with pytest.raises(
+        GateFailed, match=r"as_of moves from 2026-03-01T00:00:00 to 2026-09-01T00:00:00"
+    ) as stopped:
         runner.run(home, "memberships", CLOCK)
     assert "a segment's memberships" in stopped.value.received
     assert "of all segments" not in stopped.value.received

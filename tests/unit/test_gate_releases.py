@@ -31,17 +31,22 @@ def rows(settings: Settings, sql: str) -> list[dict[str, Any]]:
 
 def batches(settings: Settings, **quarantined: int) -> None:
     """A balance of batches with 200 records each, of which so many are quarantined."""
-    values = ", ".join(f"('shop', '{name}', 200, {200 - bad}, {bad}, 0, 0)" for name, bad in quarantined.items())
+    values = ", ".join(
+        f"('shop', '{name}', 200, {200 - bad}, {bad}, 0, 0)" for name, bad in quarantined.items()
+    )
     execute(
         settings,
-        "create or replace table lake.staging.landing_balance as select * from (values " + values + ") as "
-        "t (source, batch_id, landed, accepted, quarantined, duplicates, held)",
+        "create or replace table lake.staging.landing_balance as select * from (values "
+        + values
+        + ") as t (source, batch_id, landed, accepted, quarantined, duplicates, held)",
     )
 
 
 def planted(monkeypatch: pytest.MonkeyPatch, gate: str, table: Table) -> None:
     planted_suite = Suite(gate, "planted", lambda _: [table])
-    monkeypatch.setattr(runner, "suites", lambda wanted: {"planted": planted_suite} if wanted == gate else {})
+    monkeypatch.setattr(
+        runner, "suites", lambda wanted: {"planted": planted_suite} if wanted == gate else {}
+    )
 
 
 def test_a_release_covers_the_batches_seen_and_no_later_one(home: Settings) -> None:
@@ -57,10 +62,16 @@ def test_a_release_covers_the_batches_seen_and_no_later_one(home: Settings) -> N
     batches(home, b1=190, b2=3, b3=180)
     with pytest.raises(GateFailed, match="1 row"):
         runner.run(home, "raw", AS_OF)
-    failing = "select row_key from observability.gate_failures where severity = 'critical' and row_key <> 'shop b1'"
+    failing = (
+        "select row_key from observability.gate_failures where severity = 'critical' and row_key <>"
+        " 'shop b1'"
+    )
     assert rows(home, failing) == [{"row_key": "shop b3"}]
     batches(home, b1=190, b2=3)
-    execute(home, "update lake.staging.landing_balance set accepted = accepted - 1 where batch_id = 'b1'")
+    execute(
+        home,
+        "update lake.staging.landing_balance set accepted = accepted - 1 where batch_id = 'b1'",
+    )
     with pytest.raises(GateFailed, match="landed = accepted"):
         runner.run(home, "raw", AS_OF)
 
@@ -105,36 +116,50 @@ def test_no_release_lets_a_person_through_who_must_not_be_reached(
     assert rows(home, f"select * from {releases.TABLE}") == []
     execute(
         home,
-        f"insert into lake.{releases.TABLE} values ('audiences', 'audiences.planted', 'nobody is in it', 'p7', '', "
-        "'', now()::timestamp, 1)",
+        f"insert into lake.{releases.TABLE} values ('audiences', 'audiences.planted', 'nobody is in"
+        " it', 'p7', '', '', now()::timestamp, 1)",
     )
     with pytest.raises(GateFailed):
         runner.run(home, "audiences", AS_OF)
 
 
-def test_two_rules_of_one_text_are_told_apart(home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_rules_of_one_text_are_told_apart(
+    home: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     execute(home, "create table lake.staging.pair as select 'a' as name union all select 'b'")
-    same = [Rule("a name is allowed", "name = 'a'", is_warning=True), Rule("a name is allowed", "name = 'b'")]
+    same = [
+        Rule("a name is allowed", "name = 'a'", is_warning=True),
+        Rule("a name is allowed", "name = 'b'"),
+    ]
     planted(monkeypatch, "raw", Table("staging.pair", row_key="name", rules=same))
     with pytest.raises(GateFailed):
         runner.run(home, "raw", AS_OF)
     found = rows(home, "select severity, row_key from observability.gate_failures order by 2")
-    assert found == [{"severity": "warning", "row_key": "a"}, {"severity": "critical", "row_key": "b"}]
+    assert found == [
+        {"severity": "warning", "row_key": "a"},
+        {"severity": "critical", "row_key": "b"},
+    ]
 
 
 def test_an_error_is_told_from_a_text_that_looks_like_one() -> None:
     assert runner.has_raised({"raised_exception": True, "exception_message": "x"})
     assert runner.has_raised({"('metric', 1)": {"raised_exception": True}})
-    assert not runner.has_raised({"raised_exception": False, "exception_message": "'raised_exception': True"})
+    assert not runner.has_raised(
+        {"raised_exception": False, "exception_message": "'raised_exception': True"}
+    )
     assert not runner.has_raised(None)
 
 
 def test_a_stop_outside_the_suites_is_released_the_same_way(home: Settings) -> None:
-    releases.record_stop(home, "clock", "observability.clock", "the clock moves at most 7 days", "2026-11-03")
+    releases.record_stop(
+        home, "clock", "observability.clock", "the clock moves at most 7 days", "2026-11-03"
+    )
     assert [r.row_key for r in releases.release(home, "clock", "a late export")] == ["2026-11-03"]
     with warehouse.connect(home, read_only=True) as lake:
         covered = releases.released_keys(lake, "clock")
-    assert covered == {("observability.clock", "the clock moves at most 7 days"): frozenset({"2026-11-03"})}
+    assert covered == {
+        ("observability.clock", "the clock moves at most 7 days"): frozenset({"2026-11-03"})
+    }
 
 
 @pytest.mark.parametrize(
@@ -148,7 +173,9 @@ def test_a_stop_outside_the_suites_is_released_the_same_way(home: Settings) -> N
         (["run", "--release-gate", "raw", "--reason", "x", "--no-airflow"], "passed"),
     ],
 )
-def test_wrong_use_is_said(home: Settings, arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_wrong_use_is_said(
+    home: Settings, arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     batches(home, b1=3)
     runner.run(home, "raw", AS_OF)
     assert cli(arguments) == 2

@@ -79,7 +79,9 @@ def test_changed_limits_and_another_clock_have_the_gate_look_again(
     assert runner.run(home, "raw", datetime(2026, 5, 2)).status == "unchanged"
 
 
-def test_a_batch_that_is_mostly_broken_stops_and_leaves_the_last_good_version(home: Settings) -> None:
+def test_a_batch_that_is_mostly_broken_stops_and_leaves_the_last_good_version(
+    home: Settings,
+) -> None:
     run_sql(home, BALANCE.format(accepted=990, quarantined=10, held=0))
     runner.run(home, "raw", AS_OF)
     good = rows(home, "select room, snapshot_id from observability.published")
@@ -89,14 +91,19 @@ def test_a_batch_that_is_mostly_broken_stops_and_leaves_the_last_good_version(ho
     assert stopped.value.exit_code == 3
     assert "staging.landing_balance" in str(stopped.value)
     assert rows(home, "select room, snapshot_id from observability.published") == good
-    failing = rows(home, "select row_key from observability.gate_failures where severity = 'critical' order by 1")
+    failing = rows(
+        home,
+        "select row_key from observability.gate_failures where severity = 'critical' order by 1",
+    )
     assert [row["row_key"] for row in failing] == ["orders b0", "orders b1", "orders b2"]
 
 
 def test_orders_that_wait_for_a_rate_are_reported_and_stop_nothing(home: Settings) -> None:
     run_sql(home, BALANCE.format(accepted=0, quarantined=1000, held=1000))
     assert runner.run(home, "raw", AS_OF).status == "done"
-    warned = rows(home, "select expectation, severity from observability.gate_failures group by all")
+    warned = rows(
+        home, "select expectation, severity from observability.gate_failures group by all"
+    )
     assert warned == [{"expectation": "no order waits for an exchange rate", "severity": "warning"}]
     run_sql(home, BALANCE.format(accepted=0, quarantined=1000, held=400))
     with pytest.raises(GateFailed):
@@ -112,11 +119,14 @@ def test_a_lost_record_stops(home: Settings) -> None:
 def test_features_from_the_future_and_missing_rows_stop(home: Settings) -> None:
     run_sql(
         home,
-        "create table lake.observability.clock as select timestamp '2026-05-01' as as_of, false as is_given",
+        "create table lake.observability.clock as select timestamp '2026-05-01' as as_of, false as"
+        " is_given",
         """create table lake.features.spine as
-        select 'p' || i as profile_id, timestamp '2026-05-01' + to_days(i - 8) as as_of from range(10) as t (i)""",
+        select 'p' || i as profile_id, timestamp '2026-05-01' + to_days(i - 8) as as_of
+            from range(10) as t (i)""",
         """create table lake.features.features__orders as
-        select profile_id, as_of, 0.5 as discount_share, 3 as days_since_last_order from lake.features.spine limit 9""",
+        select profile_id, as_of, 0.5 as discount_share, 3 as days_since_last_order
+            from lake.features.spine limit 9""",
     )
     verdict = runner.check(home, "features", AS_OF, _newest(home))
     told = {(failure.relation, failure.expectation) for failure in verdict.critical}
@@ -129,11 +139,14 @@ def audience(home: Settings) -> Settings:
     """The audience of the default newsletter, with one person who opted in."""
     run_sql(
         home,
-        "create table lake.observability.clock as select timestamp '2026-05-01' as as_of, false as is_given",
+        "create table lake.observability.clock as select timestamp '2026-05-01' as as_of, false as"
+        " is_given",
         """create table lake.audiences.aud_newsletter_file as
-        select 'p1' as row_key, 'ann@example.com' as email, 'Ann' as first_name, 'DE' as country, '' as segments""",
+        select 'p1' as row_key, 'ann@example.com' as email, 'Ann' as first_name, 'DE' as country,
+            '' as segments""",
         """create table lake.marts.consents as
-        select 'p1' as profile_id, 'email' as identifier_type, 'ann@example.com' as identifier, 'marketing' as purpose,
+        select 'p1' as profile_id, 'email' as identifier_type, 'ann@example.com' as identifier,
+            'marketing' as purpose,
             'email' as channel, 'granted' as status, timestamp '2026-01-01' as decided_at""",
     )
     with warehouse.connect(home) as lake:
@@ -153,8 +166,12 @@ def test_an_audience_of_people_who_opted_in_passes(audience: Settings) -> None:
         ("'p9', 'email', 'ann@example.com', 'marketing', 'any', 'withdrawn'", "opted out"),
     ],
 )
-def test_somebody_who_opted_out_stops_whatever_built_the_audience(audience: Settings, decision: str, why: str) -> None:
-    run_sql(audience, f"insert into lake.marts.consents values ({decision}, timestamp '2026-02-01')")
+def test_somebody_who_opted_out_stops_whatever_built_the_audience(
+    audience: Settings, decision: str, why: str
+) -> None:
+    run_sql(
+        audience, f"insert into lake.marts.consents values ({decision}, timestamp '2026-02-01')"
+    )
     with pytest.raises(GateFailed, match=why) as stopped:
         runner.run(audience, "audiences", AS_OF)
     assert "ann@" not in str(stopped.value).lower()
@@ -162,7 +179,9 @@ def test_somebody_who_opted_out_stops_whatever_built_the_audience(audience: Sett
 
 def test_somebody_who_never_answered_stops(audience: Settings) -> None:
     run_sql(
-        audience, "insert into lake.audiences.aud_newsletter_file values ('p2', 'bob@example.com', 'Bob', 'DE', '')"
+        audience,
+        "insert into lake.audiences.aud_newsletter_file values ('p2', 'bob@example.com', 'Bob',"
+        " 'DE', '')",
     )
     with pytest.raises(GateFailed, match="opted in"):
         runner.run(audience, "audiences", AS_OF)
@@ -172,7 +191,9 @@ def test_somebody_who_never_answered_stops(audience: Settings) -> None:
 
 def test_the_docs_fetch_nothing_and_hold_no_address(audience: Settings) -> None:
     run_sql(
-        audience, "insert into lake.audiences.aud_newsletter_file values ('p2', 'bob@example.com', 'Bob', 'DE', '')"
+        audience,
+        "insert into lake.audiences.aud_newsletter_file values ('p2', 'bob@example.com', 'Bob',"
+        " 'DE', '')",
     )
     runner.check(audience, "audiences", AS_OF, _newest(audience))
     pages = list(audience.data_docs.rglob("*.html"))
@@ -201,8 +222,12 @@ def test_great_expectations_still_needs_its_connection_kept_open(
     home: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """When this fails, expectations/_compat.py can go."""
-    engine = importlib.import_module("great_expectations.execution_engine.sqlalchemy_execution_engine")
-    shipped = tuple(d for d in engine._PERSISTED_CONNECTION_DIALECTS if getattr(d, "value", d) != "duckdb")
+    engine = importlib.import_module(
+        "great_expectations.execution_engine.sqlalchemy_execution_engine"
+    )
+    shipped = tuple(
+        d for d in engine._PERSISTED_CONNECTION_DIALECTS if getattr(d, "value", d) != "duckdb"
+    )
     monkeypatch.setattr(engine, "_PERSISTED_CONNECTION_DIALECTS", shipped)
     monkeypatch.setattr("expectations._compat.keep_connection_open", lambda: None)
     run_sql(home, BALANCE.format(accepted=990, quarantined=10, held=0))
@@ -233,7 +258,8 @@ def _newest(settings: Settings) -> int:
 
 
 FEATURES = """create or replace table lake.features.features__orders as
-    select profile_id, as_of, case when profile_id in ({faulty}) then 1.2 else 0.5 end as discount_share
+    select profile_id, as_of, case when profile_id in ({faulty}) then 1.2
+        else 0.5 end as discount_share
     from lake.features.spine"""
 
 
@@ -243,9 +269,10 @@ def test_one_person_with_an_impossible_share_is_reported_and_many_stop(
 ) -> None:
     run_sql(
         home,
-        "create table lake.observability.clock as select timestamp '2026-05-01' as as_of, false as is_given",
-        "create table lake.features.spine as select 'p' || i as profile_id, timestamp '2026-05-01' as as_of"
-        " from range(100) as t (i)",
+        "create table lake.observability.clock as select timestamp '2026-05-01' as as_of, false as"
+        " is_given",
+        "create table lake.features.spine as select 'p' || i as profile_id, timestamp '2026-05-01'"
+        " as as_of from range(100) as t (i)",
         FEATURES.format(faulty=", ".join(f"'p{n}'" for n in range(faulty))),
     )
     verdict = runner.check(home, "features", AS_OF, _newest(home))
@@ -257,11 +284,15 @@ def test_records_of_every_source_are_looked_at_without_a_list(home: Settings) ->
     run_sql(
         home,
         BALANCE.format(accepted=990, quarantined=10, held=0),
-        "create table lake.staging.stg_surveys__responses as select 'b:1' as record_id, 'r1' as response_id,"
-        " timestamp '2231-01-01' as submitted_at union all select 'b:2', 'r1', timestamp '2026-01-01'",
+        "create table lake.staging.stg_surveys__responses as select 'b:1' as record_id, 'r1' as"
+        " response_id, timestamp '2231-01-01' as submitted_at union all select 'b:2', 'r1',"
+        " timestamp '2026-01-01'",
     )
     verdict = runner.check(home, "raw", AS_OF, _newest(home))
-    told = {(failure.expectation, failure.severity, failure.failing_rows) for failure in verdict.failures}
+    told = {
+        (failure.expectation, failure.severity, failure.failing_rows)
+        for failure in verdict.failures
+    }
     assert ("times lie between 1900 and 2200", "warning", 1) in told
     assert any("unique" in text and severity == "critical" for text, severity, _ in told)
 
@@ -274,17 +305,26 @@ def test_a_gate_does_not_pass_for_want_of_what_it_looks_at(audience: Settings) -
         runner.run(audience, "memberships", AS_OF)
 
 
-def test_a_staging_model_without_its_relation_is_reported_once_the_layer_is_built(home: Settings) -> None:
+def test_a_staging_model_without_its_relation_is_reported_once_the_layer_is_built(
+    home: Settings,
+) -> None:
     run_sql(home, BALANCE.format(accepted=990, quarantined=10, held=0))
     assert runner.check(home, "raw", AS_OF, _newest(home)).passed, "nothing of staging is built yet"
-    run_sql(home, "create table lake.staging._built (fingerprint varchar, source varchar, batch_id varchar)")
+    run_sql(
+        home,
+        "create table lake.staging._built (fingerprint varchar, source varchar, batch_id varchar)",
+    )
     with pytest.raises(NotReadyError, match=r"staging\.stg_consents__consents"):
         runner.check(home, "raw", AS_OF, _newest(home))
 
 
-def test_a_rule_on_a_relation_that_no_model_makes_is_refused(home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_rule_on_a_relation_that_no_model_makes_is_refused(
+    home: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run_sql(home, BALANCE.format(accepted=990, quarantined=10, held=0))
-    monkeypatch.setitem(records._MORE, "staging.stg_orders__renamed", (("a total exists", "total is null", False),))
+    monkeypatch.setitem(
+        records._MORE, "staging.stg_orders__renamed", (("a total exists", "total is null", False),)
+    )
     with pytest.raises(ConfigError, match="stg_orders__renamed, which no staging model makes"):
         runner.check(home, "raw", AS_OF, _newest(home))
 
@@ -292,14 +332,19 @@ def test_a_rule_on_a_relation_that_no_model_makes_is_refused(home: Settings, mon
 def test_the_guardrail_on_gates_asks_the_gate_on_audiences_alone(home: Settings) -> None:
     run_sql(
         home,
-        "create table lake.observability.gate_results as select 'audiences' as gate, true as passed,"
-        " timestamp '2026-05-01' as checked_at",
-        "insert into lake.observability.gate_results values ('past_audiences', false, timestamp '2026-05-02')",
+        "create table lake.observability.gate_results as select 'audiences' as gate, true as"
+        " passed, timestamp '2026-05-01' as checked_at",
+        "insert into lake.observability.gate_results values ('past_audiences', false, timestamp"
+        " '2026-05-02')",
     )
     with warehouse.connect(home, read_only=True) as lake:
         lake.execute("use lake")
         assert guardrails._gate(lake) is None
-    run_sql(home, "insert into lake.observability.gate_results values ('audiences', false, timestamp '2026-05-03')")
+    run_sql(
+        home,
+        "insert into lake.observability.gate_results values ('audiences', false, timestamp"
+        " '2026-05-03')",
+    )
     with warehouse.connect(home, read_only=True) as lake:
         lake.execute("use lake")
         assert guardrails._gate(lake) is not None

@@ -1,4 +1,6 @@
-"""The normal form of identifiers: what is one, what is none, and that it is the same however it is asked for."""
+"""The normal form of identifiers: what is one, what is none, and that it is the same however it is
+asked for.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,10 @@ from segmentry import identifiers, phones
 from segmentry.identifiers import fault, loose_keys, normal, suspicion
 
 TYPES = ("email", "phone", "user_id", "crm_id", "loyalty_id", "cookie", "device_id")
-FORMAT = "\u200b\u200c\u200d\u2060\ufeff\u00ad\u202e\u202a\u2066\u2069\u061c\u180e\u200e\ufe0f\u2800\U000e0041"
+FORMAT = (
+    "\u200b\u200c\u200d\u2060\ufeff\u00ad\u202e\u202a"
+    "\u2066\u2069\u061c\u180e\u200e\ufe0f\u2800\U000e0041"
+)
 SPACES = "\u00a0\u2003\u3000\u202f\u2028\t\r\n \x00"
 
 
@@ -179,7 +184,8 @@ NOBODY = _WRITTEN.split()
 
 
 @pytest.mark.parametrize(
-    "written", [*NOBODY, "[object Window]", "not logged in", "<User object at 0x7f3a>", "No ID given"]
+    "written",
+    [*NOBODY, "[object Window]", "not logged in", "<User object at 0x7f3a>", "No ID given"],
 )
 def test_values_of_programs_and_templates_identify_nobody(written: str) -> None:
     for kind in TYPES[2:]:
@@ -206,11 +212,21 @@ def test_a_key_that_is_none_is_refused_with_its_reason(value: object, reason: st
 
 def test_keys_of_things_may_be_any_word_in_the_form_of_other_keys() -> None:
     values = ["test", "4711.0", " \u200bP-7", "default", "9007199254740993.0"]
-    assert [normal(identifiers.THING, value) for value in values] == ["test", "4711", "P-7", "default", None]
+    assert [normal(identifiers.THING, value) for value in values] == [
+        "test",
+        "4711",
+        "P-7",
+        "default",
+        None,
+    ]
 
 
 def test_values_that_are_no_text_have_the_form_of_their_text() -> None:
-    assert [normal("user_id", value) for value in (220033, 220033.0, True)] == ["220033", "220033", None]
+    assert [normal("user_id", value) for value in (220033, 220033.0, True)] == [
+        "220033",
+        "220033",
+        None,
+    ]
 
 
 @pytest.mark.parametrize(
@@ -226,12 +242,19 @@ def test_values_that_are_no_text_have_the_form_of_their_text() -> None:
         ("user_id", "00712", "712"),
     ],
 )
-def test_a_refusal_without_a_match_may_mean_whom_it_resembles(kind: str, refused: str, known: str) -> None:
+def test_a_refusal_without_a_match_may_mean_whom_it_resembles(
+    kind: str, refused: str, known: str
+) -> None:
     assert set(loose_keys(kind, refused)) & set(loose_keys(kind, known))
 
 
 def test_nobody_is_meant_by_nothing_or_by_another() -> None:
-    assert loose_keys("email", "") == loose_keys("phone", "\u200b") == loose_keys("user_id", None) == ()
+    assert (
+        loose_keys("email", "")
+        == loose_keys("phone", "\u200b")
+        == loose_keys("user_id", None)
+        == ()
+    )
     assert not set(loose_keys("phone", "+436601234999")) & set(loose_keys("phone", "+436601234998"))
     assert not set(loose_keys("email", "eva@post.de")) & set(loose_keys("email", "udo@post.de"))
 
@@ -239,12 +262,14 @@ def test_nobody_is_meant_by_nothing_or_by_another() -> None:
 @pytest.mark.parametrize(
     ("kind", "identifier", "score"),
     [
-        ("user_id", "c0ffee42", 0), ("user_id", "user-77", 0), ("user_id", "4711", 0), ("cookie", "kiosk", 0),
+        ("user_id", "c0ffee42", 0), ("user_id", "user-77", 0), ("user_id", "4711", 0), ("cookie",
+        "kiosk", 0),
         ("email", "eva.lang@post.de", 0), ("phone", "+436601234999", 0),
         ("user_id", "anna", 1), ("user_id", "7777", 1), ("user_id", "12345", 1),
         ("email", "info@post.de", 2), ("email", "mayer@mayer.at", 2), ("email", "q@yopmail.com", 2),
         ("email", "aaaa@post.de", 2), ("phone", "+436605555555", 2),
-        ("user_id", "guest_77", 3), ("user_id", "no-such-customer", 3), ("cookie", "test1", 3), ("crm_id", "bbbb", 3),
+        ("user_id", "guest_77", 3), ("user_id", "no-such-customer", 3), ("cookie", "test1", 3),
+        ("crm_id", "bbbb", 3),
     ],
 )  # fmt: skip
 def test_what_looks_made_up_has_a_score(kind: str, identifier: str, score: int) -> None:
@@ -267,7 +292,9 @@ _countries = st.sampled_from([None, "DE", "US", "IT", "GB", "FR", "Japan", "XX"]
 @given(st.sampled_from(TYPES), _texts, _countries)
 @example("email", "\u0130@post.de", None)
 @example("user_id", '"\u200b"', None)
-def test_a_normal_form_is_its_own_and_a_value_has_a_form_or_a_fault(kind: str, text: str, country: str | None) -> None:
+def test_a_normal_form_is_its_own_and_a_value_has_a_form_or_a_fault(
+    kind: str, text: str, country: str | None
+) -> None:
     form = normal(kind, text, country)
     assert (form is None) == (fault(kind, text, country) is not None)
     if form is not None:
@@ -278,7 +305,9 @@ def test_a_normal_form_is_its_own_and_a_value_has_a_form_or_a_fault(kind: str, t
 
 @settings(max_examples=300, deadline=None)
 @given(st.sampled_from(TYPES), _texts, _countries, st.data())
-def test_what_nobody_sees_never_matters(kind: str, text: str, country: str | None, data: st.DataObject) -> None:
+def test_what_nobody_sees_never_matters(
+    kind: str, text: str, country: str | None, data: st.DataObject
+) -> None:
     place = data.draw(st.integers(0, len(text)))
     unseen = data.draw(st.text(FORMAT, min_size=1, max_size=3))
     around = data.draw(st.text(SPACES, max_size=2))
@@ -331,14 +360,29 @@ def connection() -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def test_sql_answers_as_python_does(connection: duckdb.DuckDBPyConnection) -> None:
-    values = [*NOBODY, "Eva@post.de", "+43 660 1234999", "0660 1234999", "220033.0", "e\u0301", "", None, "guest_7"]
+    values = [
+        *NOBODY,
+        "Eva@post.de",
+        "+43 660 1234999",
+        "0660 1234999",
+        "220033.0",
+        "e\u0301",
+        "",
+        None,
+        "guest_7",
+    ]
     rows = connection.cursor().execute(
-        """select k, v, c, normal_identifier(k, v, c), identifier_fault(k, v, c), loose_identifier_keys(k, v),
+        """select k, v, c, normal_identifier(k, v, c), identifier_fault(k, v, c),
+            loose_identifier_keys(k, v),
             identifier_suspicion(k, v)
-        from (select unnest(?) as k), (select unnest(?) as v), (select unnest(['DE', null]) as c)""",
+        from (select unnest(?) as k), (select unnest(?) as v),
+            (select unnest(['DE', null]) as c)""",
         [list(TYPES), values],
     )
     for kind, value, country, form, reason, keys, score in rows.fetchall():
-        assert (form, reason) == (normal(kind, value, country or "AT"), fault(kind, value, country or "AT"))
+        assert (form, reason) == (
+            normal(kind, value, country or "AT"),
+            fault(kind, value, country or "AT"),
+        )
         assert tuple(keys) == loose_keys(kind, value)
         assert score == (None if value is None else suspicion(kind, value))

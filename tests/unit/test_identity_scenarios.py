@@ -1,4 +1,6 @@
-"""Who is one person: cases in which plain connected components are wrong, and cases that break naive code."""
+"""Who is one person: cases in which plain connected components are wrong, and cases that break
+naive code.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +52,10 @@ def test_a_device_shared_by_a_family_joins_nobody_who_logs_in() -> None:
 def test_a_merge_followed_by_a_login_of_somebody_else() -> None:
     memory = Memory()
     memory.add(
-        [Link("login", "user_id:u1", "cookie:phone", 1), Link("order", "email:a@example.com", "cookie:laptop", 1)]
+        [
+            Link("login", "user_id:u1", "cookie:phone", 1),
+            Link("order", "email:a@example.com", "cookie:laptop", 1),
+        ]
     )
     memory.resolve(datetime(2026, 1, 10))
     memory.add([Link("email_click", "email:a@example.com", "cookie:phone", 15)])
@@ -59,7 +64,8 @@ def test_a_merge_followed_by_a_login_of_somebody_else() -> None:
     assert memory.groups() == merged
     memory.add([Link("login", "user_id:u2", "cookie:laptop", 40)])
     memory.resolve()
-    # A log-in is stronger than a guest's order and a click: the laptop, and what hangs on it, is the second user's.
+    # A log-in is stronger than a guest's order and a click: the laptop, and what hangs on it, is
+    # the second user's.
     assert memory.groups() == groups(
         {"user_id:u1", "cookie:phone"}, {"user_id:u2", "cookie:laptop", "email:a@example.com"}
     )
@@ -75,7 +81,9 @@ def test_a_renamed_user_id_is_one_person_with_its_old_name() -> None:
             Link("login", "user_id:other", "cookie:c2", 7),
         ]
     )
-    assert memory.groups() == groups({"user_id:new", "user_id:old", "cookie:c1", "cookie:c2"}, {"user_id:other"})
+    assert memory.groups() == groups(
+        {"user_id:new", "user_id:old", "cookie:c1", "cookie:c2"}, {"user_id:other"}
+    )
 
 
 def test_a_profile_has_at_most_five_devices() -> None:
@@ -104,9 +112,13 @@ def test_two_guests_at_one_till_are_two_people() -> None:
         Link("device", "cookie:till", "device_id:d1", 1),
     ]
     ann = {"email:ann@example.com", "phone:+4930901820"}
-    assert resolved(first).groups() == groups(ann | {"cookie:till", "device_id:d1"}), "one guest alone: it is hers"
+    assert resolved(first).groups() == groups(ann | {"cookie:till", "device_id:d1"}), (
+        "one guest alone: it is hers"
+    )
     memory = resolved([*first, Link("anonymous_trait", "cookie:till", "email:bob@example.com", 2)])
-    assert memory.groups() == groups(ann, {"email:bob@example.com"}, {"cookie:till", "device_id:d1"})
+    assert memory.groups() == groups(
+        ann, {"email:bob@example.com"}, {"cookie:till", "device_id:d1"}
+    )
     assert set(memory.refused().values()) == {"hub"}
 
 
@@ -121,7 +133,9 @@ def test_a_chain_of_ten_thousand_is_one_group_without_limits() -> None:
 
 def test_a_chain_of_ten_thousand_people_is_cut_between_any_two() -> None:
     ends = [f"{'user_id' if n % 2 == 0 else 'cookie'}:n{n:05}" for n in range(10_000)]
-    links = [Link("login", *sorted(pair, reverse=True), day) for day, pair in enumerate(pairwise(ends))]
+    links = [
+        Link("login", *sorted(pair, reverse=True), day) for day, pair in enumerate(pairwise(ends))
+    ]
     memory = resolved([Link(x.rule, x.left, x.right, x.day % 100) for x in links])
     assert max(len(group) for group in memory.groups()) <= 3
     assert len(memory.groups()) == 5_000
@@ -132,21 +146,32 @@ def test_a_chain_of_ten_thousand_people_is_cut_between_any_two() -> None:
 def test_a_hub_of_a_hundred_thousand_is_held_back(hub: str) -> None:
     other = "user_id" if hub.startswith("cookie") else "cookie"
     started = time.perf_counter()
-    memory = resolved([Link("login", *sorted((hub, f"{other}:n{n:06}"), reverse=True), 0) for n in range(100_000)])
+    memory = resolved(
+        [Link("login", *sorted((hub, f"{other}:n{n:06}"), reverse=True), 0) for n in range(100_000)]
+    )
     print(f"hub of 100,000: {time.perf_counter() - started:.1f} s")
-    assert memory.rows("select count(distinct profile_id) from identity.identifier_mapping") == [(100_001,)]
-    assert memory.rows("select reason, count(*) from identity.refused_links group by all") == [("hub", 100_000)]
+    assert memory.rows("select count(distinct profile_id) from identity.identifier_mapping") == [
+        (100_001,)
+    ]
+    assert memory.rows("select reason, count(*) from identity.refused_links group by all") == [
+        ("hub", 100_000)
+    ]
 
 
 def test_a_cycle_is_one_group() -> None:
     names = ["user_id:u", "cookie:a", "email:e@example.com", "cookie:b"]
-    memory = resolved([Link("order", *pair) for pair in zip(names, [*names[1:], names[0]], strict=True)])
+    memory = resolved(
+        [Link("order", *pair) for pair in zip(names, [*names[1:], names[0]], strict=True)]
+    )
     assert memory.groups() == groups(names)
 
 
 def test_an_identifier_is_not_linked_to_itself() -> None:
     memory = resolved(
-        [Link("alias", "user_id:u1", "user_id:u1"), Link("trait", "email:A@example.com", "email:a@example.com ")]
+        [
+            Link("alias", "user_id:u1", "user_id:u1"),
+            Link("trait", "email:A@example.com", "email:a@example.com "),
+        ]
     )
     assert memory.groups() == groups({"user_id:u1"}, {"email:a@example.com"})
     assert memory.rows("select count(*) from identity.identifier_links") == [(0,)]
@@ -181,7 +206,9 @@ def test_spellings_of_one_identifier_are_one() -> None:
             Link("guest_order", "phone:0049-30-901820", "cookie:c1", 3),
         ]
     )
-    assert memory.groups() == groups({"user_id:u1", "email:ann@example.com", "phone:+4930901820", "cookie:c1"})
+    assert memory.groups() == groups(
+        {"user_id:u1", "email:ann@example.com", "phone:+4930901820", "cookie:c1"}
+    )
 
 
 def test_nothing_at_all_gives_no_profile() -> None:
@@ -191,7 +218,9 @@ def test_nothing_at_all_gives_no_profile() -> None:
 
 def test_a_fact_after_as_of_is_not_known_yet() -> None:
     memory = Memory()
-    memory.add([Link("login", "user_id:u1", "cookie:c1", 10), Link("login", "user_id:u1", "cookie:c2", 50)])
+    memory.add(
+        [Link("login", "user_id:u1", "cookie:c1", 10), Link("login", "user_id:u1", "cookie:c2", 50)]
+    )
     memory.resolve(datetime(2026, 2, 1))
     assert memory.groups() == groups({"user_id:u1", "cookie:c1"})
     memory.resolve(AS_OF)

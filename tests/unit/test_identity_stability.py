@@ -11,9 +11,13 @@ FEBRUARY = datetime(2026, 2, 1)
 
 
 def merged() -> tuple[Memory, str, str]:
-    """An anonymous cookie's profile and a user's, merged by a log-in; with the two ids from before."""
+    """An anonymous cookie's profile and a user's, merged by a log-in; with the two ids from
+    before.
+    """
     memory = Memory()
-    memory.add([Link("seen", "cookie:c1", "", 1), Link("trait", "user_id:u1", "email:ann@example.com", 2)])
+    memory.add(
+        [Link("seen", "cookie:c1", "", 1), Link("trait", "user_id:u1", "email:ann@example.com", 2)]
+    )
     memory.resolve(FEBRUARY)
     before = memory.mapping()
     memory.add([Link("login", "user_id:u1", "cookie:c1", 40)])
@@ -30,9 +34,19 @@ def test_the_older_id_survives_and_the_other_keeps_resolving() -> None:
 def test_a_merge_is_an_event_with_its_evidence() -> None:
     memory, older, younger = merged()
     rows = memory.rows(
-        "select event, merged_profile_id, surviving_profile_id, merged_at, rule, evidence from identity.merge_events"
+        "select event, merged_profile_id, surviving_profile_id, merged_at, rule, evidence from"
+        " identity.merge_events"
     )
-    assert rows == [("merge", younger, older, AS_OF, "login", Link("login", "user_id:u1", "cookie:c1", 40).record_id)]
+    assert rows == [
+        (
+            "merge",
+            younger,
+            older,
+            AS_OF,
+            "login",
+            Link("login", "user_id:u1", "cookie:c1", 40).record_id,
+        )
+    ]
 
 
 def test_history_closes_one_period_and_opens_the_next() -> None:
@@ -46,10 +60,18 @@ def test_history_closes_one_period_and_opens_the_next() -> None:
 
 def test_a_second_run_changes_nothing() -> None:
     memory, _, _ = merged()
-    tables = ["identifier_mapping", "id_mapping_scd", "merge_events", "profile_ids", "refused_links"]
+    tables = [
+        "identifier_mapping",
+        "id_mapping_scd",
+        "merge_events",
+        "profile_ids",
+        "refused_links",
+    ]
     before = [memory.rows(f"select * from identity.{table} order by all") for table in tables]
     memory.resolve()
-    assert [memory.rows(f"select * from identity.{table} order by all") for table in tables] == before
+    assert [
+        memory.rows(f"select * from identity.{table} order by all") for table in tables
+    ] == before
 
 
 def test_undoing_a_merge_restores_ids_and_members() -> None:
@@ -74,13 +96,18 @@ def test_an_id_follows_the_user_when_a_cookie_turns_out_to_be_of_another() -> No
     assert memory.groups() == groups({"user_id:u2", "cookie:c1"}, {"user_id:u1"})
     assert memory.mapping()["user_id:u1"] == first
     assert memory.mapping()["user_id:u2"] != first
-    assert memory.rows("select event, surviving_profile_id from identity.merge_events") == [("split", first)]
+    assert memory.rows("select event, surviving_profile_id from identity.merge_events") == [
+        ("split", first)
+    ]
 
 
 def test_an_id_stays_when_the_identifier_it_follows_is_blocked_later() -> None:
     memory = Memory()
     memory.add(
-        [Link("login", "user_id:kiosk-7", "cookie:c1", 1), Link("guest_order", "email:a@example.com", "cookie:c1", 2)]
+        [
+            Link("login", "user_id:kiosk-7", "cookie:c1", 1),
+            Link("guest_order", "email:a@example.com", "cookie:c1", 2),
+        ]
     )
     memory.resolve(FEBRUARY)
     before = memory.mapping()["cookie:c1"]

@@ -17,14 +17,17 @@ from segmentry.settings import ROOT, Settings
 from tests.identity_lake import Lake, groups
 
 CONTACT = {
-    "contact_id": "k1", "user_id": "u1", "email": "Ann@Example.com", "phone": "030 901820", "country": "DE",
+    "contact_id": "k1", "user_id": "u1", "email": "Ann@Example.com", "phone": "030 901820",
+    "country": "DE",
     "first_name": "Ann", "household_size": 2, "day": 1,
 }  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
-    """A family's shared cookie, two contacts that may be one person, an order, an unsubscribe; resolved once."""
+    """A family's shared cookie, two contacts that may be one person, an order, an unsubscribe;
+    resolved once.
+    """
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("SEGMENTRY_HOME", str(tmp_path_factory.mktemp("identity") / "home"))
         environment.delenv("SEGMENTRY_CONFIG", raising=False)
@@ -38,12 +41,15 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
         found.event("shared", day=2.01)
         found.event("shared", "u1", day=400)
         found.add(
-            "stg_crm_contacts__contacts", CONTACT, {"contact_id": "k2", "email": "ann@work.example.com", "day": 1}
+            "stg_crm_contacts__contacts",
+            CONTACT,
+            {"contact_id": "k2", "email": "ann@work.example.com", "day": 1},
         )
         found.add(
             "stg_orders__orders",
             {
-                "order_id": "o1", "email": "ann@example.com", "anonymous_id": "laptop", "status": "completed",
+                "order_id": "o1", "email": "ann@example.com", "anonymous_id": "laptop",
+                "status": "completed",
                 "total": 10, "is_guest": True, "day": 3,
             },
         )  # fmt: skip
@@ -58,7 +64,8 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
 
 def test_records_of_all_sources_make_three_people(lake: Lake) -> None:
     ann = {
-        "user_id:u1", "crm_id:k1", "email:ann@example.com", "phone:+4930901820", "cookie:shared", "cookie:laptop",
+        "user_id:u1", "crm_id:k1", "email:ann@example.com", "phone:+4930901820", "cookie:shared",
+        "cookie:laptop",
         "device_id:d1", "device_id:d2",
     }  # fmt: skip
     assert lake.groups() == groups(ann, {"user_id:u2"}, {"crm_id:k2", "email:ann@work.example.com"})
@@ -68,7 +75,13 @@ def test_records_of_all_sources_make_three_people(lake: Lake) -> None:
 def test_events_on_a_shared_cookie_go_to_who_is_logged_in(lake: Lake) -> None:
     one, two = lake.profile_of("user_id:u1"), lake.profile_of("user_id:u2")
     rows = lake.rows("select profile_id from marts.events order by event_at")
-    assert [row["profile_id"] for row in rows] == [one, one, one, two, two], "the event after as_of is not known yet"
+    assert [row["profile_id"] for row in rows] == [
+        one,
+        one,
+        one,
+        two,
+        two,
+    ], "the event after as_of is not known yet"
 
 
 def test_sessions_follow_the_person(lake: Lake) -> None:
@@ -113,21 +126,31 @@ def test_a_profile_shows_identifiers_with_evidence_and_traits_with_provenance(
     page = json.loads(out)
     assert code == 0
     assert page["profile_id"] == lake.profile_of("user_id:u1")
-    assert {row["identifier"]: row["rules"] for row in page["identifiers"]}["laptop"] == "guest_order"
+    assert {row["identifier"]: row["rules"] for row in page["identifiers"]}[
+        "laptop"
+    ] == "guest_order"
     assert all(row["evidence"] for row in page["identifiers"])
     assert {row["trait"]: row["source"] for row in page["traits"]}["first_name"] == "crm_contacts"
-    assert page["segments"] == {"missing": "not there yet; the stage 'segments' makes segments.segment_memberships"}
+    assert page["segments"] == {
+        "missing": "not there yet; the stage 'segments' makes segments.segment_memberships"
+    }
 
 
-def test_an_unknown_person_is_wrong_use_without_naming_them(lake: Lake, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_person_is_wrong_use_without_naming_them(
+    lake: Lake, capsys: pytest.CaptureFixture[str]
+) -> None:
     code, _, err = call(capsys, "profile", "email:secret.person@example.com")
     assert code == 2
     assert "nobody is known" in err
     assert "secret.person" not in err
 
 
-def test_explain_prints_the_chain_of_evidence(lake: Lake, capsys: pytest.CaptureFixture[str]) -> None:
-    code, out, _ = call(capsys, "identity", "explain", "cookie:laptop", "user_id:u1", "--output", "json")
+def test_explain_prints_the_chain_of_evidence(
+    lake: Lake, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, _ = call(
+        capsys, "identity", "explain", "cookie:laptop", "user_id:u1", "--output", "json"
+    )
     found = json.loads(out)
     assert code == 0
     assert found["is_one_person"] is True
@@ -150,10 +173,13 @@ def test_a_person_is_found_by_any_spelling_of_a_phone_number(
     assert json.loads(out)["profile_id"] == lake.profile_of("user_id:u1")
 
 
-def test_what_if_compares_and_changes_nothing(lake: Lake, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_what_if_compares_and_changes_nothing(
+    lake: Lake, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     with warehouse.connect(lake.settings) as connection:
         connection.execute(
-            "insert into lake.identity.link_candidates values ('k1', 'k2', 0.97, timestamp '2026-02-01', null, null)"
+            "insert into lake.identity.link_candidates values ('k1', 'k2', 0.97, timestamp"
+            " '2026-02-01', null, null)"
         )
     lake.resolve()
     changed = changed_policies(tmp_path, rule_off="guest_order", devices=1, link_above=0.9)
@@ -163,7 +189,8 @@ def test_what_if_compares_and_changes_nothing(lake: Lake, capsys: pytest.Capture
     found = json.loads(out)
     # The laptop's cookie and the second device leave Ann, her second contact joins her.
     assert found["profiles"] == {
-        "profiles_now": 3, "profiles_then": 4, "would_split": 1, "would_merge": 1, "links_refused_then": 3,
+        "profiles_now": 3, "profiles_then": 4, "would_split": 1, "would_merge": 1,
+        "links_refused_then": 3,
     }  # fmt: skip
     assert (found["segments"], found["destinations"]) == ([], []), "none has been built"
     assert lake.rows("select * from identity.identifier_mapping order by all") == before
@@ -171,7 +198,9 @@ def test_what_if_compares_and_changes_nothing(lake: Lake, capsys: pytest.Capture
 
 
 def changed_policies(folder: Path, *, rule_off: str, devices: int, link_above: float) -> Path:
-    """A copy of the policies with a rule off, fewer devices to a profile and likely pairs joined unasked."""
+    """A copy of the policies with a rule off, fewer devices to a profile and likely pairs joined
+    unasked.
+    """
     policies = yaml.safe_load((ROOT / "config" / "policies.yml").read_text())
     for rule in policies["identity"]["rules"]:
         rule["use"] = rule["name"] != rule_off
@@ -189,7 +218,13 @@ def changed_policies(folder: Path, *, rule_off: str, devices: int, link_above: f
     [
         (None, "cannot be read"),
         ("identity: [", "is not YAML"),
-        ("identity: {types: [{name: cookie, most_poeple: 1}], rules: [], blocked: [], traits: {}}", "policies.schema"),
+        (
+            (
+                "identity: {types: [{name: cookie, most_poeple: 1}], rules: [], blocked: [],"
+                " traits: {}}"
+            ),
+            "policies.schema",
+        ),
     ],
 )
 def test_what_if_names_what_is_wrong_with_its_file(
@@ -206,8 +241,11 @@ def test_what_if_names_what_is_wrong_with_its_file(
 def test_likely_pairs_that_nobody_has_looked_for_are_said_to_be_missing(
     lake: Lake, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert what_if.remarks({"identity": {"probabilistic": {"use": True, "link_above": 0.9}}}, candidates=0) == [
-        "no likely pair is known: `link_above` joins nobody before `segmentry identity suggest` has looked"
+    assert what_if.remarks(
+        {"identity": {"probabilistic": {"use": True, "link_above": 0.9}}}, candidates=0
+    ) == [
+        "no likely pair is known: `link_above` joins nobody before `segmentry identity suggest` has"
+        " looked"
     ]
 
 
@@ -226,7 +264,9 @@ def test_unmerge_cuts_for_good(lake: Lake, capsys: pytest.CaptureFixture[str]) -
     code, _, err = call(capsys, "identity", "unmerge", "cookie:laptop", "email:ann@example.com")
     assert code == 2
     assert "two people already" in err
-    code, _, err = call(capsys, "identity", "unmerge", "email:ann@example.com", "email:ANN@example.com")
+    code, _, err = call(
+        capsys, "identity", "unmerge", "email:ann@example.com", "email:ANN@example.com"
+    )
     assert code == 2
     assert "one identifier" in err
 
@@ -235,7 +275,9 @@ def test_changed_rules_reach_the_lake_without_a_new_parse(lake: Lake, tmp_path: 
     config = tmp_path / "config"
     shutil.copytree(ROOT / "config", config)
     text = (config / "policies.yml").read_text()
-    (config / "policies.yml").write_text(text.replace("{name: crm_phone}", "{name: crm_phone, use: false}"))
+    (config / "policies.yml").write_text(
+        text.replace("{name: crm_phone}", "{name: crm_phone, use: false}")
+    )
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("SEGMENTRY_CONFIG", str(config))
         Lake.resolve(_with(lake, Settings.from_environment()))

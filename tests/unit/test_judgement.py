@@ -1,4 +1,6 @@
-"""A bad value costs its field, a bad key or required value the record, and neither goes without a count."""
+"""A bad value costs its field, a bad key or required value the record, and neither goes without a
+count.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ DECLARED = declared(PROJECT)
 
 
 def judged(source: str, **values: Any) -> dict[str, Any]:
-    """The good record of a source with these fields set; of an accepted one every optional column is accounted for."""
+    """The good record of a source with these fields set; of an accepted one every optional column
+    is accounted for.
+    """
     row = LAKE.judged(source, [{**GOOD[source], **values}])[0]
     if row["outcome"] == "accepted":
         assert sorted(fields_of(row)) == sorted(
@@ -33,7 +37,12 @@ def event(**values: Any) -> dict[str, Any]:
 @pytest.mark.parametrize("source", GOOD)
 def test_the_least_record_is_accepted_and_nothing_is_cleared(source: str) -> None:
     row = judged(source)
-    assert (row["outcome"], row["reason"], row["cleared"], row["unread"]) == ("accepted", None, None, None)
+    assert (row["outcome"], row["reason"], row["cleared"], row["unread"]) == (
+        "accepted",
+        None,
+        None,
+        None,
+    )
 
 
 @pytest.mark.parametrize(
@@ -64,7 +73,9 @@ def test_the_least_record_is_accepted_and_nothing_is_cleared(source: str) -> Non
         ("support_tickets", "resolved_at", "2025-12-31T00:00:00Z", "inconsistent"),
     ],
 )
-def test_a_bad_optional_value_costs_the_field(source: str, field: str, value: str, reason: str) -> None:
+def test_a_bad_optional_value_costs_the_field(
+    source: str, field: str, value: str, reason: str
+) -> None:
     row = judged(source, **{field: value})
     assert row["outcome"] == "accepted"
     assert row[field] is None
@@ -97,7 +108,11 @@ def test_spelling_is_not_a_fault(source: str, field: str, value: str, expected: 
 @pytest.mark.parametrize("value", [{"id": 1}, [7], True, "NaN", "u\u0000x", "a\u0007b"])
 def test_what_is_no_id_is_no_user(value: object) -> None:
     row = event(userId=value)
-    assert (row["outcome"], row["user_id"], row["cleared"]) == ("accepted", None, "user_id: invalid_value")
+    assert (row["outcome"], row["user_id"], row["cleared"]) == (
+        "accepted",
+        None,
+        "user_id: invalid_value",
+    )
     alone = LAKE.judged("events", [{**GOOD["events"], "userId": value, "anonymousId": None}])[0]
     assert (alone["outcome"], alone["reason"], alone["detail"]) == (
         "quarantined", "invalid_value", "userId or anonymousId"
@@ -131,10 +146,19 @@ def test_objects_and_nothing_are_right(value: object) -> None:
 
 
 def test_numbers_of_events_are_judged() -> None:
-    row = event(properties={"price": 99999999999999, "quantity": -1, "revenue": "Infinity", "currency": "euros"})
+    row = event(
+        properties={
+            "price": 99999999999999,
+            "quantity": -1,
+            "revenue": "Infinity",
+            "currency": "euros",
+        }
+    )
     assert row["outcome"] == "accepted"
-    assert row["cleared"] == (
-        "price: out_of_range, quantity: out_of_range, revenue: invalid_value, currency: unknown_value"
+    assert (
+        row["cleared"]
+        == "price: out_of_range, quantity: out_of_range, revenue: invalid_value, currency:"
+        " unknown_value"
     )
 
 
@@ -146,10 +170,18 @@ def test_names_that_no_column_reads_are_named_and_values_are_not() -> None:
 def test_a_name_that_occurs_twice_is_no_record() -> None:
     text = '{"contact_id": "k", "contact_id": "l", "updated_at": "2026-01-01T00:00:00Z"}'
     row = LAKE.judged("crm_contacts", [text])[0]
-    assert (row["outcome"], row["reason"], row["detail"]) == ("quarantined", "repeated_name", "a name occurs twice")
+    assert (row["outcome"], row["reason"], row["detail"]) == (
+        "quarantined",
+        "repeated_name",
+        "a name occurs twice",
+    )
 
 
 @pytest.mark.parametrize("answers", ["x", "[1]", 5, '{"nps": '])
 def test_answers_are_an_object(answers: object) -> None:
     row = judged("surveys", answers=answers)
-    assert (row["outcome"], row["reason"], row["detail"]) == ("quarantined", "invalid_value", "answers")
+    assert (row["outcome"], row["reason"], row["detail"]) == (
+        "quarantined",
+        "invalid_value",
+        "answers",
+    )

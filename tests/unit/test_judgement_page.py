@@ -1,4 +1,6 @@
-"""docs/reference/judgement.md is what happens: each declared limit of each column, tried on the base model."""
+"""docs/reference/judgement.md is what happens: each declared limit of each column, tried on the
+base model.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +14,18 @@ from tests.staging_lake import GOOD, StagingLake
 
 LAKE = StagingLake()
 DECLARED = judgement.declared(ROOT / "dbt_project")
-WRONG = {"integer": "2.5", "amount": "12,50", "boolean": "perhaps", "date": "soon", "timestamp": "soon",
-         "timestamp_ahead": "soon", "id": "[1]", "object": "x", "list": "x", "country": "Atlantis"}  # fmt: skip
+WRONG = {
+    "integer": "2.5",
+    "amount": "12,50",
+    "boolean": "perhaps",
+    "date": "soon",
+    "timestamp": "soon",
+    "timestamp_ahead": "soon",
+    "id": "[1]",
+    "object": "x",
+    "list": "x",
+    "country": "Atlantis",
+}
 LATE = {"date": "2999-01-01", "timestamp": "2999-01-01", "timestamp_ahead": "2999-01-01"}
 EARLY = {"date": "1899-12-31", "timestamp": "1989-12-31", "timestamp_ahead": "1989-12-31"}
 
@@ -53,5 +65,6 @@ def test_each_column_costs_what_the_page_says(source: str) -> None:
         if cost == "record":
             assert row["outcome"] == "quarantined", case
         else:
-            # A source may have checks of its own that cost the record where this alone would cost the field.
+            # A source may have checks of its own that cost the record where this alone would cost
+            # the field.
             assert row["outcome"] == "quarantined" or f"{name}: " in (row["cleared"] or ""), case

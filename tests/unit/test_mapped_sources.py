@@ -26,12 +26,18 @@ ORDERS: dict[str, Any] = {
 }
 CONSENTS: dict[str, Any] = {
     "maps_to": "consents",
-    "columns": {"identifier_type": "kind", "identifier": "who", "status": "answer", "occurred_at": "at"},
+    "columns": {
+        "identifier_type": "kind",
+        "identifier": "who",
+        "status": "answer",
+        "occurred_at": "at",
+    },
     "constants": {"purpose": "marketing", "channel": "email"},
 }
 EVENTS: dict[str, Any] = {
     "maps_to": "events",
-    "columns": {"userId": "customer", "timestamp": "at", "event": "what", "properties.price": "price",
+    "columns": {"userId": "customer", "timestamp": "at", "event": "what",
+    "properties.price": "price",
                 "context.page.path": "page"},
     "constants": {"type": "track"},
 }  # fmt: skip
@@ -42,14 +48,18 @@ def configured(home: Settings, folder: Path, **sources: dict[str, Any]) -> Setti
     shutil.copytree(home.config, folder, dirs_exist_ok=True)
     for name, content in sources.items():
         stated = {"name": name, "description": "The files of a shop.", "paths": ["nowhere"]}
-        (folder / "sources" / f"{name}.yml").write_text(yaml.safe_dump({**stated, **content}), encoding="utf-8")
+        (folder / "sources" / f"{name}.yml").write_text(
+            yaml.safe_dump({**stated, **content}), encoding="utf-8"
+        )
     return replace(home, config=folder)
 
 
 def load(settings: Settings, source: str, path: Path, text: str) -> loading.FileReport:
     path.write_text(text, encoding="utf-8")
     stages.ensure_raw(settings)
-    (report,) = loading.load(settings, source_named(settings, source), [str(path)], refuses_faulty=True)
+    (report,) = loading.load(
+        settings, source_named(settings, source), [str(path)], refuses_faulty=True
+    )
     return report
 
 
@@ -59,7 +69,10 @@ def rows(settings: Settings, sql: str) -> list[tuple[Any, ...]]:
 
 
 def without(content: dict[str, Any], column: str) -> dict[str, Any]:
-    return {**content, "columns": {key: value for key, value in content["columns"].items() if key != column}}
+    return {
+        **content,
+        "columns": {key: value for key, value in content["columns"].items() if key != column},
+    }
 
 
 def also(content: dict[str, Any], **columns: str) -> dict[str, Any]:
@@ -72,7 +85,11 @@ def also(content: dict[str, Any], **columns: str) -> dict[str, Any]:
         ("shop", {**ORDERS, "maps_to": "invoices"}, "maps_to is 'invoices'"),
         ("shop", {**ORDERS, "maps_to": "surveys"}, "maps_to is 'surveys'"),
         ("shop", also(ORDERS, amount="x"), "'orders' has no column amount"),
-        ("shop", also(ORDERS, phone="Invoice_No"), "the columns order_id and phone have the same header"),
+        (
+            "shop",
+            also(ORDERS, phone="Invoice_No"),
+            "the columns order_id and phone have the same header",
+        ),
         ("shop", also(ORDERS, status="state"), "the column status is given twice"),
         ("shop", without(ORDERS, "total"), "nothing is mapped to total"),
         ("shop", without(ORDERS, "ordered_at"), "nothing is mapped to ordered_at, updated_at"),
@@ -84,7 +101,11 @@ def also(content: dict[str, Any], **columns: str) -> dict[str, Any]:
         ("shop", {"columns": {"order_id": "no"}}, "columns"),
         ("shop", without(CONSENTS, "status"), "nothing is mapped to status"),
         ("shop", without(EVENTS, "userId"), "nothing is mapped to userId or anonymousId"),
-        ("shop", also(EVENTS, **{"context.page.title": "x"}), "'events' has no column context.page.title"),
+        (
+            "shop",
+            also(EVENTS, **{"context.page.title": "x"}),
+            "'events' has no column context.page.title",
+        ),
         ("shop", also(EVENTS, properties="x"), "the column properties is given twice"),
     ],
 )
@@ -98,37 +119,59 @@ def test_a_mapping_that_does_not_fit_is_refused(
     assert caught.value.allowed and caught.value.remedy
 
 
-def test_records_land_with_the_names_of_the_kind_and_as_their_own_source(home: Settings, tmp_path: Path) -> None:
+def test_records_land_with_the_names_of_the_kind_and_as_their_own_source(
+    home: Settings, tmp_path: Path
+) -> None:
     settings = configured(home, tmp_path / "config", shop=ORDERS)
-    text = "Invoice-No;DATE;sum;mail;status;note\n007;2026-01-01T00:00:00Z;10.50;a@shop.test;paid;n\n"
+    text = (
+        "Invoice-No;DATE;sum;mail;status;note\n007;2026-01-01T00:00:00Z;10.50;a@shop.test;paid;n\n"
+    )
     report = load(settings, "shop", tmp_path / "a.csv", text)
-    assert (report.status, report.records, tuple(report.unread_columns)) == ("landed", 1, ("status", "note"))
+    assert (report.status, report.records, tuple(report.unread_columns)) == (
+        "landed",
+        1,
+        ("status", "note"),
+    )
     ((source, line, raw),) = rows(settings, "select _source, _line, _raw from raw.orders")
     assert (source, line) == ("shop", 2)
     assert json.loads(raw) == {
-        "order_id": "007", "ordered_at": "2026-01-01T00:00:00Z", "updated_at": "2026-01-01T00:00:00Z",
+        "order_id": "007", "ordered_at": "2026-01-01T00:00:00Z",
+        "updated_at": "2026-01-01T00:00:00Z",
         "total": "10.50", "email": "a@shop.test", "status": "completed", "currency": "EUR",
         "status - not mapped": "paid", "note": "n", "_keys": "shop",
     }  # fmt: skip
     sql = "select read_as, written from observability.landed_columns where read_as is not null"
     written = dict(rows(settings, sql))
-    assert [written[name] for name in ("order_id", "updated_at", "currency")] == ["Invoice-No", "DATE", "(constant)"]
+    assert [written[name] for name in ("order_id", "updated_at", "currency")] == [
+        "Invoice-No",
+        "DATE",
+        "(constant)",
+    ]
     assert "shop" not in raw_tables(settings)
 
 
-def test_a_file_without_a_mapped_header_is_refused_and_names_it(home: Settings, tmp_path: Path) -> None:
+def test_a_file_without_a_mapped_header_is_refused_and_names_it(
+    home: Settings, tmp_path: Path
+) -> None:
     settings = configured(home, tmp_path / "config", shop=ORDERS)
-    report = load(settings, "shop", tmp_path / "a.csv", "invoice no;Date;sum\n7;2026-01-01T00:00:00Z;10\n")
+    report = load(
+        settings, "shop", tmp_path / "a.csv", "invoice no;Date;sum\n7;2026-01-01T00:00:00Z;10\n"
+    )
     assert report.status == "refused" and "the header lacks mail" in report.detail
     assert rows(settings, "select count(*) from raw.orders") == [(0,)]
 
 
-def test_numbers_keep_their_digits_and_a_repeated_name_is_a_problem(home: Settings, tmp_path: Path) -> None:
+def test_numbers_keep_their_digits_and_a_repeated_name_is_a_problem(
+    home: Settings, tmp_path: Path
+) -> None:
     settings = configured(home, tmp_path / "config", shop=ORDERS)
-    records = ['{"invoice no": 12345678901234567890123, "Date": "2026-01-01", "sum": 1.10, "mail": null}',
-               '{"invoice no": 1, "invoice no": 2, "Date": "2026-01-01", "sum": 3}', "no json"]  # fmt: skip
+    records = [
+        '{"invoice no": 12345678901234567890123, "Date": "2026-01-01", "sum": 1.10, "mail": null}',
+        '{"invoice no": 1, "invoice no": 2, "Date": "2026-01-01", "sum": 3}',
+        "no json",
+    ]
     load(settings, "shop", tmp_path / "a.ndjson", "\n".join(records))
-    (first, second, third) = rows(settings, "select _raw, _problem from raw.orders order by _line")
+    first, second, third = rows(settings, "select _raw, _problem from raw.orders order by _line")
     assert '"order_id": 12345678901234567890123' in first[0] and '"total": 1.10' in first[0]
     assert second == (records[1], "repeated_name: invoice no")
     assert third == ("no json", None)
@@ -147,15 +190,27 @@ def test_columns_of_a_flat_event_make_its_objects(home: Settings, tmp_path: Path
 def test_the_same_content_has_the_same_id(home: Settings, tmp_path: Path) -> None:
     settings = configured(home, tmp_path / "config", optouts=CONSENTS)
     row = "email,a@shop.test,withdrawn,2026-01-01T00:00:00Z\n"
-    load(settings, "optouts", tmp_path / "a.csv", f"kind,who,answer,at\n{row}{row}{row.replace('a@', 'b@')}")
-    ids = [json.loads(raw)["consent_id"] for (raw,) in rows(settings, "select _raw from raw.consents order by _line")]
+    load(
+        settings,
+        "optouts",
+        tmp_path / "a.csv",
+        f"kind,who,answer,at\n{row}{row}{row.replace('a@', 'b@')}",
+    )
+    ids = [
+        json.loads(raw)["consent_id"]
+        for (raw,) in rows(settings, "select _raw from raw.consents order by _line")
+    ]
     assert ids[0] == ids[1] != ids[2]
 
 
-def test_a_withdrawn_batch_leaves_the_refusals_of_a_mapped_file(home: Settings, tmp_path: Path) -> None:
+def test_a_withdrawn_batch_leaves_the_refusals_of_a_mapped_file(
+    home: Settings, tmp_path: Path
+) -> None:
     settings = configured(home, tmp_path / "config", optouts=CONSENTS, shop=ORDERS)
     day = "2026-01-01T00:00:00Z"
-    text = f"kind,who,answer,at\nemail,a@shop.test,withdrawn,{day}\nemail,b@shop.test,granted,{day}\n"
+    text = (
+        f"kind,who,answer,at\nemail,a@shop.test,withdrawn,{day}\nemail,b@shop.test,granted,{day}\n"
+    )
     load(settings, "optouts", tmp_path / "a.csv", text)
     load(settings, "shop", tmp_path / "b.csv", f"invoice no,Date,sum,mail\n1,{day},2,a@shop.test\n")
     batches = dict(rows(settings, "select source, batch_id from raw._loads"))
@@ -166,10 +221,18 @@ def test_a_withdrawn_batch_leaves_the_refusals_of_a_mapped_file(home: Settings, 
     assert rows(settings, "select count(*) from raw.orders") == [(0,)]
 
 
-def test_a_consent_string_that_outlives_its_batch_keeps_whose_contact_it_names(home: Settings, tmp_path: Path) -> None:
+def test_a_consent_string_that_outlives_its_batch_keeps_whose_contact_it_names(
+    home: Settings, tmp_path: Path
+) -> None:
     settings = configured(home, tmp_path / "config", optouts=also(CONSENTS, consent_string="text"))
     text = json.dumps({"categoryPreferences": {"advertising": False}})
-    record = {"kind": "Contact ID", "who": "7", "answer": "", "at": "2026-01-01T00:00:00Z", "text": text}
+    record = {
+        "kind": "Contact ID",
+        "who": "7",
+        "answer": "",
+        "at": "2026-01-01T00:00:00Z",
+        "text": text,
+    }
     load(settings, "optouts", tmp_path / "a.ndjson", json.dumps(record))
     with warehouse.connect(settings) as lake:
         ((batch,),) = lake.execute("select batch_id from lake.raw._loads").fetchall()
@@ -183,7 +246,9 @@ def test_a_consent_string_that_outlives_its_batch_keeps_whose_contact_it_names(h
         ("events", "messageId", "event_id"), ("consents", "consent_id", "consent_id"),
     ],
 )  # fmt: skip
-def test_the_key_of_a_mapped_record_begins_with_its_system(source: str, field: str, column: str) -> None:
+def test_the_key_of_a_mapped_record_begins_with_its_system(
+    source: str, field: str, column: str
+) -> None:
     lake = StagingLake()
     good, foreign = GOOD[source], {**GOOD[source], "_keys": "till"}
     lake.land(source, [good, foreign, foreign, {**foreign, field: "#REF!"}])

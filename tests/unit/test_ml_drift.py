@@ -1,4 +1,6 @@
-"""Drift: none between two samples of one population, an alarm where one moved, and the table it is written to."""
+"""Drift: none between two samples of one population, an alarm where one moved, and the table it is
+written to.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,10 @@ def found(now: pd.DataFrame) -> dict[str, drift.Shift]:
     before = sample()
     kept = json.loads(json.dumps(drift.reference(before, RANDOM.random(4000))))
     return {
-        s.column: s for s in drift.against(kept, now.assign(**{drift.SCORE: RANDOM.random(len(now))}), DriftPolicy())
+        s.column: s
+        for s in drift.against(
+            kept, now.assign(**{drift.SCORE: RANDOM.random(len(now))}), DriftPolicy()
+        )
     }
 
 

@@ -1,4 +1,6 @@
-"""Amounts and choices: trained, judged against a plain rule, scored into the lake with their outcome."""
+"""Amounts and choices: trained, judged against a plain rule, scored into the lake with their
+outcome.
+"""
 
 from __future__ import annotations
 
@@ -24,9 +26,12 @@ MODELS = ("clv", "next_order", "next_category")
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> RunContext:
-    context = RunContext(settings_in(tmp_path_factory.mktemp("forecast"), 1500, max_total_error=0.5))
+    context = RunContext(
+        settings_in(tmp_path_factory.mktemp("forecast"), 1500, max_total_error=0.5)
+    )
     with warehouse.connect(context.settings) as lake:
-        # The last purchase tells less than all that is known, or no model could do better than the plain rule.
+        # The last purchase tells less than all that is known, or no model could do better than the
+        # plain rule.
         lake.execute(
             "update lake.features.features__behaviour set top_purchased_category = 'Garden' "
             "where hash(profile_id || as_of) % 3 = 0"
@@ -48,7 +53,10 @@ def test_a_forecast_beats_its_rule_and_scores_everybody(trained: RunContext, mod
     tracker = Tracker(trained.settings, model)
     champion = tracker.at_alias()
     assert champion is not None, [v.tags for v in tracker.versions()]
-    scored = rows(trained.settings, f"select count(*), min(score), max(score) from ml.scores where model = '{model}'")
+    scored = rows(
+        trained.settings,
+        f"select count(*), min(score), max(score) from ml.scores where model = '{model}'",
+    )
     buyers = rows(trained.settings, "select count(distinct profile_id) from marts.orders")
     assert scored[0][0] == buyers[0][0]
     lowest, highest = float(str(scored[0][1])), float(str(scored[0][2]))
@@ -58,14 +66,21 @@ def test_a_forecast_beats_its_rule_and_scores_everybody(trained: RunContext, mod
 
 
 def test_the_most_likely_category_is_the_taste_people_have(trained: RunContext) -> None:
-    truth = ml_lake.people(1500).set_index("profile_id")["persona"].map(dict(enumerate(ml_lake.TASTES)))
+    truth = (
+        ml_lake.people(1500).set_index("profile_id")["persona"].map(dict(enumerate(ml_lake.TASTES)))
+    )
     with warehouse.connect(trained.settings, read_only=True) as lake:
-        found = lake.execute("select profile_id, outcome from ml.scores where model = 'next_category'").df()
+        found = lake.execute(
+            "select profile_id, outcome from ml.scores where model = 'next_category'"
+        ).df()
     assert (found["outcome"].to_numpy() == truth[found["profile_id"]].to_numpy()).mean() > 0.9
     assert rows(
-        trained.settings, "select count(*) from ml.scores where model <> 'next_category' and outcome is not null"
+        trained.settings,
+        "select count(*) from ml.scores where model <> 'next_category' and outcome is not null",
     )
-    assert rows(trained.settings, "select count(outcome) from ml.scores where model = 'clv'") == [(0,)]
+    assert rows(trained.settings, "select count(outcome) from ml.scores where model = 'clv'") == [
+        (0,)
+    ]
 
 
 def test_a_worse_forecast_is_refused(trained: RunContext) -> None:
@@ -93,7 +108,9 @@ def test_the_lifetime_model_is_served_with_its_own_file_alone(trained: RunContex
             "average_order_value": np.linspace(10, 90, 160),
         }
     )
-    feature_set = frames.FeatureSet(tuple(frames.Feature(str(name), "t", is_number=True) for name in table))
+    feature_set = frames.FeatureSet(
+        tuple(frames.Feature(str(name), "t", is_number=True) for name in table)
+    )
     model = pipeline.build(LifetimeValue(), feature_set).fit(table, np.ones(len(table)))
     said = model.predict(table)
     assert (said > 0).all()
@@ -107,11 +124,16 @@ def test_the_lifetime_model_is_served_with_its_own_file_alone(trained: RunContex
 def test_losses_want_the_mean_and_the_chance_right() -> None:
     random = np.random.default_rng(1)
     amounts = random.exponential(40, 4000) * (random.random(4000) < 0.4)
-    at = {said: losses.deviance(amounts, np.full(4000, said)).mean() for said in (8.0, float(amounts.mean()), 32.0)}
+    at = {
+        said: losses.deviance(amounts, np.full(4000, said)).mean()
+        for said in (8.0, float(amounts.mean()), 32.0)
+    }
     assert min(at, key=lambda said: at[said]) == float(amounts.mean())
     assert np.isfinite(losses.deviance(amounts, np.zeros(4000))).all()
     labels = np.array(["a", "b", "never seen"], dtype=object)
     part = Part(pd.DataFrame(), pd.DataFrame({"x": ["a", "b", "b"]}), labels)
-    model = pipeline.choice_heuristic("x").fit(pd.DataFrame({"x": ["a", "b"] * 20}), np.array(["a", "b"] * 20))
+    model = pipeline.choice_heuristic("x").fit(
+        pd.DataFrame({"x": ["a", "b"] * 20}), np.array(["a", "b"] * 20)
+    )
     found = losses.each(model, part)
     assert found[2] > 10 > found[0]

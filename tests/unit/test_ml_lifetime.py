@@ -1,4 +1,6 @@
-"""BG/NBD and gamma-gamma against the published CDNOW results, and next to gradient boosting on the same hold-out."""
+"""BG/NBD and gamma-gamma against the published CDNOW results, and next to gradient boosting on the
+same hold-out.
+"""
 
 from __future__ import annotations
 
@@ -56,28 +58,44 @@ def test_history_from_purchases_gives_the_same_parameters() -> None:
     customers, seen = history(purchases(), CALIBRATED_UNTIL)
     model = BetaGeometric.fit(seen)
     assert len(customers) == 2357
-    assert (model.r, model.alpha) == (pytest.approx(0.243, abs=0.001), pytest.approx(4.414, abs=0.02))
+    assert (model.r, model.alpha) == (
+        pytest.approx(0.243, abs=0.001),
+        pytest.approx(4.414, abs=0.02),
+    )
 
 
 Table = dict[str, dict[str, float]]
 
 
 def both_fits() -> tuple[Table, Table]:
-    """Purchases and spend of the hold-out by each way to forecast them: mean absolute error and sums."""
+    """Purchases and spend of the hold-out by each way to forecast them: mean absolute error and
+    sums.
+    """
     rows = purchases()
     customers, seen = history(rows, CALIBRATED_UNTIL)
     later = rows[rows["at"] >= CALIBRATED_UNTIL].groupby("customer")
     features = np.column_stack([seen.repeats, seen.last, seen.observed, seen.spend])
-    learn = np.arange(len(customers)) % 2 == 0  # boosting needs labels of its own; all are judged on the other half
-    visits, before = BetaGeometric.fit(seen).expected(seen, WEEKS), seen.repeats / seen.observed * WEEKS
+    learn = (
+        np.arange(len(customers)) % 2 == 0
+    )  # boosting needs labels of its own; all are judged on the other half
+    visits, before = (
+        BetaGeometric.fit(seen).expected(seen, WEEKS),
+        seen.repeats / seen.observed * WEEKS,
+    )
     spend = GammaGamma.fit(seen).expected(seen)
 
     def judged(actual: np.ndarray, ways: dict[str, np.ndarray]) -> Table:
-        boosted = HistGradientBoostingRegressor(loss="poisson", max_iter=60, max_leaf_nodes=6, random_state=1)
+        boosted = HistGradientBoostingRegressor(
+            loss="poisson", max_iter=60, max_leaf_nodes=6, random_state=1
+        )
         ways["gradient boosting"] = boosted.fit(features[learn], actual[learn]).predict(features)
         came = actual[~learn]
         return {
-            name: {"error": float(abs(came - said[~learn]).mean()), "said": said[~learn].sum(), "came": came.sum()}
+            name: {
+                "error": float(abs(came - said[~learn]).mean()),
+                "said": said[~learn].sum(),
+                "came": came.sum(),
+            }
             for name, said in ways.items()
         }
 
@@ -87,14 +105,19 @@ def both_fits() -> tuple[Table, Table]:
     )
     return (
         judged(times, {"BG/NBD": visits, "as before": before}),
-        judged(amounts, {"BG/NBD and gamma-gamma": visits * spend, "as before": before * seen.spend}),
+        judged(
+            amounts, {"BG/NBD and gamma-gamma": visits * spend, "as before": before * seen.spend}
+        ),
     )
 
 
 def test_hold_out_against_gradient_boosting() -> None:
     bought, spent = both_fits()
     for name, one in (bought | {f"{name}, spend": one for name, one in spent.items()}).items():
-        print(f"{name:30s} {one['said']:9.1f} of {one['came']:.1f}, mean absolute error {one['error']:.3f}")
+        print(
+            f"{name:30s} {one['said']:9.1f} of {one['came']:.1f}, mean absolute error"
+            f" {one['error']:.3f}"
+        )
     assert bought["BG/NBD"]["error"] < bought["as before"]["error"]
     assert spent["BG/NBD and gamma-gamma"]["error"] < spent["as before"]["error"]
     assert bought["BG/NBD"]["said"] == pytest.approx(787, abs=1)
@@ -111,7 +134,12 @@ def test_everybody_together_buys_about_as_often_as_is_expected() -> None:
 
 def test_a_customer_just_seen_is_alive_and_one_long_silent_is_not(seen: History) -> None:
     model = BetaGeometric.fit(seen)
-    two = History(np.array([10.0, 10.0]), np.array([30.0, 5.0]), np.array([30.0, 38.0]), np.array([20.0, 20.0]))
+    two = History(
+        np.array([10.0, 10.0]),
+        np.array([30.0, 5.0]),
+        np.array([30.0, 38.0]),
+        np.array([20.0, 20.0]),
+    )
     lately, long_ago = model.alive(two)
     assert lately > 0.9
     assert long_ago < 0.05

@@ -16,11 +16,15 @@ LABELS = (RANDOM.random(500) < SCORES).astype(int)
 
 def test_areas_equal_scikit_learn() -> None:
     assert metrics.roc_auc(LABELS, SCORES) == pytest.approx(reference.roc_auc_score(LABELS, SCORES))
-    assert metrics.average_precision(LABELS, SCORES) == pytest.approx(reference.average_precision_score(LABELS, SCORES))
+    assert metrics.average_precision(LABELS, SCORES) == pytest.approx(
+        reference.average_precision_score(LABELS, SCORES)
+    )
     assert metrics.log_loss(LABELS, SCORES) == pytest.approx(
         reference.log_loss(LABELS, np.clip(SCORES, 1e-6, 1 - 1e-6))
     )
-    assert metrics.f1(LABELS, SCORES, 0.5) == pytest.approx(reference.f1_score(LABELS, SCORES >= 0.5))
+    assert metrics.f1(LABELS, SCORES, 0.5) == pytest.approx(
+        reference.f1_score(LABELS, SCORES >= 0.5)
+    )
 
 
 def test_one_class_has_no_auc() -> None:

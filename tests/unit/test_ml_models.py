@@ -1,4 +1,6 @@
-"""Models end to end on a small lake: trained from the past, gated, scored, repeated, refused, rolled back."""
+"""Models end to end on a small lake: trained from the past, gated, scored, repeated, refused,
+rolled back.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +52,9 @@ def settings_in(folder: Path, size: int, **training: object) -> Settings:
     policies = yaml.safe_load((shipped / "policies.yml").read_text(encoding="utf-8"))
     policies["training"] |= {"trials": 0, "resamples": 100, "min_rows": 200, **training}
     (config / "policies.yml").write_text(yaml.safe_dump(policies), encoding="utf-8")
-    made = Settings.from_environment({"SEGMENTRY_HOME": str(folder / "home"), "SEGMENTRY_CONFIG": str(config)})
+    made = Settings.from_environment(
+        {"SEGMENTRY_HOME": str(folder / "home"), "SEGMENTRY_CONFIG": str(config)}
+    )
     warehouse.prepare(made)
     if size:
         ml_lake.fill(made, size)
@@ -59,7 +63,9 @@ def settings_in(folder: Path, size: int, **training: object) -> Settings:
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> RunContext:
-    """A home in which two models were trained and scored once; tests must leave it as they found it."""
+    """A home in which two models were trained and scored once; tests must leave it as they found
+    it.
+    """
     context = RunContext(settings_in(tmp_path_factory.mktemp("ml"), SIZE))
     assert stages.train_items(context) == stages.score_items(context) == ALL
     for model in ("churn", "personas"):
@@ -86,7 +92,8 @@ def test_champions_beat_the_heuristic_and_score_everybody(trained: RunContext) -
     (gates,) = [row["gates"] for row in lifecycle.show(trained.settings, "churn")]
     assert "better_than_the_heuristic: passed" in gates
     people, least, most = rows(
-        trained.settings, "select count(*), min(score), max(score) from ml.scores where model = 'churn'"
+        trained.settings,
+        "select count(*), min(score), max(score) from ml.scores where model = 'churn'",
     )[0]
     buyers = rows(trained.settings, "select count(distinct profile_id) from marts.orders")[0][0]
     assert people == buyers
@@ -110,12 +117,17 @@ def test_personas_are_the_kinds_of_people_there_are(trained: RunContext) -> None
     steps = tracker.artifact(tracker.at_alias().run_id, cards.ARTIFACT)["hierarchy"]
     assert steps[-1]["personas"] == sorted(found["persona"].unique())
     assert [len(step["personas"]) for step in steps] == [2, 3]
-    assert "Luxury Loyalist" not in set(found["persona"]) or found["persona"].nunique() == found["cluster_id"].nunique()
+    assert (
+        "Luxury Loyalist" not in set(found["persona"])
+        or found["persona"].nunique() == found["cluster_id"].nunique()
+    )
 
 
 def test_a_second_run_changes_nothing(trained: RunContext) -> None:
     before = rows(trained.settings, "select * from ml.scores order by all")
-    assert stages.train_items(trained) == [name for name in ALL if name not in {"churn", "personas"}]
+    assert stages.train_items(trained) == [
+        name for name in ALL if name not in {"churn", "personas"}
+    ]
     assert stages.train_items(replace(trained, retrain=True)) == ALL
     for model in ("churn", "personas"):
         assert stages.train(trained, model).status == "unchanged"
@@ -128,8 +140,14 @@ def test_a_model_of_the_same_number_in_a_wiped_mlflow_is_another(trained: RunCon
     tracker = Tracker(trained.settings, "churn")
     champion = tracker.at_alias()
     before = rows(trained.settings, "select profile_id, score from ml.scores order by all")
-    for key, status in (("another", "done"), ("another", "unchanged"), (champion.tags["segmentry.key"], "done")):
-        tracker.client.set_model_version_tag(tracker.registered, champion.version, "segmentry.key", key)
+    for key, status in (
+        ("another", "done"),
+        ("another", "unchanged"),
+        (champion.tags["segmentry.key"], "done"),
+    ):
+        tracker.client.set_model_version_tag(
+            tracker.registered, champion.version, "segmentry.key", key
+        )
         assert stages.score(trained, "churn").status == status
     assert rows(trained.settings, "select profile_id, score from ml.scores order by all") == before
 
@@ -150,8 +168,13 @@ def test_a_champion_whose_files_are_gone_is_trained_again(trained: RunContext) -
 
 
 def test_people_between_two_personas_are_put_up_for_review(trained: RunContext) -> None:
-    torn = rows(trained.settings, "select profile_id from ml.cluster_assignments where status = 'ambiguous'")
-    cases = rows(trained.settings, "select profile_id, doubt, evidence from ml.reviews where model = 'personas'")
+    torn = rows(
+        trained.settings, "select profile_id from ml.cluster_assignments where status = 'ambiguous'"
+    )
+    cases = rows(
+        trained.settings,
+        "select profile_id, doubt, evidence from ml.reviews where model = 'personas'",
+    )
     print(len(torn), "between two personas;", *cases[:1])
     assert len(cases) == min(len(torn), reviews.CASES)
     assert {case[0] for case in cases} <= {person[0] for person in torn}
@@ -161,11 +184,16 @@ def test_verdicts_on_personas_count_at_once_and_in_the_next_training(trained: Ru
     tracker = Tracker(trained.settings, "personas")
     before = rows(trained.settings, "select * from ml.cluster_assignments order by all")
     sure = rows(
-        trained.settings, "select profile_id, persona from ml.cluster_assignments where status = 'member' order by all"
+        trained.settings,
+        "select profile_id, persona from ml.cluster_assignments where status = 'member' order"
+        " by all",
     )
     names = sorted({str(persona) for _, persona in sure})
     # Forty people who are clearly of one persona are said to be of the first of the others.
-    said = {str(profile): next(name for name in names if name != persona) for profile, persona in sure[:40]}
+    said = {
+        str(profile): next(name for name in names if name != persona)
+        for profile, persona in sure[:40]
+    }
     path = trained.settings.home / "reviews" / "personas.csv"
     path.parent.mkdir(exist_ok=True)
     lines = [f"{profile},2026-06-30,{persona}" for profile, persona in said.items()]
@@ -173,18 +201,28 @@ def test_verdicts_on_personas_count_at_once_and_in_the_next_training(trained: Ru
     print(notes := stages.score(trained, "personas").notes)
     assert "verdicts on 40 people count; the groups alone say the same of 0" in notes
     now = rows(
-        trained.settings, "select profile_id, persona, confidence from ml.cluster_assignments where status = 'reviewed'"
+        trained.settings,
+        "select profile_id, persona, confidence from ml.cluster_assignments where status ="
+        " 'reviewed'",
     )
     assert sorted(now) == sorted((profile, persona, 1.0) for profile, persona in said.items())
     assert stages.train(trained, "personas").status != "unchanged"
     run = tracker.client.get_run(tracker.versions()[0].run_id)
     held_back = run.data.metrics["verdicts_held_back"]
-    print("verdicts held back", held_back, "gain", run.data.metrics["verdict_gain"], run.data.params["algorithm"])
+    print(
+        "verdicts held back",
+        held_back,
+        "gain",
+        run.data.metrics["verdict_gain"],
+        run.data.params["algorithm"],
+    )
     assert run.data.metrics["verdicts"] == 40
     assert 5 <= held_back <= 30
     assert run.data.params["algorithm"] == "continued"
     assert str(tracker.at_alias().version) == "1"  # wrong verdicts make no champion
-    assert impact.of_promotion(trained, "personas", None).segments == []  # no profiles to be members yet
+    assert (
+        impact.of_promotion(trained, "personas", None).segments == []
+    )  # no profiles to be members yet
     path.write_text("profile_id,as_of,verdict\np1,2026-06-30,Nobody\n", encoding="utf-8")
     with pytest.raises(UsageError, match="not valid"):
         stages.score(trained, "personas")
@@ -203,9 +241,13 @@ def test_runs_say_what_they_were_made_from(trained: RunContext) -> None:
     names = {a.path for a in tracker.client.list_artifacts(run.info.run_id)}
     assert {"evaluation.png", "model_card.md", "training_set.sql"} <= names
     assert (
-        run.data.metrics["test_roc_auc_low"] < run.data.metrics["test_roc_auc"] < run.data.metrics["test_roc_auc_high"]
+        run.data.metrics["test_roc_auc_low"]
+        < run.data.metrics["test_roc_auc"]
+        < run.data.metrics["test_roc_auc_high"]
     )
-    card = Path(tracker.client.download_artifacts(run.info.run_id, "model_card.md")).read_text(encoding="utf-8")
+    card = Path(tracker.client.download_artifacts(run.info.run_id, "model_card.md")).read_text(
+        encoding="utf-8"
+    )
     assert not re.search(r"\bp\d{6}\b", card)
 
 
@@ -220,7 +262,9 @@ def test_the_champion_predicts_through_mlflow_as_it_does_here(trained: RunContex
     assert np.allclose(served.predict(example), own)
 
 
-def test_a_half_written_run_is_closed_and_never_champion(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_half_written_run_is_closed_and_never_champion(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     context = RunContext(settings_in(tmp_path, 800, trials=0))
 
     def killed(*_: object, **__: object) -> str:
@@ -246,7 +290,11 @@ def test_a_worse_challenger_is_refused_and_a_rollback_restores_the_scores(tmp_pa
     tracker, data = Tracker(context.settings, "churn"), lifecycle.training_set(context, churn())
     with tracker.run("a model that knows nothing", {"segmentry.key": "x"}) as run:
         know_nothing = pipeline.build(DummyClassifier(strategy="prior"), data.feature_set)
-        log_model(know_nothing.fit(data.train.features, data.train.labels), data.test.features[:3], classifies=True)
+        log_model(
+            know_nothing.fit(data.train.features, data.train.labels),
+            data.test.features[:3],
+            classifies=True,
+        )
     version = tracker.version_of(tracker.client.get_run(run.info.run_id))
     with pytest.raises(GateFailed, match="better than the champion"):
         lifecycle.promote(context, "churn", str(version.version))
@@ -264,9 +312,10 @@ def test_a_planted_leak_stops_the_training(tmp_path: Path) -> None:
     with warehouse.connect(context.settings) as lake:
         lake.execute("alter table features.features__orders add column returns_later double")
         lake.execute(
-            "update features.features__orders set returns_later = (select count(*) from marts.orders "
-            "where orders.profile_id = features__orders.profile_id and orders.ordered_at >= features__orders.as_of "
-            "and orders.ordered_at < features__orders.as_of + interval 90 day)"
+            "update features.features__orders set returns_later = (select count(*) from"
+            " marts.orders where orders.profile_id = features__orders.profile_id and"
+            " orders.ordered_at >= features__orders.as_of and orders.ordered_at <"
+            " features__orders.as_of + interval 90 day)"
         )
     with pytest.raises(GateFailed, match="returns_later alone tells the outcome"):
         stages.train(context, "churn")
@@ -285,7 +334,9 @@ def test_a_person_on_two_sides_and_a_time_to_come_are_leaks(trained: RunContext)
 
 def test_the_last_fit_sees_the_newest_time_and_nobody_who_is_tested_on(trained: RunContext) -> None:
     with frames.published(trained.settings) as (lake, snapshot):
-        data = dataset.load(lake, snapshot, churn(), ml_lake.CLOCK, TrainingPolicy.read(trained.settings))
+        data = dataset.load(
+            lake, snapshot, churn(), ml_lake.CLOCK, TrainingPolicy.read(trained.settings)
+        )
     assert data.recent is not None
     newest, tested = data.test.keys["as_of"].unique().tolist(), set(data.test.keys["profile_id"])
     for part, older in zip(data.recent, (data.train, data.validation), strict=True):
@@ -300,11 +351,19 @@ def test_the_last_fit_sees_the_newest_time_and_nobody_who_is_tested_on(trained: 
     ("spoil", "reason"),
     [
         ("delete from marts.orders where profile_id > 'p000030'", "at least 200 rows"),
-        ("delete from marts.orders where ordered_at >= timestamp '2026-02-01'", "of the rarer outcome"),
-        ("delete from features.spine where as_of < timestamp '2026-06-01'", "at least 2 are needed"),
+        (
+            "delete from marts.orders where ordered_at >= timestamp '2026-02-01'",
+            "of the rarer outcome",
+        ),
+        (
+            "delete from features.spine where as_of < timestamp '2026-06-01'",
+            "at least 2 are needed",
+        ),
     ],
 )
-def test_thin_data_are_refused_with_a_reason_and_the_job_goes_on(tmp_path: Path, spoil: str, reason: str) -> None:
+def test_thin_data_are_refused_with_a_reason_and_the_job_goes_on(
+    tmp_path: Path, spoil: str, reason: str
+) -> None:
     context = RunContext(settings_in(tmp_path, 700))
     with warehouse.connect(context.settings) as lake:
         lake.execute(spoil)
@@ -327,14 +386,19 @@ def test_infinite_constant_unknown_and_unseen_values_are_sound(trained: RunConte
     assert not {"constant", "never_known"} & set(names)
     with frames.published(trained.settings) as (lake, _):
         feature_set = frames.feature_set(lake, include=("*",), exclude=(), max_categories=25)
-        lake.execute("create temp table keyed as select profile_id, as_of from features.spine order by all limit 1")
+        lake.execute(
+            "create temp table keyed as select profile_id, as_of from features.spine order by all"
+            " limit 1"
+        )
         people = lake.execute(feature_set.select("keyed")).df()
     people["last_country"] = "a country never seen"
     people[feature_set.numbers] = np.nan
     assert np.isfinite(model.predict_proba(promotion.expected_columns(model, people))).all()
     infinite = frames.Feature("x", "t", is_number=True).sql()
     with warehouse.connect(trained.settings, read_only=True) as lake:
-        assert lake.execute(f"select {infinite} from (select 'inf'::double as x) as t").fetchone() == (None,)
+        assert lake.execute(
+            f"select {infinite} from (select 'inf'::double as x) as t"
+        ).fetchone() == (None,)
 
 
 def test_wrong_names_say_what_there_is(trained: RunContext, tmp_path: Path) -> None:

@@ -1,4 +1,6 @@
-"""Personas trained again on other samples of the same people keep their names on the same people."""
+"""Personas trained again on other samples of the same people keep their names on the same
+people.
+"""
 
 from __future__ import annotations
 
@@ -23,8 +25,12 @@ def people(spec: PersonaSpec) -> tuple[pd.DataFrame, FeatureSet]:
     known = ml_lake.features(truth, ml_lake.orders(truth))
     known = known[known["as_of"] == ml_lake.CLOCK].reset_index(drop=True)
     known["last_country"] = known["last_country"].fillna("(not known)")
-    names = [str(name) for name in known if frames._is_wanted(str(name), spec.include, spec.exclude)]
-    return known, FeatureSet(tuple(Feature(name, "t", known[name].dtype != object) for name in names))
+    names = [
+        str(name) for name in known if frames._is_wanted(str(name), spec.include, spec.exclude)
+    ]
+    return known, FeatureSet(
+        tuple(Feature(name, "t", known[name].dtype != object) for name in names)
+    )
 
 
 @pytest.mark.timeout(600)
@@ -35,17 +41,24 @@ def test_twenty_retrains_on_resampled_data_keep_the_names_on_the_same_people() -
     spec = replace(shipped, clusters=(3, 4), rivals=())
     known, feature_set = people(spec)
     settings = Settings.from_environment({})
-    one = Retrained(spec, feature_set, known, TrainingPolicy.read(settings), DriftPolicy.read(settings))
+    one = Retrained(
+        spec, feature_set, known, TrainingPolicy.read(settings), DriftPolicy.read(settings)
+    )
     with threads.limited(one.policy):  # small fits on more threads wait for each other
         kept = [one.again() for _ in range(RETRAINS)]
     worst = [min(column) for column in zip(*kept, strict=True)]
-    print(f"names kept on the same people: worst {worst[0]:.3f}; by the nearest centre alone {worst[1]:.3f}")
+    print(
+        f"names kept on the same people: worst {worst[0]:.3f}; by the nearest centre alone"
+        f" {worst[1]:.3f}"
+    )
     assert worst[0] >= 0.95
     assert worst[1] >= 0.9
 
 
 class Retrained:
-    """Personas trained on everybody, then on bootstrap samples one after the other, each of them made champion."""
+    """Personas trained on everybody, then on bootstrap samples one after the other, each of them
+    made champion.
+    """
 
     def __init__(
         self,
@@ -68,13 +81,21 @@ class Retrained:
         self.chosen: list[str] = []
 
     def again(self) -> tuple[float, float]:
-        """Train on the next sample; shares of people under their first name: as scored, and by the groups alone."""
-        sample = self.everybody.iloc[self.random.integers(0, len(self.everybody), len(self.everybody))]
+        """Train on the next sample; shares of people under their first name: as scored, and by the
+        groups alone.
+        """
+        sample = self.everybody.iloc[
+            self.random.integers(0, len(self.everybody), len(self.everybody))
+        ]
         champion = (self.made.deck, self.made.model)
-        self.made = personas.group(self.spec, sample, self.feature_set, self.policy, self.drift, champion)
+        self.made = personas.group(
+            self.spec, sample, self.feature_set, self.policy, self.drift, champion
+        )
         self.held = self.named(self.held)
         self.chosen.append(f"{self.made.best.algorithm} {self.made.best.clusters}")
-        return float((self.held == self.first).mean()), float((self.named(None) == self.first).mean())
+        return float((self.held == self.first).mean()), float(
+            (self.named(None) == self.first).mean()
+        )
 
     def named(self, held: pd.Series | None) -> pd.Series:
         """Everybody's persona by the newest training, for people who have had one before."""

@@ -1,4 +1,6 @@
-"""Trained models at work: reasons, shadow scores, drift, reviews and verdicts, what a promotion would move."""
+"""Trained models at work: reasons, shadow scores, drift, reviews and verdicts, what a promotion
+would move.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,20 @@ import numpy as np
 import pytest
 from sklearn.dummy import DummyClassifier
 
-from ml import dataset, drift, frames, impact, lifecycle, pipeline, promotion, reviews, scoring, stages, store, training
+from ml import (
+    dataset,
+    drift,
+    frames,
+    impact,
+    lifecycle,
+    pipeline,
+    promotion,
+    reviews,
+    scoring,
+    stages,
+    store,
+    training,
+)
 from ml.policy import DriftPolicy, TrainingPolicy
 from ml.tracking import Tracker, log_model
 from segmentry import warehouse
@@ -28,13 +43,19 @@ def know_nothing(context: RunContext) -> Any:
     tracker, data = Tracker(context.settings, "churn"), lifecycle.training_set(context, churn())
     with tracker.run("a model that knows nothing", {"segmentry.key": "x"}) as run:
         model = pipeline.build(DummyClassifier(strategy="prior"), data.feature_set)
-        log_model(model.fit(data.train.features, data.train.labels), data.test.features[:3], classifies=True)
+        log_model(
+            model.fit(data.train.features, data.train.labels),
+            data.test.features[:3],
+            classifies=True,
+        )
     return tracker.version_of(tracker.client.get_run(run.info.run_id))
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> RunContext:
-    """A better challenger has taken the place of a champion that knew nothing, and scored next to a new one."""
+    """A better challenger has taken the place of a champion that knew nothing, and scored next to a
+    new one.
+    """
     context = RunContext(settings_in(tmp_path_factory.mktemp("operation"), SIZE))
     with warehouse.connect(context.settings) as lake:
         store.ensure(context.settings, lake)
@@ -54,14 +75,17 @@ def test_a_better_challenger_is_promoted(trained: RunContext) -> None:
 
 def test_outcomes_of_the_former_champion_are_in_the_lake(trained: RunContext) -> None:
     found = rows(
-        trained.settings, f"select model_version, feature from observability.drift where {scoring.OF_OUTCOMES}"
+        trained.settings,
+        f"select model_version, feature from observability.drift where {scoring.OF_OUTCOMES}",
     )
     assert sorted(found) == [("1", drift.CALIBRATION), ("1", drift.LABEL)]
 
 
 def test_every_score_has_its_reasons(trained: RunContext) -> None:
     with warehouse.connect(trained.settings, read_only=True) as lake:
-        found = lake.execute("select * from ml.score_reasons where model = 'churn' order by profile_id, rank").df()
+        found = lake.execute(
+            "select * from ml.score_reasons where model = 'churn' order by profile_id, rank"
+        ).df()
         people = lake.execute("select count(*) from ml.scores").fetchone()
     assert people is not None
     assert len(found) == 3 * people[0]
@@ -94,7 +118,9 @@ def test_verdicts_come_back_by_file_and_are_used_with_weight(trained: RunContext
     run = tracker.client.get_run(tracker.versions()[0].run_id)
     print("gain of 30 wrong verdicts", run.data.metrics["verdict_gain"])
     assert run.data.params["verdict_rows"] == "120"  # thirty rows, each five times instead of once
-    (folder / "churn.csv").write_text("profile_id,as_of,verdict\np1,2026-01-01,maybe\n", encoding="utf-8")
+    (folder / "churn.csv").write_text(
+        "profile_id,as_of,verdict\np1,2026-01-01,maybe\n", encoding="utf-8"
+    )
     with pytest.raises(UsageError, match="not valid"):
         stages.train(trained, "churn")
     (folder / "churn.csv").unlink()
@@ -105,13 +131,13 @@ def test_a_promotion_tells_what_it_would_move(trained: RunContext) -> None:
         lake.execute("create schema if not exists lake.profiles")
         lake.execute("create schema if not exists lake.audiences")
         lake.execute(
-            "create table lake.profiles.profiles as select profile_id, score as churn_score, 1 as orders_lifetime "
-            "from lake.ml.scores where model = 'churn'"
+            "create table lake.profiles.profiles as select profile_id, score as churn_score, 1 as"
+            " orders_lifetime from lake.ml.scores where model = 'churn'"
         )
         lake.execute(
-            "create table lake.audiences.candidates as select 'newsletter_file' as sync, profile_id, "
-            "case when hash(profile_id) % 2 = 0 then 'eligible' else 'refused' end as verdict "
-            "from lake.profiles.profiles"
+            "create table lake.audiences.candidates as select 'newsletter_file' as sync,"
+            " profile_id, case when hash(profile_id) % 2 = 0 then 'eligible' else 'refused' end as"
+            " verdict from lake.profiles.profiles"
         )
     (trained.settings.config / "syncs").mkdir()
     text = (ROOT / "config" / "syncs" / "newsletter_file.yml").read_text(encoding="utf-8")
@@ -127,7 +153,9 @@ def test_a_promotion_tells_what_it_would_move(trained: RunContext) -> None:
     assert 0 < sync.changed < risk.gained + risk.lost
 
 
-def test_drift_of_features_and_scores_bars_promotion_and_asks_for_a_training(trained: RunContext) -> None:
+def test_drift_of_features_and_scores_bars_promotion_and_asks_for_a_training(
+    trained: RunContext,
+) -> None:
     tracker = Tracker(trained.settings, "churn")
     champion = tracker.at_alias()
     assert training.steady(trained, tracker, churn(), champion, tracker.load(champion)).passed
@@ -152,7 +180,9 @@ def test_outcomes_that_moved_are_an_alarm() -> None:
 def test_a_choice_of_people_without_news_has_no_verdicts(trained: RunContext) -> None:
     assert reviews.verdicts(trained.settings, "upsell") is None
     with warehouse.connect(trained.settings) as lake:
-        lake.execute("insert into lake.ml.verdicts values ('p1', 'upsell', timestamp '2026-04-02', 1)")
+        lake.execute(
+            "insert into lake.ml.verdicts values ('p1', 'upsell', timestamp '2026-04-02', 1)"
+        )
     found = reviews.verdicts(trained.settings, "upsell")
     assert found is not None
     assert found["verdict"].tolist() == [1]

@@ -27,7 +27,9 @@ def test_several_processes_say_what_one_says(monkeypatch: pytest.MonkeyPatch) ->
     model = HistGradientBoostingClassifier(max_iter=5).fit(rows, rows["a"] > 0)
     spec = catalogue.spec_named("churn")
     alone = reasons.said(spec, model, rows)[0]
-    monkeypatch.setattr(processes, "slices", lambda count: [slice(0, 100), slice(100, 150), slice(150, count)])
+    monkeypatch.setattr(
+        processes, "slices", lambda count: [slice(0, 100), slice(100, 150), slice(150, count)]
+    )
     assert (reasons.said(spec, model, rows)[0] == alone).all()
 
 

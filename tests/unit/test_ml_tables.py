@@ -1,4 +1,6 @@
-"""Bring your own table: Telco churn and UCI Online Retail, every candidate next to the plain heuristic."""
+"""Bring your own table: Telco churn and UCI Online Retail, every candidate next to the plain
+heuristic.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,10 @@ def aucs(trained: supervised.Trained, data: TrainingSet) -> dict[str, metrics.In
     """Every candidate on the test part, and the plain heuristic."""
     samples = metrics.draws(len(data.test), 200, seed=1)
     scores = {f.candidate: f.fitted.predict_proba(data.test.features)[:, 1] for f in trained.found}
-    found = {name: metrics.interval(metrics.roc_auc, data.test.labels, s, samples) for name, s in scores.items()}
+    found = {
+        name: metrics.interval(metrics.roc_auc, data.test.labels, s, samples)
+        for name, s in scores.items()
+    }
     return found | {"heuristic": trained.theirs.metrics["roc_auc"]}
 
 
@@ -85,13 +90,18 @@ def sales() -> pd.DataFrame:
     """One row per customer and invoice."""
     path = shared_data("online_retail") / "online_retail.csv.gz"
     lines = pd.read_csv(
-        path, dtype={"CustomerID": str, "InvoiceNo": str}, usecols=[0, 3, 4, 5, 6], parse_dates=["InvoiceDate"]
+        path,
+        dtype={"CustomerID": str, "InvoiceNo": str},
+        usecols=[0, 3, 4, 5, 6],
+        parse_dates=["InvoiceDate"],
     )
     sold = lines[lines["CustomerID"].notna() & ~lines["InvoiceNo"].str.startswith("C")]
     sold = sold[(sold["Quantity"] > 0) & (sold["UnitPrice"] > 0)]
     sold = sold.assign(amount=sold["Quantity"] * sold["UnitPrice"])
     each = sold.groupby(["CustomerID", "InvoiceNo"])
-    return each.agg(at=("InvoiceDate", "min"), amount=("amount", "sum"), lines=("amount", "size")).reset_index()
+    return each.agg(
+        at=("InvoiceDate", "min"), amount=("amount", "sum"), lines=("amount", "size")
+    ).reset_index()
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +131,9 @@ def customers(invoices: pd.DataFrame, days: int) -> pd.DataFrame:
     table["average_gap"] = gaps.groupby(known["CustomerID"]).mean()
     for window in (30, 90):
         recent = known[known["at"] >= as_of - timedelta(days=window)]
-        table[f"orders_{window}d"] = recent.groupby("CustomerID").size().reindex(table.index).fillna(0)
+        table[f"orders_{window}d"] = (
+            recent.groupby("CustomerID").size().reindex(table.index).fillna(0)
+        )
     table["churned"] = ~table.index.isin(later["CustomerID"])
     return table.reset_index()
 
@@ -148,21 +160,32 @@ def test_a_table_that_does_not_fit_is_refused_with_a_remedy() -> None:
 
 
 def test_columns_are_cleaned_as_the_lake_does() -> None:
-    assert tables.clean(pd.Series(["1", " 2", "", "4", "5", "6", "7", "8", "9", "10", "11"])).isna().sum() == 1
+    assert (
+        tables.clean(pd.Series(["1", " 2", "", "4", "5", "6", "7", "8", "9", "10", "11"]))
+        .isna()
+        .sum()
+        == 1
+    )
     assert tables.clean(pd.Series([1.0, np.inf])).isna().tolist() == [False, True]
     assert tables.clean(pd.Series(["a", None])).tolist() == ["a", "(not known)"]
 
 
 def test_search_is_the_same_twice() -> None:
     random = np.random.default_rng(3)
-    made = pd.DataFrame({"id": range(600), "x": random.normal(size=600), "z": random.normal(size=600)})
+    made = pd.DataFrame(
+        {"id": range(600), "x": random.normal(size=600), "z": random.normal(size=600)}
+    )
     made["y"] = (made["x"] + random.normal(size=600) > 0).astype(int)
     data = tables.training_set(made, key="id", label="y")
     candidate, policy = candidates.STANDARD["lightgbm"], TrainingPolicy(trials=3)
-    first, again = (search.search(candidate, search.Prepared(data), policy, deadline=1e12) for _ in range(2))
+    first, again = (
+        search.search(candidate, search.Prepared(data), policy, deadline=1e12) for _ in range(2)
+    )
     assert [t.parameters for t in first.trials] == [t.parameters for t in again.trials]
     assert [t.loss for t in first.trials] == [t.loss for t in again.trials]
-    grid = search.search(candidate, search.Prepared(data), replace(policy, search="grid"), deadline=1e12)
+    grid = search.search(
+        candidate, search.Prepared(data), replace(policy, search="grid"), deadline=1e12
+    )
     assert {t.parameters["learning_rate"] for t in grid.trials[1:]} <= {0.01, 0.1, math.sqrt(0.001)}
     cut = search.search(candidate, search.Prepared(data), policy, deadline=0.0)
     assert cut.is_cut_short

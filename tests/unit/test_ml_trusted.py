@@ -1,4 +1,6 @@
-"""Whatever a training may choose can be saved without trusting its file: every candidate under every calibration."""
+"""Whatever a training may choose can be saved without trusting its file: every candidate under
+every calibration.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,9 @@ def part() -> Part:
 @pytest.mark.parametrize("name", sorted(candidates.STANDARD))
 def test_a_calibrated_candidate_holds_only_trusted_types(name: str, method: str) -> None:
     data = part()
-    feature_set = FeatureSet((*(Feature(n, "t", is_number=True) for n in "abc"), Feature("d", "t", is_number=False)))
+    feature_set = FeatureSet(
+        (*(Feature(n, "t", is_number=True) for n in "abc"), Feature("d", "t", is_number=False))
+    )
     fitted = build(candidates.STANDARD[name].build(), feature_set).fit(data.features, data.labels)
     calibrated = calibration._fit(fitted, data.features, data.labels, method)
     untrusted = set(skops.io.get_untrusted_types(data=skops.io.dumps(calibrated)))
@@ -62,6 +66,9 @@ def test_probabilities_that_keep_their_word_are_left_alone_and_others_are_mapped
     honest, bent = (Says(power).fit(held_out.features, labels) for power in (1.0, 2.0))
     assert calibration.calibrate(honest, held_out) is honest
     mapped = calibration.calibrate(bent, held_out)
-    off = [np.abs(model.predict_proba(held_out.features)[:, 1] - true).mean() for model in (bent, mapped)]
+    off = [
+        np.abs(model.predict_proba(held_out.features)[:, 1] - true).mean()
+        for model in (bent, mapped)
+    ]
     print("mean distance from the true probability, before and after", off)
     assert off[1] < off[0] / 3

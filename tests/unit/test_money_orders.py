@@ -55,8 +55,9 @@ class Shop:
     def policy(self, currency: str = "EUR", days: int = 7) -> None:
         """What policies.yml says of money."""
         self.run(
-            f"create or replace table observability.money_policy as select '{currency}' as reporting_currency,"
-            f" '{currency}' as default_currency, {days} as max_rate_age_days, 10000000 as max_order_total"
+            f"create or replace table observability.money_policy as select '{currency}' as"
+            f" reporting_currency, '{currency}' as default_currency, {days} as max_rate_age_days,"
+            " 10000000 as max_order_total"
         )
 
     def rates(self, *days: dict[str, str], batch: int = 1) -> None:
@@ -137,7 +138,12 @@ def test_net_revenue_is_right_to_the_cent_however_a_refund_is_written() -> None:
             # The refund lands before the order it is of.
             {"order_id": "before", "status": "refunded", "refunded": "100", "updated_at": later},
             {"order_id": "before"},
-            {"order_id": "twice", "status": "partially_refunded", "refunded": "10", "updated_at": later},
+            {
+                "order_id": "twice",
+                "status": "partially_refunded",
+                "refunded": "10",
+                "updated_at": later,
+            },
             {
                 "order_id": "twice",
                 "status": "partially_refunded",
@@ -147,7 +153,9 @@ def test_net_revenue_is_right_to_the_cent_however_a_refund_is_written() -> None:
         ]
     )
     shop.build()
-    found = {row[0]: float(row[1]) for row in shop.rows("select order_id, net_revenue from marts.orders")}
+    found = {
+        row[0]: float(row[1]) for row in shop.rows("select order_id, net_revenue from marts.orders")
+    }
     assert found == {
         "status_alone": 0,
         "zero": 0,
@@ -158,7 +166,9 @@ def test_net_revenue_is_right_to_the_cent_however_a_refund_is_written() -> None:
         "before": 0,
         "twice": 70,
     }
-    assert shop.rows("select revenue_lifetime from features.features__orders where profile_id = 'p1'") == [(157.66,)]
+    assert shop.rows(
+        "select revenue_lifetime from features.features__orders where profile_id = 'p1'"
+    ) == [(157.66,)]
 
 
 def test_a_state_of_the_same_time_that_landed_later_is_the_newer_in_any_file() -> None:
@@ -190,7 +200,9 @@ def test_a_record_that_cannot_be_true_is_quarantined_and_nobody_else_suffers() -
     )
     shop.build()
     assert shop.rows("select order_id from marts.orders") == [("good",)]
-    reasons = shop.rows("select order_id, reason, detail from staging.base_orders where reason is not null")
+    reasons = shop.rows(
+        "select order_id, reason, detail from staging.base_orders where reason is not null"
+    )
     assert sorted(reasons) == [
         ("below", "negative_amount", "total"),
         ("coin", "unknown_value", "currency"),
@@ -198,7 +210,9 @@ def test_a_record_that_cannot_be_true_is_quarantined_and_nobody_else_suffers() -
         ("list", "invalid_value", "items"),
         ("part", "missing_field", "refunded"),
     ]
-    held = shop.rows("select record_id, reason, detail, _raw like '%large%' from staging.held_records")
+    held = shop.rows(
+        "select record_id, reason, detail, _raw like '%large%' from staging.held_records"
+    )
     assert held == [("b1:7", "absurd_amount", "total", True)]
 
 
@@ -206,7 +220,8 @@ def orders_in(shop: Shop) -> dict[str, tuple[Any, ...]]:
     """Order id to currency, total and net revenue as they count."""
     shop.build()
     found = shop.rows(
-        "select order_id, currency, round(total, 2)::double, round(net_revenue, 2)::double from marts.orders"
+        "select order_id, currency, round(total, 2)::double, round(net_revenue, 2)::double from"
+        " marts.orders"
     )
     return {row[0]: row[1:] for row in found}
 
@@ -222,17 +237,22 @@ def test_amounts_of_other_currencies_are_converted_or_held_and_never_added() -> 
         ]
     )
     assert orders_in(shop) == {"euro": ("EUR", 40, 40), "bare": ("EUR", 7, 7)}
-    assert shop.rows("select revenue_lifetime from features.features__orders where profile_id = 'p2'") == [(0.0,)]
+    assert shop.rows(
+        "select revenue_lifetime from features.features__orders where profile_id = 'p2'"
+    ) == [(0.0,)]
     reasons = shop.rows("select _line, reason, detail from staging.held_records order by _line")
     assert reasons == [(3, "unknown_rate", "currency"), (4, "unknown_rate", "currency")]
-    # 1 May 2026 is a holiday: the rate of the day before counts. Of the layout of the day, later rates and N/A, too.
+    # 1 May 2026 is a holiday: the rate of the day before counts. Of the layout of the day, later
+    # rates and N/A, too.
     shop.rates({"Date": "2026-04-30", "USD": "1.1", "KRW": "1500.0", "KWD": "N/A", "": ""})
     assert orders_in(shop)["won"] == ("EUR", 60, 60)
-    assert shop.rows("select original_currency, original_total::double from marts.orders where order_id = 'won'") == [
-        ("KRW", 90000.0)
-    ]
+    assert shop.rows(
+        "select original_currency, original_total::double from marts.orders where order_id = 'won'"
+    ) == [("KRW", 90000.0)]
     assert [row[0] for row in shop.rows("select _line from staging.held_records")] == [4]
-    shop.rates({"Date": "24 April 2026", "KWD": " 0.33"}, {"Date": "04 May 2026", "KWD": "0.5"}, batch=2)
+    shop.rates(
+        {"Date": "24 April 2026", "KWD": " 0.33"}, {"Date": "04 May 2026", "KWD": "0.5"}, batch=2
+    )
     assert orders_in(shop)["dinar"] == ("EUR", 37.41, 37.41)
     assert shop.rows("select record_id from staging.held_records") == []
     shop.policy(days=6)
@@ -250,7 +270,11 @@ def test_any_currency_may_be_the_reporting_one() -> None:
         ]
     )
     shop.rates({"Date": "2026-05-01", "USD": "1.1", "JPY": "165"})
-    assert orders_in(shop) == {"euro": ("USD", 11, 6.6), "yen": ("USD", 2.2, 2.2), "bare": ("USD", 7, 7)}
+    assert orders_in(shop) == {
+        "euro": ("USD", 11, 6.6),
+        "yen": ("USD", 2.2, 2.2),
+        "bare": ("USD", 7, 7),
+    }
 
 
 def test_a_shop_of_one_other_currency_needs_no_rate() -> None:
@@ -262,7 +286,9 @@ def test_a_shop_of_one_other_currency_needs_no_rate() -> None:
     assert shop.rows("select count(*) from marts.orders where currency = 'SEK'") == [(100,)]
 
 
-AMOUNTS = st.sampled_from(["0", "0.01", "-0.01", "10", "100", "100.005", "-110", "110", "9e13", "1e99", "", "NaN", "x"])
+AMOUNTS = st.sampled_from(
+    ["0", "0.01", "-0.01", "10", "100", "100.005", "-110", "110", "9e13", "1e99", "", "NaN", "x"]
+)
 ITEMS = st.lists(
     st.fixed_dictionaries(
         {
@@ -294,11 +320,16 @@ HOSTILE = Shop()
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(records=st.lists(RECORDS, max_size=8))
-def test_every_accepted_order_keeps_the_features_within_their_bounds(records: list[dict[str, Any]]) -> None:
+def test_every_accepted_order_keeps_the_features_within_their_bounds(
+    records: list[dict[str, Any]],
+) -> None:
     HOSTILE.run("delete from raw.orders")
     HOSTILE.land(records)
     HOSTILE.build()
-    assert HOSTILE.rows("select order_id from marts.orders where net_revenue not between 0 and total") == []
+    assert (
+        HOSTILE.rows("select order_id from marts.orders where net_revenue not between 0 and total")
+        == []
+    )
     for table in ("features__orders", "features__categories"):
         columns = {name: kind for name, kind, *_ in HOSTILE.rows(f"describe features.{table}")}
         faults = " or ".join(suite._faults(columns))

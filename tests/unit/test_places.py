@@ -16,25 +16,38 @@ LAKE = StagingLake()
 @pytest.mark.parametrize(
     ("text", "code"),
     [
-        ("fr", "FR"), ("FRA", "FR"), ("250", "FR"), (" Frankreich ", "FR"), ("FRANCE", "FR"), ("Österreich", "AT"),
-        ("osterreich", "AT"), ("U.S.A.", "US"), ("United States of America", "US"), ("uk", "GB"), ("EIRE", "IE"),
+        ("fr", "FR"), ("FRA", "FR"), ("250", "FR"), (" Frankreich ", "FR"), ("FRANCE", "FR"),
+        ("Österreich", "AT"),
+        ("osterreich", "AT"), ("U.S.A.", "US"), ("United States of America", "US"), ("uk", "GB"),
+        ("EIRE", "IE"),
         ("日本", "JP"), ("Россия", "RU"), ("Côte d’Ivoire", "CI"),
     ],
 )  # fmt: skip
 def test_codes_numbers_and_names_are_the_country(text: str, code: str) -> None:
     assert places.country_code(text) == code
-    assert LAKE.judged("crm_contacts", [{**GOOD["crm_contacts"], "country": text}])[0]["country"] == code
+    assert (
+        LAKE.judged("crm_contacts", [{**GOOD["crm_contacts"], "country": text}])[0]["country"]
+        == code
+    )
 
 
-@pytest.mark.parametrize("text", ["Atlantis", "European Community", "EU", "ZZ", "Soviet Union", "1", "x" * 5000, "''"])
+@pytest.mark.parametrize(
+    "text", ["Atlantis", "European Community", "EU", "ZZ", "Soviet Union", "1", "x" * 5000, "''"]
+)
 def test_what_is_no_country_is_cleared_and_counted(text: str) -> None:
     assert places.country_code(text) is None
     row = LAKE.judged("crm_contacts", [{**GOOD["crm_contacts"], "country": text}])[0]
-    assert (row["outcome"], row["country"], row["cleared"]) == ("accepted", None, "country: unknown_value")
+    assert (row["outcome"], row["country"], row["cleared"]) == (
+        "accepted",
+        None,
+        "country: unknown_value",
+    )
 
 
 def test_countries_of_events_too() -> None:
-    found = LAKE.judged("events", [{**GOOD["events"], "context": {"location": {"country": "Deutschland"}}}])[0]
+    found = LAKE.judged(
+        "events", [{**GOOD["events"], "context": {"location": {"country": "Deutschland"}}}]
+    )[0]
     assert found["country"] == "DE"
 
 

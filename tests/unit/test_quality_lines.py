@@ -12,13 +12,16 @@ from tests.dbt_sql import PROJECT
 
 # What landed and was accepted, what was empty, and what other subjects count again.
 AS_IT_SHOULD_BE = {
-    "records_landed", "records_accepted", "records_quarantined_by_reason", "values_landed", "values_accepted",
+    "records_landed", "records_accepted", "records_quarantined_by_reason", "values_landed",
+    "values_accepted",
     "values_empty", "times_by_basis",
 }  # fmt: skip
 
 
 def test_each_subject_of_a_loss_has_a_line() -> None:
-    columns = yaml.safe_load((PROJECT / "models/observability/data_quality.yml").read_text())["models"][0]["columns"]
+    columns = yaml.safe_load((PROJECT / "models/observability/data_quality.yml").read_text())[
+        "models"
+    ][0]["columns"]
     (subjects,) = (column["data_tests"][0] for column in columns if column["name"] == "subject")
     subjects = set(subjects["accepted_values"]["arguments"]["values"])
     assert {kind.subject for kind in _quality.KINDS} == subjects - AS_IT_SHOULD_BE
@@ -28,12 +31,11 @@ def test_totals_are_told_in_words_with_a_command_that_shows_more(home: Settings)
     with warehouse.connect(home) as lake:
         assert _quality.lines(lake) == []
         lake.execute(
-            f"create table lake.{_quality.RELATION} as select * from (values"
-            " ('orders', 'b1', 'records_quarantined', null, 2), ('orders', 'b2', 'records_quarantined', null, 3),"
-            " ('events', 'b3', 'values_cleared', 'country: unknown_value', 7),"
-            " ('events', 'b3', 'values_cleared', 'price: out_of_range', 1),"
-            " ('events', 'b3', 'values_landed', 'price', 9)"
-            ") as t (source, batch_id, subject, name, counted)"
+            f"create table lake.{_quality.RELATION} as select * from (values ('orders', 'b1',"
+            " 'records_quarantined', null, 2), ('orders', 'b2', 'records_quarantined', null, 3),"
+            " ('events', 'b3', 'values_cleared', 'country: unknown_value', 7), ('events', 'b3',"
+            " 'values_cleared', 'price: out_of_range', 1), ('events', 'b3', 'values_landed',"
+            " 'price', 9)) as t (source, batch_id, subject, name, counted)"
         )
         told = _quality.lines(lake)
     assert [(line["counted"], line["what"]) for line in told] == [
@@ -44,13 +46,17 @@ def test_totals_are_told_in_words_with_a_command_that_shows_more(home: Settings)
     assert told[0]["more"] == "segmentry quarantine list"
 
 
-@pytest.mark.parametrize("kind", [kind for kind in _quality.KINDS if not kind.command], ids=lambda kind: kind.text)
-def test_the_query_of_a_line_is_one_that_the_product_runs(home: Settings, kind: _quality.SummaryLine) -> None:
+@pytest.mark.parametrize(
+    "kind", [kind for kind in _quality.KINDS if not kind.command], ids=lambda kind: kind.text
+)
+def test_the_query_of_a_line_is_one_that_the_product_runs(
+    home: Settings, kind: _quality.SummaryLine
+) -> None:
     sql = kind.more.removeprefix('segmentry query "').removesuffix('"')
     with warehouse.connect(home) as lake:
         lake.execute(
-            f"create table lake.{_quality.RELATION} as select 's' as source, 'n' as name, '{kind.subject}' as subject,"
-            " 4 as counted"
+            f"create table lake.{_quality.RELATION} as select 's' as source, 'n' as name,"
+            f" '{kind.subject}' as subject, 4 as counted"
         )
     with warehouse.connect(home, read_only=True) as lake:
         lake.execute("use lake")

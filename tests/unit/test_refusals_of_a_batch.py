@@ -1,4 +1,6 @@
-"""Whom a withdrawn event's refusal counts for: everybody the event names, for what joined them may leave with it."""
+"""Whom a withdrawn event's refusal counts for: everybody the event names, for what joined them may
+leave with it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The report of a home: what it shows, what it shows when little is there, and that it is markup whatever names say."""
+"""The report of a home: what it shows, what it shows when little is there, and that it is markup
+whatever names say.
+"""
 
 from __future__ import annotations
 
@@ -18,11 +20,22 @@ def test_an_empty_home_has_a_report_that_says_so(home: Settings) -> None:
 
 def test_bars_are_as_long_as_the_numbers_and_the_largest_stand_first(home: Settings) -> None:
     with warehouse.connect(home) as lake:
-        lake.execute("create table lake.segments.segment_memberships (segment varchar, profile_id varchar)")
-        lake.execute("insert into lake.segments.segment_memberships select 'small', range from range(10)")
-        lake.execute("insert into lake.segments.segment_memberships select 'large', range from range(40)")
-        lake.execute("create table lake.profiles.profiles as select range as profile_id from range(1234)")
-        lake.execute("create table lake.marts.orders as select 10.5::decimal(18, 4) as net_revenue from range(3)")
+        lake.execute(
+            "create table lake.segments.segment_memberships (segment varchar, profile_id varchar)"
+        )
+        lake.execute(
+            "insert into lake.segments.segment_memberships select 'small', range from range(10)"
+        )
+        lake.execute(
+            "insert into lake.segments.segment_memberships select 'large', range from range(40)"
+        )
+        lake.execute(
+            "create table lake.profiles.profiles as select range as profile_id from range(1234)"
+        )
+        lake.execute(
+            "create table lake.marts.orders as select 10.5::decimal(18, 4) as net_revenue from"
+            " range(3)"
+        )
     assert report.largest_segments(home, 1) == [{"segment": "large", "people": 40}]
     text = report.write(home, [{"model": "churn", "quality": 0.75}]).read_text(encoding="utf-8")
     large, small = (float(width) for width in re.findall(r'<rect [^>]*width="([\d.]+)"', text))

@@ -33,7 +33,9 @@ STAYS: list[tuple[str, str, int, int | None]] = [
 
 
 def segment(name: str, **meta: Any) -> Segment:
-    return Segment(name, Path(f"{name}.sql"), "", meta, parse("orders > 1", {"orders": "bigint"}), None, "")
+    return Segment(
+        name, Path(f"{name}.sql"), "", meta, parse("orders > 1", {"orders": "bigint"}), None, ""
+    )
 
 
 FOUND = {
@@ -54,25 +56,30 @@ def lake(home: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def fill(connection: duckdb.DuckDBPyConnection) -> None:
-    connection.execute("create table lake.observability.clock as select timestamp '2026-06-30' as as_of")
+    connection.execute(
+        "create table lake.observability.clock as select timestamp '2026-06-30' as as_of"
+    )
     connection.execute(
         "create table lake.segments.membership_history"
         " (segment varchar, profile_id varchar, entered_at timestamp, left_at timestamp)"
     )
     for name, who, entered, left in STAYS:
         times = [CLOCK - entered * DAY, None if left is None else CLOCK - left * DAY]
-        connection.execute("insert into lake.segments.membership_history values (?, ?, ?, ?)", [name, who, *times])
+        connection.execute(
+            "insert into lake.segments.membership_history values (?, ?, ?, ?)", [name, who, *times]
+        )
     connection.execute(
-        "create table lake.segments.segment_memberships as"
-        " select segment, profile_id, entered_at from lake.segments.membership_history where left_at is null"
+        "create table lake.segments.segment_memberships as select segment, profile_id, entered_at"
+        " from lake.segments.membership_history where left_at is null"
     )
     connection.execute(
         "create table lake.segments.dwell_states as select segment, profile_id, entered_at, left_at"
-        " from lake.segments.membership_history union all select 'tiny', 'ann', timestamp '2026-06-01', null"
+        " from lake.segments.membership_history union all select 'tiny', 'ann', timestamp"
+        " '2026-06-01', null"
     )
     connection.execute(
-        "create table lake.profiles.profiles as"
-        " select who as profile_id, length(who) as orders from (values ('ann'), ('cat')) as people (who)"
+        "create table lake.profiles.profiles as select who as profile_id, length(who) as orders"
+        " from (values ('ann'), ('cat')) as people (who)"
     )
 
 
@@ -82,7 +89,8 @@ def test_sizes_moves_and_remarks(lake: duckdb.DuckDBPyConnection) -> None:
         (2, 1, 1), (1, 0, 0), (1, 0, 0), (1, 1, 0), (0, 0, 0), (0, 0, 0),
     ]  # fmt: skip
     assert rows["gold"]["churn"] == pytest.approx(1 / 3), "of three who were in it, one left"
-    # The last change of deals is 31 days old, of quiet exactly 30: neither moved within the 30 days.
+    # The last change of deals is 31 days old, of quiet exactly 30: neither moved within the 30
+    # days.
     assert {name: row["remark"] for name, row in rows.items()} == {
         "gold": "",
         "deals": "still: nobody came or went for 30 days",
@@ -98,18 +106,30 @@ def test_sizes_moves_and_remarks(lake: duckdb.DuckDBPyConnection) -> None:
 
 def test_conflicts_and_overlaps(lake: duckdb.DuckDBPyConnection) -> None:
     assert audit.conflicts(lake, FOUND) == [
-        {"segment": "deals", "action": "discount", "conflicts_with": "gold", "its_action": "reward", "profiles": 1}
+        {
+            "segment": "deals",
+            "action": "discount",
+            "conflicts_with": "gold",
+            "its_action": "reward",
+            "profiles": 1,
+        }
     ]
-    pairs = [(row["smaller"], row["larger"], row["share_of_smaller"]) for row in audit.overlaps(lake)]
+    pairs = [
+        (row["smaller"], row["larger"], row["share_of_smaller"]) for row in audit.overlaps(lake)
+    ]
     assert ("deals", "gold", 1.0) in pairs
     assert len(pairs) == 6, "each pair once"
 
 
-def test_a_sample_is_reproducible_and_its_verdicts_come_back(lake: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
+def test_a_sample_is_reproducible_and_its_verdicts_come_back(
+    lake: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
     rows = audit.sample(lake, FOUND["gold"], 10, seed=1)
     assert rows == audit.sample(lake, FOUND["gold"], 10, seed=1)
     assert {row["profile_id"] for row in rows} == {"ann", "cat"}
-    assert all(row["orders"] == 3 and row["verdict"] == "" for row in rows), "the values that decided"
+    assert all(row["orders"] == 3 and row["verdict"] == "" for row in rows), (
+        "the values that decided"
+    )
     path = tmp_path / "to_judge.csv"
     with pytest.raises(UsageError, match="cannot be written"):
         audit.write(rows, tmp_path / "nowhere" / path.name)
@@ -141,7 +161,9 @@ def test_the_page_shows_what_people_said_and_takes_nothing_for_markup(
     assert "&lt;b&gt;" in text
     assert "<b>" not in text
     assert "http" not in text, "nothing is fetched from elsewhere"
-    assert all(f"<h2>{title}</h2>" in text for title in ("Precision", "Sizes", "Conflicts", "Overlaps"))
+    assert all(
+        f"<h2>{title}</h2>" in text for title in ("Precision", "Sizes", "Conflicts", "Overlaps")
+    )
 
 
 @pytest.mark.parametrize(
@@ -150,4 +172,7 @@ def test_the_page_shows_what_people_said_and_takes_nothing_for_markup(
     [(0, 10, 0.0, 0.2775), (10, 10, 0.7225, 1.0), (45, 50, 0.7864, 0.9565), (1, 2, 0.0945, 0.9055)],
 )
 def test_the_interval_is_wilsons(right: int, total: int, low: float, high: float) -> None:
-    assert audit.wilson(right, total) == (pytest.approx(low, abs=1e-4), pytest.approx(high, abs=1e-4))
+    assert audit.wilson(right, total) == (
+        pytest.approx(low, abs=1e-4),
+        pytest.approx(high, abs=1e-4),
+    )

@@ -1,4 +1,6 @@
-"""``segments list``, ``show`` and ``explain`` speak of the rules that are deployed, and say where a file differs."""
+"""``segments list``, ``show`` and ``explain`` speak of the rules that are deployed, and say where a
+file differs.
+"""
 
 from __future__ import annotations
 
@@ -34,10 +36,10 @@ def project(home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 RULES = (
-    "create table lake.segments.segment_rules (segment varchar, definition_version varchar, owner varchar,"
-    " purpose varchar, priority integer, exclusive_group varchar, action varchar, enter_after interval,"
-    " exit_after interval, min_stay interval, min_size integer, merge_into varchar, predicate varchar,"
-    " stay_while varchar)"
+    "create table lake.segments.segment_rules (segment varchar, definition_version varchar, owner"
+    " varchar, purpose varchar, priority integer, exclusive_group varchar, action varchar,"
+    " enter_after interval, exit_after interval, min_stay interval, min_size integer, merge_into"
+    " varchar, predicate varchar, stay_while varchar)"
 )
 
 
@@ -47,8 +49,8 @@ def _deploy(settings: Settings) -> None:
     with warehouse.connect(settings) as lake:
         lake.execute(f"create table lake.profiles.profiles ({columns})")
         lake.execute(
-            "insert into lake.profiles.profiles (profile_id, as_of, orders_lifetime, days_since_last_order,"
-            " rfm_frequency_score) values ('ann', ?, 3, 10, 4)",
+            "insert into lake.profiles.profiles (profile_id, as_of, orders_lifetime,"
+            " days_since_last_order, rfm_frequency_score) values ('ann', ?, 3, 10, 4)",
             [datetime(2026, 6, 1)],
         )
         lake.execute(
@@ -56,13 +58,19 @@ def _deploy(settings: Settings) -> None:
             " select 'user_id' as identifier_type, 'ann' as identifier, 'ann' as profile_id"
         )
         lake.execute(
-            "create table lake.identity.profile_resolution as select 'ann' as profile_id, 'ann' as current_profile_id"
+            "create table lake.identity.profile_resolution as select 'ann' as profile_id, 'ann' as"
+            " current_profile_id"
         )
         lake.execute(RULES)
-        lake.execute("create table lake.segments.segment_memberships (segment varchar, profile_id varchar)")
+        lake.execute(
+            "create table lake.segments.segment_memberships (segment varchar, profile_id varchar)"
+        )
         for name in NAMES:
             values = _rule(found[name])
-            lake.execute(f"insert into lake.segments.segment_rules values ({', '.join('?' * len(values))})", values)
+            lake.execute(
+                f"insert into lake.segments.segment_rules values ({', '.join('?' * len(values))})",
+                values,
+            )
             lake.execute("insert into lake.segments.segment_memberships values (?, 'ann')", [name])
 
 
@@ -71,13 +79,16 @@ def _rule(segment: installed.Segment) -> list[Any]:
     assert segment.predicate is not None
     return [
         segment.name, segment.definition_version, meta["owner"], meta["purpose"], segment.priority,
-        segment.exclusive_group, meta.get("action"), segment.enter_after, segment.exit_after, segment.min_stay,
+        segment.exclusive_group, meta.get("action"), segment.enter_after, segment.exit_after,
+        segment.min_stay,
         meta.get("min_size", 0), meta.get("merge_into"), segment.predicate.to_sql(), None,
     ]  # fmt: skip
 
 
 def asked(*words: str) -> Any:
-    result = CliRunner().invoke(build(), ["segments", *words, "--output", "json"], standalone_mode=False)
+    result = CliRunner().invoke(
+        build(), ["segments", *words, "--output", "json"], standalone_mode=False
+    )
     assert result.exception is None, result.exception
     return json.loads(result.output)
 
@@ -101,11 +112,17 @@ def test_what_is_deployed_is_what_is_listed_shown_and_explained(project: Path) -
     (project / "casual_browsers.sql").write_text(SQL.format("orders_liftime = 0"))
     found = states()
     assert found["loyal_customers"] == found["luxury_shoppers"] == (deployed.CHANGED, 1)
-    assert (found["new_visitors"], found["fresh_faces"]) == ((deployed.REMOVED, 1), (deployed.NEW, 0))
+    assert (found["new_visitors"], found["fresh_faces"]) == (
+        (deployed.REMOVED, 1),
+        (deployed.NEW, 0),
+    )
     assert found["casual_browsers"] == (deployed.REFUSED, 1)
 
     new = asked("show", "loyal_customers")
-    assert (new["predicate"], new["definition_version"]) == (old["predicate"], old["definition_version"])
+    assert (new["predicate"], new["definition_version"]) == (
+        old["predicate"],
+        old["definition_version"],
+    )
     assert "orders_lifetime >= 3" in new["predicate"], "the rule that the size was counted by"
     assert (new["predicate_in_the_file"], new["members"]) == ("orders_lifetime >= 7", 1)
     assert new["state"] == deployed.CHANGED and "segments+" in new["state"]

@@ -1,4 +1,6 @@
-"""The unit test of every shipped segment stands on both sides of each edge: a rule that is off by one fails it."""
+"""The unit test of every shipped segment stands on both sides of each edge: a rule that is off by
+one fails it.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,10 @@ def rows(segment: Segment) -> list[tuple[dict[str, Any], bool]]:
     test = content["unit_tests"][0]
     members = {row["profile_id"] for row in test["expect"]["rows"]}
     names = {name for row in test["given"][0]["rows"] for name in row}
-    return [({name: row.get(name) for name in names}, row["profile_id"] in members) for row in test["given"][0]["rows"]]
+    return [
+        ({name: row.get(name) for name in names}, row["profile_id"] in members)
+        for row in test["given"][0]["rows"]
+    ]
 
 
 def wrong(predicate: Predicate) -> Iterator[Predicate]:
@@ -38,17 +43,23 @@ def wrong(predicate: Predicate) -> Iterator[Predicate]:
         for place, part in enumerate(predicate.parts):
             before, behind = predicate.parts[:place], predicate.parts[place + 1 :]
             yield replace(predicate, parts=(*before, *behind))
-            yield from (replace(predicate, parts=(*before, other, *behind)) for other in wrong(part))
+            yield from (
+                replace(predicate, parts=(*before, other, *behind)) for other in wrong(part)
+            )
     elif isinstance(predicate, Not):
         yield predicate.part
         yield from (replace(predicate, part=other) for other in wrong(predicate.part))
     elif isinstance(predicate, Comparison):
-        yield from (replace(predicate, operator=operator) for operator in TURNED[predicate.operator])
+        yield from (
+            replace(predicate, operator=operator) for operator in TURNED[predicate.operator]
+        )
     elif isinstance(predicate, Between):
         yield from between(predicate)
     elif isinstance(predicate, In) and len(predicate.values) > 1:
         for left in predicate.values:
-            yield replace(predicate, values=tuple(value for value in predicate.values if value != left))
+            yield replace(
+                predicate, values=tuple(value for value in predicate.values if value != left)
+            )
     elif isinstance(predicate, Is | Truth):
         yield Not(predicate)
 
@@ -73,7 +84,9 @@ def test_the_unit_test_notices_a_rule_that_is_off_by_one(name: str) -> None:
         for other in wrong(segment.predicate)
         if all((compiled(other)(row) is True) is expected for row, expected in cases)
     ]
-    assert not unnoticed, f"{name}.yml does not tell these from {segment.predicate.to_sql()}: {unnoticed}"
+    assert not unnoticed, (
+        f"{name}.yml does not tell these from {segment.predicate.to_sql()}: {unnoticed}"
+    )
 
 
 @pytest.mark.parametrize("name", [name for name, segment in FOUND.items() if segment.predicate])

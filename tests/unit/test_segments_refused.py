@@ -1,4 +1,6 @@
-"""A wrong segment is refused with its remedy by `check segments` and by `segments preview`, in the same words."""
+"""A wrong segment is refused with its remedy by `check segments` and by `segments preview`, in the
+same words.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,10 @@ UNSAFE = {
     "materialization": (META, "    config:\n      materialized: incremental\n      meta:"),
     "model's own hook": ("    description:", "    post-hook: drop table x\n    description:"),
     "data test": ("    description:", "    data_tests: [unique]\n    description:"),
-    "second model": ("unit_tests:", "  - {name: orders, config: {pre_hook: drop table x}}\nunit_tests:"),
+    "second model": (
+        "unit_tests:",
+        "  - {name: orders, config: {pre_hook: drop table x}}\nunit_tests:",
+    ),
     "macro": ("unit_tests:", "macros: [{name: as_of}]\nunit_tests:"),
     "override": ("    expect:", "    overrides: {macros: {as_of: now()}}\n    expect:"),
     "input": ("input: ref('profiles')", "input: run_query('drop table x')"),
@@ -52,7 +57,10 @@ def test_a_yml_says_nothing_that_dbt_would_run(project: Path, old: str, new: str
     assert old in YML
     path.write_text(YML.replace(old, new, 1))
     assert "loyal_customers" in str(refusal("check", "segments"))
-    assert "plain YAML" in refusal("check", "segments").allowed or "schema" in refusal("check", "segments").allowed
+    assert (
+        "plain YAML" in refusal("check", "segments").allowed
+        or "schema" in refusal("check", "segments").allowed
+    )
 
 
 STRAY = {
@@ -125,7 +133,9 @@ def test_a_wrong_segment_is_refused_by_the_check_and_at_preview(
 def test_free_sql_passes_the_check_and_is_refused_at_preview(project: Path) -> None:
     path = project / "models" / "segments" / "loyal_customers.sql"
     path.write_text("select profile_id from {{ ref('orders') }} group by profile_id")
-    path.with_suffix(".yml").write_text(YML.replace("priority: 10", "priority: 10\n          kind: batch_only"))
+    path.with_suffix(".yml").write_text(
+        YML.replace("priority: 10", "priority: 10\n          kind: batch_only")
+    )
     checked = CliRunner().invoke(build(), ["check", "segments"])
     assert checked.exit_code == 0
     assert "1 of free SQL, whose text is not checked: loyal_customers" in checked.output
@@ -134,6 +144,9 @@ def test_free_sql_passes_the_check_and_is_refused_at_preview(project: Path) -> N
 
 def test_a_preview_takes_a_file_or_a_predicate_and_the_guard_reads_both(project: Path) -> None:
     assert "neither" in refusal("segments", "preview").received
-    assert "together" in refusal("segments", "preview", "a.sql", "--where", "orders_lifetime > 0").received
+    assert (
+        "together"
+        in refusal("segments", "preview", "a.sql", "--where", "orders_lifetime > 0").received
+    )
     error = refusal("segments", "preview", "--where", "no_such_column = 1")
     assert "--where" in str(error) and "no_such_column" in str(error)

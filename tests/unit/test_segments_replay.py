@@ -1,4 +1,6 @@
-"""What a replay refuses before it builds anything, and what it makes of a lake of an earlier release."""
+"""What a replay refuses before it builds anything, and what it makes of a lake of an earlier
+release.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,10 @@ PREDICATE = parse("next_category = 'Books'", {"next_category": "varchar"})
 LIKELY = Segment("likely", Path("likely.sql"), "", {}, PREDICATE, None, "")
 FREE = Segment("free", Path("free.sql"), "", {"kind": "batch_only"}, None, None, "select 1")
 # ml.scores before models of choices wrote what they chose.
-SCORES = "profile_id varchar, model varchar, as_of timestamp, score double, model_version varchar, scored_at timestamp"
+SCORES = (
+    "profile_id varchar, model varchar, as_of timestamp, score double, model_version varchar,"
+    " scored_at timestamp"
+)
 
 
 @pytest.mark.parametrize("weeks", [-1, 0, 53])

@@ -24,7 +24,10 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def _digests(folder: Path) -> dict[str, str]:
     files = sorted(path for path in folder.rglob("*") if path.is_file())
-    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in files
+    }
 
 
 def test_same_arguments_give_the_same_bytes(shop: Path, tmp_path: Path) -> None:
@@ -35,14 +38,18 @@ def test_same_arguments_give_the_same_bytes(shop: Path, tmp_path: Path) -> None:
     print(f"{len(first)} files, byte for byte")
 
 
-def test_the_same_simulation_is_not_done_twice(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_same_simulation_is_not_done_twice(
+    shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     before = {path: path.stat().st_mtime_ns for path in shop.rglob("*")}
     assert run([*ARGUMENTS, str(shop)]) == 0
     assert "already holds this simulation" in capsys.readouterr().err
     assert {path: path.stat().st_mtime_ns for path in shop.rglob("*")} == before
 
 
-def test_messages_keep_a_path_with_brackets_whole(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_messages_keep_a_path_with_brackets_whole(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     out = tmp_path / "[red] shop" / ("long" * 30)
     small = ["simulate", "--people", "20", "--days", "5", "--seed", "1", "--out", str(out)]
     assert run(small) == 0
@@ -67,7 +74,8 @@ def test_a_killed_simulation_is_done_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("option", "value"), [("--people", "0"), ("--days", "0"), ("--seed", "-1"), ("--end-date", "June")]
+    ("option", "value"),
+    [("--people", "0"), ("--days", "0"), ("--seed", "-1"), ("--end-date", "June")],
 )
 def test_wrong_arguments_are_wrong_use(
     option: str, value: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -78,11 +86,15 @@ def test_wrong_arguments_are_wrong_use(
 
 
 def test_broken_events_are_exactly_those_the_truth_names(shop: Path) -> None:
-    named = duckdb.sql(f"select file, line, fault from '{shop}/truth/dirt.parquet' where source = 'events'").fetchall()
+    named = duckdb.sql(
+        f"select file, line, fault from '{shop}/truth/dirt.parquet' where source = 'events'"
+    ).fetchall()
     broken = {(file, line) for file, line, fault in named if fault == "malformed_json"}
     found = set()
     for path in sorted((shop / "events").iterdir()):
-        for number, line in enumerate(gzip.decompress(path.read_bytes()).decode().splitlines(), start=1):
+        for number, line in enumerate(
+            gzip.decompress(path.read_bytes()).decode().splitlines(), start=1
+        ):
             try:
                 event = json.loads(line)
             except ValueError:
@@ -97,10 +109,14 @@ def test_identifiers_of_the_truth_occur_in_the_data(shop: Path) -> None:
     cookies = {row[0] for row in _truth_identifiers(shop, "cookie")}
     users = {row[0] for row in _truth_identifiers(shop, "user_id")}
     seen = duckdb.sql(
-        f"""select distinct "anonymousId", "userId" from read_json('{shop}/events/*.gz', format='newline_delimited',
+        f"""select distinct "anonymousId", "userId" from
+            read_json('{shop}/events/*.gz', format='newline_delimited',
         ignore_errors=true, columns={{anonymousId: 'varchar', userId: 'varchar'}})"""
     ).fetchall()
-    nobody = {row[0] for row in duckdb.sql(f"select identifier from '{shop}/truth/shared.parquet'").fetchall()}
+    nobody = {
+        row[0]
+        for row in duckdb.sql(f"select identifier from '{shop}/truth/shared.parquet'").fetchall()
+    }
     assert cookies - nobody == {row[0] for row in seen if row[0]} - nobody
     assert {row[1] for row in seen if row[1]} <= users
 
@@ -112,9 +128,12 @@ def _truth_identifiers(shop: Path, kind: str) -> list[tuple[str]]:
 
 def test_probabilities_agree_with_what_happened(tmp_path: Path) -> None:
     out = tmp_path / "shop"
-    assert run(["simulate", "--people", "3000", "--days", "60", "--seed", "5", "--out", str(out)]) == 0
+    assert (
+        run(["simulate", "--people", "3000", "--days", "60", "--seed", "5", "--out", str(out)]) == 0
+    )
     row = duckdb.sql(
-        f"""select count(*), avg(churn_probability_90d), avg(has_churned_90d::int), avg(upsell_probability_90d),
+        f"""select count(*), avg(churn_probability_90d), avg(has_churned_90d::int),
+            avg(upsell_probability_90d),
         avg(has_upgraded_90d::int) from '{out}/truth/people.parquet' where orders_before > 0"""
     ).fetchone()
     assert row is not None

@@ -38,9 +38,9 @@ def configured(home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         encoding="utf-8",
     )
     (folder / "support_tickets.yml").write_text(
-        "name: support_tickets\ndescription: Tickets out of an API.\n"
-        "api:\n  url: ${TICKETS_URL}/tickets\n  records: data\n  next_url: next\n  token_env: TICKETS_TOKEN\n"
-        "  cursor: {field: updated_at, parameter: since}\n",
+        "name: support_tickets\ndescription: Tickets out of an API.\napi:\n  url:"
+        " ${TICKETS_URL}/tickets\n  records: data\n  next_url: next\n  token_env: TICKETS_TOKEN\n "
+        " cursor: {field: updated_at, parameter: since}\n",
         encoding="utf-8",
     )
     monkeypatch.setenv("SEGMENTRY_CONFIG", str(folder.parent))
@@ -51,14 +51,19 @@ def configured(home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> sqlite3.Connection:
     path = tmp_path / "crm.sqlite"
     connection = sqlite3.connect(path)
-    connection.execute("create table contacts (contact_id text, email text, score numeric(9, 2), updated_at timestamp)")
+    connection.execute(
+        "create table contacts (contact_id text, email text, score numeric(9, 2), updated_at"
+        " timestamp)"
+    )
     add_contacts(connection, range(5), day=1)
     monkeypatch.setenv("CRM_DATABASE_URL", f"sqlite:///{path}")
     return connection
 
 
 def add_contacts(connection: sqlite3.Connection, numbers: range, day: int) -> None:
-    values = [(f"k{n}", f"p{n}@example.com", 1.5, f"2026-01-{day:02} 00:00:00.000000") for n in numbers]
+    values = [
+        (f"k{n}", f"p{n}@example.com", 1.5, f"2026-01-{day:02} 00:00:00.000000") for n in numbers
+    ]
     connection.executemany("insert into contacts values (?, ?, ?, ?)", values)
     connection.commit()
 
@@ -81,7 +86,9 @@ class Desk(BaseHTTPRequestHandler):
             self.send_error(403)
             return
         wanted = [ticket for ticket in Desk.tickets if ticket["updated_at"] >= since]
-        following = f"/tickets?since={since}&start={start + PAGE}" if start + PAGE < len(wanted) else None
+        following = (
+            f"/tickets?since={since}&start={start + PAGE}" if start + PAGE < len(wanted) else None
+        )
         body = json.dumps({"data": wanted[start : start + PAGE], "next": following}).encode()
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
@@ -94,7 +101,9 @@ class Desk(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def desk(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Desk]]:
-    Desk.tickets = [{"ticket_id": f"t{n}", "updated_at": f"2026-01-0{n}T00:00:00Z"} for n in range(1, 6)]
+    Desk.tickets = [
+        {"ticket_id": f"t{n}", "updated_at": f"2026-01-0{n}T00:00:00Z"} for n in range(1, 6)
+    ]
     Desk.asked = []
     Desk.is_broken = False
     server = HTTPServer(("127.0.0.1", 0), Desk)
@@ -113,10 +122,14 @@ def loaded(settings: Settings, source: str) -> int:
 
 def landed(settings: Settings, source: str) -> list[dict[str, Any]]:
     with warehouse.connect(settings, read_only=True) as lake:
-        return [json.loads(row[0]) for row in lake.execute(f"select _raw from raw.{source}").fetchall()]
+        return [
+            json.loads(row[0]) for row in lake.execute(f"select _raw from raw.{source}").fetchall()
+        ]
 
 
-def test_database_rows_land_once_and_then_only_the_changed(configured: Settings, database: sqlite3.Connection) -> None:
+def test_database_rows_land_once_and_then_only_the_changed(
+    configured: Settings, database: sqlite3.Connection
+) -> None:
     assert loaded(configured, "crm_contacts") == 5
     assert loaded(configured, "crm_contacts") == 0
     add_contacts(database, range(5, 7), day=1)  # at the very moment the last extraction ended
@@ -124,9 +137,14 @@ def test_database_rows_land_once_and_then_only_the_changed(configured: Settings,
     assert loaded(configured, "crm_contacts") == 3
     found = landed(configured, "crm_contacts")
     assert sorted(row["contact_id"] for row in found) == [f"k{n}" for n in range(8)]
-    assert next(row for row in found if row["contact_id"] == "k7")["updated_at"] == "2026-01-02T00:00:00"
+    assert (
+        next(row for row in found if row["contact_id"] == "k7")["updated_at"]
+        == "2026-01-02T00:00:00"
+    )
     with warehouse.connect(configured, read_only=True) as lake:
-        assert lake.execute("select records, cursor from raw._loads order by loaded_at").fetchall() == [
+        assert lake.execute(
+            "select records, cursor from raw._loads order by loaded_at"
+        ).fetchall() == [
             (5, "datetime:2026-01-01T00:00:00"),
             (3, "datetime:2026-01-02T00:00:00"),
         ]
@@ -135,7 +153,9 @@ def test_database_rows_land_once_and_then_only_the_changed(configured: Settings,
         ]
 
 
-def test_api_pages_land_once_and_then_only_the_changed(configured: Settings, desk: type[Desk]) -> None:
+def test_api_pages_land_once_and_then_only_the_changed(
+    configured: Settings, desk: type[Desk]
+) -> None:
     assert loaded(configured, "support_tickets") == 5
     assert len(desk.asked) == 3
     assert loaded(configured, "support_tickets") == 0
@@ -145,7 +165,9 @@ def test_api_pages_land_once_and_then_only_the_changed(configured: Settings, des
     assert len(landed(configured, "support_tickets")) == 6
 
 
-def test_api_that_breaks_off_lands_nothing_and_fails_the_stage(configured: Settings, desk: type[Desk]) -> None:
+def test_api_that_breaks_off_lands_nothing_and_fails_the_stage(
+    configured: Settings, desk: type[Desk]
+) -> None:
     desk.is_broken = True
     stages.ensure_raw(configured)
     with pytest.raises(SourceError, match="could not be read beyond 2 record") as caught:

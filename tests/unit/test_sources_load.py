@@ -31,7 +31,9 @@ def rows(settings: Settings, sql: str) -> list[tuple[Any, ...]]:
 
 
 def events(path: Path, numbers: range) -> Path:
-    path.write_bytes(gzip.compress(b"".join(b'{"messageId":"m%d"}\n' % number for number in numbers), mtime=0))
+    path.write_bytes(
+        gzip.compress(b"".join(b'{"messageId":"m%d"}\n' % number for number in numbers), mtime=0)
+    )
     return path
 
 
@@ -43,7 +45,12 @@ def load(home: Settings, source: str, *paths: Path) -> list[loading.FileReport]:
 def test_every_configured_source_has_a_raw_table_before_anything_is_loaded(home: Settings) -> None:
     stages.ensure_raw(home)
     stages.ensure_raw(home)
-    tables = {row[0] for row in rows(home, "select table_name from information_schema.tables where table_schema='raw'")}
+    tables = {
+        row[0]
+        for row in rows(
+            home, "select table_name from information_schema.tables where table_schema='raw'"
+        )
+    }
     assert tables == {*(path.stem for path in (home.config / "sources").glob("*.yml")), "_loads"}
 
 
@@ -52,13 +59,17 @@ def test_records_stand_in_raw_as_they_stood_in_the_file(home: Settings, tmp_path
     path.write_text('{"messageId": "m1"}\nbroken\n', encoding="utf-8")
     (report,) = load(home, "events", path)
     assert (report.status, report.records) == ("landed", 2)
-    found = rows(home, "select _source, _file, _line, _raw, _problem from raw.events order by _line")
+    found = rows(
+        home, "select _source, _file, _line, _raw, _problem from raw.events order by _line"
+    )
     assert found == [
         ("events", str(path), 1, '{"messageId": "m1"}', None),
         ("events", str(path), 2, "broken", None),
     ]
     assert rows(home, "select records, bytes from raw._loads") == [(2, path.stat().st_size)]
-    assert rows(home, "select count(distinct _batch_id), count(distinct _loaded_at) from raw.events") == [(1, 1)]
+    assert rows(
+        home, "select count(distinct _batch_id), count(distinct _loaded_at) from raw.events"
+    ) == [(1, 1)]
 
 
 def test_the_same_content_adds_nothing_under_any_name(home: Settings, tmp_path: Path) -> None:
@@ -66,7 +77,10 @@ def test_the_same_content_adds_nothing_under_any_name(home: Settings, tmp_path: 
     again = events(tmp_path / "b.ndjson.gz", range(5))
     assert [r.status for r in load(home, "events", first)] == ["landed"]
     os.utime(first, (1, 1))
-    assert [r.status for r in load(home, "events", first, again)] == ["already loaded", "already loaded"]
+    assert [r.status for r in load(home, "events", first, again)] == [
+        "already loaded",
+        "already loaded",
+    ]
     assert rows(home, "select count(*) from raw.events") == [(5,)]
 
 
@@ -106,7 +120,11 @@ def test_a_broken_file_stops_no_other_and_is_told(home: Settings, tmp_path: Path
     ]
     assert all(r.detail for r in reports if r.status != "landed")
     assert rows(home, f"select count(*) from raw.events where _file = '{whole}'") == [(9,)]
-    lost = rows(home, "select _line, _problem from raw.events where _problem like 'unreadable_file%' order by _file")
+    lost = rows(
+        home,
+        "select _line, _problem from raw.events where _problem like 'unreadable_file%' order by"
+        " _file",
+    )
     assert [line for line, _ in lost] == [0, 0]
 
 
@@ -125,7 +143,11 @@ def test_a_record_beyond_all_measure_lands_whole_in_pieces(home: Settings, tmp_p
     path.write_text("{}\n" + text + "\n{}\n", encoding="utf-8")
     (report,) = load(home, "events", path)
     assert (report.records, report.problems) == (12, 10)
-    pieces = rows(home, "select _raw, _problem from raw.events where _line = 2 order by length(_raw) desc, _problem")
+    pieces = rows(
+        home,
+        "select _raw, _problem from raw.events where _line = 2 order by length(_raw) desc,"
+        " _problem",
+    )
     whole = sorted(pieces, key=lambda piece: int(piece[1].split()[2]))
     assert "".join(raw for raw, _ in whole) == text
 
@@ -136,9 +158,17 @@ def test_command_prints_what_came_of_each_file(
     path = events(tmp_path / "a.ndjson.gz", range(4))
     assert cli(["load", "events", str(path), "--output", "json"]) == 0
     (report,) = json.loads(capsys.readouterr().out)
-    assert (report["file"], report["status"], report["records"], report["problems"]) == (str(path), "landed", 4, 0)
+    assert (report["file"], report["status"], report["records"], report["problems"]) == (
+        str(path),
+        "landed",
+        4,
+        0,
+    )
     assert cli(["load", "events", str(path), str(tmp_path / "none.csv"), "--output", "json"]) == 1
-    assert [r["status"] for r in json.loads(capsys.readouterr().out)] == ["already loaded", "missing"]
+    assert [r["status"] for r in json.loads(capsys.readouterr().out)] == [
+        "already loaded",
+        "missing",
+    ]
 
 
 def test_command_lands_each_folder_that_bears_a_sources_name(
@@ -156,10 +186,15 @@ def test_command_lands_each_folder_that_bears_a_sources_name(
     }
     assert cli(["load", "--from", str(tmp_path), "--force", "-o", "json"]) == 0
     reports = json.loads(capsys.readouterr().out)
-    assert {(r["source"], r["records"], r["problems"]) for r in reports} == {("events", 0, 0), ("consents", 1, 1)}
+    assert {(r["source"], r["records"], r["problems"]) for r in reports} == {
+        ("events", 0, 0),
+        ("consents", 1, 1),
+    }
 
 
-@pytest.mark.parametrize("arguments", [[], ["no_such_source"], ["events", "--from", "."], ["--from", "nowhere"]])
+@pytest.mark.parametrize(
+    "arguments", [[], ["no_such_source"], ["events", "--from", "."], ["--from", "nowhere"]]
+)
 def test_wrong_use_says_what_is_allowed(
     home: Settings, arguments: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -184,26 +219,42 @@ def test_a_load_that_fails_half_way_leaves_nothing(home: Settings) -> None:
     assert rows(home, "select count(*) from raw._loads") == [(0,)]
 
 
-def test_killed_at_any_moment_and_loaded_again_it_is_as_if_never_killed(home: Settings, tmp_path: Path) -> None:
+def test_killed_at_any_moment_and_loaded_again_it_is_as_if_never_killed(
+    home: Settings, tmp_path: Path
+) -> None:
     path = events(tmp_path / "big.ndjson.gz", range(1_000_000))
-    command = [sys.executable, "-c", "from cli.main import main; main()", "load", "events", str(path)]
+    command = [
+        sys.executable,
+        "-c",
+        "from cli.main import main; main()",
+        "load",
+        "events",
+        str(path),
+    ]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     stages.ensure_raw(home)
     held = set()
     for wait in (1.5, 3.0):
         process = subprocess.Popen(
-            command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+            command,
+            env=environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
         )
         time.sleep(wait)
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         held.add(
-            (rows(home, "select count(*) from raw.events")[0][0], rows(home, "select count(*) from raw._loads")[0][0])
+            (
+                rows(home, "select count(*) from raw.events")[0][0],
+                rows(home, "select count(*) from raw._loads")[0][0],
+            )
         )
     print("records and loads after each kill:", held)
     assert held <= {(0, 0), (1_000_000, 1)}
     load(home, "events", path)
-    assert rows(home, "select count(*), count(distinct _raw), count(distinct _line) from raw.events") == [
-        (1_000_000, 1_000_000, 1_000_000)
-    ]
+    assert rows(
+        home, "select count(*), count(distinct _raw), count(distinct _line) from raw.events"
+    ) == [(1_000_000, 1_000_000, 1_000_000)]
     assert rows(home, "select records from raw._loads") == [(1_000_000,)]

@@ -44,12 +44,16 @@ def test_lines_are_verbatim_and_numbered_as_in_the_file(tmp_path: Path) -> None:
 
 
 def test_gzip_is_known_by_its_content_not_its_name(tmp_path: Path) -> None:
-    assert read(write(tmp_path / "plain_name.ndjson", gzip.compress(b'{"a":1}\n'))).raws == ['{"a":1}']
+    assert read(write(tmp_path / "plain_name.ndjson", gzip.compress(b'{"a":1}\n'))).raws == [
+        '{"a":1}'
+    ]
     assert read(write(tmp_path / "wrong_name.ndjson.gz", b'{"a":1}\n')).raws == ['{"a":1}']
 
 
 def test_truncated_gzip_gives_what_was_read_and_says_that_it_broke_off(tmp_path: Path) -> None:
-    text = b"".join(b'{"n":%d,"pad":"%s"}\n' % (n, bytes(f"{n * 7919:x}", "ascii")) for n in range(600_000))
+    text = b"".join(
+        b'{"n":%d,"pad":"%s"}\n' % (n, bytes(f"{n * 7919:x}", "ascii")) for n in range(600_000)
+    )
     whole = gzip.compress(text)
     records = read(write(tmp_path / "cut.ndjson.gz", whole[: len(whole) // 2]))
     assert records.lines[-1] == 0
@@ -59,11 +63,17 @@ def test_truncated_gzip_gives_what_was_read_and_says_that_it_broke_off(tmp_path:
 
 
 def test_truncated_gzip_of_a_few_lines_gives_those_that_are_whole(tmp_path: Path) -> None:
-    text = b"".join(b'{"n":%d,"pad":"%s"}\n' % (n, os.urandom(50).hex().encode()) for n in range(100))
+    text = b"".join(
+        b'{"n":%d,"pad":"%s"}\n' % (n, os.urandom(50).hex().encode()) for n in range(100)
+    )
     whole = gzip.compress(text)
     records = read(write(tmp_path / "cut.ndjson.gz", whole[: len(whole) // 2]))
     assert codes(records)[-2:] == ["cut_off", "unreadable_file"]
-    good = [json.loads(raw)["n"] for raw, problem in zip(records.raws, records.problems, strict=True) if not problem]
+    good = [
+        json.loads(raw)["n"]
+        for raw, problem in zip(records.raws, records.problems, strict=True)
+        if not problem
+    ]
     assert good == list(range(len(good)))
     assert len(good) > 40
 
@@ -77,7 +87,10 @@ def test_damaged_gzip_says_so(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["a.ndjson", "a.csv"])
 def test_binary_file_is_one_record_that_says_so(tmp_path: Path, name: str) -> None:
     records = read(write(tmp_path / name, bytes(range(256)) * 50), name.partition(".")[2])
-    assert (records.lines, records.problems) == ([0], ["unreadable_file: it is a binary file, not text"])
+    assert (records.lines, records.problems) == (
+        [0],
+        ["unreadable_file: it is a binary file, not text"],
+    )
 
 
 @pytest.mark.parametrize("format_", ["ndjson", "csv", "json"])
@@ -86,7 +99,9 @@ def test_empty_file_has_no_record_and_no_problem(tmp_path: Path, format_: str) -
 
 
 def test_line_that_is_not_utf8_is_kept_with_its_problem(tmp_path: Path) -> None:
-    records = read(write(tmp_path / "mixed.ndjson", '{"a":"é"}\n'.encode() + '{"a":"é"}\n'.encode("latin-1")))
+    records = read(
+        write(tmp_path / "mixed.ndjson", '{"a":"é"}\n'.encode() + '{"a":"é"}\n'.encode("latin-1"))
+    )
     assert records.raws == ['{"a":"é"}', '{"a":"é"}']
     assert codes(records) == [None, "invalid_encoding"]
 
@@ -111,7 +126,9 @@ def test_ten_megabyte_line_is_one_record(tmp_path: Path) -> None:
     assert records.lines == [1, 2, 3]
 
 
-def test_line_beyond_all_measure_lands_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_line_beyond_all_measure_lands_in_pieces(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(lines, "MAX_LINE_BYTES", 1000)
     monkeypatch.setattr(lines, "BLOCK_BYTES", 512)
     records = read(write(tmp_path / "long.ndjson", b"x" * 5000 + b"\n" + b'{"b":1}\n'))
@@ -120,7 +137,9 @@ def test_line_beyond_all_measure_lands_in_pieces(tmp_path: Path, monkeypatch: py
 
 
 def test_csv_rows_are_objects_of_the_text_as_written(tmp_path: Path) -> None:
-    records = read(write(tmp_path / "a.csv", b'id,name\n007," Ann, ""B"""\n8,"two\nlines"\n9,\n'), "csv")
+    records = read(
+        write(tmp_path / "a.csv", b'id,name\n007," Ann, ""B"""\n8,"two\nlines"\n9,\n'), "csv"
+    )
     assert [json.loads(raw) for raw in records.raws] == [
         {"id": "007", "name": ' Ann, "B"'},
         {"id": "8", "name": "two\nlines"},
@@ -151,7 +170,11 @@ def test_quote_that_never_closes_swallows_nothing(tmp_path: Path) -> None:
     assert records.lines[0] == 2
     assert codes(records)[0] == "unclosed_quote"
     assert len(records.lines) == 2001
-    good = [json.loads(raw) for raw, problem in zip(records.raws, records.problems, strict=True) if problem is None]
+    good = [
+        json.loads(raw)
+        for raw, problem in zip(records.raws, records.problems, strict=True)
+        if problem is None
+    ]
     assert good[-1] == {"id": "1999", "name": "name 1999"}
 
 
@@ -161,20 +184,34 @@ def test_inch_marks_are_text(tmp_path: Path) -> None:
 
 
 def test_documents_are_unwrapped_to_their_records(tmp_path: Path) -> None:
-    batch = {"method": "POST", "body": {"batch": [{"messageId": "1"}, {"messageId": "2"}], "sentAt": "t"}}
+    batch = {
+        "method": "POST",
+        "body": {"batch": [{"messageId": "1"}, {"messageId": "2"}], "sentAt": "t"},
+    }
     one = {"method": "POST", "body": {"messageId": "3"}}
     none = {"method": "GET", "body": None}
-    records = read(write(tmp_path / "a.json", json.dumps([batch, one, none]).encode()), "json", EVENTS)
+    records = read(
+        write(tmp_path / "a.json", json.dumps([batch, one, none]).encode()), "json", EVENTS
+    )
     assert [json.loads(raw).get("messageId") for raw in records.raws] == ["1", "2", "3", None]
     assert codes(records) == [None, None, None, "empty_envelope"]
 
 
 def test_what_an_envelope_says_of_all_its_records_is_said_of_each(tmp_path: Path) -> None:
     refused = {"consent": {"categoryPreferences": {"ads": False, "mail": True}}, "ip": "192.0.2.1"}
-    own = {"context": {"consent": {"categoryPreferences": {"ads": True}}, "locale": "de"}, "sentAt": None}
-    batch = {"batch": [{"messageId": "1"}, {"messageId": "2", **own}], "sentAt": "t", "context": refused}
+    own = {
+        "context": {"consent": {"categoryPreferences": {"ads": True}}, "locale": "de"},
+        "sentAt": None,
+    }
+    batch = {
+        "batch": [{"messageId": "1"}, {"messageId": "2", **own}],
+        "sentAt": "t",
+        "context": refused,
+    }
     outer = {"body": batch, "sentAt": "later", "writeKey": "secret"}
-    records = read(write(tmp_path / "a.json", json.dumps([outer, {"messageId": "3"}]).encode()), "json", EVENTS)
+    records = read(
+        write(tmp_path / "a.json", json.dumps([outer, {"messageId": "3"}]).encode()), "json", EVENTS
+    )
     first, second, third = (json.loads(raw) for raw in records.raws)
     assert first == {"messageId": "1", "sentAt": "t", "context": refused}
     assert second["sentAt"] == "t", "the innermost envelope that says it counts"
@@ -185,7 +222,9 @@ def test_what_an_envelope_says_of_all_its_records_is_said_of_each(tmp_path: Path
 
 
 def test_a_field_called_body_is_no_envelope_where_none_is_configured(tmp_path: Path) -> None:
-    records = read(write(tmp_path / "a.json", b'{"ticket_id": "1", "body": null}'), "json", Source("tickets"))
+    records = read(
+        write(tmp_path / "a.json", b'{"ticket_id": "1", "body": null}'), "json", Source("tickets")
+    )
     assert json.loads(records.raws[0]) == {"ticket_id": "1", "body": None}
 
 
@@ -197,12 +236,16 @@ def test_document_that_is_not_json_is_unreadable(tmp_path: Path) -> None:
 def test_parquet_rows_come_in_order_with_types_json_has(tmp_path: Path) -> None:
     path = tmp_path / "a.parquet"
     duckdb.sql(
-        "copy (select i as n, null as nothing, timestamptz '2026-01-01 02:00:00+02' as at from range(120000) t(i) "
-        f"order by i) to '{path}'"
+        "copy (select i as n, null as nothing, timestamptz '2026-01-01 02:00:00+02' as at from"
+        f" range(120000) t(i) order by i) to '{path}'"
     )
     records = read(path, "parquet")
     assert records.lines == list(range(1, 120_001))
-    assert json.loads(records.raws[70_000]) == {"n": 70_000, "nothing": None, "at": "2026-01-01 00:00:00+00"}
+    assert json.loads(records.raws[70_000]) == {
+        "n": 70_000,
+        "nothing": None,
+        "at": "2026-01-01 00:00:00+00",
+    }
 
 
 def test_parquet_that_is_none_is_unreadable(tmp_path: Path) -> None:
@@ -248,6 +291,9 @@ def test_a_number_that_is_none_costs_no_row_of_parquet(tmp_path: Path) -> None:
 def test_a_blank_line_in_a_cell_is_a_part_of_it(tmp_path: Path) -> None:
     content = b'\n \nid,name\n\n1,"a\r\n\r\n \r\nb"\n\n2,c\n3,"d\n\ne\n'
     records = read(write(tmp_path / "a.csv", content), "csv")
-    assert [json.loads(raw) for raw in records.raws[:2]] == [{"id": "1", "name": "a\n\n \nb"}, {"id": "2", "name": "c"}]
+    assert [json.loads(raw) for raw in records.raws[:2]] == [
+        {"id": "1", "name": "a\n\n \nb"},
+        {"id": "2", "name": "c"},
+    ]
     assert (records.lines, records.raws[2:]) == ([5, 10, 11, 13], ['3,"d', "e"])
     assert codes(records) == [None, None, "unclosed_quote", "wrong_column_count"]

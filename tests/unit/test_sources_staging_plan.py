@@ -1,4 +1,6 @@
-"""What a run of the staging layer builds: what is new, all of it when its SQL has changed, nothing otherwise."""
+"""What a run of the staging layer builds: what is new, all of it when its SQL has changed, nothing
+otherwise.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,9 @@ def project(home: Settings, tmp_path: Path) -> Path:
 
 def land(home: Settings, source: str, content: str) -> None:
     with warehouse.connect(home) as lake:
-        landing.land(lake, landing.Input(source, content, content), [Records([1], [content], [None])])
+        landing.land(
+            lake, landing.Input(source, content, content), [Records([1], [content], [None])]
+        )
 
 
 def plan(home: Settings, project: Path) -> staging.StagingPlan:
@@ -41,7 +45,11 @@ def mark(home: Settings, made: staging.StagingPlan) -> None:
 
 def test_an_empty_lake_is_built_once(home: Settings, project: Path) -> None:
     first = plan(home, project)
-    assert (first.select, first.is_full_refresh, first.batches) == (staging.LAYER, False, frozenset())
+    assert (first.select, first.is_full_refresh, first.batches) == (
+        staging.LAYER,
+        False,
+        frozenset(),
+    )
     mark(home, first)
     assert plan(home, project).select == ""
 
@@ -75,7 +83,9 @@ def test_changed_sql_builds_all_again(home: Settings, project: Path) -> None:
     assert plan(home, project).select == ""
 
 
-def test_a_batch_that_landed_before_what_is_built_builds_all_again(home: Settings, project: Path) -> None:
+def test_a_batch_that_landed_before_what_is_built_builds_all_again(
+    home: Settings, project: Path
+) -> None:
     land(home, "events", "a")
     mark(home, plan(home, project))
     land(home, "orders", "b")
@@ -83,7 +93,9 @@ def test_a_batch_that_landed_before_what_is_built_builds_all_again(home: Setting
     land(home, "events", "c")
     assert not plan(home, project).is_full_refresh
     with warehouse.connect(home) as lake:
-        lake.execute("update raw._loads set loaded_at = loaded_at - interval 1 day where file = 'c'")
+        lake.execute(
+            "update raw._loads set loaded_at = loaded_at - interval 1 day where file = 'c'"
+        )
     made = plan(home, project)
     assert (made.select, made.is_full_refresh, len(made.batches)) == (staging.LAYER, True, 3)
 
@@ -93,8 +105,8 @@ def test_a_record_that_staging_lost_stops_the_run(home: Settings) -> None:
     land(home, "events", "a")
     with warehouse.connect(home) as lake:
         lake.execute(
-            "create table staging.landing_balance as select 'events' as source, _batch_id as batch_id, 0 as accepted, "
-            "1 as quarantined, 0 as duplicates from raw.events"
+            "create table staging.landing_balance as select 'events' as source, _batch_id as"
+            " batch_id, 0 as accepted, 1 as quarantined, 0 as duplicates from raw.events"
         )
         staging.hold_balance(lake, SOURCES)
         lake.execute("update staging.landing_balance set quarantined = 0")

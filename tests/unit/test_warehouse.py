@@ -1,4 +1,6 @@
-"""The lake's place: a home that was moved or copied, and a folder of files that is not the lake's."""
+"""The lake's place: a home that was moved or copied, and a folder of files that is not the
+lake's.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +53,9 @@ def test_a_copy_and_its_original_do_not_share_files(home: Settings, tmp_path: Pa
     assert _total(home) == sum(range(5000))
 
 
-def test_a_lake_in_the_middle_of_a_transaction_is_prepared_again_in_the_same_process(home: Settings) -> None:
+def test_a_lake_in_the_middle_of_a_transaction_is_prepared_again_in_the_same_process(
+    home: Settings,
+) -> None:
     _fill(home)
     with warehouse.connect(home) as reader:
         reader.execute("begin")
@@ -106,10 +110,14 @@ def _extension(settings: Settings) -> Path:
     return found
 
 
-def test_extensions_of_the_packages_are_loaded_as_they_are_and_others_must_be_signed(home: Settings) -> None:
+def test_extensions_of_the_packages_are_loaded_as_they_are_and_others_must_be_signed(
+    home: Settings,
+) -> None:
     assert warehouse.lake_config(home)["allow_unsigned_extensions"]
     with warehouse.connect(home) as lake:
-        assert lake.execute("select current_setting('allow_unsigned_extensions')").fetchone() == (False,)
+        assert lake.execute("select current_setting('allow_unsigned_extensions')").fetchone() == (
+            False,
+        )
         with pytest.raises(duckdb.InvalidInputException, match="while database is running"):
             lake.execute("set allow_unsigned_extensions=true")
         altered = home.home / "altered.duckdb_extension"
@@ -118,7 +126,9 @@ def test_extensions_of_the_packages_are_loaded_as_they_are_and_others_must_be_si
             lake.execute(f"load '{altered}'")
 
 
-def test_a_copy_of_an_extension_is_as_good_and_one_that_was_altered_is_refused(home: Settings) -> None:
+def test_a_copy_of_an_extension_is_as_good_and_one_that_was_altered_is_refused(
+    home: Settings,
+) -> None:
     held = _extension(home)
     copied = held.with_suffix(".copied")
     shutil.copyfile(held, copied)
@@ -146,6 +156,8 @@ def test_new_files_are_lz4_and_a_home_that_was_set_otherwise_keeps_its_rows(home
     warehouse.prepare(home)
     with warehouse.connect(home) as lake:
         lake.execute("insert into lake.raw.numbers select i from range(5000) as t (i)")
-        found = lake.execute(f"select distinct compression from parquet_metadata('{home.lake_data}/raw/numbers/*')")
+        found = lake.execute(
+            f"select distinct compression from parquet_metadata('{home.lake_data}/raw/numbers/*')"
+        )
         assert {codec for (codec,) in found.fetchall()} == {"SNAPPY", "LZ4_RAW"}
     assert _total(home) == 2 * sum(range(5000))

@@ -16,15 +16,21 @@ AT = "2026-05-05T00:00:00Z"
 CATEGORIES = {"categoryPreferences": {"marketing": True, "advertising": False}}
 RECORDS = {
     "consents": [
-        '{"status": "granted"}', '{"status": "Withdrawn"}', "no json", '{"status": " Granted\\u200b"}',
-        json.dumps({"identifier_type": "email", "identifier": "b@example.net", "occurred_at": AT, "status": "denied",
-                    "purpose": "analytics", "channel": "email", "consent_string": json.dumps(CATEGORIES)}),
+        '{"status": "granted"}', '{"status": "Withdrawn"}', "no json",
+        '{"status": " Granted\\u200b"}',
+        json.dumps({"identifier_type": "email", "identifier": "b@example.net", "occurred_at": AT,
+        "status": "denied",
+                    "purpose": "analytics", "channel": "email",
+                    "consent_string": json.dumps(CATEGORIES)}),
     ],
     "email_events": ['{"event_type": "open"}', '{"event_type": "Unsubscribed"}'],
     "events": [
-        '{"userId": "u1", "context": {"consent": {"categoryPreferences": {"analytics": true}}}}', "{}",
-        json.dumps({"userId": 17, "timestamp": AT, "traits": {"email": "x"}, "context": {"consent": CATEGORIES}}),
-        json.dumps({"anonymousId": "a", "context": {"consent": CATEGORIES}, "sentAt": "2026-05-01T00:00:00Z"}),
+        '{"userId": "u1", "context": {"consent": {"categoryPreferences": {"analytics": true}}}}',
+        "{}",
+        json.dumps({"userId": 17, "timestamp": AT, "traits": {"email": "x"},
+        "context": {"consent": CATEGORIES}}),
+        json.dumps({"anonymousId": "a", "context": {"consent": CATEGORIES},
+        "sentAt": "2026-05-01T00:00:00Z"}),
         json.dumps({"anonymousId": "a", "context": {"consent": CATEGORIES}, "sentAt": AT}),
         json.dumps({"messageId": "nobody", "context": {"consent": CATEGORIES}}),
     ],
@@ -39,7 +45,9 @@ def land(home: Settings) -> dict[str, str]:
     with warehouse.connect(home) as lake:
         for source, raws in RECORDS.items():
             item = landing.Input(source, f"{source}.x", source)
-            landing.land(lake, item, [Records(list(range(len(raws))), list(raws), [None] * len(raws))])
+            landing.land(
+                lake, item, [Records(list(range(len(raws))), list(raws), [None] * len(raws))]
+            )
             batches[source] = item.batch_id
         staging._mark(lake, staging.make_plan(lake, home.dbt_project, list(RECORDS)))
     return batches
@@ -54,7 +62,9 @@ def left(home: Settings) -> dict[str, list[Any]]:
 
 def test_a_batch_leaves_raw_but_for_its_opt_outs(home: Settings) -> None:
     batches = land(home)
-    kept = {source: withdrawal.withdraw(home, batch, "a mistake") for source, batch in batches.items()}
+    kept = {
+        source: withdrawal.withdraw(home, batch, "a mistake") for source, batch in batches.items()
+    }
     assert {source: (one.records, one.kept_refusals) for source, one in kept.items()} == {
         "consents": (4, 3), "email_events": (1, 1), "events": (6, 2), "orders": (1, 0),
     }  # fmt: skip
@@ -65,16 +75,22 @@ def test_a_batch_leaves_raw_but_for_its_opt_outs(home: Settings) -> None:
     stated = [json.loads(text) for text, file in raw["consents"] if file.startswith("withdrawn/")]
     told = ("identifier_type", "identifier", "purpose", "channel", "occurred_at")
     assert sorted(tuple(record[name] for name in told) for record in stated) == [
-        ("cookie", "a", "advertising", "any", AT), ("email", "b@example.net", "advertising", "any", AT),
-        ("email", "b@example.net", "analytics", "email", AT), ("user_id", "17", "advertising", "any", AT),
+        ("cookie", "a", "advertising", "any", AT), ("email", "b@example.net", "advertising", "any",
+        AT),
+        ("email", "b@example.net", "analytics", "email", AT), ("user_id", "17", "advertising",
+        "any", AT),
     ]  # fmt: skip
     assert {record["status"] for record in stated} == {"denied"}
     with warehouse.connect(home) as lake:
         again = staging.make_plan(lake, home.dbt_project, list(RECORDS))
-        assert again.is_full_refresh and all(f"base_{source}+" in again.select for source in RECORDS)
+        assert again.is_full_refresh and all(
+            f"base_{source}+" in again.select for source in RECORDS
+        )
         staging._mark(lake, again)
         assert staging.make_plan(lake, home.dbt_project, list(RECORDS)).select == ""
-        trace = lake.execute("select sum(records), sum(kept_refusals) from observability.withdrawn_batches").fetchone()
+        trace = lake.execute(
+            "select sum(records), sum(kept_refusals) from observability.withdrawn_batches"
+        ).fetchone()
     assert trace == (12, 6)
 
 
@@ -84,7 +100,9 @@ def test_with_refusals_nothing_stays(home: Settings) -> None:
     assert not any(left(home).values())
 
 
-def test_a_withdrawal_that_is_repeated_keeps_each_opt_out_once(home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_withdrawal_that_is_repeated_keeps_each_opt_out_once(
+    home: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     batch = land(home)["events"]
 
     def killed(*_: object) -> str:
@@ -100,7 +118,8 @@ def test_a_withdrawal_that_is_repeated_keeps_each_opt_out_once(home: Settings, m
 
 @pytest.mark.parametrize(
     ("status", "refuses"),
-    [("granted", False), (" GRANTED\ufeff", False), (None, False), ("", False), ("denied", True), ("Opted-Out", True),
+    [("granted", False), (" GRANTED\ufeff", False), (None, False), ("", False), ("denied", True),
+    ("Opted-Out", True),
      ("not granted", True), (0, False), ("maybe", True)],
 )  # fmt: skip
 def test_every_word_but_granted_is_a_refusal(status: object, refuses: bool) -> None:

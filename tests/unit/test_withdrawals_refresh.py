@@ -1,4 +1,6 @@
-"""What is built when a job stops before its syncs: consent where it is old, suppressions where they may be."""
+"""What is built when a job stops before its syncs: consent where it is old, suppressions where they
+may be.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,10 @@ from segmentry.stages import RunContext, StageReport
 
 def prepared(settings: Settings, *, suppressed: bool) -> None:
     with warehouse.connect(settings) as lake:
-        for relation in (*withdrawals.NEEDED, *(["audiences.suppressed_contacts"] if suppressed else [])):
+        for relation in (
+            *withdrawals.NEEDED,
+            *(["audiences.suppressed_contacts"] if suppressed else []),
+        ):
             lake.execute(f"create table lake.{relation} (i int)")
         lake.execute("create table lake.marts.consents (status varchar, match varchar)")
 

@@ -1,8 +1,9 @@
 """Decides which links yield where a component would break a limit.
 
-Links are taken strongest first (rule, then first stated, then key); one that would bring more values of a type
-together than a profile may have is refused. Each component is decided by itself, so the work follows the contested
-components alone, and the result is a function of the set of links, whatever order they arrived in.
+Links are taken strongest first (rule, then first stated, then key); one that would bring more
+values of a type together than a profile may have is refused. Each component is decided by itself,
+so the work follows the contested components alone, and the result is a function of the set of
+links, whatever order they arrived in.
 """
 
 import pyarrow as pa
@@ -13,13 +14,20 @@ def model(dbt, session):
     dbt.config(materialized="passing", database="memory")
     limits = {
         row[0]: row[1]
-        for row in dbt.source("identity_policy", "policy_types").project("identifier_type, most_per_profile").fetchall()
+        for row in (
+            dbt.source("identity_policy", "policy_types")
+            .project("identifier_type, most_per_profile")
+            .fetchall()
+        )
         if row[1] is not None
     }
     links = (
         dbt.ref("contested_links")
         .order("component, strength, first_seen_at, link_id")
-        .project("link_id, left_node, right_node, left_type, right_type, is_left_renamed, is_right_renamed")
+        .project(
+            "link_id, left_node, right_node, left_type, right_type, is_left_renamed,"
+            " is_right_renamed"
+        )
     )
     refused = _refused(links, limits)
     return pa.table(
@@ -53,7 +61,9 @@ def _refused(links, limits):
 
 
 def _enter(node, kind, is_renamed, parent, held, limits):
-    """The root of a node; a new node counts for its type, unless the type has no limit or it was renamed."""
+    """The root of a node; a new node counts for its type, unless the type has no limit or it was
+    renamed.
+    """
     if node not in parent:
         parent[node] = node
         held[node] = {kind: 1} if kind in limits and not is_renamed else {}

@@ -1,4 +1,6 @@
-"""What every consent text says, decoded once each: a text rides on many events, and there are few of them."""
+"""What every consent text says, decoded once each: a text rides on many events, and there are few
+of them.
+"""
 
 import pyarrow as pa
 
@@ -6,11 +8,15 @@ from segmentry import consent_strings
 
 
 def model(dbt, session):
-    """One row per text and purpose, and one without a purpose for a text with a string that cannot be read."""
+    """One row per text and purpose, and one without a purpose for a text with a string that cannot
+    be read.
+    """
     dbt.config(materialized="table")
     # Of quarantined records too: a refusal in one of them counts.
     judged = "outcome <> 'duplicate' and"
-    events = dbt.ref("base_events").filter(f"{judged} consent is not null").project("consent as text")
+    events = (
+        dbt.ref("base_events").filter(f"{judged} consent is not null").project("consent as text")
+    )
     records = dbt.ref("base_consents").filter(f"{judged} consent_string is not null")
     records = records.project("consent_string as text")
     texts = events.union(records).distinct().order("text")
@@ -23,4 +29,6 @@ def model(dbt, session):
                 for column, value in zip(columns.values(), row, strict=True):
                     column.append(value)
     types = {"is_granted": pa.bool_(), "stated_at": pa.timestamp("us")}
-    return pa.table({name: pa.array(column, types.get(name, pa.string())) for name, column in columns.items()})
+    return pa.table(
+        {name: pa.array(column, types.get(name, pa.string())) for name, column in columns.items()}
+    )

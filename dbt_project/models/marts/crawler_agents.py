@@ -1,4 +1,6 @@
-"""Which user agents are crawlers, each decided once: an agent is on many events, and there are few of them."""
+"""Which user agents are crawlers, each decided once: an agent is on many events, and there are few
+of them.
+"""
 
 import pyarrow as pa
 
@@ -10,7 +12,12 @@ def model(dbt, session):
     dbt.config(materialized="table")
     policy = CrawlerPolicy.read()
     judge = CrawlerJudge(policy)
-    agents = dbt.ref("stg_events__events").filter("user_agent is not null").project("user_agent").distinct()
+    agents = (
+        dbt.ref("stg_events__events")
+        .filter("user_agent is not null")
+        .project("user_agent")
+        .distinct()
+    )
     found = []
     ordered = agents.order("user_agent")
     while batch := ordered.fetchmany(100_000):

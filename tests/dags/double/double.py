@@ -1,4 +1,5 @@
-"""Stages that do nothing but write down that they ran, and fail where double.json in the home says so.
+"""Stages that do nothing but write down that they ran, and fail where double.json in the home says
+so.
 
 double.json: {"fail": {"<stage or stage[item]>": "gate" | "fault" | "usage" | "bug" | "kill"},
 "items": {"<stage>": [...]}, "seconds": {"<stage or stage[item]>": 1.5},
