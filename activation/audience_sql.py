@@ -7,15 +7,15 @@ from __future__ import annotations
 import json
 import re
 
-from activation.config import ConsentPolicy, Sync, SyncColumn
+from activation.consent_policy import ConsentPolicy
+from segmentry.sync_config import SyncColumn, SyncConfig
 
 
-def candidate_arguments(sync: Sync, policy: ConsentPolicy) -> str:
+def candidate_arguments(sync: SyncConfig, policy: ConsentPolicy) -> str:
     """Argument of the macro judged_candidates, as a literal of the template language."""
     basis = policy.basis(sync.purpose)
     # A removal from a tool needs no consent.
     is_sent = sync.mode != "delete"
-    hold_out = sync.content.get("hold_out", {})
     key = next(column for column in sync.columns if column.name == sync.key)
     arguments = {
         "name": sync.name,
@@ -28,10 +28,10 @@ def candidate_arguments(sync: Sync, policy: ConsentPolicy) -> str:
         "channel": sync.channel if is_sent else "",
         "needs_grant": basis.is_opt_in and is_sent,
         "opt_in_countries": list(basis.opt_in_countries) if is_sent else [],
-        "share": hold_out.get("share", 0),
-        "salt": hold_out.get("salt", ""),
-        "exclusive_group": sync.content.get("exclusive_group", ""),
-        "priority": sync.content.get("priority", 100),
+        "share": sync.hold_out.share if sync.hold_out else 0,
+        "salt": sync.hold_out.salt if sync.hold_out else "",
+        "exclusive_group": sync.exclusive_group,
+        "priority": sync.priority,
     }
     return json.dumps(arguments, ensure_ascii=False)
 
@@ -43,7 +43,7 @@ def _contact(key: SyncColumn) -> str:
     return f"nullif({value}, '')"
 
 
-def audience_sql(sync: Sync) -> str:
+def audience_sql(sync: SyncConfig) -> str:
     """The model: allowed people, their profiles, exactly the columns that are sent."""
     imports = [
         ("candidates", _CANDIDATES.replace("@sync", sync.name)),
@@ -74,7 +74,7 @@ def audience_sql(sync: Sync) -> str:
     return f"with\n\n{ctes},\n\nfinal as (\n    {_final(sync)}\n)\n\nselect * from final\n"
 
 
-def _final(sync: Sync) -> str:
+def _final(sync: SyncConfig) -> str:
     columns = [f"cast({_row_key(sync)} as varchar) as row_key"]
     columns += [
         f"cast({_value(column, 'profiles')} as {column.type}) as {column.name}"
@@ -98,7 +98,7 @@ def _final(sync: Sync) -> str:
     return "\n    ".join(lines)
 
 
-def _row_key(sync: Sync) -> str:
+def _row_key(sync: SyncConfig) -> str:
     return {
         "profile": "profiles.profile_id",
         "membership": "profiles.profile_id || ':' || rows_sent.segment",
@@ -109,7 +109,7 @@ def _row_key(sync: Sync) -> str:
     }[sync.grain]
 
 
-def _where(sync: Sync, column: str) -> str:
+def _where(sync: SyncConfig, column: str) -> str:
     if sync.segments is None:
         return ""
     return f" where {column} in ({', '.join(_text(s) for s in sync.segments)})"

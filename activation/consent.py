@@ -14,9 +14,10 @@ import duckdb
 import numpy as np
 
 from activation import suppressed
-from activation.config import Basis, Sync
+from activation.consent_policy import Basis
 from activation.model import Row
 from segmentry import identifiers, warehouse
+from segmentry.sync_config import SyncConfig
 
 REFUSED = "refused, withdrawn or suppressed"
 # What consent is read from; whoever keeps an answer of the gate keeps it only while these are
@@ -59,7 +60,7 @@ class ConsentGate:
     def __init__(
         self,
         lake: duckdb.DuckDBPyConnection,
-        sync: Sync,
+        sync: SyncConfig,
         basis: Basis,
         newest: Callable[[], int] | None = None,
     ) -> None:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterable, Sequence
 
 import duckdb
 
-from activation.config import Sync
 from segmentry import warehouse
+from segmentry.sync_config import SyncConfig
 
 RELATION = "activation.audience_definitions"
 COLUMNS = "sync varchar, definition varchar, content varchar"
@@ -21,19 +19,16 @@ _PARTS = (
 )  # fmt: skip
 
 
-def of(sync: Sync) -> str:
+def of(sync: SyncConfig) -> str:
     """A number that changes whenever the audience that the file describes does."""
-    parts = {name: sync.content.get(name) for name in _PARTS}
-    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:16]
+    return sync.hash_of(_PARTS)[:16]
 
 
-def record(lake: duckdb.DuckDBPyConnection, syncs: Iterable[Sync]) -> None:
+def record(lake: duckdb.DuckDBPyConnection, syncs: Iterable[SyncConfig]) -> None:
     """Write down what the audiences were built from; nothing is written where that is known
     already.
     """
-    rows = sorted(
-        (s.name, of(s), json.dumps(s.content, sort_keys=True, default=str)) for s in syncs
-    )
+    rows = sorted((sync.name, of(sync), sync.as_json()) for sync in syncs)
     lake.execute(f"create table if not exists lake.{RELATION} ({COLUMNS})")
     if lake.execute(f"select * from lake.{RELATION} order by all").fetchall() == rows:
         return
@@ -47,7 +42,7 @@ def record(lake: duckdb.DuckDBPyConnection, syncs: Iterable[Sync]) -> None:
 
 
 def differences(
-    lake: duckdb.DuckDBPyConnection, sync: Sync, snapshot: int | None = None
+    lake: duckdb.DuckDBPyConnection, sync: SyncConfig, snapshot: int | None = None
 ) -> list[str]:
     """The keys of the file that differ from what the audience was built from.
 
@@ -65,12 +60,10 @@ def differences(
         return []
     if row is None or row[0] == of(sync):
         return []
-    content = json.loads(row[1])
-    now = json.loads(json.dumps(sync.content, default=str))
-    return [name for name in _PARTS if content.get(name) != now.get(name)]
+    return sync.differing(row[1], _PARTS)
 
 
-def warning(sync: Sync, differing: Sequence[str]) -> list[str]:
+def warning(sync: SyncConfig, differing: Sequence[str]) -> list[str]:
     """A note for an operator; none where the file and the audience agree."""
     if not differing:
         return []

@@ -13,8 +13,8 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from activation import ledger_tables as t
-from activation.config import Sync
 from activation.ledger import Ledger, now
+from segmentry.sync_config import SyncConfig, parsed
 
 
 @dataclass(frozen=True)
@@ -23,12 +23,12 @@ class DeployedSync:
     withdrawal left.
     """
 
-    sync: Sync
+    sync: SyncConfig
     mark: str | None
 
-    def is_settled(self, sync: Sync, mark: str) -> bool:
+    def is_settled(self, sync: SyncConfig, mark: str) -> bool:
         """Whether no row sent with this configuration can be a withdrawal."""
-        return self.mark == mark and self.sync.content == sync.content
+        return self.mark == mark and self.sync.is_same_as(sync)
 
 
 def of(ledger: Ledger, name: str) -> DeployedSync | None:
@@ -37,19 +37,17 @@ def of(ledger: Ledger, name: str) -> DeployedSync | None:
         row = c.execute(sa.select(t.sync_configs).where(t.sync_configs.c.sync == name)).first()
     if row is None:
         return None
-    return DeployedSync(
-        Sync(name, json.loads(row.content), Path(f"the deployed configuration of {name}")), row.mark
-    )
+    where = Path(f"the deployed configuration of {name}")
+    return DeployedSync(parsed(name, json.loads(row.content), where), row.mark)
 
 
-def keep(ledger: Ledger, sync: Sync, mark: str | None) -> None:
+def keep(ledger: Ledger, sync: SyncConfig, mark: str | None) -> None:
     """Record what the sync sends with from now on, and what said who must not be reached."""
     known = of(ledger, sync.name)
-    if known is not None and known.mark == mark and known.sync.content == sync.content:
+    if known is not None and known.mark == mark and known.sync.is_same_as(sync):
         return
-    content = json.dumps(sync.content, sort_keys=True, default=str)
     with ledger.begin() as c:
-        values = {"sync": sync.name, "content": content, "mark": mark, "saved_at": now()}
+        values = {"sync": sync.name, "content": sync.as_json(), "mark": mark, "saved_at": now()}
         ledger.upsert(c, t.sync_configs, [values])
 
 
@@ -71,9 +69,9 @@ def with_rows(ledger: Ledger) -> list[str]:
         )
 
 
-def is_same_place(one: Sync, other: Sync) -> bool:
+def is_same_place(one: SyncConfig, other: SyncConfig) -> bool:
     """Whether rows of both are at one place, under one key."""
-    return all(one.content.get(part) == other.content.get(part) for part in _PLACE)
+    return not one.differing(other.as_json(), _PLACE)
 
 
 _PLACE = ("destination", "connection", "options", "key", "columns")

@@ -14,10 +14,10 @@ from typing import Any, ClassVar
 
 from activation import credentials
 from activation.client import Accounts, Client, Rate, RequestRefused
-from activation.config import Sync
 from activation.model import Batch, Result, Row, RowOutcome, Status
 from segmentry import discovery
 from segmentry.errors import ConfigError, DestinationError
+from segmentry.sync_config import SyncConfig
 
 # What reading an answer of another shape than the documented one raises.
 MALFORMED = (LookupError, TypeError, AttributeError, ValueError)
@@ -31,7 +31,7 @@ class DestinationSession:
     where files go.
     """
 
-    sync: Sync
+    sync: SyncConfig
     connection: Mapping[str, str] = field(repr=False)
     accounts: Accounts
     folder: Path
@@ -85,10 +85,8 @@ class DestinationSession:
 
     def rate(self, default: Rate | None) -> Rate | None:
         """The sync's own limit, or the vendor's."""
-        limits = self.sync.content.get("limits", {})
-        if "requests" not in limits:
-            return default
-        return Rate(limits["requests"], limits.get("seconds", 1.0))
+        limits = self.sync.limits
+        return default if limits.requests is None else Rate(limits.requests, limits.seconds)
 
 
 class Destination(ABC):
@@ -167,7 +165,7 @@ class Destination(ABC):
             return "phone_number is not E.164"
         return "" if row.identity else "the key is empty"
 
-    def check(self, sync: Sync) -> None:
+    def check(self, sync: SyncConfig) -> None:
         """Raise ConfigError where the sync's file does not fit this destination."""
         _check_no_consent(sync)
         unknown = sorted(set(sync.options) - set(self.options))
@@ -217,7 +215,7 @@ def _in_our_words(found: Iterator[str]) -> Iterator[str]:
     )
 
 
-def _check_no_consent(sync: Sync) -> None:
+def _check_no_consent(sync: SyncConfig) -> None:
     """A column that a tool reads as a subscription could bring somebody back who left: none may be
     mapped.
     """
@@ -253,7 +251,7 @@ def by_index(batch: Batch, errors: Mapping[int, str]) -> list[RowOutcome]:
     ]
 
 
-def given(row: Row, sync: Sync) -> dict[str, Any]:
+def given(row: Row, sync: SyncConfig) -> dict[str, Any]:
     """The row's values without those that are NULL and to be left alone."""
     left = sync.left_alone
     if not left:
@@ -268,7 +266,7 @@ def all_destinations() -> dict[str, Destination]:
     return discovery.members("activation.destinations", "DESTINATION", Destination)  # type: ignore[type-abstract]
 
 
-def of(sync: Sync) -> Destination:
+def of(sync: SyncConfig) -> Destination:
     """The sync's destination, after its file was checked against it."""
     found = all_destinations()
     if sync.destination not in found:
@@ -282,7 +280,9 @@ def of(sync: Sync) -> Destination:
     return destination
 
 
-def connection_values(sync: Sync, destination: Destination) -> tuple[dict[str, str], list[str]]:
+def connection_values(
+    sync: SyncConfig, destination: Destination
+) -> tuple[dict[str, str], list[str]]:
     """Values of the connection's settings, and the names of those that are needed and missing."""
     values = {}
     missing = []

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 import duckdb
 
-from activation import config, deployed, guardrails, runs, withdrawals
+from activation import consent_policy, deployed, guardrails, runs, withdrawals
 from activation import plan as plans
 from activation.accounts import LedgerAccounts
 from activation.client import Unanswered
-from activation.config import Basis, Sync
 from activation.consent import ConsentGate
+from activation.consent_policy import Basis
 from activation.deployed import DeployedSync
 from activation.destination import DestinationSession, connection_values
 from activation.destination import of as destination_of
@@ -21,7 +21,7 @@ from activation.ledger import Ledger
 from activation.plan import Standing, SyncPlan
 from activation.runs import Run
 from activation.sender import Sender
-from segmentry import clock, warehouse
+from segmentry import clock, sync_files, warehouse
 from segmentry.errors import (
     ConfigError,
     ConnectionNotConfigured,
@@ -31,6 +31,7 @@ from segmentry.errors import (
 )
 from segmentry.settings import Settings
 from segmentry.stages import StageReport
+from segmentry.sync_config import SyncConfig
 
 
 def run_sync(
@@ -42,7 +43,7 @@ def run_sync(
     operator lets go, by name. digest: apply the rest only if its plan is exactly the one that bears
     it. Raises GuardrailTriggered, DestinationError or another SegmentryError for this sync alone.
     """
-    sync = config.one(settings, name)
+    sync = sync_files.one(settings, name)
     release = guardrails.released(name, release)
     if not (missing := _missing(sync)):
         with _desk(settings, name) as desk:
@@ -52,7 +53,7 @@ def run_sync(
     return StageReport({f"sync {name}": 0}, [note], "not_configured")
 
 
-def withdraw(settings: Settings, name: str, sync: Sync | None) -> StageReport:
+def withdraw(settings: Settings, name: str, sync: SyncConfig | None) -> StageReport:
     """Send a sync's withdrawals and nothing else.
 
     It is for a job that stopped, and for a sync that the job does not run. sync: what its file
@@ -93,7 +94,7 @@ def _desk(settings: Settings, name: str) -> Iterator[_Desk]:
 
 
 @contextmanager
-def _sender(desk: _Desk, sync: Sync) -> Iterator[Sender]:
+def _sender(desk: _Desk, sync: SyncConfig) -> Iterator[Sender]:
     """A sender to the place that the sync's configuration names; what it counted is added to the
     run.
     """
@@ -120,9 +121,9 @@ def _sender(desk: _Desk, sync: Sync) -> Iterator[Sender]:
         session.close()
 
 
-def _gate(desk: _Desk, sync: Sync) -> ConsentGate:
+def _gate(desk: _Desk, sync: SyncConfig) -> ConsentGate:
     try:
-        basis = config.consent_policy(desk.settings).basis(sync.purpose)
+        basis = consent_policy.load(desk.settings).basis(sync.purpose)
     except ConfigError:
         basis = Basis(
             is_opt_in=True
@@ -130,7 +131,7 @@ def _gate(desk: _Desk, sync: Sync) -> ConsentGate:
     return ConsentGate(desk.lake, sync, basis, warehouse.snapshot_watch(desk.settings, desk.lake))
 
 
-def _missing(sync: Sync) -> list[str]:
+def _missing(sync: SyncConfig) -> list[str]:
     return connection_values(sync, destination_of(sync))[1]
 
 
@@ -158,7 +159,9 @@ def _recorded(desk: _Desk) -> Iterator[dict[str, str]]:
         runs.save(ledger, run, outcome["status"])
 
 
-def _run(desk: _Desk, sync: Sync, release: Collection[str], digest: str | None) -> StageReport:
+def _run(
+    desk: _Desk, sync: SyncConfig, release: Collection[str], digest: str | None
+) -> StageReport:
     with _recorded(desk) as outcome:
         standing = Standing(withdrawals.mark(desk.lake))
         if (former := _former(desk, sync)) is not None:
@@ -178,7 +181,7 @@ def _run(desk: _Desk, sync: Sync, release: Collection[str], digest: str | None) 
     return report(desk.run, outcome["status"])
 
 
-def _former(desk: _Desk, sync: Sync) -> Sync | None:
+def _former(desk: _Desk, sync: SyncConfig) -> SyncConfig | None:
     """The configuration by which rows are at another place than the sync's file names now, where
     that is known.
     """
@@ -216,12 +219,12 @@ def _withdraw(desk: _Desk, sender: Sender, standing: Standing) -> DestinationErr
             f"{left:,} withdrawal(s) were not taken and are tried again by the next run"
         )
     standing.is_settled = not left and lost is None
-    if known is not None and standing.is_settled and known.sync.content == sync.content:
+    if known is not None and standing.is_settled and known.sync.is_same_as(sync):
         deployed.keep(desk.ledger, sync, standing.mark)
     return lost
 
 
-def _withdraw_alone(desk: _Desk, sync: Sync | None) -> StageReport:
+def _withdraw_alone(desk: _Desk, sync: SyncConfig | None) -> StageReport:
     """Withdraw from where the rows are, by what they were sent with; by the file alone where that
     is not known.
     """
@@ -231,7 +234,7 @@ def _withdraw_alone(desk: _Desk, sync: Sync | None) -> StageReport:
         and deployed.is_same_place(desk.known.sync, sync)
     ):
         desk.known = DeployedSync(
-            sync, desk.known.mark if desk.known.sync.content == sync.content else None
+            sync, desk.known.mark if desk.known.sync.is_same_as(sync) else None
         )
     chosen = desk.known.sync if desk.known is not None else sync
     name = desk.run.sync
@@ -301,7 +304,7 @@ def _guard(
         return None
     plan.coverage = guardrails.coverage(sender.lake, sender.sync)
     plan.coverage_before = runs.measure(sender.ledger, sender.sync.name, "coverage")
-    stops = guardrails.stops(sender.lake, plan, config.consent_policy(sender.settings))
+    stops = guardrails.stops(sender.lake, plan, consent_policy.load(sender.settings))
     if not stops and "first_run" not in release and (found := _members(sender, plan)):
         stops = [found]
     held = [stop for stop in stops if stop.guardrail not in release]

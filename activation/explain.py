@@ -12,15 +12,15 @@ from typing import Any
 import duckdb
 import sqlalchemy as sa
 
-from activation import config, runs
+from activation import consent_policy, runs
 from activation import ledger_tables as t
-from activation.config import Sync
 from activation.consent import ConsentGate
 from activation.ledger import Ledger
 from activation.model import Operation, Row
 from identity import people
-from segmentry import warehouse
+from segmentry import sync_files, warehouse
 from segmentry.settings import Settings
+from segmentry.sync_config import SyncConfig
 
 # What each verdict of audiences.candidates means to a person.
 MEANINGS: dict[str, str] = {
@@ -45,7 +45,7 @@ def person(settings: Settings, name: str, who: str) -> dict[str, Any]:
     first). UsageError for a sync or person that is not known, NotReadyError before there is an
     audience.
     """
-    sync = config.one(settings, name)
+    sync = sync_files.one(settings, name)
     with warehouse.connect(settings, read_only=True) as lake:
         profile = people.profile_named(lake, who)
         warehouse.require(lake, "audiences.candidates", made_by="audiences")
@@ -70,13 +70,15 @@ def person(settings: Settings, name: str, who: str) -> dict[str, Any]:
     }
 
 
-def _verdict(lake: duckdb.DuckDBPyConnection, sync: Sync, profile: str) -> str | None:
+def _verdict(lake: duckdb.DuckDBPyConnection, sync: SyncConfig, profile: str) -> str | None:
     sql = "select verdict from lake.audiences.candidates where sync = ? and profile_id = ?"
     found = lake.execute(sql, [sync.name, profile]).fetchone()
     return str(found[0]) if found else None
 
 
-def _segments(lake: duckdb.DuckDBPyConnection, sync: Sync, profile: str) -> list[dict[str, Any]]:
+def _segments(
+    lake: duckdb.DuckDBPyConnection, sync: SyncConfig, profile: str
+) -> list[dict[str, Any]]:
     """The sync's segments with whether the person is in them; for a sync of all, those the person
     is in.
     """
@@ -90,11 +92,11 @@ def _segments(lake: duckdb.DuckDBPyConnection, sync: Sync, profile: str) -> list
 
 
 def _may_leave(
-    settings: Settings, lake: duckdb.DuckDBPyConnection, sync: Sync, profile: str
+    settings: Settings, lake: duckdb.DuckDBPyConnection, sync: SyncConfig, profile: str
 ) -> str:
     """Why the person's rows may not leave by what is known now; '' where they may."""
     warehouse.require(lake, f"audiences.aud_{sync.name}", made_by="audiences")
-    gate = ConsentGate(lake, sync, config.consent_policy(settings).basis(sync.purpose))
+    gate = ConsentGate(lake, sync, consent_policy.load(settings).basis(sync.purpose))
     gate.refresh()
     found = warehouse.records(
         lake,
@@ -109,7 +111,7 @@ def _may_leave(
     )
 
 
-def _held(ledger: Ledger, sync: Sync, profile: str) -> dict[str, Any]:
+def _held(ledger: Ledger, sync: SyncConfig, profile: str) -> dict[str, Any]:
     """What the ledger knows of the person's rows, and the guardrails that hold the sync back."""
     with ledger.begin() as connection:
         # A row without a hash was sent, and nobody knows whether it arrived.
@@ -145,14 +147,14 @@ def _held(ledger: Ledger, sync: Sync, profile: str) -> dict[str, Any]:
     }
 
 
-def _of(table: sa.Table, sync: Sync, profile: str) -> sa.ColumnElement[bool]:
+def _of(table: sa.Table, sync: SyncConfig, profile: str) -> sa.ColumnElement[bool]:
     # A row's key is the profile_id, or begins with it: profile_id:segment.
     key = table.c.row_key
     is_persons = sa.or_(key == profile, key.startswith(f"{profile}:", autoescape=True))
     return sa.and_(table.c.sync == sync.name, is_persons)
 
 
-def _answer(sync: Sync, verdict: str | None, leaving: str, facts: dict[str, Any]) -> str:
+def _answer(sync: SyncConfig, verdict: str | None, leaving: str, facts: dict[str, Any]) -> str:
     """One sentence for a person who asks why."""
     is_held = facts["rows_held"] > 0
     if verdict is None:

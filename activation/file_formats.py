@@ -6,15 +6,15 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from activation import formulas
-from activation.config import Sync, SyncColumn
 from activation.model import Row
 from segmentry.errors import DestinationError
+from segmentry.sync_config import SyncColumn, SyncConfig
 
 OPTIONS = ("format", "formulas")
 # Of the option ``formulas``: what is done to a text that a spreadsheet would run. Only CSV is
@@ -24,7 +24,9 @@ KEEP = "keep"
 IsWithdrawn = Callable[[str], bool]
 
 
-def _write_csv(path: Path, columns: list[SyncColumn], rows: Iterator[Row], is_neutral: bool) -> int:
+def _write_csv(
+    path: Path, columns: Sequence[SyncColumn], rows: Iterator[Row], is_neutral: bool
+) -> int:
     count = 0
     texts = {
         column.name: _cell if is_neutral and column.type == "varchar" else _text
@@ -39,7 +41,7 @@ def _write_csv(path: Path, columns: list[SyncColumn], rows: Iterator[Row], is_ne
 
 
 def _write_ndjson(
-    path: Path, columns: list[SyncColumn], rows: Iterator[Row], _is_neutral: bool
+    path: Path, columns: Sequence[SyncColumn], rows: Iterator[Row], _is_neutral: bool
 ) -> int:
     count = 0
     with path.open("w", encoding="utf-8") as file:
@@ -50,7 +52,7 @@ def _write_ndjson(
 
 
 def _write_parquet(
-    path: Path, columns: list[SyncColumn], rows: Iterator[Row], _is_neutral: bool
+    path: Path, columns: Sequence[SyncColumn], rows: Iterator[Row], _is_neutral: bool
 ) -> int:
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -73,16 +75,16 @@ def _write_parquet(
     return count
 
 
-Writer = Callable[[Path, list[SyncColumn], Iterator[Row], bool], int]
+Writer = Callable[[Path, Sequence[SyncColumn], Iterator[Row], bool], int]
 WRITERS: dict[str, Writer] = {"csv": _write_csv, "ndjson": _write_ndjson, "parquet": _write_parquet}
 
 
-def write(path: Path, sync: Sync, rows: Iterator[Row]) -> int:
+def write(path: Path, sync: SyncConfig, rows: Iterator[Row]) -> int:
     """Write the rows in the sync's format; return their number."""
     return WRITERS[sync.options.get("format", "csv")](path, sync.columns, rows, _is_neutral(sync))
 
 
-def _is_neutral(sync: Sync) -> bool:
+def _is_neutral(sync: SyncConfig) -> bool:
     return bool(sync.options.get("formulas", NEUTRALIZE) == NEUTRALIZE)
 
 
@@ -96,7 +98,7 @@ def _cell(value: Any) -> str:
     return formulas.neutralized(_text(value))
 
 
-def keys(path: Path, sync: Sync) -> Iterator[str]:
+def keys(path: Path, sync: SyncConfig) -> Iterator[str]:
     """Values of the key column of a written file."""
     import duckdb
 

@@ -10,12 +10,14 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from activation import audience_texts, config
+from activation import audience_texts, consent_policy
 from activation.audience_sql import audience_sql, candidate_arguments
-from activation.config import ConsentPolicy, Sync
+from activation.consent_policy import ConsentPolicy
+from segmentry import sync_files
 from segmentry.errors import ConfigError
 from segmentry.generated import GeneratedFile
 from segmentry.settings import Settings
+from segmentry.sync_config import SyncConfig
 from segments import installed
 
 FOLDER = "models/audiences"
@@ -37,8 +39,8 @@ def files(settings: Settings) -> list[GeneratedFile]:
 
 def texts(settings: Settings) -> dict[str, str]:
     """File name to text of each generated model and its yml."""
-    syncs = [sync for sync in config.load(settings).values() if sync.is_enabled]
-    policy = config.consent_policy(settings)
+    syncs = [sync for sync in sync_files.load(settings).values() if sync.is_enabled]
+    policy = consent_policy.load(settings)
     for sync in syncs:
         _check_segments(settings, sync)
     found = {
@@ -57,11 +59,11 @@ def texts(settings: Settings) -> dict[str, str]:
     return found
 
 
-def _mark(sync: Sync) -> str:
+def _mark(sync: SyncConfig) -> str:
     return MARK.replace("config/syncs", f"config/syncs/{sync.name}.yml")
 
 
-def _check_segments(settings: Settings, sync: Sync) -> None:
+def _check_segments(settings: Settings, sync: SyncConfig) -> None:
     known = set(installed.names(settings))
     named = {*(sync.segments or []), *(c.value for c in sync.columns if c.source == "member_of")}
     if unknown := sorted(named - known):
@@ -72,26 +74,26 @@ def _check_segments(settings: Settings, sync: Sync) -> None:
         )
 
 
-def _candidates_sql(syncs: Sequence[Sync], policy: ConsentPolicy) -> str:
+def _candidates_sql(syncs: Sequence[SyncConfig], policy: ConsentPolicy) -> str:
     if not syncs:
         return f"{MARK}\n{audience_texts.NO_CANDIDATES}"
     judged = ",\n        ".join(candidate_arguments(sync, policy) for sync in syncs)
     return f"{MARK}\n" + audience_texts.CANDIDATES_SQL.replace("@judged", judged)
 
 
-def _audience_yml(sync: Sync) -> str:
+def _audience_yml(sync: SyncConfig) -> str:
     grain = {
         "profile": "profile",
         "membership": "(profile, segment)",
         "transition": "entry into or exit from a segment",
     }
-    owner = json.dumps(sync.content["owner"])
+    owner = json.dumps(sync.owner)
     lines = [
         _mark(sync).replace("--", "#"),
         "models:",
         f"  - name: aud_{sync.name}",
         "    description: >",
-        f"      {' '.join(sync.content['description'].split())}",
+        f"      {' '.join(sync.description.split())}",
         f"      One row per {grain[sync.grain]} that may be sent to the sync '{sync.name}'.",
         "    config:",
         "      contract: {enforced: true}",

@@ -15,11 +15,12 @@ from typing import Any
 import duckdb
 
 from activation import plan as plans
-from activation.config import ConsentPolicy, Sync
+from activation.consent_policy import ConsentPolicy
 from activation.ledger import now
 from activation.plan import SyncPlan
 from segmentry import warehouse
 from segmentry.errors import UsageError
+from segmentry.sync_config import SyncConfig
 
 DEFAULTS: Mapping[str, Any] = {
     "max_removed_share": (
@@ -176,7 +177,7 @@ def _gate(lake: duckdb.DuckDBPyConnection) -> Stop | None:
     )
 
 
-def coverage(lake: duckdb.DuckDBPyConnection, sync: Sync) -> float | None:
+def coverage(lake: duckdb.DuckDBPyConnection, sync: SyncConfig) -> float | None:
     """Share of the people of the sync's segments whose consent lets them be sent; None where nobody
     is counted.
     """

@@ -14,26 +14,34 @@ from typing import Any
 import duckdb
 import sqlalchemy as sa
 
-from activation import config, definitions, engine, guardrails, ledger_tables, published, runs
+from activation import (
+    consent_policy,
+    definitions,
+    engine,
+    guardrails,
+    ledger_tables,
+    published,
+    runs,
+)
 from activation import plan as plans
 from activation.accounts import LedgerAccounts
-from activation.config import Sync
 from activation.consent import ConsentGate
 from activation.destination import Destination, DestinationSession, connection_values
 from activation.destination import of as destination_of
 from activation.ledger import Ledger, now
-from segmentry import warehouse
+from segmentry import sync_files, warehouse
 from segmentry.errors import SegmentryError, UsageError
 from segmentry.settings import Settings
+from segmentry.sync_config import SyncConfig
 
 Shown = list[dict[str, Any]]
 
 
-def chosen(settings: Settings, select: Sequence[str]) -> list[Sync]:
+def chosen(settings: Settings, select: Sequence[str]) -> list[SyncConfig]:
     """The syncs named, or every enabled one."""
     if select:
-        return [config.one(settings, name) for name in select]
-    return [sync for sync in config.load(settings).values() if sync.is_enabled]
+        return [sync_files.one(settings, name) for name in select]
+    return [sync for sync in sync_files.load(settings).values() if sync.is_enabled]
 
 
 def plan(settings: Settings, select: Sequence[str]) -> Shown:
@@ -45,16 +53,16 @@ def plan(settings: Settings, select: Sequence[str]) -> Shown:
         ledger.close()
 
 
-def _planned(settings: Settings, ledger: Ledger, sync: Sync) -> dict[str, Any]:
+def _planned(settings: Settings, ledger: Ledger, sync: SyncConfig) -> dict[str, Any]:
     destination = destination_of(sync)
     _, missing = connection_values(sync, destination)
     with warehouse.connect(settings, read_only=True) as lake:
-        gate = ConsentGate(lake, sync, config.consent_policy(settings).basis(sync.purpose))
+        gate = ConsentGate(lake, sync, consent_policy.load(settings).basis(sync.purpose))
         made = plans.make(lake, ledger, sync, gate, runs.state(ledger, sync.name))
         made.coverage = guardrails.coverage(lake, sync)
         made.coverage_before = runs.measure(ledger, sync.name, "coverage")
         stopping = (
-            [] if made.is_empty else guardrails.stops(lake, made, config.consent_policy(settings))
+            [] if made.is_empty else guardrails.stops(lake, made, consent_policy.load(settings))
         )
     requests = _requests(destination, made)
     rate = destination.rate
@@ -239,7 +247,7 @@ def status(settings: Settings, select: Sequence[str]) -> Shown:
         ]
 
 
-def _built(lake: duckdb.DuckDBPyConnection, sync: Sync) -> str:
+def _built(lake: duckdb.DuckDBPyConnection, sync: SyncConfig) -> str:
     """Whether the audience in the lake is that of the file."""
     if not warehouse.relation_exists(lake, f"audiences.aud_{sync.name}"):
         return "not built"
@@ -249,7 +257,7 @@ def _built(lake: duckdb.DuckDBPyConnection, sync: Sync) -> str:
     )
 
 
-def _status_row(sync: Sync, run: dict[str, Any] | None, waiting: list[str]) -> dict[str, Any]:
+def _status_row(sync: SyncConfig, run: dict[str, Any] | None, waiting: list[str]) -> dict[str, Any]:
     _, missing = connection_values(sync, destination_of(sync))
     never = "not_configured" if missing else "never run"
     return {
@@ -299,7 +307,7 @@ def verify(
     return shown, failures
 
 
-def _unverified(sync: Sync) -> dict[str, Any]:
+def _unverified(sync: SyncConfig) -> dict[str, Any]:
     return {
         "sync": sync.name,
         "held": 0,
@@ -311,7 +319,9 @@ def _unverified(sync: Sync) -> dict[str, Any]:
     }
 
 
-def _verified(settings: Settings, ledger: Ledger, sync: Sync) -> tuple[dict[str, Any], list[str]]:
+def _verified(
+    settings: Settings, ledger: Ledger, sync: SyncConfig
+) -> tuple[dict[str, Any], list[str]]:
     destination = destination_of(sync)
     values, unset = connection_values(sync, destination)
     row = _unverified(sync)

@@ -8,7 +8,7 @@ again.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -16,12 +16,12 @@ import duckdb
 import pyarrow as pa
 
 if TYPE_CHECKING:
-    from activation.config import Sync
     from activation.ledger import Ledger
+    from segmentry.sync_config import SyncConfig
 
 
 def hold_back(
-    lake: duckdb.DuckDBPyConnection, ledger: Ledger, sync: Sync, moment: datetime
+    lake: duckdb.DuckDBPyConnection, ledger: Ledger, sync: SyncConfig, moment: datetime
 ) -> list[str]:
     """Drop from ``work.plan`` what has to wait; moment is now, naive UTC. Gives notes of what waits
     and why.
@@ -30,30 +30,29 @@ def hold_back(
     if is_quiet(sync, moment):
         waiting = _drop(lake, "operation <> 'remove'")
         notes += [f"{waiting:,} row(s) wait for the end of the quiet hours"] if waiting else []
-    cap = sync.content.get("frequency_cap")
+    cap = sync.frequency_cap
     if cap is not None:
-        waiting = _over_cap(
-            lake, ledger, sync, moment - timedelta(days=cap["days"]), int(cap["most"])
-        )
-        reason = f"have had {cap['most']} in {cap['days']} day(s)"
+        waiting = _over_cap(lake, ledger, sync, moment - timedelta(days=cap.days), cap.most)
+        reason = f"have had {cap.most} in {cap.days} day(s)"
         notes += [f"{waiting:,} row(s) wait, as their people {reason}"] if waiting else []
     return notes
 
 
-def is_quiet(sync: Sync, moment: datetime) -> bool:
+def is_quiet(sync: SyncConfig, moment: datetime) -> bool:
     """Whether the sync has quiet hours and the moment, naive UTC, lies in them; they may pass
     midnight.
     """
-    quiet = sync.content.get("quiet_hours")
+    quiet = sync.quiet_hours
     if quiet is None:
         return False
-    local = moment.replace(tzinfo=UTC).astimezone(ZoneInfo(quiet.get("timezone", "UTC"))).time()
-    begin, end = time.fromisoformat(quiet["from"]), time.fromisoformat(quiet["to"])
-    return begin <= local < end if begin < end else local >= begin or local < end
+    local = moment.replace(tzinfo=UTC).astimezone(ZoneInfo(quiet.timezone)).time()
+    if quiet.begin < quiet.end:
+        return quiet.begin <= local < quiet.end
+    return local >= quiet.begin or local < quiet.end
 
 
 def _over_cap(
-    lake: duckdb.DuckDBPyConnection, ledger: Ledger, sync: Sync, since: datetime, most: int
+    lake: duckdb.DuckDBPyConnection, ledger: Ledger, sync: SyncConfig, since: datetime, most: int
 ) -> int:
     counts = ledger.sent_since(sync.name, since)
     columns = {

@@ -12,12 +12,12 @@ from typing import Any
 import duckdb
 
 from activation import definitions, pace, withdrawals, work
-from activation.config import Sync
 from activation.consent import ConsentGate
 from activation.ledger import Ledger, now
 from activation.model import Operation, Row
 from segmentry import warehouse
 from segmentry.errors import NotReadyError
+from segmentry.sync_config import SyncConfig
 
 
 @dataclass
@@ -42,7 +42,7 @@ class SyncPlan:
     number counts them.
     """
 
-    sync: Sync
+    sync: SyncConfig
     snapshot: int
     wanted: int
     held: int
@@ -63,12 +63,12 @@ class SyncPlan:
         return not any(self.counts.values())
 
 
-def audience(sync: Sync, snapshot: int) -> str:
+def audience(sync: SyncConfig, snapshot: int) -> str:
     """The sync's audience as it was at a snapshot of the lake."""
     return f"(select * from lake.audiences.aud_{sync.name} at (version => {snapshot}))"
 
 
-def snapshot_to_read(lake: duckdb.DuckDBPyConnection, sync: Sync) -> int:
+def snapshot_to_read(lake: duckdb.DuckDBPyConnection, sync: SyncConfig) -> int:
     """The newest snapshot whose audiences passed their gate; the newest of all where no gate has
     spoken.
     """
@@ -86,7 +86,7 @@ def snapshot_to_read(lake: duckdb.DuckDBPyConnection, sync: Sync) -> int:
 def make(
     lake: duckdb.DuckDBPyConnection,
     ledger: Ledger,
-    sync: Sync,
+    sync: SyncConfig,
     gate: ConsentGate,
     state: Mapping[str, Any],
     standing: Standing | None = None,
@@ -216,7 +216,7 @@ def _chunks(cursor: duckdb.DuckDBPyConnection) -> Iterator[Iterable[tuple[Any, .
         yield zip(*(column.to_pylist() for column in batch.columns), strict=True)
 
 
-def _fingerprint(lake: duckdb.DuckDBPyConnection, sync: Sync, snapshot: int) -> str:
+def _fingerprint(lake: duckdb.DuckDBPyConnection, sync: SyncConfig, snapshot: int) -> str:
     """A number of the audience that does not depend on the rows' order."""
     try:
         row = lake.execute(
@@ -227,7 +227,7 @@ def _fingerprint(lake: duckdb.DuckDBPyConnection, sync: Sync, snapshot: int) -> 
     return ":".join(str(number) for number in row or ())
 
 
-def _load_wanted(lake: duckdb.DuckDBPyConnection, sync: Sync, snapshot: int) -> None:
+def _load_wanted(lake: duckdb.DuckDBPyConnection, sync: SyncConfig, snapshot: int) -> None:
     packed = ", ".join(f'"{column.name}" := "{column.name}"' for column in sync.columns)
     identity = (
         f'lower(trim("{sync.key}"))' if sync.is_keyed_by_email else f'cast("{sync.key}" as varchar)'
@@ -243,7 +243,7 @@ def _load_wanted(lake: duckdb.DuckDBPyConnection, sync: Sync, snapshot: int) -> 
         raise _unfit(sync) from None
 
 
-def _unfit(sync: Sync) -> NotReadyError:
+def _unfit(sync: SyncConfig) -> NotReadyError:
     return NotReadyError(
         f"the published audience of '{sync.name}' has not the columns of {sync.path}",
         allowed="an audience built from the present configuration, that passed its gate",
@@ -251,7 +251,7 @@ def _unfit(sync: Sync) -> NotReadyError:
     )
 
 
-def _drop_refused(lake: duckdb.DuckDBPyConnection, sync: Sync) -> int:
+def _drop_refused(lake: duckdb.DuckDBPyConnection, sync: SyncConfig) -> int:
     """Take people out of the wanted rows who refused since the audience was built."""
     refused = withdrawals.refused_person("row_key")
     if withdrawals.is_address(sync):
@@ -260,7 +260,7 @@ def _drop_refused(lake: duckdb.DuckDBPyConnection, sync: Sync) -> int:
     return int(row[0]) if row else 0
 
 
-def _plan_sql(sync: Sync, is_resync: bool) -> str:
+def _plan_sql(sync: SyncConfig, is_resync: bool) -> str:
     if sync.mode == "delete":
         return _DELETIONS
     # Withdrawals are no part of the plan: of the others, a mirror alone removes those who left.

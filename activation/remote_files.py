@@ -18,7 +18,6 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Protocol
 
-from activation.config import Sync
 from activation.destination import Destination, DestinationSession
 from activation.file_formats import (
     KEEP,
@@ -32,6 +31,7 @@ from activation.file_formats import (
 )
 from activation.model import Batch, Result, Row, all_sent
 from segmentry.errors import ConfigError, DestinationError
+from segmentry.sync_config import SyncConfig
 
 MANIFEST = "manifest.json"
 
@@ -116,13 +116,13 @@ class RemoteFiles(Destination):
             if (current := _fetched(there, here)) is not None:
                 yield from keys(current[0], session.sync)
 
-    def check(self, sync: Sync) -> None:
+    def check(self, sync: SyncConfig) -> None:
         """Hold the format to those there are."""
         super().check(sync)
         check_format(sync)
 
 
-def check_format(sync: Sync) -> None:
+def check_format(sync: SyncConfig) -> None:
     """Raise ConfigError for a format, or a treatment of formulas, that does not exist."""
     for option, allowed in (("format", tuple(WRITERS)), ("formulas", (NEUTRALIZE, KEEP))):
         if sync.options.get(option, allowed[0]) not in allowed:
@@ -140,7 +140,7 @@ def file_name(session: DestinationSession, form: str, *, without: bool = False) 
     return f"{session.sync.name}-{session.run_id}{'-without' if without else ''}.{form}"
 
 
-def among(sync: Sync, identities: Collection[str]) -> IsWithdrawn:
+def among(sync: SyncConfig, identities: Collection[str]) -> IsWithdrawn:
     """Whether a key of a file names one of these people."""
     wanted = frozenset(identities)
     normal: Callable[[str], str] = _of_email if sync.is_keyed_by_email else str

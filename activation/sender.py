@@ -19,7 +19,6 @@ import orjson
 from activation import plan as plans
 from activation import runs, withdrawals
 from activation.client import RequestRefused, Unanswered
-from activation.config import Sync
 from activation.consent import ConsentGate
 from activation.destination import MALFORMED, Destination, DestinationSession
 from activation.ledger import Intent, Ledger, now
@@ -28,6 +27,7 @@ from activation.plan import SyncPlan
 from activation.runs import Run
 from segmentry.errors import DestinationError
 from segmentry.settings import Settings
+from segmentry.sync_config import SyncConfig
 
 JOB_PATIENCE = 900.0  # seconds a run waits for one job; the next run goes on waiting
 JOB_GIVEN_UP = timedelta(days=1)  # a job older than this counts as perhaps done
@@ -39,7 +39,7 @@ class Sender:
     """One run of one sync. sleep can be replaced in tests."""
 
     settings: Settings
-    sync: Sync
+    sync: SyncConfig
     destination: Destination
     session: DestinationSession
     lake: duckdb.DuckDBPyConnection
@@ -152,10 +152,8 @@ class Sender:
         """The rows of one request each: removals alone or none, and no more than the destination
         takes.
         """
-        limit = int(
-            self.sync.content.get("limits", {}).get("batch_rows", self.destination.batch_rows)
-        )
-        limit = min(limit, self.destination.batch_rows)
+        own, most = self.sync.limits.batch_rows, self.destination.batch_rows
+        limit = most if own is None else min(own, most)
         kept: list[Row] = []
         for is_removal, rows in chain.from_iterable(
             groupby(chunk, _is_removal) for chunk in chunks

@@ -7,10 +7,10 @@ from functools import partial
 
 import duckdb
 
-from activation import config, definitions, deployed, engine, generate, published
+from activation import definitions, deployed, engine, generate, published
 from activation.destination import of as destination_of
 from activation.ledger import Ledger
-from segmentry import dbt, freshness, warehouse
+from segmentry import dbt, freshness, sync_files, warehouse
 from segmentry import withdrawals as consent
 from segmentry.errors import SegmentryError
 from segmentry.stages import RunContext, StageReport
@@ -23,7 +23,7 @@ def audiences(context: RunContext) -> StageReport:
     they stay as they are. Consent is asked for again as each row leaves.
     """
     settings = context.settings
-    for sync in config.load(settings).values():
+    for sync in sync_files.load(settings).values():
         destination_of(sync)
     generate.texts(
         settings
@@ -35,7 +35,7 @@ def audiences(context: RunContext) -> StageReport:
     read_from = freshness.snapshot(settings)
     report = dbt.build(settings, "path:models/audiences")
     with warehouse.connect(settings) as lake:
-        syncs = [sync for sync in config.load(settings).values() if sync.is_enabled]
+        syncs = [sync for sync in sync_files.load(settings).values() if sync.is_enabled]
         dropped = _drop_others(lake, {f"aud_{sync.name}" for sync in syncs})
         definitions.record(lake, syncs)
     freshness.mark(settings, "audiences", read_from)
@@ -57,7 +57,7 @@ def sync_items(context: RunContext) -> list[str]:
     """Syncs of the main job, and those it does not run of which a destination has rows: withdrawals
     reach them too.
     """
-    syncs = config.load(context.settings)
+    syncs = sync_files.load(context.settings)
     scheduled = [name for name, sync in syncs.items() if sync.is_scheduled]
     return [*scheduled, *(name for name in _with_rows(context) if name not in scheduled)]
 
@@ -66,7 +66,7 @@ def sync(context: RunContext, item: str) -> StageReport:
     """Run one sync; whatever it raises is its own. One that is not scheduled has its withdrawals
     sent, and no more.
     """
-    found = config.load(context.settings).get(item)
+    found = sync_files.load(context.settings).get(item)
     if found is not None and found.is_scheduled:
         return engine.run_sync(context.settings, item)
     return engine.withdraw(context.settings, item, found)
@@ -80,7 +80,7 @@ def withdrawals(context: RunContext) -> StageReport:
     is possible. Every sync is tried; a fault is raised when all of them were.
     """
     faults: list[SegmentryError] = []
-    fitting, _ = config.load_each(context.settings)
+    fitting, _ = sync_files.load_each(context.settings)
     names = _with_rows(context)
     attempts: list[tuple[str, Callable[[], StageReport]]] = (
         [("consent", lambda: consent.refresh(context))] if names else []

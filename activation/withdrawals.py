@@ -12,11 +12,11 @@ from collections.abc import Iterator
 import duckdb
 
 from activation import work
-from activation.config import Sync
 from activation.consent import ConsentGate
 from activation.ledger import Ledger
 from activation.model import Operation, Row
 from segmentry import identifiers, warehouse
+from segmentry.sync_config import SyncConfig
 
 CHUNK = 5_000  # rows at a time; more take memory, fewer take time
 # Values of which each is known to be its own normal form, by the type of the address.
@@ -48,7 +48,9 @@ def mark(lake: duckdb.DuckDBPyConnection) -> str:
     return ":".join(numbers)
 
 
-def find(lake: duckdb.DuckDBPyConnection, ledger: Ledger, sync: Sync, gate: ConsentGate) -> int:
+def find(
+    lake: duckdb.DuckDBPyConnection, ledger: Ledger, sync: SyncConfig, gate: ConsentGate
+) -> int:
     """Fill ``work.held``, ``work.refused_people``, ``work.refused_addresses`` and
     ``work.withdrawn``.
 
@@ -106,7 +108,7 @@ def leave_to_the_plan(lake: duckdb.DuckDBPyConnection) -> None:
     lake.execute("delete from work.withdrawn")
 
 
-def is_address(sync: Sync) -> bool:
+def is_address(sync: SyncConfig) -> bool:
     """Whether the key that the ledger knows a row by is the address that consent is asked for."""
     return sync.address is not None and sync.key == sync.address_column
 
@@ -116,7 +118,7 @@ def refused_person(column: str) -> str:
     return f"split_part({column}, ':', 1) in (select value from work.refused_people)"
 
 
-def _conditions(lake: duckdb.DuckDBPyConnection, sync: Sync) -> list[str]:
+def _conditions(lake: duckdb.DuckDBPyConnection, sync: SyncConfig) -> list[str]:
     conditions = [refused_person("h.row_key")]
     if sync.address and is_address(sync):
         _find_refused_identities(lake, sync.address)
@@ -157,7 +159,7 @@ def _find_refused_identities(lake: duckdb.DuckDBPyConnection, kind: str) -> None
         lake.executemany("insert into work.refused_identities values (?)", found)
 
 
-def _add_suppressed(lake: duckdb.DuckDBPyConnection, sync: Sync) -> None:
+def _add_suppressed(lake: duckdb.DuckDBPyConnection, sync: SyncConfig) -> None:
     """What the audiences leave out as suppressed, bounced addresses among it."""
     if not _exist(lake, "audiences.suppressed_contacts"):
         return

@@ -167,11 +167,10 @@ def unchanged(folder: str, url: str) -> dict[str, Any]:
     ledger = Ledger(settings)
     with runs.lease(ledger, "bench"):
         pass
-    from activation import config
     from activation import plan as plans
-    from segmentry import warehouse
+    from segmentry import sync_files, warehouse
 
-    sync = config.one(settings, "bench")
+    sync = sync_files.one(settings, "bench")
     with warehouse.connect(settings, read_only=True) as lake:
         fingerprint = plans._fingerprint(lake, sync, plans.snapshot_to_read(lake, sync))
     runs.keep_state(ledger, "bench", config_hash=sync.config_hash, fingerprint=fingerprint)
@@ -219,13 +218,12 @@ def _hold_everything(settings: Any) -> None:
     """The ledger as it stands after everybody was sent."""
     import duckdb
 
-    from activation import config
     from activation import plan as plans
     from activation.ledger import Ledger
-    from segmentry import warehouse
+    from segmentry import sync_files, warehouse
 
     ledger = Ledger(settings)
-    sync = config.one(settings, "bench")
+    sync = sync_files.one(settings, "bench")
     with warehouse.connect(settings, read_only=True) as lake:
         lake.execute("attach ':memory:' as work")
         plans._load_wanted(lake, sync, warehouse.current_snapshot(lake))

@@ -11,7 +11,7 @@ import typer
 from cli._output import Output, OutputOption, show
 from runtime import health
 from runtime.console import errors
-from segmentry import configuration, faults, warehouse
+from segmentry import configuration, faults, sync_files, warehouse
 from segmentry.errors import SegmentryError
 from segmentry.redaction import without_values
 from segmentry.settings import Settings
@@ -61,7 +61,7 @@ def _sources(settings: Settings) -> str:
 
 
 def _syncs(settings: Settings) -> str:
-    return f"{len(configuration.load_folder(settings, 'sync', 'syncs'))} sync(s)"
+    return f"{len(sync_files.load(settings))} sync(s)"
 
 
 def _policies(settings: Settings) -> str:

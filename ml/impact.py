@@ -13,7 +13,7 @@ from ml import assignment, catalogue, frames, lifecycle, personas, scoring
 from ml.policy import TrainingPolicy
 from ml.spec import ForecastSpec, PersonaSpec
 from ml.tracking import Tracker
-from segmentry import clock, configuration, warehouse
+from segmentry import clock, sync_files, warehouse
 from segmentry.stages import RunContext
 from segments import installed
 from segments.predicates import columns_of
@@ -134,10 +134,9 @@ def _syncs(context: RunContext, lake: Any) -> list[SyncMove]:
     if not warehouse.relation_exists(lake, "audiences.candidates"):
         return []
     found = []
-    for name, content in configuration.load_folder(context.settings, "sync", "syncs").items():
-        if not content.get("enabled", True):
+    for name, sync in sync_files.load(context.settings).items():
+        if not sync.is_enabled:
             continue
-        named = content.get("audience", {}).get("segments", "all")
         row = lake.execute(
             """
             with held as (
@@ -154,8 +153,8 @@ def _syncs(context: RunContext, lake: Any) -> list[SyncMove]:
             """,
             {
                 "sync": name,
-                "everything": named == "all",
-                "named": [] if named == "all" else list(named),
+                "everything": sync.segments is None,
+                "named": list(sync.segments or ()),
             },
         ).fetchone()
         found.append(SyncMove(name, *map(int, row)))

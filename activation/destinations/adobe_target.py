@@ -13,10 +13,10 @@ from typing import Any
 from urllib.parse import quote
 
 from activation.client import Client, Rate, RequestRefused
-from activation.config import Sync
 from activation.destination import Destination, DestinationSession
 from activation.model import Batch, Result, all_sent
 from segmentry.errors import ConfigError
+from segmentry.sync_config import SyncConfig
 
 DIRECT = {"email", "phone", "first_name", "last_name"}
 
@@ -44,7 +44,7 @@ class AdobeTarget(Destination):
             session, batch, [_attribute(session)], [[row.identity, "false"] for row in batch.rows]
         )
 
-    def check(self, sync: Sync) -> None:
+    def check(self, sync: SyncConfig) -> None:
         """Refuse columns that name a person directly."""
         super().check(sync)
         direct = [column.name for column in sync.columns if set(column.needs) & DIRECT]

@@ -10,11 +10,11 @@ from __future__ import annotations
 from typing import Any
 
 from activation.client import Client, Rate
-from activation.config import Sync
 from activation.destination import Destination, DestinationSession, by_index, given
 from activation.model import Batch, Result, Row, RowOutcome, Status
 from activation.redact import clean
 from segmentry.errors import ConfigError
+from segmentry.sync_config import SyncConfig
 
 
 class Braze(Destination):
@@ -39,7 +39,7 @@ class Braze(Destination):
         gone = {_attribute(session): False, "_update_existing_only": True}
         return _track(session, batch, [{**_user(session, row), **gone} for row in batch.rows])
 
-    def check(self, sync: Sync) -> None:
+    def check(self, sync: SyncConfig) -> None:
         """Hold the identifier to those there are."""
         super().check(sync)
         if sync.options.get("identifier", "external_id") not in ("external_id", "email"):

@@ -10,11 +10,11 @@ from __future__ import annotations
 import base64
 
 from activation.client import Client, Rate
-from activation.config import Sync
 from activation.destination import Destination, DestinationSession, by_index, given
 from activation.model import Batch, Result, Status, all_sent
 from activation.redact import clean
 from segmentry.errors import ConfigError
+from segmentry.sync_config import SyncConfig
 
 
 class CustomerIo(Destination):
@@ -57,7 +57,7 @@ class CustomerIo(Destination):
         _change_segment(session, "remove_customers", [row.identity for row in batch.rows])
         return all_sent(batch.rows)
 
-    def check(self, sync: Sync) -> None:
+    def check(self, sync: SyncConfig) -> None:
         """Hold the kind of id to those a segment takes."""
         super().check(sync)
         if sync.options.get("id_type", "id") not in ("id", "email"):

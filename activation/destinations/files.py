@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-from activation.config import Sync
 from activation.destination import Destination, DestinationSession
 from activation.file_formats import OPTIONS, keys, write, write_without
 from activation.model import Batch, Result, Row, all_sent
@@ -25,6 +24,7 @@ from activation.remote_files import (
     file_name,
     manifest_text,
 )
+from segmentry.sync_config import SyncConfig
 
 
 class Files(Destination):
@@ -66,7 +66,7 @@ class Files(Destination):
         current = _current(session)
         return keys(current[0], session.sync) if current else iter(())
 
-    def check(self, sync: Sync) -> None:
+    def check(self, sync: SyncConfig) -> None:
         """Hold the format to those there are."""
         super().check(sync)
         check_format(sync)

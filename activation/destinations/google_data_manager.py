@@ -11,11 +11,11 @@ from __future__ import annotations
 from typing import Any
 
 from activation.client import Client, Rate
-from activation.config import Sync
 from activation.destination import Destination, DestinationSession
 from activation.hashing import google_email, google_phone, sha256
 from activation.model import Batch, Result, Row, all_sent
 from segmentry.errors import ConfigError
+from segmentry.sync_config import SyncConfig
 
 NORMALIZED = {"email": ("emailAddress", google_email), "phone": ("phoneNumber", google_phone)}
 
@@ -50,7 +50,7 @@ class GoogleDataManager(Destination):
             else "no identifier can be made"
         )
 
-    def check(self, sync: Sync) -> None:
+    def check(self, sync: SyncConfig) -> None:
         """Hold the columns to what can be matched, and the purpose to the consent that is
         stated.
         """

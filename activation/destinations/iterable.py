@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import Any
 
 from activation.client import Client, Rate
-from activation.config import Sync
 from activation.destination import Destination, DestinationSession, given
 from activation.model import Batch, Result, Row, RowOutcome, Status
 from segmentry.errors import ConfigError
+from segmentry.sync_config import SyncConfig
 
 REFUSALS = ("invalid", "notFound", "invalidData", "conflict", "forgotten")
 
@@ -47,7 +47,7 @@ class Iterable(Destination):
         )
         return [o if o.status is Status.retry else RowOutcome(o.row, Status.sent) for o in outcomes]
 
-    def check(self, sync: Sync) -> None:
+    def check(self, sync: SyncConfig) -> None:
         """Hold the identifier to those there are."""
         super().check(sync)
         if sync.options.get("identifier", "email") not in ("email", "userId"):

@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from activation.client import Client, Rate, RequestRefused
-from activation.config import Sync
 from activation.destination import Destination, DestinationSession, given
 from activation.hashing import mailchimp_key
 from activation.model import Batch, Result, Row, RowOutcome, Status, all_sent
 from segmentry.errors import ConfigError
+from segmentry.sync_config import SyncConfig
 
 STATUSES = ("transactional", "pending", "subscribed")
 
@@ -65,7 +65,7 @@ class Mailchimp(Destination):
             if len(members) < 1000:
                 return
 
-    def check(self, sync: Sync) -> None:
+    def check(self, sync: SyncConfig) -> None:
         """Hold status_if_new to what leaves members who are there alone, and the key to the
         address.
         """

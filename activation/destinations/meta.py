@@ -14,11 +14,11 @@ from typing import Any
 import httpx
 
 from activation.client import Client, Rate, RequestRefused, decoded
-from activation.config import Sync
 from activation.destination import Destination, DestinationSession
 from activation.hashing import meta_email, meta_name, meta_phone, meta_place, sha256
 from activation.model import Batch, Result, Row, RowOutcome, Status, all_sent
 from segmentry.errors import ConfigError, DestinationError
+from segmentry.sync_config import SyncConfig
 
 NORMALIZED: dict[str, Callable[[str], str]] = {
     "email": meta_email,
@@ -62,7 +62,7 @@ class Meta(Destination):
         )
         return super().invalid(row) if usable else "no identifier can be made of the row"
 
-    def check(self, sync: Sync) -> None:
+    def check(self, sync: SyncConfig) -> None:
         """Hold the columns to Meta's keys."""
         super().check(sync)
         known = {*NORMALIZED, "extern_id"}

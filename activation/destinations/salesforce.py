@@ -15,11 +15,11 @@ import httpx
 
 from activation import campaigns
 from activation.client import Client, Rate, decoded
-from activation.config import Sync
 from activation.destination import Destination, DestinationSession
 from activation.model import Batch, Pending, Result, Row, RowOutcome, Status, all_sent
 from activation.redact import clean
 from segmentry.errors import ConfigError
+from segmentry.sync_config import SyncConfig
 
 API = campaigns.API
 
@@ -79,7 +79,7 @@ class Salesforce(Destination):
             return [RowOutcome(row, Status.retry, "not all were removed") for row in batch.rows]
         return all_sent(batch.rows)
 
-    def check(self, sync: Sync) -> None:
+    def check(self, sync: SyncConfig) -> None:
         """Hold the object to those a campaign has, and ask for the field of the key."""
         super().check(sync)
         kind, field = (

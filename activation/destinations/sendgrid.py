@@ -11,10 +11,10 @@ from __future__ import annotations
 from typing import Any
 
 from activation.client import Client, Rate, RequestRefused
-from activation.config import Sync
 from activation.destination import Destination, DestinationSession, given
 from activation.model import Batch, Pending, Result, all_sent
 from segmentry.errors import ConfigError
+from segmentry.sync_config import SyncConfig
 
 CONTACTS = "/v3/marketing/contacts"
 FIELDS = {
@@ -61,7 +61,7 @@ class SendGrid(Destination):
                 http(session).call("DELETE", path, params={"contact_ids": ",".join(ids)})
         return all_sent(batch.rows)
 
-    def check(self, sync: Sync) -> None:
+    def check(self, sync: SyncConfig) -> None:
         """Hold each column to a reserved field or a custom one, and the key to the address."""
         super().check(sync)
         known = FIELDS | set(sync.options.get("custom_fields", {}))

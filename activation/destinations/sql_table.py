@@ -13,10 +13,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from activation.config import Sync
 from activation.destination import Destination, DestinationSession
 from activation.model import Batch, Result, Row, RowOutcome, Status, all_sent
 from segmentry.errors import ConfigError, DestinationError
+from segmentry.sync_config import SyncConfig
 
 TYPES: dict[str, Any] = {
     "varchar": sa.String,
@@ -82,7 +82,7 @@ class SqlTable(Destination):
                     for key in connection.execute(sa.select(table.c[session.sync.key])).scalars()
                 )
 
-    def check(self, sync: Sync) -> None:
+    def check(self, sync: SyncConfig) -> None:
         """Hold the table's name to letters, digits and underscores, and the key to text."""
         super().check(sync)
         name = str(sync.options.get("table", ""))
@@ -111,7 +111,7 @@ def _updated(connection: sa.Connection, table: sa.Table, key: str, row: Row) -> 
     return RowOutcome(row, Status.rejected, "not there")
 
 
-def _table(sync: Sync) -> sa.Table:
+def _table(sync: SyncConfig) -> sa.Table:
     schema, _, name = str(sync.options["table"]).rpartition(".")
     columns = [
         sa.Column(c.name, TYPES[c.type], primary_key=c.name == sync.key) for c in sync.columns

@@ -4,18 +4,18 @@ audience is built.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from expectations.suite import Rule, Suite, Table, View
-from segmentry import configuration
+from segmentry import sync_files
+from segmentry.sync_config import SyncConfig
 
 _SPOKEN_TO = ("marketing", "advertising", "personalization")
 
 
 def tables(view: View) -> Sequence[Table]:
     """The audience of every configured sync that is built."""
-    syncs = configuration.load_folder(view.settings, "sync", "syncs")
+    syncs = sync_files.load(view.settings)
     found = [
         _audience(view, name, sync)
         for name, sync in syncs.items()
@@ -35,16 +35,16 @@ _UNMATCHED = Table(
 )
 
 
-def _audience(view: View, name: str, sync: Mapping[str, Any]) -> Table:
+def _audience(view: View, name: str, sync: SyncConfig) -> Table:
     relation = f"audiences.aud_{name}"
     rules = []
     # A removal from a tool needs no consent.
-    if sync.get("mode") != "delete":
+    if sync.mode != "delete":
         view.require("marts.profile_standings", made_by="marts")
         rules.append(
             Rule("nobody is in it who opted out of the purpose", _matches(sync, "is_refused"))
         )
-        if sync["purpose"] in _SPOKEN_TO:
+        if sync.purpose in _SPOKEN_TO:
             rules.append(
                 Rule(
                     "everybody in it opted in to the purpose", f"not {_matches(sync, 'is_granted')}"
@@ -59,34 +59,25 @@ def _audience(view: View, name: str, sync: Mapping[str, Any]) -> Table:
     return Table(relation, row_key="person", unique=("sent_key",), rules=rules, query=query)
 
 
-def _standing(sync: Mapping[str, Any], relation: str) -> str:
+def _standing(sync: SyncConfig, relation: str) -> str:
     """What is in force for the use of the sync, of each profile or identifier."""
-    channel = sync.get("channel", "any")
     return (
-        f"(select * from lake.marts.{relation} where purpose = '{sync['purpose']}' and channel ="
-        f" '{channel}')"
+        f"(select * from lake.marts.{relation} where purpose = '{sync.purpose}' and channel ="
+        f" '{sync.channel}')"
     )
 
 
-def _address_column(sync: Mapping[str, Any]) -> str | None:
-    wanted = sync.get("address")
-    for name, column in sync["columns"].items():
-        if wanted and isinstance(column, Mapping) and column.get("from") == wanted:
-            return str(name)
-    return None
-
-
-def _matches(sync: Mapping[str, Any], decided: str) -> str:
+def _matches(sync: SyncConfig, decided: str) -> str:
     """Whether the person of a row, or the address that it carries, has decided so."""
     person = (
         f"exists (select 1 from {_standing(sync, 'profile_standings')} as s"
         f" where s.{decided} and s.profile_id = t.person)"
     )
-    if (column := _address_column(sync)) is None:
+    if (column := sync.address_column) is None:
         return person
     address = (
         f"exists (select 1 from {_standing(sync, 'consent_standings')} as s where s.{decided} and"
-        f" s.identifier_type = '{sync['address']}' and s.identifier = t.{column})"
+        f" s.identifier_type = '{sync.address}' and s.identifier = t.{column})"
     )
     return f"({person} or {address})" if decided == "is_refused" else address
 

@@ -21,10 +21,9 @@ from typing import Any
 import duckdb
 import pandas as pd  # DuckDB would import it in every life
 
-from activation import client, engine
-from activation import config as activation_config
+from activation import client, consent_policy, engine
 from activation.ledger import Ledger
-from segmentry import configuration, warehouse
+from segmentry import configuration, sync_files, warehouse
 from segmentry.errors import SegmentryError
 from segmentry.settings import Settings
 
@@ -34,9 +33,9 @@ def main(config: str) -> None:
     settings = replace(Settings.from_environment(), config=Path(config))
     lake = _attached(settings)
     configuration.load_file = cache(configuration.load_file)  # type: ignore[assignment]
-    activation_config.load(settings)
+    sync_files.load(settings)
     assert pd.__version__
-    activation_config.consent_policy(settings)
+    consent_policy.load(settings)
     for line in sys.stdin:
         name, _, transaction = line.strip().partition(" ")
         pid = os.fork()

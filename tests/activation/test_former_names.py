@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from activation import config, engine, operate
+from activation import engine, operate
 from activation.ledger import Ledger
+from segmentry import sync_files
 from segmentry.errors import ConfigError, GuardrailTriggered
 from tests.activation.engine_shop import Receiver, consent, fill, open_lake, receiver, webhook
 from tests.activation.shop import Shop
@@ -45,7 +46,7 @@ def test_an_old_ledger_and_an_old_lake_have_the_column_renamed(
 def test_a_file_with_the_former_key_has_its_limits(shop: Shop) -> None:
     former: dict[str, Any] = {"brakes": {"max_added_rows": 7}}
     name = webhook(shop, **former)
-    assert config.one(shop.settings, name).guardrails == {"max_added_rows": 7}
+    assert sync_files.one(shop.settings, name).guardrails == {"max_added_rows": 7}
     webhook(shop, name, **former, guardrails={"max_added_rows": 8})
     with pytest.raises(ConfigError, match="hook"):
-        config.load(shop.settings)
+        sync_files.load(shop.settings)

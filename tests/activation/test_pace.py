@@ -10,10 +10,10 @@ import pytest
 
 from activation import engine, guardrails, pace
 from activation import plan as plans
-from activation.config import Sync
 from activation.ledger import now
 from segmentry import warehouse
 from segmentry.errors import GuardrailTriggered
+from segmentry.sync_config import SyncConfig, parsed
 from tests.activation.engine_shop import Receiver, consent, fill, open_lake, receiver, webhook
 from tests.activation.shop import Shop, decision
 
@@ -22,9 +22,18 @@ __all__ = ["open_lake", "receiver"]
 pytestmark = pytest.mark.usefixtures("open_lake")
 
 
-def quiet(begin: str, end: str, timezone: str = "UTC") -> Sync:
+HOOK = {
+    "destination": "webhook",
+    "audience": {"segments": "all"},
+    "purpose": "marketing",
+    "key": "email",
+    "columns": {"email": {"from": "email"}},
+}
+
+
+def quiet(begin: str, end: str, timezone: str = "UTC") -> SyncConfig:
     hours = {"from": begin, "to": end, "timezone": timezone}
-    return Sync("hook", {"quiet_hours": hours}, Path("hook.yml"))
+    return parsed("hook", {**HOOK, "quiet_hours": hours}, Path("hook.yml"))
 
 
 @pytest.mark.parametrize(

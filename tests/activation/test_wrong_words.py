@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from activation import config, engine, operate
+from activation import engine, operate
+from segmentry import sync_files
 from segmentry.errors import ConfigError, GuardrailTriggered, UsageError
 from tests.activation.engine_shop import Receiver, consent, fill, open_lake, receiver, webhook
 from tests.activation.shop import Shop
@@ -62,7 +63,7 @@ def test_a_plan_for_another_sync_and_a_place_that_is_not_there(
 def test_hours_that_cannot_be(shop: Shop, hours: dict[str, Any], part: str) -> None:
     webhook(shop, quiet_hours=hours)
     with pytest.raises(ConfigError) as caught:
-        config.load(shop.settings)
+        sync_files.load(shop.settings)
     assert part in str(caught.value)
 
 

@@ -13,11 +13,11 @@ import pytest
 
 from activation import destination as destinations
 from activation.client import Client, RequestRefused, Unanswered
-from activation.config import Sync
 from activation.destination import Destination, DestinationSession
 from activation.hashing import sha256
 from activation.model import Batch, Operation, Pending, Row, RowOutcome, Status
 from segmentry.errors import ConfigError, SegmentryError
+from segmentry.sync_config import parsed
 from tests.conftest import shared_data
 from tests.contracts.openapi import HttpxRequest, HttpxResponse, described_by
 from tests.contracts.vendors import BAD, VENDORS, Journal, content_of
@@ -55,7 +55,7 @@ class Bench:
             "email": {"from": "email"},
             "first_name": {"from": "first_name"},
         }
-        self.sync = Sync(
+        self.sync = parsed(
             "vip",
             {
                 "name": "vip",

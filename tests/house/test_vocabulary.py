@@ -38,7 +38,7 @@ REPLACED: Mapping[str, str] = {
 }
 # Where a word is a name that is not ours to change, or the former name that is still read.
 ALLOWED: Mapping[str, frozenset[str]] = {
-    "activation/config.py": frozenset({"brakes"}),  # files of syncs may have the former key
+    "segmentry/sync_config.py": frozenset({"brakes"}),  # files of syncs may have the former key
     "config/schemas/sync.schema.json": frozenset({"brakes"}),
     "activation/ledger_tables.py": frozenset(
         {"brake"}

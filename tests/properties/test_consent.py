@@ -19,11 +19,11 @@ from typing import Any
 import pytest
 import yaml
 
-from activation import config, consent, engine, withdrawals
+from activation import consent, engine, withdrawals
 from activation import plan as plans
 from activation.destination import Destination, DestinationSession
 from activation.model import Batch, Result, all_sent
-from segmentry import warehouse
+from segmentry import sync_files, warehouse
 from segmentry.errors import GuardrailTriggered
 from segmentry.settings import Settings
 from tests.consent_histories import History
@@ -115,7 +115,7 @@ class Shop:
 
     def _sync(self, name: str) -> None:
         if self.has_failed:
-            engine.withdraw(self.settings, name, config.one(self.settings, name))
+            engine.withdraw(self.settings, name, sync_files.one(self.settings, name))
             return
         try:
             engine.run_sync(self.settings, name)

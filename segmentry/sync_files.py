@@ -1,0 +1,118 @@
+"""Reads config/syncs/*.yml into SyncConfigs, each held to the schema and to its own parts.
+Every room that needs a sync reads it here: activation, the gates, ml and the doctor.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from segmentry import configuration
+from segmentry.errors import ConfigError, UsageError
+from segmentry.settings import Settings
+from segmentry.sync_config import SyncConfig, parsed
+
+
+def load_each(settings: Settings) -> tuple[dict[str, SyncConfig], dict[str, ConfigError]]:
+    """Every sync that fits by name, and for each file that does not, by its stem, why."""
+    fitting: dict[str, SyncConfig] = {}
+    faults: dict[str, ConfigError] = {}
+    for path in sorted((settings.config / "syncs").glob("*.y*ml")):
+        try:
+            content = configuration.load_file(path, "sync")
+            if content["name"] == path.stem:
+                sync = parsed(path.stem, content, path)
+                _check(sync)
+                fitting[path.stem] = sync
+        except ConfigError as error:
+            faults[path.stem] = error
+    return fitting, faults
+
+
+def load(settings: Settings) -> dict[str, SyncConfig]:
+    """Every sync by name, each held to the schema and to its own parts."""
+    found = configuration.load_folder(settings, "sync", "syncs")
+    folder = settings.config / "syncs"
+    syncs = {name: parsed(name, content, _path(folder, name)) for name, content in found.items()}
+    for sync in syncs.values():
+        _check(sync)
+    return syncs
+
+
+def one(settings: Settings, name: str) -> SyncConfig:
+    """The sync of that name, or UsageError naming those there are."""
+    syncs = load(settings)
+    if name not in syncs:
+        raise UsageError(
+            f"there is no sync '{name}'",
+            allowed=", ".join(syncs) or "a file in config/syncs",
+            remedy="use one of these names, or add config/syncs/<name>.yml",
+        )
+    return syncs[name]
+
+
+def _path(folder: Path, name: str) -> Path:
+    return next(path for path in (folder / f"{name}.yml", folder / f"{name}.yaml") if path.exists())
+
+
+def _check(sync: SyncConfig) -> None:
+    names = [column.name for column in sync.columns]
+    lowered = [name.lower() for name in names]
+    if sync.key not in names:
+        raise ConfigError(
+            f"{sync.path}: the key '{sync.key}' is not among the columns",
+            allowed=", ".join(names),
+            remedy="name one of the columns, or add the column",
+        )
+    if len(set(lowered)) != len(lowered):
+        raise ConfigError(
+            f"{sync.path}: two columns differ in case only",
+            allowed="names that differ without regard to case",
+            remedy="rename one of them",
+        )
+    if next(c for c in sync.columns if c.name == sync.key).source not in {"from", "template"}:
+        raise ConfigError(
+            f"{sync.path}: the key '{sync.key}' is the same for many people",
+            allowed="a column with from or template",
+            remedy="name a column that tells people apart",
+        )
+    _check_rows(sync)
+    _check_quiet_hours(sync)
+
+
+def _check_quiet_hours(sync: SyncConfig) -> None:
+    quiet = sync.quiet_hours
+    if quiet is None:
+        return
+    if quiet.begin == quiet.end:
+        raise ConfigError(
+            f"{sync.path}: quiet_hours begin and end at {quiet.begin:%H:%M}, and nothing would ever"
+            " be sent",
+            allowed="two different times of day",
+            remedy="change one of them, or set `enabled: false`",
+        )
+    try:
+        ZoneInfo(quiet.timezone)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise ConfigError(
+            f"{sync.path}: quiet_hours/timezone is '{quiet.timezone}'",
+            allowed="a name of the IANA list, such as Europe/Paris",
+            remedy="correct the name",
+        ) from None
+
+
+def _check_rows(sync: SyncConfig) -> None:
+    allowed = {
+        "profile": set(),
+        "membership": {"segment", "entered_at"},
+        "transition": {"segment", "transition", "occurred_at"},
+    }[sync.grain]
+    for column in sync.columns:
+        if column.source == "row" and column.value not in allowed:
+            raise ConfigError(
+                f"{sync.path}: columns/{column.name}: a row of the grain '{sync.grain}' has no"
+                f" '{column.value}'",
+                allowed=", ".join(sorted(allowed))
+                or "no row column; use from, segments or member_of",
+                remedy="change the column, or audience/grain",
+            )
