@@ -19,11 +19,12 @@ import numpy as np
 import pandas as pd
 
 from benchmarks import _shop
-from ml import dataset, evaluation, frames, metrics
-from ml.catalogue import spec_named
+from ml.data import dataset, frames
+from ml.evaluate import evaluation, metrics
 from ml.policy import TrainingPolicy
+from ml.registry.catalogue import spec_named
+from ml.registry.tracking import Tracker
 from ml.spec import ModelSpec
-from ml.tracking import Tracker
 from segmentry import clock, warehouse
 from segmentry.settings import switch_off_telemetry
 from segmentry.stages import RunContext

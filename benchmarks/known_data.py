@@ -7,7 +7,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ml import supervised, tables
+from ml.data import tables
+from ml.fit import supervised
 from ml.lifetime import BetaGeometric, GammaGamma
 from segmentry.settings import switch_off_telemetry
 from tests.unit import test_ml_lifetime as cdnow

@@ -17,21 +17,14 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from ml import (
-    candidates,
-    dataset,
-    frames,
-    pipeline,
-    processes,
-    scoring,
-    stages,
-    supervised,
-    threads,
-)
-from ml.catalogue import spec_named
+from ml import processes, stages, threads
+from ml.data import dataset, frames, population
+from ml.fit import candidates, pipeline, supervised
 from ml.policy import TrainingPolicy
+from ml.registry.catalogue import spec_named
+from ml.registry.tracking import Tracker
 from ml.spec import ModelSpec
-from ml.tracking import Tracker
+from ml.trainers import scoring
 from segmentry import clock, warehouse
 from segmentry.settings import Settings, switch_off_telemetry
 from segmentry.stages import RunContext
@@ -170,7 +163,7 @@ def scored(context: RunContext) -> dict[str, Any]:
     champion = tracker.at_alias()
     with frames.published(context.settings) as (lake, snapshot):
         data = dataset.load(lake, snapshot, spec, clock.of(context), POLICY)
-        people = scoring.population(lake, spec, CLOCK, tracker.load(champion), POLICY)
+        people = population.read(lake, spec, CLOCK, tracker.load(champion), POLICY)
     boosted = pipeline.build(spec.estimator(), data.feature_set).fit(
         data.train.features, data.train.labels
     )

@@ -14,9 +14,11 @@ import numpy as np
 import pandas as pd
 
 from benchmarks import _shop
-from ml import frames, personas, threads
-from ml.catalogue import spec_named
+from ml import threads
+from ml.data import frames
+from ml.personas import grouping
 from ml.policy import DriftPolicy, TrainingPolicy
+from ml.registry.catalogue import spec_named
 from ml.spec import PersonaSpec
 from segmentry import clock, warehouse
 from segmentry.settings import switch_off_telemetry
@@ -80,7 +82,7 @@ def kept(context: RunContext) -> dict[str, Any]:
     spec, policy = spec_named("personas"), TrainingPolicy.read(context.settings)
     assert isinstance(spec, PersonaSpec)
     with frames.published(context.settings) as (lake, _):
-        people, feature_set = personas.load(lake, spec, clock.of(context), policy)
+        people, feature_set = grouping.load(lake, spec, clock.of(context), policy)
     with threads.limited(policy):
         one = Retrained(spec, feature_set, people, policy, DriftPolicy.read(context.settings))
         found = [one.again() for _ in range(RETRAINS)]

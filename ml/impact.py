@@ -9,10 +9,14 @@ from typing import Any
 
 import pandas as pd
 
-from ml import assignment, catalogue, frames, lifecycle, personas, scoring
+from ml import lifecycle
+from ml.data import frames, population
+from ml.personas import assignment
 from ml.policy import TrainingPolicy
+from ml.registry import catalogue
+from ml.registry.tracking import Tracker
 from ml.spec import ForecastSpec, PersonaSpec
-from ml.tracking import Tracker
+from ml.trainers import personas, scoring
 from segmentry import clock, sync_files, warehouse
 from segmentry.stages import RunContext
 from segments import installed
@@ -62,7 +66,7 @@ def of_promotion(context: RunContext, model: str, version: str | None) -> Impact
         tracker.load(wanted),
     )
     with frames.published(context.settings) as (lake, _):
-        people = scoring.population(lake, spec, as_of, fitted, policy)
+        people = population.read(lake, spec, as_of, fitted, policy)
     if not isinstance(spec, PersonaSpec):
         rows = scoring.score_rows(spec, fitted, people, as_of, wanted.version)
         rows = rows.rename(columns={"score": f"{model}_score", "outcome": model})

@@ -5,24 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ml import (
-    catalogue,
-    evaluation,
-    forecast,
-    frames,
-    leakage,
-    metrics,
-    personas,
-    promotion,
-    scoring,
-    supervised,
-    training,
-)
-from ml.dataset import DataRefused, TrainingSet
+from ml.data import columns, frames
+from ml.data.dataset import DataRefused, TrainingSet
+from ml.evaluate import evaluation, leakage, metrics
+from ml.evaluate.gates import PromotionVerdict
+from ml.fit import supervised
+from ml.personas import grouping
 from ml.policy import TrainingPolicy
-from ml.promotion import PromotionVerdict
+from ml.registry import catalogue, promotion
+from ml.registry.tracking import Tracker
 from ml.spec import ForecastSpec, Learnt, PersonaSpec, Spec
-from ml.tracking import Tracker
+from ml.trainers import forecast, personas, scoring, training
 from segmentry import clock
 from segmentry.errors import GateFailed, NotReadyError, UsageError
 from segmentry.settings import Settings
@@ -101,7 +94,7 @@ def training_set(context: RunContext, spec: Learnt) -> TrainingSet:
     """Today's training set, checked for leaks; NotReadyError where the data are too thin to compare
     models on.
     """
-    from ml import dataset
+    from ml.data import dataset
 
     policy = TrainingPolicy.read(context.settings)
     with frames.published(context.settings) as (lake, snapshot):
@@ -132,7 +125,7 @@ def measures(context: RunContext, model: str, version: str | None) -> list[dict[
     if isinstance(spec, ForecastSpec):
         rivals["heuristic"] = forecast.fit_rule(spec, data)
         found = {
-            n: forecast.measured(m, promotion.fitted_to(m, data.test), policy)
+            n: forecast.measured(m, columns.fitted_to(m, data.test), policy)
             for n, m in rivals.items()
         }
         return [
@@ -141,7 +134,7 @@ def measures(context: RunContext, model: str, version: str | None) -> list[dict[
     samples = metrics.draws(len(data.test), policy.resamples, policy.seed)
     rivals["heuristic"] = supervised.fit_rule(spec, data)
     scores = {
-        n: evaluation.probabilities(m, promotion.fitted_to(m, data.test)) for n, m in rivals.items()
+        n: evaluation.probabilities(m, columns.fitted_to(m, data.test)) for n, m in rivals.items()
     }
     return [
         {
@@ -176,8 +169,8 @@ def verdict(context: RunContext, spec: Spec, tracker: Tracker, version: Any) -> 
             (*found.gates, training.steady(context, tracker, spec, version, challenger))
         )
     with frames.published(context.settings) as (lake, _):
-        people, _feature_set = personas.load(lake, spec, clock.of(context), policy)
-    return personas.judge(tracker.client.get_run(version.run_id), challenger, held, people, policy)
+        people, _feature_set = grouping.load(lake, spec, clock.of(context), policy)
+    return grouping.judge(tracker.client.get_run(version.run_id), challenger, held, people, policy)
 
 
 def promote(context: RunContext, model: str, version: str | None) -> StageReport:

@@ -31,7 +31,7 @@ class ModelSpec:
     1) as it turned out. Both read marts and the relation ``moments(as_of, until_at)``; the
       population may use nothing at or after ``as_of``, the label looks at ``[as_of, until_at)``.
       heuristic: the feature whose plain order any model must beat. estimator: builds the unfitted
-      main candidate; rivals: standard candidates tried next to it (ml/candidates.py). exclude:
+      main candidate; rivals: standard candidates tried next to it (ml/fit/candidates.py). exclude:
       features (fnmatch patterns) the model must not see.
     """
 
@@ -53,7 +53,8 @@ class PersonaSpec:
     """Groups of people that behave alike, with names that stay with them.
 
     population_sql: ``profile_id, as_of`` of those to group, over ``moments(as_of, until_at)``.
-    include, exclude: features (fnmatch patterns). rivals: further algorithms (ml/clusterers.py).
+    include, exclude: features (fnmatch patterns). rivals: further algorithms, of
+    ml/fit/clusterers.py.
     vocabulary: key of the persona names in the policy ``training.personas``.
     """
 
@@ -76,7 +77,7 @@ class ForecastSpec:
     population_sql, heuristic, horizon_days, exclude: as in ModelSpec. label_sql: ``profile_id,
     as_of, label``; a label of type double is an amount of at least 0 and is forecast in the mean,
     text is a choice. NULL labels are not learnt from. unit: what the score is in. most: the largest
-    amount there can be. rivals: names of ml/candidates.py for amounts, or for choices.
+    amount there can be. rivals: names of ml/fit/candidates.py for amounts, or for choices.
     """
 
     name: str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from ml import catalogue
+from ml.registry import catalogue
 from ml.spec import PersonaSpec
 from segmentry import clock, warehouse
 from segmentry.stages import RunContext, StageReport
@@ -18,7 +18,7 @@ def train_items(context: RunContext) -> list[str]:
     if context.retrain:
         return names
     from ml.policy import TrainingPolicy
-    from ml.tracking import Tracker
+    from ml.registry.tracking import Tracker
 
     allowed, as_of = (
         timedelta(days=TrainingPolicy.read(context.settings).retrain_after_days),
@@ -65,10 +65,10 @@ def train(context: RunContext, model: str) -> StageReport:
     """
     spec = catalogue.spec_named(model)
     if isinstance(spec, PersonaSpec):
-        from ml import personas
+        from ml.trainers import personas
 
         return personas.train(context, spec)
-    from ml import training
+    from ml.trainers import training
 
     return training.train(context, spec)
 
@@ -82,9 +82,9 @@ def score(context: RunContext, model: str) -> StageReport:
     """Score everybody a model is meant for, into ml.scores or ml.cluster_assignments."""
     spec = catalogue.spec_named(model)
     if isinstance(spec, PersonaSpec):
-        from ml import personas
+        from ml.trainers import personas
 
         return personas.score(context, spec)
-    from ml import scoring
+    from ml.trainers import scoring
 
     return scoring.score(context, spec)

@@ -19,7 +19,7 @@ import pandas as pd
 import pytest
 
 from ml import stages
-from ml.tracking import Tracker
+from ml.registry.tracking import Tracker
 from segmentry.stages import RunContext
 from tests.unit.test_ml_models import settings_in
 

@@ -36,9 +36,48 @@ def imported(path: Path) -> set[str]:
     return found
 
 
+def of_ml(path: Path) -> set[str]:
+    """Modules and rooms of ml that a file imports, wherever in the file."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            top, _, rest = node.module.partition(".")
+            if top == "ml":
+                found |= {rest.partition(".")[0]} if rest else {alias.name for alias in node.names}
+    return found
+
+
 def ours() -> set[str]:
     """Names of the folders of the project that contain Python."""
     return {relative(path).partition("/")[0] for path in tracked("*.py")}
+
+
+# The rooms of ml, the highest first: each imports those after it, of the project's Python in ml.
+ROOMS_OF_ML = ("trainers", "personas", "registry", "fit", "evaluate", "data")
+
+
+def test_rooms_of_ml_import_what_stands_below_them() -> None:
+    for place, room in enumerate(ROOMS_OF_ML):
+        files = tracked(f"ml/{room}/*.py")
+        assert files, f"there is no ml/{room}"
+        forbidden = {*ROOMS_OF_ML[:place], "lifecycle", "impact", "stages"}
+        over = {relative(path): names for path in files if (names := of_ml(path) & forbidden)}
+        assert not over, f"ml/{room} stands below what it imports: {over}"
+
+
+def test_folders_of_ml_are_its_rooms() -> None:
+    names = {relative(path).split("/")[1] for path in tracked("ml/*/*.py")}
+    assert names == {*ROOMS_OF_ML, "models"}
+
+
+def test_packages_that_are_installed_are_those_there_are() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    folders = {
+        relative(path.parent).replace("/", ".")
+        for room in ROOMS
+        for path in tracked(f"{room}/__init__.py", f"{room}/*/__init__.py")
+    }
+    assert set(settings["tool"]["setuptools"]["packages"]) == folders
 
 
 @pytest.mark.parametrize("folder", sorted(ALLOWED))

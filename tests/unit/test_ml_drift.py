@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ml import drift
+from ml.evaluate import drift
 from ml.policy import DriftPolicy
 
 RANDOM = np.random.default_rng(5)

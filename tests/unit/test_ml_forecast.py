@@ -10,12 +10,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ml import catalogue, dataset, forecast, frames, losses, pipeline, stages
-from ml.dataset import Part
+from ml import stages
+from ml.data import dataset, frames
+from ml.data.dataset import Part
+from ml.evaluate import losses
+from ml.fit import pipeline
 from ml.lifetime import LifetimeValue
 from ml.policy import TrainingPolicy
+from ml.registry import catalogue
+from ml.registry.tracking import Tracker
 from ml.spec import ForecastSpec
-from ml.tracking import Tracker
+from ml.trainers import forecast
 from segmentry import warehouse
 from segmentry.stages import RunContext
 from tests import ml_lake
@@ -98,7 +103,7 @@ def test_a_worse_forecast_is_refused(trained: RunContext) -> None:
 
 
 def test_the_lifetime_model_is_served_with_its_own_file_alone(trained: RunContext) -> None:
-    from ml.tracking import own_code
+    from ml.registry.tracking import own_code
 
     table = pd.DataFrame(
         {

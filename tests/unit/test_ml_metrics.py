@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as reference
 
-from ml import metrics
+from ml.evaluate import metrics
 from ml.spec import Costs
 
 RANDOM = np.random.default_rng(4)

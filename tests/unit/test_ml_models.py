@@ -15,24 +15,16 @@ import yaml
 from sklearn.dummy import DummyClassifier
 from sklearn.metrics import adjusted_rand_score
 
-from ml import (
-    cards,
-    catalogue,
-    dataset,
-    drift,
-    frames,
-    impact,
-    leakage,
-    lifecycle,
-    pipeline,
-    promotion,
-    reviews,
-    stages,
-    training,
-)
+from ml import impact, lifecycle, stages
+from ml.data import columns, dataset, frames
+from ml.evaluate import drift, leakage, reviews
+from ml.fit import pipeline
+from ml.personas import cards
 from ml.policy import TrainingPolicy
+from ml.registry import catalogue, promotion
+from ml.registry.tracking import Tracker, log_model
 from ml.spec import ModelSpec
-from ml.tracking import Tracker, log_model
+from ml.trainers import training
 from segmentry import warehouse
 from segmentry.errors import ConfigError, GateFailed, NotReadyError, UsageError
 from segmentry.settings import Settings, switch_off_telemetry
@@ -393,7 +385,7 @@ def test_infinite_constant_unknown_and_unseen_values_are_sound(trained: RunConte
         people = lake.execute(feature_set.select("keyed")).df()
     people["last_country"] = "a country never seen"
     people[feature_set.numbers] = np.nan
-    assert np.isfinite(model.predict_proba(promotion.expected_columns(model, people))).all()
+    assert np.isfinite(model.predict_proba(columns.expected_columns(model, people))).all()
     infinite = frames.Feature("x", "t", is_number=True).sql()
     with warehouse.connect(trained.settings, read_only=True) as lake:
         assert lake.execute(

@@ -10,9 +10,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ml import assignment, catalogue, clustering, frames, personas, threads
-from ml.frames import Feature, FeatureSet
+from ml import threads
+from ml.data import frames
+from ml.data.frames import Feature, FeatureSet
+from ml.fit import clustering
+from ml.personas import assignment, grouping
 from ml.policy import DriftPolicy, TrainingPolicy
+from ml.registry import catalogue
 from ml.spec import PersonaSpec
 from segmentry.settings import Settings
 from tests import ml_lake
@@ -76,7 +80,7 @@ class Retrained:
             drift,
         )
         self.random = np.random.default_rng(11)
-        self.made = personas.group(spec, everybody, feature_set, policy, drift)
+        self.made = grouping.group(spec, everybody, feature_set, policy, drift)
         self.first = self.held = self.named(None)
         self.chosen: list[str] = []
 
@@ -88,7 +92,7 @@ class Retrained:
             self.random.integers(0, len(self.everybody), len(self.everybody))
         ]
         champion = (self.made.deck, self.made.model)
-        self.made = personas.group(
+        self.made = grouping.group(
             self.spec, sample, self.feature_set, self.policy, self.drift, champion
         )
         self.held = self.named(self.held)

@@ -12,22 +12,14 @@ import numpy as np
 import pytest
 from sklearn.dummy import DummyClassifier
 
-from ml import (
-    dataset,
-    drift,
-    frames,
-    impact,
-    lifecycle,
-    pipeline,
-    promotion,
-    reviews,
-    scoring,
-    stages,
-    store,
-    training,
-)
+from ml import impact, lifecycle, stages
+from ml.data import dataset, frames
+from ml.evaluate import drift, reviews
+from ml.fit import pipeline
 from ml.policy import DriftPolicy, TrainingPolicy
-from ml.tracking import Tracker, log_model
+from ml.registry import promotion, store
+from ml.registry.tracking import Tracker, log_model
+from ml.trainers import scoring, training
 from segmentry import warehouse
 from segmentry.errors import UsageError
 from segmentry.settings import ROOT

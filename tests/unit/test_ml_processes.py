@@ -9,7 +9,9 @@ import pandas as pd
 import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from ml import catalogue, processes, reasons
+from ml import processes
+from ml.evaluate import reasons
+from ml.registry import catalogue
 
 
 def test_slices_cover_all_rows_once(monkeypatch: pytest.MonkeyPatch) -> None:

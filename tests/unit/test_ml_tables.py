@@ -12,8 +12,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ml import candidates, metrics, search, supervised, tables
-from ml.dataset import TrainingSet
+from ml.data import tables
+from ml.data.dataset import TrainingSet
+from ml.evaluate import metrics
+from ml.fit import candidates, search, supervised
 from ml.policy import TrainingPolicy
 from ml.spec import ModelSpec
 from segmentry.errors import UsageError

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ml.tracking import Tracker
+from ml.registry.tracking import Tracker
 from segmentry.settings import Settings
 
 

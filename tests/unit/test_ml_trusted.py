@@ -10,11 +10,12 @@ import pytest
 import skops.io
 from sklearn.base import BaseEstimator, ClassifierMixin
 
-from ml import calibration, candidates
-from ml.dataset import Part
-from ml.frames import Feature, FeatureSet
-from ml.pipeline import build
-from ml.tracking import TRUSTED
+from ml.data.dataset import Part
+from ml.data.frames import Feature, FeatureSet
+from ml.evaluate import calibration
+from ml.fit import candidates
+from ml.fit.pipeline import build
+from ml.registry.tracking import TRUSTED
 
 ROWS = 300
 

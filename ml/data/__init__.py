@@ -1,0 +1,1 @@
+"""What a model learns from: features of the lake, or a table of your own."""

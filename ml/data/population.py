@@ -1,0 +1,32 @@
+"""Whom a model is meant for at a time, with the features it reads: for scoring and for personas."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pandas as pd
+
+from ml.data import frames
+from ml.data.frames import FeatureSet, Lake
+from ml.policy import TrainingPolicy
+from ml.spec import Spec
+
+
+def read(
+    lake: Lake, spec: Spec, as_of: datetime, model: Any, policy: TrainingPolicy
+) -> pd.DataFrame:
+    """profile_id, as_of and the columns the model expects, for everybody it is meant for at
+    as_of.
+    """
+    frames.set_moments(lake, [(as_of, as_of + timedelta(days=getattr(spec, "horizon_days", 90)))])
+    feature_set = frames.feature_set(lake, include=("*",), exclude=(), max_categories=None)
+    feature_set = feature_set.only([str(n) for n in model.feature_names_in_])
+    return people_at(lake, spec.population_sql, feature_set)
+
+
+def people_at(lake: Lake, population_sql: str, feature_set: FeatureSet) -> pd.DataFrame:
+    """The matrix of a population, keys first, in a fixed order."""
+    keys = f"select profile_id, as_of from {frames.SPINE}"
+    keyed = f"{keys} inner join ({population_sql}) as population using (profile_id, as_of)"
+    return lake.execute(f"with keyed as ({keyed})\n{feature_set.select('keyed')}").df()

@@ -1,0 +1,138 @@
+"""Gates that a challenger must pass: asked by the trainers, recorded by the registry."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ml import threads
+from ml.data.columns import fitted_to
+from ml.data.dataset import Part, TrainingSet
+from ml.evaluate import evaluation, metrics
+from ml.evaluate.metrics import Vector
+from ml.policy import TrainingPolicy
+from ml.spec import ModelSpec
+
+
+@dataclass(frozen=True)
+class Gate:
+    """One condition of promotion and how it went."""
+
+    name: str
+    passed: bool
+    detail: str
+
+
+@dataclass(frozen=True)
+class PromotionVerdict:
+    """Whether the challenger may become champion, and why."""
+
+    gates: tuple[Gate, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether every gate passed."""
+        return all(g.passed for g in self.gates)
+
+    @property
+    def failures(self) -> str:
+        """The gates that failed, for an operator."""
+        return "; ".join(f"{g.name}: {g.detail}" for g in self.gates if not g.passed)
+
+
+def judge(
+    challenger: Any,
+    heuristic: Any,
+    champion: Any | None,
+    data: TrainingSet,
+    spec: ModelSpec,
+    policy: TrainingPolicy,
+) -> PromotionVerdict:
+    """Every gate, on the test part: the newest time, people none of the models was fitted to."""
+    part = data.test
+    ours, seconds = timed(lambda: evaluation.probabilities(challenger, part), policy)
+    rule = evaluation.probabilities(heuristic, part)
+    gates = [beats("the heuristic", part, ours, rule, policy), calibrated(part, ours, policy)]
+    gates.append(even(spec, part, ours, policy))
+    gates.append(fast(seconds, len(part), policy))
+    if champion is not None:
+        theirs = evaluation.probabilities(champion, fitted_to(champion, part))
+        gates.append(beats("the champion", part, ours, theirs, policy))
+    return PromotionVerdict(tuple(gates))
+
+
+def beats(rival: str, part: Part, ours: Vector, theirs: Vector, policy: TrainingPolicy) -> Gate:
+    """Better than the rival by more than noise: in ranking, or in log loss while ranking no
+    worse.
+    """
+    samples = metrics.draws(len(part), policy.resamples, policy.seed)
+    sure = policy.confidence
+    auc = metrics.paired_gain(metrics.roc_auc, part.labels, ours, theirs, samples, sure)
+    loss = metrics.paired_gain(metrics.log_loss, part.labels, ours, theirs, samples, sure)
+    passed = bool(auc.low > 0 or (loss.high < 0 and auc.value >= 0))
+    return Gate(
+        f"better than {rival}", passed, f"AUC {_signed(auc.value)} (sure of {_signed(auc.low)})"
+    )
+
+
+def calibrated(part: Part, scores: Vector, policy: TrainingPolicy) -> Gate:
+    """Probabilities keep their word: the error is within the policy, or within what chance alone
+    would show.
+    """
+    error = metrics.calibration_error(part.labels, scores)
+    allowed = max(
+        policy.max_calibration_error, metrics.chance_calibration_error(scores, policy.seed)
+    )
+    return Gate("calibration", error <= allowed, f"ECE {error:.3f}, allowed {allowed:.3f}")
+
+
+def even(spec: ModelSpec, part: Part, scores: Vector, policy: TrainingPolicy) -> Gate:
+    """No sizeable group is ranked far worse than everybody."""
+    overall = metrics.roc_auc(part.labels, scores)
+    groups = evaluation.by_group(spec, part, scores)
+    worst = min(groups, key=lambda g: groups[g], default=None)
+    gap = overall - groups[worst] if worst else 0.0
+    allowed = policy.max_group_gap + (_half_width(part, spec, worst) if worst else 0.0)
+    return Gate(
+        "group gap",
+        gap <= allowed,
+        f"{worst or 'no sizeable group'}: {gap:.3f}, allowed {allowed:.3f}",
+    )
+
+
+def _half_width(part: Part, spec: ModelSpec, group: str) -> float:
+    # Standard error of an AUC of 0.75 (Hanley and McNeil 1982), times 1.645: a small group may look
+    # bad by chance.
+    column, _, value = group.partition("=")
+    labels = part.labels[(part.features[column].astype(str) == value).to_numpy()]
+    hits, misses = labels.sum(), labels.size - labels.sum()
+    auc, q1, q2 = 0.75, 0.75 / 1.25, 2 * 0.75**2 / 1.75
+    variance = (auc * (1 - auc) + (hits - 1) * (q1 - auc**2) + (misses - 1) * (q2 - auc**2)) / (
+        hits * misses
+    )
+    return 1.645 * float(np.sqrt(variance))
+
+
+def timed(work: Callable[[], Vector], policy: TrainingPolicy) -> tuple[Vector, float]:
+    """What the work gives, and its processor seconds on the policy's threads: a busy machine bars
+    no model.
+    """
+    with threads.limited(policy):
+        started = time.process_time()
+        return work(), time.process_time() - started
+
+
+def fast(seconds: float, rows: int, policy: TrainingPolicy) -> Gate:
+    """Scores 100,000 people within the time the policy allows; a fifth of a second of start-up is
+    not counted.
+    """
+    pace = max(0.0, seconds - 0.2) * 100_000 / max(rows, 1)
+    return Gate("latency", pace <= policy.max_seconds_per_100k, f"{pace:.1f} s per 100,000 people")
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.3f}"

@@ -1,0 +1,116 @@
+"""Why a score is what it is: how it would change if a feature were as it is with most people.
+
+Works for every kind of model, for it only asks the model again. The features asked about are those
+that move the scores of a sample of people most; the others are told by nobody.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ml import processes
+from ml.data import columns
+from ml.evaluate.metrics import Vector
+from ml.spec import ModelSpec, Spec
+
+SAMPLE = 30  # people that drivers are chosen by; each feature is one more prediction for them
+DRIVERS = 8  # features asked about for everybody: each is one more prediction of everybody's score
+TOLD = 3  # reasons per person
+
+
+def of_scores(spec: Spec, model: Any, people: pd.DataFrame, scores: Vector) -> pd.DataFrame:
+    """profile_id, rank, feature, value, usual, effect: the strongest reasons of each person, the
+    first of rank 1.
+
+    effect is the score less what it would be with the usual value (the median, or the most frequent
+    category).
+    """
+    features = columns.expected_columns(model, people)
+    usual = {str(name): _usual(features[name]) for name in features}
+    sample = features.iloc[:: max(1, len(features) // SAMPLE)]
+    moved = _moved(spec, model, sample, usual)
+    drivers = sorted(moved, key=lambda name: (-moved[name], name))[:DRIVERS]
+    effects = np.column_stack(
+        [_effect(spec, model, features, scores, name, usual[name]) for name in drivers]
+    )
+    order = np.argsort(-np.abs(effects), axis=1, kind="stable")[:, :TOLD]
+    return pd.concat(
+        [
+            _ranked(people, features, effects, order[:, rank], rank, drivers, usual)
+            for rank in range(TOLD)
+        ]
+    )
+
+
+def _moved(spec: Spec, model: Any, sample: pd.DataFrame, usual: dict[str, Any]) -> dict[str, float]:
+    """By how much each feature moves the scores of the sample, all asked in one prediction."""
+    size = len(sample)
+    asked = pd.concat([sample] * (len(usual) + 1), ignore_index=True)
+    for place, (name, value) in enumerate(usual.items()):
+        asked[name] = np.where(np.arange(len(asked)) // size == place, value, asked[name])
+    scores = said(spec, model, asked)[0].reshape(-1, size)
+    effects = np.abs(scores[:-1] - scores[-1]).mean(axis=1)
+    return dict(zip(usual, map(float, effects), strict=True))
+
+
+def _usual(column: pd.Series) -> Any:
+    known = column.dropna()
+    if column.dtype == object:
+        return known.mode().iloc[0] if len(known) else None
+    return float(known.median()) if len(known) else float("nan")
+
+
+def _effect(
+    spec: Spec, model: Any, features: pd.DataFrame, scores: Vector, name: str, usual: Any
+) -> Vector:
+    changed = said(spec, model, features.assign(**{name: usual}))[0]
+    return np.asarray(scores - changed)
+
+
+def _ranked(
+    people: pd.DataFrame, features: pd.DataFrame, effects: Vector, chosen: Any, rank: int,
+    drivers: list[str],
+    usual: dict[str, Any],
+) -> pd.DataFrame:  # fmt: skip
+    names = [drivers[place] for place in chosen]
+    values = {name: features[name].astype(object).to_numpy() for name in drivers}
+    return pd.DataFrame(
+        {
+            "profile_id": people["profile_id"].to_numpy(),
+            "rank": rank + 1,
+            "feature": names,
+            "value": [_text(values[name][row]) for row, name in enumerate(names)],
+            "usual": [_text(usual[name]) for name in names],
+            "effect": effects[np.arange(len(people)), chosen],
+        }
+    )
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, float):
+        return "unknown" if np.isnan(value) else f"{value:.4g}"
+    return "unknown" if value is None else str(value)
+
+
+def said(spec: Spec, model: Any, features: pd.DataFrame) -> tuple[Vector, Any]:
+    """Each row's score, and the most likely choice where the model is about choices: a probability,
+    or an amount.
+    """
+    found = processes.each(
+        lambda part: _said(spec, model, features.iloc[part]), processes.slices(len(features))
+    )
+    scores = np.concatenate([one[0] for one in found])
+    return scores, None if found[0][1] is None else np.concatenate([one[1] for one in found])
+
+
+def _said(spec: Spec, model: Any, features: pd.DataFrame) -> tuple[Vector, Any]:
+    if isinstance(spec, ModelSpec):
+        return model.predict_proba(features)[:, 1], None
+    if not hasattr(model, "classes_"):
+        amounts = np.asarray(model.predict(features), dtype=np.float64)
+        return np.clip(amounts, 0.0, getattr(spec, "most", None)), None
+    chances = model.predict_proba(features)
+    return chances.max(axis=1), np.asarray(model.classes_, dtype=object)[chances.argmax(axis=1)]

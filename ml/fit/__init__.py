@@ -1,0 +1,1 @@
+"""From features to a fitted model: pipelines, candidates, their search, groups."""

@@ -1,0 +1,166 @@
+"""Finds each candidate's parameters with Optuna, judged on the validation part, within trials and
+seconds.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from ml.data.dataset import Part, TrainingSet
+from ml.evaluate import losses
+from ml.fit import pipeline
+from ml.fit.candidates import Candidate
+from ml.policy import TrainingPolicy
+from ml.spec import Estimator
+
+FINALISTS = 2  # candidates that trials are spent on, by their loss with defaults
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One fit: its parameters and its mean loss on the validation part (less is better)."""
+
+    parameters: Mapping[str, Any]
+    loss: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class BestFit:
+    """The best fit of one candidate, and every trial it took."""
+
+    candidate: str
+    fitted: Any
+    best: Trial
+    trials: list[Trial] = field(default_factory=list)
+    is_cut_short: bool = False
+
+
+class Prepared:
+    """The parts of a training set as estimators take them: each way of preparing is fitted once,
+    for all trials.
+    """
+
+    def __init__(self, data: TrainingSet) -> None:
+        self.data = data
+        self._kept: dict[str, tuple[Any, Part, Part]] = {}
+
+    def parts(self, estimator: Estimator) -> tuple[Any, Part, Part]:
+        """The fitted preparation an estimator needs, and what it makes of the train and the
+        validation part.
+        """
+        prepare = pipeline.preparation(estimator, self.data.feature_set)
+        kind = repr(prepare.transformers)
+        if kind not in self._kept:
+            train, held = self.data.train, self.data.validation
+            made = prepare.fit_transform(train.features), prepare.transform(held.features)
+            sides = (
+                replace(part, features=matrix)
+                for part, matrix in zip((train, held), made, strict=True)
+            )
+            self._kept[kind] = (prepare, *sides)
+        return self._kept[kind]
+
+
+def search_all(
+    candidates: Sequence[Candidate], prepared: Prepared, policy: TrainingPolicy, deadline: float
+) -> list[BestFit]:
+    """Fit every candidate with its defaults; the trials go to the best of them alone, the others
+    are stopped early.
+    """
+    found = [search(c, prepared, replace(policy, trials=0), deadline) for c in candidates]
+    for place in sorted(range(len(found)), key=lambda n: found[n].best.loss)[:FINALISTS]:
+        found[place] = search(candidates[place], prepared, policy, deadline, found[place])
+    return found
+
+
+def search(
+    candidate: Candidate,
+    prepared: Prepared,
+    policy: TrainingPolicy,
+    deadline: float,
+    begun: BestFit | None = None,
+) -> BestFit:
+    """Try the defaults, then up to ``policy.trials`` sets of parameters while time.monotonic() is
+    before deadline.
+
+    begun: what the defaults gave, where they were tried before. The seed fixes the order of trials,
+    so only a search that hits its deadline can differ between two machines.
+    """
+    first, fitted = (begun.best, begun.fitted) if begun else _fit(candidate, {}, prepared, policy)
+    best, trials, is_cut_short = first, [first], False
+    most = _most(candidate, policy) if candidate.space else 0
+    study: Any = _study(candidate, policy) if most else None
+    for _ in range(most):
+        if time.monotonic() + first.seconds > deadline:
+            is_cut_short = True
+            break
+        asked = study.ask()
+        trial, pipe = _fit(candidate, _suggest(asked, candidate), prepared, policy)
+        study.tell(asked, trial.loss)
+        trials.append(trial)
+        if trial.loss < best.loss:
+            best, fitted = trial, pipe
+    return BestFit(candidate.name, fitted, best, trials, is_cut_short)
+
+
+def _study(candidate: Candidate, policy: TrainingPolicy) -> Any:
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    study = optuna.create_study(
+        sampler=optuna.samplers.TPESampler(seed=policy.seed, n_startup_trials=3)
+    )
+    for point in _grid(candidate, policy.seed) if policy.search == "grid" else []:
+        study.enqueue_trial(point)
+    return study
+
+
+def _most(candidate: Candidate, policy: TrainingPolicy) -> int:
+    return (
+        min(policy.trials, 3 ** len(candidate.space)) if policy.search == "grid" else policy.trials
+    )
+
+
+def _grid(candidate: Candidate, seed: int) -> list[dict[str, float]]:
+    """The ends and the middle of each parameter's range, in every combination, in an order that the
+    seed decides.
+    """
+    ranges = []
+    for kind, low, high in candidate.space.values():
+        values = [low, math.sqrt(low * high) if kind == "log" else (low + high) / 2, high]
+        ranges.append([int(value) for value in values] if kind == "int" else values)
+    points = [
+        dict(zip(candidate.space, point, strict=True)) for point in itertools.product(*ranges)
+    ]
+    return [points[place] for place in np.random.default_rng(seed).permutation(len(points))]
+
+
+def _suggest(asked: Any, candidate: Candidate) -> dict[str, Any]:
+    chosen: dict[str, Any] = {}
+    for name, (kind, low, high) in candidate.space.items():
+        if kind == "int":
+            chosen[name] = asked.suggest_int(name, int(low), int(high))
+        else:
+            chosen[name] = asked.suggest_float(name, low, high, log=kind == "log")
+    return chosen
+
+
+def _fit(
+    candidate: Candidate, parameters: Mapping[str, Any], prepared: Prepared, policy: TrainingPolicy
+) -> tuple[Trial, Any]:
+    started = time.monotonic()
+    estimator = candidate.make(parameters, policy)
+    prepare, train, held = prepared.parts(estimator)
+    estimator.fit(train.features, train.labels)
+    loss = float(losses.each(estimator, held).mean())
+    return Trial(dict(parameters), loss, time.monotonic() - started), pipeline.joined(
+        prepare, estimator
+    )

@@ -1,0 +1,83 @@
+"""Fits one ModelSpec: search, calibration, evaluation, and what of it is logged."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from ml import threads
+from ml.data import dataset
+from ml.data.dataset import TrainingSet
+from ml.evaluate import calibration, evaluation, metrics
+from ml.evaluate.evaluation import Evaluation
+from ml.fit import candidates, pipeline, search
+from ml.fit.search import BestFit
+from ml.policy import TrainingPolicy
+from ml.spec import ModelSpec
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The chosen, calibrated model, finished with the newest outcomes, and how it did before that;
+    the heuristic.
+    """
+
+    model: Any
+    rule: Any
+    chosen: BestFit
+    found: list[BestFit]
+    ours: Evaluation
+    theirs: Evaluation
+
+
+def fit(spec: ModelSpec, data: TrainingSet, policy: TrainingPolicy) -> Trained:
+    """Search all candidates, calibrate the best, evaluate it and the heuristic on the test part,
+    finish the best.
+    """
+    with threads.limited(policy):
+        deadline = time.monotonic() + policy.seconds_per_model
+        found = search.search_all(candidates.of(spec), search.Prepared(data), policy, deadline)
+        chosen = min(found, key=lambda f: f.best.loss)
+        model = calibration.calibrate(chosen.fitted, data.validation)
+        rule = fit_rule(spec, data)
+        ours, theirs = (_evaluate(each, spec, data, policy) for each in (model, rule))
+        return Trained(finished(chosen.fitted, data) or model, rule, chosen, found, ours, theirs)
+
+
+def finished(fitted: Any, data: TrainingSet) -> Any | None:
+    """The chosen candidate fitted once more, with the test's time too; None where the set has no
+    further rows of it.
+
+    The people tested on stay unseen. The newest outcomes matter most in a young shop, where nobody
+    had been silent for long at the older times.
+    """
+    from sklearn.base import clone
+
+    if data.recent is None:
+        return None
+    learn, check = (
+        dataset.joined(*both)
+        for both in zip((data.train, data.validation), data.recent, strict=True)
+    )
+    return calibration.calibrate(clone(fitted).fit(learn.features, learn.labels), check)
+
+
+def fit_rule(spec: ModelSpec, data: TrainingSet) -> Any:
+    """The heuristic's one feature as a probability; a feature that is gone falls back to the first
+    number there is.
+    """
+    feature = (
+        spec.heuristic
+        if spec.heuristic in data.feature_set.numbers
+        else data.feature_set.numbers[0]
+    )
+    return pipeline.heuristic(feature).fit(data.train.features, data.train.labels)
+
+
+def _evaluate(model: Any, spec: ModelSpec, data: TrainingSet, policy: TrainingPolicy) -> Evaluation:
+    held = evaluation.probabilities(model, data.validation)
+    threshold = metrics.cheapest_threshold(data.validation.labels, held, spec.costs)
+    return evaluation.evaluate(
+        spec, data.test, evaluation.probabilities(model, data.test), threshold, policy
+    )

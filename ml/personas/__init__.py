@@ -1,0 +1,1 @@
+"""Groups of customers as a marketer knows them: names, cards, and who has which."""

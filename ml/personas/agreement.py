@@ -1,0 +1,79 @@
+"""What people's verdicts on personas are worth: part of them pulls the groups, the rest tells what
+that gained.
+
+Verdicts on the people whom models learn from count ``training.verdict_weight`` times in the middle
+of the persona they name. Those on everybody else are held back: how often the groups say the same,
+before and now, is reported.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ml.data import dataset, tables
+from ml.fit.clustering import Start
+from ml.personas import cards
+from ml.personas.cards import Former
+from ml.policy import TrainingPolicy
+
+MOVED_BY_MORE_THAN_NOISE = 1.645  # standard deviations, one-sided 95%
+
+
+@dataclass(frozen=True)
+class Heard:
+    """Verdicts on people at hand: the place of each such person, the persona's id, and whether it
+    is learnt from.
+    """
+
+    places: Any
+    ids: Any
+    is_learnt: Any
+
+
+def heard(people: pd.DataFrame, said: pd.Series, before: Former) -> Heard:
+    """The verdicts that are about these people and name a persona there is."""
+    ids = {name: number for number, name in before.names.items()}
+    numbers = people["profile_id"].map(said).map(ids)
+    places = np.flatnonzero(numbers.notna().to_numpy())
+    buckets = np.array(
+        [tables.bucket(profile) for profile in people["profile_id"].iloc[places]], dtype=int
+    )
+    return Heard(
+        places, numbers.iloc[places].to_numpy(dtype=int), buckets < dataset.VALIDATION_FROM
+    )
+
+
+def start(before: Former, verdicts: Heard, policy: TrainingPolicy) -> Start:
+    """The groups there are, with those who are learnt from where their verdict says, as heavy as
+    the policy says.
+    """
+    groups, weights = before.ids.copy(), np.ones(len(before.ids))
+    learnt = verdicts.places[verdicts.is_learnt]
+    groups[learnt], weights[learnt] = verdicts.ids[verdicts.is_learnt], float(policy.verdict_weight)
+    return Start(groups, weights)
+
+
+def gained(before: Former, after: cards.Deck, groups: Any, verdicts: Heard) -> dict[str, float]:
+    """How many verdicts were held back, how often groups said the same before and now, and how sure
+    the gain is.
+    """
+    kept, truth = verdicts.places[~verdicts.is_learnt], verdicts.ids[~verdicts.is_learnt]
+    ids = {card["group"]: card["cluster_id"] for card in after["cards"]}
+    now = np.array([ids[int(group)] for group in groups[kept]], dtype=int) == truth
+    then = before.ids[kept] == truth
+    if not len(kept):
+        return {"verdicts": float(len(verdicts.places)), "verdicts_held_back": 0.0}
+    won, lost = int((now & ~then).sum()), int((then & ~now).sum())
+    return {
+        "verdicts": float(len(verdicts.places)),
+        "verdicts_held_back": float(len(kept)),
+        "verdict_agreement": float(now.mean()),
+        "verdict_agreement_before": float(then.mean()),
+        "verdict_gain": float(now.mean() - then.mean()),
+        # McNemar's statistic of those on whom the two differ.
+        "verdict_gain_deviations": (won - lost) / max((won + lost) ** 0.5, 1.0),
+    }

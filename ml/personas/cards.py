@@ -1,0 +1,170 @@
+"""The deck of persona cards: who each group is, what sets it apart, how to reach it, and its name
+across retrains.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ml.data.columns import expected_columns
+from ml.data.frames import FeatureSet
+from ml.evaluate import plots
+from ml.fit import clusterers
+from ml.fit.clustering import Choice
+from ml.personas import naming
+from ml.policy import DriftPolicy, TrainingPolicy
+
+ARTIFACT = "personas.json"
+# traits told per card; further ones are weaker than a tenth of a standard deviation on most shops
+TRAITS = 6
+
+Deck = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Former:
+    """The champion's deck, and the id of the persona that each of the people at hand has in it."""
+
+    deck: Deck
+    ids: clusterers.Groups
+
+    @property
+    def names(self) -> dict[int, str]:
+        """Personas by their ids."""
+        return {card["cluster_id"]: card["persona"] for card in self.deck["cards"]}
+
+
+def names(deck: Deck) -> set[str]:
+    """Every persona there is or was."""
+    return {card["persona"] for card in deck["cards"]} | set(deck["retired"])
+
+
+def former(deck: Deck, model: Any, people: pd.DataFrame) -> Former:
+    """Which persona of the champion's each of these people has."""
+    groups = model.predict(expected_columns(model, people))
+    ids = {card["group"]: card["cluster_id"] for card in deck["cards"]}
+    return Former(deck, np.array([ids[int(group)] for group in groups]))
+
+
+def deal(
+    best: Choice, rows: clusterers.Matrix, people: pd.DataFrame, feature_set: FeatureSet,
+    policy: TrainingPolicy,
+    drift: DriftPolicy, before: Former | None,
+) -> Deck:  # fmt: skip
+    """One card per group, with ids and names carried over from the champion where the people are
+    mostly the same.
+    """
+    groups = np.asarray(best.model.predict(rows))
+    found = naming.effects(people[feature_set.names], groups)
+    kept: dict[int, naming.Kept] = {}
+    if before is not None:
+        kept = naming.carry_over(groups, before.ids, before.names, drift.min_persona_overlap)
+    return _deck(found, groups, rows, best, policy, kept, before.deck if before else None)
+
+
+def _deck(
+    found: pd.DataFrame, groups: clusterers.Groups, rows: clusterers.Matrix, best: Choice,
+    policy: TrainingPolicy,
+    kept: Mapping[int, naming.Kept], former: Deck | None,
+) -> Deck:  # fmt: skip
+    vocabulary = {entry["name"]: entry for entry in policy.personas}
+    used = names(former) if former else set()
+    fresh = found.loc[[g for g in found.index if int(g) not in kept]]
+    proposed = naming.propose(fresh, policy.personas, used) if len(fresh) else {}
+    next_id = former["next_id"] if former else 0
+    cards = []
+    far = clusterers.distances(best.model, rows)[np.arange(len(rows)), groups]
+    for group in map(int, found.index):
+        carried = kept.get(group)
+        cluster_id = carried.cluster_id if carried else next_id
+        next_id += 0 if carried else 1
+        name = carried.name if carried else proposed[group]
+        entry = vocabulary.get(name, {})
+        inside = groups == group
+        cards.append(
+            {
+                "group": group,
+                "cluster_id": cluster_id,
+                "persona": name,
+                "people": int(inside.sum()),
+                "share": float(inside.mean()),
+                "overlap_with_former": carried.overlap if carried else None,
+                "outlier_distance": float(np.quantile(far[inside], 1 - policy.outlier_share)),
+                "traits": _traits(found.loc[group]),
+                "channel": entry.get("channel", "email"),
+                "hints": entry.get("hints", ""),
+            }
+        )
+    now = {card["persona"] for card in cards}
+    retired = sorted(used - now) if former else []
+    return {
+        "cards": cards,
+        "retired": retired,
+        "next_id": next_id,
+        "hierarchy": hierarchy(cards, best.model),
+    }
+
+
+def hierarchy(cards: list[dict[str, Any]], model: Any) -> list[dict[str, Any]]:
+    """Which personas are nearest to each other, the nearest first: each step joins two of them, or
+    what was joined.
+    """
+    from scipy.cluster.hierarchy import linkage
+
+    centres = clusterers.centres(model)[[card["group"] for card in cards]]
+    joined, steps = [[str(card["persona"])] for card in cards], []
+    for one, other, distance, _ in linkage(centres, "ward") if len(cards) > 1 else ():
+        joined.append(sorted([*joined[int(one)], *joined[int(other)]]))
+        steps.append({"personas": joined[-1], "distance": round(float(distance), 3)})
+    return steps
+
+
+def _traits(row: Any) -> list[dict[str, Any]]:
+    strongest = row.abs().sort_values(ascending=False, kind="stable").index[:TRAITS]
+    return [{"feature": str(f), "effect": round(float(row[f]), 3)} for f in strongest]
+
+
+def log(found: list[Choice], best: Choice, deck: Deck, title: str) -> None:
+    """Log the choices, the deck as JSON and Markdown, and the figure of how the number of groups
+    was chosen.
+    """
+    import mlflow
+
+    columns = ("algorithm", "clusters", "silhouette", "stability", "inertia", "bic")
+    mlflow.log_dict(
+        {"choices": [{c: getattr(one, c) for c in columns} for one in found]}, "choices.json"
+    )
+    mlflow.log_dict(deck, ARTIFACT)
+    text = markdown(deck, title)
+    mlflow.log_text(text, "personas.md")
+    mlflow.set_tag("mlflow.note.content", text)
+    mlflow.log_figure(
+        plots.choices([c for c in found if c.algorithm == "own"], best.clusters, title),
+        "choices.png",
+    )
+    mlflow.log_figure(plots.traits(deck["cards"], title), "personas.png")
+
+
+def markdown(deck: Deck, title: str) -> str:
+    """The deck for a reader."""
+    lines = [f"# {title}", ""]
+    for card in sorted(deck["cards"], key=lambda c: -c["people"]):
+        traits = ", ".join(f"{t['feature']} {t['effect']:+.2f}" for t in card["traits"])
+        lines += [
+            f"## {card['persona']} ({card['share']:.0%}, {card['people']:,} people)",
+            f"Sets them apart: {traits}.",
+        ]
+        lines += [f"Reach by {card['channel']}. {card['hints']}", ""]
+    nested = [
+        f"- {', '.join(step['personas'])} ({step['distance']:.2f} apart)"
+        for step in deck["hierarchy"][:-1]
+    ]
+    lines += ["## Nearest to each other", *nested, ""] if nested else []
+    if deck["retired"]:
+        lines.append("Retired: " + ", ".join(deck["retired"]))
+    return "\n".join(lines)

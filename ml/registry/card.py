@@ -1,0 +1,102 @@
+"""The model card: what a model is for, what it learnt from, how good it is and for whom, where it
+ends.
+"""
+
+from __future__ import annotations
+
+from ml.data.dataset import TrainingSet
+from ml.evaluate.evaluation import Evaluation
+from ml.fit.search import BestFit
+from ml.spec import ModelSpec
+
+
+def _data(data: TrainingSet) -> list[str]:
+    return [
+        "## Data",
+        (
+            f"As of {data.as_of:%Y-%m-%d %H:%M} UTC, lake snapshot {data.snapshot}, content"
+            f" {data.content_hash[:16]}."
+        ),
+        "",
+        "| part | rows | people | true share | as_of |",
+        "|---|---:|---:|---:|---|",
+        *(_part_row(name, part) for name, part in data.parts.items()),
+        "",
+        (
+            "No person is in two parts, and the test lies later than what was learnt from."
+            " After the test the chosen"
+        ),
+        (
+            f"candidate was fitted once more, with {_recent(data)} newer row(s) of the people"
+            " it had learnt from."
+        ),
+    ]
+
+
+def write(
+    spec: ModelSpec,
+    data: TrainingSet,
+    chosen: BestFit,
+    found: list[BestFit],
+    ours: Evaluation,
+    rule: Evaluation,
+) -> str:
+    """The card as Markdown."""
+    return "\n".join(
+        [
+            f"# {spec.name}",
+            "",
+            (
+                f"{spec.description} Chosen: **{chosen.candidate}** with"
+                f" {dict(chosen.best.parameters) or 'its defaults'}."
+            ),
+            "",
+            *_data(data),
+            "",
+            "## Quality on the test part (90% intervals)",
+            "| metric | model | heuristic |",
+            "|---|---|---|",
+            *(f"| {name} | {i} | {rule.metrics[name]} |" for name, i in ours.metrics.items()),
+            "",
+            (
+                f"At threshold {ours.threshold:.3f}: F1 {ours.at_threshold['f1']:.3f}, cost per"
+                f" person {ours.at_threshold['cost_per_person']:.2f} (without acting"
+                f" {ours.at_threshold['cost_of_nothing']:.2f})."
+            ),
+            "",
+            "## Groups",
+            *_groups(ours),
+            "",
+            "## Candidates (log loss on validation)",
+            *(f"- {f.candidate}: {f.best.loss:.4f} in {len(f.trials)} fit(s)" for f in found),
+            "",
+            "## Limits",
+            (
+                f"Features seen: {len(data.feature_set.names)}. It covers {spec.horizon_days} days"
+                " and people like"
+            ),
+            (
+                "those above; it says what is likely, not what causes it. Not for decisions on"
+                " credit, housing or work."
+            ),
+            "",
+        ]
+    )
+
+
+def _recent(data: TrainingSet) -> int:
+    return len(data.recent[0]) if data.recent else 0
+
+
+def _groups(found: Evaluation) -> list[str]:
+    lines = [f"- {group}: AUC {auc:.3f}" for group, auc in found.by_group.items()]
+    return lines or ["- no group is large enough to judge"]
+
+
+def _part_row(name: str, part: object) -> str:
+    keys, labels = part.keys, part.labels  # type: ignore[attr-defined]
+    times = ", ".join(f"{t:%Y-%m-%d}" for t in sorted(keys["as_of"].unique()))
+    return (
+        f"| {name} | {len(labels)} | {keys['profile_id'].nunique()} | {labels.mean():.3f} |"
+        f" {times} |"
+    )

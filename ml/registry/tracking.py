@@ -1,0 +1,324 @@
+"""MLflow: one experiment and one registered model per model of ours, runs that can be found and
+trusted again.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shutil
+import tempfile
+import time
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
+from datetime import datetime
+from io import StringIO
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlparse
+from urllib.request import url2pathname
+
+from segmentry.settings import Settings
+
+# Types of fitted estimators that skops does not know. Loading allows these and no others, whatever
+# a model's own file asks for: a crafted artifact cannot run code here.
+TRUSTED = (
+    "collections.OrderedDict",
+    "lightgbm.basic.Booster",
+    "lightgbm.sklearn.LGBMClassifier",
+    "lightgbm.sklearn.LGBMRegressor",
+    "ml.lifetime.LifetimeValue",
+    "numpy.dtype",
+    "sklearn._loss.link.Interval",
+    "sklearn._loss.link.LogLink",
+    "sklearn._loss.link.LogitLink",
+    "sklearn._loss.link.MultinomialLogit",
+    "sklearn._loss.loss.HalfBinomialLoss",
+    "sklearn._loss.loss.HalfMultinomialLoss",
+    "sklearn._loss.loss.HalfPoissonLoss",
+    "sklearn.calibration._CalibratedClassifier",
+    "sklearn.calibration._SigmoidCalibration",
+    "sklearn.calibration._TemperatureScaling",
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
+    "sklearn.tree._tree.Tree",
+)
+REQUIREMENTS = ("scikit-learn", "lightgbm", "skops", "pandas", "numpy", "scipy")
+COMPLETE = "segmentry.complete"
+MODEL_FILE = "model.skops"
+
+
+def _use(uri: str) -> None:
+    """Have MLflow use the address in this process alone.
+
+    MLflow would leave it in the environment, where settings of another home, and whatever is
+    started for it, find it.
+    """
+    import mlflow
+
+    before = os.environ.get("MLFLOW_TRACKING_URI")
+    mlflow.set_tracking_uri(uri)
+    if before is None:
+        os.environ.pop("MLFLOW_TRACKING_URI", None)
+    else:
+        os.environ["MLFLOW_TRACKING_URI"] = before
+
+
+class Tracker:
+    """The experiment and registry of one model."""
+
+    def __init__(self, settings: Settings, model: str) -> None:
+        import mlflow
+
+        os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+        for name in ("mlflow", "alembic"):
+            logging.getLogger(name).setLevel(logging.ERROR)
+        self.model, self.settings = model, settings
+        self.registered = f"segmentry.{model}"
+        if settings.mlflow_uri.startswith("sqlite:///"):
+            _create_database(Path(settings.mlflow_uri.removeprefix("sqlite:///")), settings)
+        _use(settings.mlflow_uri)
+        self.client = mlflow.MlflowClient()
+        self.experiment = _experiment(self.client, f"segmentry/{model}", settings)
+
+    def finished(self, key: str) -> Any | None:
+        """The complete run with this training key whose model is still there, if there is one."""
+        found = self.client.search_runs(
+            [self.experiment],
+            f"tags.`segmentry.key` = '{key}' and tags.`{COMPLETE}` = 'yes' and attributes.status ="
+            " 'FINISHED'",
+            max_results=10,
+        )
+        return next(
+            (run for run in found if not self._has_lost(run.data.tags.get("segmentry.model_uri"))),
+            None,
+        )
+
+    def _has_lost(self, uri: str | None) -> bool:
+        """Whether the files of a logged model are gone from this machine; those kept elsewhere are
+        taken as there.
+        """
+        if not uri or not uri.startswith("models:/m-"):
+            return False
+        place = urlparse(
+            self.client.get_logged_model(uri.removeprefix("models:/")).artifact_location
+        )
+        return place.scheme == "file" and not (Path(url2pathname(place.path)) / MODEL_FILE).exists()
+
+    def last_as_of(self) -> datetime | None:
+        """The as_of of the newest complete training, refused ones included."""
+        found = self.client.search_runs(
+            [self.experiment],
+            f"tags.`{COMPLETE}` = 'yes' and attributes.status = 'FINISHED'",
+            max_results=500,
+        )
+        times = [r.data.tags["segmentry.as_of"] for r in found if "segmentry.as_of" in r.data.tags]
+        return datetime.fromisoformat(max(times)) if times else None
+
+    @contextmanager
+    def run(self, name: str, tags: Mapping[str, str]) -> Iterator[Any]:
+        """A run that ends FINISHED, or FAILED when its body raises; what an earlier, killed try
+        left is closed.
+        """
+        import mlflow
+
+        for stale in self.client.search_runs([self.experiment], "attributes.status = 'RUNNING'"):
+            self.client.set_terminated(stale.info.run_id, "KILLED")
+        with (
+            quiet(),
+            mlflow.start_run(experiment_id=self.experiment, run_name=name, tags=dict(tags)) as run,
+        ):
+            yield run
+
+    def log_trial(
+        self, parent: str, name: str, parameters: Mapping[str, Any], measures: Mapping[str, float]
+    ) -> None:
+        """A nested run of one fit, in one write: the fluent way looks the repository up again for
+        each run.
+        """
+        from mlflow.entities import Metric, Param
+
+        run = self.client.create_run(
+            self.experiment, run_name=name, tags={"mlflow.parentRunId": parent}
+        )
+        now = int(time.time() * 1000)
+        self.client.log_batch(
+            run.info.run_id,
+            metrics=[Metric(k, v, now, 0) for k, v in measures.items()],
+            params=[Param(k, str(v)) for k, v in parameters.items()],
+        )
+        self.client.set_terminated(run.info.run_id)
+
+    def complete(self, run_id: str) -> None:
+        """Mark the run as whole: everything that belongs to it has been logged."""
+        self.client.set_tag(run_id, COMPLETE, "yes")
+
+    def version_of(self, run: Any) -> Any:
+        """The registered version of the run's model, registered now if it is not yet."""
+        import mlflow
+
+        found = self.client.search_model_versions(
+            f"name = '{self.registered}' and run_id = '{run.info.run_id}'"
+        )
+        if found:
+            return found[0]
+        tags = {k: v for k, v in run.data.tags.items() if k.startswith("segmentry.")}
+        with quiet():
+            return mlflow.register_model(
+                run.data.tags["segmentry.model_uri"], self.registered, tags=tags
+            )
+
+    def at_alias(self, alias: str = "champion") -> Any | None:
+        """The version that bears the alias, or None; also where its files are gone, so that another
+        is trained.
+        """
+        from mlflow.exceptions import MlflowException
+
+        try:
+            found = self.client.get_model_version_by_alias(self.registered, alias)
+        except MlflowException as error:
+            if error.error_code in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
+                return None
+            raise
+        return None if self._has_lost(found.source) else found
+
+    def versions(self) -> list[Any]:
+        """Every registered version, the newest first."""
+        found = self.client.search_model_versions(f"name = '{self.registered}'")
+        return sorted(found, key=lambda v: -int(v.version))
+
+    def load(self, version: Any) -> Any:
+        """The fitted pipeline of a registered version, loaded without trusting its file."""
+        import mlflow
+        import skops.io
+
+        with quiet():
+            folder = mlflow.artifacts.download_artifacts(artifact_uri=version.source)
+            return skops.io.load(Path(folder) / MODEL_FILE, trusted=list(TRUSTED))
+
+    def record_gates(self, version: Any, gates: Iterable[Any]) -> None:
+        """Write how each gate went to the version's tags."""
+        for gate in gates:
+            text = f"{'passed' if gate.passed else 'failed'}: {gate.detail}"
+            tag = f"segmentry.gate.{gate.name.replace(' ', '_')}"
+            self.client.set_model_version_tag(self.registered, version.version, tag, text)
+
+    def note(self, name: str, values: Mapping[str, Any]) -> None:
+        """Write values to the model, in place of what it was told under that name before."""
+        self.client.set_registered_model_tag(
+            self.registered, name, json.dumps(values, sort_keys=True)
+        )
+
+    def noted(self, name: str) -> dict[str, Any]:
+        """What was last noted under that name; empty where nothing was."""
+        found: dict[str, Any] = json.loads(
+            self.client.get_registered_model(self.registered).tags.get(name, "{}")
+        )
+        return found
+
+    def artifact(self, run_id: str, name: str) -> Any:
+        """A JSON artifact of a run."""
+        import mlflow
+
+        with quiet():
+            return mlflow.artifacts.load_dict(f"runs:/{run_id}/{name}")
+
+    def has_artifact(self, run_id: str, name: str) -> bool:
+        """Whether a run logged that artifact."""
+        return any(found.path == name for found in self.client.list_artifacts(run_id))
+
+
+def log_model(model: Any, example: Any, *, classifies: bool) -> str:
+    """Log a fitted pipeline to the current run with signature and example; return its URI."""
+    import mlflow
+    from mlflow.models import infer_signature
+
+    output = model.predict_proba(example) if classifies else model.predict(example)
+    with own_code(model) as code:
+        logged = mlflow.sklearn.log_model(
+            model,
+            name="model",
+            signature=infer_signature(example, output),
+            input_example=example,
+            serialization_format="skops",
+            skops_trusted_types=list(TRUSTED),
+            code_paths=code,
+            pip_requirements=_pinned(),  # inferring them by importing the model again takes 4 s
+            pyfunc_predict_fn="predict_proba" if classifies else "predict",
+        )
+    uri: str = logged.model_uri
+    mlflow.set_tag("segmentry.model_uri", uri)
+    return uri
+
+
+def identity(version: Any) -> str:
+    """What tells a version's model from every other, also from one of the same number in an MLflow
+    that was wiped.
+    """
+    return str(version.tags.get("segmentry.key") or version.run_id)
+
+
+@contextmanager
+def own_code(model: Any) -> Iterator[list[str] | None]:
+    """The files of ours that a pipeline needs to be served by others: none, but for the lifetime
+    model its one file.
+    """
+    home = type(model[-1] if hasattr(model, "steps") else model).__module__
+    if not home.startswith("ml."):
+        yield None
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        package = Path(folder) / "ml"
+        package.mkdir()
+        for name in ("__init__", home.removeprefix("ml.")):
+            shutil.copy(Path(__file__).parents[1] / f"{name}.py", package)
+        yield [str(package)]
+
+
+def _pinned() -> list[str]:
+    from importlib.metadata import version
+
+    return [f"{name}=={version(name)}" for name in REQUIREMENTS]
+
+
+def _create_database(file: Path, settings: Settings) -> None:
+    """Create MLflow's tables next to the file and move them there: a kill in between leaves no
+    half-made schema.
+    """
+    if file.exists():
+        return
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    file.parent.mkdir(parents=True, exist_ok=True)
+    partial = file.with_name(f".{file.name}.{os.getpid()}")
+    partial.unlink(missing_ok=True)
+    store = SqlAlchemyStore(f"sqlite:///{partial}", str(settings.mlflow_artifacts))  # type: ignore[no-untyped-call]
+    store.engine.dispose()
+    # Never in place of the file that another process has made and begun to fill.
+    with suppress(FileExistsError):
+        os.link(partial, file)
+    partial.unlink()
+
+
+def _experiment(client: Any, name: str, settings: Settings) -> str:
+    found = client.get_experiment_by_name(name)
+    if found is not None:
+        identifier: str = found.experiment_id
+        return identifier
+    place = None
+    if settings.mlflow_uri.startswith("sqlite:"):
+        folder = settings.mlflow_artifacts / name
+        folder.mkdir(parents=True, exist_ok=True)
+        place = folder.as_uri()
+    created: str = client.create_experiment(name, artifact_location=place)
+    return created
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep libraries' advice off standard error: an operator reads the stage's notes there."""
+    with warnings.catch_warnings(), redirect_stderr(StringIO()), redirect_stdout(StringIO()):
+        warnings.simplefilter("ignore")
+        yield

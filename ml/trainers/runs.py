@@ -1,0 +1,89 @@
+"""What every training writes to its run in MLflow, and the key it is found by: for the trainers."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+from typing import Any
+
+import pandas as pd
+
+from ml.data.dataset import TrainingSet
+from ml.fit.search import BestFit
+from ml.policy import TrainingPolicy
+from ml.registry.tracking import Tracker
+from ml.spec import Learnt
+from segmentry.stages import StageReport
+
+SCHEMA_ROWS = 50
+
+
+def training_key(spec: Any, policy: TrainingPolicy, as_of: str, content: str) -> str:
+    """What makes two trainings the same: the model's file, the policy, the time and the data."""
+    source = inspect.getsource(inspect.getmodule(spec.estimator))  # type: ignore[arg-type]
+    return hashlib.sha256(
+        "\0".join([spec.name, source, repr(policy), as_of, content]).encode()
+    ).hexdigest()[:40]
+
+
+def refuse(tracker: Tracker, model: str, as_of: str, snapshot: int, reason: str) -> StageReport:
+    """Record in MLflow that the data do not allow training; the job goes on without this model's
+    scores.
+    """
+    key = hashlib.sha256("\0".join([model, as_of, reason]).encode()).hexdigest()[:40]
+    if tracker.finished(key) is None:
+        tags = {
+            "segmentry.key": key,
+            "segmentry.as_of": as_of,
+            "segmentry.snapshot_id": str(snapshot),
+            "segmentry.refused": reason,
+        }
+        with tracker.run(f"refused as of {as_of}", tags) as run:
+            pass
+        tracker.complete(run.info.run_id)
+    return StageReport(notes=[f"{model} is not trained: {reason}"], status="refused")
+
+
+def example_rows(features: pd.DataFrame) -> pd.DataFrame:
+    """Rows of quartiles and of the most frequent categories: what input looks like, and nobody's
+    data.
+    """
+    quartiles = (
+        features.select_dtypes(exclude=object)
+        .quantile([0.25, 0.5, 0.75])
+        .fillna(0.0)
+        .reset_index(drop=True)
+    )
+    texts = {
+        str(name): [features[name].mode().iloc[0]] * 3
+        for name in features
+        if features[name].dtype == object
+    }
+    return quartiles.assign(**texts)[list(features)]
+
+
+def log_trials(tracker: Tracker, searched: list[BestFit], parent: str) -> None:
+    """Each fit as a nested run."""
+    for found in searched:
+        for number, trial in enumerate(found.trials):
+            tracker.log_trial(
+                parent,
+                f"{found.candidate} {number}",
+                {"candidate": found.candidate, **trial.parameters},
+                {"validation_loss": trial.loss, "fit_seconds": trial.seconds},
+            )
+
+
+def log_set(spec: Learnt, data: TrainingSet) -> None:
+    """The training set: what it was read with, and its schema and size."""
+    import mlflow
+    from mlflow.data.pandas_dataset import from_pandas
+
+    # The first rows tell the schema; inferring it from all takes seconds. The digest is that of the
+    # whole set.
+    shown = data.train.features.head(SCHEMA_ROWS).assign(label=data.train.labels[:SCHEMA_ROWS])
+    name, digest = f"{spec.name}_{data.content_hash[:12]}", data.content_hash[:32]
+    mlflow.log_input(from_pandas(shown, name=name, targets="label", digest=digest), "training")
+    mlflow.log_text(data.query, "training_set.sql")
+    mlflow.log_params({f"{name}_rows": len(part) for name, part in data.parts.items()})
+    mlflow.log_params({"features": len(data.feature_set.names), "horizon_days": spec.horizon_days})
