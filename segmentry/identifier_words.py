@@ -59,10 +59,8 @@ def loose_matches(unplaced: str, mapping: str, keys: Expression, normal: Express
     Returns:
         SQL of (identifier_type, identifier, meant_type, meant).
     """
-    keyed = (
-        f"select identifier_type, identifier, unnest({keys('identifier_type', 'identifier')}) as"
-        " loose_key"
-    )
+    listed = keys("identifier_type", "identifier")
+    keyed = f"select identifier_type, identifier,\n        unnest({listed}) as loose_key"
     return f"""\
 select
     asked.identifier_type, asked.identifier,
@@ -76,7 +74,8 @@ inner join (
     from {mapping}
     where identifier_type in (select identifier_type from {unplaced})
 ) as candidates
-    on asked.identifier_type = candidates.identifier_type and asked.loose_key = candidates.loose_key
+    on asked.identifier_type = candidates.identifier_type
+    and asked.loose_key = candidates.loose_key
 {_of_any_system(unplaced, mapping)}
 {_of_any_type(unplaced, mapping, normal)}"""
 
@@ -84,8 +83,10 @@ inner join (
 def _of_any_system(unplaced: str, mapping: str) -> str:
     return f"""\
 union
--- Numbers of contacts without the system: a file of refusals seldom says whose contacts it numbers.
-select unplaced.identifier_type, unplaced.identifier, mapping.identifier_type, mapping.identifier
+-- Numbers of contacts without the system: a file of refusals seldom says whose contacts it
+-- numbers.
+select unplaced.identifier_type, unplaced.identifier,
+    mapping.identifier_type, mapping.identifier
 from {unplaced} as unplaced
 inner join {mapping} as mapping
     on mapping.identifier_type = 'crm_id' and unplaced.identifier_type = 'crm_id'
@@ -94,7 +95,7 @@ inner join {mapping} as mapping
 
 
 def _of_any_type(unplaced: str, mapping: str, normal: Expression) -> str:
-    types = ", ".join(f"('{kind}')" for kind in TYPES)
+    types = ",\n        ".join(f"('{kind}')" for kind in TYPES)
     return f"""\
 union
 select asked.identifier_type, asked.identifier, mapping.identifier_type, mapping.identifier
@@ -103,7 +104,9 @@ from (
         unplaced.identifier_type, unplaced.identifier, types.meant_type,
         {normal("types.meant_type", "unplaced.identifier")} as meant
     from {unplaced} as unplaced
-    cross join (values {types}) as types (meant_type)
+    cross join (values
+        {types}
+    ) as types (meant_type)
 ) as asked
 inner join {mapping} as mapping
     on asked.meant_type = mapping.identifier_type and asked.meant = mapping.identifier"""
@@ -132,7 +135,7 @@ def _quoted(words: Iterable[str]) -> str:
 
 def _types_macros() -> str:
     cases = "\n".join(
-        f"        when {{{{ word }}}} in ({_quoted(names)}) then '{kind}'"
+        f"        when {{{{ word }}}} in ({_quoted(names)})\n            then '{kind}'"
         for kind, names in NAMES.items()
         if names
     )

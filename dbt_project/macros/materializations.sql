@@ -1,7 +1,8 @@
 {#-
-A table is rebuilt in one transaction: refilled where it has the columns that the query gives, else replaced. The adapter's
-own way builds next to it, renames both and drops the old one in a second transaction. Every created, renamed or dropped
-relation has the next query read the whole catalog again: on one of 121 tables 0.26 s of processor per model, refilled 0.07.
+A table is rebuilt in one transaction: refilled where it has the columns that the query gives, else
+replaced. The adapter's own way builds next to it, renames both and drops the old one in a second
+transaction. Every created, renamed or dropped relation has the next query read the whole catalog
+again: on one of 121 tables 0.26 s of processor per model, refilled 0.07.
 -#}
 {% materialization table, adapter='duckdb', supported_languages=['sql', 'python'] %}
     {%- set target_relation = this.incorporate(type='table') -%}
@@ -9,7 +10,8 @@ relation has the next query read the whole catalog again: on one of 121 tables 0
     {{ run_hooks(pre_hooks, inside_transaction=False) }}
     {{ run_hooks(pre_hooks, inside_transaction=True) }}
     {%- if model['language'] == 'python' %}
-        {#- Its program writes on a connection of its own, which sees nothing of this transaction. -#}
+        {#- Its program writes on a connection of its own, which sees nothing of this
+            transaction. -#}
         {%- set replacement = make_intermediate_relation(target_relation) -%}
         {{ drop_relation_if_exists(load_cached_relation(replacement)) }}
         {% call statement('main', language='python') %}
@@ -19,10 +21,12 @@ relation has the next query read the whole catalog again: on one of 121 tables 0
         {{ adapter.rename_relation(replacement, target_relation) }}
     {%- elif is_refillable(existing, compiled_code) %}
         {% call statement('empty') %} delete from {{ target_relation }} {% endcall %}
-        {% call statement('main') %} insert into {{ target_relation }} ({{ compiled_code }}) {% endcall %}
+        {% call statement('main') %} insert into {{ target_relation }} ({{ compiled_code }})
+            {% endcall %}
     {%- else %}
         {{ drop_relation_within(existing) if existing is not none and existing.is_view }}
-        {% call statement('main') %} {{ replace_table_as(target_relation, compiled_code) }} {% endcall %}
+        {% call statement('main') %} {{ replace_table_as(target_relation,
+            compiled_code) }} {% endcall %}
     {%- endif %}
     {{ run_hooks(post_hooks, inside_transaction=True) }}
     {{ adapter.commit() }}
@@ -38,14 +42,16 @@ relation has the next query read the whole catalog again: on one of 121 tables 0
     {%- if existing is not none and not existing.is_view %}
         {{ drop_relation_within(existing) }}
     {%- endif %}
-    {% call statement('main') %} create or replace view {{ target_relation }} as ({{ sql }}) {% endcall %}
+    {% call statement('main') %} create or replace view {{ target_relation }}
+        as ({{ sql }}) {% endcall %}
     {{ run_hooks(post_hooks, inside_transaction=True) }}
     {{ adapter.commit() }}
     {{ run_hooks(post_hooks, inside_transaction=False) }}
     {{ return({'relations': [target_relation]}) }}
 {% endmaterialization %}
 
-{#- Drops a relation in the transaction that puts another in its place: the adapter's drop begins none of its own. -#}
+{#- Drops a relation in the transaction that puts another in its place: the adapter's drop begins
+    none of its own. -#}
 {% macro drop_relation_within(relation) -%}
     {%- if relation is not none %}
         {% call statement('begin_with') %} select 1 {% endcall %}
@@ -53,19 +59,23 @@ relation has the next query read the whole catalog again: on one of 121 tables 0
     {%- endif %}
 {%- endmacro %}
 
-{#- Whether the table has the columns of the query, in their order. One that reads itself would find itself empty. -#}
+{#- Whether the table has the columns of the query, in their order. One that reads itself would find
+    itself empty. -#}
 {% macro is_refillable(existing, compiled_code) -%}
-    {%- if existing is none or existing.is_view or config.get('contract').enforced or existing | string in compiled_code -%}
+    {%- if existing is none or existing.is_view or config.get('contract').enforced
+        or existing | string in compiled_code -%}
         {{ return(false) }}
     {%- endif -%}
     {%- set columns = "select list((column_name, column_type)) as columns from (describe " -%}
     {%- set same = run_query(
-        "select (" ~ columns ~ existing ~ ")) is not distinct from (" ~ columns ~ "(" ~ compiled_code ~ "\n)))"
+        "select (" ~ columns ~ existing ~ ")) is not distinct from (" ~ columns ~ "("
+            ~ compiled_code ~ "\n)))"
     ) -%}
     {{ return(same.columns[0].values()[0]) }}
 {%- endmacro %}
 
-{#- Where a contract is enforced the table has the types of the contract, else those of the query. -#}
+{#- Where a contract is enforced the table has the types of the contract, else those of the
+    query. -#}
 {% macro replace_table_as(relation, compiled_code) -%}
     {%- if config.get('contract').enforced -%}
     {{ get_assert_columns_equivalent(compiled_code) }}
@@ -77,8 +87,9 @@ relation has the next query read the whole catalog again: on one of 121 tables 0
 {%- endmacro %}
 
 {#-
-A relation that one run hands from model to model and nobody reads afterwards: it stands in memory, where it costs one
-statement. In the lake it would cost a commit of the catalog, which is more than most of them take to compute.
+A relation that one run hands from model to model and nobody reads afterwards: it stands in memory,
+where it costs one statement. In the lake it would cost a commit of the catalog, which is more than
+most of them take to compute.
 -#}
 {% materialization passing, adapter='duckdb', supported_languages=['sql', 'python'] %}
     {%- set relation = this.incorporate(type='table') -%}

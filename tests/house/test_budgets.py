@@ -16,6 +16,8 @@ FUNCTION_LINES = 50
 # A test may be a table of cases.
 TEST_FUNCTION_LINES = 70
 MODEL_LINES = 100
+LINE_COLUMNS = 100
+LONG_PATTERN = 60
 
 
 def tracked(*patterns: str) -> list[Path]:
@@ -98,3 +100,14 @@ def test_no_path_of_a_machine() -> None:
         text = path.read_text(encoding="utf-8", errors="replace")
         named += [f"{relative(path)}: {start}" for start in suspects if start in text]
     assert not named, "\n".join(named)
+
+
+def test_sql_lines_fit() -> None:
+    """A pattern without a blank may be longer: it has no place to break."""
+    over = [
+        f"{relative(path)}:{number}: {len(line)} columns, at most {LINE_COLUMNS}"
+        for path in tracked("dbt_project/*.sql")
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if len(line) > LINE_COLUMNS and max(map(len, line.split())) <= LONG_PATTERN
+    ]
+    assert not over, "\n".join(over)

@@ -1,4 +1,5 @@
-{#- The last two reasons, which compare a person with others: one row per address, one sync of an exclusive group. -#}
+{#- The last two reasons, which compare a person with others: one row per address, one sync of an
+    exclusive group. -#}
 {% macro candidate_verdict() -%}
     case
         when verdict <> 'eligible' then verdict

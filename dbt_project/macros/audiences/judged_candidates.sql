@@ -1,8 +1,10 @@
 {#- One sync's people, each with the first reason that keeps them back, or 'eligible'.
-    sync: name, segments (none for all), past_members, key, address (none where no message is sent), address_type,
-    purpose (none where people are removed, which nobody is kept back from), channel, needs_grant, opt_in_countries, share, salt, exclusive_group, priority. -#}
+    sync: name, segments (none for all), past_members, key, address (none where no message is sent),
+    address_type, purpose (none where people are removed, which nobody is kept back from), channel,
+    needs_grant, opt_in_countries, share, salt, exclusive_group, priority. -#}
 {% macro judged_candidates(sync) -%}
-{%- set address = normalize_identifier("'" ~ sync.address_type ~ "'", 'people.' ~ sync.address, 'people.country') -%}
+{%- set address = normalize_identifier("'" ~ sync.address_type ~ "'", 'people.' ~ sync.address,
+    'people.country') -%}
 select
     '{{ sync.name }}' as sync,
     '{{ sync.exclusive_group }}' as exclusive_group,
@@ -27,10 +29,13 @@ select
         {% elif sync.needs_grant -%}
         when coalesce(standings.is_granted, false) = false then 'unknown_consent'
         {% elif sync.opt_in_countries -%}
-        when coalesce(standings.is_granted, false) = false and people.country in ('{{ sync.opt_in_countries | join("', '") }}') then 'unknown_consent'
+        when coalesce(standings.is_granted, false) = false
+            and people.country in ('{{ sync.opt_in_countries | join("', '") }}')
+                then 'unknown_consent'
         {% endif -%}
         {% if sync.share -%}
-        when {{ stable_share("'" ~ sync.salt ~ ":' || people.profile_id") }} < {{ sync.share }} then 'held_out'
+        when {{ stable_share("'" ~ sync.salt ~ ":' || people.profile_id") }} < {{ sync.share }}
+            then 'held_out'
         {% endif -%}
         else 'eligible'
     end as verdict

@@ -3,7 +3,8 @@
     {{ return(modules.re.sub('[^a-z0-9]+', '_', category | lower).strip('_')) }}
 {%- endmacro %}
 
-{#- Views and purchases of each category of the variable interest_categories, one pair of columns each. -#}
+{#- Views and purchases of each category of the variable interest_categories, one pair of columns
+    each. -#}
 {% macro interest_features() -%}
     {%- for category in var('interest_categories') %}
     coalesce(sum(views) filter (where category = '{{ category }}' and age_days < 90), 0)::bigint

@@ -1,4 +1,5 @@
-{#- The consent flags of profiles.profiles: purpose, and the channel it is asked for (any: none in particular). -#}
+{#- The consent flags of profiles.profiles: purpose, and the channel it is asked for (any: none in
+    particular). -#}
 {% macro consent_flags() -%}
     {{ return({
         'consent_email_marketing': ['marketing', 'email'],

@@ -1,5 +1,6 @@
-{#- Event-window behaviours, one line of SQL each. They are expressions over rows that have profile_id, happened_at and
-    fact_id (which tells rows at one moment apart). A window's end is included: "within 10 minutes" holds at 10:00. -#}
+{#- Event-window behaviours, one line of SQL each. They are expressions over rows that have
+    profile_id, happened_at and fact_id (which tells rows at one moment apart). A window's end is
+    included: "within 10 minutes" holds at 10:00. -#}
 
 {#- This row matches and completes `times` matching rows within the span. -#}
 {% macro completes_within(condition, times, span, by=['profile_id']) -%}
@@ -30,7 +31,8 @@
 {#- Time of the next matching row at or after this moment, this row left out, or NULL. -#}
 {% macro time_of_next(condition) -%}
     min(case when {{ condition }} then happened_at end) over (
-        partition by profile_id order by happened_at, fact_id rows between 1 following and unbounded following
+        partition by profile_id order by happened_at, fact_id rows between 1 following
+            and unbounded following
     )
 {%- endmacro %}
 
@@ -43,16 +45,19 @@
     coalesce({{ moment }} >= happened_at - interval '{{ span }}', false)
 {%- endmacro %}
 
-{#- A funnel of any length: each row with the number of steps that it completes in order, each step at most `gap` after
-    the one before; 0 for a row that completes none. -#}
+{#- A funnel of any length: each row with the number of steps that it completes in order, each step
+    at most `gap` after the one before; 0 for a row that completes none. -#}
 {% macro funnel(relation, steps, gap) -%}
     {%- set walked = namespace(relation=relation) -%}
     {%- for step in steps %}
     {%- set walked.relation = '(select *, '
-        ~ ('(' ~ step ~ ')' if loop.first else '(' ~ step ~ ') and coalesce(max(case when step_' ~ (loop.index - 1)
+        ~ ('(' ~ step ~ ')' if loop.first else '(' ~ step ~ ') and coalesce(max(case when step_'
+            ~ (loop.index - 1)
             ~ ' then happened_at end) over (partition by profile_id order by happened_at, fact_id'
-            ~ " rows between unbounded preceding and 1 preceding) >= happened_at - interval '" ~ gap ~ "', false)")
-        ~ ' as step_' ~ loop.index ~ ' from ' ~ walked.relation ~ ' as before_' ~ loop.index ~ ')' -%}
+            ~ " rows between unbounded preceding and 1 preceding) >= happened_at - interval '" ~ gap
+                ~ "', false)")
+        ~ ' as step_' ~ loop.index ~ ' from ' ~ walked.relation ~ ' as before_' ~ loop.index ~ ')'
+            -%}
     {%- endfor %}
     select
         profile_id,

@@ -1,5 +1,5 @@
-{#- Which records of a source to read: all; or, in a partial run, those of batches that are new. A source of which a
-    batch has lost or changed records since it was read is read whole. -#}
+{#- Which records of a source to read: all; or, in a partial run, those of batches that are new. A
+    source of which a batch has lost or changed records since it was read is read whole. -#}
 {% macro unread_records(source) -%}
     {%- if not is_partial() -%}
         {{ return("true") }}
@@ -8,7 +8,8 @@
         {{ return("true") }}
     {%- endif -%}
     {%- set fresh = run_query(
-        "select _batch_id from " ~ passed('claim_batches') ~ " where state = 'new' and source = '" ~ source
+        "select _batch_id from " ~ passed('claim_batches') ~ " where state = 'new' and source = '"
+            ~ source
         ~ "' order by _batch_id"
     ).columns[0].values() -%}
     {{ return("_batch_id in ('" ~ fresh | join("', '") ~ "')" if fresh else "false") }}
@@ -20,21 +21,24 @@
         {{ return([]) }}
     {%- endif -%}
     {{ return(run_query(
-        "select distinct source from " ~ passed('claim_batches') ~ " where state in ('changed', 'gone') order by source"
+        "select distinct source from " ~ passed('claim_batches')
+            ~ " where state in ('changed', 'gone') order by source"
     ).columns[0].values() | list) }}
 {%- endmacro %}
 
 {#- Sources that say something of identifiers: claims__<source> is there for each. -#}
 {% macro claim_sources() -%}
     {{ return([
-        'events', 'orders', 'crm_contacts', 'email_events', 'support_tickets', 'surveys', 'subscriptions', 'consents',
+        'events', 'orders', 'crm_contacts', 'email_events', 'support_tickets', 'surveys',
+        'subscriptions', 'consents',
         'online_retail', 'reviews'
     ]) }}
 {%- endmacro %}
 
 {#-
-Whether a source is read again. What it says now takes the place of what it said, so what rests on that is put together from
-all claims. Otherwise there is only more than there was, and what is new is added to what is held.
+Whether a source is read again. What it says now takes the place of what it said, so what rests on
+that is put together from all claims. Otherwise there is only more than there was, and what is new
+is added to what is held.
 -#}
 {% macro is_restated() -%}
     {{ return(replaced_sources() | length > 0) }}
@@ -69,5 +73,6 @@ all claims. Otherwise there is only more than there was, and what is new is adde
 
 {#- Batches that are not what was read of them, or were not read yet. -#}
 {% macro reread_batches() -%}
-    (source, _batch_id) in (select (source, _batch_id) from {{ passed('claim_batches') }} where state <> 'known')
+    (source, _batch_id) in (select (source, _batch_id) from {{ passed('claim_batches') }}
+        where state <> 'known')
 {%- endmacro %}

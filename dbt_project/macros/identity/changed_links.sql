@@ -1,6 +1,8 @@
-{#- Where a source is read again: links of the identifiers that its claims name, put together from all claims. -#}
+{#- Where a source is read again: links of the identifiers that its claims name, put together from
+    all claims. -#}
 {% macro restated_links(said, values, known) -%}
-{% set key = "md5(concat_ws(chr(31), rule, left_type, left_identifier, right_type, right_identifier))" -%}
+{% set key = "md5(concat_ws(chr(31), rule, left_type, left_identifier, right_type, "
+    ~ "right_identifier))" -%}
 with
 
 touched as (
@@ -49,8 +51,9 @@ anti join gathered on held.link_id = gathered.link_id
 {%- endmacro %}
 
 {#-
-Where there is only more than there was: what is stated now, added to what is held of the same links. Those are found by
-their nodes, and only what can change is read of them, for it is read of every link there is.
+Where there is only more than there was: what is stated now, added to what is held of the same
+links. Those are found by their nodes, and only what can change is read of them, for it is read of
+every link there is.
 -#}
 {% macro added_links(statements) -%}
 with
@@ -61,11 +64,13 @@ fresh as (
 
 held as (
     select
-        links.rule, links.left_node, links.right_node, links.first_seen_at, links.last_seen_at, links.source,
+        links.rule, links.left_node, links.right_node, links.first_seen_at, links.last_seen_at,
+        links.source,
         links.record_id, links.records
     from {{ kept('identifier_links') }} as links
     semi join fresh
-        on links.left_node = fresh.left_node and links.right_node = fresh.right_node and links.rule = fresh.rule
+        on links.left_node = fresh.left_node and links.right_node = fresh.right_node
+            and links.rule = fresh.rule
 ),
 
 compared as (
@@ -82,7 +87,8 @@ compared as (
         ) as is_held_first
     from fresh
     left join held
-        on fresh.left_node = held.left_node and fresh.right_node = held.right_node and fresh.rule = held.rule
+        on fresh.left_node = held.left_node and fresh.right_node = held.right_node
+            and fresh.rule = held.rule
 )
 
 select

@@ -27,7 +27,8 @@ nodes as (
 ),
 
 groups as (
-    -- Where no limit is broken a component is a group. A node that lost all its links is a group of its own.
+    -- Where no limit is broken a component is a group. A node that lost all its links is a group of
+    -- its own.
     select narrow.node, min(narrow.node) over (partition by narrow.component) as group_node
     from narrow
     union all

@@ -8,10 +8,12 @@
         identifiers.first_seen_at,
         identifiers.last_seen_at,
         identifiers.records,
-        {{ identifier_suspicion('identifiers.identifier_type', 'identifiers.identifier') }} as suspicion
+        {{ identifier_suspicion('identifiers.identifier_type', 'identifiers.identifier') }}
+            as suspicion
     from (
         select
-            identifier_type, identifier, min(first_seen_at) as first_seen_at, max(last_seen_at) as last_seen_at,
+            identifier_type, identifier, min(first_seen_at) as first_seen_at,
+            max(last_seen_at) as last_seen_at,
             cast(sum(records) as bigint) as records
         from ({{ spellings }}) as spellings
         where identifier is not null

@@ -14,12 +14,15 @@
     from ({{ claims }}) as claims
     inner join ({{ spellings }}) as lefts
         on claims.left_type = lefts.identifier_type and claims.left_value = lefts.value
-        and lefts.country is not distinct from case when claims.left_type = 'phone' then claims.country end
+        and lefts.country is not distinct from case when claims.left_type = 'phone'
+            then claims.country end
     inner join ({{ spellings }}) as rights
         on claims.right_type = rights.identifier_type and claims.right_value = rights.value
-        and rights.country is not distinct from case when claims.right_type = 'phone' then claims.country end
+        and rights.country is not distinct from case when claims.right_type = 'phone'
+            then claims.country end
     where
-        claims.rule <> 'seen' and (claims.left_type <> claims.right_type or lefts.identifier <> rights.identifier)
+        claims.rule <> 'seen' and (claims.left_type <> claims.right_type
+            or lefts.identifier <> rights.identifier)
         and lefts.identifier is not null and rights.identifier is not null
 {%- endmacro %}
 
@@ -55,7 +58,8 @@ gathered as (
 )
 
 select
-    md5(concat_ws(chr(31), gathered.rule, left_type, left_identifier, right_type, right_identifier)) as link_id,
+    md5(concat_ws(chr(31), gathered.rule, left_type, left_identifier, right_type, right_identifier))
+        as link_id,
     left_type,
     left_identifier,
     right_type,

@@ -1,6 +1,7 @@
 {#-
-Whether golden records are made for the people touched alone. A contact that is corrected shows in its claims, for it is one
-record; of the other sources that say traits a record may be replaced without a trace there, and then all are made again.
+Whether golden records are made for the people touched alone. A contact that is corrected shows in
+its claims, for it is one record; of the other sources that say traits a record may be replaced
+without a trace there, and then all are made again.
 -#}
 {% macro is_golden_partial() -%}
     {%- if not is_partial() -%}
@@ -18,7 +19,8 @@ record; of the other sources that say traits a record may be replaced without a 
         where
             spellings.identifier_type = '{{ type }}'
             and spellings.identifier in (
-                select identifier from {{ passed('golden_changes') }} where identifier_type = '{{ type }}'
+                select identifier from {{ passed('golden_changes') }}
+                    where identifier_type = '{{ type }}'
             )
     )
     {%- else -%}
@@ -31,7 +33,8 @@ record; of the other sources that say traits a record may be replaced without a 
     {%- if not is_incremental() -%}
     select 1
     {%- elif is_golden_partial() -%}
-    delete from {{ this }} where profile_id in (select profile_id from {{ passed('golden_changes') }})
+    delete from {{ this }} where profile_id in (select profile_id
+        from {{ passed('golden_changes') }})
     {%- else -%}
     delete from {{ this }}
     {%- endif -%}

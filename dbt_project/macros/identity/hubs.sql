@@ -1,9 +1,10 @@
 {#-
-Identifiers that meet more others than their type may: a kiosk's cookie, a placeholder that nobody has blocked yet. They
-join nobody, not even the first that they met.
+Identifiers that meet more others than their type may: a kiosk's cookie, a placeholder that nobody
+has blocked yet. They join nobody, not even the first that they met.
 
-most_links counts all neighbours, most_people those of any one type that is stronger (for the strongest type: of any one
-other that tells people apart). An identifier that looks made up (suspicion) may meet fewer of any one type that tells people
+most_links counts all neighbours, most_people those of any one type that is stronger (for the
+strongest type: of any one other that tells people apart). An identifier that looks made up
+(suspicion) may meet fewer of any one type that tells people
 apart: one, or three where it is but a word; and one that says nothing may meet two of any type.
 met, suspects (node, suspicion > 0), policy_types: names of relations.
 -#}
@@ -15,8 +16,10 @@ met, suspects (node, suspicion > 0), policy_types: names of relations.
             neighbours.other_type,
             own.most_links,
             own.most_people,
-            case when coalesce(own.has_low_limits, true) then coalesce(suspects.suspicion, 0) else 0 end as suspicion,
-            theirs.priority < own.priority or (own.priority = 1 and theirs.is_personal) as is_counted,
+            case when coalesce(own.has_low_limits, true) then coalesce(suspects.suspicion, 0)
+                else 0 end as suspicion,
+            theirs.priority < own.priority or (own.priority = 1 and theirs.is_personal)
+                as is_counted,
             theirs.priority < own.priority or theirs.is_personal as is_personal,
             count(*) as number
         from (
@@ -31,13 +34,16 @@ met, suspects (node, suspicion > 0), policy_types: names of relations.
     having
         sum(number) > most_links
         or max(case when is_counted then number end) > most_people
-        or (suspicion > 0 and max(case when is_personal then number end) > case when suspicion = 1 then 3 else 1 end)
+        or (suspicion > 0 and max(case when is_personal then number end) > case when suspicion = 1
+            then 3 else 1 end)
         or (suspicion = 3 and max(number) > 2)
 {%- endmacro %}
 
-{#- Whom identifiers meet that meet more others than the tightest limit of any type, or look made up. -#}
+{#- Whom identifiers meet that meet more others than the tightest limit of any type, or look made
+    up. -#}
 {% macro neighbours_of_busy(met, suspects, policy_types) -%}
-    select met.left_type as identifier_type, met.left_node as node, met.right_type as other_type, met.right_node as other
+    select met.left_type as identifier_type, met.left_node as node, met.right_type as other_type,
+        met.right_node as other
     from {{ met }} as met
     where met.left_node in ({{ busy(met, suspects, policy_types) }})
     union

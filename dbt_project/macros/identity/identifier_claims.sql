@@ -1,16 +1,20 @@
 {#-
-What one source says of identifiers: first each identifier by itself, then the pairs it puts together.
+What one source says of identifiers: first each identifier by itself, then the pairs it puts
+together.
 
-relation: a staging relation with record_id. observed_at: its time column. identifiers: identifier type to column (or
-expression). links: [rule, left type, right type, optional condition]. aliases: names used in identifiers that are
-of another type. country: column that tells a national phone number's country; no other claim has one. Records that say the
-same are one claim with first and last time and the first record as evidence.
+relation: a staging relation with record_id. observed_at: its time column. identifiers: identifier
+type to column (or expression). links: [rule, left type, right type, optional condition]. aliases:
+names used in identifiers that are of another type. country: column that tells a national phone
+number's country; no other claim has one. Records that say the same are one claim with first and
+last time and the first record as evidence.
 -#}
-{% macro identifier_claims(relation, source, observed_at, identifiers, links=[], country='null', aliases={}) -%}
+{% macro identifier_claims(relation, source, observed_at, identifiers, links=[], country='null',
+    aliases={}) -%}
 with
 
 records as (
-    select * from {{ relation }} where {{ observed_at }} < {{ as_of() }} and {{ unread_records(source) }}
+    select * from {{ relation }} where {{ observed_at }} < {{ as_of() }}
+        and {{ unread_records(source) }}
 ),
 
 statements as (
@@ -31,7 +35,8 @@ claims as (
     {%- for type in identifiers %}
     select 'seen' as rule, '{{ aliases.get(type, type) }}' as left_type, {{ type }} as left_value,
         cast(null as varchar) as right_type, cast(null as varchar) as right_value,
-        {{ 'country' if type == 'phone' else 'cast(null as varchar)' }} as country, first_seen_at, last_seen_at, first_record, records
+        {{ 'country' if type == 'phone' else 'cast(null as varchar)' }} as country, first_seen_at,
+        last_seen_at, first_record, records
     from statements
     where {{ type }} is not null
     union all
@@ -39,9 +44,11 @@ claims as (
     {%- for link in links %}
     select '{{ link[0] }}', '{{ aliases.get(link[1], link[1]) }}', {{ link[1] }},
         '{{ aliases.get(link[2], link[2]) }}', {{ link[2] }},
-        {{ 'country' if 'phone' in link[1:3] else 'null' }}, first_seen_at, last_seen_at, first_record, records
+        {{ 'country' if 'phone' in link[1:3] else 'null' }}, first_seen_at, last_seen_at,
+        first_record, records
     from statements
-    where {{ link[1] }} is not null and {{ link[2] }} is not null{% if link[3] %} and {{ link[3] }}{% endif %}
+    where {{ link[1] }} is not null and {{ link[2] }} is not null{% if link[3] %}
+        and {{ link[3] }}{% endif %}
     union all
     {%- endfor %}
     select 'seen', null, null, null, null, null, null, null, null, null where false

@@ -29,31 +29,38 @@
     (
         select ids.* from {{ ids }} as ids
         semi join ({{ names_in_question() }}) as members
-            on ids.holder_type = members.identifier_type and ids.holder_identifier = members.identifier
+            on ids.holder_type = members.identifier_type
+                and ids.holder_identifier = members.identifier
     )
     {%- else -%}
     {{ ids }}
     {%- endif -%}
 {%- endmacro %}
 
-{#- In a partial run also: ids without a holder that they were known by before, and those that share it. -#}
+{#- In a partial run also: ids without a holder that they were known by before, and those that share
+    it. -#}
 {% macro ids_without_holder(ids) -%}
     select ids.* from {{ ids }} as ids
     semi join (
         select known.holder_type, known.holder_identifier
         from {{ ids }} as known
-        semi join {{ passed('mapping_before') }} as previous on known.profile_id = previous.profile_id
+        semi join {{ passed('mapping_before') }} as previous
+            on known.profile_id = previous.profile_id
         anti join ({{ names_in_question() }}) as members
-            on known.holder_type = members.identifier_type and known.holder_identifier = members.identifier
+            on known.holder_type = members.identifier_type
+                and known.holder_identifier = members.identifier
         anti join {{ kept('identifier_groups') }} as holders
-            on known.holder_type = holders.identifier_type and known.holder_identifier = holders.identifier
-    ) as lost on ids.holder_type = lost.holder_type and ids.holder_identifier = lost.holder_identifier
+            on known.holder_type = holders.identifier_type
+                and known.holder_identifier = holders.identifier
+    ) as lost on ids.holder_type = lost.holder_type
+        and ids.holder_identifier = lost.holder_identifier
 {%- endmacro %}
 
 {#- Identifiers whose group is computed again, or that do not exist any more. -#}
 {% macro regrouped() -%}
     node in (
-        select node from {{ passed('region') }} union all select node from {{ passed('identifier_changes') }} where records = 0
+        select node from {{ passed('region') }} union all select node
+            from {{ passed('identifier_changes') }} where records = 0
     )
 {%- endmacro %}
 
@@ -67,27 +74,33 @@
     {{ named('identifier', names) }}
 {%- endmacro %}
 
-{#- Links that are new, stated again, or not stated any more; nodes are numbers, which are found sooner than keys. -#}
+{#- Links that are new, stated again, or not stated any more; nodes are numbers, which are found
+    sooner than keys. -#}
 {% macro changed_links() -%}
     left_node in (select left_node from {{ passed('link_changes') }})
     and right_node in (select right_node from {{ passed('link_changes') }})
-    and (left_node, right_node, rule) in (select (left_node, right_node, rule) from {{ passed('link_changes') }})
+    and (left_node, right_node, rule) in (select (left_node, right_node, rule)
+        from {{ passed('link_changes') }})
 {%- endmacro %}
 
-{#- Rows whose type and text stand in a query; the text is compared first, for pairs are slow to compare. -#}
+{#- Rows whose type and text stand in a query; the text is compared first, for pairs are slow to
+    compare. -#}
 {% macro named(column, names) -%}
     {{ column }} in (select {{ column }} from ({{ names }}) as names)
-    and (identifier_type, {{ column }}) in (select (identifier_type, {{ column }}) from ({{ names }}) as names)
+    and (identifier_type, {{ column }}) in (select (identifier_type, {{ column }})
+        from ({{ names }}) as names)
 {%- endmacro %}
 
 {#- The mapping of the groups that this run decides on. -#}
 {% macro mapping_in_question() -%}
     {%- if is_partial() -%}
     (
-        select members.identifier_type, members.identifier, profiles.profile_id, members.first_seen_at
+        select members.identifier_type, members.identifier, profiles.profile_id,
+            members.first_seen_at
         from {{ passed('group_changes') }} as members
         inner join (
-            select distinct group_node, current_profile_id as profile_id from {{ kept('profile_resolution') }}
+            select distinct group_node, current_profile_id as profile_id
+                from {{ kept('profile_resolution') }}
             where group_node is not null
         ) as profiles on members.group_node = profiles.group_node
     )

@@ -13,7 +13,8 @@ spellings as (
         claims.country,
         min(claims.first_seen_at) as first_seen_at,
         max(claims.last_seen_at) as last_seen_at,
-        min(struct_pack(at := claims.first_seen_at, source := claims.source, record_id := claims.record_id))
+        min(struct_pack(at := claims.first_seen_at, source := claims.source,
+            record_id := claims.record_id))
             filter (where claims.records > 0) as evidence,
         cast(sum(claims.records) as bigint) as records
     from claims
@@ -30,7 +31,8 @@ normalized as (
 ),
 
 blocked as (
-    -- A pattern is held against the value as written, and against its normal form where that differs.
+    -- A pattern is held against the value as written, and against its normal form where that
+    -- differs.
     select
         normalized.*,
         coalesce(
@@ -48,7 +50,8 @@ select
     blocked.value,
     blocked.country,
     case when blocked.block is null then blocked.identifier end as identifier,
-    coalesce(case when blocked.fault = 'empty' then blocked.fault end, blocked.block, blocked.fault) as refusal,
+    coalesce(case when blocked.fault = 'empty' then blocked.fault end, blocked.block, blocked.fault)
+        as refusal,
     blocked.first_seen_at,
     blocked.last_seen_at,
     blocked.evidence.source as source,
@@ -57,14 +60,15 @@ select
 from blocked
 {%- endmacro %}
 
-{#- Blocked patterns of the policy: [type or none, pattern, reason]. They are written into the SQL, for a pattern that
-    comes out of a column is compiled again for every row. -#}
+{#- Blocked patterns of the policy: [type or none, pattern, reason]. They are written into the SQL,
+    for a pattern that comes out of a column is compiled again for every row. -#}
 {% macro blocked_patterns() -%}
     {%- set blocks = source('identity_policy', 'policy_blocks') -%}
     {%- if not execute or flags.WHICH not in ('run', 'build') -%}
         {{ return([]) }}
     {%- endif -%}
-    {{ return(run_query("select identifier_type, pattern, reason from " ~ blocks ~ " order by all").rows) }}
+    {{ return(run_query("select identifier_type, pattern, reason from " ~ blocks
+        ~ " order by all").rows) }}
 {%- endmacro %}
 
 {#- The reason (the first by name) for which a value is blocked, or NULL. -#}
@@ -74,7 +78,8 @@ from blocked
         {%- for block in blocked_patterns() %},
         case
             when {% if block[0] %}{{ type }} = '{{ block[0] }}' and {% endif %}
-                {{- regex_matches(value, "'" ~ (block[1] | replace("'", "''")) ~ "'") }} then '{{ block[2] | replace("'", "''") }}'
+                {{- regex_matches(value, "'" ~ (block[1] | replace("'", "''")) ~ "'") }}
+                    then '{{ block[2] | replace("'", "''") }}'
         end
         {%- endfor %}
     )

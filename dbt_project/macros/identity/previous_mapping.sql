@@ -6,7 +6,8 @@
     {%- else -%}
     select
         cast(null as varchar) as identifier_type, cast(null as varchar) as identifier,
-        cast(null as varchar) as profile_id, cast(null as timestamp) as valid_from, cast(null as timestamp) as valid_to
+        cast(null as varchar) as profile_id, cast(null as timestamp) as valid_from,
+        cast(null as timestamp) as valid_to
     where false
     {%- endif -%}
 {%- endmacro %}
@@ -16,7 +17,8 @@
     {%- if is_partial() -%}
     select * from {{ passed('mapping_before') }}
     {%- else -%}
-    select identifier_type, identifier, profile_id, valid_from from ({{ mapping_history() }}) as history where valid_to is null
+    select identifier_type, identifier, profile_id, valid_from
+        from ({{ mapping_history() }}) as history where valid_to is null
     {%- endif -%}
 {%- endmacro %}
 
@@ -35,10 +37,12 @@
     {%- endif -%}
 {%- endmacro %}
 
-{#- Whether an operator has ever cut a link: without a cut nothing is restored, and nobody's history is looked at. -#}
+{#- Whether an operator has ever cut a link: without a cut nothing is restored, and nobody's history
+    is looked at. -#}
 {% macro has_cuts() -%}
     {%- if not execute or flags.WHICH not in ('run', 'build') -%}
         {{ return(true) }}
     {%- endif -%}
-    {{ return(run_query("select 1 from " ~ source('identity_policy', 'policy_cuts') ~ " limit 1").rows | length > 0) }}
+    {{ return(run_query("select 1 from " ~ source('identity_policy', 'policy_cuts')
+        ~ " limit 1").rows | length > 0) }}
 {%- endmacro %}

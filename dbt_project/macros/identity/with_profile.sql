@@ -1,7 +1,7 @@
 {#-
-Rows of a relation with the profile they belong to: that of the first of the identifiers (type to expression over
-`records`, the strongest first) that is known. A record of which no identifier is known has no profile. A spelling is
-brought into its normal form once, however many records have it.
+Rows of a relation with the profile they belong to: that of the first of the identifiers (type to
+expression over `records`, the strongest first) that is known. A record of which no identifier is
+known has no profile. A spelling is brought into its normal form once, however many records have it.
 -#}
 {% macro with_profile(relation, identifiers, country='null') -%}
     select
@@ -17,7 +17,8 @@ brought into its normal form once, however many records have it.
     left join (
         select spelled.value, spelled.country, mapping.profile_id
         from (
-            select value, country, {{ normalize_identifier("'" ~ type ~ "'", 'value', 'country') }} as identifier
+            select value, country, {{ normalize_identifier("'" ~ type ~ "'", 'value', 'country') }}
+                as identifier
             from (
                 select distinct {{ expression }} as value, cast({{ place }} as varchar) as country
                 from {{ relation }} as records
@@ -28,6 +29,7 @@ brought into its normal form once, however many records have it.
             on mapping.identifier_type = '{{ type }}' and spelled.identifier = mapping.identifier
     ) as by_{{ type }}
         on by_{{ type }}.value = {{ expression }}
-        {%- if place != 'null' %} and by_{{ type }}.country is not distinct from {{ place }}{% endif %}
+        {%- if place != 'null' %} and by_{{ type }}.country is not distinct
+            from {{ place }}{% endif %}
     {%- endfor %}
 {%- endmacro %}

@@ -1,13 +1,16 @@
 {#-
-What consent banners said on accepted events, where it differs from what they said before: of the account, or of the browser
-where the account's id identifies nobody. A refusal counts for both where identity does not take them for one person.
+What consent banners said on accepted events, where it differs from what they said before: of the
+account, or of the browser where the account's id identifies nobody. A refusal counts for both where
+identity does not take them for one person.
 changed: answers that changed.
 -#}
 {% macro answered_decisions(changed) -%}
     select
         'events:' || event_id || ':' || purpose as decision_id,
-        case when account is not null or anonymous_id is null then 'user_id' else 'cookie' end as identifier_type,
-        case when account is not null or anonymous_id is null then user_id else anonymous_id end as identifier,
+        case when account is not null or anonymous_id is null then 'user_id'
+            else 'cookie' end as identifier_type,
+        case when account is not null or anonymous_id is null then user_id
+            else anonymous_id end as identifier,
         {{ answer_columns() }}
     from (
         select *, {{ normalize_identifier("'user_id'", 'user_id') }} as account from {{ changed }}
@@ -45,11 +48,13 @@ changed: answers that changed.
 {%- endmacro %}
 
 {#-
-Texts of banners on quarantined events with whom they may be about: the account, else the browser, else all else that the
-event names. A text rides on many events: the first and the last of each batch say when it was in force.
+Texts of banners on quarantined events with whom they may be about: the account, else the browser,
+else all else that the event names. A text rides on many events: the first and the last of each
+batch say when it was in force.
 -#}
 {% macro quarantined_answers() -%}
-    select record_id, identifier_type, identifier, country as jurisdiction, occurred_at, _loaded_at, consent
+    select record_id, identifier_type, identifier, country as jurisdiction, occurred_at, _loaded_at,
+        consent
     from (
         select *
         from (
@@ -70,14 +75,17 @@ event names. A text rides on many events: the first and the last of each batch s
         qualify
             rank() over (
                 partition by record_id
-                order by {{ normalize_identifier('identifier_type', 'identifier', 'country') }} is null, choice
+                order by {{ normalize_identifier('identifier_type', 'identifier',
+                    'country') }} is null, choice
             ) = 1
     ) as chosen
     qualify
         row_number() over (
-            partition by identifier_type, identifier, consent, _batch_id order by occurred_at nulls first, record_id
+            partition by identifier_type, identifier, consent, _batch_id
+                order by occurred_at nulls first, record_id
         ) = 1
         or row_number() over (
-            partition by identifier_type, identifier, consent, _batch_id order by occurred_at desc nulls first, record_id
+            partition by identifier_type, identifier, consent, _batch_id
+                order by occurred_at desc nulls first, record_id
         ) = 1
 {%- endmacro %}

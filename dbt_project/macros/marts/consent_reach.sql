@@ -1,8 +1,10 @@
 {#-
-Identifiers of the states of a record that a newer state has replaced, with the time each state was the newest. Identity reads
-the newest state alone, so that a corrected address is nobody's there; a refusal on it is still the person's.
+Identifiers of the states of a record that a newer state has replaced, with the time each state was
+the newest. Identity reads the newest state alone, so that a corrected address is nobody's there; a
+refusal on it is still the person's.
 
-relation: judged records. key: what names the record. changed_at: time of a state. identifiers: type to column.
+relation: judged records. key: what names the record. changed_at: time of a state. identifiers: type
+to column.
 -#}
 {% macro superseded_identifiers(source, relation, key, changed_at, identifiers, country='null') -%}
 {%- set all = identifiers.values() | join(', ') -%}
@@ -24,7 +26,8 @@ relation: judged records. key: what names the record. changed_at: time of a stat
         select
             *,
             {{ changed_at }} as began_at,
-            lead({{ changed_at }}) over (partition by {{ key }} order by {{ changed_at }}) as ended_at,
+            lead({{ changed_at }}) over (partition by {{ key }} order by {{ changed_at }})
+                as ended_at,
             concat_ws(chr(31), {{ all }}) as said,
             last_value(concat_ws(chr(31), {{ all }})) over (
                 partition by {{ key }} order by {{ changed_at }}
@@ -37,12 +40,14 @@ relation: judged records. key: what names the record. changed_at: time of a stat
 {%- endmacro %}
 
 {#-
-Whom a refusal reaches beyond the profile its identifier belongs to now: every profile that the identifier belonged to at the
-refusal's time or since, and the profiles of today of whoever shared those. What shared a profile with a refused identifier
-passes the refusal on in the same way, from then on: no correction, merge or split ends a refusal.
+Whom a refusal reaches beyond the profile its identifier belongs to now: every profile that the
+identifier belonged to at the refusal's time or since, and the profiles of today of whoever shared
+those. What shared a profile with a refused identifier passes the refusal on in the same way, from
+then on: no correction, merge or split ends a refusal.
 
-seeds: a relation of (seed_id, identifier_type, identifier, since). Gives (seed_id, profile_id, left_at): until left_at what
-the seed's identifier said was said by that person; NULL where they never parted.
+seeds: a relation of (seed_id, identifier_type, identifier, since). Gives (seed_id, profile_id,
+left_at): until left_at what the seed's identifier said was said by that person; NULL where they
+never parted.
 -#}
 {% macro reached_profiles(seeds) -%}
 with recursive homes as (
@@ -77,7 +82,8 @@ profiles as (
     select reached.seed_id, mapping.profile_id, reached.left_at
     from reached
     inner join {{ ref('identifier_mapping') }} as mapping
-        on reached.identifier_type = mapping.identifier_type and reached.identifier = mapping.identifier
+        on reached.identifier_type = mapping.identifier_type
+            and reached.identifier = mapping.identifier
     union all
     -- The profile itself, whoever is in it today.
     select reached.seed_id, resolution.current_profile_id, least(reached.left_at, homes.ended_at)

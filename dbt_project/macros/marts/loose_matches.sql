@@ -12,18 +12,23 @@ Gives (identifier_type, identifier, meant_type, meant).
         asked.identifier_type, asked.identifier,
         candidates.identifier_type as meant_type, candidates.identifier as meant
     from (
-        select identifier_type, identifier, unnest({{ loose_identifier_keys('identifier_type', 'identifier') }}) as loose_key
+        select identifier_type, identifier,
+            unnest({{ loose_identifier_keys('identifier_type', 'identifier') }}) as loose_key
         from {{ unplaced }}
     ) as asked
     inner join (
-        select identifier_type, identifier, unnest({{ loose_identifier_keys('identifier_type', 'identifier') }}) as loose_key
+        select identifier_type, identifier,
+            unnest({{ loose_identifier_keys('identifier_type', 'identifier') }}) as loose_key
         from {{ mapping }}
         where identifier_type in (select identifier_type from {{ unplaced }})
     ) as candidates
-        on asked.identifier_type = candidates.identifier_type and asked.loose_key = candidates.loose_key
+        on asked.identifier_type = candidates.identifier_type
+        and asked.loose_key = candidates.loose_key
     union
-    -- Numbers of contacts without the system: a file of refusals seldom says whose contacts it numbers.
-    select unplaced.identifier_type, unplaced.identifier, mapping.identifier_type, mapping.identifier
+    -- Numbers of contacts without the system: a file of refusals seldom says whose contacts it
+    -- numbers.
+    select unplaced.identifier_type, unplaced.identifier,
+        mapping.identifier_type, mapping.identifier
     from {{ unplaced }} as unplaced
     inner join {{ mapping }} as mapping
         on mapping.identifier_type = 'crm_id' and unplaced.identifier_type = 'crm_id'
@@ -36,7 +41,15 @@ Gives (identifier_type, identifier, meant_type, meant).
             unplaced.identifier_type, unplaced.identifier, types.meant_type,
             {{ normalize_identifier("types.meant_type", "unplaced.identifier") }} as meant
         from {{ unplaced }} as unplaced
-        cross join (values ('email'), ('phone'), ('user_id'), ('crm_id'), ('loyalty_id'), ('cookie'), ('device_id')) as types (meant_type)
+        cross join (values
+            ('email'),
+            ('phone'),
+            ('user_id'),
+            ('crm_id'),
+            ('loyalty_id'),
+            ('cookie'),
+            ('device_id')
+        ) as types (meant_type)
     ) as asked
     inner join {{ mapping }} as mapping
         on asked.meant_type = mapping.identifier_type and asked.meant = mapping.identifier

@@ -13,7 +13,8 @@
     from {{ ref('refused_identifiers') }}
     group by source, identifier_type || ': ' || reason
     union all
-    select 'events', null, 'crawler_events', case when is_excluded then 'excluded' else 'flagged' end, count(*)
+    select 'events', null, 'crawler_events', case when is_excluded then 'excluded'
+        else 'flagged' end, count(*)
     from {{ ref('event_profiles') }}
     where is_bot
     group by case when is_excluded then 'excluded' else 'flagged' end

@@ -1,13 +1,15 @@
 {#-
-A country as its code of ISO 3166-1, two letters: `country_code` of segmentry/places.py, which every connection of ours
-registers. What is a code already needs no call. A table may use it, a view may not: who reads a view may lack it.
+A country as its code of ISO 3166-1, two letters: `country_code` of segmentry/places.py, which every
+connection of ours registers. What is a code already needs no call. A table may use it, a view may
+not: who reads a view may lack it.
 -#}
 {% macro country_of(text) -%}
     {{ return(adapter.dispatch('country_of', 'segmentry')(text)) }}
 {%- endmacro %}
 
 {% macro default__country_of(text) -%}
-    case when {{ text }} in ({{ country_codes() }}) then {{ text }} else country_code({{ text }}) end
+    case when {{ text }} in ({{ country_codes() }}) then {{ text }}
+        else country_code({{ text }}) end
 {%- endmacro %}
 
 {#- Every code that country_code gives; a test compares them. -#}

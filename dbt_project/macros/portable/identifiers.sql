@@ -1,7 +1,7 @@
 {#-
-The normal form of an identifier, the reason why it is refused, and the keys under which it may mean others: functions of
-`segmentry.identifiers`, which every connection of ours registers. A table may call them, a view may not: who reads a
-view may lack them.
+The normal form of an identifier, the reason why it is refused, and the keys under which it may mean
+others: functions of `segmentry.identifiers`, which every connection of ours registers. A table may
+call them, a view may not: who reads a view may lack them.
 -#}
 
 {#- The form in which an identifier is stored and compared, or NULL for a value that is none. -#}
@@ -22,7 +22,8 @@ view may lack them.
     identifier_fault({{ type }}, {{ value }}, cast({{ country }} as varchar))
 {%- endmacro %}
 
-{#- A list of keys under which a refusal that has no exact match may mean known identifiers of its type. -#}
+{#- A list of keys under which a refusal that has no exact match may mean known identifiers of its
+    type. -#}
 {% macro loose_identifier_keys(type, value) -%}
     {{ return(adapter.dispatch('loose_identifier_keys', 'segmentry')(type, value)) }}
 {%- endmacro %}
@@ -32,14 +33,16 @@ view may lack them.
 {%- endmacro %}
 
 {#-
-A key that is no identifier of a person (order, product, ticket): a number that a program wrote as a float is whole again,
-so that `4711.0` meets `4711`; NULL where it lost digits. Most keys are in that form already, and spare the call.
+A key that is no identifier of a person (order, product, ticket): a number that a program wrote as a
+float is whole again, so that `4711.0` meets `4711`; NULL where it lost digits. Most keys are in
+that form already, and spare the call.
 -#}
 {% macro normal_key(x) -%}
     case when {{ is_plain_key(x) }} then {{ x }} else {{ normal_identifier("'thing'", x) }} end
 {%- endmacro %}
 
-{#- True for digits, a UUID in lower case, and words that cannot be read as a power such as 4e15; a test compares. -#}
+{#- True for digits, a UUID in lower case, and words that cannot be read as a power such as 4e15; a
+    test compares. -#}
 {% macro is_plain_key(x) -%}
     {{ regex_matches(x, "'^([0-9]{1,64}|[A-Za-z0-9_]{0,32}[A-DF-Za-df-z_][A-Za-z0-9_]{0,31}|[A-Za-z][A-Za-z0-9]{0,30}-[A-Za-z0-9]{1,32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})$'") }}
 {%- endmacro %}

@@ -1,8 +1,8 @@
 {#- JSON: DuckDB here; another engine adds its own `<adapter>__` macro alongside. -#}
 
 {#-
-One parse of a JSON object into a struct of texts (of an inner object or array: its JSON). fields: name to 'text', or to
-the same again for an object inside. NULL when the text is no JSON object.
+One parse of a JSON object into a struct of texts (of an inner object or array: its JSON). fields:
+name to 'text', or to the same again for an object inside. NULL when the text is no JSON object.
 -#}
 {% macro json_struct(text, fields) -%}
     {{ return(adapter.dispatch('json_struct', 'segmentry')(text, fields)) }}
@@ -25,7 +25,8 @@ the same again for an object inside. NULL when the text is no JSON object.
     {{ return(types) }}
 {%- endmacro %}
 
-{#- The text at a path such as 'page.path'; NULL when it is not there, or when the text is no JSON. -#}
+{#- The text at a path such as 'page.path'; NULL when it is not there, or when the text is
+    no JSON. -#}
 {% macro json_text(json, path) -%}
     {{ return(adapter.dispatch('json_text', 'segmentry')(json, path)) }}
 {%- endmacro %}
@@ -34,7 +35,8 @@ the same again for an object inside. NULL when the text is no JSON object.
     json_extract_string(try_cast({{ json }} as json), '$.{{ path }}')
 {%- endmacro %}
 
-{#- Rows (keys, ordinal from 1, item) of a JSON array of objects; item is a struct of the fields. -#}
+{#- Rows (keys, ordinal from 1, item) of a JSON array of objects; item is a struct of the
+    fields. -#}
 {% macro json_array_items(relation, keys, array, fields) -%}
     {{ return(adapter.dispatch('json_array_items', 'segmentry')(relation, keys, array, fields)) }}
 {%- endmacro %}
@@ -47,7 +49,8 @@ the same again for an object inside. NULL when the text is no JSON object.
         unnest(elements) as item,
         generate_subscripts(elements, 1) as ordinal
     from (
-        select {{ keys | join(', ') }}, json_transform(try_cast({{ array }} as json), '{{ tojson([spec]) }}') as elements
+        select {{ keys | join(', ') }}, json_transform(try_cast({{ array }} as json),
+            '{{ tojson([spec]) }}') as elements
         from {{ relation }}
     ) as arrays
 {%- endmacro %}
@@ -59,6 +62,7 @@ the same again for an object inside. NULL when the text is no JSON object.
 
 {% macro default__json_of(text, kind) -%}
     case
-        when starts_with(ltrim({{ text }}), '{{ "{" if kind == "object" else "[" }}') and json_valid({{ text }}) then {{ text }}
+        when starts_with(ltrim({{ text }}), '{{ "{" if kind == "object" else "[" }}')
+            and json_valid({{ text }}) then {{ text }}
     end
 {%- endmacro %}

@@ -1,4 +1,5 @@
-{#- Names and types inside JSON: DuckDB here; another engine adds its own `<adapter>__` macro alongside. -#}
+{#- Names and types inside JSON: DuckDB here; another engine adds its own `<adapter>__` macro
+    alongside. -#}
 
 {#- Names in a JSON object, in its order; a name that occurs twice is there twice. -#}
 {% macro json_keys(text) -%}
@@ -8,8 +9,8 @@
 {% macro default__json_keys(text) -%} json_keys({{ text }}) {%- endmacro %}
 
 {#-
-Those of the names that are not known, separated by commas. A name that does not look like one of a column may be a value,
-so it is given as (other).
+Those of the names that are not known, separated by commas. A name that does not look like one of a
+column may be a value, so it is given as (other).
 -#}
 {% macro json_unread_keys(keys, known) -%}
     {{ return(adapter.dispatch('json_unread_keys', 'segmentry')(keys, known)) }}
@@ -18,7 +19,8 @@ so it is given as (other).
 {% macro default__json_unread_keys(keys, known) -%}
     nullif(array_to_string(list_sort(list_distinct(list_transform(
         list_filter({{ keys }}, lambda key: key not in ('{{ known | join("', '") }}')),
-        lambda key: case when regexp_full_match(key, '[A-Za-z$_][A-Za-z0-9$_. -]{0,49}') then key else '(other)' end
+        lambda key: case when regexp_full_match(key, '[A-Za-z$_][A-Za-z0-9$_. -]{0,49}') then key
+            else '(other)' end
     ))), ', '), '')
 {%- endmacro %}
 
@@ -31,7 +33,8 @@ so it is given as (other).
     case when len({{ keys }}) <> len(list_distinct({{ keys }})) then 'a name occurs twice' end
 {%- endmacro %}
 
-{#- The JSON types (OBJECT, ARRAY, VARCHAR, ...) at these paths, as a list in their order; NULL if there is nothing. -#}
+{#- The JSON types (OBJECT, ARRAY, VARCHAR, ...) at these paths, as a list in their order; NULL if
+    there is nothing. -#}
 {% macro json_types(text, paths) -%}
     {{ return(adapter.dispatch('json_types', 'segmentry')(text, paths)) }}
 {%- endmacro %}

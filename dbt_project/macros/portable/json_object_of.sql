@@ -1,5 +1,6 @@
 {#-
-Aggregate: one JSON object of keys and values, in the order of the keys. value: text, or JSON itself where is_json.
+Aggregate: one JSON object of keys and values, in the order of the keys. value: text, or JSON itself
+where is_json.
 -#}
 {% macro json_object_of(key, value, is_json=false) -%}
     {{ return(adapter.dispatch('json_object_of', 'segmentry')(key, value, is_json)) }}
@@ -7,7 +8,8 @@ Aggregate: one JSON object of keys and values, in the order of the keys. value: 
 
 {% macro default__json_object_of(key, value, is_json) -%}
     '{' || string_agg(
-        to_json({{ key }}) || ':' || {{ value if is_json else 'to_json(' ~ value ~ ')' }}, ',' order by {{ key }}
+        to_json({{ key }}) || ':' || {{ value if is_json else 'to_json(' ~ value ~ ')' }}, ','
+            order by {{ key }}
     ) || '}'
 {%- endmacro %}
 

@@ -31,7 +31,8 @@
 {% macro default__rate_fields(relation, json) -%}
     select record_id, rate_date, upper(trim(pair.key)) as code, trim(pair.value) as value
     from (
-        select record_id, rate_date, unnest(map_entries(cast(cast({{ json }} as json) as map(varchar, varchar)))) as pair
+        select record_id, rate_date, unnest(map_entries(cast(cast({{ json }} as json)
+            as map(varchar, varchar)))) as pair
         from {{ relation }}
     ) as pairs
 {%- endmacro %}

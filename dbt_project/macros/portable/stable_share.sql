@@ -1,4 +1,5 @@
-{#- A number from 0 up to 1 that depends on the text alone: the same on every engine, machine and day. 32 bits of MD5. -#}
+{#- A number from 0 up to 1 that depends on the text alone: the same on every engine, machine and
+    day. 32 bits of MD5. -#}
 {% macro stable_share(text) -%}
     {{ return(adapter.dispatch('stable_share', 'segmentry')(text)) }}
 {%- endmacro %}

@@ -1,6 +1,7 @@
 {% macro state_columns() -%}
     {{ return([
-        'stay_id', 'segment', 'profile_id', 'definition_version', 'pending_since', 'entered_at', 'exiting_since',
+        'stay_id', 'segment', 'profile_id', 'definition_version', 'pending_since', 'entered_at',
+        'exiting_since',
         'recovered_at', 'left_at', 'dropped_at',
     ]) }}
 {%- endmacro %}
@@ -18,26 +19,31 @@
 {% macro no_states() -%}
     select
         {%- for column in state_columns() %}
-        cast(null as {{ 'varchar' if loop.index <= 4 else 'timestamp' }}) as {{ column }}{{ ',' if not loop.last }}
+        cast(null as {{ 'varchar' if loop.index <= 4 else 'timestamp' }})
+            as {{ column }}{{ ',' if not loop.last }}
         {%- endfor %}
     where false
 {%- endmacro %}
 
-{#- One step of the state machine for stays that were open: pending until enter_after has passed, then in until neither
-    predicate has held for exit_after and min_stay has passed. A changed definition closes the stay. -#}
+{#- One step of the state machine for stays that were open: pending until enter_after has passed,
+    then in until neither predicate has held for exit_after and min_stay has passed. A changed
+    definition closes the stay. -#}
 {% macro advanced_states(judged) -%}
-    {%- set exiting = 'case when recovered_at is null then coalesce(exiting_since, as_of) else as_of end' %}
+    {%- set exiting = 'case when recovered_at is null then coalesce(exiting_since, as_of) '
+        ~ 'else as_of end' %}
     select
         stay_id, segment, profile_id, definition_version, pending_since,
         case
             when entered_at is not null then entered_at
             when is_match and not is_superseded and pending_since + enter_after <= as_of then as_of
         end as entered_at,
-        case when entered_at is null or is_superseded or is_staying then exiting_since else {{ exiting }} end
+        case when entered_at is null or is_superseded or is_staying then exiting_since
+            else {{ exiting }} end
             as exiting_since,
         case
             when entered_at is null or is_superseded then recovered_at
-            when is_staying then coalesce(recovered_at, case when exiting_since is not null then as_of end)
+            when is_staying then coalesce(recovered_at, case when exiting_since is not null
+                then as_of end)
         end as recovered_at,
         case
             when entered_at is null then null
@@ -45,11 +51,13 @@
             when is_staying then null
             when {{ exiting }} + exit_after <= as_of and entered_at + min_stay <= as_of then as_of
         end as left_at,
-        case when entered_at is null and (is_superseded or not is_match) then as_of end as dropped_at
+        case when entered_at is null and (is_superseded or not is_match)
+            then as_of end as dropped_at
     from {{ judged }}
 {%- endmacro %}
 
-{#- A match without a running stay begins one; a member under an older definition goes over to the new one. -#}
+{#- A match without a running stay begins one; a member under an older definition goes over to the
+    new one. -#}
 {% macro is_born() -%}
     (judged.stay_id is null and matches.is_match)
     or (judged.is_superseded and (matches.is_match or judged.entered_at is not null))
@@ -57,7 +65,8 @@
 
 {% macro entry_of_the_born() -%}
     case
-        when judged.entered_at is not null or clock.as_of + matches.enter_after <= clock.as_of then clock.as_of
+        when judged.entered_at is not null or clock.as_of + matches.enter_after <= clock.as_of
+            then clock.as_of
     end
 {%- endmacro %}
 

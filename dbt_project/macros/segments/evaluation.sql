@@ -6,9 +6,11 @@
     {%- endif -%}
 {%- endmacro %}
 
-{#- The newest time at which a table of stays was changed; every evaluation must be at it or later. -#}
+{#- The newest time at which a table of stays was changed; every evaluation must be at it or
+    later. -#}
 {% macro newest_change(relation, columns) -%}
     (
-        select coalesce(max(greatest({{ columns | join(', ') }})), timestamp '0001-01-01') from {{ relation }}
+        select coalesce(max(greatest({{ columns | join(', ') }})), timestamp '0001-01-01')
+            from {{ relation }}
     )
 {%- endmacro %}

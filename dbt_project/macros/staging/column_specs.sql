@@ -1,9 +1,10 @@
 {#-
 What a base model says of each column, with what it leaves out. A column is declared as
 
-    type           text, word (a name of a kind: any case), id (of a person), key (of a thing), category, country,
-                   currency, object, list, integer, amount, boolean, date, timestamp, timestamp_ahead (may lie in the
-                   future)
+    type           text, word (a name of a kind: any case), id (of a person), key (of a thing),
+    category, country,
+                   currency, object, list, integer, amount, boolean, date, timestamp,
+                   timestamp_ahead (may lie in the future)
     field          what the record calls it, by default its own name
     text           SQL of its text, by default that of the field
     min, max       of a number; limits_of gives those of its type
@@ -17,7 +18,8 @@ docs/reference/judgement.md is made from these.
 {% macro column_specs(columns, required=[]) -%}
     {%- set specs = {} -%}
     {%- for name, given in columns.items() -%}
-        {%- set spec = {'field': name, 'on_fault': 'record' if name in required else 'field', 'values': [], 'same_as': {},
+        {%- set spec = {'field': name, 'on_fault': 'record' if name in required else 'field',
+            'values': [], 'same_as': {},
             'must': none} -%}
         {%- if given is string -%}{%- do spec.update({'type': given}) -%}
         {%- elif given is mapping -%}{%- do spec.update(given) -%}
@@ -34,11 +36,12 @@ docs/reference/judgement.md is made from these.
 {%- endmacro %}
 
 {#-
-Least and greatest number of a type. A thousand million is above any order, price or count of one record, and sums of as many
-rows as there may be stay within decimal(18, 4) and bigint.
+Least and greatest number of a type. A thousand million is above any order, price or count of one
+record, and sums of as many rows as there may be stay within decimal(18, 4) and bigint.
 -#}
 {% macro limits_of(type) -%}
-    {{ return({'integer': [-1000000000, 1000000000], 'amount': [-1000000000, 1000000000]}.get(type, [none, none])) }}
+    {{ return({'integer': [-1000000000, 1000000000],
+        'amount': [-1000000000, 1000000000]}.get(type, [none, none])) }}
 {%- endmacro %}
 
 {#- Column to the name of its fault; plain text can have none. -#}

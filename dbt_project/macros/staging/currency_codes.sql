@@ -1,6 +1,6 @@
 {#-
-Codes of currencies, of today and of former times, as the Unicode CLDR lists them; metals, funds and test codes are not
-money. A test compares the list with that of the library babel.
+Codes of currencies, of today and of former times, as the Unicode CLDR lists them; metals, funds and
+test codes are not money. A test compares the list with that of the library babel.
 -#}
 {% macro currency_codes() -%}
     'ADP', 'AED', 'AFA', 'AFN', 'ALK', 'ALL', 'AMD', 'ANG', 'AOA', 'AOK', 'AON', 'AOR', 'ARA',

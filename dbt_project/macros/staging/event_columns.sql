@@ -1,6 +1,6 @@
 {#-
-Columns of an event, each with how it is judged (see column_specs). Properties are the sender's own: one that is not of its
-usual type is NULL here and stays readable in `properties`.
+Columns of an event, each with how it is judged (see column_specs). Properties are the sender's own:
+one that is not of its usual type is NULL here and stays readable in `properties`.
 -#}
 {% macro event_columns() -%}
     {%- set context = 'surroundings."context"' -%}
@@ -32,15 +32,22 @@ usual type is NULL here and stays readable in `properties`.
         'trait_phone': {'type': 'text', 'text': 'own.phone'},
         'trait_birthday': {'type': 'date', 'text': 'own.birthday'},
         'trait_gender': {'type': 'word', 'text': 'own.gender'},
-        'page_path': {'type': 'text', 'text': 'coalesce(' ~ context ~ '."page"."path", property.path)'},
-        'page_url': {'type': 'text', 'text': 'coalesce(' ~ context ~ '."page"."url", property.url)'},
-        'referrer': {'type': 'text', 'text': "nullif(coalesce(" ~ context ~ ".\"page\".\"referrer\", property.referrer), '$direct')"},
-        'product_name': {'type': 'text', 'text': 'case when property.product_id is not null then property.name end'},
+        'page_path': {'type': 'text', 'text': 'coalesce(' ~ context
+            ~ '."page"."path", property.path)'},
+        'page_url': {'type': 'text', 'text': 'coalesce(' ~ context
+            ~ '."page"."url", property.url)'},
+        'referrer': {'type': 'text', 'text': "nullif(coalesce(" ~ context
+            ~ ".\"page\".\"referrer\", property.referrer), '$direct')"},
+        'product_name': {'type': 'text',
+        'text': 'case when property.product_id is not null then property.name end'},
     } -%}
     {%- for name, text in {
-        'os_name': '"os"."name"', 'browser_name': '"browser"."name"', 'region': '"location"."region"',
-        'city': '"location"."city"', 'timezone': '"timezone"', 'locale': '"locale"', 'user_agent': '"userAgent"',
-        'utm_source': '"campaign"."source"', 'utm_medium': '"campaign"."medium"', 'utm_campaign': '"campaign"."name"'
+        'os_name': '"os"."name"', 'browser_name': '"browser"."name"',
+        'region': '"location"."region"',
+        'city': '"location"."city"', 'timezone': '"timezone"', 'locale': '"locale"',
+        'user_agent': '"userAgent"',
+        'utm_source': '"campaign"."source"', 'utm_medium': '"campaign"."medium"',
+        'utm_campaign': '"campaign"."name"'
     }.items() -%}
         {%- do columns.update({name: {'type': 'text', 'text': context ~ '.' ~ text}}) -%}
     {%- endfor -%}
@@ -51,7 +58,8 @@ usual type is NULL here and stays readable in `properties`.
         {#- parts: the JSON type of each, by its place in event_parts. -#}
         {%- set kind = 'parts[' ~ loop.index ~ ']' -%}
         {%- do columns.update({event_part_columns()[loop.index0]: {'type': 'object',
-            'text': "case " ~ kind ~ " when 'OBJECT' then '{}' when 'NULL' then null else " ~ kind ~ " end"}}) -%}
+            'text': "case " ~ kind ~ " when 'OBJECT' then '{}' when 'NULL' then null else " ~ kind
+                ~ " end"}}) -%}
     {%- endfor -%}
     {{ return(columns) }}
 {%- endmacro %}

@@ -1,7 +1,9 @@
-{#- What is read of an event, as the Segment Spec names it: the call itself, and what surrounded it. -#}
+{#- What is read of an event, as the Segment Spec names it: the call itself, and what
+    surrounded it. -#}
 {% macro event_fields() -%}
     {%- set fields = {} -%}
-    {%- for name in ['messageId', 'type', 'event', 'name', 'anonymousId', 'userId', 'previousId', 'groupId', 'timestamp',
+    {%- for name in ['messageId', 'type', 'event', 'name', 'anonymousId', 'userId', 'previousId',
+        'groupId', 'timestamp',
                      'originalTimestamp', 'sentAt', 'receivedAt', 'properties', 'traits'] -%}
         {%- do fields.update({name: 'text'}) -%}
     {%- endfor -%}
@@ -10,7 +12,8 @@
 
 {#- Names of the Segment Spec that say nothing of a person, and are not counted as unread. -#}
 {% macro ignored_event_fields() -%}
-    {{ return(['integrations', 'version', 'channel', 'writeKey', 'projectId', '_metadata', 'category']) }}
+    {{ return(['integrations', 'version', 'channel', 'writeKey', 'projectId', '_metadata',
+        'category']) }}
 {%- endmacro %}
 
 {% macro event_context_fields() -%}
@@ -18,7 +21,8 @@
         'userAgent': 'text', 'locale': 'text', 'timezone': 'text', 'traits': 'text',
         'page': {'path': 'text', 'url': 'text', 'referrer': 'text'},
         'campaign': {'source': 'text', 'medium': 'text', 'name': 'text'},
-        'device': {'id': 'text', 'type': 'text'}, 'os': {'name': 'text'}, 'browser': {'name': 'text'},
+        'device': {'id': 'text', 'type': 'text'}, 'os': {'name': 'text'},
+        'browser': {'name': 'text'},
         'location': {'country': 'text', 'region': 'text', 'city': 'text'},
         'consent': 'text'
     }}) }}
@@ -26,32 +30,38 @@
 
 {% macro event_property_fields() -%}
     {%- set fields = {} -%}
-    {%- for name in ['product_id', 'name', 'category', 'brand', 'price', 'quantity', 'order_id', 'revenue', 'total',
+    {%- for name in ['product_id', 'name', 'category', 'brand', 'price', 'quantity', 'order_id',
+        'revenue', 'total',
                      'currency', 'query', 'path', 'url', 'referrer'] -%}
         {%- do fields.update({name: 'text'}) -%}
     {%- endfor -%}
     {{ return(fields) }}
 {%- endmacro %}
 
-{#- Parts of an event that must be objects; one that is not is as good as not there, and is counted. -#}
+{#- Parts of an event that must be objects; one that is not is as good as not there, and is
+    counted. -#}
 {% macro event_parts() -%}
-    {{ return(['context', 'context.page', 'context.campaign', 'context.device', 'context.location', 'context.traits']) }}
+    {{ return(['context', 'context.page', 'context.campaign', 'context.device', 'context.location',
+        'context.traits']) }}
 {%- endmacro %}
 
 {% macro event_part_columns() -%}
     {{ return(event_parts() | map('replace', '.', '_') | list) }}
 {%- endmacro %}
 
-{#- Traits of the person: those of a group call describe the group; what context.traits says is the person's always. -#}
+{#- Traits of the person: those of a group call describe the group; what context.traits says is the
+    person's always. -#}
 {% macro person_traits() -%}
     {{ json_struct(
-        "case when lower(trim(record.\"type\")) <> 'group' then coalesce(record.\"traits\", surroundings.\"context\".\"traits\")
+        "case when lower(trim(record.\"type\")) <> 'group'
+            then coalesce(record.\"traits\", surroundings.\"context\".\"traits\")
           else surroundings.\"context\".\"traits\" end",
         {'email': 'text', 'phone': 'text', 'birthday': 'text', 'gender': 'text'}
     ) }}
 {%- endmacro %}
 
-{#- Names of what an event must have and leaves empty. Reads type, track_name and any_time besides the record. -#}
+{#- Names of what an event must have and leaves empty. Reads type, track_name and any_time besides
+    the record. -#}
 {% macro gaps_of_event() -%}
     nullif(concat_ws(
         ', ',
@@ -60,7 +70,8 @@
         case when type = 'track' and track_name is null then 'event' end,
         case when any_time is null then 'timestamp' end,
         case
-            when coalesce({{ stated('record."anonymousId"') }}, {{ stated('record."userId"') }}) is null
+            when coalesce({{ stated('record."anonymousId"') }},
+                {{ stated('record."userId"') }}) is null
                 then 'userId or anonymousId'
         end
     ), '')

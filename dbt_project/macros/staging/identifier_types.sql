@@ -16,12 +16,18 @@
 {% macro identifier_type_word(text) -%}
     {%- set word = consent_word(text) -%}
     case
-        when {{ word }} in ('e_mail', 'mail', 'email_address') then 'email'
-        when {{ word }} in ('mobile', 'mobile_number', 'tel', 'telephone', 'phone_number', 'msisdn') then 'phone'
-        when {{ word }} in ('userid', 'user', 'customer_id', 'external_id') then 'user_id'
-        when {{ word }} in ('contact_id', 'contactid', 'crm', 'crmid') then 'crm_id'
-        when {{ word }} in ('anonymousid', 'anonymous_id', 'cookie_id') then 'cookie'
-        when {{ word }} in ('device', 'deviceid', 'advertising_id') then 'device_id'
+        when {{ word }} in ('e_mail', 'mail', 'email_address')
+            then 'email'
+        when {{ word }} in ('mobile', 'mobile_number', 'tel', 'telephone', 'phone_number', 'msisdn')
+            then 'phone'
+        when {{ word }} in ('userid', 'user', 'customer_id', 'external_id')
+            then 'user_id'
+        when {{ word }} in ('contact_id', 'contactid', 'crm', 'crmid')
+            then 'crm_id'
+        when {{ word }} in ('anonymousid', 'anonymous_id', 'cookie_id')
+            then 'cookie'
+        when {{ word }} in ('device', 'deviceid', 'advertising_id')
+            then 'device_id'
         else {{ word }}
     end
 {%- endmacro %}

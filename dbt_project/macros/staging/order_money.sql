@@ -1,10 +1,12 @@
 {#-
-What an order says of its money, in one form. A refund or discount written as a negative number is its absolute value.
-A whole refund or cancellation without an amount is the whole total. A refund counts up to the total, a discount up to
-the goods. What was changed, or does not fit together, is named in `marks`.
+What an order says of its money, in one form. A refund or discount written as a negative number is
+its absolute value. A whole refund or cancellation without an amount is the whole total. A refund
+counts up to the total, a discount up to the goods. What was changed, or does not fit together, is
+named in `marks`.
 -#}
 
-{#- The refund as meant: without its sign; the whole total where the status says so and no amount does. -#}
+{#- The refund as meant: without its sign; the whole total where the status says so and no amount
+    does. -#}
 {% macro stated_refund() -%}
     case
         when status = 'refunded' and coalesce(refunded, 0) = 0 then total
@@ -14,8 +16,8 @@ the goods. What was changed, or does not fit together, is named in `marks`.
 {%- endmacro %}
 
 {#-
-The total by its parts, where shops differ: tax on top of the goods, or within their price. 5 cents are rounding of
-lines; a thousandth is that of currencies without small units.
+The total by its parts, where shops differ: tax on top of the goods, or within their price. 5 cents
+are rounding of lines; a thousandth is that of currencies without small units.
 -#}
 {% macro parts_differ() -%}
     abs(subtotal - coalesce(abs(discount), 0) + coalesce(shipping, 0) + coalesce(tax, 0) - total)
@@ -29,9 +31,11 @@ lines; a thousandth is that of currencies without small units.
     nullif(concat_ws(
         ', ',
         case when refunded < 0 then 'negative_refund' end,
-        case when status = 'refunded' and coalesce(refunded, 0) = 0 and total > 0 then 'refund_without_amount' end,
+        case when status = 'refunded' and coalesce(refunded, 0) = 0 and total > 0
+            then 'refund_without_amount' end,
         case when abs(refunded) > total then 'refund_above_total' end,
-        case when status = 'refunded' and abs(refunded) < total and refunded <> 0 then 'refund_below_total' end,
+        case when status = 'refunded' and abs(refunded) < total and refunded <> 0
+            then 'refund_below_total' end,
         case when discount < 0 then 'negative_discount' end,
         case when abs(discount) > subtotal then 'discount_above_subtotal' end,
         case when shipping < 0 then 'negative_shipping' end,

@@ -1,4 +1,5 @@
-{#- What is noted of the columns of a record, in their names, never in values. See typed_records. -#}
+{#- What is noted of the columns of a record, in their names, never in values. See
+    typed_records. -#}
 
 {#- The value of each column that can be faulty, NULL where it is. -#}
 {% macro kept_values(specs) -%}
@@ -39,7 +40,8 @@
     {%- set faults = faults_of(specs) -%}
     {%- set cases = [] -%}
     {%- for name, spec in specs.items() if spec.on_fault == 'field' -%}
-        {%- set is_kept = name ~ ' is not null' ~ (' and ' ~ faults[name] ~ ' is null' if name in faults else '') -%}
+        {%- set is_kept = name ~ ' is not null' ~ (' and ' ~ faults[name] ~ ' is null'
+            if name in faults else '') -%}
         {%- do cases.append("case when " ~ is_kept ~ " then '" ~ name ~ "' end") -%}
     {%- endfor -%}
     {{ joined_names(cases) }}
@@ -54,12 +56,14 @@
     {{ joined_names(cases) }}
 {%- endmacro %}
 
-{#- Whether the record has no value for a column. Text cannot have a fault: it is empty where cleaning leaves nothing. -#}
+{#- Whether the record has no value for a column. Text cannot have a fault: it is empty where
+    cleaning leaves nothing. -#}
 {% macro is_empty(name, specs) -%}
     {%- set faults = faults_of(specs) -%}
     {{ faults[name] ~ " = 'empty'" if name in faults else name ~ ' is null' }}
 {%- endmacro %}
 
 {% macro joined_names(cases) -%}
-    {%- if cases -%} nullif(concat_ws(', ', {{ cases | join(', ') }}), '') {%- else -%} cast(null as varchar) {%- endif -%}
+    {%- if cases -%} nullif(concat_ws(', ', {{ cases | join(', ') }}), '') {%-
+        else -%} cast(null as varchar) {%- endif -%}
 {%- endmacro %}

@@ -1,4 +1,5 @@
-{#- Whom or what a record of each source is about, as far as the record says: the key of counting people in it. -#}
+{#- Whom or what a record of each source is about, as far as the record says: the key of counting
+    people in it. -#}
 {% macro record_person(source) -%}
     {{ return({
         'consents': 'identifier',

@@ -1,9 +1,11 @@
 {#-
-CTEs that settle each judged record (fault, record_key, content_hash): the first of a key is accepted, the same content
-again is a duplicate, other content under the same key is quarantined. First is what landed first: by _loaded_at,
-_batch_id, _line; what earlier runs accepted stays accepted.
+CTEs that settle each judged record (fault, record_key, content_hash): the first of a key is
+accepted, the same content again is a duplicate, other content under the same key is quarantined.
+First is what landed first: by _loaded_at, _batch_id, _line; what earlier runs accepted stays
+accepted.
 
-Records are read twice, once for their keys and once for the rest: sorting whole records by key would spill to disk.
+Records are read twice, once for their keys and once for the rest: sorting whole records by key
+would spill to disk.
 -#}
 {% macro settled_records(judged) -%}
     keys as (
@@ -37,7 +39,8 @@ Records are read twice, once for their keys and once for the rest: sorting whole
             ranked._batch_id as repeated_batch_id,
             ranked._line as repeated_line,
             case
-                when ranked.content_hash is distinct from coalesce(known.known_hash, ranked.first_hash)
+                when ranked.content_hash is distinct
+                    from coalesce(known.known_hash, ranked.first_hash)
                     then 'conflicting_id: another record with this id has other content'
             end as conflict
         from ranked
@@ -60,8 +63,9 @@ Records are read twice, once for their keys and once for the rest: sorting whole
 {%- endmacro %}
 
 {#-
-The columns of every base model, in front of its own; _raw is kept of quarantined records alone. The outcome of the values
-is kept of accepted ones: cleared ('column: reason' of each value that is no good), unread, fields_accepted, fields_empty.
+The columns of every base model, in front of its own; _raw is kept of quarantined records alone. The
+outcome of the values is kept of accepted ones: cleared ('column: reason' of each value that is no
+good), unread, fields_accepted, fields_empty.
 -#}
 {% macro settled_columns() -%}
     _batch_id || ':' || cast(_line as varchar) as record_id,

@@ -1,7 +1,8 @@
 {#-
-Sources whose record is a state of a thing (an order, a contact, a ticket): the same thing at the same time may be
-written twice with other content, as when an order is paid and refunded within one second. Both are accepted, and what
-landed later is the newer state. The same content again is a duplicate.
+Sources whose record is a state of a thing (an order, a contact, a ticket): the same thing at the
+same time may be written twice with other content, as when an order is paid and refunded within one
+second. Both are accepted, and what landed later is the newer state. The same content again is a
+duplicate.
 -#}
 
 {#- Key of a state: content counts, so that only the same content again is a duplicate. -#}

@@ -1,11 +1,12 @@
 {#-
-Columns of a landed relation as types, each value judged. columns: name to a type, to [type, field] where the record
-calls it otherwise, or to a mapping that column_spec describes.
+Columns of a landed relation as types, each value judged. columns: name to a type, to [type, field]
+where the record calls it otherwise, or to a mapping that column_spec describes.
 
-A value that is no good costs its field: the column is NULL and `cleared` names it with the reason. Of a column in required
-it costs the record: missing, invalid, lost, void, too_early, too_late, beyond, unlisted and repeated name such columns. Never a
-value. Besides: unread (names in the record that no column reads), fields_accepted and fields_empty (names of the other
-columns that have a value, and that have none).
+A value that is no good costs its field: the column is NULL and `cleared` names it with the reason.
+Of a column in required it costs the record: missing, invalid, lost, void, too_early, too_late,
+beyond, unlisted and repeated name such columns. Never a value. Besides: unread (names in the record
+that no column reads), fields_accepted and fields_empty (names of the other columns that have a
+value, and that have none).
 -#}
 {% macro typed_records(relation, columns, required=[], ignored=[]) -%}
     {%- set specs = column_specs(columns, required) -%}
@@ -19,17 +20,20 @@ columns that have a value, and that have none).
                 case when record is not null then {{ json_keys('_raw') }} end as keys,
                 md5(cast(record as varchar)) as content_hash
             from (
-                select *, {{ json_struct('_raw', fields) }} as record, {{ is_plain('_raw') }} as is_plain
+                select *, {{ json_struct('_raw', fields) }} as record,
+                    {{ is_plain('_raw') }} as is_plain
                 from {{ relation }}
             ) as structured
         ) as parsed
     {%- endset %}
     select * exclude (record, is_plain, keys)
-    from ({{ judged_values(parsed, specs, required, fields.keys() | list + ignored) }}) as judged_values
+    from ({{ judged_values(parsed, specs, required, fields.keys() | list + ignored) }})
+        as judged_values
 {%- endmacro %}
 
 {#-
-The same of a relation that is parsed already: it has is_plain, keys (names in the record) and what the specs' texts read.
+The same of a relation that is parsed already: it has is_plain, keys (names in the record) and what
+the specs' texts read.
 known: names in the record that are read, or known and left alone.
 -#}
 {% macro judged_values(relation, specs, required, known) -%}
@@ -49,8 +53,9 @@ known: names in the record that are read, or known and left alone.
 {%- endmacro %}
 
 {#-
-Each column of the specs as its type, NULL where it has a fault, with the columns of its faults (see faults_of), cleared,
-fields_accepted and fields_empty. The relation has is_plain and what the specs' texts read.
+Each column of the specs as its type, NULL where it has a fault, with the columns of its faults (see
+faults_of), cleared, fields_accepted and fields_empty. The relation has is_plain and what the specs'
+texts read.
 -#}
 {% macro judged_fields(relation, specs) -%}
     {%- set faults = faults_of(specs) %}

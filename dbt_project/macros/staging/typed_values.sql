@@ -17,7 +17,8 @@
     {%- endif -%}
 {%- endmacro %}
 
-{#- A word in lower case; one of a list also with its blanks and hyphens as _, and by the spelling of the list. -#}
+{#- A word in lower case; one of a list also with its blanks and hyphens as _, and by the spelling
+    of the list. -#}
 {% macro word_of(text, spec) -%}
     {%- set word = "lower(" ~ text ~ ")" -%}
     {%- if spec is string or not spec['values'] -%}
@@ -26,7 +27,8 @@
         {%- set word = "replace(replace(" ~ word ~ ", '-', '_'), ' ', '_')" -%}
         {%- if spec.same_as -%}
         case {{ word }}
-            {%- for other, value in spec.same_as.items() %} when '{{ other }}' then '{{ value }}'{% endfor %} else {{ word }}
+            {%- for other, value in spec.same_as.items() %} when '{{ other }}'
+                then '{{ value }}'{% endfor %} else {{ word }}
         end
         {%- else -%}
         {{ word }}
@@ -34,5 +36,6 @@
     {%- endif -%}
 {%- endmacro %}
 
-{#- The text of a value where there is one: blanks, control characters and marks without width are none. -#}
+{#- The text of a value where there is one: blanks, control characters and marks without width are
+    none. -#}
 {% macro stated(text) -%} {{ cleaned_edges(text) }} {%- endmacro %}

@@ -1,4 +1,5 @@
-{#- The code of what is wrong with a value, `empty` where the record has none, NULL where it is fine. -#}
+{#- The code of what is wrong with a value, `empty` where the record has none, NULL where it is
+    fine. -#}
 {% macro fault_of(name, spec) -%}
     {%- set text = stated(spec.text) -%}
     case
@@ -13,15 +14,18 @@
 {%- endmacro %}
 
 {#-
-[condition, code] of a type, the first that is true counts. Times before 1990 are a clock that was never set; dates before
-1900 a placeholder; a day ahead allows for zones. An end from 2100 on is how systems write that there is none.
+[condition, code] of a type, the first that is true counts. Times before 1990 are a clock that was
+never set; dates before 1900 a placeholder; a day ahead allows for zones. An end from 2100 on is how
+systems write that there is none.
 -#}
 {% macro faults_by_type(name, spec, text) -%}
     {%- set found = [] -%}
     {%- if spec.type == 'timestamp_ahead' -%}
-        {%- do found.append([name ~ " >= timestamp '2100-01-01'", 'no_end' if spec.on_fault == 'field' else 'in_future']) -%}
+        {%- do found.append([name ~ " >= timestamp '2100-01-01'", 'no_end'
+            if spec.on_fault == 'field' else 'in_future']) -%}
     {%- endif -%}
-    {%- if spec.type == 'key' or (spec.on_fault == 'field' and spec.type not in ('id', 'object', 'list')) -%}
+    {%- if spec.type == 'key' or (spec.on_fault == 'field'
+        and spec.type not in ('id', 'object', 'list')) -%}
         {%- do found.append([is_placeholder(spec.type, text), 'placeholder']) -%}
     {%- endif -%}
     {{ return(found + faults_of_reading(name, spec, text) + faults_of_range(name, spec)) }}
@@ -42,7 +46,8 @@
     {%- elif spec.type == 'country' -%}
         {%- do found.append([name ~ ' is null', 'unknown_value']) -%}
     {%- elif spec.type == 'currency' -%}
-        {%- do found.append(["not regexp_full_match(" ~ name ~ ", '[A-Z]{3}')", 'unknown_value']) -%}
+        {%- do found.append(["not regexp_full_match(" ~ name ~ ", '[A-Z]{3}')", 'unknown_value'])
+            -%}
     {%- endif -%}
     {%- if spec.type not in ('text', 'category', 'word', 'id') -%}
         {%- do found.append([name ~ ' is null', 'invalid_value']) -%}
@@ -54,7 +59,8 @@
 {% macro faults_of_range(name, spec) -%}
     {%- set found = [] -%}
     {%- if spec['values'] -%}
-        {%- do found.append([name ~ " not in ('" ~ spec['values'] | join("', '") ~ "')", 'unknown_value']) -%}
+        {%- do found.append([name ~ " not in ('" ~ spec['values'] | join("', '") ~ "')",
+            'unknown_value']) -%}
     {%- elif spec.type == 'date' -%}
         {%- do found.append([name ~ " < date '1900-01-01'", 'too_early']) -%}
         {%- do found.append([name ~ " > _loaded_at + interval 1 day", 'in_future']) -%}
@@ -64,21 +70,23 @@
             {%- do found.append([name ~ " > _loaded_at + interval 1 day", 'in_future']) -%}
         {%- endif -%}
     {%- elif spec.min is not none -%}
-        {%- do found.append([name ~ ' not between ' ~ spec.min ~ ' and ' ~ spec.max, 'out_of_range']) -%}
+        {%- do found.append([name ~ ' not between ' ~ spec.min ~ ' and ' ~ spec.max,
+            'out_of_range']) -%}
     {%- endif -%}
     {{ return(found) }}
 {%- endmacro %}
 
 {#-
-What systems write where they know nothing. The first of January 1970 is a birthday, but no time of a record; the last
-days of 1899 and a 0th of January are the zero of spreadsheets.
+What systems write where they know nothing. The first of January 1970 is a birthday, but no time of
+a record; the last days of 1899 and a 0th of January are the zero of spreadsheets.
 -#}
 {% macro is_placeholder(type, text) -%}
-    {%- set words = "'null', '(null)', 'none', 'nan', 'n/a', 'undefined', 'unknown', 'not set', '(not set)', '-', '?', '#n/a',
-        '#ref!', '#value!', '#null!', '#name?', '#num!', '#div/0!'" -%}
+    {%- set words = "'null', '(null)', 'none', 'nan', 'n/a', 'undefined', 'unknown', 'not set',
+        '(not set)', '-', '?', '#n/a', '#ref!', '#value!', '#null!', '#name?', '#num!',
+        '#div/0!'" -%}
     {%- if type in ('date', 'timestamp', 'timestamp_ahead') -%}
-    (left({{ text }}, 10) in ('0000-00-00', '0001-01-01', '1899-12-30', '1899-12-31', '1900-01-00', '1900-01-01',
-            '2999-12-31', '9999-12-31', '00.00.0000', '00/00/0000'
+    (left({{ text }}, 10) in ('0000-00-00', '0001-01-01', '1899-12-30', '1899-12-31', '1900-01-00',
+            '1900-01-01', '2999-12-31', '9999-12-31', '00.00.0000', '00/00/0000'
             {%- if type != 'date' %}, '1970-01-01'{% endif %})
         or lower({{ text }}) in ({{ words }}, '0'))
     {%- elif type in ('boolean', 'key') -%} lower({{ text }}) in ({{ words }})
@@ -87,10 +95,12 @@ days of 1899 and a 0th of January are the zero of spreadsheets.
 {%- endmacro %}
 
 {#-
-An object (but a UUID in braces), a list, true or NaN is no id; nor is a text with a control character inside: without it it
-may be another's.
+An object (but a UUID in braces), a list, true or NaN is no id; nor is a text with a control
+character inside: without it it may be another's.
 -#}
 {% macro is_no_id(text) -%}
-    (left({{ text }}, 1) in ('{', '[') and not {{ regex_matches(text, "'^[{][0-9A-Fa-f-]{36}[}]$'") }}
-        or lower({{ text }}) in ('true', 'false', 'nan', 'infinity', '-infinity') or (not is_plain and {{ regex_matches(text, "'\\p{Cc}'") }}))
+    (left({{ text }}, 1) in ('{', '[') and not {{ regex_matches(text,
+        "'^[{][0-9A-Fa-f-]{36}[}]$'") }}
+        or lower({{ text }}) in ('true', 'false', 'nan', 'infinity', '-infinity')
+            or (not is_plain and {{ regex_matches(text, "'\\p{Cc}'") }}))
 {%- endmacro %}

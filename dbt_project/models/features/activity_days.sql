@@ -1,5 +1,6 @@
-{#- Every measure is placed on the day it became known: events when they happened, a session's length and its
-    abandoned cart when thirty minutes have passed since its last event and nothing can join it any more. -#}
+{#- Every measure is placed on the day it became known: events when they happened, a session's
+    length and its abandoned cart when thirty minutes have passed since its last event and nothing
+    can join it any more. -#}
 with events as (
 
     select * from {{ ref('events') }} where profile_id is not null and event_at < {{ as_of() }}

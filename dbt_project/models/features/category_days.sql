@@ -6,7 +6,8 @@ with events as (
 
 order_items as (
 
-    select * from {{ ref('order_items') }} where profile_id is not null and ordered_at < {{ as_of() }}
+    select * from {{ ref('order_items') }} where profile_id is not null
+        and ordered_at < {{ as_of() }}
 
 ),
 

@@ -41,8 +41,10 @@ select
     {{ trend('sessions', 90) }} as sessions_trend_90d,
     {{ share(count_in('page_views', 90), count_in('sessions', 90)) }} as pages_per_session_90d,
     {{ share(count_in('searches', 90), count_in('sessions', 90)) }} as searches_per_session_90d,
-    {{ share(count_in('dwell_seconds', 90), count_in('closed_sessions', 90)) }} as average_session_seconds_90d,
-    {{ share(count_in('cart_abandonments', 90), count_in('cart_sessions', 90)) }} as cart_abandonment_rate_90d,
+    {{ share(count_in('dwell_seconds', 90), count_in('closed_sessions', 90)) }}
+        as average_session_seconds_90d,
+    {{ share(count_in('cart_abandonments', 90), count_in('cart_sessions', 90)) }}
+        as cart_abandonment_rate_90d,
     max(last_event_at) as last_event_at,
     {{ whole_days_before('max(last_event_at)', 'as_of') }} as days_since_last_event,
     {{ whole_days_before('min(first_seen_at)', 'as_of') }} as days_since_first_seen

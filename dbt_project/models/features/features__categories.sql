@@ -43,8 +43,10 @@ placed as (
 
     select
         *,
-        row_number() over (partition by profile_id, as_of order by views_90d desc, category) as view_place,
-        row_number() over (partition by profile_id, as_of order by amount desc, category) as amount_place
+        row_number() over (partition by profile_id, as_of order by views_90d desc, category)
+            as view_place,
+        row_number() over (partition by profile_id, as_of order by amount desc, category)
+            as amount_place
     from by_category
 
 ),
@@ -76,7 +78,8 @@ interests as (
             ~ not_below_zero('coalesce(sum(amount) filter (where not is_luxury), 0)')
         ) }} as luxury_revenue_share,
         coalesce(sum(items) filter (where is_luxury), 0)::bigint as luxury_items_lifetime,
-        coalesce(sum(views) filter (where is_luxury and age_days < 90), 0)::bigint as luxury_views_90d,
+        coalesce(sum(views) filter (where is_luxury and age_days < 90), 0)::bigint
+            as luxury_views_90d,
         {{ interest_features() }}
     from aged
     group by profile_id, as_of

@@ -44,7 +44,8 @@ measured as (
         count(distinct device_type) as device_types_lifetime,
         {{ share_of_sessions('is_mobile') }} as mobile_session_share_90d,
         {{ share_of_sessions("daypart = 'evening'") }} as evening_session_share_90d,
-        {{ share_of_sessions("daypart = 'evening' and is_mobile") }} as evening_mobile_session_share_90d,
+        {{ share_of_sessions("daypart = 'evening' and is_mobile") }}
+            as evening_mobile_session_share_90d,
         {{ share_of_sessions('is_weekend') }} as weekend_session_share_90d
     from known
     group by profile_id, as_of

@@ -49,8 +49,10 @@ known_tickets as (
         spine.as_of,
         {{ whole_days_before('tickets.created_at', 'spine.as_of') }} as age_days,
         tickets.ticket_id is not null as is_ticket,
-        tickets.ticket_id is not null and coalesce(tickets.resolved_at >= spine.as_of, true) as is_open,
-        {{ seconds_between('tickets.created_at', 'tickets.resolved_at') }} / 3600 as hours_to_resolve,
+        tickets.ticket_id is not null and coalesce(tickets.resolved_at >= spine.as_of, true)
+            as is_open,
+        {{ seconds_between('tickets.created_at', 'tickets.resolved_at') }} / 3600
+            as hours_to_resolve,
         tickets.satisfaction,
         coalesce(tickets.resolved_at < spine.as_of, false) as is_resolved
     from spine
@@ -62,7 +64,8 @@ known_tickets as (
 
 e_mail as (
 
-    select profile_id, as_of, {{ message_features() }} from known_messages group by profile_id, as_of
+    select profile_id, as_of, {{ message_features() }} from known_messages group by profile_id,
+        as_of
 
 ),
 

@@ -18,7 +18,8 @@ known as (
         {{ all_but('journey_transitions', ['profile_id']) }},
         {{ whole_days_before('journey_transitions.transitioned_at', 'spine.as_of') }} as age_days,
         row_number() over (
-            partition by spine.profile_id, spine.as_of order by journey_transitions.transitioned_at desc
+            partition by spine.profile_id, spine.as_of
+                order by journey_transitions.transitioned_at desc
         ) as place
     from spine
     left join journey_transitions

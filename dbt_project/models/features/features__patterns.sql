@@ -36,9 +36,11 @@ counted as (
     select
         profile_id,
         as_of,
-        {% for pattern in ['product_view_burst', 'repeated_item_view', 'abandoned_cart', 'completed_funnel'] %}
+        {% for pattern in ['product_view_burst', 'repeated_item_view', 'abandoned_cart',
+            'completed_funnel'] %}
         {% for days in [7, 30] %}
-        {{ count_in("(pattern = '" ~ pattern ~ "')::integer", days) }} as {{ pattern }}s_{{ days }}d,
+        {{ count_in("(pattern = '" ~ pattern ~ "')::integer", days) }}
+            as {{ pattern }}s_{{ days }}d,
         {% endfor %}
         {% endfor %}
         min(age_days) filter (where pattern = 'abandoned_cart') as days_since_last_abandoned_cart
@@ -74,9 +76,11 @@ streaks_as_of as (
     select
         spine.profile_id,
         spine.as_of,
-        coalesce(max(streaks.first_day - greatest(streaks.last_day, spine.days_before_clock) + 1), 0)
+        coalesce(max(streaks.first_day - greatest(streaks.last_day, spine.days_before_clock) + 1),
+            0)
             as longest_active_streak_days,
-        coalesce(max(case when streaks.last_day <= spine.days_before_clock then streaks.first_day end)
+        coalesce(max(case when streaks.last_day <= spine.days_before_clock
+            then streaks.first_day end)
             - spine.days_before_clock + 1, 0) as active_streak_days
     from spine
     left join streaks

@@ -14,8 +14,10 @@ compared as (
 
     select
         *,
-        lag(mrr) over (partition by subscription_id order by changed_at, change_number) as previous_mrr,
-        lag(plan) over (partition by subscription_id order by changed_at, change_number) as previous_plan
+        lag(mrr) over (partition by subscription_id order by changed_at, change_number)
+            as previous_mrr,
+        lag(plan) over (partition by subscription_id order by changed_at, change_number)
+            as previous_plan
     from changes
 
 ),
@@ -59,7 +61,8 @@ measured as (
 select
     {{ all_but('measured', ['latest_mrr']) }},
     coalesce(subscription_status in ('trialing', 'active', 'past_due'), false) as is_subscribed,
-    case when subscription_status in ('active', 'past_due') then coalesce(latest_mrr, 0) else 0 end::double as mrr,
+    case when subscription_status in ('active', 'past_due') then coalesce(latest_mrr, 0)
+        else 0 end::double as mrr,
     {{ whole_days_before('subscribed_at', 'as_of') }} as days_since_subscribed,
     {{ whole_days_before('subscription_changed_at', 'as_of') }} as days_since_subscription_change
 from measured

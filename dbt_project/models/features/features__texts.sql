@@ -24,14 +24,16 @@ surveys as (
 
 texts as (
 
-    select tickets.profile_id, tickets.created_at as written_at, tags.kind, tags.text_id, tags.language, tags.topic,
+    select tickets.profile_id, tickets.created_at as written_at, tags.kind, tags.text_id,
+        tags.language, tags.topic,
         tags.sentiment
     from tickets
     inner join tags on tags.kind = 'ticket' and tickets.ticket_id = tags.text_id
 
     union all
 
-    select surveys.profile_id, surveys.submitted_at, tags.kind, tags.text_id, tags.language, tags.topic, tags.sentiment
+    select surveys.profile_id, surveys.submitted_at, tags.kind, tags.text_id, tags.language,
+        tags.topic, tags.sentiment
     from surveys
     inner join tags on tags.kind = 'survey' and surveys.response_id = tags.text_id
 
@@ -57,7 +59,8 @@ select
     {{ latest_known('topic', 'written_at', 'text_id') }} as last_text_topic,
     {{ latest_known('language', 'written_at', 'text_id') }} as last_text_language,
     ({{ latest_known('sentiment', 'written_at', 'text_id') }})::double as last_text_sentiment,
-    ({{ exact_average('sentiment') }} filter (where age_days < 365))::double as average_text_sentiment_365d,
+    ({{ exact_average('sentiment') }} filter (where age_days < 365))::double
+        as average_text_sentiment_365d,
     {{ count_in("(kind = 'ticket' and sentiment <= -0.3)::integer", 90) }} as negative_tickets_90d
 from known
 group by profile_id, as_of

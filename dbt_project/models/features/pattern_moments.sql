@@ -23,7 +23,8 @@ facts as (
 
     union all
 
-    -- Sorts behind events of the same moment: a purchase at the moment of the cart is a purchase after it.
+    -- Sorts behind events of the same moment: a purchase at the moment of the cart is a purchase
+    -- after it.
     select profile_id, ordered_at, '~' || order_id, null, false, false, false, true
     from orders
 
@@ -34,7 +35,8 @@ marked as (
     select
         *,
         {{ completes_within('is_product_view', 5, '10 minutes') }} as is_burst,
-        {{ completes_within('is_product_view', 3, '24 hours', by=['profile_id', 'product_id']) }} as is_repeated_item,
+        {{ completes_within('is_product_view', 3, '24 hours', by=['profile_id', 'product_id']) }}
+            as is_repeated_item,
         {{ time_of_next('is_purchase') }} as next_purchase_at,
         {{ time_of_next('is_cart_add') }} as next_cart_add_at
     from facts
@@ -53,7 +55,8 @@ around as (
 
 steps as (
 
-    {{ funnel('facts', ['is_product_view', 'is_cart_add', 'is_checkout', 'is_purchase'], '24 hours') }}
+    {{ funnel('facts', ['is_product_view', 'is_cart_add', 'is_checkout', 'is_purchase'],
+        '24 hours') }}
 
 )
 
@@ -69,12 +72,14 @@ where is_repeated_item
 
 union all
 
--- The last cart of a run, with a burst of views within a day of it, decided once a day has passed without a purchase.
+-- The last cart of a run, with a burst of views within a day of it, decided once a day has passed
+-- without a purchase.
 select profile_id, 'abandoned_cart', happened_at, happened_at + interval '24 hours', fact_id
 from around
 where
     is_cart_add
-    and ({{ is_shortly_before('last_burst_at', '24 hours') }} or {{ is_soon_after('next_burst_at', '24 hours') }})
+    and ({{ is_shortly_before('last_burst_at', '24 hours') }}
+        or {{ is_soon_after('next_burst_at', '24 hours') }})
     and not {{ is_soon_after('next_purchase_at', '24 hours') }}
     and not {{ is_soon_after('next_cart_add_at', '24 hours') }}
     and happened_at + interval '24 hours' < {{ as_of() }}

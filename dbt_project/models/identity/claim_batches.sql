@@ -33,7 +33,8 @@ users as (
 ),
 
 renames as (
-    -- What an alias names is a user id from the moment that one is known: that changes what its batch says.
+    -- What an alias names is a user id from the moment that one is known: that changes what its
+    -- batch says.
     select _batch_id, count(*) as renames
     from aliases
     where previous_id in (select user_id from users)
@@ -47,7 +48,8 @@ landed as (
 ),
 
 held as (
-    {% if is_partial() -%} select * from {{ kept('extracted_batches') }} {%- else -%} select * from landed where false {%- endif %}
+    {% if is_partial() -%} select * from {{ kept('extracted_batches') }} {%- else -%} select *
+        from landed where false {%- endif %}
 )
 
 select

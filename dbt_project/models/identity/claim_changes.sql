@@ -45,5 +45,6 @@ anti join said
     on gone.source = said.source and gone.rule = said.rule
     and gone.left_type = said.left_type and gone.left_value = said.left_value
     and gone.right_type is not distinct from said.right_type
-    and gone.right_value is not distinct from said.right_value and gone.country is not distinct from said.country
+    and gone.right_value is not distinct from said.right_value and gone.country is not distinct
+        from said.country
 {%- endif %}

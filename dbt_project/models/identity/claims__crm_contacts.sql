@@ -4,7 +4,8 @@
     source='crm_contacts',
     observed_at='coalesce(created_at, updated_at)',
     identifiers={
-        'crm_id': 'contact_id', 'user_id': 'user_id', 'email': 'email', 'phone': 'phone', 'loyalty_id': 'loyalty_id'
+        'crm_id': 'contact_id', 'user_id': 'user_id', 'email': 'email', 'phone': 'phone',
+        'loyalty_id': 'loyalty_id'
     },
     links=[
         ['crm', 'crm_id', 'user_id'],

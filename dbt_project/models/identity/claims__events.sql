@@ -1,15 +1,20 @@
 {{ config(materialized='ephemeral') }}
-{#- An alias may name a cookie or an older user id: it is a user id where one of that name is known by now. -#}
+{#- An alias may name a cookie or an older user id: it is a user id where one of that name is known
+    by now. -#}
 {%- set known = "(select user_id from " ~ ref('stg_events__events') ~ " where event_at < " ~ as_of()
-    ~ " and user_id in (select previous_id from " ~ ref('stg_events__events') ~ " where type = 'alias'))" -%}
-{%- set previous_cookie = "case when type = 'alias' and previous_id not in " ~ known ~ " then previous_id end" -%}
-{%- set previous_user = "case when type = 'alias' and previous_id in " ~ known ~ " then previous_id end" -%}
+    ~ " and user_id in (select previous_id from " ~ ref('stg_events__events')
+        ~ " where type = 'alias'))" -%}
+{%- set previous_cookie = "case when type = 'alias' and previous_id not in " ~ known
+    ~ " then previous_id end" -%}
+{%- set previous_user = "case when type = 'alias' and previous_id in " ~ known
+    ~ " then previous_id end" -%}
 {{ identifier_claims(
     relation=ref('stg_events__events'),
     source='events',
     observed_at='event_at',
     identifiers={
-        'cookie': 'anonymous_id', 'user_id': 'user_id', 'device_id': 'device_id', 'email': 'trait_email',
+        'cookie': 'anonymous_id', 'user_id': 'user_id', 'device_id': 'device_id',
+        'email': 'trait_email',
         'phone': 'trait_phone', 'previous_cookie': previous_cookie, 'previous_user': previous_user,
     },
     aliases={'previous_cookie': 'cookie', 'previous_user': 'user_id'},

@@ -3,7 +3,8 @@
     relation=ref('stg_orders__orders'),
     source='orders',
     observed_at='ordered_at',
-    identifiers={'user_id': 'user_id', 'email': 'email', 'phone': 'phone', 'cookie': 'anonymous_id'},
+    identifiers={'user_id': 'user_id', 'email': 'email', 'phone': 'phone',
+    'cookie': 'anonymous_id'},
     links=[
         ['order', 'user_id', 'email'],
         ['order', 'user_id', 'phone'],

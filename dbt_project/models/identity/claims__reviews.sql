@@ -1,5 +1,6 @@
 {{ config(materialized='ephemeral') }}
-{#- Likely pairs of contacts that a reviewer accepted, or that are likely enough by policy. A refusal is final. -#}
+{#- Likely pairs of contacts that a reviewer accepted, or that are likely enough by policy. A
+    refusal is final. -#}
 {%- set agreed -%}
     (
         select

@@ -1,4 +1,5 @@
-{{ config(materialized='incremental', incremental_strategy='append', pre_hook="{{ replace_rows(reread_batches()) }}") }}
+{{ config(materialized='incremental', incremental_strategy='append',
+    pre_hook="{{ replace_rows(reread_batches()) }}") }}
 -- depends_on: {{ ref('identifier_claims') }}
 select source, _batch_id, records, digest, renames
 from {{ ref('claim_batches') }}

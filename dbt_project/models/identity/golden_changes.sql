@@ -1,6 +1,6 @@
 {{ config(materialized='passing', database='memory') }}
--- depends_on: {{ ref('identifier_mapping') }}, {{ ref('identifier_changes') }}, {{ ref('group_changes') }}
--- depends_on: {{ ref('mapping_before') }}
+-- depends_on: {{ ref('identifier_mapping') }}, {{ ref('identifier_changes') }},
+-- {{ ref('group_changes') }}, {{ ref('mapping_before') }}
 {% if is_golden_partial() -%}
 with
 
@@ -12,7 +12,8 @@ named as (
 
 touched as (
     select mapping.profile_id from {{ ref('identifier_mapping') }} as mapping
-    semi join named on mapping.identifier = named.identifier and mapping.identifier_type = named.identifier_type
+    semi join named on mapping.identifier = named.identifier
+        and mapping.identifier_type = named.identifier_type
     union
     select profile_id from {{ ref('mapping_before') }}
 )

@@ -2,7 +2,8 @@
     materialized='incremental', incremental_strategy='delete+insert',
     unique_key=['identifier_type', 'identifier', 'valid_from'], full_refresh=false
 ) }}
--- depends_on: {{ ref('merge_events') }}, {{ ref('mapping_before') }}, {{ ref('identifier_mapping') }}
+-- depends_on: {{ ref('merge_events') }}, {{ ref('mapping_before') }},
+-- {{ ref('identifier_mapping') }}
 with
 
 mapping as (
@@ -17,7 +18,8 @@ open_periods as (
     {%- else -%}
     select
         cast(null as varchar) as identifier_type, cast(null as varchar) as identifier,
-        cast(null as varchar) as profile_id, cast(null as timestamp) as valid_from, cast(null as timestamp) as valid_to
+        cast(null as varchar) as profile_id, cast(null as timestamp) as valid_from,
+        cast(null as timestamp) as valid_to
     where false
     {%- endif %}
 ),
@@ -34,7 +36,8 @@ changes as (
         coalesce(open_periods.valid_from < {{ as_of() }}, false) as is_closing
     from mapping
     left join open_periods
-        on mapping.identifier_type = open_periods.identifier_type and mapping.identifier = open_periods.identifier
+        on mapping.identifier_type = open_periods.identifier_type
+            and mapping.identifier = open_periods.identifier
     where mapping.profile_id is distinct from open_periods.profile_id
 )
 

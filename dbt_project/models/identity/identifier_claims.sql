@@ -1,4 +1,5 @@
-{{ config(materialized='incremental', incremental_strategy='append', pre_hook="{{ replace_rows(same_claim()) }}") }}
+{{ config(materialized='incremental', incremental_strategy='append',
+    pre_hook="{{ replace_rows(same_claim()) }}") }}
 -- depends_on: {{ ref('claim_changes') }}
 {% if is_partial() -%}
 select * from {{ ref('claim_changes') }} where records > 0

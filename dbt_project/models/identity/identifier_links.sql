@@ -6,5 +6,6 @@
 {% if is_partial() %}
 select * exclude (is_moved) from {{ ref('link_changes') }} where records > 0
 {%- else %}
-{{ gathered_links(stated_links("select * from " ~ ref('identifier_claims'), "select * from " ~ ref('identifier_values')), ref('identifiers')) }}
+{{ gathered_links(stated_links("select * from " ~ ref('identifier_claims'),
+    "select * from " ~ ref('identifier_values')), ref('identifiers')) }}
 {%- endif %}

@@ -2,7 +2,8 @@
     materialized='incremental', incremental_strategy='append',
     pre_hook="{{ replace_rows(remapped()) }}"
 ) }}
--- depends_on: {{ ref('region') }}, {{ ref('identifier_changes') }}, {{ ref('group_changes') }}, {{ ref('identifiers') }}
+-- depends_on: {{ ref('region') }}, {{ ref('identifier_changes') }}, {{ ref('group_changes') }},
+-- {{ ref('identifiers') }}
 with
 
 {% if is_partial() -%}
@@ -13,11 +14,13 @@ seen_again as (
 ),
 
 members as (
-    select identifier_type, identifier, first_seen_at, last_seen_at, group_node from {{ ref('group_changes') }}
+    select identifier_type, identifier, first_seen_at, last_seen_at, group_node
+        from {{ ref('group_changes') }}
     union all
     -- Beyond the region everybody stays where they were.
     select
-        seen_again.identifier_type, seen_again.identifier, seen_again.first_seen_at, seen_again.last_seen_at,
+        seen_again.identifier_type, seen_again.identifier, seen_again.first_seen_at,
+        seen_again.last_seen_at,
         groups.group_node
     from seen_again
     inner join {{ ref('identifier_groups') }} as groups on seen_again.node = groups.node
@@ -25,7 +28,8 @@ members as (
 {%- else -%}
 members as (
     select
-        identifiers.identifier_type, identifiers.identifier, identifiers.first_seen_at, identifiers.last_seen_at,
+        identifiers.identifier_type, identifiers.identifier, identifiers.first_seen_at,
+        identifiers.last_seen_at,
         groups.group_node
     from {{ ref('identifiers') }} as identifiers
     inner join {{ ref('identifier_groups') }} as groups on identifiers.node = groups.node

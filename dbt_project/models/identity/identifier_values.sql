@@ -1,6 +1,8 @@
 {{ config(
     materialized='incremental', incremental_strategy='append',
-    pre_hook="{{ replace_rows(named('value', 'select identifier_type, value from ' ~ passed('spelling_changes'))) }}"
+    pre_hook="{{ replace_rows(
+        named('value', 'select identifier_type, value from ' ~ passed('spelling_changes'))
+    ) }}"
 ) }}
 -- depends_on: {{ ref('spelling_changes') }}
 {% if is_partial() %}

@@ -1,7 +1,9 @@
 {{ config(
-    materialized='incremental', incremental_strategy='delete+insert', unique_key='merge_event_id', full_refresh=false
+    materialized='incremental', incremental_strategy='delete+insert', unique_key='merge_event_id',
+    full_refresh=false
 ) }}
--- depends_on: {{ ref('identifier_groups') }}, {{ ref('mapping_before') }}, {{ ref('identifier_mapping') }}, {{ ref('region_links') }}
+-- depends_on: {{ ref('identifier_groups') }}, {{ ref('mapping_before') }},
+-- {{ ref('identifier_mapping') }}, {{ ref('region_links') }}
 with
 
 resolution as (
@@ -17,17 +19,21 @@ previous as (
 ),
 
 changed as (
-    select mapping.identifier_type, mapping.identifier, previous.profile_id as was, mapping.profile_id as becomes
+    select mapping.identifier_type, mapping.identifier, previous.profile_id as was,
+        mapping.profile_id as becomes
     from mapping
     inner join previous
-        on mapping.identifier_type = previous.identifier_type and mapping.identifier = previous.identifier
+        on mapping.identifier_type = previous.identifier_type
+            and mapping.identifier = previous.identifier
     where mapping.profile_id <> previous.profile_id
 ),
 
 moves as (
-    -- An id that lives on elsewhere and lost some identifiers was split; one that now leads elsewhere was merged.
+    -- An id that lives on elsewhere and lost some identifiers was split; one that now leads
+    -- elsewhere was merged.
     select
-        case when resolution.current_profile_id = changed.was then 'split' else 'merge' end as event,
+        case when resolution.current_profile_id = changed.was then 'split'
+            else 'merge' end as event,
         changed.was,
         changed.becomes,
         count(*) as identifiers
@@ -50,18 +56,23 @@ bridges as (
 ),
 
 joining as (
-    -- The newest link that leads out of what the merged profile was is the one that brought it here.
-    select was, max(struct_pack(at := first_seen_at, link := link_id, rule := rule, record_id := record_id)) as link
+    -- The newest link that leads out of what the merged profile was is the one that brought it
+    -- here.
+    select was, max(struct_pack(at := first_seen_at, link := link_id, rule := rule,
+        record_id := record_id)) as link
     from (
-        select left_was as was, * exclude (left_was, right_was) from bridges where left_was is not null
+        select left_was as was, * exclude (left_was, right_was) from bridges
+            where left_was is not null
         union all
-        select right_was as was, * exclude (left_was, right_was) from bridges where right_was is not null
+        select right_was as was, * exclude (left_was, right_was) from bridges
+            where right_was is not null
     ) as sides
     group by was
 )
 
 select
-    md5(concat_ws(chr(31), moves.event, moves.was, moves.becomes, cast({{ as_of() }} as varchar))) as merge_event_id,
+    md5(concat_ws(chr(31), moves.event, moves.was, moves.becomes, cast({{ as_of() }} as varchar)))
+        as merge_event_id,
     moves.event,
     case when moves.event = 'merge' then moves.was else moves.becomes end as merged_profile_id,
     case when moves.event = 'merge' then moves.becomes else moves.was end as surviving_profile_id,

@@ -22,12 +22,13 @@ held as (
     select given.*, holders.group_node
     from given
     inner join members as holders
-        on given.holder_type = holders.identifier_type and given.holder_identifier = holders.identifier
+        on given.holder_type = holders.identifier_type
+            and given.holder_identifier = holders.identifier
 ),
 
 stranded as (
-    -- The holder is no more: the id stays with the strongest identifier that was with it, and has that one's group hold it
-    -- from now on. Those that merged into it go the same way.
+    -- The holder is no more: the id stays with the strongest identifier that was with it, and has
+    -- that one's group hold it from now on. Those that merged into it go the same way.
     select
         given.holder_type,
         given.holder_identifier,
@@ -39,7 +40,8 @@ stranded as (
     anti join held on given.profile_id = held.profile_id
     inner join previous on given.profile_id = previous.profile_id
     inner join members
-        on previous.identifier_type = members.identifier_type and previous.identifier = members.identifier
+        on previous.identifier_type = members.identifier_type
+            and previous.identifier = members.identifier
     group by given.holder_type, given.holder_identifier
 )
 
@@ -49,4 +51,5 @@ left join {{ ref('restored_homes') }} as restored on held.profile_id = restored.
 union all
 select given.profile_id, stranded.group_node
 from given
-inner join stranded on given.holder_type = stranded.holder_type and given.holder_identifier = stranded.holder_identifier
+inner join stranded on given.holder_type = stranded.holder_type
+    and given.holder_identifier = stranded.holder_identifier

@@ -1,5 +1,6 @@
 {{ config(
-    materialized='incremental', incremental_strategy='delete+insert', unique_key='profile_id', full_refresh=false
+    materialized='incremental', incremental_strategy='delete+insert', unique_key='profile_id',
+    full_refresh=false
 ) }}
 -- depends_on: {{ ref('identifier_groups') }}, {{ ref('mapping_before') }}
 with
@@ -7,9 +8,11 @@ with
 groups as (
     select
         group_node,
-        min(struct_pack(rank := priority, at := first_seen_at, kind := identifier_type, identifier := identifier))
+        min(struct_pack(rank := priority, at := first_seen_at, kind := identifier_type,
+            identifier := identifier))
             as strongest,
-        min(struct_pack(at := first_seen_at, rank := priority, kind := identifier_type, identifier := identifier))
+        min(struct_pack(at := first_seen_at, rank := priority, kind := identifier_type,
+            identifier := identifier))
             as earliest
     from {{ groups_in_question() }} as members
     group by group_node
@@ -24,9 +27,11 @@ given as (
 ),
 
 rebound as (
-    -- An id follows the strongest identifier of its person, so that it stays when a weaker one leaves.
+    -- An id follows the strongest identifier of its person, so that it stays when a weaker one
+    -- leaves.
     select
-        given.profile_id, groups.strongest.kind as holder_type, groups.strongest.identifier as holder_identifier,
+        given.profile_id, groups.strongest.kind as holder_type,
+        groups.strongest.identifier as holder_identifier,
         given.born_type, given.born_identifier, given.given_at, given.first_seen_at
     from given
     inner join homes on given.profile_id = homes.profile_id
@@ -41,7 +46,8 @@ births as (
     from groups
     anti join homes on groups.group_node = homes.group_node
     left join given
-        on groups.earliest.kind = given.born_type and groups.earliest.identifier = given.born_identifier
+        on groups.earliest.kind = given.born_type and groups.earliest.identifier
+            = given.born_identifier
     group by all
 )
 

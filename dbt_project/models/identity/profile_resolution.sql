@@ -1,4 +1,5 @@
-{{ config(materialized='incremental', incremental_strategy='delete+insert', unique_key='profile_id') }}
+{{ config(materialized='incremental', incremental_strategy='delete+insert',
+    unique_key='profile_id') }}
 -- depends_on: {{ ref('identifier_groups') }}, {{ ref('mapping_before') }}
 with
 
@@ -16,7 +17,8 @@ placed as (
     from given
     left join homes on given.profile_id = homes.profile_id
     left join {{ groups_in_question() }} as groups
-        on given.holder_type = groups.identifier_type and given.holder_identifier = groups.identifier
+        on given.holder_type = groups.identifier_type
+            and given.holder_identifier = groups.identifier
 )
 
 select
@@ -24,7 +26,8 @@ select
     -- The older id survives. An id whose holder this run does not know stands for itself.
     case
         when group_node is null then profile_id
-        else first_value(profile_id) over (partition by group_node order by given_at, first_seen_at, profile_id)
+        else first_value(profile_id) over (partition by group_node order by given_at, first_seen_at,
+            profile_id)
     end as current_profile_id,
     group_node
 from placed

@@ -1,6 +1,9 @@
 {{ config(
     materialized='incremental', incremental_strategy='append',
-    pre_hook="{{ replace_rows('link_id in (select link_id from ' ~ passed('region_links') ~ ' where is_inside union all select link_id from ' ~ passed('link_changes') ~ ' where records = 0)') }}"
+    pre_hook="{{ replace_rows(
+        'link_id in (select link_id from ' ~ passed('region_links') ~ ' where is_inside'
+        ~ ' union all select link_id from ' ~ passed('link_changes') ~ ' where records = 0)'
+    ) }}"
 ) }}
 -- depends_on: {{ ref('region_links') }}, {{ ref('link_changes') }}, {{ ref('identifier_links') }}
 with

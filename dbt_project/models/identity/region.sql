@@ -1,5 +1,6 @@
 {{ config(materialized='passing', database='memory') }}
--- depends_on: {{ ref('identifiers') }}, {{ ref('identifier_links') }}, {{ ref('identifier_changes') }}, {{ ref('link_changes') }}
+-- depends_on: {{ ref('identifiers') }}, {{ ref('identifier_links') }},
+-- {{ ref('identifier_changes') }}, {{ ref('link_changes') }}
 {% if is_partial() %}
 with
 
@@ -23,9 +24,11 @@ relieved as (
 ),
 
 neighbours as (
-    select right_node as node from {{ ref('identifier_links') }} where left_node in (select node from relieved)
+    select right_node as node from {{ ref('identifier_links') }}
+        where left_node in (select node from relieved)
     union
-    select left_node from {{ ref('identifier_links') }} where right_node in (select node from relieved)
+    select left_node from {{ ref('identifier_links') }}
+        where right_node in (select node from relieved)
 ),
 
 roots as (

@@ -26,13 +26,15 @@ before as (
     select members.*, previous.profile_id as was
     from ({{ previous_mapping() }}) as previous
     inner join members
-        on previous.identifier_type = members.identifier_type and previous.identifier = members.identifier
+        on previous.identifier_type = members.identifier_type
+            and previous.identifier = members.identifier
 ),
 
 undone as (
     select distinct lefts.was
     from cuts
-    inner join before as lefts on cuts.left_type = lefts.identifier_type and cuts.left_identifier = lefts.identifier
+    inner join before as lefts on cuts.left_type = lefts.identifier_type
+        and cuts.left_identifier = lefts.identifier
     inner join before as rights
         on cuts.right_type = rights.identifier_type and cuts.right_identifier = rights.identifier
     where lefts.was = rights.was and lefts.group_node <> rights.group_node
@@ -44,7 +46,8 @@ merged as (
     from undone
     inner join given as survivors on undone.was = survivors.profile_id
     inner join given
-        on survivors.holder_type = given.holder_type and survivors.holder_identifier = given.holder_identifier
+        on survivors.holder_type = given.holder_type
+            and survivors.holder_identifier = given.holder_identifier
 ),
 
 owned as (
@@ -52,8 +55,10 @@ owned as (
         merged.profile_id,
         merged.was,
         before.group_node,
-        merged.holder_type = before.identifier_type and merged.holder_identifier = before.identifier as is_holder,
-        merged.born_type = before.identifier_type and merged.born_identifier = before.identifier as is_born,
+        merged.holder_type = before.identifier_type
+            and merged.holder_identifier = before.identifier as is_holder,
+        merged.born_type = before.identifier_type and merged.born_identifier = before.identifier
+            as is_born,
         history.valid_from as had_at,
         before.priority,
         before.first_seen_at,
@@ -61,18 +66,21 @@ owned as (
     from merged
     inner join before on merged.was = before.was
     left join history
-        on before.identifier_type = history.identifier_type and before.identifier = history.identifier
+        on before.identifier_type = history.identifier_type
+            and before.identifier = history.identifier
         and merged.profile_id = history.profile_id
 ),
 
 homes as (
-    -- An id goes back to the first of those that had it: the one it was made for, or else who had it longest.
+    -- An id goes back to the first of those that had it: the one it was made for, or else who had
+    -- it longest.
     select
         profile_id,
         was,
         min(group_node) filter (where is_holder) as holder_group,
         min(struct_pack(
-            is_later := not is_born, had_at := had_at, rank := priority, at := first_seen_at, identifier := identifier,
+            is_later := not is_born, had_at := had_at, rank := priority, at := first_seen_at,
+            identifier := identifier,
             group_node := group_node
         )) filter (where is_born or had_at is not null) as first_owner
     from owned
@@ -84,5 +92,6 @@ from homes
 where
     -- The survivor stays with the strongest identifier where it is the only id that this part has.
     profile_id <> was
-    or holder_group in (select others.first_owner.group_node from homes as others where others.profile_id <> others.was)
+    or holder_group in (select others.first_owner.group_node from homes as others
+        where others.profile_id <> others.was)
 {%- endif %}

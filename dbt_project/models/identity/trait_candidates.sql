@@ -20,8 +20,10 @@ accepted as (
 ),
 
 spellings as (
-    {% set seen = "select * from " ~ ref('identifier_claims') ~ " where rule = 'seen' and left_type in ('email', 'phone')" -%}
-    {{ merged_claims(seen ~ (" and left_value in (select value from accepted)" if is_golden_partial() else "")) }}
+    {% set seen = "select * from " ~ ref('identifier_claims')
+        ~ " where rule = 'seen' and left_type in ('email', 'phone')" -%}
+    {{ merged_claims(seen ~ (" and left_value in (select value from accepted)"
+        if is_golden_partial() else "")) }}
 ),
 
 choices as (
@@ -29,7 +31,8 @@ choices as (
 ),
 
 strategies as (
-    select trait, min(strategy) as strategy, min(attribute_group) as attribute_group from choices group by trait
+    select trait, min(strategy) as strategy, min(attribute_group) as attribute_group from choices
+        group by trait
 ),
 
 addresses as (
@@ -37,7 +40,8 @@ addresses as (
     select
         spellings.left_type as identifier_type, accepted.identifier, spellings.left_type as trait,
         accepted.identifier as value, spellings.source, spellings.record_id,
-        spellings.first_seen_at as first_at, spellings.last_seen_at as observed_at, spellings.records
+        spellings.first_seen_at as first_at, spellings.last_seen_at as observed_at,
+        spellings.records
     from spellings
     inner join accepted
         on spellings.left_type = accepted.identifier_type and spellings.left_value = accepted.value
@@ -72,7 +76,8 @@ select
     cast(sum(statements.records) as bigint) as records
 from statements
 inner join mapping
-    on statements.identifier_type = mapping.identifier_type and statements.identifier = mapping.identifier
+    on statements.identifier_type = mapping.identifier_type
+        and statements.identifier = mapping.identifier
 left join choices on statements.trait = choices.trait and statements.source = choices.source
 left join strategies on statements.trait = strategies.trait
 group by all

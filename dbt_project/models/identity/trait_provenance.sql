@@ -41,7 +41,8 @@ summaries as (
         cast({{ exact_average('number') }} as varchar) as average,
         cast(count(distinct value) as varchar) as number_of_values,
         string_agg(distinct value, '; ' order by value) as listed,
-        max(case when lower(value) in ('true', 'yes', '1') then 'true' else 'false' end) as any_true,
+        max(case when lower(value) in ('true', 'yes', '1') then 'true' else 'false' end)
+            as any_true,
         min(case when lower(value) in ('true', 'yes', '1') then 'true' else 'false' end) as all_true
     from candidates
     where strategy in ('sum', 'average', 'count', 'list', 'any_true', 'all_true')

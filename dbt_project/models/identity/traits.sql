@@ -37,7 +37,8 @@ flat as (
         max(case when trait = 'last_name' then value end) as last_name,
         max(case when trait = 'email' then value end) as email,
         max(case when trait = 'phone' then value end) as phone,
-        try_cast(substr(max(case when trait = 'birth_date' then value end), 1, 10) as date) as birth_date,
+        try_cast(substr(max(case when trait = 'birth_date' then value end), 1, 10) as date)
+            as birth_date,
         max(case when trait = 'gender' then value end) as gender,
         max(case when trait = 'country' then value end) as country,
         max(case when trait = 'region' then value end) as region,
@@ -45,7 +46,8 @@ flat as (
         max(case when trait = 'postal_code' then value end) as postal_code,
         max(case when trait = 'income_band' then value end) as income_band,
         max(case when trait = 'marital_status' then value end) as marital_status,
-        try_cast(try_cast(max(case when trait = 'household_size' then value end) as double) as integer) as household_size,
+        try_cast(try_cast(max(case when trait = 'household_size' then value end) as double)
+            as integer) as household_size,
         max(case when trait = 'education' then value end) as education,
         max(case when trait = 'occupation' then value end) as occupation,
         max(case when trait = 'language' then value end) as language,

@@ -1,4 +1,5 @@
-{#- A category is one however it is spelled: as interest_categories has it, else as the catalogue, else as most records. -#}
+{#- A category is one however it is spelled: as interest_categories has it, else as the catalogue,
+    else as most records. -#}
 with
 
 products as (
@@ -6,11 +7,13 @@ products as (
 ),
 
 events as (
-    select * from {{ ref('stg_events__events') }} where category is not null and event_at < {{ as_of() }}
+    select * from {{ ref('stg_events__events') }} where category is not null
+        and event_at < {{ as_of() }}
 ),
 
 order_items as (
-    select * from {{ ref('stg_orders__order_items') }} where category is not null and ordered_at < {{ as_of() }}
+    select * from {{ ref('stg_orders__order_items') }} where category is not null
+        and ordered_at < {{ as_of() }}
 ),
 
 spellings as (

@@ -2,8 +2,9 @@ with
 
 declared as (
     select
-        'consents:' || consent_id as decision_id, identifier_type, identifier, purpose, channel, status, jurisdiction,
-        occurred_at as decided_at, coalesce(source, 'consents') as source, record_id, proof
+        'consents:' || consent_id as decision_id, identifier_type, identifier, purpose, channel,
+        status, jurisdiction, occurred_at as decided_at, coalesce(source, 'consents') as source,
+        record_id, proof
     from {{ ref('stg_consents__consents') }}
     -- A refusal counts as soon as it is known, whatever time a run pretends it is.
     where purpose is not null and (occurred_at < {{ as_of() }} or status is distinct from 'granted')
@@ -13,7 +14,8 @@ withdrawn as (
     -- Who unsubscribes or reports spam has withdrawn, whatever a form says elsewhere.
     select
         'email_events:' || event_id as decision_id, 'email' as identifier_type, email as identifier,
-        'marketing' as purpose, 'email' as channel, 'withdrawn' as status, cast(null as varchar) as jurisdiction,
+        'marketing' as purpose, 'email' as channel, 'withdrawn' as status,
+        cast(null as varchar) as jurisdiction,
         occurred_at as decided_at, event_type as source, record_id, cast(null as varchar) as proof
     from {{ ref('stg_email_events__email_events') }}
     where event_type in ('unsubscribe', 'spam_report')
@@ -36,8 +38,9 @@ changed as (
     from texts
     inner join {{ ref('consent_answers') }} as answers on texts.consent = answers.consent
     where answers.purpose is not null and (texts.event_at < {{ as_of() }} or not answers.is_granted)
-    window
-        answered as (partition by user_id, anonymous_id, answers.purpose order by event_at, event_id)
+    window answered as (
+        partition by user_id, anonymous_id, answers.purpose order by event_at, event_id
+    )
 ),
 
 answered as (
@@ -51,20 +54,22 @@ stated as (
     select
         'consents:' || consent_id || ':' || answers.purpose as decision_id,
         records.identifier_type, records.identifier, answers.purpose, 'any' as channel,
-        case when answers.is_granted then 'granted' else 'denied' end as status, records.jurisdiction,
+        case when answers.is_granted then 'granted' else 'denied' end as status,
+        records.jurisdiction,
         {{ answered_at('records.occurred_at') }} as decided_at,
         answers.said_in as source, records.record_id, records.consent_string as proof
     from {{ ref('stg_consents__consents') }} as records
     inner join {{ ref('consent_answers') }} as answers on records.consent_string = answers.consent
-    where answers.purpose is not null and (records.occurred_at < {{ as_of() }} or not answers.is_granted)
+    where answers.purpose is not null
+        and (records.occurred_at < {{ as_of() }} or not answers.is_granted)
 ),
 
 decisions as (
     select * from declared
     union all
     select
-        decision_id, identifier_type, identifier, purpose, channel, status, jurisdiction, decided_at, source, record_id,
-        proof
+        decision_id, identifier_type, identifier, purpose, channel, status, jurisdiction,
+        decided_at, source, record_id, proof
     from {{ ref('quarantined_refusals') }}
     union all
     select * from withdrawn

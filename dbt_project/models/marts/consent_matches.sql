@@ -16,7 +16,8 @@ grants as (
 
 mails as (
     -- Mail that was sent to an address shows that it is known; an unsubscription from it does not.
-    select distinct 'email' as identifier_type, {{ normalize_identifier("'email'", 'email') }} as identifier
+    select distinct 'email' as identifier_type, {{ normalize_identifier("'email'", 'email') }}
+        as identifier
     from {{ ref('stg_email_events__email_events') }}
     where event_type not in ('unsubscribe', 'spam_report')
 ),
@@ -41,7 +42,8 @@ known as (
 
 unplaced as (
     select refusals.* from refusals
-    anti join known on refusals.identifier_type = known.identifier_type and refusals.identifier = known.identifier
+    anti join known on refusals.identifier_type = known.identifier_type
+        and refusals.identifier = known.identifier
 ),
 
 alike as (

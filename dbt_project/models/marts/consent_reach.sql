@@ -3,7 +3,8 @@ with
 refusals as (
     select
         decision_id, identifier_type, identifier, purpose, channel, decided_at,
-        -- One that is dated ahead counts as soon as it is known; one without a time counts for ever.
+        -- One that is dated ahead counts as soon as it is known; one without a time counts for
+        -- ever.
         least(coalesce(decided_at, timestamp '0001-01-01'), {{ as_of() }}) as since
     from {{ ref('consents') }}
     where status <> 'granted'
@@ -18,7 +19,8 @@ possible as (
     select refusals.* replace (matches.meant_type as identifier_type, matches.meant as identifier)
     from refusals
     inner join {{ ref('consent_matches') }} as matches
-        on refusals.identifier_type = matches.identifier_type and refusals.identifier = matches.identifier
+        on refusals.identifier_type = matches.identifier_type
+            and refusals.identifier = matches.identifier
     where matches.meant is not null
 ),
 
@@ -48,22 +50,27 @@ former as (
     inner join seeds on reached.seed_id = seeds.seed_id
     anti join mapping
         on
-            seeds.identifier_type = mapping.identifier_type and seeds.identifier = mapping.identifier
+            seeds.identifier_type = mapping.identifier_type
+                and seeds.identifier = mapping.identifier
             and reached.profile_id = mapping.profile_id
 )
 
 select
-    counting.decision_id, counting.identifier_type, counting.identifier, former.profile_id, 'former' as reached_by,
+    counting.decision_id, counting.identifier_type, counting.identifier, former.profile_id,
+    'former' as reached_by,
     counting.purpose, counting.channel, counting.decided_at, former.left_at
 from counting
 inner join former
     on
-        counting.identifier_type = former.identifier_type and counting.identifier = former.identifier
+        counting.identifier_type = former.identifier_type
+            and counting.identifier = former.identifier
         and counting.since = former.since
 union all
 select
-    possible.decision_id, possible.identifier_type, possible.identifier, mapping.profile_id, 'possible' as reached_by,
+    possible.decision_id, possible.identifier_type, possible.identifier, mapping.profile_id,
+    'possible' as reached_by,
     possible.purpose, possible.channel, possible.decided_at, cast(null as timestamp) as left_at
 from possible
 left join mapping
-    on possible.identifier_type = mapping.identifier_type and possible.identifier = mapping.identifier
+    on possible.identifier_type = mapping.identifier_type
+        and possible.identifier = mapping.identifier

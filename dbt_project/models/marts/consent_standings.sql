@@ -23,7 +23,8 @@ newest as (
 final as (
     select
         *,
-        {{ is_in_force('refused_here_at', 'refused_widely_at', 'granted_here_at', 'granted_at') }} as is_refused
+        {{ is_in_force('refused_here_at', 'refused_widely_at', 'granted_here_at', 'granted_at') }}
+            as is_refused
     from newest
 )
 

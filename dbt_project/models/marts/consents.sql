@@ -25,11 +25,14 @@ select
     decisions.proof,
     case
         when unplaced.is_possible and decisions.status <> 'granted' then 'possible'
-        when mapping.profile_id is null or (unplaced.identifier is not null and decisions.status <> 'granted') then 'none'
+        when mapping.profile_id is null or (unplaced.identifier is not null
+            and decisions.status <> 'granted') then 'none'
         else 'exact'
     end as match
 from decisions
 left join {{ ref('identifier_mapping') }} as mapping
-    on decisions.identifier_type = mapping.identifier_type and decisions.identifier = mapping.identifier
+    on decisions.identifier_type = mapping.identifier_type
+        and decisions.identifier = mapping.identifier
 left join unplaced
-    on decisions.identifier_type = unplaced.identifier_type and decisions.identifier = unplaced.identifier
+    on decisions.identifier_type = unplaced.identifier_type
+        and decisions.identifier = unplaced.identifier

@@ -1,4 +1,5 @@
-{#- Who is known by a cookie or a device alone, and of whom every event is a crawler's, is no person. -#}
+{#- Who is known by a cookie or a device alone, and of whom every event is a crawler's, is no
+    person. -#}
 with
 
 events as (

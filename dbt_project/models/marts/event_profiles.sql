@@ -45,7 +45,8 @@ attributed as (
         crawler_agents.user_agent is not null as is_bot,
         coalesce(crawler_agents.is_excluded, false) as is_excluded
     from events
-    left join {{ ref('crawler_agents') }} as crawler_agents on events.user_agent = crawler_agents.user_agent
+    left join {{ ref('crawler_agents') }} as crawler_agents
+        on events.user_agent = crawler_agents.user_agent
     left join on_shared_cookies on events.event_id = on_shared_cookies.event_id
 ),
 

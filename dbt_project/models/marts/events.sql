@@ -1,7 +1,9 @@
 {{ config(
-    materialized='incremental', incremental_strategy='append', on_schema_change='fail', pre_hook="{{ without_touched() }}"
+    materialized='incremental', incremental_strategy='append', on_schema_change='fail',
+    pre_hook="{{ without_touched() }}"
 ) }}
-{#- What is not held is new, or of visits touched: with all of their events, and all new ones, visits come out as they are. -#}
+{#- What is not held is new, or of visits touched: with all of their events, and all new ones,
+    visits come out as they are. -#}
 with
 
 events as (
@@ -24,7 +26,8 @@ placed as (
         coalesce(event_profiles.is_bot, false) as is_bot,
         -- One visitor on one device: a visit does not run across two browsers of the same person.
         coalesce(event_profiles.profile_id, '') || ':'
-            || coalesce(events.anonymous_id, events.device_id, events.user_id, events.event_id) as visitor
+            || coalesce(events.anonymous_id, events.device_id, events.user_id, events.event_id)
+                as visitor
     from events
     left join event_profiles on events.event_id = event_profiles.event_id
 ),
@@ -39,8 +42,10 @@ gaps as (
 starts as (
     select
         *,
-        -- 30 minutes without an event end a visit: the convention of web analytics since its first tools.
-        case when previous_at is null or event_at - previous_at > interval 30 minute then event_id end as start_id
+        -- 30 minutes without an event end a visit: the convention of web analytics since its first
+        -- tools.
+        case when previous_at is null or event_at - previous_at > interval 30 minute
+            then event_id end as start_id
     from gaps
 )
 
@@ -48,7 +53,8 @@ select
     event_id,
     profile_id,
     md5(last_value(start_id ignore nulls) over (
-        partition by visitor order by event_at, event_id rows between unbounded preceding and current row
+        partition by visitor order by event_at, event_id rows between unbounded preceding
+            and current row
     )) as session_id,
     type,
     event,

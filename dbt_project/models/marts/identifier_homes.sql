@@ -11,10 +11,12 @@ periods as (
         history.profile_id as home,
         history.valid_from as began_at,
         history.valid_to as ended_at,
-        history.valid_to is null and coalesce(mapping.profile_id = history.profile_id, false) as is_current
+        history.valid_to is null and coalesce(mapping.profile_id = history.profile_id, false)
+            as is_current
     from {{ ref('id_mapping_scd') }} as history
     left join mapping
-        on history.identifier_type = mapping.identifier_type and history.identifier = mapping.identifier
+        on history.identifier_type = mapping.identifier_type
+            and history.identifier = mapping.identifier
 ),
 
 changed as (
@@ -24,15 +26,18 @@ changed as (
 ),
 
 superseded as (
-    {{ superseded_identifiers('crm_contacts', ref('base_crm_contacts'), 'contact_id', 'updated_at', {
-        'crm_id': 'contact_id', 'user_id': 'user_id', 'email': 'email', 'phone': 'phone', 'loyalty_id': 'loyalty_id'
+    {{ superseded_identifiers('crm_contacts', ref('base_crm_contacts'), 'contact_id', 'updated_at',
+        {
+        'crm_id': 'contact_id', 'user_id': 'user_id', 'email': 'email', 'phone': 'phone',
+        'loyalty_id': 'loyalty_id'
     }, 'country') }}
     union all
     {{ superseded_identifiers('orders', ref('base_orders'), 'order_id', 'updated_at', {
         'user_id': 'user_id', 'email': 'email', 'phone': 'phone', 'cookie': 'anonymous_id'
     }) }}
     union all
-    {{ superseded_identifiers('support_tickets', ref('base_support_tickets'), 'ticket_id', 'updated_at', {
+    {{ superseded_identifiers('support_tickets', ref('base_support_tickets'), 'ticket_id',
+        'updated_at', {
         'user_id': 'user_id', 'email': 'email'
     }) }}
 ),
@@ -40,18 +45,21 @@ superseded as (
 homes as (
     select identifier_type, identifier, home, began_at, ended_at, is_current from changed
     union all
-    select identifier_type, identifier, home, began_at, ended_at, false as is_current from superseded
+    select identifier_type, identifier, home, began_at, ended_at, false as is_current
+        from superseded
     where identifier is not null
 ),
 
 accompanied as (
-    -- Identifiers that are somebody's now: with another one that a person gives, and not a browser or device alone.
+    -- Identifiers that are somebody's now: with another one that a person gives, and not a browser
+    -- or device alone.
     select distinct mapping.identifier_type, mapping.identifier
     from mapping
     inner join mapping as others on mapping.profile_id = others.profile_id
     where
         others.identifier_type not in ('cookie', 'device_id')
-        and (mapping.identifier_type <> others.identifier_type or mapping.identifier <> others.identifier)
+        and (mapping.identifier_type <> others.identifier_type
+            or mapping.identifier <> others.identifier)
         and mapping.identifier in (select identifier from homes)
 ),
 
@@ -62,10 +70,12 @@ final as (
         coalesce(homes.ended_at - interval 1 microsecond, timestamp '9999-12-31') as latest_at,
         accompanied.identifier is null
         and homes.ended_at is not null
-        and homes.ended_at = max(homes.ended_at) over (partition by homes.identifier_type, homes.identifier) as is_last
+        and homes.ended_at = max(homes.ended_at) over (partition by homes.identifier_type,
+            homes.identifier) as is_last
     from homes
     left join accompanied
-        on homes.identifier_type = accompanied.identifier_type and homes.identifier = accompanied.identifier
+        on homes.identifier_type = accompanied.identifier_type
+            and homes.identifier = accompanied.identifier
 )
 
 select

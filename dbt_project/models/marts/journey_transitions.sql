@@ -1,5 +1,6 @@
-{#- The journeys are in the variable `journeys` of dbt_project.yml. Within one period of activity a person only moves
-    forward; after lapse_after_days without a signal the person lapses, and the next signal begins the journey again. -#}
+{#- The journeys are in the variable `journeys` of dbt_project.yml. Within one period of activity a
+    person only moves forward; after lapse_after_days without a signal the person lapses, and the
+    next signal begins the journey again. -#}
 with events as (
 
     select * from {{ ref('events') }} where profile_id is not null and event_at < {{ as_of() }}
@@ -8,7 +9,8 @@ with events as (
 
 orders as (
 
-    select * from {{ ref('orders') }} where profile_id is not null and not is_cancelled and ordered_at < {{ as_of() }}
+    select * from {{ ref('orders') }} where profile_id is not null and not is_cancelled
+        and ordered_at < {{ as_of() }}
 
 ),
 
@@ -58,7 +60,8 @@ progress as (
     select
         *,
         max(stage_number) over (
-            partition by journey, profile_id, period order by occurred_at, stage_number desc, trigger_id
+            partition by journey, profile_id, period order by occurred_at, stage_number desc,
+            trigger_id
             rows between unbounded preceding and 1 preceding
         ) as reached
     from periods

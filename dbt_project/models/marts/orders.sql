@@ -17,20 +17,24 @@ rates as (
 ),
 
 costs as (
-    select order_id, sum(cost) as cost, count(*) as items from {{ ref('stg_orders__order_items') }} group by order_id
+    select order_id, sum(cost) as cost, count(*) as items from {{ ref('stg_orders__order_items') }}
+        group by order_id
 ),
 
 placed as (
     select
-        'orders' as source, orders.order_id, orders.order_id as shown_id, orders.ordered_at, orders.status,
+        'orders' as source, orders.order_id, orders.order_id as shown_id, orders.ordered_at,
+        orders.status,
         orders.subtotal, orders.discount, orders.shipping, orders.tax, orders.total,
         coalesce(orders.refunded, 0) as refunded, costs.cost, coalesce(costs.items, 0) as items,
-        orders.is_guest, orders.coupon, orders.channel, coalesce(orders.updated_at, orders.ordered_at) as updated_at
+        orders.is_guest, orders.coupon, orders.channel,
+        coalesce(orders.updated_at, orders.ordered_at) as updated_at
     from shop_orders as orders
     left join costs on orders.order_id = costs.order_id
     union all
     select
-        'online_retail', order_id, 'online_retail:' || order_id, ordered_at, status, subtotal, null, shipping,
+        'online_retail', order_id, 'online_retail:' || order_id, ordered_at, status, subtotal, null,
+        shipping,
         null, total, refunded, null, items, is_guest, null, 'web', ordered_at
     from retail_orders
 ),
@@ -39,7 +43,8 @@ revenue as (
     select
         *,
         coalesce(status = 'cancelled', false) as is_cancelled,
-        -- A cancelled order of the shop earns nothing; a retail credit note has no total and takes back its refund.
+        -- A cancelled order of the shop earns nothing; a retail credit note has no total and takes
+        -- back its refund.
         case when status = 'cancelled' then 0 else total end - case
             when status = 'cancelled' and source = 'orders' then 0 else refunded
         end as net_revenue
@@ -53,7 +58,8 @@ select
     revenue.ordered_at,
     revenue.status,
     rates.reporting_currency as currency,
-    {%- for amount in ['subtotal', 'discount', 'shipping', 'tax', 'total', 'refunded', 'net_revenue', 'cost'] %}
+    {%- for amount in ['subtotal', 'discount', 'shipping', 'tax', 'total', 'refunded',
+        'net_revenue', 'cost'] %}
     {{ converted('revenue.' ~ amount, 'rates.rate') }} as {{ amount }},
     {%- endfor %}
     {{ converted('(revenue.net_revenue - revenue.cost)', 'rates.rate') }} as margin,
@@ -65,7 +71,8 @@ select
     revenue.updated_at,
     rates.currency as original_currency,
     rates.rate as exchange_rate,
-    {%- for amount in ['subtotal', 'discount', 'shipping', 'tax', 'total', 'refunded', 'net_revenue', 'cost'] %}
+    {%- for amount in ['subtotal', 'discount', 'shipping', 'tax', 'total', 'refunded',
+        'net_revenue', 'cost'] %}
     revenue.{{ amount }} as original_{{ amount }}{{ ',' if not loop.last }}
     {%- endfor %}
 from revenue

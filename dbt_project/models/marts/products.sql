@@ -1,7 +1,8 @@
 with
 
 products as (
-    select products.*, coalesce(products.currency, policy.default_currency) as known_currency, policy.reporting_currency
+    select products.*, coalesce(products.currency, policy.default_currency) as known_currency,
+        policy.reporting_currency
     from {{ ref('stg_products__products') }} as products
     cross join {{ ref('reporting_currency') }} as policy
 )
@@ -26,5 +27,6 @@ select
 from products
 left join {{ ref('currency_rates') }} as rates
     on {{ rate_applies('rates', 'products.known_currency', as_of()) }}
-left join {{ ref('categories') }} as categories on {{ category_key('products.category') }} = categories.category_key
+left join {{ ref('categories') }} as categories on {{ category_key('products.category') }}
+    = categories.category_key
 where coalesce(products.created_at, products.updated_at) < {{ as_of() }}

@@ -30,20 +30,24 @@ heirs as (
 ),
 
 granted as (
-    -- What the person has granted by an identifier that is theirs now, or by the refused one while it was theirs.
+    -- What the person has granted by an identifier that is theirs now, or by the refused one while
+    -- it was theirs.
     select
-        heirs.profile_id, heirs.identifier_type, heirs.identifier, decisions.purpose, decisions.channel,
+        heirs.profile_id, heirs.identifier_type, heirs.identifier, decisions.purpose,
+        decisions.channel,
         decisions.is_specific, decisions.is_grant, decisions.decided_at
     from heirs
     inner join decisions on heirs.profile_id = decisions.profile_id
     where decisions.is_grant
     union all
     select
-        heirs.profile_id, heirs.identifier_type, heirs.identifier, decisions.purpose, decisions.channel,
+        heirs.profile_id, heirs.identifier_type, heirs.identifier, decisions.purpose,
+        decisions.channel,
         decisions.is_specific, decisions.is_grant, decisions.decided_at
     from heirs
     inner join decisions
-        on heirs.identifier_type = decisions.identifier_type and heirs.identifier = decisions.identifier
+        on heirs.identifier_type = decisions.identifier_type
+            and heirs.identifier = decisions.identifier
     where decisions.is_grant and (heirs.left_at is null or decisions.decided_at < heirs.left_at)
 ),
 

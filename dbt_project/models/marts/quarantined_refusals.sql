@@ -1,4 +1,5 @@
--- A record that is not understood is no consent. A refusal that can be read in one counts, for all that it may mean.
+-- A record that is not understood is no consent. A refusal that can be read in one counts, for all
+-- that it may mean.
 with
 
 types as (
@@ -10,8 +11,8 @@ records as (
         records.* replace (
             types.identifier_type as identifier_type,
             -- Of a type that nobody knows; staging qualifies a known one.
-            {{ own_key('records.identifier', 'consents',
-                "types.identifier_type = 'crm_id' and records.identifier_type is distinct from 'crm_id'") }} as identifier
+            {{ own_key('records.identifier', 'consents', "types.identifier_type = 'crm_id'"
+                ~ " and records.identifier_type is distinct from 'crm_id'") }} as identifier
         )
     from {{ ref('base_consents') }} as records
     inner join types
@@ -37,7 +38,8 @@ mails as (
 answers as (
     {{ quarantined_answers() }}
     union all
-    select record_id, identifier_type, identifier, jurisdiction, occurred_at, _loaded_at, consent_string as consent
+    select record_id, identifier_type, identifier, jurisdiction, occurred_at, _loaded_at,
+        consent_string as consent
     from records
     where consent_string is not null
 )
@@ -55,7 +57,8 @@ select
     records.record_id,
     records.proof
 from records
--- A status that is not `granted` is a refusal, and so is none; with a consent string it is that which says.
+-- A status that is not `granted` is a refusal, and so is none; with a consent string it is that
+-- which says.
 where records.status <> 'granted' or (records.status is null and records.consent_string is null)
 union all
 select
@@ -73,7 +76,8 @@ select
 from mails
 union all
 select
-    'quarantined:' || answers.record_id || ':' || answers.identifier_type || ':' || said.purpose as decision_id,
+    'quarantined:' || answers.record_id || ':' || answers.identifier_type || ':' || said.purpose
+        as decision_id,
     answers.identifier_type,
     answers.identifier,
     said.purpose,

@@ -1,5 +1,6 @@
 {{ config(
-    materialized='incremental', incremental_strategy='append', on_schema_change='fail', pre_hook="{{ without_touched() }}"
+    materialized='incremental', incremental_strategy='append', on_schema_change='fail',
+    pre_hook="{{ without_touched() }}"
 ) }}
 with
 
@@ -12,7 +13,8 @@ events as (
 ),
 
 opened as (
-    select *, row_number() over (partition by session_id order by event_at, event_id) as place from events
+    select *, row_number() over (partition by session_id order by event_at, event_id) as place
+        from events
 ),
 
 visits as (

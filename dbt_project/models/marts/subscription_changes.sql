@@ -11,7 +11,8 @@ dated as (
         coalesce(changes.currency, policy.default_currency) as known_currency,
         -- One rate per subscription: a rate that moves is no upgrade.
         min(changes.changed_at) over (
-            partition by changes.subscription_id, coalesce(changes.currency, policy.default_currency)
+            partition by changes.subscription_id, coalesce(changes.currency,
+                policy.default_currency)
         ) as rated_at
     from changes
     cross join {{ ref('reporting_currency') }} as policy

@@ -16,9 +16,11 @@ held_events as (
 
 held_visits as (
     {%- if is_kept %}
-    select session_id, coalesce(profile_id, '') as profile_id, started_at, ended_at from {{ sessions }}
+    select session_id, coalesce(profile_id, '') as profile_id, started_at, ended_at
+        from {{ sessions }}
     {%- else %}
-    select event_id as session_id, profile_id, event_at as started_at, event_at as ended_at from current_events where false
+    select event_id as session_id, profile_id, event_at as started_at, event_at as ended_at
+        from current_events where false
     {%- endif %}
 ),
 
@@ -49,7 +51,8 @@ new_events as (
 
 select session_id from held_visits where profile_id in (select profile_id from people)
 union
--- A new event joins, prolongs or connects visits of its person within half an hour of it, and no other.
+-- A new event joins, prolongs or connects visits of its person within half an hour of it, and no
+-- other.
 select held_visits.session_id
 from held_visits
 inner join new_events

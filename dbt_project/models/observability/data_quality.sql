@@ -1,4 +1,5 @@
-{#- The outcome of everything that landed: a count per source, batch, subject and name. docs/reference/data-quality.md. -#}
+{#- The outcome of everything that landed: a count per source, batch, subject and name.
+    docs/reference/data-quality.md. -#}
 with balances as (
     select * from {{ ref('landing_balance') }}
 ),
@@ -30,7 +31,8 @@ categories as (
 
 counts as (
     {%- for subject in ['landed', 'accepted', 'quarantined', 'duplicates'] %}
-    select source, batch_id, 'records_{{ subject }}' as subject, cast(null as varchar) as name, {{ subject }} as counted
+    select source, batch_id, 'records_{{ subject }}' as subject, cast(null as varchar) as name,
+        {{ subject }} as counted
     from balances
     union all
     {%- endfor %}
@@ -62,7 +64,8 @@ counts as (
     union all
     select source, _batch_id, 'categories_unknown', 'category', count(*)
     from categories
-    where category is not null and {{ category_key('category') }} not in (select category_key from known_categories)
+    where category is not null and {{ category_key('category') }} not in (select category_key
+        from known_categories)
     group by all
     union all
     {{ lake_counts() }}

@@ -1,7 +1,8 @@
 with runs as (
     select *
     from {{ optional_source('activation', 'sync_runs', {
-        'sync': 'varchar', 'run_id': 'varchar', 'status': 'varchar', 'as_of': 'timestamp', 'requests': 'bigint',
+        'sync': 'varchar', 'run_id': 'varchar', 'status': 'varchar', 'as_of': 'timestamp',
+        'requests': 'bigint',
         'sent_add': 'bigint', 'sent_update': 'bigint', 'sent_remove': 'bigint', 'invalid': 'bigint',
         'rejected': 'bigint', 'retry': 'bigint', 'blocked': 'bigint', 'started_at': 'timestamp'
     }) }}
@@ -9,7 +10,8 @@ with runs as (
 
 held as (
     select *
-    from {{ optional_source('activation', 'sync_snapshot', {'sync': 'varchar', 'row_key': 'varchar'}) }}
+    from {{ optional_source('activation', 'sync_snapshot', {'sync': 'varchar',
+        'row_key': 'varchar'}) }}
 ),
 
 summed_runs as (
@@ -19,7 +21,8 @@ summed_runs as (
         max(started_at) as last_started_at,
         max_by(status, (started_at, run_id)) as last_status,
         cast(sum(requests) as bigint) as requests,
-        cast(sum(coalesce(sent_add, 0) + coalesce(sent_update, 0) + coalesce(sent_remove, 0)) as bigint) as sent,
+        cast(sum(coalesce(sent_add, 0) + coalesce(sent_update, 0) + coalesce(sent_remove, 0))
+            as bigint) as sent,
         cast(sum(coalesce(invalid, 0)) as bigint) as invalid,
         cast(sum(coalesce(rejected, 0)) as bigint) as rejected,
         cast(sum(coalesce(blocked, 0)) as bigint) as blocked

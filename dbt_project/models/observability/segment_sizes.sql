@@ -1,5 +1,7 @@
-{{ config(materialized='incremental', unique_key='as_of', incremental_strategy='delete+insert', full_refresh=false) }}
--- Sizes of a time that lies behind cannot be measured again, so an as_of adds its rows and keeps those of the others.
+{{ config(materialized='incremental', unique_key='as_of', incremental_strategy='delete+insert',
+    full_refresh=false) }}
+-- Sizes of a time that lies behind cannot be measured again, so an as_of adds its rows and keeps
+-- those of the others.
 with memberships as (
     select * from {{ ref('segment_memberships') }}
 ),

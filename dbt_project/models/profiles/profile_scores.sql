@@ -14,7 +14,8 @@ placed_scores as (
 
     select
         *,
-        row_number() over (partition by profile_id, model order by as_of desc, model_version desc) as place
+        row_number() over (partition by profile_id, model order by as_of desc, model_version desc)
+            as place
     from scores
 
 ),
@@ -36,7 +37,8 @@ newest_scores as (
         max(outcome) filter (where model = '{{ model }}') as {{ model }},
         {% endfor %}
         {% for model in var('scored_models') %}
-        max(score) filter (where model = '{{ model }}') as {{ model }}_score{{ ',' if not loop.last }}
+        max(score) filter (where model = '{{ model }}')
+            as {{ model }}_score{{ ',' if not loop.last }}
         {% endfor %}
     from placed_scores
     where place = 1

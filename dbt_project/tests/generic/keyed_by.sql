@@ -1,4 +1,5 @@
-{#- The columns together are a key without a NULL, and the columns named in filled hold a value in each row. -#}
+{#- The columns together are a key without a NULL, and the columns named in filled hold a value in
+    each row. -#}
 {% test keyed_by(model, columns, filled=[]) %}
 select {{ columns | join(', ') }}
 from {{ model }}

@@ -1,14 +1,17 @@
 {#-
-A feature model has exactly the rows of features.spine, each once, and a column whose `unknown` does not begin with NULL
-is never NULL. One test and one scan for both: a test more per model costs more than its rows.
+A feature model has exactly the rows of features.spine, each once, and a column whose `unknown` does
+not begin with NULL is never NULL. One test and one scan for both: a test more per model costs more
+than its rows.
 -#}
 {% test one_row_per_spine_row(model) %}
     {%- set known = [] -%}
     {%- if execute -%}
-        {%- for node in graph.nodes.values() if node.resource_type == 'model' and node.name == model.identifier -%}
+        {%- for node in graph.nodes.values() if node.resource_type == 'model'
+            and node.name == model.identifier -%}
             {%- for column in node.columns.values() -%}
                 {%- set unknown = column.config.meta.get('unknown', 'NULL') -%}
-                {%- if not unknown.startswith('NULL') %}{% do known.append(column.name) %}{% endif -%}
+                {%- if not unknown.startswith('NULL') %}{% do known.append(column.name) %}{% endif
+                    -%}
             {%- endfor -%}
         {%- endfor -%}
     {%- endif %}
@@ -17,13 +20,15 @@ is never NULL. One test and one scan for both: a test more per model costs more 
             profile_id,
             as_of,
             count(*) as times,
-            count(*) filter (where false{% for name in known %} or {{ name }} is null{% endfor %}) as unknowns
+            count(*) filter (where false{% for name in known %} or {{ name }} is null{% endfor %})
+                as unknowns
         from {{ model }}
         group by profile_id, as_of
     )
 
     select coalesce(held.profile_id, spine.profile_id) as profile_id, held.times, held.unknowns
     from held
-    full join {{ ref('spine') }} as spine on held.profile_id = spine.profile_id and held.as_of = spine.as_of
+    full join {{ ref('spine') }} as spine on held.profile_id = spine.profile_id
+        and held.as_of = spine.as_of
     where held.times is distinct from 1 or held.unknowns > 0 or spine.profile_id is null
 {% endtest %}

@@ -1,4 +1,5 @@
-{#- Each batch: records and values that landed are those that were accepted and those that were not, none lost. -#}
+{#- Each batch: records and values that landed are those that were accepted and those that were not,
+    none lost. -#}
 {% test values_balance(model) %}
 {{ unbalanced_counts(model) }}
 {% endtest %}

@@ -1,7 +1,9 @@
--- Landed is counted in raw, the rest in what staging made of it: what one of them lost shows as a difference.
+-- Landed is counted in raw, the rest in what staging made of it: what one of them lost shows as a
+-- difference.
 with landed as (
     {%- for name in landed_sources() %}
-    select _source as source, _batch_id as batch_id, min(_file) as file, min(_loaded_at) as loaded_at, count(*) as landed
+    select _source as source, _batch_id as batch_id, min(_file) as file,
+        min(_loaded_at) as loaded_at, count(*) as landed
     from {{ source('raw', name) }}
     group by _source, _batch_id
     {{ 'union all' if not loop.last }}
@@ -16,9 +18,11 @@ judged as (
     union all
     {%- endfor %}
     -- A held record leaves the accepted and joins the quarantined.
-    select _source, _batch_id, 'accepted', -count(*) from {{ ref('held_records') }} group by _source, _batch_id
+    select _source, _batch_id, 'accepted', -count(*) from {{ ref('held_records') }}
+        group by _source, _batch_id
     union all
-    select _source, _batch_id, 'quarantined', count(*) from {{ ref('held_records') }} group by _source, _batch_id
+    select _source, _batch_id, 'quarantined', count(*) from {{ ref('held_records') }}
+        group by _source, _batch_id
     union all
     select _source, _batch_id, 'held', count(*) from {{ ref('held_records') }}
     where reason = 'unknown_rate'

@@ -2,7 +2,8 @@
 
 {%- set columns = {
     'consent_id': 'key', 'identifier_type': 'text', 'identifier': 'text', 'purpose': 'text',
-    'channel': 'text', 'status': 'text', 'jurisdiction': 'text', 'occurred_at': 'timestamp', 'source': 'text',
+    'channel': 'text', 'status': 'text', 'jurisdiction': 'text', 'occurred_at': 'timestamp',
+    'source': 'text',
     'proof': 'text', 'consent_string': 'text'
 } %}
 
@@ -11,14 +12,16 @@ with landed as (
 ),
 
 typed as (
-    {{ typed_records('landed', columns, required=['consent_id', 'identifier_type', 'identifier', 'occurred_at']) }}
+    {{ typed_records('landed', columns, required=['consent_id', 'identifier_type', 'identifier',
+        'occurred_at']) }}
 ),
 
 worded as (
     select
         * replace (
             {{ own_key('consent_id', 'consents') }} as consent_id,
-            {{ own_key('identifier', 'consents', identifier_type_word('identifier_type') ~ " = 'crm_id'") }} as identifier,
+            {{ own_key('identifier', 'consents', identifier_type_word('identifier_type')
+                ~ " = 'crm_id'") }} as identifier,
             {{ identifier_type_word('identifier_type') }} as identifier_type,
             {{ consent_word('purpose') }} as purpose,
             {{ consent_word('channel') }} as channel,
@@ -38,9 +41,11 @@ judged as {{ streamed() }} (
                 'status': ['granted', 'denied', 'withdrawn']
             },
             checks=[
-                ['consent_string is null and (purpose is null or channel is null or status is null)',
+                ['consent_string is null'
+                    ~ ' and (purpose is null or channel is null or status is null)',
                     'missing_field: purpose, channel and status, or consent_string'],
-                ["purpose = 'any' and status = 'granted'", 'unknown_value: a grant names its purpose'],
+                ["purpose = 'any' and status = 'granted'",
+                'unknown_value: a grant names its purpose'],
                 ['(purpose is null) <> (status is null)', 'missing_field: purpose or status']
             ]) }} as fault,
         consent_id as record_key,

@@ -1,10 +1,12 @@
 {{ config(materialized='incremental', incremental_strategy='append', on_schema_change='fail') }}
 
 {%- set columns = {
-    'contact_id': 'key', 'email': 'text', 'phone': 'text', 'first_name': 'text', 'last_name': 'text',
+    'contact_id': 'key', 'email': 'text', 'phone': 'text', 'first_name': 'text',
+    'last_name': 'text',
     'birth_date': 'date', 'gender': 'word', 'country': 'country', 'region': 'text', 'city': 'text',
     'postal_code': 'text', 'income_band': 'word', 'marital_status': 'word',
-    'household_size': {'type': 'integer', 'min': 1, 'max': 30}, 'education': 'word', 'occupation': 'text',
+    'household_size': {'type': 'integer', 'min': 1, 'max': 30}, 'education': 'word',
+    'occupation': 'text',
     'loyalty_id': 'id', 'user_id': 'id', 'lifecycle_stage': 'word', 'lead_source': 'word',
     'created_at': 'timestamp', 'updated_at': 'timestamp'
 } %}

@@ -4,9 +4,11 @@
     'event_id': 'key',
     'event_type': {'type': 'word',
         'values': ['sent', 'delivered', 'open', 'click', 'bounce', 'unsubscribe', 'spam_report'],
-        'same_as': {'opened': 'open', 'clicked': 'click', 'bounced': 'bounce', 'unsubscribed': 'unsubscribe',
+        'same_as': {'opened': 'open', 'clicked': 'click', 'bounced': 'bounce',
+        'unsubscribed': 'unsubscribe',
             'spamreport': 'spam_report', 'spam': 'spam_report', 'complaint': 'spam_report'}},
-    'email': 'text', 'campaign_id': 'key', 'campaign_name': 'text', 'subject': 'text', 'link_url': 'text',
+    'email': 'text', 'campaign_id': 'key', 'campaign_name': 'text', 'subject': 'text',
+    'link_url': 'text',
     'anonymous_id': 'id', 'user_agent': 'text', 'occurred_at': 'timestamp'
 } %}
 
@@ -15,7 +17,8 @@ with landed as (
 ),
 
 typed as (
-    {{ typed_records('landed', columns, required=['event_id', 'event_type', 'email', 'occurred_at']) }}
+    {{ typed_records('landed', columns, required=['event_id', 'event_type', 'email',
+        'occurred_at']) }}
 ),
 
 judged as {{ streamed() }} (

@@ -1,7 +1,8 @@
 {{ config(materialized='incremental', incremental_strategy='append', on_schema_change='fail') }}
 
 {%- set columns = event_columns() %}
-{%- set times = ['record."timestamp"', 'record."originalTimestamp"', 'record."sentAt"', 'record."receivedAt"'] %}
+{%- set times = ['record."timestamp"', 'record."originalTimestamp"', 'record."sentAt"',
+    'record."receivedAt"'] %}
 
 with landed as (
     {{ new_records('events') }}
@@ -27,7 +28,8 @@ parsed as (
 
 read as (
     {{ judged_values('parsed', column_specs(columns), [],
-        event_fields().keys() | list + event_context_fields().keys() | list + ignored_event_fields()) }}
+        event_fields().keys() | list + event_context_fields().keys() | list
+            + ignored_event_fields()) }}
 ),
 
 timed as (
@@ -39,16 +41,18 @@ timed as (
     from read
 ),
 
--- The content of a retry is that of the message: when it was sent, a timestamp corrected by that, and context are not.
+-- The content of a retry is its message's, but for the context and when it was sent.
 named as (
     select
         *,
-        coalesce({% for time in times %}{{ stated(time) }}{{ ', ' if not loop.last }}{% endfor %}) as any_time,
+        coalesce({% for time in times %}{{ stated(time) }}{{ ', ' if not loop.last }}{% endfor %})
+            as any_time,
         {{ event_time() }} as event_at,
         {{ event_time_basis() }} as event_time_basis,
         md5(concat_ws(
-            '|', record."type", record."event", record."name", record."anonymousId", record."userId",
-            record."previousId", record."groupId", coalesce(record."originalTimestamp", record."timestamp"),
+            '|', record."type", record."event", record."name", record."anonymousId",
+            record."userId", record."previousId", record."groupId",
+            coalesce(record."originalTimestamp", record."timestamp"),
             record."properties", record."traits"
         )) as content_hash
     from timed
@@ -86,10 +90,11 @@ select
     {{ settled_columns() }},
     event_id, type,
     case type
-        when 'track' then {{ event_name('track_name') }} when 'page' then 'Page Viewed' when 'screen' then 'Screen Viewed' else type
+        when 'track' then {{ event_name('track_name') }}
+        when 'page' then 'Page Viewed' when 'screen' then 'Screen Viewed' else type
     end as event,
     case when type in ('page', 'screen') then name end as page_name,
-    event_at,
-    event_time_basis,
-    {{ columns.keys() | reject('in', ['event_id', 'type', 'track_name', 'name'] + event_part_columns()) | join(', ') }}
+    event_at, event_time_basis,
+    {{ columns.keys() | reject('in', ['event_id', 'type', 'track_name', 'name']
+        + event_part_columns()) | join(', ') }}
 from settled

@@ -9,7 +9,8 @@ landed as (
         rates.rate_date as valid_from,
         least(
             coalesce(
-                lead(rates.rate_date) over (partition by rates.currency order by rates.rate_date), date '9999-12-31'
+                lead(rates.rate_date) over (partition by rates.currency order by rates.rate_date),
+                date '9999-12-31'
             ),
             rates.rate_date + cast(policy.max_rate_age_days + 1 as integer)
         ) as valid_to,

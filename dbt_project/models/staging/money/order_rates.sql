@@ -4,7 +4,8 @@ with policy as (
 
 orders as (
     select
-        'orders' as source, base.order_id, coalesce(base.currency, policy.default_currency) as currency,
+        'orders' as source, base.order_id, coalesce(base.currency, policy.default_currency)
+            as currency,
         base.ordered_at, base.total as amount
     from {{ ref('stg_orders__orders') }} as base
     cross join policy
@@ -32,6 +33,7 @@ select
     rate,
     case
         when rate is null then 'unknown_rate'
-        when coalesce({{ converted('amount', 'rate') }} > max_order_total, true) then 'absurd_amount'
+        when coalesce({{ converted('amount', 'rate') }} > max_order_total, true)
+            then 'absurd_amount'
     end as hold_reason
 from rated

@@ -23,7 +23,8 @@ rates as (
     select count(*) as rates from {{ ref('stg_exchange_rates__rates') }}
 ),
 
--- Without any rate a shop of one currency is reported in that one. Some stray orders of another do not change it.
+-- Without any rate a shop of one currency is reported in that one. Some stray orders of another do
+-- not change it.
 alone as (
     select max(totals.currency) as currency
     from totals

@@ -1,11 +1,13 @@
 {{ config(materialized='incremental', incremental_strategy='append', on_schema_change='fail') }}
 
 {%- set columns = {
-    'invoice_id': ['key', 'InvoiceNo'], 'stock_code': ['key', 'StockCode'], 'description': ['text', 'Description'],
+    'invoice_id': ['key', 'InvoiceNo'], 'stock_code': ['key', 'StockCode'],
+    'description': ['text', 'Description'],
     'quantity': {'type': 'integer', 'field': 'Quantity', 'min': -1000000, 'max': 1000000},
     'invoice_at': ['timestamp', 'InvoiceDate'],
     'unit_price': {'type': 'amount', 'field': 'UnitPrice', 'min': -1000000, 'max': 1000000},
-    'customer_number': {'type': 'integer', 'field': 'CustomerID', 'min': 1}, 'country': ['country', 'Country']
+    'customer_number': {'type': 'integer', 'field': 'CustomerID', 'min': 1},
+    'country': ['country', 'Country']
 } %}
 
 with landed as (
@@ -14,11 +16,13 @@ with landed as (
 
 typed as (
     {{ typed_records(
-        'landed', columns, required=['invoice_id', 'stock_code', 'quantity', 'invoice_at', 'unit_price']
+        'landed', columns, required=['invoice_id', 'stock_code', 'quantity', 'invoice_at',
+            'unit_price']
     ) }}
 ),
 
--- A till scans the same item twice: the second such line of a file is another line, in each file that holds both.
+-- A till scans the same item twice: the second such line of a file is another line, in each file
+-- that holds both.
 numbered as (
     select
         *,

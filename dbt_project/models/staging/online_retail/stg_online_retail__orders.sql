@@ -13,8 +13,10 @@ orders as (
         max(country) as country,
         'GBP' as currency,
         count(*) as items,
-        sum(case when line_kind = 'sale' and item_kind <> 'shipping' then amount else 0 end) as subtotal,
-        sum(case when line_kind = 'sale' and item_kind = 'shipping' then amount else 0 end) as shipping,
+        sum(case when line_kind = 'sale' and item_kind <> 'shipping' then amount else 0 end)
+            as subtotal,
+        sum(case when line_kind = 'sale' and item_kind = 'shipping' then amount else 0 end)
+            as shipping,
         sum(case when line_kind = 'sale' then amount else 0 end) as total,
         sum(case when line_kind = 'cancellation' then -amount else 0 end) as refunded,
         min_by(record_id, _line) as record_id,

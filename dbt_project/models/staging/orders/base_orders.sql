@@ -2,10 +2,13 @@
 
 {%- set columns = {
     'order_id': 'key', 'ordered_at': 'timestamp', 'updated_at': 'timestamp',
-    'status': {'type': 'word', 'values': ['completed', 'cancelled', 'refunded', 'partially_refunded'],
-        'same_as': {'canceled': 'cancelled', 'complete': 'completed', 'partial_refund': 'partially_refunded'}},
+    'status': {'type': 'word', 'values': ['completed', 'cancelled', 'refunded',
+        'partially_refunded'],
+        'same_as': {'canceled': 'cancelled', 'complete': 'completed',
+        'partial_refund': 'partially_refunded'}},
     'user_id': 'id', 'anonymous_id': 'id', 'email': 'text', 'phone': 'text', 'is_guest': 'boolean',
-    'currency': 'text', 'subtotal': 'amount', 'discount': 'amount', 'shipping': 'amount', 'tax': 'amount',
+    'currency': 'text', 'subtotal': 'amount', 'discount': 'amount', 'shipping': 'amount',
+    'tax': 'amount',
     'total': 'amount', 'refunded': {'type': 'amount', 'on_fault': 'record'}, 'coupon': 'text',
     'payment_method': 'word', 'channel': 'word',
     'items': 'text'
@@ -16,7 +19,8 @@ with landed as (
 ),
 
 read as (
-    {{ typed_records('landed', columns, required=['order_id', 'ordered_at', 'updated_at', 'status', 'total']) }}
+    {{ typed_records('landed', columns, required=['order_id', 'ordered_at', 'updated_at', 'status',
+        'total']) }}
 ),
 
 typed as (
@@ -25,7 +29,8 @@ typed as (
         {{ own_key('order_id', 'orders') }} as order_id,
         upper(currency) as currency,
         case when abs(discount) > subtotal then subtotal else abs(discount) end as discount,
-        case when {{ stated_refund() }} > total then total else {{ stated_refund() }} end as refunded,
+        case when {{ stated_refund() }} > total then total
+            else {{ stated_refund() }} end as refunded,
         {{ order_marks() }} as marks
     from read
 ),

@@ -13,7 +13,8 @@ with orders as (
 
 items as (
     {{ json_array_items(
-        'orders', ['order_id', 'ordered_at', 'record_id', '_batch_id', '_file', '_line', 'is_plain'], 'items',
+        'orders', ['order_id', 'ordered_at', 'record_id', '_batch_id', '_file', '_line',
+            'is_plain'], 'items',
         ['product_id', 'name', 'category', 'quantity', 'unit_price', 'unit_cost']
     ) }}
 ),

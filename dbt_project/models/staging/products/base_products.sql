@@ -1,7 +1,8 @@
 {{ config(materialized='incremental', incremental_strategy='append', on_schema_change='fail') }}
 
 {%- set columns = {
-    'product_id': 'key', 'sku': 'text', 'name': 'text', 'category': 'category', 'subcategory': 'category',
+    'product_id': 'key', 'sku': 'text', 'name': 'text', 'category': 'category',
+    'subcategory': 'category',
     'brand': 'text', 'price': {'type': 'amount', 'min': 0}, 'cost': {'type': 'amount', 'min': 0},
     'currency': 'currency', 'is_luxury': 'boolean',
     'is_active': 'boolean', 'created_at': 'timestamp', 'updated_at': 'timestamp'
@@ -12,7 +13,8 @@ with landed as (
 ),
 
 typed as (
-    {{ typed_records('landed', columns, required=['product_id', 'name', 'category', 'updated_at']) }}
+    {{ typed_records('landed', columns, required=['product_id', 'name', 'category',
+        'updated_at']) }}
 ),
 
 judged as {{ streamed() }} (

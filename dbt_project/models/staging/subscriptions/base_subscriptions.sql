@@ -14,7 +14,8 @@ with landed as (
 ),
 
 typed as (
-    {{ typed_records('landed', columns, required=['change_id', 'subscription_id', 'plan', 'status', 'changed_at']) }}
+    {{ typed_records('landed', columns, required=['change_id', 'subscription_id', 'plan', 'status',
+        'changed_at']) }}
 ),
 
 judged as {{ streamed() }} (

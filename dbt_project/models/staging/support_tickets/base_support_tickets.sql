@@ -2,8 +2,10 @@
 
 {%- set columns = {
     'ticket_id': 'key', 'email': 'text', 'user_id': 'id', 'subject': 'text', 'body': 'text',
-    'channel': 'word', 'priority': 'word', 'status': 'word', 'category': 'word', 'created_at': 'timestamp',
-    'updated_at': 'timestamp', 'resolved_at': {'type': 'timestamp', 'must': 'resolved_at >= created_at'},
+    'channel': 'word', 'priority': 'word', 'status': 'word', 'category': 'word',
+    'created_at': 'timestamp',
+    'updated_at': 'timestamp', 'resolved_at': {'type': 'timestamp',
+    'must': 'resolved_at >= created_at'},
     'satisfaction': {'type': 'integer', 'min': 1, 'max': 5}
 } %}
 

@@ -1,7 +1,8 @@
 {{ config(materialized='incremental', incremental_strategy='append', on_schema_change='fail') }}
 
 {%- set columns = {
-    'response_id': 'key', 'survey': 'text', 'email': 'text', 'user_id': 'id', 'submitted_at': 'timestamp',
+    'response_id': 'key', 'survey': 'text', 'email': 'text', 'user_id': 'id',
+    'submitted_at': 'timestamp',
     'answers': 'object', 'comment': 'text'
 } %}
 {%- do columns.update(survey_answer_columns()) %}
@@ -11,7 +12,8 @@ with landed as (
 ),
 
 typed as (
-    {{ typed_records('landed', columns, required=['response_id', 'survey', 'submitted_at', 'answers']) }}
+    {{ typed_records('landed', columns, required=['response_id', 'survey', 'submitted_at',
+        'answers']) }}
 ),
 
 judged as {{ streamed() }} (

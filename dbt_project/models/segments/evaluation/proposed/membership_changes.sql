@@ -1,5 +1,6 @@
-{#- How many profiles each rule would begin and cease to be true for, against the memberships that are published. The
-    dwell rules, priority and size come later: they delay and choose, and so change no more than this. -#}
+{#- How many profiles each rule would begin and cease to be true for, against the memberships that
+    are published. The dwell rules, priority and size come later: they delay and choose, and so
+    change no more than this. -#}
 {%- set states = kept('dwell_states') -%}
 {%- set rules = kept('segment_rules') -%}
 with proposed as (
@@ -47,7 +48,8 @@ compared as (
     select
         coalesce(before.segment, matches.segment) as segment,
         before.profile_id is not null as is_before,
-        coalesce(matches.is_match or before.is_member, false) and matches.profile_id is not null as is_after
+        coalesce(matches.is_match or before.is_member, false)
+            and matches.profile_id is not null as is_after
     from before
     full outer join {{ ref('segment_matches') }} as matches
         on before.segment = matches.segment and before.profile_id = matches.profile_id

@@ -1,7 +1,9 @@
-{{ config(materialized='incremental', unique_key='stay_id', incremental_strategy='delete+insert', full_refresh=false,
+{{ config(materialized='incremental', unique_key='stay_id', incremental_strategy='delete+insert',
+    full_refresh=false,
     post_hook='delete from {{ this }} where is_void or dropped_at < {{ as_of() }}') }}
-{#- Evaluating an as_of again first undoes what it did before, so any number of evaluations at one as_of leave the same
-    rows. An as_of older than the newest change is ignored: the past is never rewritten. -#}
+{#- Evaluating an as_of again first undoes what it did before, so any number of evaluations at one
+    as_of leave the same rows. An as_of older than the newest change is ignored: the past is never
+    rewritten. -#}
 with held as (
 
     {{ held_states() }}
@@ -54,7 +56,8 @@ judged as (
     from earlier
     cross join clock
     left join rules on earlier.segment = rules.segment
-    left join matches on earlier.segment = matches.segment and earlier.profile_id = matches.profile_id
+    left join matches on earlier.segment = matches.segment
+        and earlier.profile_id = matches.profile_id
 
 ),
 
@@ -67,7 +70,8 @@ advanced as (
 born as (
 
     select
-        md5(concat_ws('|', matches.segment, matches.profile_id, matches.definition_version, clock.as_of)) as stay_id,
+        md5(concat_ws('|', matches.segment, matches.profile_id, matches.definition_version,
+            clock.as_of)) as stay_id,
         matches.segment, matches.profile_id, matches.definition_version,
         clock.as_of as pending_since,
         {{ entry_of_the_born() }} as entered_at

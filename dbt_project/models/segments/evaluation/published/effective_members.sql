@@ -16,7 +16,8 @@ placed as (
         states.segment,
         states.profile_id,
         row_number() over (
-            partition by states.profile_id, coalesce(rules.exclusive_group, 'segment ' || states.segment)
+            partition by states.profile_id, coalesce(rules.exclusive_group,
+                'segment ' || states.segment)
             order by rules.priority, states.segment
         ) as place
     from states
@@ -38,7 +39,8 @@ assigned as (
 
     select distinct
         sized.profile_id,
-        case when sized.size >= rules.min_size then sized.segment else rules.merge_into end as segment
+        case when sized.size >= rules.min_size then sized.segment
+            else rules.merge_into end as segment
     from sized
     inner join rules on sized.segment = rules.segment
 

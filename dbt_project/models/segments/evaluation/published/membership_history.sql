@@ -1,6 +1,8 @@
-{{ config(materialized='incremental', unique_key='stay_id', incremental_strategy='delete+insert', full_refresh=false,
+{{ config(materialized='incremental', unique_key='stay_id', incremental_strategy='delete+insert',
+    full_refresh=false,
     post_hook='delete from {{ this }} where is_void') }}
-{#- Follows the rule of dwell_states: an as_of evaluated again is undone first, one older than the newest change is ignored. -#}
+{#- Follows the rule of dwell_states: an as_of evaluated again is undone first, one older than the
+    newest change is ignored. -#}
 with members as (
 
     select * from {{ ref('effective_members') }}
@@ -19,7 +21,8 @@ held as (
     select stay_id, segment, profile_id, entered_at, left_at, definition_version from {{ this }}
     {% else %}
     select
-        cast(null as varchar) as stay_id, cast(null as varchar) as segment, cast(null as varchar) as profile_id,
+        cast(null as varchar) as stay_id, cast(null as varchar) as segment,
+        cast(null as varchar) as profile_id,
         cast(null as timestamp) as entered_at, cast(null as timestamp) as left_at,
         cast(null as varchar) as definition_version
     where false
