@@ -60,9 +60,9 @@ def measured(context: RunContext, shop: Path) -> dict[str, Any]:
             "select profile_id, as_of, score from ml.scores where model = 'churn'"
         ).df()
         truth = _truth(lake, shop)
-    test = data.test.keys.assign(
-        score=evaluation.probabilities(tracker.load(tracker.at_alias()), data.test)
-    )
+    champion = tracker.at_alias()
+    assert champion is not None
+    test = data.test.keys.assign(score=evaluation.probabilities(tracker.load(champion), data.test))
     newest = newest[newest["as_of"] == clock.of(context)]
     return {
         "people": PEOPLE,

@@ -161,6 +161,7 @@ def scored(context: RunContext) -> dict[str, Any]:
     """
     tracker, spec = Tracker(context.settings, "churn"), churn()
     champion = tracker.at_alias()
+    assert champion is not None
     with frames.published(context.settings) as (lake, snapshot):
         data = dataset.load(lake, snapshot, spec, clock.of(context), POLICY)
         people = population.read(lake, spec, CLOCK, tracker.load(champion), POLICY)

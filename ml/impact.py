@@ -5,12 +5,12 @@ promoted.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
 
 from ml import lifecycle
 from ml.data import frames, population
+from ml.data.frames import Lake
 from ml.personas import assignment
 from ml.policy import TrainingPolicy
 from ml.registry import catalogue
@@ -113,7 +113,7 @@ def _moves(
         )
 
 
-def _move(lake: Any, name: str, where: str) -> Move:
+def _move(lake: Lake, name: str, where: str) -> Move:
     now = f"select profile_id from lake.profiles.profiles where {where}"
     after = f"select profile_id from challenged where {where}"
     lake.execute(f"""
@@ -122,7 +122,7 @@ def _move(lake: Any, name: str, where: str) -> Move:
         from ({now}) as now full join ({after}) as after using (profile_id)
         where now.profile_id is null or after.profile_id is null
         """)
-    members, gained, lost = lake.execute(
+    row = lake.execute(
         f"""
         select (select count(*) from ({now})), count(*) filter (where is_gained),
             count(*) filter (where not is_gained)
@@ -130,10 +130,11 @@ def _move(lake: Any, name: str, where: str) -> Move:
         """,
         [name],
     ).fetchone()
-    return Move(name, members, gained, lost)
+    assert row is not None  # aggregates without a group give one row
+    return Move(name, *row)
 
 
-def _syncs(context: RunContext, lake: Any) -> list[SyncMove]:
+def _syncs(context: RunContext, lake: Lake) -> list[SyncMove]:
     """By the audience that each sync's file names, and the verdicts its audience was built with."""
     if not warehouse.relation_exists(lake, "audiences.candidates"):
         return []
@@ -161,5 +162,6 @@ def _syncs(context: RunContext, lake: Any) -> list[SyncMove]:
                 "named": list(sync.segments or ()),
             },
         ).fetchone()
+        assert row is not None  # aggregates without a group give one row
         found.append(SyncMove(name, *map(int, row)))
     return [one for one in found if one.changed or one.entering]

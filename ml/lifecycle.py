@@ -7,12 +7,14 @@ from typing import Any
 
 from ml.data import columns, frames
 from ml.data.dataset import DataRefused, TrainingSet
+from ml.estimators import Model
 from ml.evaluate import evaluation, leakage, metrics
 from ml.evaluate.gates import PromotionVerdict
 from ml.fit import supervised
 from ml.personas import grouping
 from ml.policy import TrainingPolicy
 from ml.registry import catalogue, promotion
+from ml.registry.protocols import ModelVersion
 from ml.registry.tracking import Tracker
 from ml.spec import ForecastSpec, Learnt, PersonaSpec, Spec
 from ml.trainers import forecast, personas, scoring, training
@@ -69,7 +71,7 @@ def show(settings: Settings, model: str) -> list[dict[str, Any]]:
     return rows
 
 
-def version_named(tracker: Tracker, version: str | None) -> Any:
+def version_named(tracker: Tracker, version: str | None) -> ModelVersion:
     """That version, or the newest one that is not champion."""
     versions, champion = tracker.versions(), tracker.at_alias("champion")
     if version is None:
@@ -119,7 +121,7 @@ def measures(context: RunContext, model: str, version: str | None) -> list[dict[
     if isinstance(spec, PersonaSpec):
         return _logged(tracker, {"challenger": challenger, "champion": champion})
     policy, data = TrainingPolicy.read(context.settings), training_set(context, spec)
-    rivals = {f"challenger {challenger.version}": tracker.load(challenger)}
+    rivals: dict[str, Model] = {f"challenger {challenger.version}": tracker.load(challenger)}
     if champion is not None:
         rivals[f"champion {champion.version}"] = tracker.load(champion)
     if isinstance(spec, ForecastSpec):
@@ -148,7 +150,7 @@ def measures(context: RunContext, model: str, version: str | None) -> list[dict[
     ]
 
 
-def _logged(tracker: Tracker, versions: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _logged(tracker: Tracker, versions: Mapping[str, ModelVersion | None]) -> list[dict[str, Any]]:
     runs = {
         f"{n} {v.version}": tracker.client.get_run(v.run_id)
         for n, v in versions.items()
@@ -158,7 +160,9 @@ def _logged(tracker: Tracker, versions: Mapping[str, Any]) -> list[dict[str, Any
     return [{"metric": m, **{n: run.data.metrics.get(m) for n, run in runs.items()}} for m in names]
 
 
-def verdict(context: RunContext, spec: Spec, tracker: Tracker, version: Any) -> PromotionVerdict:
+def verdict(
+    context: RunContext, spec: Spec, tracker: Tracker, version: ModelVersion
+) -> PromotionVerdict:
     """How a version does at every gate, today."""
     policy, champion = TrainingPolicy.read(context.settings), tracker.at_alias("champion")
     challenger = tracker.load(version)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
-Estimator = Any  # anything with scikit-learn's fit and predict_proba (or predict)
+from ml.estimators import Estimator as Estimator
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 
 from ml.data import frames
 from ml.data.frames import FeatureSet, Lake
+from ml.estimators import Array
 from ml.policy import TrainingPolicy
 from ml.spec import Learnt
 
@@ -39,7 +39,7 @@ class Part:
 
     keys: pd.DataFrame
     features: pd.DataFrame
-    labels: NDArray[Any]
+    labels: Array
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -198,7 +198,7 @@ def _part(rows: pd.DataFrame, feature_set: FeatureSet) -> Part:
     return Part(rows[["profile_id", "as_of"]], features, _labels(rows["label"]))
 
 
-def _labels(column: pd.Series) -> NDArray[Any]:
+def _labels(column: pd.Series) -> Array:
     if pd.api.types.is_float_dtype(column):
         return column.to_numpy(dtype=np.float64)
     if pd.api.types.is_numeric_dtype(column):
@@ -206,7 +206,7 @@ def _labels(column: pd.Series) -> NDArray[Any]:
     return column.astype(str).to_numpy(dtype=object)
 
 
-def is_rare(labels: NDArray[Any]) -> NDArray[np.bool_]:
+def is_rare(labels: Array) -> NDArray[np.bool_]:
     """Labels as yes or no: true, above the mean amount, or another than the most frequent
     choice.
     """

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
 
 import pandas as pd
 
 from ml.data import frames
 from ml.data.frames import FeatureSet, Lake
+from ml.estimators import Model
 from ml.policy import TrainingPolicy
 from ml.spec import Spec
 
 
 def read(
-    lake: Lake, spec: Spec, as_of: datetime, model: Any, policy: TrainingPolicy
+    lake: Lake, spec: Spec, as_of: datetime, model: Model, policy: TrainingPolicy
 ) -> pd.DataFrame:
     """profile_id, as_of and the columns the model expects, for everybody it is meant for at
     as_of.

@@ -4,12 +4,13 @@ fitted to.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
+import pandas as pd
 
 from ml.data.dataset import Part
+from ml.estimators import Array, Matrix, Model, Rows
 from ml.evaluate import losses
+from ml.evaluate.metrics import Vector
 
 # Isotonic steps need many rows of each outcome or they copy noise; below that two numbers, or one,
 # must do.
@@ -17,7 +18,7 @@ ISOTONIC_FROM = 2000
 FOLDS = 5
 
 
-def calibrate(fitted: Any, held_out: Part) -> Any:
+def calibrate(fitted: Model, held_out: Part) -> Model:
     """The pipeline as it is, or with the map that betters its probabilities on held-out rows by
     more than noise.
 
@@ -38,11 +39,11 @@ def calibrate(fitted: Any, held_out: Part) -> Any:
     return fitted if best is None else _fit(fitted, held_out.features, labels, best)
 
 
-def _rarer(labels: Any) -> int:
+def _rarer(labels: Array) -> int:
     return int(min(labels.sum(), labels.size - labels.sum()))
 
 
-def _said(fitted: Any, features: Any) -> Any:
+def _said(fitted: Model, features: pd.DataFrame) -> Matrix:
     """What a calibration map is given of each row, asked of the pipeline once and not once per map
     and fold.
     """
@@ -51,14 +52,14 @@ def _said(fitted: Any, features: Any) -> Any:
     return fitted.predict_proba(features)
 
 
-def _echo(fitted: Any) -> Any:
+def _echo(fitted: Model) -> Model:
     """A stand-in for the fitted pipeline that says what it is asked."""
     from sklearn.base import BaseEstimator, ClassifierMixin
 
-    def unused(self: Any, rows: Any, labels: Any = None) -> Any:
+    def unused(self: Model, rows: Matrix, labels: Array | None = None) -> Model:
         raise NotImplementedError
 
-    def answer(self: Any, rows: Any) -> Any:
+    def answer(self: Model, rows: Matrix) -> Array:
         return rows[:, 0] if rows.shape[1] == 1 else rows
 
     method = "decision_function" if hasattr(fitted, "decision_function") else "predict_proba"
@@ -66,12 +67,12 @@ def _echo(fitted: Any) -> Any:
     kind = type(
         "Echo", (ClassifierMixin, BaseEstimator), {"fit": unused, "predict": unused, method: answer}
     )
-    echo = kind()
+    echo: Model = kind()
     echo.classes_ = fitted.classes_
     return echo
 
 
-def _lost(echo: Any, said: Any, labels: Any, method: str) -> Any:
+def _lost(echo: Model, said: Matrix, labels: Array, method: str) -> Vector | None:
     """Log loss of each row under a map fitted to the other folds; None where these hold one outcome
     alone.
     """
@@ -87,7 +88,7 @@ def _lost(echo: Any, said: Any, labels: Any, method: str) -> Any:
     return lost
 
 
-def _fit(fitted: Any, features: Any, labels: Any, method: str) -> Any:
+def _fit(fitted: Model, features: Rows, labels: Array, method: str) -> Model:
     from sklearn.calibration import CalibratedClassifierCV
     from sklearn.frozen import FrozenEstimator
 

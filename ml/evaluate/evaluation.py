@@ -6,11 +6,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from ml.data.dataset import Part
+from ml.estimators import Model
 from ml.evaluate import metrics
 from ml.evaluate.metrics import Interval, Labels, Vector
 from ml.policy import TrainingPolicy
@@ -47,7 +47,7 @@ class Evaluation:
         return found | {f"{prefix}_{name}": value for name, value in self.at_threshold.items()}
 
 
-def probabilities(model: Any, part: Part) -> Vector:
+def probabilities(model: Model, part: Part) -> Vector:
     """The model's probability of a true label per row."""
     scores: Vector = np.asarray(model.predict_proba(part.features)[:, 1], dtype=np.float64)
     return scores

@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from ml import threads
 from ml.data.columns import fitted_to
 from ml.data.dataset import Part, TrainingSet
+from ml.estimators import Model
 from ml.evaluate import evaluation, metrics
 from ml.evaluate.metrics import Vector
 from ml.policy import TrainingPolicy
@@ -45,9 +45,9 @@ class PromotionVerdict:
 
 
 def judge(
-    challenger: Any,
-    heuristic: Any,
-    champion: Any | None,
+    challenger: Model,
+    heuristic: Model,
+    champion: Model | None,
     data: TrainingSet,
     spec: ModelSpec,
     policy: TrainingPolicy,

@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Protocol
 
 import numpy as np
 
-from ml.data.dataset import Part
+from ml.estimators import Array, Model, Rows
 from ml.evaluate.metrics import Labels, Vector
 
 LEAST = 1e-6  # probabilities and amounts are kept at least this far from nothing
 
 
-def each(model: Any, part: Part) -> Vector:
+class LabelledRows(Protocol):
+    """Rows and how each of them turned out: a part of a training set, or what a preparation made of
+    it.
+    """
+
+    @property
+    def features(self) -> Rows:
+        """What a model is given."""
+
+    @property
+    def labels(self) -> Array:
+        """What happened."""
+
+
+def each(model: Model, part: LabelledRows) -> Vector:
     """Loss per row: log loss of a probability or a choice, Poisson deviance of an amount (both want
     the mean right).
     """

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+import itertools
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -10,14 +12,44 @@ from ml.evaluate import metrics
 from ml.evaluate.metrics import Labels, Vector
 from ml.spec import Costs
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    Panels = list[list[Axes]]
+
 OURS = "#1f5fa8"
 THEIRS = "#c2571a"
 PLAIN = "#9aa0a6"
 
 
+class ChoiceFigures(Protocol):
+    """What is drawn of one choice of groups: figures by its number of groups."""
+
+    @property
+    def clusters(self) -> int:
+        """How many groups there are."""
+
+    @property
+    def inertia(self) -> float:
+        """Squared distances to the centres, summed up."""
+
+    @property
+    def silhouette(self) -> float:
+        """How far apart the groups are."""
+
+    @property
+    def stability(self) -> float:
+        """How alike they are in resamples."""
+
+    @property
+    def bic(self) -> float:
+        """Bayesian information criterion."""
+
+
 def evaluation(
     labels: Labels, ours: Vector, heuristic: Vector, costs: Costs, threshold: float, title: str
-) -> Any:
+) -> Figure:
     """Six panels: ROC, precision and recall, calibration, lift by decile, gain, cost by
     threshold.
     """
@@ -34,7 +66,7 @@ def evaluation(
     return figure
 
 
-def bars(names: list[str], values: list[float], title: str, label: str) -> Any:
+def bars(names: list[str], values: list[float], title: str, label: str) -> Figure:
     """Horizontal bars, the largest on top."""
     figure, axes = _panels(1, 1, title, width=7.0, height=0.3 * len(names) + 1.2)
     axes[0][0].barh(names[::-1], values[::-1], color=OURS)
@@ -44,20 +76,20 @@ def bars(names: list[str], values: list[float], title: str, label: str) -> Any:
 
 def _panels(
     rows: int, columns: int, title: str, width: float | None = None, height: float | None = None
-) -> tuple[Any, Any]:
+) -> tuple[Figure, Panels]:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width or 4.4 * columns, height or 3.6 * rows), layout="constrained")
     FigureCanvasAgg(figure)
     figure.suptitle(title)
-    axes = figure.subplots(rows, columns, squeeze=False)
-    for axis in axes.flat:
+    axes: Panels = figure.subplots(rows, columns, squeeze=False).tolist()
+    for axis in itertools.chain(*axes):
         axis.spines[["top", "right"]].set_visible(False)
     return figure, axes
 
 
-def _roc(axis: Any, labels: Labels, scores: Vector, name: str, colour: str) -> None:
+def _roc(axis: Axes, labels: Labels, scores: Vector, name: str, colour: str) -> None:
     order = np.argsort(-scores, kind="stable")
     hits = np.append(0, np.cumsum(labels[order])) / max(labels.sum(), 1)
     misses = np.append(0, np.cumsum(1 - labels[order])) / max((1 - labels).sum(), 1)
@@ -66,7 +98,7 @@ def _roc(axis: Any, labels: Labels, scores: Vector, name: str, colour: str) -> N
     axis.set(title="ROC (area)", xlabel="false cases picked", ylabel="true cases picked")
 
 
-def _precision(axis: Any, labels: Labels, scores: Vector, name: str, colour: str) -> None:
+def _precision(axis: Axes, labels: Labels, scores: Vector, name: str, colour: str) -> None:
     order = np.argsort(-scores, kind="stable")
     hits = np.cumsum(labels[order])
     first = max(10, labels.size // 100)  # the first few rows swing between 0 and 1 and say nothing
@@ -78,7 +110,7 @@ def _precision(axis: Any, labels: Labels, scores: Vector, name: str, colour: str
     )
 
 
-def _calibration(axis: Any, labels: Labels, scores: Vector) -> None:
+def _calibration(axis: Axes, labels: Labels, scores: Vector) -> None:
     means, rates, sizes = metrics.calibration_bins(labels, scores)
     spread = 1.645 * np.sqrt(np.clip(means * (1 - means), 1e-6, None) / sizes)
     axis.plot([0, 1], [0, 1], color=PLAIN, linewidth=0.8)
@@ -90,7 +122,7 @@ def _calibration(axis: Any, labels: Labels, scores: Vector) -> None:
     )
 
 
-def _lift(axis: Any, labels: Labels, scores: Vector) -> None:
+def _lift(axis: Axes, labels: Labels, scores: Vector) -> None:
     order = np.argsort(-scores, kind="stable")
     rates = [
         float(labels[c].mean()) / max(float(labels.mean()), 1e-9) for c in np.array_split(order, 10)
@@ -105,7 +137,7 @@ def _lift(axis: Any, labels: Labels, scores: Vector) -> None:
     )
 
 
-def _gain(axis: Any, labels: Labels, scores: Vector, name: str, colour: str) -> None:
+def _gain(axis: Axes, labels: Labels, scores: Vector, name: str, colour: str) -> None:
     order = np.argsort(-scores, kind="stable")
     share = np.arange(1, labels.size + 1) / labels.size
     axis.plot(share, np.cumsum(labels[order]) / max(labels.sum(), 1), color=colour, label=name)
@@ -113,7 +145,7 @@ def _gain(axis: Any, labels: Labels, scores: Vector, name: str, colour: str) -> 
     axis.set(title="Gain", xlabel="share of people acted on", ylabel="share of true cases reached")
 
 
-def _cost(axis: Any, labels: Labels, scores: Vector, costs: Costs, threshold: float) -> None:
+def _cost(axis: Axes, labels: Labels, scores: Vector, costs: Costs, threshold: float) -> None:
     values = np.unique(np.quantile(scores, np.linspace(0, 1, 60)))
     axis.plot(
         values,
@@ -125,7 +157,7 @@ def _cost(axis: Any, labels: Labels, scores: Vector, costs: Costs, threshold: fl
     axis.set(title="Cost per person (grey: doing nothing)", xlabel="threshold", ylabel="cost")
 
 
-def choices(found: list[Any], chosen: int, title: str) -> Any:
+def choices(found: Sequence[ChoiceFigures], chosen: int, title: str) -> Figure:
     """Elbow, silhouette, stability and BIC by number of groups; the chosen number is marked."""
     figure, axes = _panels(1, 4, title)
     names = {
@@ -141,16 +173,16 @@ def choices(found: list[Any], chosen: int, title: str) -> Any:
     return figure
 
 
-def traits(cards: list[dict[str, Any]], title: str) -> Any:
+def traits(cards: list[dict[str, Any]], title: str) -> Figure:
     """What sets each persona apart, in standard deviations from everybody."""
     columns = min(3, len(cards))
     rows = -(-len(cards) // columns)
     figure, axes = _panels(rows, columns, title, width=5.2 * columns, height=2.6 * rows + 0.4)
-    for axis, card in zip(axes.flat, cards, strict=False):
+    for axis, card in zip(itertools.chain(*axes), cards, strict=False):
         told = card["traits"][::-1]
         axis.barh([t["feature"] for t in told], [t["effect"] for t in told], color=OURS)
         axis.axvline(0, color=PLAIN, linewidth=0.8)
         axis.set_title(f"{card['persona']} ({card['share']:.0%})")
-    for axis in list(axes.flat)[len(cards) :]:
+    for axis in list(itertools.chain(*axes))[len(cards) :]:
         axis.set_visible(False)
     return figure

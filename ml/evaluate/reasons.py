@@ -10,9 +10,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from ml import processes
 from ml.data import columns
+from ml.estimators import Array, Model
 from ml.evaluate.metrics import Vector
 from ml.spec import ModelSpec, Spec
 
@@ -21,7 +23,7 @@ DRIVERS = 8  # features asked about for everybody: each is one more prediction o
 TOLD = 3  # reasons per person
 
 
-def of_scores(spec: Spec, model: Any, people: pd.DataFrame, scores: Vector) -> pd.DataFrame:
+def of_scores(spec: Spec, model: Model, people: pd.DataFrame, scores: Vector) -> pd.DataFrame:
     """profile_id, rank, feature, value, usual, effect: the strongest reasons of each person, the
     first of rank 1.
 
@@ -45,7 +47,9 @@ def of_scores(spec: Spec, model: Any, people: pd.DataFrame, scores: Vector) -> p
     )
 
 
-def _moved(spec: Spec, model: Any, sample: pd.DataFrame, usual: dict[str, Any]) -> dict[str, float]:
+def _moved(
+    spec: Spec, model: Model, sample: pd.DataFrame, usual: dict[str, Any]
+) -> dict[str, float]:
     """By how much each feature moves the scores of the sample, all asked in one prediction."""
     size = len(sample)
     asked = pd.concat([sample] * (len(usual) + 1), ignore_index=True)
@@ -64,15 +68,15 @@ def _usual(column: pd.Series) -> Any:
 
 
 def _effect(
-    spec: Spec, model: Any, features: pd.DataFrame, scores: Vector, name: str, usual: Any
+    spec: Spec, model: Model, features: pd.DataFrame, scores: Vector, name: str, usual: Any
 ) -> Vector:
     changed = said(spec, model, features.assign(**{name: usual}))[0]
     return np.asarray(scores - changed)
 
 
 def _ranked(
-    people: pd.DataFrame, features: pd.DataFrame, effects: Vector, chosen: Any, rank: int,
-    drivers: list[str],
+    people: pd.DataFrame, features: pd.DataFrame, effects: Vector, chosen: NDArray[np.int64],
+    rank: int, drivers: list[str],
     usual: dict[str, Any],
 ) -> pd.DataFrame:  # fmt: skip
     names = [drivers[place] for place in chosen]
@@ -95,7 +99,7 @@ def _text(value: Any) -> str:
     return "unknown" if value is None else str(value)
 
 
-def said(spec: Spec, model: Any, features: pd.DataFrame) -> tuple[Vector, Any]:
+def said(spec: Spec, model: Model, features: pd.DataFrame) -> tuple[Vector, Array | None]:
     """Each row's score, and the most likely choice where the model is about choices: a probability,
     or an amount.
     """
@@ -106,7 +110,7 @@ def said(spec: Spec, model: Any, features: pd.DataFrame) -> tuple[Vector, Any]:
     return scores, None if found[0][1] is None else np.concatenate([one[1] for one in found])
 
 
-def _said(spec: Spec, model: Any, features: pd.DataFrame) -> tuple[Vector, Any]:
+def _said(spec: Spec, model: Model, features: pd.DataFrame) -> tuple[Vector, Array | None]:
     if isinstance(spec, ModelSpec):
         return model.predict_proba(features)[:, 1], None
     if not hasattr(model, "classes_"):

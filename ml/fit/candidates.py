@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
+from ml.estimators import Parameters
 from ml.policy import TrainingPolicy
 from ml.spec import Estimator, ForecastSpec, Learnt
 from segmentry.errors import ConfigError
@@ -25,7 +25,7 @@ class Candidate:
     # takes a number of threads; where it has none, scikit-learn warns of one that is given
     is_parallel: bool = False
 
-    def make(self, parameters: Mapping[str, Any], policy: TrainingPolicy) -> Estimator:
+    def make(self, parameters: Parameters, policy: TrainingPolicy) -> Estimator:
         """An unfitted estimator with these parameters, the policy's seed and its number of
         threads.
         """

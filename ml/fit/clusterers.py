@@ -8,18 +8,18 @@ everybody.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-Matrix = NDArray[np.float64]
+from ml.estimators import Clusterer, Matrix
+
 Groups = NDArray[np.int64]
 # Ward compares all pairs: 2,000 rows are 2 million distances, 20,000 would be 200 million.
 WARD_SAMPLE = 2000
 
 
-def mixture(rows: Matrix, clusters: int, seed: int) -> Any:
+def mixture(rows: Matrix, clusters: int, seed: int) -> Clusterer:
     """Gaussian mixture with diagonal covariances: groups may differ in spread, membership is a
     probability.
     """
@@ -30,7 +30,7 @@ def mixture(rows: Matrix, clusters: int, seed: int) -> Any:
     ).fit(rows)
 
 
-def ward(rows: Matrix, clusters: int, seed: int) -> Any:
+def ward(rows: Matrix, clusters: int, seed: int) -> Clusterer:
     """Ward's hierarchy on a sample; everybody goes to the nearest centre."""
     from sklearn.cluster import AgglomerativeClustering
 
@@ -38,7 +38,7 @@ def ward(rows: Matrix, clusters: int, seed: int) -> Any:
     return around(sample, AgglomerativeClustering(clusters).fit_predict(sample), seed)
 
 
-def density(rows: Matrix, clusters: int, seed: int) -> Any:
+def density(rows: Matrix, clusters: int, seed: int) -> Clusterer | None:
     """HDBSCAN's dense groups on a sample (it finds their number itself); everybody goes to the
     nearest centre.
     """
@@ -51,14 +51,14 @@ def density(rows: Matrix, clusters: int, seed: int) -> Any:
     return around(sample[labels >= 0], labels[labels >= 0], seed) if labels.max() >= 1 else None
 
 
-ALGORITHMS: Mapping[str, Callable[[Matrix, int, int], Any]] = {
+ALGORITHMS: Mapping[str, Callable[[Matrix, int, int], Clusterer | None]] = {
     "mixture": mixture,
     "ward": ward,
     "density": density,
 }
 
 
-def around(rows: Matrix, groups: Groups, seed: int) -> Any:
+def around(rows: Matrix, groups: Groups, seed: int) -> Clusterer:
     """K-Means whose centres are the means of given groups, moved no further."""
     from sklearn.cluster import KMeans
 
@@ -73,7 +73,7 @@ def _sample(rows: Matrix, size: int, seed: int) -> Matrix:
     return chosen
 
 
-def memberships(model: Any, rows: Matrix) -> Matrix:
+def memberships(model: Clusterer, rows: Matrix) -> Matrix:
     """Soft membership of each row in each group; rows sum to one."""
     if hasattr(model, "predict_proba"):
         shares: Matrix = model.predict_proba(rows)
@@ -84,13 +84,13 @@ def memberships(model: Any, rows: Matrix) -> Matrix:
     return np.asarray(nearness / nearness.sum(axis=1, keepdims=True))
 
 
-def centres(model: Any) -> Matrix:
+def centres(model: Clusterer) -> Matrix:
     """The middle of each group."""
     return np.asarray(
         model.cluster_centers_ if hasattr(model, "cluster_centers_") else model.means_
     )
 
 
-def distances(model: Any, rows: Matrix) -> Matrix:
+def distances(model: Clusterer, rows: Matrix) -> Matrix:
     """Distance of each row to the centre of each group."""
     return np.asarray(np.sqrt(((rows[:, None, :] - centres(model)[None, :, :]) ** 2).sum(axis=2)))

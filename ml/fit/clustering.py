@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import cast
 
 import numpy as np
 
+from ml.estimators import Clusterer, Matrix
 from ml.fit import clusterers
-from ml.fit.clusterers import Groups, Matrix
+from ml.fit.clusterers import Groups
 from ml.policy import TrainingPolicy
 from ml.spec import PersonaSpec
 
@@ -55,11 +56,17 @@ class Choice:
 
     algorithm: str
     clusters: int
-    model: Any
+    model: Clusterer | None
     silhouette: float
     stability: float
     inertia: float
     bic: float
+
+    @property
+    def fitted(self) -> Clusterer:
+        """The model, of a choice that is sound."""
+        assert self.model is not None
+        return self.model
 
     @property
     def is_sound(self) -> bool:
@@ -108,11 +115,14 @@ def best_of(found: list[Choice], policy: TrainingPolicy) -> Choice:
 
 # Fits rows (which of all rows they are, and a number for chance) and gives a model, or None where
 # it finds no groups.
-Way = Callable[[Matrix, Groups, int], Any]
+Way = Callable[[Matrix, Groups, int], Clusterer | None]
 
 
 def _own(spec: PersonaSpec, clusters: int, seed: int) -> Way:
-    return lambda rows, which, turn: spec.estimator(clusters, seed + turn).fit(rows[which])
+    # A spec's own algorithm groups; its type is that of all estimators, as model files name it.
+    return lambda rows, which, turn: cast(
+        "Clusterer", spec.estimator(clusters, seed + turn).fit(rows[which])
+    )
 
 
 def _rival(name: str, clusters: int, seed: int) -> Way:

@@ -7,20 +7,26 @@ one exception, ``ml.lifetime.LifetimeValue``, is logged together with its file.
 
 from __future__ import annotations
 
-from typing import Any
-
 from ml.data.frames import FeatureSet
-from ml.spec import Estimator
+from ml.estimators import (
+    Clusterer,
+    ColumnPreparation,
+    Estimator,
+    Model,
+    Preparation,
+    Steps,
+    UnfittedSteps,
+)
 
 
-def build(estimator: Estimator, feature_set: FeatureSet) -> Any:
+def build(estimator: Estimator, feature_set: FeatureSet) -> UnfittedSteps:
     """An unfitted pipeline of the preparation this estimator needs, and the estimator."""
     from sklearn.pipeline import Pipeline
 
     return Pipeline([("prepare", preparation(estimator, feature_set)), ("model", estimator)])
 
 
-def preparation(estimator: Estimator, feature_set: FeatureSet) -> Any:
+def preparation(estimator: Estimator, feature_set: FeatureSet) -> ColumnPreparation:
     """The unfitted preparation this estimator needs; its kind is all that counts, whatever its
     parameters.
     """
@@ -32,7 +38,7 @@ def preparation(estimator: Estimator, feature_set: FeatureSet) -> Any:
     return for_trees(feature_set) if takes_missing else for_distances(feature_set)
 
 
-def for_trees(feature_set: FeatureSet) -> Any:
+def for_trees(feature_set: FeatureSet) -> ColumnPreparation:
     """Numbers as they are; categories as codes, a category never seen before as missing."""
     from numpy import nan
     from sklearn.compose import ColumnTransformer
@@ -46,7 +52,7 @@ def for_trees(feature_set: FeatureSet) -> Any:
     return ColumnTransformer([s for s in steps if s[2]], verbose_feature_names_out=False)
 
 
-def for_distances(feature_set: FeatureSet) -> Any:
+def for_distances(feature_set: FeatureSet) -> ColumnPreparation:
     """Numbers imputed with the median and replaced by their rank; categories as indicators."""
     from sklearn.compose import ColumnTransformer
     from sklearn.impute import SimpleImputer
@@ -72,7 +78,7 @@ def for_distances(feature_set: FeatureSet) -> Any:
     return ColumnTransformer([s for s in steps if s[2]], verbose_feature_names_out=False)
 
 
-def for_groups(feature_set: FeatureSet) -> Any:
+def for_groups(feature_set: FeatureSet) -> Preparation:
     """Preparation for grouping: as for distances, then the directions that hold most of the
     variance.
 
@@ -88,7 +94,7 @@ def for_groups(feature_set: FeatureSet) -> Any:
     )
 
 
-def joined(prepare: Any, model: Any) -> Any:
+def joined(prepare: Preparation, model: Model | Clusterer) -> Steps:
     """A fitted preparation and a fitted model as one fitted pipeline."""
     from sklearn.pipeline import Pipeline
 
@@ -96,7 +102,7 @@ def joined(prepare: Any, model: Any) -> Any:
     return Pipeline([*steps, ("model", model)])
 
 
-def heuristic(feature: str) -> Any:
+def heuristic(feature: str) -> UnfittedSteps:
     """The plain rule every model must beat: one feature's order, turned into a probability."""
     from sklearn.compose import ColumnTransformer
     from sklearn.impute import SimpleImputer
@@ -113,7 +119,7 @@ def heuristic(feature: str) -> Any:
     )
 
 
-def amount_heuristic(feature: str) -> Any:
+def amount_heuristic(feature: str) -> UnfittedSteps:
     """The plain rule for an amount: the mean outcome in each of some ranges of one feature."""
     from sklearn.compose import ColumnTransformer
     from sklearn.pipeline import Pipeline
@@ -125,7 +131,7 @@ def amount_heuristic(feature: str) -> Any:
     )
 
 
-def choice_heuristic(feature: str) -> Any:
+def choice_heuristic(feature: str) -> UnfittedSteps:
     """The plain rule for a choice: how often each was made after each value of one feature."""
     from sklearn.compose import ColumnTransformer
     from sklearn.linear_model import LogisticRegression

@@ -7,18 +7,22 @@ from __future__ import annotations
 import itertools
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ml.data.dataset import Part, TrainingSet
+from ml.data.dataset import TrainingSet
+from ml.estimators import Array, Matrix, Model, Parameters, Preparation
 from ml.evaluate import losses
 from ml.fit import pipeline
 from ml.fit.candidates import Candidate
 from ml.policy import TrainingPolicy
 from ml.spec import Estimator
+
+if TYPE_CHECKING:
+    import optuna
 
 FINALISTS = 2  # candidates that trials are spent on, by their loss with defaults
 
@@ -27,7 +31,7 @@ FINALISTS = 2  # candidates that trials are spent on, by their loss with default
 class Trial:
     """One fit: its parameters and its mean loss on the validation part (less is better)."""
 
-    parameters: Mapping[str, Any]
+    parameters: Parameters
     loss: float
     seconds: float
 
@@ -37,10 +41,18 @@ class BestFit:
     """The best fit of one candidate, and every trial it took."""
 
     candidate: str
-    fitted: Any
+    fitted: Model
     best: Trial
     trials: list[Trial] = field(default_factory=list)
     is_cut_short: bool = False
+
+
+@dataclass(frozen=True)
+class PreparedPart:
+    """A part of a training set as estimators take it."""
+
+    features: Matrix
+    labels: Array
 
 
 class Prepared:
@@ -50,9 +62,9 @@ class Prepared:
 
     def __init__(self, data: TrainingSet) -> None:
         self.data = data
-        self._kept: dict[str, tuple[Any, Part, Part]] = {}
+        self._kept: dict[str, tuple[Preparation, PreparedPart, PreparedPart]] = {}
 
-    def parts(self, estimator: Estimator) -> tuple[Any, Part, Part]:
+    def parts(self, estimator: Estimator) -> tuple[Preparation, PreparedPart, PreparedPart]:
         """The fitted preparation an estimator needs, and what it makes of the train and the
         validation part.
         """
@@ -61,11 +73,11 @@ class Prepared:
         if kind not in self._kept:
             train, held = self.data.train, self.data.validation
             made = prepare.fit_transform(train.features), prepare.transform(held.features)
-            sides = (
-                replace(part, features=matrix)
-                for part, matrix in zip((train, held), made, strict=True)
+            self._kept[kind] = (
+                prepare,
+                PreparedPart(made[0], train.labels),
+                PreparedPart(made[1], held.labels),
             )
-            self._kept[kind] = (prepare, *sides)
         return self._kept[kind]
 
 
@@ -97,7 +109,9 @@ def search(
     first, fitted = (begun.best, begun.fitted) if begun else _fit(candidate, {}, prepared, policy)
     best, trials, is_cut_short = first, [first], False
     most = _most(candidate, policy) if candidate.space else 0
-    study: Any = _study(candidate, policy) if most else None
+    if not most:
+        return BestFit(candidate.name, fitted, best, trials)
+    study = _study(candidate, policy)
     for _ in range(most):
         if time.monotonic() + first.seconds > deadline:
             is_cut_short = True
@@ -111,7 +125,7 @@ def search(
     return BestFit(candidate.name, fitted, best, trials, is_cut_short)
 
 
-def _study(candidate: Candidate, policy: TrainingPolicy) -> Any:
+def _study(candidate: Candidate, policy: TrainingPolicy) -> optuna.Study:
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -143,8 +157,8 @@ def _grid(candidate: Candidate, seed: int) -> list[dict[str, float]]:
     return [points[place] for place in np.random.default_rng(seed).permutation(len(points))]
 
 
-def _suggest(asked: Any, candidate: Candidate) -> dict[str, Any]:
-    chosen: dict[str, Any] = {}
+def _suggest(asked: optuna.Trial, candidate: Candidate) -> dict[str, float]:
+    chosen: dict[str, float] = {}
     for name, (kind, low, high) in candidate.space.items():
         if kind == "int":
             chosen[name] = asked.suggest_int(name, int(low), int(high))
@@ -154,13 +168,13 @@ def _suggest(asked: Any, candidate: Candidate) -> dict[str, Any]:
 
 
 def _fit(
-    candidate: Candidate, parameters: Mapping[str, Any], prepared: Prepared, policy: TrainingPolicy
-) -> tuple[Trial, Any]:
+    candidate: Candidate, parameters: Parameters, prepared: Prepared, policy: TrainingPolicy
+) -> tuple[Trial, Model]:
     started = time.monotonic()
     estimator = candidate.make(parameters, policy)
     prepare, train, held = prepared.parts(estimator)
-    estimator.fit(train.features, train.labels)
-    loss = float(losses.each(estimator, held).mean())
+    fitted = estimator.fit(train.features, train.labels)
+    loss = float(losses.each(fitted, held).mean())
     return Trial(dict(parameters), loss, time.monotonic() - started), pipeline.joined(
-        prepare, estimator
+        prepare, fitted
     )

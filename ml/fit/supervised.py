@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import Any
 
 from ml import threads
 from ml.data import dataset
 from ml.data.dataset import TrainingSet
+from ml.estimators import Model
 from ml.evaluate import calibration, evaluation, metrics
 from ml.evaluate.evaluation import Evaluation
 from ml.fit import candidates, pipeline, search
@@ -23,8 +23,8 @@ class Trained:
     the heuristic.
     """
 
-    model: Any
-    rule: Any
+    model: Model
+    rule: Model
     chosen: BestFit
     found: list[BestFit]
     ours: Evaluation
@@ -45,7 +45,7 @@ def fit(spec: ModelSpec, data: TrainingSet, policy: TrainingPolicy) -> Trained:
         return Trained(finished(chosen.fitted, data) or model, rule, chosen, found, ours, theirs)
 
 
-def finished(fitted: Any, data: TrainingSet) -> Any | None:
+def finished(fitted: Model, data: TrainingSet) -> Model | None:
     """The chosen candidate fitted once more, with the test's time too; None where the set has no
     further rows of it.
 
@@ -63,7 +63,7 @@ def finished(fitted: Any, data: TrainingSet) -> Any | None:
     return calibration.calibrate(clone(fitted).fit(learn.features, learn.labels), check)
 
 
-def fit_rule(spec: ModelSpec, data: TrainingSet) -> Any:
+def fit_rule(spec: ModelSpec, data: TrainingSet) -> Model:
     """The heuristic's one feature as a probability; a feature that is gone falls back to the first
     number there is.
     """
@@ -75,7 +75,9 @@ def fit_rule(spec: ModelSpec, data: TrainingSet) -> Any:
     return pipeline.heuristic(feature).fit(data.train.features, data.train.labels)
 
 
-def _evaluate(model: Any, spec: ModelSpec, data: TrainingSet, policy: TrainingPolicy) -> Evaluation:
+def _evaluate(
+    model: Model, spec: ModelSpec, data: TrainingSet, policy: TrainingPolicy
+) -> Evaluation:
     held = evaluation.probabilities(model, data.validation)
     threshold = metrics.cheapest_threshold(data.validation.labels, held, spec.costs)
     return evaluation.evaluate(

@@ -9,12 +9,13 @@ before and now, is reported.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from ml.data import dataset, tables
+from ml.fit.clusterers import Groups
 from ml.fit.clustering import Start
 from ml.personas import cards
 from ml.personas.cards import Former
@@ -29,9 +30,9 @@ class Heard:
     is learnt from.
     """
 
-    places: Any
-    ids: Any
-    is_learnt: Any
+    places: NDArray[np.intp]
+    ids: Groups
+    is_learnt: NDArray[np.bool_]
 
 
 def heard(people: pd.DataFrame, said: pd.Series, before: Former) -> Heard:
@@ -43,7 +44,7 @@ def heard(people: pd.DataFrame, said: pd.Series, before: Former) -> Heard:
         [tables.bucket(profile) for profile in people["profile_id"].iloc[places]], dtype=int
     )
     return Heard(
-        places, numbers.iloc[places].to_numpy(dtype=int), buckets < dataset.VALIDATION_FROM
+        places, np.asarray(numbers.iloc[places], dtype=np.int64), buckets < dataset.VALIDATION_FROM
     )
 
 
@@ -57,7 +58,7 @@ def start(before: Former, verdicts: Heard, policy: TrainingPolicy) -> Start:
     return Start(groups, weights)
 
 
-def gained(before: Former, after: cards.Deck, groups: Any, verdicts: Heard) -> dict[str, float]:
+def gained(before: Former, after: cards.Deck, groups: Groups, verdicts: Heard) -> dict[str, float]:
     """How many verdicts were held back, how often groups said the same before and now, and how sure
     the gain is.
     """

@@ -5,21 +5,20 @@ judged.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from ml.data import columns
 from ml.data.frames import Lake
+from ml.estimators import Array, Matrix, Steps
 from ml.fit import clusterers
+from ml.personas.cards import Deck
 from ml.policy import TrainingPolicy
 from segmentry import warehouse
 
 RUNNER_UP = ("second", "second_confidence")
 REVIEWED = "reviewed"
-
-Deck = dict[str, Any]
 
 
 def held_before(lake: Lake, as_of: datetime) -> pd.Series:
@@ -40,7 +39,7 @@ def held_before(lake: Lake, as_of: datetime) -> pd.Series:
 
 
 def assign(
-    model: Any, deck: Deck, people: pd.DataFrame, as_of: datetime, version: str,
+    model: Steps, deck: Deck, people: pd.DataFrame, as_of: datetime, version: str,
     policy: TrainingPolicy,
     held: pd.Series | None = None, said: pd.Series | None = None,
 ) -> pd.DataFrame:  # fmt: skip
@@ -86,9 +85,7 @@ def assign(
     )
 
 
-def _settled(
-    shares: clusterers.Matrix, before: clusterers.Groups, margin: float
-) -> clusterers.Groups:
+def _settled(shares: Matrix, before: clusterers.Groups, margin: float) -> clusterers.Groups:
     """The most likely group; the one before where it is not more likely by the margin."""
     best = shares.argmax(axis=1)
     everybody = np.arange(len(shares))
@@ -96,7 +93,7 @@ def _settled(
     return np.where((before >= 0) & (lead < margin), before, best)
 
 
-def _places(people: pd.DataFrame, names: Any, given: pd.Series | None) -> clusterers.Groups:
+def _places(people: pd.DataFrame, names: Array, given: pd.Series | None) -> clusterers.Groups:
     """The place among names of each person's given persona; -1 without one, or where it is no
     more.
     """
@@ -107,9 +104,9 @@ def _places(people: pd.DataFrame, names: Any, given: pd.Series | None) -> cluste
 
 
 def _rows(
-    people: pd.DataFrame, as_of: datetime, version: str, names: Any, ids: Any,
+    people: pd.DataFrame, as_of: datetime, version: str, names: Array, ids: Array,
     groups: clusterers.Groups,
-    shares: clusterers.Matrix, status: Any,
+    shares: Matrix, status: Array,
 ) -> pd.DataFrame:  # fmt: skip
     everybody = np.arange(len(people))
     others = shares.copy()
@@ -130,7 +127,7 @@ def _rows(
     )
 
 
-def told(model: Any, deck: Deck, people: pd.DataFrame, said: pd.Series) -> list[str]:
+def told(model: Steps, deck: Deck, people: pd.DataFrame, said: pd.Series) -> list[str]:
     """A line on how often the groups alone say what people's verdicts say; none without
     verdicts.
     """

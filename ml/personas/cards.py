@@ -13,6 +13,7 @@ import pandas as pd
 
 from ml.data.columns import expected_columns
 from ml.data.frames import FeatureSet
+from ml.estimators import Clusterer, Matrix, Model
 from ml.evaluate import plots
 from ml.fit import clusterers
 from ml.fit.clustering import Choice
@@ -44,7 +45,7 @@ def names(deck: Deck) -> set[str]:
     return {card["persona"] for card in deck["cards"]} | set(deck["retired"])
 
 
-def former(deck: Deck, model: Any, people: pd.DataFrame) -> Former:
+def former(deck: Deck, model: Model, people: pd.DataFrame) -> Former:
     """Which persona of the champion's each of these people has."""
     groups = model.predict(expected_columns(model, people))
     ids = {card["group"]: card["cluster_id"] for card in deck["cards"]}
@@ -52,14 +53,14 @@ def former(deck: Deck, model: Any, people: pd.DataFrame) -> Former:
 
 
 def deal(
-    best: Choice, rows: clusterers.Matrix, people: pd.DataFrame, feature_set: FeatureSet,
+    best: Choice, rows: Matrix, people: pd.DataFrame, feature_set: FeatureSet,
     policy: TrainingPolicy,
     drift: DriftPolicy, before: Former | None,
 ) -> Deck:  # fmt: skip
     """One card per group, with ids and names carried over from the champion where the people are
     mostly the same.
     """
-    groups = np.asarray(best.model.predict(rows))
+    groups = np.asarray(best.fitted.predict(rows))
     found = naming.effects(people[feature_set.names], groups)
     kept: dict[int, naming.Kept] = {}
     if before is not None:
@@ -68,7 +69,7 @@ def deal(
 
 
 def _deck(
-    found: pd.DataFrame, groups: clusterers.Groups, rows: clusterers.Matrix, best: Choice,
+    found: pd.DataFrame, groups: clusterers.Groups, rows: Matrix, best: Choice,
     policy: TrainingPolicy,
     kept: Mapping[int, naming.Kept], former: Deck | None,
 ) -> Deck:  # fmt: skip
@@ -78,7 +79,7 @@ def _deck(
     proposed = naming.propose(fresh, policy.personas, used) if len(fresh) else {}
     next_id = former["next_id"] if former else 0
     cards = []
-    far = clusterers.distances(best.model, rows)[np.arange(len(rows)), groups]
+    far = clusterers.distances(best.fitted, rows)[np.arange(len(rows)), groups]
     for group in map(int, found.index):
         carried = kept.get(group)
         cluster_id = carried.cluster_id if carried else next_id
@@ -95,7 +96,7 @@ def _deck(
                 "share": float(inside.mean()),
                 "overlap_with_former": carried.overlap if carried else None,
                 "outlier_distance": float(np.quantile(far[inside], 1 - policy.outlier_share)),
-                "traits": _traits(found.loc[group]),
+                "traits": _traits(pd.Series(found.loc[group])),
                 "channel": entry.get("channel", "email"),
                 "hints": entry.get("hints", ""),
             }
@@ -106,11 +107,11 @@ def _deck(
         "cards": cards,
         "retired": retired,
         "next_id": next_id,
-        "hierarchy": hierarchy(cards, best.model),
+        "hierarchy": hierarchy(cards, best.fitted),
     }
 
 
-def hierarchy(cards: list[dict[str, Any]], model: Any) -> list[dict[str, Any]]:
+def hierarchy(cards: list[dict[str, Any]], model: Clusterer) -> list[dict[str, Any]]:
     """Which personas are nearest to each other, the nearest first: each step joins two of them, or
     what was joined.
     """
@@ -124,7 +125,7 @@ def hierarchy(cards: list[dict[str, Any]], model: Any) -> list[dict[str, Any]]:
     return steps
 
 
-def _traits(row: Any) -> list[dict[str, Any]]:
+def _traits(row: pd.Series) -> list[dict[str, Any]]:
     strongest = row.abs().sort_values(ascending=False, kind="stable").index[:TRAITS]
     return [{"feature": str(f), "effect": round(float(row[f]), 3)} for f in strongest]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,11 +11,13 @@ import pandas as pd
 from ml.data import columns, dataset, frames, population
 from ml.data.dataset import DataRefused
 from ml.data.frames import FeatureSet, Lake
+from ml.estimators import Steps
 from ml.evaluate.gates import Gate, PromotionVerdict
 from ml.fit import clustering, pipeline
 from ml.fit.clustering import Choice
 from ml.personas import agreement, cards
 from ml.policy import DriftPolicy, TrainingPolicy
+from ml.registry.protocols import TrackedRun
 from ml.spec import PersonaSpec
 
 
@@ -46,7 +47,7 @@ class Grouped:
     gained.
     """
 
-    model: Any
+    model: Steps
     deck: cards.Deck
     found: list[Choice]
     best: Choice
@@ -56,7 +57,7 @@ class Grouped:
 def group(
     spec: PersonaSpec, people: pd.DataFrame, feature_set: FeatureSet, policy: TrainingPolicy,
     limits: DriftPolicy,
-    champion: tuple[cards.Deck, Any] | None = None, said: pd.Series | None = None,
+    champion: tuple[cards.Deck, Steps] | None = None, said: pd.Series | None = None,
 ) -> Grouped:  # fmt: skip
     """Group people; where there is a champion (its deck and model), go on from its groups and
     names.
@@ -76,12 +77,16 @@ def group(
     deck = cards.deal(best, rows, people, feature_set, policy, limits, before)
     told: dict[str, float] = {}
     if before and verdicts and len(verdicts.places):
-        told = agreement.gained(before, deck, np.asarray(best.model.predict(rows)), verdicts)
-    return Grouped(pipeline.joined(prepare, best.model), deck, found, best, told)
+        told = agreement.gained(before, deck, np.asarray(best.fitted.predict(rows)), verdicts)
+    return Grouped(pipeline.joined(prepare, best.fitted), deck, found, best, told)
 
 
 def judge(
-    run: Any, challenger: Any, champion: Any | None, people: pd.DataFrame, policy: TrainingPolicy
+    run: TrackedRun,
+    challenger: Steps,
+    champion: Steps | None,
+    people: pd.DataFrame,
+    policy: TrainingPolicy,
 ) -> PromotionVerdict:
     """Groups are apart, found again in resamples, and clearer than the champion's by more than
     noise.
@@ -106,7 +111,7 @@ def judge(
 
 
 def _clearer(
-    challenger: Any, champion: Any, people: pd.DataFrame, policy: TrainingPolicy, won: float
+    challenger: Steps, champion: Steps, people: pd.DataFrame, policy: TrainingPolicy, won: float
 ) -> Gate:
     """Clearer by more than noise; or more often what people's verdicts say, by more than noise, and
     no less clear.

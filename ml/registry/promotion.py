@@ -4,14 +4,13 @@ champion.
 
 from __future__ import annotations
 
-from typing import Any
-
+from ml.registry.protocols import ModelVersion
 from ml.registry.tracking import Tracker
 
 ROLLED_BACK = "segmentry.rolled_back"  # tag of a version that was champion and is not to be again
 
 
-def is_settled(version: Any, champion: Any | None) -> bool:
+def is_settled(version: ModelVersion, champion: ModelVersion | None) -> bool:
     """Whether there is nothing to decide: the version is champion, older than the champion, or was
     rolled back.
     """
@@ -20,7 +19,7 @@ def is_settled(version: Any, champion: Any | None) -> bool:
     return champion is not None and int(champion.version) >= int(version.version)
 
 
-def promote(tracker: Tracker, version: Any, why: str) -> bool:
+def promote(tracker: Tracker, version: ModelVersion, why: str) -> bool:
     """Make the version champion and keep the former one for rollback; False when it already is."""
     former = tracker.at_alias("champion")
     if former is not None and former.version == version.version:

@@ -16,11 +16,18 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppres
 from datetime import datetime
 from io import StringIO
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlparse
 from urllib.request import url2pathname
 
+from ml.estimators import Model, Parameters, Steps
+from ml.evaluate.gates import Gate
+from ml.registry.protocols import ModelVersion, TrackedRun
 from segmentry.settings import Settings
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from mlflow import MlflowClient
 
 # Types of fitted estimators that skops does not know. Loading allows these and no others, whatever
 # a model's own file asks for: a crafted artifact cannot run code here.
@@ -83,7 +90,7 @@ class Tracker:
         self.client = mlflow.MlflowClient()
         self.experiment = _experiment(self.client, f"segmentry/{model}", settings)
 
-    def finished(self, key: str) -> Any | None:
+    def finished(self, key: str) -> TrackedRun | None:
         """The complete run with this training key whose model is still there, if there is one."""
         found = self.client.search_runs(
             [self.experiment],
@@ -95,6 +102,12 @@ class Tracker:
             (run for run in found if not self._has_lost(run.data.tags.get("segmentry.model_uri"))),
             None,
         )
+
+    def trained(self, key: str) -> TrackedRun:
+        """The complete run with this training key, which has just been logged."""
+        run = self.finished(key)
+        assert run is not None, f"the run with the key {key} is not complete"
+        return run
 
     def _has_lost(self, uri: str | None) -> bool:
         """Whether the files of a logged model are gone from this machine; those kept elsewhere are
@@ -118,7 +131,7 @@ class Tracker:
         return datetime.fromisoformat(max(times)) if times else None
 
     @contextmanager
-    def run(self, name: str, tags: Mapping[str, str]) -> Iterator[Any]:
+    def run(self, name: str, tags: Mapping[str, str]) -> Iterator[TrackedRun]:
         """A run that ends FINISHED, or FAILED when its body raises; what an earlier, killed try
         left is closed.
         """
@@ -133,7 +146,7 @@ class Tracker:
             yield run
 
     def log_trial(
-        self, parent: str, name: str, parameters: Mapping[str, Any], measures: Mapping[str, float]
+        self, parent: str, name: str, parameters: Parameters, measures: Mapping[str, float]
     ) -> None:
         """A nested run of one fit, in one write: the fluent way looks the repository up again for
         each run.
@@ -155,7 +168,7 @@ class Tracker:
         """Mark the run as whole: everything that belongs to it has been logged."""
         self.client.set_tag(run_id, COMPLETE, "yes")
 
-    def version_of(self, run: Any) -> Any:
+    def version_of(self, run: TrackedRun) -> ModelVersion:
         """The registered version of the run's model, registered now if it is not yet."""
         import mlflow
 
@@ -163,14 +176,15 @@ class Tracker:
             f"name = '{self.registered}' and run_id = '{run.info.run_id}'"
         )
         if found:
-            return found[0]
+            return cast("ModelVersion", found[0])
         tags = {k: v for k, v in run.data.tags.items() if k.startswith("segmentry.")}
         with quiet():
-            return mlflow.register_model(
+            made = mlflow.register_model(
                 run.data.tags["segmentry.model_uri"], self.registered, tags=tags
             )
+        return cast("ModelVersion", made)
 
-    def at_alias(self, alias: str = "champion") -> Any | None:
+    def at_alias(self, alias: str = "champion") -> ModelVersion | None:
         """The version that bears the alias, or None; also where its files are gone, so that another
         is trained.
         """
@@ -182,23 +196,24 @@ class Tracker:
             if error.error_code in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
                 return None
             raise
-        return None if self._has_lost(found.source) else found
+        return None if self._has_lost(found.source) else cast("ModelVersion", found)
 
-    def versions(self) -> list[Any]:
+    def versions(self) -> list[ModelVersion]:
         """Every registered version, the newest first."""
         found = self.client.search_model_versions(f"name = '{self.registered}'")
-        return sorted(found, key=lambda v: -int(v.version))
+        return sorted(cast("list[ModelVersion]", found), key=lambda v: -int(v.version))
 
-    def load(self, version: Any) -> Any:
+    def load(self, version: ModelVersion) -> Steps:
         """The fitted pipeline of a registered version, loaded without trusting its file."""
         import mlflow
         import skops.io
 
         with quiet():
             folder = mlflow.artifacts.download_artifacts(artifact_uri=version.source)
-            return skops.io.load(Path(folder) / MODEL_FILE, trusted=list(TRUSTED))
+            model: Steps = skops.io.load(Path(folder) / MODEL_FILE, trusted=list(TRUSTED))
+            return model
 
-    def record_gates(self, version: Any, gates: Iterable[Any]) -> None:
+    def record_gates(self, version: ModelVersion, gates: Iterable[Gate]) -> None:
         """Write how each gate went to the version's tags."""
         for gate in gates:
             text = f"{'passed' if gate.passed else 'failed'}: {gate.detail}"
@@ -230,7 +245,7 @@ class Tracker:
         return any(found.path == name for found in self.client.list_artifacts(run_id))
 
 
-def log_model(model: Any, example: Any, *, classifies: bool) -> str:
+def log_model(model: Model, example: pd.DataFrame, *, classifies: bool) -> str:
     """Log a fitted pipeline to the current run with signature and example; return its URI."""
     import mlflow
     from mlflow.models import infer_signature
@@ -253,7 +268,7 @@ def log_model(model: Any, example: Any, *, classifies: bool) -> str:
     return uri
 
 
-def identity(version: Any) -> str:
+def identity(version: ModelVersion) -> str:
     """What tells a version's model from every other, also from one of the same number in an MLflow
     that was wiped.
     """
@@ -261,11 +276,11 @@ def identity(version: Any) -> str:
 
 
 @contextmanager
-def own_code(model: Any) -> Iterator[list[str] | None]:
+def own_code(model: Model) -> Iterator[list[str] | None]:
     """The files of ours that a pipeline needs to be served by others: none, but for the lifetime
     model its one file.
     """
-    home = type(model[-1] if hasattr(model, "steps") else model).__module__
+    home = type(model.steps[-1][1] if hasattr(model, "steps") else model).__module__
     if not home.startswith("ml."):
         yield None
         return
@@ -302,7 +317,7 @@ def _create_database(file: Path, settings: Settings) -> None:
     partial.unlink()
 
 
-def _experiment(client: Any, name: str, settings: Settings) -> str:
+def _experiment(client: MlflowClient, name: str, settings: Settings) -> str:
     found = client.get_experiment_by_name(name)
     if found is not None:
         identifier: str = found.experiment_id

@@ -5,23 +5,24 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from ml import threads
 from ml.data import columns
 from ml.data.dataset import Part, TrainingSet
+from ml.estimators import Array, Model
 from ml.evaluate import drift, losses, metrics
 from ml.evaluate.gates import Gate, PromotionVerdict, fast, timed
 from ml.evaluate.metrics import Interval, Vector
 from ml.fit import candidates, pipeline, search
 from ml.policy import TrainingPolicy
+from ml.registry.protocols import TrackedRun
 from ml.registry.tracking import Tracker
 from ml.spec import ForecastSpec
 from ml.trainers import runs
 
-Measure = Callable[[Any, Any, Vector], float]  # labels, what was said, loss of each row
+Measure = Callable[[Array, Array, Vector], float]  # labels, what was said, loss of each row
 
 
 def _rank_agreement(labels: Vector, said: Vector, _: Vector) -> float:
@@ -46,7 +47,7 @@ CHOICES: Mapping[str, Measure] = {
 
 def fit_and_log(
     tracker: Tracker, spec: ForecastSpec, data: TrainingSet, policy: TrainingPolicy, run_id: str
-) -> Any:
+) -> Model:
     """Search the spec's own candidate, fit its rivals, judge all on the test part, log that; the
     best by validation.
     """
@@ -79,7 +80,7 @@ def fit_and_log(
     return chosen.fitted
 
 
-def fit_rule(spec: ForecastSpec, data: TrainingSet) -> Any:
+def fit_rule(spec: ForecastSpec, data: TrainingSet) -> Model:
     """The plain rule on its one feature; where that is gone, on the first feature of its kind."""
     is_amount = data.train.labels.dtype.kind == "f"
     names = (
@@ -92,7 +93,7 @@ def fit_rule(spec: ForecastSpec, data: TrainingSet) -> Any:
     return rule.fit(data.train.features, data.train.labels)
 
 
-def said(model: Any, part: Part) -> tuple[Any, Vector]:
+def said(model: Model, part: Part) -> tuple[Array, Vector]:
     """What the model says per row, an amount or a choice, and as a number: the amount, or the
     choice's probability.
     """
@@ -105,7 +106,7 @@ def said(model: Any, part: Part) -> tuple[Any, Vector]:
     return np.asarray(model.classes_, dtype=object)[chances.argmax(axis=1)], chances.max(axis=1)
 
 
-def measured(model: Any, part: Part, policy: TrainingPolicy) -> dict[str, Interval]:
+def measured(model: Model, part: Part, policy: TrainingPolicy) -> dict[str, Interval]:
     """Every measure of the kind of label, with its 90% bootstrap interval."""
     measures = AMOUNTS if part.labels.dtype.kind == "f" else CHOICES
     loss, told = losses.each(model, part), said(model, part)[0]
@@ -119,7 +120,11 @@ def measured(model: Any, part: Part, policy: TrainingPolicy) -> dict[str, Interv
 
 
 def judge(
-    challenger: Any, rule: Any, champion: Any | None, data: TrainingSet, policy: TrainingPolicy
+    challenger: Model,
+    rule: Model,
+    champion: Model | None,
+    data: TrainingSet,
+    policy: TrainingPolicy,
 ) -> PromotionVerdict:
     """Every gate, on the test part."""
     part = data.test
@@ -146,7 +151,7 @@ def better(rival: str, ours: Vector, theirs: Vector, policy: TrainingPolicy) -> 
     )
 
 
-def _total(model: Any, part: Part, policy: TrainingPolicy) -> Gate:
+def _total(model: Model, part: Part, policy: TrainingPolicy) -> Gate:
     amounts = said(model, part)[1]
     off = float(amounts.sum() / max(part.labels.sum(), losses.LEAST) - 1)
     # What the sum itself may move by chance (1.645 standard errors) is no fault of the model.
@@ -160,7 +165,7 @@ def _total(model: Any, part: Part, policy: TrainingPolicy) -> Gate:
     return Gate("total", abs(off) <= allowed, f"{off:+.1%} of what came, allowed {allowed:.1%}")
 
 
-def told(run: Any) -> str:
+def told(run: TrackedRun) -> str:
     """How good the model of a run is, in a few words."""
     name = next(n for n in ("mean_absolute_error", "log_loss") if f"test_{n}" in run.data.metrics)
     words = name.replace("_", " ")

@@ -5,7 +5,6 @@ ml.cluster_assignments.
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
 
 import pandas as pd
 
@@ -13,10 +12,12 @@ from ml import threads
 from ml.data import dataset, frames, population
 from ml.data.dataset import DataRefused
 from ml.data.frames import FeatureSet
+from ml.estimators import Steps
 from ml.evaluate import drift, reviews
 from ml.personas import assignment, cards, grouping
 from ml.policy import DriftPolicy, TrainingPolicy
 from ml.registry import promotion, store
+from ml.registry.protocols import TrackedRun
 from ml.registry.tracking import Tracker, identity, log_model
 from ml.spec import PersonaSpec
 from ml.trainers import scoring
@@ -48,11 +49,11 @@ def train(context: RunContext, spec: PersonaSpec) -> StageReport:
             "segmentry.content": content,
         }
         _fit_and_log(tracker, spec, people, feature_set, said, tags)
-        run = tracker.finished(key)
+        run = tracker.trained(key)
     return _decide(tracker, run, spec, people, policy)
 
 
-def _champion(tracker: Tracker) -> tuple[cards.Deck, Any] | None:
+def _champion(tracker: Tracker) -> tuple[cards.Deck, Steps] | None:
     held = tracker.at_alias("champion")
     return (
         (tracker.artifact(held.run_id, cards.ARTIFACT), tracker.load(held))
@@ -106,7 +107,11 @@ def _fit_and_log(
 
 
 def _decide(
-    tracker: Tracker, run: Any, spec: PersonaSpec, people: pd.DataFrame, policy: TrainingPolicy
+    tracker: Tracker,
+    run: TrackedRun,
+    spec: PersonaSpec,
+    people: pd.DataFrame,
+    policy: TrainingPolicy,
 ) -> StageReport:
     version, champion = tracker.version_of(run), tracker.at_alias("champion")
     told = f"{run.data.params['clusters']} groups, silhouette {run.data.metrics['silhouette']:.3f}"

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ml.data.dataset import TrainingSet
+from ml.estimators import Model
 from ml.evaluate import drift, evaluation, losses, plots
 from ml.fit import supervised
 from ml.fit.supervised import Trained
 from ml.policy import TrainingPolicy
 from ml.registry import card
+from ml.registry.protocols import TrackedRun
 from ml.registry.tracking import Tracker
 from ml.spec import ModelSpec
 from ml.trainers import runs
@@ -17,7 +17,7 @@ from ml.trainers import runs
 
 def fit_and_log(
     tracker: Tracker, spec: ModelSpec, data: TrainingSet, policy: TrainingPolicy, run_id: str
-) -> Any:
+) -> Model:
     """Fit, log everything that was found to the current run, and return the model."""
     trained = supervised.fit(spec, data, policy)
     runs.log_trials(tracker, trained.found, run_id)
@@ -65,7 +65,7 @@ def _log_quality(spec: ModelSpec, data: TrainingSet, trained: Trained) -> None:
     mlflow.set_tag("mlflow.note.content", text)
 
 
-def told(run: Any) -> str:
+def told(run: TrackedRun) -> str:
     """How good the model of a run is, in a few words."""
     reached, plain = run.data.metrics["test_roc_auc"], run.data.metrics["heuristic_roc_auc"]
     return f"test AUC {reached:.3f} against {plain:.3f} of the heuristic"

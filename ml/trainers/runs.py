@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-from typing import Any
 
 import pandas as pd
 
@@ -12,13 +11,13 @@ from ml.data.dataset import TrainingSet
 from ml.fit.search import BestFit
 from ml.policy import TrainingPolicy
 from ml.registry.tracking import Tracker
-from ml.spec import Learnt
+from ml.spec import Learnt, Spec
 from segmentry.stages import StageReport
 
 SCHEMA_ROWS = 50
 
 
-def training_key(spec: Any, policy: TrainingPolicy, as_of: str, content: str) -> str:
+def training_key(spec: Spec, policy: TrainingPolicy, as_of: str, content: str) -> str:
     """What makes two trainings the same: the model's file, the policy, the time and the data."""
     source = inspect.getsource(inspect.getmodule(spec.estimator))  # type: ignore[arg-type]
     return hashlib.sha256(

@@ -10,10 +10,12 @@ import pandas as pd
 
 from ml import threads
 from ml.data import columns, dataset, frames, population
+from ml.estimators import Model
 from ml.evaluate import drift, reasons, reviews
 from ml.evaluate.drift import Shift
 from ml.policy import DriftPolicy, TrainingPolicy
 from ml.registry import promotion, store
+from ml.registry.protocols import ModelVersion
 from ml.registry.tracking import Tracker, identity
 from ml.spec import Learnt, ModelSpec, Spec
 from segmentry import clock, warehouse
@@ -114,7 +116,7 @@ def drift_writes(
 
 
 def shadow(
-    tracker: Tracker, spec: Learnt, champion: Any, people: pd.DataFrame, as_of: datetime
+    tracker: Tracker, spec: Learnt, champion: ModelVersion, people: pd.DataFrame, as_of: datetime
 ) -> pd.DataFrame | None:
     """What the newest challenger would have said of the same people; None if there is none, or it
     was champion.
@@ -130,7 +132,7 @@ def shadow(
 
 def extra_tables(
     spec: Learnt,
-    model: Any,
+    model: Model,
     challenged: pd.DataFrame | None,
     people: pd.DataFrame,
     rows: pd.DataFrame,
@@ -157,7 +159,11 @@ def extra_tables(
 
 
 def shifts(
-    tracker: Tracker, champion: Any, people: pd.DataFrame, scores: pd.Series, policy: DriftPolicy
+    tracker: Tracker,
+    champion: ModelVersion,
+    people: pd.DataFrame,
+    scores: pd.Series,
+    policy: DriftPolicy,
 ) -> list[Shift]:
     """How far today's people and their scores are from those the champion learnt from."""
     if not tracker.has_artifact(champion.run_id, drift.ARTIFACT):
@@ -170,7 +176,7 @@ def shifts(
 
 
 def score_rows(
-    spec: Spec, model: Any, people: pd.DataFrame, as_of: datetime, version: str
+    spec: Spec, model: Model, people: pd.DataFrame, as_of: datetime, version: str
 ) -> pd.DataFrame:
     """Rows of ml.scores; ``attrs['at']`` is when they were made."""
     at = datetime.now(UTC).replace(tzinfo=None)

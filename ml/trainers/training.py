@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ml.data import columns, dataset, frames, population
 from ml.data.dataset import DataRefused, TrainingSet
+from ml.estimators import Model
 from ml.evaluate import drift, evaluation, gates, leakage, metrics, reviews
 from ml.evaluate.gates import Gate, PromotionVerdict
 from ml.fit import supervised
 from ml.policy import DriftPolicy, TrainingPolicy
 from ml.registry import promotion
+from ml.registry.protocols import ModelVersion, TrackedRun
 from ml.registry.tracking import Tracker, log_model
 from ml.spec import Learnt, ModelSpec
 from ml.trainers import forecast, probability, scoring
@@ -42,7 +42,7 @@ def train(context: RunContext, spec: Learnt) -> StageReport:
     is_new = run is None
     if run is None:
         _fit_and_log(tracker, spec, data, policy, key)
-        run = tracker.finished(key)
+        run = tracker.trained(key)
     return _decide(context, tracker, run, spec, data, policy, is_new=is_new)
 
 
@@ -65,7 +65,11 @@ def _fit_and_log(
 
 
 def judge(
-    spec: Learnt, challenger: Any, champion: Any | None, data: TrainingSet, policy: TrainingPolicy
+    spec: Learnt,
+    challenger: Model,
+    champion: Model | None,
+    data: TrainingSet,
+    policy: TrainingPolicy,
 ) -> PromotionVerdict:
     """How a challenger does at every gate, on the newest test window."""
     if isinstance(spec, ModelSpec):
@@ -75,7 +79,7 @@ def judge(
 
 
 def steady(
-    context: RunContext, tracker: Tracker, spec: Learnt, version: Any, challenger: Any
+    context: RunContext, tracker: Tracker, spec: Learnt, version: ModelVersion, challenger: Model
 ) -> Gate:
     """Whom it would score is like whom it was tested on; drift that moves features and scores bars
     promotion.
@@ -100,7 +104,9 @@ def steady(
     return Gate("drift", not drift.is_harmful(moved, limits), detail)
 
 
-def _note_outcomes(tracker: Tracker, champion: Any, held: Any, data: TrainingSet) -> None:
+def _note_outcomes(
+    tracker: Tracker, champion: ModelVersion, held: Model, data: TrainingSet
+) -> None:
     """How often the outcome was true, and how far the champion's probabilities were off: when it
     was tested, and now.
 
@@ -125,7 +131,7 @@ def _note_outcomes(tracker: Tracker, champion: Any, held: Any, data: TrainingSet
 def _decide(
     context: RunContext,
     tracker: Tracker,
-    run: Any,
+    run: TrackedRun,
     spec: Learnt,
     data: TrainingSet,
     policy: TrainingPolicy,
@@ -143,7 +149,7 @@ def _decide(
     found = judge(spec, challenger, held, data, policy)
     verdict = PromotionVerdict((*found.gates, steady(context, tracker, spec, version, challenger)))
     tracker.record_gates(version, verdict.gates)
-    if champion is not None and isinstance(spec, ModelSpec):
+    if champion is not None and held is not None and isinstance(spec, ModelSpec):
         _note_outcomes(tracker, champion, held, data)
     if verdict.passed:
         promotion.promote(tracker, version, told)
