@@ -33,6 +33,7 @@ GENERATORS: tuple[str, ...] = (
 # home's copy alone. One that raises is left to the stage that needs its files, which calls the same
 # function and reports the fault.
 RUN_TIME: tuple[str, ...] = (
+    "segmentry.registry:run_time_files",
     "segments.manifest:run_time_files",
     "activation.generate:files",
 )

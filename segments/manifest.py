@@ -8,8 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from segmentry import configuration
-from segmentry.errors import ConfigError
+from segmentry import configuration, registry
 from segmentry.generated import GeneratedFile
 from segmentry.settings import Settings
 from segments import families, installed
@@ -82,15 +81,16 @@ def _columns(settings: Settings) -> Iterator[dict[str, Any]]:
         "data_type": "timestamp",
     }
     yield from _described(models / "identity" / "traits.yml")
-    for subject in subjects(settings):
+    for subject in registry.feature_subjects(settings):
         yield from _described(_features(settings) / f"{_SUBJECT}{subject}.yml")
-    for model in scored_models(settings):
+    scored = registry.scored_models()
+    for model in scored:
         description = f"Newest score of the model {model}, {_UNITS.get(model, '0 to 1')}."
         yield {
             "name": f"{model}_score", "description": description, "data_type": "double",
             "unknown": "NULL: not scored"
         }  # fmt: skip
-    for model in choice_models(settings):
+    for model in (name for name, is_choice in scored.items() if is_choice):
         description = f"Most likely choice by the model {model}."
         yield {
             "name": model,
@@ -149,34 +149,6 @@ def _described(path: Path) -> Iterator[dict[str, Any]]:
         }
 
 
-def _variables(settings: Settings) -> dict[str, Any]:
-    content: dict[str, Any] = configuration.read(settings.dbt_project / "dbt_project.yml")
-    variables: dict[str, Any] = content["vars"]
-    return variables
-
-
-def subjects(settings: Settings) -> list[str]:
-    """The subjects of the variable feature_subjects, in the order of their columns in profiles.
-
-    Raises ConfigError where they are not those of models/features: a subject without its name there
-    would be in no profile.
-    """
-    named = [str(name) for name in _variables(settings)["feature_subjects"]]
-    found = {
-        path.stem.removeprefix(_SUBJECT) for path in _features(settings).glob(f"{_SUBJECT}*.yml")
-    }
-    if odd := sorted(set(named) ^ found):
-        place = "models/features" if odd[0] in named else "the variable feature_subjects"
-        raise ConfigError(
-            f"the feature subject '{odd[0]}' is missing in {place}",
-            allowed=f"one name in the variable for each models/features/{_SUBJECT}<subject>.yml",
-            remedy=(
-                "correct the list in dbt_project/dbt_project.yml, or add the subject's SQL and yml"
-            ),
-        )
-    return named
-
-
 def _features(settings: Settings) -> Path:
     return settings.dbt_project / "models" / "features"
 
@@ -186,16 +158,6 @@ def columns(settings: Settings, subject: str) -> set[str]:
     return {
         column["name"] for column in _described(_features(settings) / f"{_SUBJECT}{subject}.yml")
     }
-
-
-def scored_models(settings: Settings) -> list[str]:
-    """Models whose scores are columns of profiles."""
-    return [str(name) for name in _variables(settings)["scored_models"]]
-
-
-def choice_models(settings: Settings) -> list[str]:
-    """Those of them whose most likely choice is a column of profiles too."""
-    return [str(name) for name in _variables(settings).get("choice_models", [])]
 
 
 def definitions_macro(found: Iterable[Segment]) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 import duckdb
 
-from segmentry import dbt, warehouse
+from segmentry import dbt, registry, warehouse
 from segmentry.errors import SegmentryError, UsageError
 from segmentry.settings import Settings
 from segments import manifest
@@ -73,7 +73,7 @@ def _evaluated(settings: Settings, segment: Segment, weeks: int) -> list[Evaluat
     }
     needed = [
         subject
-        for subject in manifest.subjects(settings)
+        for subject in registry.feature_subjects(settings)
         if read & manifest.columns(settings, subject)
     ]
     with warehouse.connect(settings, read_only=True) as lake:
@@ -169,11 +169,10 @@ def _profiles(
         f"inner join lake.{SCHEMA}.features__{subject} using (profile_id, as_of)"
         for subject in subjects
     ]
-    choices = set(manifest.choice_models(settings))
-    for model in manifest.scored_models(settings):
+    for model, is_choice in registry.scored_models().items():
         if not read & {f"{model}_score", model}:
             continue
-        choice = f", {_outcome(lake)} as {model}" if model in choices else ""
+        choice = f", {_outcome(lake)} as {model}" if is_choice else ""
         joins.append(
             f"asof left join (select profile_id, as_of as scored_{model}_at, score as"
             f" {model}_score{choice} from lake.ml.scores where model = '{model}') as scored_{model}"

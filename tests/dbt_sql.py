@@ -20,7 +20,7 @@ import jinja2
 import yaml
 
 from activation import generate
-from segmentry import identifiers, places
+from segmentry import identifiers, places, registry
 from segmentry.settings import ROOT, Settings
 
 PROJECT = ROOT / "dbt_project"
@@ -73,6 +73,11 @@ class Project:
             re.sub(r"(\{%-?\s*macro )(\w+)", r"\1macro__\2", path.read_text())
             for folder in folders
             for path in sorted((PROJECT / "macros" / folder).glob("*.sql"))
+        ]
+        texts += [
+            re.sub(r"(\{%-?\s*macro )(\w+)", r"\1macro__\2", text)
+            for path, text in registry.texts(Settings.from_environment({})).items()
+            if path.partition("/")[0] in folders
         ]
         for name in re.findall(r"macro macro__(\w+)", "".join(texts)):
             self._jinja.globals[name] = self._wrapper(name)

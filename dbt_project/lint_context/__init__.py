@@ -33,6 +33,39 @@ def run_query(sql: str) -> Any:
     return SimpleNamespace(columns=[SimpleNamespace(values=list)], rows=[])
 
 
+def landed_sources() -> list[str]:
+    """Sources that staging has a base model of."""
+    return _stems("staging", "base_")
+
+
+def claim_sources() -> list[str]:
+    """Sources with claims."""
+    return _stems("identity", "claims__")
+
+
+def claim_relations() -> dict[str, list[str]]:
+    """A relation and a time for each of them; dbt reads both from the claims."""
+    return {source: ["stg_events__events", "event_at"] for source in claim_sources()}
+
+
+def feature_subjects() -> list[str]:
+    """Subjects of the features."""
+    return _stems("features", "features__")
+
+
+def scored_models() -> list[str]:
+    """A model, for the columns that are made of each."""
+    return ["churn"]
+
+
+choice_models = scored_models
+
+
+def _stems(layer: str, start: str) -> list[str]:
+    folder = Path(__file__).parent.parent / "models" / layer
+    return sorted(path.stem.removeprefix(start) for path in folder.rglob(f"{start}*.sql"))
+
+
 def segment_definitions() -> list[SimpleNamespace]:
     """One segment with every part, for the models that are written from all of them."""
     texts = dict.fromkeys(

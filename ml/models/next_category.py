@@ -49,4 +49,5 @@ MODEL = ForecastSpec(
     estimator=estimator,
     unit="probability of the most likely category",
     rivals=("logistic",),
+    is_choice=True,
 )

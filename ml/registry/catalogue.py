@@ -32,6 +32,15 @@ def specs() -> dict[str, Spec]:
     return found
 
 
+def in_profiles() -> dict[str, bool]:
+    """Models whose scores are columns of profiles; true where the most likely choice is one too."""
+    return {
+        name: isinstance(spec, ForecastSpec) and spec.is_choice
+        for name, spec in specs().items()
+        if not isinstance(spec, PersonaSpec)
+    }
+
+
 def spec_named(name: str) -> Spec:
     """The model of that name, or UsageError naming those there are."""
     found = specs()

@@ -56,8 +56,6 @@ models:
     segments: {+schema: segments, +materialized: view, evaluation: {+materialized: table}}
 vars:
   interest_categories: []
-  scored_models: [churn]
-  feature_subjects: []
   journeys: [{name: none, lapsed_stage: lapsed, stages: []}]
 """
     ),

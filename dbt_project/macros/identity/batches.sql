@@ -26,15 +26,6 @@
     ).columns[0].values() | list) }}
 {%- endmacro %}
 
-{#- Sources that say something of identifiers: claims__<source> is there for each. -#}
-{% macro claim_sources() -%}
-    {{ return([
-        'events', 'orders', 'crm_contacts', 'email_events', 'support_tickets', 'surveys',
-        'subscriptions', 'consents',
-        'online_retail', 'reviews'
-    ]) }}
-{%- endmacro %}
-
 {#-
 Whether a source is read again. What it says now takes the place of what it said, so what rests on
 that is put together from all claims. Otherwise there is only more than there was, and what is new

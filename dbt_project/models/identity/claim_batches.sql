@@ -1,19 +1,8 @@
 {{ config(materialized='passing', database='memory') }}
-{%- set sources = {
-    'events': ['stg_events__events', 'event_at'],
-    'orders': ['stg_orders__orders', 'ordered_at'],
-    'crm_contacts': ['stg_crm_contacts__contacts', 'coalesce(created_at, updated_at)'],
-    'email_events': ['stg_email_events__email_events', 'occurred_at'],
-    'support_tickets': ['stg_support_tickets__tickets', 'created_at'],
-    'surveys': ['stg_surveys__responses', 'submitted_at'],
-    'subscriptions': ['stg_subscriptions__changes', 'changed_at'],
-    'consents': ['stg_consents__consents', 'occurred_at'],
-    'online_retail': ['stg_online_retail__orders', 'ordered_at'],
-} -%}
 with
 
 batches as (
-    {%- for source, (relation, observed_at) in sources.items() %}
+    {%- for source, (relation, observed_at) in claim_relations().items() %}
     select '{{ source }}' as source, _batch_id, count(*) as records, bit_xor(hash(_line)) as digest
     from {{ ref(relation) }}
     where {{ observed_at }} < {{ as_of() }}

@@ -33,10 +33,10 @@ newest_scores as (
 
     select
         profile_id,
-        {% for model in var('choice_models') %}
+        {% for model in choice_models() %}
         max(outcome) filter (where model = '{{ model }}') as {{ model }},
         {% endfor %}
-        {% for model in var('scored_models') %}
+        {% for model in scored_models() %}
         max(score) filter (where model = '{{ model }}')
             as {{ model }}_score{{ ',' if not loop.last }}
         {% endfor %}
@@ -56,10 +56,10 @@ newest_clusters as (
 
 select
     coalesce(newest_scores.profile_id, newest_clusters.profile_id) as profile_id,
-    {% for model in var('scored_models') %}
+    {% for model in scored_models() %}
     newest_scores.{{ model }}_score,
     {% endfor %}
-    {% for model in var('choice_models') %}
+    {% for model in choice_models() %}
     newest_scores.{{ model }},
     {% endfor %}
     newest_clusters.cluster_id,

@@ -26,14 +26,14 @@ select
     spine.profile_id,
     spine.as_of,
     {{ all_but('traits', ['profile_id']) }},
-    {% for subject in var('feature_subjects') %}
+    {% for subject in feature_subjects() %}
     {{ all_but('features__' ~ subject, ['profile_id', 'as_of']) }},
     {% endfor %}
     {{ all_but('scores', ['profile_id']) }},
     {{ all_but('consents', ['profile_id']) }}
 from spine
 left join traits on spine.profile_id = traits.profile_id
-{% for subject in var('feature_subjects') %}
+{% for subject in feature_subjects() %}
 {% set features = 'features__' ~ subject %}
 inner join {{ ref(features) }} as {{ features }}
     on spine.profile_id = {{ features }}.profile_id and spine.as_of = {{ features }}.as_of
