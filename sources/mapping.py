@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from segmentry.errors import ConfigError
+from sources import formats as column_formats
 from sources.columns import known_columns, same_name
 from sources.judgement import event_fields
 
@@ -41,7 +42,7 @@ class ColumnMapping:
     headers: (column, header in the file). constants: (column, its value as JSON). copies: (column,
     the column it copies). derived: the id that is made from the content. keys: what qualifies the
     record's own key, None for nothing. names: fields of the kind at the top of a record; no other
-    column of the file may take one of them.
+    column of the file may take one of them. formats: how columns are written.
     """
 
     kind: str
@@ -52,6 +53,7 @@ class ColumnMapping:
     keys: str | None
     names: frozenset[str]
     required: tuple[str, ...]
+    formats: column_formats.Formats = ()
 
     @property
     def file_columns(self) -> tuple[str, ...]:
@@ -101,6 +103,7 @@ def made(
         None if keys == SHARED or kind == "products" else keys,
         frozenset(fields),
         tuple(required),
+        column_formats.made(name, content.get("formats", {}), headers),
     )
 
 

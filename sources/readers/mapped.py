@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 
+from sources import formats
 from sources.mapping import KEYS, ColumnMapping
 from sources.readers import ndjson
 from sources.readers.records import Records
@@ -51,6 +52,7 @@ def _renamed(mapping: ColumnMapping, raw: str) -> tuple[str, str | None]:
         return raw, f"repeated_name: {', '.join(twice)}"
     given = dict(members)
     fields = {column: given[header] for column, header in mapping.headers if header in given}
+    formats.applied(mapping.formats, fields)
     fields.update(mapping.constants)
     fields.update({column: fields[other] for column, other in mapping.copies if other in fields})
     if mapping.derived:

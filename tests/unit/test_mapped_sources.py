@@ -79,6 +79,10 @@ def also(content: dict[str, Any], **columns: str) -> dict[str, Any]:
     return {**content, "columns": {**content["columns"], **columns}}
 
 
+def formatted(**formats: dict[str, Any]) -> dict[str, Any]:
+    return {**ORDERS, "formats": formats}
+
+
 @pytest.mark.parametrize(
     ("name", "content", "received"),
     [
@@ -107,6 +111,10 @@ def also(content: dict[str, Any], **columns: str) -> dict[str, Any]:
             "'events' has no column context.page.title",
         ),
         ("shop", also(EVENTS, properties="x"), "the column properties is given twice"),
+        ("shop", formatted(status={"values": {"bezahlt": "completed"}}), "formats names status"),
+        ("shop", formatted(ordered_at={"date_format": "%d.%m."}), "'%d.%m.' names no day"),
+        ("shop", formatted(total={"decimal": ";"}), "formats/total/decimal"),
+        ("shop", formatted(total={"decimal": ",", "values": {"x": "1"}}), "formats/total"),
     ],
 )
 def test_a_mapping_that_does_not_fit_is_refused(
