@@ -5,7 +5,9 @@ from __future__ import annotations
 import html
 import importlib
 import re
+from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -318,15 +320,25 @@ def test_a_staging_model_without_its_relation_is_reported_once_the_layer_is_buil
         runner.check(home, "raw", AS_OF, _newest(home))
 
 
-def test_a_rule_on_a_relation_that_no_model_makes_is_refused(
-    home: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_rule_that_does_not_fit_is_refused(home: Settings, tmp_path: Path) -> None:
     run_sql(home, BALANCE.format(accepted=990, quarantined=10, held=0))
-    monkeypatch.setitem(
-        records._MORE, "staging.stg_orders__renamed", (("a total exists", "total is null", False),)
+    folder = tmp_path / "project" / "models" / "staging" / "orders"
+    folder.mkdir(parents=True)
+    (folder / "stg_orders__renamed.yml").write_text(
+        "models: [{name: stg_orders__renamed, config: {meta: {gate: [{text: a total exists}]}}}]"
     )
-    with pytest.raises(ConfigError, match="stg_orders__renamed, which no staging model makes"):
-        runner.check(home, "raw", AS_OF, _newest(home))
+    changed = replace(home, dbt_project=tmp_path / "project")
+    with pytest.raises(ConfigError, match=r"stg_orders__renamed\.yml: an entry of meta\.gate"):
+        runner.check(changed, "raw", AS_OF, _newest(home))
+
+
+def test_the_rules_of_a_model_stand_in_its_yml(home: Settings) -> None:
+    found = dict(records._models(home.dbt_project / "models" / "staging"))
+    rules = {relation: [text for text, _, _ in one.rules] for relation, one in found.items()}
+    assert {relation: texts for relation, texts in rules.items() if texts} == {
+        "staging.stg_events__events": ["an event names somebody"],
+        "staging.stg_orders__orders": ["a completed order's total is not negative"],
+    }
 
 
 def test_the_guardrail_on_gates_asks_the_gate_on_audiences_alone(home: Settings) -> None:
