@@ -8,10 +8,12 @@ from typing import Annotated, Any
 import typer
 
 from cli._output import Output, OutputOption, show
+from runtime.console import errors
 from segmentry import warehouse
 from segmentry.settings import Settings
-from sources import checking, landing, stages, withdrawal
+from sources import checking, landing, sampling, scaffold, stages, withdrawal
 from sources.definitions import all_sources, source_named
+from sources.readers.seen import shown_name
 
 app = typer.Typer(
     no_args_is_help=True, help="List the sources, check a file, and withdraw a landed batch."
@@ -87,6 +89,73 @@ def check_file(
     show([asdict(report)], output)
     if report.is_failed:
         raise typer.Exit(1)
+
+
+@app.command("sample")
+def sample_file(
+    source_or_file: Annotated[str, typer.Argument(help="a file, or a source with a file")],
+    output: OutputOption = Output.table,
+) -> None:
+    """Show what a file holds: columns, types, shapes of values, identifiers, times and opt-outs.
+
+    No value is printed. Exit 1 for a file without columns.
+
+    Example: segmentry sources sample exports/receipts.csv
+    """
+    found = sampling.sample(Settings.from_environment(), source_or_file)
+    rows = [
+        {
+            "column": shown_name(column.name),
+            "type": column.type,
+            "format": column.form.shown,
+            "empty": f"{column.empty:.0%}",
+            "examples": "  ".join(column.shapes),
+            "identifier": column.identifier,
+            "is_time": column.is_time,
+            "is_opt_out": column.is_opt_out,
+            "doubt": column.doubt,
+        }
+        for column in found.columns
+    ]
+    show(rows, output)
+    errors.print(
+        f"{found.records:,} record(s) read as {found.format}, {found.faulty:,} of them faulty"
+    )
+
+
+@app.command("new")
+def new_source(
+    file: Annotated[str, typer.Argument(help="a file of the new source")],
+    name: Annotated[
+        str | None, typer.Option(help="name of the source; by default the file's")
+    ] = None,
+    kind: Annotated[
+        str | None,
+        typer.Option("--as", help="orders, contacts, events, products or consents"),
+    ] = None,
+    output: OutputOption = Output.table,
+) -> None:
+    """Write what a new source needs, from a sample of its file; nothing is overwritten.
+
+    A file that looks like orders, contacts, events, products or consents gets a mapping, any other
+    one staging models and claims of its own. Exit 1 for a file that cannot be read or names nobody,
+    2 for a name that is taken.
+
+    Example: segmentry sources new exports/receipts.csv --name till_orders
+    """
+    made = scaffold.new_source(Settings.from_environment(), file, name, kind)
+    if output is Output.json:
+        show([asdict(made)], output)
+        return
+    like = f"read as {made.kind}" if made.kind else "with models of its own"
+    print(f"The source {made.name}, {like}:")
+    for path in made.files:
+        print(f"  {path}")
+    for note in made.notes:
+        print(f"Note: {note}")
+    print("Next:")
+    for command in made.commands:
+        print(f"  {command}")
 
 
 @app.command("withdraw")

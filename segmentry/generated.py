@@ -27,6 +27,7 @@ GENERATORS: tuple[str, ...] = (
     "activation.reference:generated_files",
     "cli._reference:generated_files",
     "sources.judgement:generated_files",
+    "sources.reference:generated_files",
     "segmentry.identifier_words:generated_files",
 )
 # Each entry is called with the settings and returns files of the dbt project that exist in the

@@ -53,6 +53,12 @@ def all_sources(settings: Settings) -> dict[str, Source]:
     }
 
 
+def descriptions(settings: Settings) -> dict[str, str]:
+    """What each source's yml says that one record is."""
+    contents = configuration.load_folder(settings, "source", "sources")
+    return {name: " ".join(content["description"].split()) for name, content in contents.items()}
+
+
 def raw_tables(settings: Settings) -> list[str]:
     """The raw tables of the configured sources, each once."""
     return sorted({source.table for source in all_sources(settings).values()})

@@ -30,6 +30,11 @@ class ColumnFormat:
     date_format: str | None = None
     values: tuple[tuple[str, str], ...] = ()
 
+    @property
+    def shown(self) -> str:
+        """The format in words; no values of it."""
+        return self.date_format or (f"decimal {self.decimal}" if self.decimal else "")
+
     def read(self, text: str) -> str:
         """The text as the shipped source writes it; what is not as declared is of a wrong type."""
         if self.values:

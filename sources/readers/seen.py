@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sources.columns import SourceFields, canonical_names
+from sources.guesses import is_opt_out
 
 # Names of columns that a file may add to the account; a sender that uses ids as names would fill
 # the memory.
@@ -21,12 +22,6 @@ NEAR = 0.65
 # From this share of a column's values on, two columns are reported as swapped.
 SWAPPED_SHARE = 0.5
 _NAME = re.compile(r"[^\W\d][\w .:/()-]{0,59}")
-# Names by which exports say that somebody refused; a column of them that nothing reads is a refusal
-# that nothing hears.
-_OPT_OUT = re.compile(
-    r"opt(ed|s)?out|unsubscri|do?not(contact|call|e?mail|message|sms|text|phone|sell|share|track|market)"
-    r"|^no(e?mail|sms|calls?|newsletter|marketing)|suppress|b(lock|lack)list|^dn[cm]$|spam(report|complain)"
-)
 _PHONE = re.compile(r"[+\d][\d ()./-]{5,}")
 
 
@@ -141,7 +136,7 @@ class Seen:
             f"{shown_name(name)} may be an opt-out and nothing reads it: load it as `consents`"
             " (docs/how-to/consent.md)"
             for name in self.unread()
-            if _OPT_OUT.search("".join(c for c in name.casefold() if c.isalnum()))
+            if is_opt_out(name)
         ]
         for name, like in (("email", "phone numbers"), ("phone", "e-mail addresses")):
             odd, values = self._odd[name], self._values[name]
