@@ -76,8 +76,8 @@ class ForecastSpec:
     population_sql, heuristic, horizon_days, exclude: as in ModelSpec. label_sql: ``profile_id,
     as_of, label``; a label of type double is an amount of at least 0 and is forecast in the mean,
     text is a choice. NULL labels are not learnt from. unit: what the score is in. most: the largest
-    amount there can be. rivals: names of ml/fit/candidates.py for amounts, or for choices. is_choice:
-    the label is text; the most likely choice is a column of profiles next to the score.
+    amount there can be. rivals: names of ml/fit/candidates.py for amounts, or for choices.
+    is_choice: the label is text; the most likely choice is a column of profiles next to the score.
     """
 
     name: str

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ml import catalogue
+from ml.registry import catalogue
 from segmentry import registry
 from segmentry.settings import Settings
 from sources.definitions import raw_tables
