@@ -203,11 +203,13 @@ def base_sql(plan: Plan) -> str:
     required = ", ".join(f"'{name}'" for name in plan.required)
     key = f"['{plan.key.name}']" if plan.key else "[]"
     occurred_at = plan.time.name if plan.time else "cast(null as timestamp)"
-    numbered, relation, record_key = "", "typed", ""
     if plan.key is not None:
+        numbered = ""
+        relation = "typed"
         record_key = f"cast({plan.key.name} as varchar)"
     else:
-        numbered, relation = own_texts.NUMBERED, "numbered"
+        numbered = own_texts.NUMBERED
+        relation = "numbered"
         record_key = "content_hash || '#' || cast(nth_in_file as varchar)"
     return own_texts.BASE.format(
         name=plan.name, columns=columns, required=required, key=key, occurred_at=occurred_at,
