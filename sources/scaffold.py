@@ -183,7 +183,7 @@ def _write(texts: Mapping[Path, str]) -> None:
 
 
 def _generated(settings: Settings) -> list[Path]:
-    """Pages of the repository that the new files make stale, written anew."""
+    """Pages of the repository that the new files make stale, written again."""
     if settings.dbt_project != ROOT / "dbt_project":
         return []
     stale = [file for file in generated.all_files(settings) if not file.is_current()]
