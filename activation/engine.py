@@ -10,18 +10,16 @@ import duckdb
 
 from activation import consent_policy, deployed, guardrails, runs, withdrawals
 from activation import plan as plans
-from activation.accounts import LedgerAccounts
 from activation.client import Unanswered
 from activation.consent import ConsentGate
 from activation.consent_policy import Basis
 from activation.deployed import DeployedSync
-from activation.destination import DestinationSession, connection_values
-from activation.destination import of as destination_of
 from activation.ledger import Ledger
+from activation.opened import OpenSync, SyncPlace, open_sync
 from activation.plan import Standing, SyncPlan
 from activation.runs import Run
 from activation.sender import Sender
-from segmentry import clock, sync_files, warehouse
+from segmentry import clock, sync_files
 from segmentry.errors import (
     ConfigError,
     ConnectionNotConfigured,
@@ -45,9 +43,10 @@ def run_sync(
     """
     sync = sync_files.one(settings, name)
     release = guardrails.released(name, release)
-    if not (missing := _missing(sync)):
-        with _desk(settings, name) as desk:
-            return _run(desk, sync, release, digest)
+    with open_sync(settings, name) as opened:
+        if not (missing := opened.at(sync).missing):
+            with _desk(opened) as desk:
+                return _run(desk, sync, release, digest)
     withdraw(settings, name, sync)
     note = f"{name}: not configured, set {', '.join(missing)} to send"
     return StageReport({f"sync {name}": 0}, [note], "not_configured")
@@ -60,20 +59,18 @@ def withdraw(settings: Settings, name: str, sync: SyncConfig | None) -> StageRep
     says; None where the file is deleted or does not fit, so that what the rows were sent with
     counts.
     """
-    ledger = Ledger(settings)
-    has_rows = deployed.has_rows(ledger, name)
-    ledger.close()
-    if not has_rows:
-        return StageReport({f"sync {name}": 0}, [], "unchanged")
-    with _desk(settings, name) as desk:
-        return _withdraw_alone(desk, sync)
+    with open_sync(settings, name) as opened:
+        if not deployed.has_rows(opened.ledger, name):
+            return StageReport({f"sync {name}": 0}, [], "unchanged")
+        with _desk(opened) as desk:
+            return _withdraw_alone(desk, sync)
 
 
 @dataclass
 class _Desk:
     """One run of one sync, with what it works on."""
 
-    settings: Settings
+    opened: OpenSync
     ledger: Ledger
     lake: duckdb.DuckDBPyConnection
     run: Run
@@ -81,16 +78,11 @@ class _Desk:
 
 
 @contextmanager
-def _desk(settings: Settings, name: str) -> Iterator[_Desk]:
-    ledger = Ledger(settings)
-    try:
-        with (
-            runs.lease(ledger, name) as holder,
-            warehouse.connect(settings, read_only=True) as lake,
-        ):
-            yield _Desk(settings, ledger, lake, Run(name, holder=holder), deployed.of(ledger, name))
-    finally:
-        ledger.close()
+def _desk(opened: OpenSync) -> Iterator[_Desk]:
+    name, ledger = opened.name, opened.ledger
+    with runs.lease(ledger, name) as holder:
+        lake = opened.lake  # a lake that cannot be opened is no run of the sync
+        yield _Desk(opened, ledger, lake, Run(name, holder=holder), deployed.of(ledger, name))
 
 
 @contextmanager
@@ -98,41 +90,30 @@ def _sender(desk: _Desk, sync: SyncConfig) -> Iterator[Sender]:
     """A sender to the place that the sync's configuration names; what it counted is added to the
     run.
     """
-    destination, run = destination_of(sync), desk.run
-    values, _ = connection_values(sync, destination)
-    accounts = LedgerAccounts(desk.ledger)
-    session = DestinationSession(
-        sync, values, accounts, desk.settings.outbox / sync.name, run.run_id
-    )
-    try:
-        yield Sender(
-            desk.settings,
-            sync,
-            destination,
-            session,
-            desk.lake,
-            desk.ledger,
-            _gate(desk, sync),
-            run,
-        )
-    finally:
-        run.requests += session.requests
-        run.notes += session.notes
-        session.close()
+    place, run = desk.opened.at(sync), desk.run
+    with place.session(run.run_id) as session:
+        try:
+            yield Sender(
+                desk.opened.settings,
+                sync,
+                place.destination,
+                session,
+                desk.lake,
+                desk.ledger,
+                _gate(place),
+                run,
+            )
+        finally:
+            run.requests += session.requests
+            run.notes += session.notes
 
 
-def _gate(desk: _Desk, sync: SyncConfig) -> ConsentGate:
+def _gate(place: SyncPlace) -> ConsentGate:
     try:
-        basis = consent_policy.load(desk.settings).basis(sync.purpose)
+        return place.gate()
     except ConfigError:
-        basis = Basis(
-            is_opt_in=True
-        )  # enough for withdrawals: whoever refused is refused whatever the policy says
-    return ConsentGate(desk.lake, sync, basis, warehouse.snapshot_watch(desk.settings, desk.lake))
-
-
-def _missing(sync: SyncConfig) -> list[str]:
-    return connection_values(sync, destination_of(sync))[1]
+        # Enough for withdrawals: whoever refused is refused whatever the policy says.
+        return place.gate(Basis(is_opt_in=True))
 
 
 @contextmanager
@@ -188,7 +169,7 @@ def _former(desk: _Desk, sync: SyncConfig) -> SyncConfig | None:
     if desk.known is None or deployed.is_same_place(desk.known.sync, sync):
         return None
     try:
-        return None if _missing(desk.known.sync) else desk.known.sync
+        return None if desk.opened.at(desk.known.sync).missing else desk.known.sync
     except ConfigError:  # the destination is not known any more
         return None
 
@@ -249,8 +230,9 @@ def _withdraw_alone(desk: _Desk, sync: SyncConfig | None) -> StageReport:
     standing = Standing(withdrawals.mark(desk.lake))
     if desk.known is not None and desk.known.mark == standing.mark:
         return StageReport({f"sync {name}": 0}, [], "unchanged")
-    missing = _missing(chosen)
-    found = withdrawals.find(desk.lake, desk.ledger, chosen, _gate(desk, chosen))
+    place = desk.opened.at(chosen)
+    missing = place.missing
+    found = withdrawals.find(desk.lake, desk.ledger, chosen, _gate(place))
     if found and missing:
         raise ConnectionNotConfigured(
             f"{name}: {found:,} row(s) of people who opted out are at the destination, and it"

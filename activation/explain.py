@@ -12,11 +12,11 @@ from typing import Any
 import duckdb
 import sqlalchemy as sa
 
-from activation import consent_policy, runs
 from activation import ledger_tables as t
-from activation.consent import ConsentGate
+from activation import runs
 from activation.ledger import Ledger
 from activation.model import Operation, Row
+from activation.opened import SyncPlace, open_sync
 from identity import people
 from segmentry import sync_files, warehouse
 from segmentry.settings import Settings
@@ -46,17 +46,14 @@ def person(settings: Settings, name: str, who: str) -> dict[str, Any]:
     audience.
     """
     sync = sync_files.one(settings, name)
-    with warehouse.connect(settings, read_only=True) as lake:
+    with open_sync(settings, name) as opened:
+        lake = opened.lake
         profile = people.profile_named(lake, who)
         warehouse.require(lake, "audiences.candidates", made_by="audiences")
         verdict = _verdict(lake, sync, profile)
         segments = _segments(lake, sync, profile)
-        leaving = _may_leave(settings, lake, sync, profile) if verdict == "eligible" else ""
-    ledger = Ledger(settings)
-    try:
-        facts = _held(ledger, sync, profile)
-    finally:
-        ledger.close()
+        leaving = _may_leave(opened.at(sync), profile) if verdict == "eligible" else ""
+        facts = _held(opened.ledger, sync, profile)
     return {
         "answer": _answer(sync, verdict, leaving, facts),
         "sync": sync.name,
@@ -91,12 +88,11 @@ def _segments(
     return [{"segment": name, "is_in": name in inside, "since": inside.get(name)} for name in names]
 
 
-def _may_leave(
-    settings: Settings, lake: duckdb.DuckDBPyConnection, sync: SyncConfig, profile: str
-) -> str:
+def _may_leave(place: SyncPlace, profile: str) -> str:
     """Why the person's rows may not leave by what is known now; '' where they may."""
+    sync, lake = place.sync, place.opened.lake
     warehouse.require(lake, f"audiences.aud_{sync.name}", made_by="audiences")
-    gate = ConsentGate(lake, sync, consent_policy.load(settings).basis(sync.purpose))
+    gate = place.gate()
     gate.refresh()
     found = warehouse.records(
         lake,

@@ -24,11 +24,10 @@ from activation import (
     runs,
 )
 from activation import plan as plans
-from activation.accounts import LedgerAccounts
-from activation.consent import ConsentGate
-from activation.destination import Destination, DestinationSession, connection_values
+from activation.destination import Destination, connection_values
 from activation.destination import of as destination_of
 from activation.ledger import Ledger, now
+from activation.opened import SyncPlace, open_sync
 from segmentry import sync_files, warehouse
 from segmentry.errors import SegmentryError, UsageError
 from segmentry.settings import Settings
@@ -46,19 +45,15 @@ def chosen(settings: Settings, select: Sequence[str]) -> list[SyncConfig]:
 
 def plan(settings: Settings, select: Sequence[str]) -> Shown:
     """What each sync would do, and which guardrails would stop it."""
-    ledger = Ledger(settings)
-    try:
-        return [_planned(settings, ledger, sync) for sync in chosen(settings, select)]
-    finally:
-        ledger.close()
+    return [_planned(settings, sync) for sync in chosen(settings, select)]
 
 
-def _planned(settings: Settings, ledger: Ledger, sync: SyncConfig) -> dict[str, Any]:
-    destination = destination_of(sync)
-    _, missing = connection_values(sync, destination)
-    with warehouse.connect(settings, read_only=True) as lake:
-        gate = ConsentGate(lake, sync, consent_policy.load(settings).basis(sync.purpose))
-        made = plans.make(lake, ledger, sync, gate, runs.state(ledger, sync.name))
+def _planned(settings: Settings, sync: SyncConfig) -> dict[str, Any]:
+    with open_sync(settings, sync.name) as opened:
+        place, ledger = opened.at(sync), opened.ledger
+        destination, missing = place.destination, place.missing
+        lake = opened.lake
+        made = plans.make(lake, ledger, sync, place.gate(), runs.state(ledger, sync.name))
         made.coverage = guardrails.coverage(lake, sync)
         made.coverage_before = runs.measure(ledger, sync.name, "coverage")
         stopping = (
@@ -287,21 +282,18 @@ def verify(
     shown = []
     missing = []
     failures: list[SegmentryError] = []
-    ledger = Ledger(settings)
-    try:
-        for sync in chosen(settings, select):
+    for sync in chosen(settings, select):
+        with open_sync(settings, sync.name) as opened:
             try:
-                row, lost = _verified(settings, ledger, sync)
+                row, lost = _verified(opened.at(sync))
             except SegmentryError as error:
                 failures.append(error)
                 row, lost = {**_unverified(sync), "note": error.received}, []
             shown.append(row)
             if lost and repair:
-                ledger.mark_unconfirmed(sync.name, lost)
-                runs.keep_state(ledger, sync.name, fingerprint=None)
+                opened.ledger.mark_unconfirmed(sync.name, lost)
+                runs.keep_state(opened.ledger, sync.name, fingerprint=None)
                 missing.append(sync.name)
-    finally:
-        ledger.close()
     if missing:
         failures += apply(settings, missing)[1]
     return shown, failures
@@ -319,22 +311,14 @@ def _unverified(sync: SyncConfig) -> dict[str, Any]:
     }
 
 
-def _verified(
-    settings: Settings, ledger: Ledger, sync: SyncConfig
-) -> tuple[dict[str, Any], list[str]]:
-    destination = destination_of(sync)
-    values, unset = connection_values(sync, destination)
+def _verified(place: SyncPlace) -> tuple[dict[str, Any], list[str]]:
+    sync, ledger = place.sync, place.opened.ledger
     row = _unverified(sync)
-    if unset:
-        return {**row, "note": f"set {', '.join(unset)} to read back"}, []
-    session = DestinationSession(
-        sync, values, LedgerAccounts(ledger), settings.outbox / sync.name, "verify"
-    )
-    try:
-        found = destination.members(session)
+    if place.missing:
+        return {**row, "note": f"set {', '.join(place.missing)} to read back"}, []
+    with place.session("verify") as session:
+        found = place.destination.members(session)
         there = None if found is None else {str(identity) for identity in found}
-    finally:
-        session.close()
     known = dict(
         zip(
             *(ledger.held(sync.name).column(name).to_pylist() for name in ("holding", "identity")),
