@@ -8,16 +8,17 @@ from dataclasses import dataclass
 
 import duckdb
 
-from activation import consent_policy, deployed, guardrails, runs, withdrawals
+from activation import consent_policy, guardrails, withdrawals
 from activation import plan as plans
 from activation.client import Unanswered
 from activation.consent import ConsentGate
 from activation.consent_policy import Basis
-from activation.deployed import DeployedSync
-from activation.ledger import Ledger
+from activation.ledger import deployed, runs
+from activation.ledger.database import Ledger
+from activation.ledger.deployed import DeployedSync
+from activation.ledger.runs import Run
 from activation.opened import OpenSync, SyncPlace, open_sync
 from activation.plan import Standing, SyncPlan
-from activation.runs import Run
 from activation.sender import Sender
 from segmentry import clock, sync_files
 from segmentry.errors import (

@@ -12,9 +12,9 @@ from typing import Any
 import duckdb
 import sqlalchemy as sa
 
-from activation import ledger_tables as t
-from activation import runs
-from activation.ledger import Ledger
+from activation.ledger import runs
+from activation.ledger import tables as t
+from activation.ledger.database import Ledger
 from activation.model import Operation, Row
 from activation.opened import SyncPlace, open_sync
 from identity import people

@@ -16,7 +16,7 @@ import duckdb
 
 from activation import plan as plans
 from activation.consent_policy import ConsentPolicy
-from activation.ledger import now
+from activation.ledger.database import now
 from activation.plan import SyncPlan
 from segmentry import warehouse
 from segmentry.errors import UsageError

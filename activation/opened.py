@@ -12,12 +12,12 @@ from functools import cached_property
 import duckdb
 
 from activation import consent_policy
-from activation.accounts import LedgerAccounts
 from activation.consent import ConsentGate
 from activation.consent_policy import Basis
 from activation.destination import Destination, DestinationSession, connection_values
 from activation.destination import of as destination_of
-from activation.ledger import Ledger
+from activation.ledger.accounts import LedgerAccounts
+from activation.ledger.database import Ledger
 from segmentry import warehouse
 from segmentry.settings import Settings
 from segmentry.sync_config import SyncConfig

@@ -14,19 +14,12 @@ from typing import Any
 import duckdb
 import sqlalchemy as sa
 
-from activation import (
-    consent_policy,
-    definitions,
-    engine,
-    guardrails,
-    ledger_tables,
-    published,
-    runs,
-)
+from activation import consent_policy, definitions, engine, guardrails, published
 from activation import plan as plans
 from activation.destination import Destination, connection_values
 from activation.destination import of as destination_of
-from activation.ledger import Ledger, now
+from activation.ledger import runs, tables
+from activation.ledger.database import Ledger, now
 from activation.opened import SyncPlace, open_sync
 from segmentry import sync_files, warehouse
 from segmentry.errors import SegmentryError, UsageError
@@ -226,8 +219,8 @@ def status(settings: Settings, select: Sequence[str]) -> Shown:
             waiting.setdefault(review["sync"], []).append(
                 f"{review['guardrail']}: {review['detail']}"
             )
-        held = _counts(ledger, ledger_tables.held_rows)
-        dead = _counts(ledger, ledger_tables.dead_letters)
+        held = _counts(ledger, tables.held_rows)
+        dead = _counts(ledger, tables.dead_letters)
     finally:
         ledger.close()
     with warehouse.connect(settings, read_only=True) as lake:

@@ -16,7 +16,7 @@ import duckdb
 import pyarrow as pa
 
 if TYPE_CHECKING:
-    from activation.ledger import Ledger
+    from activation.ledger.database import Ledger
     from segmentry.sync_config import SyncConfig
 
 

@@ -13,7 +13,7 @@ import duckdb
 
 from activation import definitions, pace, withdrawals, work
 from activation.consent import ConsentGate
-from activation.ledger import Ledger, now
+from activation.ledger.database import Ledger, now
 from activation.model import Operation, Row
 from segmentry import warehouse
 from segmentry.errors import NotReadyError

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import duckdb
 
-from activation.ledger import Ledger
-from activation.ledger_tables import RENAMED
+from activation.ledger.database import Ledger
+from activation.ledger.tables import RENAMED
 from segmentry import warehouse
 
 COLUMNS: dict[str, str] = {

@@ -17,14 +17,15 @@ import duckdb
 import orjson
 
 from activation import plan as plans
-from activation import runs, withdrawals
+from activation import withdrawals
 from activation.client import RequestRefused, Unanswered
 from activation.consent import ConsentGate
 from activation.destination import MALFORMED, Destination, DestinationSession
-from activation.ledger import Intent, Ledger, now
+from activation.ledger import runs
+from activation.ledger.database import Intent, Ledger, now
+from activation.ledger.runs import Run
 from activation.model import Batch, Operation, Pending, Result, Row, RowOutcome, Status, all_sent
 from activation.plan import SyncPlan
-from activation.runs import Run
 from segmentry.errors import DestinationError
 from segmentry.settings import Settings
 from segmentry.sync_config import SyncConfig

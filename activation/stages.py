@@ -7,9 +7,10 @@ from functools import partial
 
 import duckdb
 
-from activation import definitions, deployed, engine, generate, published
+from activation import definitions, engine, generate, published
 from activation.destination import of as destination_of
-from activation.ledger import Ledger
+from activation.ledger import deployed
+from activation.ledger.database import Ledger
 from segmentry import dbt, freshness, sync_files, warehouse
 from segmentry import withdrawals as consent
 from segmentry.errors import SegmentryError

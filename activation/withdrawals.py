@@ -13,7 +13,7 @@ import duckdb
 
 from activation import work
 from activation.consent import ConsentGate
-from activation.ledger import Ledger
+from activation.ledger.database import Ledger
 from activation.model import Operation, Row
 from segmentry import identifiers, warehouse
 from segmentry.sync_config import SyncConfig

@@ -158,8 +158,9 @@ def adds(folder: str, url: str) -> dict[str, Any]:
 
 def unchanged(folder: str, url: str) -> dict[str, Any]:
     """Plans over rows that the ledger knows to be there: at a glance, and by a full compare."""
-    from activation import operate, runs
-    from activation.ledger import Ledger
+    from activation import operate
+    from activation.ledger import runs
+    from activation.ledger.database import Ledger
 
     settings = _lake(folder, UNCHANGED_ROWS, UNCHANGED_ROWS)
     os.environ.update(BENCH_URL="http://127.0.0.1:9", BENCH_SECRET=SECRET)
@@ -219,7 +220,7 @@ def _hold_everything(settings: Any) -> None:
     import duckdb
 
     from activation import plan as plans
-    from activation.ledger import Ledger
+    from activation.ledger.database import Ledger
     from segmentry import sync_files, warehouse
 
     ledger = Ledger(settings)

@@ -22,7 +22,7 @@ import duckdb
 import pandas as pd  # DuckDB would import it in every life
 
 from activation import client, consent_policy, engine
-from activation.ledger import Ledger
+from activation.ledger.database import Ledger
 from segmentry import configuration, sync_files, warehouse
 from segmentry.errors import SegmentryError
 from segmentry.settings import Settings

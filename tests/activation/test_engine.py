@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 from standardwebhooks.webhooks import Webhook
 
-from activation import engine, operate, runs
+from activation import engine, operate
 from activation.client import Client
-from activation.ledger import Ledger
+from activation.ledger import runs
+from activation.ledger.database import Ledger
 from segmentry.errors import DestinationError, GuardrailTriggered, SegmentryError, UsageError
 from tests.activation.engine_shop import (
     SECRET,

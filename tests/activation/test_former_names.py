@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from activation import engine, operate
-from activation.ledger import Ledger
+from activation.ledger.database import Ledger
 from segmentry import sync_files
 from segmentry.errors import ConfigError, GuardrailTriggered
 from tests.activation.engine_shop import Receiver, consent, fill, open_lake, receiver, webhook

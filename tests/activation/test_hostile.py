@@ -21,7 +21,7 @@ from activation import engine
 from activation.client import Client
 from activation.destinations import slack
 from activation.hashing import sha256
-from activation.ledger import Ledger
+from activation.ledger.database import Ledger
 from activation.model import Batch
 from activation.sender import Sender
 from segmentry.errors import SegmentryError

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from activation import engine, operate
-from activation.ledger import Ledger
+from activation.ledger.database import Ledger
 from segmentry.errors import SegmentryError
 from segmentry.settings import ROOT
 from tests.activation.engine_shop import Receiver, consent, fill, open_lake, receiver, webhook

@@ -10,7 +10,7 @@ import pytest
 
 from activation import engine, guardrails, pace
 from activation import plan as plans
-from activation.ledger import now
+from activation.ledger.database import now
 from segmentry import warehouse
 from segmentry.errors import GuardrailTriggered
 from segmentry.sync_config import SyncConfig, parsed

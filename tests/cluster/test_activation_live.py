@@ -13,8 +13,9 @@ import pytest
 import redis
 import sqlalchemy as sa
 
-from activation import engine, operate, runs
-from activation.ledger import Ledger
+from activation import engine, operate
+from activation.ledger import runs
+from activation.ledger.database import Ledger
 from segmentry.errors import DestinationError, SegmentryError
 from segmentry.settings import Settings
 from tests.activation.engine_shop import Receiver, Reply, consent, fill, receiver, webhook

@@ -9,7 +9,6 @@ from email.utils import format_datetime
 import httpx
 import pytest
 
-from activation.accounts import FAILURES, LedgerAccounts
 from activation.client import (
     Client,
     Rate,
@@ -19,7 +18,8 @@ from activation.client import (
     retry_after,
     until_reset,
 )
-from activation.ledger import Ledger
+from activation.ledger.accounts import FAILURES, LedgerAccounts
+from activation.ledger.database import Ledger
 from segmentry.errors import ConnectionNotConfigured, DestinationError
 from segmentry.settings import Settings
 

@@ -17,8 +17,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from activation import ledger_tables as t
-from activation.ledger import Ledger, now
+from activation.ledger import tables as t
+from activation.ledger.database import Ledger, now
 from activation.model import RowOutcome, Status
 from segmentry.errors import SegmentryError
 

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import sqlalchemy as sa
 
-from activation import ledger_tables as t
+from activation.ledger import tables as t
 
 Export = tuple[Callable[[int], "sa.Select[Any]"], pa.Schema]
 

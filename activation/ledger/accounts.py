@@ -9,9 +9,9 @@ from collections.abc import Callable
 
 import sqlalchemy as sa
 
-from activation import ledger_tables as t
 from activation.client import Rate
-from activation.ledger import Ledger
+from activation.ledger import tables as t
+from activation.ledger.database import Ledger
 from segmentry.errors import DestinationError
 
 # So many failures in a row open the breaker: the account is then left alone for a minute by every

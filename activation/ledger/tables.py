@@ -99,7 +99,7 @@ reviews = sa.Table(
 )
 
 # Columns that older ledgers have under another name: table, former name, name.
-# ``ledger_sql.rename_columns`` renames.
+# ``sql.rename_columns`` renames.
 RENAMED = (("reviews", "brake", "guardrail"),)
 
 # One row per sync: what was last brought to its end, and who is at work on it.

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from activation import ledger_tables as t
-from activation.ledger import Ledger, now
+from activation.ledger import tables as t
+from activation.ledger.database import Ledger, now
 from segmentry.sync_config import SyncConfig, parsed
 
 

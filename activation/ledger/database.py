@@ -16,8 +16,8 @@ import pyarrow as pa
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert as postgres_insert
 
-from activation import ledger_sql
-from activation import ledger_tables as t
+from activation.ledger import sql
+from activation.ledger import tables as t
 from activation.model import Batch, Operation, Row, RowOutcome, Status
 from segmentry.settings import Settings
 
@@ -57,9 +57,9 @@ class Ledger:
     """
 
     def __init__(self, settings: Settings) -> None:
-        self.engine = ledger_sql.engine(settings.ledger_url)
+        self.engine = sql.engine(settings.ledger_url)
         t.METADATA.create_all(self.engine)
-        ledger_sql.rename_columns(self.engine, t.RENAMED)
+        sql.rename_columns(self.engine, t.RENAMED)
 
     def close(self) -> None:
         """Give the connections back."""
@@ -81,7 +81,7 @@ class Ledger:
 
     def _moment(self, value: Any) -> Any:
         is_text = isinstance(value, datetime) and self.engine.dialect.name == "sqlite"
-        return ledger_sql.stamped(value) if is_text else value
+        return sql.stamped(value) if is_text else value
 
     def write(
         self,
@@ -97,7 +97,7 @@ class Ledger:
             return
         keys = [] if table is t.changes else [column.name for column in table.primary_key]
         if self.engine.dialect.name == "sqlite":
-            ledger_sql.write_to_sqlite(connection, table, keys, names, rows)
+            sql.write_to_sqlite(connection, table, keys, names, rows)
             return
         statement = postgres_insert(table)
         if keys:
@@ -304,7 +304,7 @@ class Ledger:
 
     def export(self, name: str, after: int = 0) -> pa.Table:
         """A relation as it is published to the lake."""
-        from activation.ledger_export import EXPORTS
+        from activation.ledger.export import EXPORTS
 
         statement, schema = EXPORTS[name]
         return self._arrow(statement(after), schema)
