@@ -13,13 +13,13 @@ from activation import plan as plans
 from activation.client import Unanswered
 from activation.consent import ConsentGate
 from activation.consent_policy import Basis
-from activation.ledger import deployed, runs
+from activation.ledger import deployed, open_requests, runs
 from activation.ledger.database import Ledger
 from activation.ledger.deployed import DeployedSync
 from activation.ledger.runs import Run
 from activation.opened import OpenSync, SyncPlace, open_sync
 from activation.plan import Standing, SyncPlan
-from activation.sender import Sender
+from activation.send.sender import Sender
 from segmentry import clock, sync_files
 from segmentry.errors import (
     ConfigError,
@@ -241,7 +241,7 @@ def _withdraw_alone(desk: _Desk, sync: SyncConfig | None) -> StageReport:
             allowed="a connection by which they can be removed",
             remedy=f"set {', '.join(missing)}, then run the job again",
         )
-    if not found and not runs.is_open(desk.ledger, name):
+    if not found and not open_requests.is_open(desk.ledger, name):
         if desk.known is not None:
             deployed.keep(desk.ledger, chosen, standing.mark)
         return StageReport({f"sync {name}": 0}, [], "unchanged")
@@ -347,7 +347,9 @@ def _conclude(sender: Sender, plan: SyncPlan, standing: Standing) -> str:
     glance.
     """
     run, ledger = sender.run, sender.ledger
-    unsettled = run.failed["retry"] or run.failed["blocked"] or ledger.open_intents(run.sync)
+    unsettled = (
+        run.failed["retry"] or run.failed["blocked"] or open_requests.is_open(ledger, run.sync)
+    )
     is_at_rest = not (unsettled or plan.has_waiting) and standing.is_settled
     fingerprint = plan.fingerprint if is_at_rest else None
     runs.keep_state(ledger, run.sync, config_hash=sender.sync.config_hash, fingerprint=fingerprint)

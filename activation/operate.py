@@ -18,7 +18,7 @@ from activation import consent_policy, definitions, engine, guardrails, publishe
 from activation import plan as plans
 from activation.destination import Destination, connection_values
 from activation.destination import of as destination_of
-from activation.ledger import runs, tables
+from activation.ledger import dead_letters, held, runs, tables
 from activation.ledger.database import Ledger, now
 from activation.opened import SyncPlace, open_sync
 from segmentry import sync_files, warehouse
@@ -199,7 +199,9 @@ def retry(settings: Settings, select: Sequence[str]) -> tuple[Shown, list[Segmen
     """Forget that rows were refused, then run the syncs that had some."""
     ledger = Ledger(settings)
     try:
-        dead = {sync.name: ledger.forget_dead(sync.name) for sync in chosen(settings, select)}
+        dead = {
+            sync.name: dead_letters.forget(ledger, sync.name) for sync in chosen(settings, select)
+        }
         for name, count in dead.items():
             if count:
                 runs.keep_state(ledger, name, fingerprint=None)
@@ -219,7 +221,7 @@ def status(settings: Settings, select: Sequence[str]) -> Shown:
             waiting.setdefault(review["sync"], []).append(
                 f"{review['guardrail']}: {review['detail']}"
             )
-        held = _counts(ledger, tables.held_rows)
+        there = _counts(ledger, tables.held_rows)
         dead = _counts(ledger, tables.dead_letters)
     finally:
         ledger.close()
@@ -227,7 +229,7 @@ def status(settings: Settings, select: Sequence[str]) -> Shown:
         return [
             {
                 **_status_row(sync, newest.get(sync.name), waiting.get(sync.name, [])),
-                "held": held.get(sync.name, 0),
+                "held": there.get(sync.name, 0),
                 "refused": dead.get(sync.name, 0),
                 "audience": _built(lake, sync),
             }
@@ -284,7 +286,7 @@ def verify(
                 row, lost = {**_unverified(sync), "note": error.received}, []
             shown.append(row)
             if lost and repair:
-                opened.ledger.mark_unconfirmed(sync.name, lost)
+                held.mark_unconfirmed(opened.ledger, sync.name, lost)
                 runs.keep_state(opened.ledger, sync.name, fingerprint=None)
                 missing.append(sync.name)
     if missing:
@@ -314,7 +316,10 @@ def _verified(place: SyncPlace) -> tuple[dict[str, Any], list[str]]:
         there = None if found is None else {str(identity) for identity in found}
     known = dict(
         zip(
-            *(ledger.held(sync.name).column(name).to_pylist() for name in ("holding", "identity")),
+            *(
+                held.of(ledger, sync.name).column(name).to_pylist()
+                for name in ("holding", "identity")
+            ),
             strict=True,
         )
     )

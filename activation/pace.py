@@ -15,6 +15,8 @@ from zoneinfo import ZoneInfo
 import duckdb
 import pyarrow as pa
 
+from activation.ledger import changelog
+
 if TYPE_CHECKING:
     from activation.ledger.database import Ledger
     from segmentry.sync_config import SyncConfig
@@ -54,7 +56,7 @@ def is_quiet(sync: SyncConfig, moment: datetime) -> bool:
 def _over_cap(
     lake: duckdb.DuckDBPyConnection, ledger: Ledger, sync: SyncConfig, since: datetime, most: int
 ) -> int:
-    counts = ledger.sent_since(sync.name, since)
+    counts = changelog.sent_since(ledger, sync.name, since)
     columns = {
         "person": pa.array(list(counts), pa.string()),
         "had": pa.array(list(counts.values()), pa.int64()),

@@ -13,6 +13,7 @@ import duckdb
 
 from activation import definitions, pace, withdrawals, work
 from activation.consent import ConsentGate
+from activation.ledger import dead_letters
 from activation.ledger.database import Ledger, now
 from activation.model import Operation, Row
 from segmentry import warehouse
@@ -108,7 +109,7 @@ def make(
     _load_wanted(lake, sync, snapshot)
     refused = 0 if sync.mode == "delete" else _drop_refused(lake, sync)
     lake.execute("delete from work.held where holding in (select holding from work.withdrawn)")
-    work.put(lake, "dead", ledger.dead(sync.name))
+    work.put(lake, "dead", dead_letters.of(ledger, sync.name))
     lake.execute(f"create or replace table work.plan as {_plan_sql(sync, is_resync)}")
     waiting = pace.hold_back(lake, ledger, sync, now())
     counts = Counter(

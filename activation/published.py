@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import duckdb
 
+from activation.ledger import export
 from activation.ledger.database import Ledger
 from activation.ledger.tables import RENAMED
 from segmentry import warehouse
@@ -65,7 +66,7 @@ def publish(lake: duckdb.DuckDBPyConnection, ledger: Ledger) -> dict[str, int]:
 
 
 def _replace(lake: duckdb.DuckDBPyConnection, ledger: Ledger, name: str) -> int:
-    held = ledger.export(name)
+    held = export.read(ledger, name)
     lake.register("ledger_rows", held)
     try:
         target = f"lake.activation.{name}"
@@ -87,7 +88,7 @@ def _append_changes(lake: duckdb.DuckDBPyConnection, ledger: Ledger) -> int:
     row = lake.execute(
         "select coalesce(max(change_id), 0) from lake.activation.sync_changelog"
     ).fetchone()
-    fresh = ledger.export("sync_changelog", after=int(row[0]) if row else 0)
+    fresh = export.read(ledger, "sync_changelog", after=int(row[0]) if row else 0)
     if fresh.num_rows:
         lake.register("fresh", fresh)
         lake.execute(

@@ -13,6 +13,7 @@ import duckdb
 
 from activation import work
 from activation.consent import ConsentGate
+from activation.ledger import held
 from activation.ledger.database import Ledger
 from activation.model import Operation, Row
 from segmentry import identifiers, warehouse
@@ -64,7 +65,7 @@ def find(
     work.put_values(lake, "refused_addresses", addresses)
     _add_suppressed(lake, sync)
     _add_former_ids(lake)
-    work.put(lake, "held", ledger.held(sync.name))
+    work.put(lake, "held", held.of(ledger, sync.name))
     found = "false" if sync.mode == "delete" else " or ".join(_conditions(lake, sync))
     lake.execute(
         f"create or replace table work.withdrawn as select * from work.held as h where {found}"

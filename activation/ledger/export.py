@@ -1,4 +1,6 @@
-"""Relations of the ledger as they are published to the lake: no identity, no payload leaves it."""
+"""Relations of the ledger as they are published to the lake: no identity, no payload leaves it.
+``activation.published`` writes them there.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +11,7 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from activation.ledger import tables as t
+from activation.ledger.database import Ledger
 
 Export = tuple[Callable[[int], "sa.Select[Any]"], pa.Schema]
 
@@ -69,3 +72,9 @@ EXPORTS: dict[str, Export] = {
     "reviews": _all(t.reviews, _REVIEWS),
     "sync_changelog": (_changes_after, _schema(t.changes, _CHANGES)),
 }
+
+
+def read(ledger: Ledger, name: str, after: int = 0) -> pa.Table:
+    """A relation as it is published to the lake; after: of changes, the last that is there."""
+    statement, schema = EXPORTS[name]
+    return ledger.read(statement(after), schema)

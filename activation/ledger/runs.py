@@ -93,12 +93,6 @@ def close_abandoned(ledger: Ledger, sync: str) -> None:
         c.execute(sa.update(table).where(*open_runs).values(status="killed", finished_at=now()))
 
 
-def is_open(ledger: Ledger, sync: str) -> bool:
-    """Whether the end of a request of the sync is not known."""
-    with ledger.begin() as c:
-        return bool(c.execute(sa.select(sa.exists().where(t.intents.c.sync == sync))).scalar_one())
-
-
 def last_runs(ledger: Ledger) -> list[dict[str, Any]]:
     """The newest run of each sync."""
     table = t.sync_runs

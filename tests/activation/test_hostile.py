@@ -21,9 +21,10 @@ from activation import engine
 from activation.client import Client
 from activation.destinations import slack
 from activation.hashing import sha256
+from activation.ledger import export, open_requests
 from activation.ledger.database import Ledger
 from activation.model import Batch
-from activation.sender import Sender
+from activation.send.sender import Sender
 from segmentry.errors import SegmentryError
 from tests.activation.engine_shop import SECRET, consent, fill, open_lake, webhook
 from tests.activation.hostile import End, HostileKlaviyo, HostileMeta, HostileSlack, HostileWebhook
@@ -128,8 +129,8 @@ class World:
     def outcomes(self, name: str) -> dict[str, str]:
         """The last outcome of each row."""
         ledger = Ledger(self.shop.settings)
-        assert ledger.open_intents(name) == []
-        table = ledger.export("sync_changelog")
+        assert open_requests.of(ledger, name) == []
+        table = export.read(ledger, "sync_changelog")
         ledger.close()
         return dict(zip(table["row_key"].to_pylist(), table["status"].to_pylist(), strict=True))
 
@@ -140,7 +141,7 @@ def world(shop: Shop, open_lake: None, monkeypatch: pytest.MonkeyPatch) -> World
     monkeypatch.setenv("TEST_SECRET", SECRET)
     monkeypatch.setenv("TEST_LIST", "42")
     monkeypatch.setattr(engine, "Sender", partial(Sender, sleep=lambda seconds: None))
-    monkeypatch.setattr("activation.sender.JOB_PATIENCE", 0.5)
+    monkeypatch.setattr("activation.send.jobs.JOB_PATIENCE", 0.5)
     return World(shop, monkeypatch)
 
 

@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 from activation import engine, operate
+from activation.ledger import open_requests
 from activation.ledger.database import Ledger
 from segmentry.errors import SegmentryError
 from segmentry.settings import ROOT
@@ -256,7 +257,7 @@ def _assert_the_destination_is_right(shop: Shop, receiver: Receiver, refused: se
         "a row without an outcome"
     )
     ledger = Ledger(shop.settings)
-    assert ledger.open_intents("hook") == []
+    assert open_requests.of(ledger, "hook") == []
     ledger.close()
     before = len(receiver.requests)
     assert engine.run_sync(shop.settings, "hook").status == "unchanged"

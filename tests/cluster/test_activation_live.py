@@ -14,7 +14,7 @@ import redis
 import sqlalchemy as sa
 
 from activation import engine, operate
-from activation.ledger import runs
+from activation.ledger import open_requests, runs
 from activation.ledger.database import Ledger
 from segmentry.errors import DestinationError, SegmentryError
 from segmentry.settings import Settings
@@ -81,7 +81,7 @@ def test_the_ledger_in_postgresql(shop: Shop, receiver: Receiver) -> None:
     shown = operate.apply(shop.settings, [])[0]
     assert shown[0]["status"] == "unchanged"
     assert shop.rows("select count(*) from activation.sync_snapshot") == [(99,)]
-    assert ledger.open_intents(name) == []
+    assert open_requests.of(ledger, name) == []
     ledger.close()
 
 

@@ -1,0 +1,91 @@
+"""Every row that was ever tried, with its outcome; and what is counted from it.
+Outcomes write it; frequency caps, request ids and returning people are read from it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from activation.ledger import tables as t
+from activation.ledger.database import Ledger
+from activation.model import Operation, RowOutcome, Status
+
+CHANGES = ("sync", "run_id", "row_key", "operation", "status", "reason", "request_id", "sent_at")
+SENT = "sent_rows"  # the measure that counts what was ever acknowledged
+
+
+def record(
+    ledger: Ledger,
+    connection: sa.Connection,
+    sync: str,
+    run_id: str,
+    request_id: str | None,
+    outcomes: Sequence[RowOutcome],
+    stamp: Any,
+) -> None:
+    """Add these outcomes, and count those that were acknowledged."""
+    changes = [
+        (
+            sync,
+            run_id,
+            o.row.row_key,
+            o.row.operation._value_,
+            o.status._value_,
+            o.reason,
+            request_id,
+            stamp,
+        )
+        for o in outcomes
+    ]
+    ledger.write(connection, t.changes, CHANGES, changes)
+    _count_sent(connection, sync, sum(o.status is Status.sent for o in outcomes))
+
+
+def sent_count(ledger: Ledger, sync: str) -> int:
+    """Rows ever acknowledged: a number that only an acknowledgement moves on."""
+    m, c = t.sync_measures.c, t.changes.c
+    chosen = sa.select(m.value).where(m.sync == sync, m.name == SENT)
+    with ledger.begin() as connection:
+        if (counted := connection.execute(chosen).scalar_one_or_none()) is not None:
+            return int(counted)
+        sent = sa.select(sa.func.count()).where(c.sync == sync, c.status == Status.sent.value)
+        found = int(connection.execute(sent).scalar_one())
+        row = (sync, SENT, float(found))
+        ledger.write(connection, t.sync_measures, ("sync", "name", "value"), [row])
+        return found
+
+
+def _count_sent(connection: sa.Connection, sync: str, sent: int) -> None:
+    m = t.sync_measures
+    if sent:
+        counted = (
+            sa.update(m).where(m.c.sync == sync, m.c.name == SENT).values(value=m.c.value + sent)
+        )
+        connection.execute(counted)
+
+
+def once_removed(ledger: Ledger, sync: str) -> set[str]:
+    """Keys of the rows that were ever removed."""
+    c = t.changes.c
+    gone = c.sync == sync, c.operation == Operation.remove.value, c.status == Status.sent.value
+    with ledger.begin() as connection:
+        return set(connection.execute(sa.select(c.row_key).where(*gone).distinct()).scalars())
+
+
+def sent_since(ledger: Ledger, sync: str, moment: datetime) -> dict[str, int]:
+    """How many rows of each person were sent, or may have been, since a moment; removals are not
+    counted.
+    """
+    c = t.changes.c
+    counted = Counter[str]()
+    arrived = c.status.in_([Status.sent.value, Status.unknown.value])
+    chosen = c.sync == sync, c.sent_at >= moment, arrived, c.operation != Operation.remove.value
+    with ledger.begin() as connection:
+        for (row_key,) in connection.execute(sa.select(c.row_key).where(*chosen)):
+            counted[row_key.partition(":")[0]] += 1
+    return dict(counted)

@@ -1,0 +1,84 @@
+"""Requests whose end is not known: written before a call, gone when its outcomes are recorded.
+Requests write them, and the recovery of the next run reads them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import orjson
+import sqlalchemy as sa
+
+from activation.ledger import tables as t
+from activation.ledger.database import Ledger, now
+from activation.model import Batch, Operation, Row
+
+
+@dataclass(frozen=True)
+class Intent:
+    """A request that was about to be made and whose end is not known; job_id where the destination
+    made a job of it.
+    """
+
+    batch: Batch
+    job_id: str | None
+    created_at: datetime
+
+
+def intend(ledger: Ledger, sync: str, run_id: str, batch: Batch) -> None:
+    """Write down what is about to be called."""
+    intent = {
+        "request_id": batch.request_id,
+        "sync": sync,
+        "run_id": run_id,
+        "job_id": None,
+        "created_at": now(),
+    }
+    with ledger.begin() as c:
+        ledger.upsert(c, t.intents, [{**intent, "rows": _packed(batch.rows)}])
+
+
+def job_started(ledger: Ledger, request_id: str, job_id: str) -> None:
+    """Keep the id of the job the destination made of a request."""
+    with ledger.begin() as c:
+        c.execute(
+            sa.update(t.intents).where(t.intents.c.request_id == request_id).values(job_id=job_id)
+        )
+
+
+def close(connection: sa.Connection, request_id: str) -> None:
+    """Drop a request whose end is known, in the transaction that records its outcomes."""
+    connection.execute(sa.delete(t.intents).where(t.intents.c.request_id == request_id))
+
+
+def of(ledger: Ledger, sync: str) -> list[Intent]:
+    """Requests whose end is not known, oldest first."""
+    i = t.intents
+    with ledger.begin() as c:
+        found = c.execute(
+            sa.select(i).where(i.c.sync == sync).order_by(i.c.created_at, i.c.request_id)
+        ).all()
+    return [Intent(Batch(x.request_id, _unpacked(x.rows)), x.job_id, x.created_at) for x in found]
+
+
+def is_open(ledger: Ledger, sync: str) -> bool:
+    """Whether the end of a request of the sync is not known."""
+    with ledger.begin() as c:
+        return bool(c.execute(sa.select(sa.exists().where(t.intents.c.sync == sync))).scalar_one())
+
+
+def _packed(rows: Sequence[Row]) -> bytes:
+    names = [
+        [r.operation._value_, r.row_key, r.identity, r.holding, r.payload_hash, r.destination_id]
+        for r in rows
+    ]
+    return orjson.dumps(names)
+
+
+def _unpacked(packed: bytes) -> list[Row]:
+    return [
+        Row(Operation(o), key, who, holding, hash_, {}, id_)
+        for o, key, who, holding, hash_, id_ in orjson.loads(packed)
+    ]

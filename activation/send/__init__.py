@@ -1,0 +1,1 @@
+"""Sends the rows of one sync: batches, requests, jobs, whole files, and what a kill left open."""

@@ -1,0 +1,68 @@
+"""Sends a sync's withdrawals and its plan, and recovers what an earlier run left open.
+The engine makes one for each place that a run of a sync writes to.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from activation import plan as plans
+from activation import withdrawals
+from activation.ledger import changelog
+from activation.model import Row
+from activation.plan import SyncPlan
+from activation.send import recovery, request, whole_file
+from activation.send.batching import batches
+from activation.send.sending import Sending
+
+
+@dataclass
+class Sender(Sending):
+    """Sends the rows of one run to one place."""
+
+    def recover(self) -> None:
+        """Bring every request whose end is not known to an end, before anything is sent."""
+        recovery.recover(self)
+        self.sent_before = changelog.sent_count(self.ledger, self.sync.name)
+        if self.destination.bulk_keeps_nulls:
+            self.returning = changelog.once_removed(self.ledger, self.sync.name)
+
+    def withdraw(self, found: int) -> int:
+        """Remove the rows of ``work.withdrawn``, of which there are found; return how many are
+        still there.
+        """
+        before = self.run.sent["remove"]
+        if self.destination.is_snapshot:
+            whole_file.withdraw(self)
+        else:
+            self._send(withdrawals.rows(self.lake))
+        removed = self.run.sent["remove"] - before
+        self.run.withdrawn += removed
+        return found - removed
+
+    def apply(self, plan: SyncPlan) -> None:
+        """Send the plan."""
+        if self.destination.is_snapshot:
+            whole_file.apply(self, plan)
+        else:
+            self._send(plans.rows(self.lake, plan, self.returning))
+
+    def _send(self, chunks: Iterable[list[Row]]) -> None:
+        with _rare_collections():
+            for rows in batches(chunks, self.sync, self.destination):
+                request.send(self, rows)
+                self.renew()
+
+
+@contextmanager
+def _rare_collections() -> Iterator[None]:
+    """Rows hold no cycles: a search for some, begun at every 700 new objects, is time lost."""
+    usual = gc.get_threshold()
+    gc.set_threshold(200_000, *usual[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*usual)

@@ -1,0 +1,69 @@
+"""What one run of one sync sends with, and how the outcome of every row is recorded.
+The modules of this room work on it; ``Sender`` is made of it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+
+import duckdb
+
+from activation.consent import ConsentGate
+from activation.destination import Destination, DestinationSession
+from activation.ledger import outcomes as recorded
+from activation.ledger import runs
+from activation.ledger.database import Ledger
+from activation.ledger.runs import Run
+from activation.model import Row, RowOutcome, Status
+from segmentry.errors import DestinationError
+from segmentry.settings import Settings
+from segmentry.sync_config import SyncConfig
+
+
+@dataclass
+class Sending:
+    """One run of one sync. sleep can be replaced in tests.
+
+    sent_before: rows ever acknowledged. returning: row_keys that were there once and were removed.
+    """
+
+    settings: Settings
+    sync: SyncConfig
+    destination: Destination
+    session: DestinationSession
+    lake: duckdb.DuckDBPyConnection
+    ledger: Ledger
+    gate: ConsentGate
+    run: Run
+    sleep: Callable[[float], None] = time.sleep
+    sent_before: int = 0
+    returning: Collection[str] = ()
+
+    def record(self, request_id: str | None, outcomes: list[RowOutcome]) -> None:
+        """Record the outcomes of a request's rows, and count them."""
+        keeps = self.sync.mode == "delete"
+        recorded.record(
+            self.ledger, self.sync.name, self.run.run_id, request_id, outcomes, keeps_removed=keeps
+        )
+        self.run.count(outcomes)
+        self.sent_before += sum(outcome.status is Status.sent for outcome in outcomes)
+
+    def unconfirmed(self, row: Row, reason: str, *, may_have_arrived: bool = True) -> RowOutcome:
+        """The outcome of a row of which nobody knows whether it arrived."""
+        is_last = may_have_arrived and not self.destination.is_repeatable
+        return RowOutcome(row, Status.unknown if is_last else Status.retry, reason)
+
+    def renew(self) -> None:
+        """Go on being the one process that runs the sync."""
+        runs.renew(self.ledger, self.run)
+
+
+def unreadable(error: Exception) -> DestinationError:
+    """What is raised where an answer has not the documented shape."""
+    return DestinationError(
+        f"the destination's answer could not be read: {type(error).__name__}",
+        allowed="an answer of the documented shape",
+        remedy="check the connection's address; the next run settles what was sent",
+    )

@@ -1,0 +1,65 @@
+"""Destinations that take the whole audience at once: files.
+``Sender`` gives them plans and withdrawals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from activation import plan as plans
+from activation import withdrawals
+from activation.ledger import held
+from activation.model import Operation, Row, RowOutcome, Status, all_sent
+from activation.plan import SyncPlan
+from activation.send.sending import Sending
+from segmentry.errors import DestinationError
+
+
+def withdraw(sending: Sending) -> None:
+    """Take the rows of ``work.withdrawn`` out of the file that is there."""
+    removals = [row for rows in withdrawals.rows(sending.lake) for row in rows]
+    with _writable():
+        sending.destination.withdraw(sending.session, {row.identity for row in removals})
+    sending.run.requests += 1
+    sending.record(None, all_sent(removals))
+    if sharing := withdrawals.sharing_an_identity(sending.lake):
+        held.mark_unconfirmed(sending.ledger, sending.sync.name, sharing)
+
+
+def apply(sending: Sending, plan: SyncPlan) -> None:
+    """Write the whole audience, without those who may not leave as of now."""
+    blocked: dict[str, str] = {}
+
+    def allowed() -> Iterator[Row]:
+        sending.gate.refresh()
+        for rows in plans.wanted_rows(sending.lake, plan):
+            for row, reason in zip(rows, sending.gate.refusals(rows), strict=True):
+                if reason:
+                    blocked[row.row_key] = reason
+                else:
+                    yield row
+
+    with _writable():
+        sending.destination.replace(sending.session, allowed())
+    sending.run.requests += 1
+    for rows in plans.rows(sending.lake, plan):
+        sending.record(None, [_outcome(row, blocked) for row in rows])
+
+
+def _outcome(row: Row, blocked: dict[str, str]) -> RowOutcome:
+    reason = "" if row.operation is Operation.remove else blocked.get(row.row_key, "")
+    return RowOutcome(row, Status.blocked if reason else Status.sent, reason)
+
+
+@contextmanager
+def _writable() -> Iterator[None]:
+    """What the disk may answer, in our own words."""
+    try:
+        yield
+    except OSError as error:
+        raise DestinationError(
+            f"the audience could not be written: {type(error).__name__}",
+            allowed="a place that can be written to, with room for the whole audience",
+            remedy="check the place and run again; what was written last stays",
+        ) from None
