@@ -101,7 +101,7 @@ for dag in bag.dags.values():
     for task in dag.tasks:
         fields = {name: getattr(task, name, None) for name in task.template_fields}
         partial = getattr(task, "partial_kwargs", {})
-                print(dag.dag_id, task.task_id, fields, partial, dag.params.dump())
+        print(dag.dag_id, task.task_id, fields, partial, dag.params.dump())
 """
     secrets = {
         "SEGMENTRY_WEBHOOK_SECRET": SECRET,
