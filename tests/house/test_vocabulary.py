@@ -40,7 +40,9 @@ REPLACED: Mapping[str, str] = {
 ALLOWED: Mapping[str, frozenset[str]] = {
     "segmentry/sync_config.py": frozenset({"brakes"}),  # files of syncs may have the former key
     "config/schemas/sync.schema.json": frozenset({"brakes"}),
-    "activation/tables.py": frozenset({"brake"}),  # a column of older ledgers, which is renamed
+    "activation/ledger/tables.py": frozenset(
+        {"brake"}
+    ),  # a column of older ledgers, which is renamed
     "tests/activation/test_former_names.py": frozenset({"brake", "brakes"}),
     "docs/glossary.md": frozenset({"brakes"}),
     "tests/house/test_vocabulary.py": frozenset(REPLACED),
