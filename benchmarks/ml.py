@@ -24,7 +24,7 @@ from ml.policy import TrainingPolicy
 from ml.registry.catalogue import spec_named
 from ml.registry.tracking import Tracker
 from ml.spec import ModelSpec
-from ml.trainers import scoring
+from ml.trainers.probability import ProbabilityTrainer
 from segmentry import clock, warehouse
 from segmentry.settings import Settings, switch_off_telemetry
 from segmentry.stages import RunContext
@@ -160,11 +160,11 @@ def scored(context: RunContext) -> dict[str, Any]:
     the whole stage.
     """
     tracker, spec = Tracker(context.settings, "churn"), churn()
-    champion = tracker.at_alias()
+    champion, trainer = tracker.at_alias(), ProbabilityTrainer(spec)
     assert champion is not None
     with frames.published(context.settings) as (lake, snapshot):
         data = dataset.load(lake, snapshot, spec, clock.of(context), POLICY)
-        people = population.read(lake, spec, CLOCK, tracker.load(champion), POLICY)
+        people = population.read(lake, spec, CLOCK, tracker.load(champion))
     boosted = pipeline.build(spec.estimator(), data.feature_set).fit(
         data.train.features, data.train.labels
     )
@@ -177,8 +177,7 @@ def scored(context: RunContext) -> dict[str, Any]:
         _best(lambda: boosted[-1].predict_proba(matrix), clock) for clock in (busy, wall)
     )
     rows, ours = (
-        _best(lambda: scoring.score_rows(spec, boosted, many, CLOCK, "1"), clock)
-        for clock in (busy, wall)
+        _best(lambda: trainer.rows(boosted, many, CLOCK, "1"), clock) for clock in (busy, wall)
     )
     stage = _seconds(lambda: stages.score(context, "churn"))
     return {

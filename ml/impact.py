@@ -9,15 +9,11 @@ from dataclasses import dataclass
 import pandas as pd
 
 from ml import lifecycle
-from ml.data import frames, population
 from ml.data.frames import Lake
-from ml.personas import assignment
-from ml.policy import TrainingPolicy
 from ml.registry import catalogue
 from ml.registry.tracking import Tracker
-from ml.spec import ForecastSpec, PersonaSpec
-from ml.trainers import personas, scoring
-from segmentry import clock, sync_files, warehouse
+from ml.trainers.kinds import trainer_of
+from segmentry import sync_files, warehouse
 from segmentry.stages import RunContext
 from segments import installed
 from segments.predicates import columns_of
@@ -60,27 +56,8 @@ def of_promotion(context: RunContext, model: str, version: str | None) -> Impact
     """
     spec, tracker = catalogue.spec_named(model), Tracker(context.settings, model)
     wanted = lifecycle.version_named(tracker, version)
-    policy, as_of, fitted = (
-        TrainingPolicy.read(context.settings),
-        clock.of(context),
-        tracker.load(wanted),
-    )
-    with frames.published(context.settings) as (lake, _):
-        people = population.read(lake, spec, as_of, fitted, policy)
-    if not isinstance(spec, PersonaSpec):
-        rows = scoring.score_rows(spec, fitted, people, as_of, wanted.version)
-        rows = rows.rename(columns={"score": f"{model}_score", "outcome": model})
-        columns = [f"{model}_score", *([model] if isinstance(spec, ForecastSpec) else [])]
-    else:
-        deck = tracker.artifact(wanted.run_id, "personas.json")
-        with warehouse.connect(context.settings, read_only=True) as lake:
-            held = assignment.held_before(lake, as_of)
-        said = personas.judged(tracker, spec)
-        rows = assignment.assign(fitted, deck, people, as_of, wanted.version, policy, held, said)
-        rows, columns = (
-            rows.rename(columns={"confidence": "persona_confidence"}),
-            ["persona", "cluster_id", "persona_confidence"],
-        )
+    proposal = trainer_of(spec).propose(context, wanted)
+    rows, columns = proposal.rows, proposal.columns
     # Free SQL may read what a promotion does not change, and is left out.
     predicates = {
         name: segment.predicate.to_sql()

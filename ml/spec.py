@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from ml.estimators import Estimator as Estimator
 
@@ -66,6 +67,7 @@ class PersonaSpec:
     exclude: tuple[str, ...] = ()
     clusters: tuple[int, int] = (3, 8)
     labels: Mapping[str, str] = field(default_factory=dict)
+    horizon_days: ClassVar[int] = 90  # ``until_at`` of its ``moments`` is that long after ``as_of``
 
 
 @dataclass(frozen=True)

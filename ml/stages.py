@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 
 from ml.registry import catalogue
-from ml.spec import PersonaSpec
 from segmentry import clock, warehouse
 from segmentry.stages import RunContext, StageReport
 
@@ -63,14 +62,9 @@ def train(context: RunContext, model: str) -> StageReport:
 
     Nothing is written to the lake, so that models are trained alongside each other.
     """
-    spec = catalogue.spec_named(model)
-    if isinstance(spec, PersonaSpec):
-        from ml.trainers import personas
+    from ml.trainers.kinds import trainer_of
 
-        return personas.train(context, spec)
-    from ml.trainers import training
-
-    return training.train(context, spec)
+    return trainer_of(catalogue.spec_named(model)).train(context)
 
 
 def score_items(context: RunContext) -> list[str]:
@@ -80,11 +74,6 @@ def score_items(context: RunContext) -> list[str]:
 
 def score(context: RunContext, model: str) -> StageReport:
     """Score everybody a model is meant for, into ml.scores or ml.cluster_assignments."""
-    spec = catalogue.spec_named(model)
-    if isinstance(spec, PersonaSpec):
-        from ml.trainers import personas
+    from ml.trainers.kinds import trainer_of
 
-        return personas.score(context, spec)
-    from ml.trainers import scoring
-
-    return scoring.score(context, spec)
+    return trainer_of(catalogue.spec_named(model)).score(context)

@@ -9,17 +9,14 @@ import pandas as pd
 from ml.data import frames
 from ml.data.frames import FeatureSet, Lake
 from ml.estimators import Model
-from ml.policy import TrainingPolicy
 from ml.spec import Spec
 
 
-def read(
-    lake: Lake, spec: Spec, as_of: datetime, model: Model, policy: TrainingPolicy
-) -> pd.DataFrame:
+def read(lake: Lake, spec: Spec, as_of: datetime, model: Model) -> pd.DataFrame:
     """profile_id, as_of and the columns the model expects, for everybody it is meant for at
     as_of.
     """
-    frames.set_moments(lake, [(as_of, as_of + timedelta(days=getattr(spec, "horizon_days", 90)))])
+    frames.set_moments(lake, [(as_of, as_of + timedelta(days=spec.horizon_days))])
     feature_set = frames.feature_set(lake, include=("*",), exclude=(), max_categories=None)
     feature_set = feature_set.only([str(n) for n in model.feature_names_in_])
     return people_at(lake, spec.population_sql, feature_set)

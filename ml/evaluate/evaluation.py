@@ -4,7 +4,7 @@ heuristic.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -68,13 +68,13 @@ def evaluate(
         "cost_of_nothing": spec.costs.missed * float(part.labels.mean()),
         "threshold": threshold,
     }
-    return Evaluation(found, threshold, at_threshold, by_group(spec, part, scores), scores)
+    return Evaluation(found, threshold, at_threshold, by_group(spec.groups, part, scores), scores)
 
 
-def by_group(spec: ModelSpec, part: Part, scores: Vector) -> dict[str, float]:
-    """AUC within each sizeable value of the spec's group columns, as ``column=value``."""
+def by_group(groups: Sequence[str], part: Part, scores: Vector) -> dict[str, float]:
+    """AUC within each sizeable value of the group columns, as ``column=value``."""
     found: dict[str, float] = {}
-    for column in (c for c in spec.groups if c in part.features):
+    for column in (c for c in groups if c in part.features):
         for value in sorted(part.features[column].dropna().unique(), key=str):
             rows = (part.features[column] == value).to_numpy()
             if rows.sum() >= LEAST_GROUP and _has_both(part.labels[rows]):

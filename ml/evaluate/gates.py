@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +15,6 @@ from ml.estimators import Model
 from ml.evaluate import evaluation, metrics
 from ml.evaluate.metrics import Vector
 from ml.policy import TrainingPolicy
-from ml.spec import ModelSpec
 
 
 @dataclass(frozen=True)
@@ -49,7 +48,7 @@ def judge(
     heuristic: Model,
     champion: Model | None,
     data: TrainingSet,
-    spec: ModelSpec,
+    groups: Sequence[str],
     policy: TrainingPolicy,
 ) -> PromotionVerdict:
     """Every gate, on the test part: the newest time, people none of the models was fitted to."""
@@ -57,7 +56,7 @@ def judge(
     ours, seconds = timed(lambda: evaluation.probabilities(challenger, part), policy)
     rule = evaluation.probabilities(heuristic, part)
     gates = [beats("the heuristic", part, ours, rule, policy), calibrated(part, ours, policy)]
-    gates.append(even(spec, part, ours, policy))
+    gates.append(even(groups, part, ours, policy))
     gates.append(fast(seconds, len(part), policy))
     if champion is not None:
         theirs = evaluation.probabilities(champion, fitted_to(champion, part))
@@ -90,13 +89,13 @@ def calibrated(part: Part, scores: Vector, policy: TrainingPolicy) -> Gate:
     return Gate("calibration", error <= allowed, f"ECE {error:.3f}, allowed {allowed:.3f}")
 
 
-def even(spec: ModelSpec, part: Part, scores: Vector, policy: TrainingPolicy) -> Gate:
+def even(columns: Sequence[str], part: Part, scores: Vector, policy: TrainingPolicy) -> Gate:
     """No sizeable group is ranked far worse than everybody."""
     overall = metrics.roc_auc(part.labels, scores)
-    groups = evaluation.by_group(spec, part, scores)
+    groups = evaluation.by_group(columns, part, scores)
     worst = min(groups, key=lambda g: groups[g], default=None)
     gap = overall - groups[worst] if worst else 0.0
-    allowed = policy.max_group_gap + (_half_width(part, spec, worst) if worst else 0.0)
+    allowed = policy.max_group_gap + (_half_width(part, worst) if worst else 0.0)
     return Gate(
         "group gap",
         gap <= allowed,
@@ -104,7 +103,7 @@ def even(spec: ModelSpec, part: Part, scores: Vector, policy: TrainingPolicy) ->
     )
 
 
-def _half_width(part: Part, spec: ModelSpec, group: str) -> float:
+def _half_width(part: Part, group: str) -> float:
     # Standard error of an AUC of 0.75 (Hanley and McNeil 1982), times 1.645: a small group may look
     # bad by chance.
     column, _, value = group.partition("=")

@@ -12,18 +12,18 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ml import processes
 from ml.data import columns
-from ml.estimators import Array, Model
+from ml.estimators import Model
+from ml.evaluate import answers
+from ml.evaluate.answers import Ask
 from ml.evaluate.metrics import Vector
-from ml.spec import ModelSpec, Spec
 
 SAMPLE = 30  # people that drivers are chosen by; each feature is one more prediction for them
 DRIVERS = 8  # features asked about for everybody: each is one more prediction of everybody's score
 TOLD = 3  # reasons per person
 
 
-def of_scores(spec: Spec, model: Model, people: pd.DataFrame, scores: Vector) -> pd.DataFrame:
+def of_scores(ask: Ask, model: Model, people: pd.DataFrame, scores: Vector) -> pd.DataFrame:
     """profile_id, rank, feature, value, usual, effect: the strongest reasons of each person, the
     first of rank 1.
 
@@ -33,10 +33,10 @@ def of_scores(spec: Spec, model: Model, people: pd.DataFrame, scores: Vector) ->
     features = columns.expected_columns(model, people)
     usual = {str(name): _usual(features[name]) for name in features}
     sample = features.iloc[:: max(1, len(features) // SAMPLE)]
-    moved = _moved(spec, model, sample, usual)
+    moved = _moved(ask, sample, usual)
     drivers = sorted(moved, key=lambda name: (-moved[name], name))[:DRIVERS]
     effects = np.column_stack(
-        [_effect(spec, model, features, scores, name, usual[name]) for name in drivers]
+        [_effect(ask, features, scores, name, usual[name]) for name in drivers]
     )
     order = np.argsort(-np.abs(effects), axis=1, kind="stable")[:, :TOLD]
     return pd.concat(
@@ -47,15 +47,13 @@ def of_scores(spec: Spec, model: Model, people: pd.DataFrame, scores: Vector) ->
     )
 
 
-def _moved(
-    spec: Spec, model: Model, sample: pd.DataFrame, usual: dict[str, Any]
-) -> dict[str, float]:
+def _moved(ask: Ask, sample: pd.DataFrame, usual: dict[str, Any]) -> dict[str, float]:
     """By how much each feature moves the scores of the sample, all asked in one prediction."""
     size = len(sample)
     asked = pd.concat([sample] * (len(usual) + 1), ignore_index=True)
     for place, (name, value) in enumerate(usual.items()):
         asked[name] = np.where(np.arange(len(asked)) // size == place, value, asked[name])
-    scores = said(spec, model, asked)[0].reshape(-1, size)
+    scores = answers.of_all(ask, asked).scores.reshape(-1, size)
     effects = np.abs(scores[:-1] - scores[-1]).mean(axis=1)
     return dict(zip(usual, map(float, effects), strict=True))
 
@@ -67,10 +65,8 @@ def _usual(column: pd.Series) -> Any:
     return float(known.median()) if len(known) else float("nan")
 
 
-def _effect(
-    spec: Spec, model: Model, features: pd.DataFrame, scores: Vector, name: str, usual: Any
-) -> Vector:
-    changed = said(spec, model, features.assign(**{name: usual}))[0]
+def _effect(ask: Ask, features: pd.DataFrame, scores: Vector, name: str, usual: Any) -> Vector:
+    changed = answers.of_all(ask, features.assign(**{name: usual})).scores
     return np.asarray(scores - changed)
 
 
@@ -97,24 +93,3 @@ def _text(value: Any) -> str:
     if isinstance(value, float):
         return "unknown" if np.isnan(value) else f"{value:.4g}"
     return "unknown" if value is None else str(value)
-
-
-def said(spec: Spec, model: Model, features: pd.DataFrame) -> tuple[Vector, Array | None]:
-    """Each row's score, and the most likely choice where the model is about choices: a probability,
-    or an amount.
-    """
-    found = processes.each(
-        lambda part: _said(spec, model, features.iloc[part]), processes.slices(len(features))
-    )
-    scores = np.concatenate([one[0] for one in found])
-    return scores, None if found[0][1] is None else np.concatenate([one[1] for one in found])
-
-
-def _said(spec: Spec, model: Model, features: pd.DataFrame) -> tuple[Vector, Array | None]:
-    if isinstance(spec, ModelSpec):
-        return model.predict_proba(features)[:, 1], None
-    if not hasattr(model, "classes_"):
-        amounts = np.asarray(model.predict(features), dtype=np.float64)
-        return np.clip(amounts, 0.0, getattr(spec, "most", None)), None
-    chances = model.predict_proba(features)
-    return chances.max(axis=1), np.asarray(model.classes_, dtype=object)[chances.argmax(axis=1)]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from ml.estimators import Parameters
 from ml.policy import TrainingPolicy
-from ml.spec import Estimator, ForecastSpec, Learnt
+from ml.spec import Estimator, Learnt
 from segmentry.errors import ConfigError
 
 Space = Mapping[str, tuple[str, float, float]]  # parameter: (int | float | log, low, high)
@@ -136,12 +136,16 @@ AMOUNTS: Mapping[str, Candidate] = {
 }
 
 
-def of(spec: Learnt) -> list[Candidate]:
-    """The spec's own estimator and its rivals, or ConfigError naming a rival there is not."""
+def for_kind(own: Estimator) -> Mapping[str, Candidate]:
+    """The candidates that are about what this estimator is about: amounts, or choices."""
     from sklearn.base import is_regressor
 
+    return AMOUNTS if is_regressor(own) else STANDARD
+
+
+def of(spec: Learnt, known: Mapping[str, Candidate] = STANDARD) -> list[Candidate]:
+    """The spec's own estimator and its rivals, or ConfigError naming a rival there is not."""
     own = spec.estimator()
-    known = AMOUNTS if isinstance(spec, ForecastSpec) and is_regressor(own) else STANDARD
     unknown = [r for r in spec.rivals if r not in known]
     if unknown:
         raise ConfigError(

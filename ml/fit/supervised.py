@@ -40,7 +40,7 @@ def fit(spec: ModelSpec, data: TrainingSet, policy: TrainingPolicy) -> Trained:
         found = search.search_all(candidates.of(spec), search.Prepared(data), policy, deadline)
         chosen = min(found, key=lambda f: f.best.loss)
         model = calibration.calibrate(chosen.fitted, data.validation)
-        rule = fit_rule(spec, data)
+        rule = fit_rule(spec.heuristic, data)
         ours, theirs = (_evaluate(each, spec, data, policy) for each in (model, rule))
         return Trained(finished(chosen.fitted, data) or model, rule, chosen, found, ours, theirs)
 
@@ -63,15 +63,11 @@ def finished(fitted: Model, data: TrainingSet) -> Model | None:
     return calibration.calibrate(clone(fitted).fit(learn.features, learn.labels), check)
 
 
-def fit_rule(spec: ModelSpec, data: TrainingSet) -> Model:
+def fit_rule(heuristic: str, data: TrainingSet) -> Model:
     """The heuristic's one feature as a probability; a feature that is gone falls back to the first
     number there is.
     """
-    feature = (
-        spec.heuristic
-        if spec.heuristic in data.feature_set.numbers
-        else data.feature_set.numbers[0]
-    )
+    feature = heuristic if heuristic in data.feature_set.numbers else data.feature_set.numbers[0]
     return pipeline.heuristic(feature).fit(data.train.features, data.train.labels)
 
 

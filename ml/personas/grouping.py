@@ -25,7 +25,7 @@ def load(
     lake: Lake, spec: PersonaSpec, as_of: datetime, policy: TrainingPolicy
 ) -> tuple[pd.DataFrame, FeatureSet]:
     """Keys and features of the people to group, and which features those are."""
-    frames.set_moments(lake, [(as_of, as_of + timedelta(days=90))])
+    frames.set_moments(lake, [(as_of, as_of + timedelta(days=spec.horizon_days))])
     feature_set = frames.feature_set(
         lake, include=spec.include, exclude=spec.exclude, max_categories=policy.max_categories
     )

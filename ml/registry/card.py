@@ -4,10 +4,13 @@ ends.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from ml.data.dataset import TrainingSet
 from ml.evaluate.evaluation import Evaluation
+from ml.evaluate.metrics import Interval
 from ml.fit.search import BestFit
-from ml.spec import ModelSpec
+from ml.spec import ForecastSpec, ModelSpec
 
 
 def _data(data: TrainingSet) -> list[str]:
@@ -99,4 +102,38 @@ def _part_row(name: str, part: object) -> str:
     return (
         f"| {name} | {len(labels)} | {keys['profile_id'].nunique()} | {labels.mean():.3f} |"
         f" {times} |"
+    )
+
+
+def write_forecast(
+    spec: ForecastSpec, data: TrainingSet, chosen: str, table: Mapping[str, Mapping[str, Interval]]
+) -> str:
+    """The card of a forecast as Markdown, all candidates side by side."""
+    names = list(table["rule"])
+    return "\n".join(
+        [
+            f"# {spec.name}",
+            "",
+            f"{spec.description} The score is {spec.unit}. Chosen by validation: **{chosen}**.",
+            "",
+            (
+                f"As of {data.as_of:%Y-%m-%d %H:%M} UTC, lake snapshot {data.snapshot};"
+                f" {len(data.train)} rows to"
+            ),
+            (
+                f"learn from, {len(data.validation)} to choose by, {len(data.test)} later ones of"
+                " other people to test on."
+            ),
+            "",
+            "## Candidates on the test part (90% intervals)",
+            "| candidate | " + " | ".join(n.replace("_", " ") for n in names) + " |",
+            "|---|" + "---|" * len(names),
+            *(
+                f"| {c} | " + " | ".join(str(found[n]) for n in names) + " |"
+                for c, found in table.items()
+            ),
+            "",
+            "The score says what is likely, not what causes it.",
+            "",
+        ]
     )

@@ -233,6 +233,10 @@ class Tracker:
         )
         return found
 
+    def run_of(self, version: ModelVersion) -> TrackedRun:
+        """The run that trained a version."""
+        return self.client.get_run(version.run_id)
+
     def artifact(self, run_id: str, name: str) -> Any:
         """A JSON artifact of a run."""
         import mlflow

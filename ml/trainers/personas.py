@@ -4,193 +4,195 @@ ml.cluster_assignments.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 import pandas as pd
 
 from ml import threads
-from ml.data import dataset, frames, population
+from ml.data import dataset, frames
 from ml.data.dataset import DataRefused
 from ml.data.frames import FeatureSet
 from ml.estimators import Steps
 from ml.evaluate import drift, reviews
+from ml.evaluate.gates import PromotionVerdict
 from ml.personas import assignment, cards, grouping
 from ml.policy import DriftPolicy, TrainingPolicy
 from ml.registry import promotion, store
-from ml.registry.protocols import TrackedRun
+from ml.registry.protocols import ModelVersion, TrackedRun
 from ml.registry.tracking import Tracker, identity, log_model
 from ml.spec import PersonaSpec
-from ml.trainers import scoring
-from ml.trainers.runs import example_rows, refuse, training_key
+from ml.trainers import runs, scoring
+from ml.trainers.trainer import Proposal, TableRow, Trainer
 from segmentry import clock, warehouse
 from segmentry.stages import RunContext, StageReport
 
 
-def train(context: RunContext, spec: PersonaSpec) -> StageReport:
-    """Group the people known at the context's time; promote the groups if they are sound and
-    clearer than before.
-    """
-    policy = TrainingPolicy.read(context.settings)
-    tracker, as_of = Tracker(context.settings, spec.name), clock.of(context)
-    with frames.published(context.settings) as (lake, snapshot):
-        try:
-            people, feature_set = grouping.load(lake, spec, as_of, policy)
-        except DataRefused as refusal:
-            return refuse(tracker, spec.name, as_of.isoformat(), snapshot, str(refusal))
-    said = judged(tracker, spec)
-    content = dataset.content_hash(people, *([said.to_json()] if len(said) else []))
-    key = training_key(spec, policy, as_of.isoformat(), content)
-    run = tracker.finished(key)
-    if run is None:
-        tags = {
-            "segmentry.key": key,
-            "segmentry.as_of": as_of.isoformat(),
-            "segmentry.snapshot_id": str(snapshot),
-            "segmentry.content": content,
+class PersonaTrainer(Trainer[PersonaSpec]):
+    """Groups of people, with names that stay with them."""
+
+    def train(self, context: RunContext) -> StageReport:
+        """Group the people known at the context's time; promote the groups if they are sound and
+        clearer than before.
+        """
+        policy, tracker = TrainingPolicy.read(context.settings), self.tracker(context.settings)
+        as_of, name = clock.of(context), self.spec.name
+        with frames.published(context.settings) as (lake, snapshot):
+            try:
+                people, feature_set = grouping.load(lake, self.spec, as_of, policy)
+            except DataRefused as refusal:
+                return runs.refuse(tracker, name, as_of.isoformat(), snapshot, str(refusal))
+        said = self.judged(tracker)
+        content = dataset.content_hash(people, *([said.to_json()] if len(said) else []))
+        key = runs.training_key(self.spec, policy, as_of.isoformat(), content)
+        run = tracker.finished(key)
+        if run is None:
+            tags = runs.tags(key, as_of, snapshot, content)
+            self._fit_and_log(tracker, people, feature_set, said, tags)
+            run = tracker.trained(key)
+        return self._decide(tracker, run, people, policy)
+
+    def judged(self, tracker: Tracker) -> pd.Series:
+        """Verdicts of people, by profile id; none before there are personas to name."""
+        held = tracker.at_alias("champion")
+        if held is None:
+            return pd.Series(dtype=object)
+        deck = tracker.artifact(held.run_id, cards.ARTIFACT)
+        return reviews.of_personas(tracker.settings, self.spec.name, cards.names(deck))
+
+    def _fit_and_log(
+        self, tracker: Tracker, people: pd.DataFrame, feature_set: FeatureSet, said: pd.Series,
+        tags: dict[str, str],
+    ) -> None:  # fmt: skip
+        import mlflow
+
+        policy, limits = TrainingPolicy.read(tracker.settings), DriftPolicy.read(tracker.settings)
+        name, as_of = self.spec.name, tags["segmentry.as_of"]
+        with tracker.run(f"{name} as of {as_of}", tags) as run, threads.limited(policy):
+            held = _champion(tracker)
+            made = grouping.group(self.spec, people, feature_set, policy, limits, held, said)
+            best = made.best
+            mlflow.log_params(
+                {"algorithm": best.algorithm, "clusters": best.clusters, "people": len(people)}
+            )
+            measured = {
+                "silhouette": best.silhouette,
+                "stability": best.stability,
+                "bic": best.bic,
+            }
+            mlflow.log_metrics({**measured, **made.gained})
+            cards.log(made.found, best, made.deck, title=f"{name} as of {as_of[:10]}")
+            example = runs.example_rows(people[feature_set.names])
+            log_model(made.model, example, classifies=False)
+        tracker.complete(run.info.run_id)
+
+    def _decide(
+        self, tracker: Tracker, run: TrackedRun, people: pd.DataFrame, policy: TrainingPolicy
+    ) -> StageReport:
+        version, champion = tracker.version_of(run), tracker.at_alias("champion")
+        groups, apart = run.data.params["clusters"], run.data.metrics["silhouette"]
+        name, told = self.spec.name, f"{groups} groups, silhouette {apart:.3f}"
+        rows = {f"training rows of {name}": len(people)}
+        if champion is not None and promotion.is_settled(version, champion):
+            return runs.settled(rows, name, champion, told)
+        held = tracker.load(champion) if champion else None
+        verdict = grouping.judge(run, tracker.load(version), held, people, policy)
+        tracker.record_gates(version, verdict.gates)
+        if verdict.passed:
+            return runs.promoted(tracker, rows, version, run.data.params["algorithm"], told)
+        return runs.refused(rows, name, champion, version, verdict)
+
+    def verdict(self, context: RunContext, version: ModelVersion) -> PromotionVerdict:
+        """How a version does at every gate, on the people of today."""
+        policy, tracker = TrainingPolicy.read(context.settings), self.tracker(context.settings)
+        challenger, champion = tracker.load(version), tracker.at_alias("champion")
+        held = tracker.load(champion) if champion is not None else None
+        with frames.published(context.settings) as (lake, _):
+            people, _ = grouping.load(lake, self.spec, clock.of(context), policy)
+        return grouping.judge(tracker.run_of(version), challenger, held, people, policy)
+
+    def compare(self, context: RunContext, versions: Mapping[str, ModelVersion]) -> list[TableRow]:
+        """The metrics that the versions' runs have logged."""
+        tracker = self.tracker(context.settings)
+        logged = {
+            f"{role} {version.version}": tracker.run_of(version).data.metrics
+            for role, version in versions.items()
         }
-        _fit_and_log(tracker, spec, people, feature_set, said, tags)
-        run = tracker.trained(key)
-    return _decide(tracker, run, spec, people, policy)
+        names = sorted({name for metrics in logged.values() for name in metrics})
+        return [
+            {"metric": name, **{role: metrics.get(name) for role, metrics in logged.items()}}
+            for name in names
+        ]
+
+    def propose(self, context: RunContext, version: ModelVersion) -> Proposal:
+        """The personas the version would give."""
+        tracker, as_of = self.tracker(context.settings), clock.of(context)
+        model, policy = tracker.load(version), TrainingPolicy.read(context.settings)
+        people = self.people(context, model)
+        deck = tracker.artifact(version.run_id, cards.ARTIFACT)
+        with warehouse.connect(context.settings, read_only=True) as lake:
+            held = assignment.held_before(lake, as_of)
+        said = self.judged(tracker)
+        rows = assignment.assign(model, deck, people, as_of, version.version, policy, held, said)
+        return Proposal(
+            rows.rename(columns={"confidence": "persona_confidence"}),
+            ["persona", "cluster_id", "persona_confidence"],
+        )
+
+    def score(self, context: RunContext) -> StageReport:
+        """Write ml.cluster_assignments, with cases and the drift of sizes."""
+        tracker, name = self.tracker(context.settings), self.spec.name
+        champion = tracker.at_alias("champion")
+        if champion is None:
+            return StageReport(
+                notes=[f"{name} has no champion: nobody is assigned"], status="skipped"
+            )
+        policy, as_of = TrainingPolicy.read(context.settings), clock.of(context)
+        model, version = tracker.load(champion), str(champion.version)
+        people, said = self.people(context, model), self.judged(tracker)
+        with warehouse.connect(context.settings) as lake:
+            store.ensure(context.settings, lake)
+            held = assignment.held_before(lake, as_of)
+            content = dataset.content_hash(
+                people, identity(champion), held.to_json(), said.to_json()
+            )
+            if store.is_current(lake, name, as_of, version, content):
+                notes = [f"{name} {version}: unchanged"]
+                return StageReport({"ml.cluster_assignments": 0}, notes, status="unchanged")
+            deck = tracker.artifact(champion.run_id, cards.ARTIFACT)
+            rows = assignment.assign(model, deck, people, as_of, version, policy, held, said)
+            now = datetime.now(UTC).replace(tzinfo=None)
+            done = store.run_row(name, as_of, version, content, len(rows), now)
+            shares = {card["persona"]: card["share"] for card in deck["cards"]}
+            moved = drift.of_personas(shares, rows["persona"], DriftPolicy.read(context.settings))
+            assigned = rows.drop(columns=[*assignment.RUNNER_UP])
+            same = [name, as_of]
+            made = {
+                "ml.reviews": reviews.between_two(name, rows),
+                "observability.drift": drift.rows(name, as_of, version, moved),
+                "ml.score_runs": done,
+            }
+            writes = [(to, scoring.SAME_RUN, same, table) for to, table in made.items()]
+            store.replace_rows(
+                context.settings,
+                lake,
+                [("ml.cluster_assignments", "as_of = ?", [as_of], assigned), *writes],
+            )
+        notes = [f"{name} {version}: {_shares(rows)}"]
+        notes += assignment.told(model, deck, people, said)
+        notes += [
+            f"the sizes of personas have moved (PSI {one.psi:.2f})"
+            for one in moved
+            if one.verdict == "alarm"
+        ]
+        return StageReport({"ml.cluster_assignments": len(rows)}, notes)
 
 
 def _champion(tracker: Tracker) -> tuple[cards.Deck, Steps] | None:
     held = tracker.at_alias("champion")
-    return (
-        (tracker.artifact(held.run_id, cards.ARTIFACT), tracker.load(held))
-        if held is not None
-        else None
-    )
-
-
-def judged(tracker: Tracker, spec: PersonaSpec) -> pd.Series:
-    """Verdicts of people, by profile id; none before there are personas to name."""
-    held = tracker.at_alias("champion")
     if held is None:
-        return pd.Series(dtype=object)
-    deck = tracker.artifact(held.run_id, cards.ARTIFACT)
-    return reviews.of_personas(tracker.settings, spec.name, cards.names(deck))
-
-
-def _fit_and_log(
-    tracker: Tracker,
-    spec: PersonaSpec,
-    people: pd.DataFrame,
-    feature_set: FeatureSet,
-    said: pd.Series,
-    tags: dict[str, str],
-) -> None:
-    import mlflow
-
-    policy, limits = TrainingPolicy.read(tracker.settings), DriftPolicy.read(tracker.settings)
-    with (
-        tracker.run(f"{spec.name} as of {tags['segmentry.as_of']}", tags) as run,
-        threads.limited(policy),
-    ):
-        made = grouping.group(spec, people, feature_set, policy, limits, _champion(tracker), said)
-        best = made.best
-        mlflow.log_params(
-            {"algorithm": best.algorithm, "clusters": best.clusters, "people": len(people)}
-        )
-        mlflow.log_metrics(
-            {
-                "silhouette": best.silhouette,
-                "stability": best.stability,
-                "bic": best.bic,
-                **made.gained,
-            }
-        )
-        cards.log(
-            made.found, best, made.deck, title=f"{spec.name} as of {tags['segmentry.as_of'][:10]}"
-        )
-        log_model(made.model, example_rows(people[feature_set.names]), classifies=False)
-    tracker.complete(run.info.run_id)
-
-
-def _decide(
-    tracker: Tracker,
-    run: TrackedRun,
-    spec: PersonaSpec,
-    people: pd.DataFrame,
-    policy: TrainingPolicy,
-) -> StageReport:
-    version, champion = tracker.version_of(run), tracker.at_alias("champion")
-    told = f"{run.data.params['clusters']} groups, silhouette {run.data.metrics['silhouette']:.3f}"
-    rows = {f"training rows of {spec.name}": len(people)}
-    if champion is not None and promotion.is_settled(version, champion):
-        return StageReport(
-            rows, [f"{spec.name} {champion.version} stays champion ({told})"], status="unchanged"
-        )
-    verdict = grouping.judge(
-        run,
-        tracker.load(version),
-        tracker.load(champion) if champion else None,
-        people,
-        policy,
-    )
-    tracker.record_gates(version, verdict.gates)
-    if verdict.passed:
-        promotion.promote(tracker, version, told)
-        return StageReport(
-            rows,
-            [f"{spec.name} {version.version} ({run.data.params['algorithm']}) is champion: {told}"],
-        )
-    kept = (
-        f"{spec.name} {champion.version} stays champion"
-        if champion
-        else f"{spec.name} has no champion"
-    )
-    return StageReport(rows, [f"{kept}; version {version.version} is refused: {verdict.failures}"])
-
-
-def score(context: RunContext, spec: PersonaSpec) -> StageReport:
-    """Write ml.cluster_assignments of the champion; the same champion, time and content change
-    nothing.
-    """
-    tracker = Tracker(context.settings, spec.name)
-    champion = tracker.at_alias("champion")
-    if champion is None:
-        return StageReport(
-            notes=[f"{spec.name} has no champion: nobody is assigned"], status="skipped"
-        )
-    policy = TrainingPolicy.read(context.settings)
-    as_of = clock.of(context)
-    model = tracker.load(champion)
-    with frames.published(context.settings) as (lake, _):
-        people = population.read(lake, spec, as_of, model, policy)
-    said, version = judged(tracker, spec), str(champion.version)
-    with warehouse.connect(context.settings) as lake:
-        store.ensure(context.settings, lake)
-        held = assignment.held_before(lake, as_of)
-        content = dataset.content_hash(people, identity(champion), held.to_json(), said.to_json())
-        if store.is_current(lake, spec.name, as_of, version, content):
-            notes = [f"{spec.name} {version}: unchanged"]
-            return StageReport({"ml.cluster_assignments": 0}, notes, status="unchanged")
-        deck = tracker.artifact(champion.run_id, cards.ARTIFACT)
-        rows = assignment.assign(model, deck, people, as_of, version, policy, held, said)
-        now = datetime.now(UTC).replace(tzinfo=None)
-        done = store.run_row(spec.name, as_of, version, content, len(rows), now)
-        shares = {card["persona"]: card["share"] for card in deck["cards"]}
-        moved = drift.of_personas(shares, rows["persona"], DriftPolicy.read(context.settings))
-        same = [spec.name, as_of]
-        assigned = rows.drop(columns=[*assignment.RUNNER_UP])
-        drifted = drift.rows(spec.name, as_of, version, moved)
-        store.replace_rows(
-            context.settings,
-            lake,
-            [
-                ("ml.cluster_assignments", "as_of = ?", [as_of], assigned),
-                ("ml.reviews", scoring.SAME_RUN, same, reviews.between_two(spec.name, rows)),
-                ("observability.drift", scoring.SAME_RUN, same, drifted),
-                ("ml.score_runs", scoring.SAME_RUN, same, done),
-            ],
-        )
-    notes = [f"{spec.name} {version}: {_shares(rows)}", *assignment.told(model, deck, people, said)]
-    notes += [
-        f"the sizes of personas have moved (PSI {one.psi:.2f})"
-        for one in moved
-        if one.verdict == "alarm"
-    ]
-    return StageReport({"ml.cluster_assignments": len(rows)}, notes)
+        return None
+    return tracker.artifact(held.run_id, cards.ARTIFACT), tracker.load(held)
 
 
 def _shares(rows: pd.DataFrame) -> str:

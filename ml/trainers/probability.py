@@ -1,31 +1,135 @@
-"""Fits one ModelSpec in a run: what of it is logged, with its card. The trainings call it."""
+"""Trains and scores a ModelSpec: a calibrated probability, judged by ranking, calibration and
+groups.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import datetime
+
+import pandas as pd
+
+from ml.data import columns
 from ml.data.dataset import TrainingSet
 from ml.estimators import Model
-from ml.evaluate import drift, evaluation, losses, plots
+from ml.evaluate import drift, evaluation, gates, losses, metrics, plots, reviews
+from ml.evaluate.answers import Answers
+from ml.evaluate.gates import PromotionVerdict
+from ml.evaluate.metrics import Vector
 from ml.fit import supervised
 from ml.fit.supervised import Trained
 from ml.policy import TrainingPolicy
 from ml.registry import card
-from ml.registry.protocols import TrackedRun
+from ml.registry.protocols import ModelVersion, TrackedRun
 from ml.registry.tracking import Tracker
 from ml.spec import ModelSpec
-from ml.trainers import runs
+from ml.trainers import scoring
+from ml.trainers.labelled import LabelledTrainer
+from ml.trainers.trainer import TableRow
+from segmentry.settings import Settings
 
 
-def fit_and_log(
-    tracker: Tracker, spec: ModelSpec, data: TrainingSet, policy: TrainingPolicy, run_id: str
-) -> Model:
-    """Fit, log everything that was found to the current run, and return the model."""
-    trained = supervised.fit(spec, data, policy)
-    runs.log_trials(tracker, trained.found, run_id)
-    runs.log_set(spec, data)
-    _log_quality(spec, data, trained)
-    if data.unreviewed is not None:
-        _log_verdicts(data, trained)
-    return trained.model
+class ProbabilityTrainer(LabelledTrainer[ModelSpec, Trained]):
+    """A probability per person."""
+
+    def fit(self, data: TrainingSet, policy: TrainingPolicy) -> Trained:
+        """The best candidate, calibrated, and finished with the newest outcomes."""
+        return supervised.fit(self.spec, data, policy)
+
+    def evaluate(self, fitted: Trained, data: TrainingSet) -> None:
+        """Log metrics, groups, the figure, and what drift is measured against."""
+        import mlflow
+
+        mlflow.log_params({"candidate": fitted.chosen.candidate, **fitted.chosen.best.parameters})
+        mlflow.log_metrics({**fitted.ours.flat("test"), **fitted.theirs.flat("heuristic")})
+        mlflow.log_metric("test_rate", float(data.test.labels.mean()))
+        mlflow.log_dict(fitted.ours.by_group, "auc_by_group.json")
+        # The newest people it was judged on are the nearest to those it will score.
+        mlflow.log_dict(
+            drift.reference(data.test.features, evaluation.probabilities(fitted.model, data.test)),
+            drift.ARTIFACT,
+        )
+        as_of = data.test.keys["as_of"].max()
+        title = f"{self.spec.name} on the test part, as of {as_of:%Y-%m-%d}"
+        scores, threshold = (fitted.ours.scores, fitted.theirs.scores), fitted.ours.threshold
+        figure = plots.evaluation(data.test.labels, *scores, self.spec.costs, threshold, title)
+        mlflow.log_figure(figure, "evaluation.png")
+        if data.unreviewed is not None:
+            _log_verdicts(data, fitted)
+
+    def card(self, fitted: Trained, data: TrainingSet) -> str:
+        """The model card."""
+        return card.write(self.spec, data, fitted.chosen, fitted.found, fitted.ours, fitted.theirs)
+
+    def rule(self, data: TrainingSet) -> Model:
+        """The heuristic's one feature as a probability."""
+        return supervised.fit_rule(self.spec.heuristic, data)
+
+    def judge(
+        self, challenger: Model, champion: Model | None, data: TrainingSet, policy: TrainingPolicy
+    ) -> PromotionVerdict:
+        """Ranking, calibration, groups and pace."""
+        return gates.judge(challenger, self.rule(data), champion, data, self.spec.groups, policy)
+
+    def measures(
+        self, models: Mapping[str, Model], data: TrainingSet, policy: TrainingPolicy
+    ) -> list[TableRow]:
+        """Each metric with its 90% interval."""
+        samples = metrics.draws(len(data.test), policy.resamples, policy.seed)
+        scores = {
+            name: evaluation.probabilities(model, columns.fitted_to(model, data.test))
+            for name, model in models.items()
+        }
+        labels = data.test.labels
+        return [
+            {
+                "metric": metric,
+                **{n: str(metrics.interval(of, labels, s, samples)) for n, s in scores.items()},
+            }
+            for metric, of in evaluation.MEASURES.items()
+        ]
+
+    def answer(self, model: Model, features: pd.DataFrame) -> Answers:
+        """The probability of a true label."""
+        return Answers(model.predict_proba(features)[:, 1], None)
+
+    def told(self, run: TrackedRun) -> str:
+        """The AUC on the test part, next to the heuristic's."""
+        reached, plain = run.data.metrics["test_roc_auc"], run.data.metrics["heuristic_roc_auc"]
+        return f"test AUC {reached:.3f} against {plain:.3f} of the heuristic"
+
+    def verdicts(self, settings: Settings) -> pd.DataFrame | None:
+        """What people said of cases: labels that take the place of outcomes."""
+        return reviews.verdicts(settings, self.spec.name)
+
+    def note_outcomes(
+        self, tracker: Tracker, champion: ModelVersion, held: Model, data: TrainingSet
+    ) -> None:
+        """How often the outcome was true, and how far the champion's probabilities were off: when
+        it was tested, and now.
+
+        The next scoring at this time writes it to the lake, so that models can be trained alongside
+        each other.
+        """
+        then = tracker.run_of(champion).data.metrics
+        scores = evaluation.probabilities(held, columns.fitted_to(held, data.test))
+        rate = float(data.test.labels.mean())
+        error = metrics.calibration_error(data.test.labels, scores)
+        tracker.note(
+            scoring.OUTCOMES,
+            {
+                "as_of": data.as_of.isoformat(),
+                "version": str(champion.version),
+                "rate": [then.get("test_rate", rate), rate],
+                "error": [then.get("test_ece", error), error],
+            },
+        )
+
+    def cases(
+        self, as_of: datetime, people: pd.DataFrame, scores: Vector, challenged: Vector | None
+    ) -> pd.DataFrame | None:
+        """Cases that a person's eye would teach most about."""
+        return reviews.cases(self.spec.name, as_of, people, scores, challenged)
 
 
 def _log_verdicts(data: TrainingSet, trained: Trained) -> None:
@@ -40,32 +144,3 @@ def _log_verdicts(data: TrainingSet, trained: Trained) -> None:
     without = float(losses.each(plain, data.validation).mean())
     mlflow.log_metric("verdict_gain", without - trained.chosen.best.loss)
     mlflow.log_param("verdict_rows", len(data.train) - len(data.unreviewed))
-
-
-def _log_quality(spec: ModelSpec, data: TrainingSet, trained: Trained) -> None:
-    import mlflow
-
-    mlflow.log_params({"candidate": trained.chosen.candidate, **trained.chosen.best.parameters})
-    mlflow.log_metrics({**trained.ours.flat("test"), **trained.theirs.flat("heuristic")})
-    mlflow.log_metric("test_rate", float(data.test.labels.mean()))
-    mlflow.log_dict(trained.ours.by_group, "auc_by_group.json")
-    # The newest people it was judged on are the nearest to those it will score.
-    mlflow.log_dict(
-        drift.reference(data.test.features, evaluation.probabilities(trained.model, data.test)),
-        drift.ARTIFACT,
-    )
-    title = f"{spec.name} on the test part, as of {data.test.keys['as_of'].max():%Y-%m-%d}"
-    scores = (trained.ours.scores, trained.theirs.scores)
-    mlflow.log_figure(
-        plots.evaluation(data.test.labels, *scores, spec.costs, trained.ours.threshold, title),
-        "evaluation.png",
-    )
-    text = card.write(spec, data, trained.chosen, trained.found, trained.ours, trained.theirs)
-    mlflow.log_text(text, "model_card.md")
-    mlflow.set_tag("mlflow.note.content", text)
-
-
-def told(run: TrackedRun) -> str:
-    """How good the model of a run is, in a few words."""
-    reached, plain = run.data.metrics["test_roc_auc"], run.data.metrics["heuristic_roc_auc"]
-    return f"test AUC {reached:.3f} against {plain:.3f} of the heuristic"

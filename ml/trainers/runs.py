@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+from collections.abc import Mapping
+from datetime import datetime
 
 import pandas as pd
 
 from ml.data.dataset import TrainingSet
+from ml.evaluate.gates import PromotionVerdict
 from ml.fit.search import BestFit
 from ml.policy import TrainingPolicy
+from ml.registry import promotion
+from ml.registry.protocols import ModelVersion
 from ml.registry.tracking import Tracker
-from ml.spec import Learnt, Spec
+from ml.spec import Spec
 from segmentry.stages import StageReport
 
 SCHEMA_ROWS = 50
@@ -73,7 +78,7 @@ def log_trials(tracker: Tracker, searched: list[BestFit], parent: str) -> None:
             )
 
 
-def log_set(spec: Learnt, data: TrainingSet) -> None:
+def log_set(model: str, horizon_days: int, data: TrainingSet) -> None:
     """The training set: what it was read with, and its schema and size."""
     import mlflow
     from mlflow.data.pandas_dataset import from_pandas
@@ -81,8 +86,43 @@ def log_set(spec: Learnt, data: TrainingSet) -> None:
     # The first rows tell the schema; inferring it from all takes seconds. The digest is that of the
     # whole set.
     shown = data.train.features.head(SCHEMA_ROWS).assign(label=data.train.labels[:SCHEMA_ROWS])
-    name, digest = f"{spec.name}_{data.content_hash[:12]}", data.content_hash[:32]
+    name, digest = f"{model}_{data.content_hash[:12]}", data.content_hash[:32]
     mlflow.log_input(from_pandas(shown, name=name, targets="label", digest=digest), "training")
     mlflow.log_text(data.query, "training_set.sql")
     mlflow.log_params({f"{name}_rows": len(part) for name, part in data.parts.items()})
-    mlflow.log_params({"features": len(data.feature_set.names), "horizon_days": spec.horizon_days})
+    mlflow.log_params({"features": len(data.feature_set.names), "horizon_days": horizon_days})
+
+
+def tags(key: str, as_of: datetime, snapshot: int, content: str) -> dict[str, str]:
+    """Tags of a training's run, which its version gets too."""
+    return {
+        "segmentry.key": key,
+        "segmentry.as_of": as_of.isoformat(),
+        "segmentry.snapshot_id": str(snapshot),
+        "segmentry.content": content,
+    }
+
+
+def settled(rows: Mapping[str, int], name: str, champion: ModelVersion, told: str) -> StageReport:
+    """The report of a training that has nothing to decide."""
+    note = f"{name} {champion.version} stays champion ({told})"
+    return StageReport(dict(rows), [note], status="unchanged")
+
+
+def promoted(
+    tracker: Tracker, rows: Mapping[str, int], version: ModelVersion, chosen: str, told: str
+) -> StageReport:
+    """Make the version champion, and report it."""
+    promotion.promote(tracker, version, told)
+    note = f"{tracker.model} {version.version} ({chosen}) is champion: {told}"
+    return StageReport(dict(rows), [note])
+
+
+def refused(
+    rows: Mapping[str, int], name: str, champion: ModelVersion | None, version: ModelVersion,
+    verdict: PromotionVerdict, status: str = "done",
+) -> StageReport:  # fmt: skip
+    """The report of a training whose version fails a gate."""
+    kept = f"{name} {champion.version} stays champion" if champion else f"{name} has no champion"
+    note = f"{kept}; version {version.version} is refused: {verdict.failures}"
+    return StageReport(dict(rows), [note], status=status)

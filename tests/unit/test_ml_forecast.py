@@ -20,7 +20,7 @@ from ml.policy import TrainingPolicy
 from ml.registry import catalogue
 from ml.registry.tracking import Tracker
 from ml.spec import ForecastSpec
-from ml.trainers import forecast
+from ml.trainers.forecast import ForecastTrainer
 from segmentry import warehouse
 from segmentry.stages import RunContext
 from tests import ml_lake
@@ -93,13 +93,14 @@ def test_a_worse_forecast_is_refused(trained: RunContext) -> None:
     with frames.published(trained.settings) as (lake, snapshot):
         data = dataset.load(lake, snapshot, spec("clv"), ml_lake.CLOCK, policy)
     good = Tracker(trained.settings, "clv").load(Tracker(trained.settings, "clv").at_alias())
-    rule = forecast.fit_rule(spec("clv"), data)
-    refused = forecast.judge(rule, rule, good, data, policy)
+    clv = ForecastTrainer(spec("clv"))
+    rule = clv.rule(data)
+    refused = clv.judge(rule, good, data, policy)
     print(refused.failures)
     assert "better than the heuristic" in refused.failures
     assert "better than the champion" in refused.failures
     lost = replace(data, test=replace(data.test, labels=data.test.labels * 3))
-    assert "total" in forecast.judge(good, rule, None, lost, policy).failures
+    assert "total" in clv.judge(good, None, lost, policy).failures
 
 
 def test_the_lifetime_model_is_served_with_its_own_file_alone(trained: RunContext) -> None:

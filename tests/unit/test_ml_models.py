@@ -24,7 +24,8 @@ from ml.policy import TrainingPolicy
 from ml.registry import catalogue, promotion
 from ml.registry.tracking import Tracker, log_model
 from ml.spec import ModelSpec
-from ml.trainers import training
+from ml.trainers import labelled
+from ml.trainers.probability import ProbabilityTrainer
 from segmentry import warehouse
 from segmentry.errors import ConfigError, GateFailed, NotReadyError, UsageError
 from segmentry.settings import Settings, switch_off_telemetry
@@ -263,7 +264,7 @@ def test_a_half_written_run_is_closed_and_never_champion(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(training, "log_model", killed)
+        patch.setattr(labelled, "log_model", killed)
         with pytest.raises(KeyboardInterrupt):
             stages.train(context, "churn")
     tracker = Tracker(context.settings, "churn")
@@ -279,7 +280,10 @@ def test_a_worse_challenger_is_refused_and_a_rollback_restores_the_scores(tmp_pa
     stages.score(context, "churn")
     sql = "select profile_id, score, model_version from ml.scores order by all"
     first = rows(context.settings, sql)
-    tracker, data = Tracker(context.settings, "churn"), lifecycle.training_set(context, churn())
+    tracker, data = (
+        Tracker(context.settings, "churn"),
+        ProbabilityTrainer(churn()).training_set(context),
+    )
     with tracker.run("a model that knows nothing", {"segmentry.key": "x"}) as run:
         know_nothing = pipeline.build(DummyClassifier(strategy="prior"), data.feature_set)
         log_model(

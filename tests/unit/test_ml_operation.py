@@ -12,14 +12,15 @@ import numpy as np
 import pytest
 from sklearn.dummy import DummyClassifier
 
-from ml import impact, lifecycle, stages
+from ml import impact, stages
 from ml.data import dataset, frames
 from ml.evaluate import drift, reviews
 from ml.fit import pipeline
 from ml.policy import DriftPolicy, TrainingPolicy
 from ml.registry import promotion, store
 from ml.registry.tracking import Tracker, log_model
-from ml.trainers import scoring, training
+from ml.trainers import scoring
+from ml.trainers.probability import ProbabilityTrainer
 from segmentry import warehouse
 from segmentry.errors import UsageError
 from segmentry.settings import ROOT
@@ -32,7 +33,10 @@ SIZE = 1500
 
 def know_nothing(context: RunContext) -> Any:
     """A registered version that gives everybody the same probability."""
-    tracker, data = Tracker(context.settings, "churn"), lifecycle.training_set(context, churn())
+    tracker, data = (
+        Tracker(context.settings, "churn"),
+        ProbabilityTrainer(churn()).training_set(context),
+    )
     with tracker.run("a model that knows nothing", {"segmentry.key": "x"}) as run:
         model = pipeline.build(DummyClassifier(strategy="prior"), data.feature_set)
         log_model(
@@ -150,7 +154,8 @@ def test_drift_of_features_and_scores_bars_promotion_and_asks_for_a_training(
 ) -> None:
     tracker = Tracker(trained.settings, "churn")
     champion = tracker.at_alias()
-    assert training.steady(trained, tracker, churn(), champion, tracker.load(champion)).passed
+    trainer = ProbabilityTrainer(churn())
+    assert trainer.steady(trained, champion, tracker.load(champion)).passed
     later = replace(trained, as_of=ml_lake.CLOCK + timedelta(days=1))
     assert "churn" not in stages.train_items(later)
     policy = DriftPolicy()

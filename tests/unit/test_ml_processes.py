@@ -10,8 +10,9 @@ import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from ml import processes
-from ml.evaluate import reasons
+from ml.evaluate import answers
 from ml.registry import catalogue
+from ml.trainers.probability import ProbabilityTrainer
 
 
 def test_slices_cover_all_rows_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -27,12 +28,12 @@ def test_several_processes_say_what_one_says(monkeypatch: pytest.MonkeyPatch) ->
     random = np.random.default_rng(1)
     rows = pd.DataFrame(random.normal(size=(400, 3)), columns=list("abc"))
     model = HistGradientBoostingClassifier(max_iter=5).fit(rows, rows["a"] > 0)
-    spec = catalogue.spec_named("churn")
-    alone = reasons.said(spec, model, rows)[0]
+    ask = ProbabilityTrainer(catalogue.spec_named("churn")).asked(model)
+    alone = answers.of_all(ask, rows).scores
     monkeypatch.setattr(
         processes, "slices", lambda count: [slice(0, 100), slice(100, 150), slice(150, count)]
     )
-    assert (reasons.said(spec, model, rows)[0] == alone).all()
+    assert (answers.of_all(ask, rows).scores == alone).all()
 
 
 def test_the_part_of_a_process_that_died_is_done_here() -> None:

@@ -1,0 +1,111 @@
+"""How good a forecast is, of amounts and of choices, and its gates: for the fit and the trainer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from ml.data import columns
+from ml.data.dataset import Part, TrainingSet
+from ml.estimators import Array, Model
+from ml.evaluate import losses, metrics
+from ml.evaluate.gates import Gate, PromotionVerdict, fast, timed
+from ml.evaluate.metrics import Interval, Vector
+from ml.policy import TrainingPolicy
+
+Measure = Callable[[Array, Array, Vector], float]  # labels, what was said, loss of each row
+
+
+def _rank_agreement(labels: Vector, said: Vector, _: Vector) -> float:
+    from scipy.stats import spearmanr
+
+    return float(spearmanr(labels, said).statistic)
+
+
+AMOUNTS: Mapping[str, Measure] = {
+    "mean_absolute_error": lambda labels, said, _: float(np.abs(labels - said).mean()),
+    "deviance": lambda labels, said, loss: float(loss.mean()),
+    "total_said_over_happened": lambda labels, said, _: float(
+        said.sum() / max(labels.sum(), losses.LEAST)
+    ),
+    "rank_agreement": _rank_agreement,
+}
+
+
+CHOICES: Mapping[str, Measure] = {
+    "log_loss": lambda labels, said, loss: float(loss.mean()),
+    "accuracy": lambda labels, said, _: float((labels == said).mean()),
+}
+
+
+def said(model: Model, part: Part) -> tuple[Array, Vector]:
+    """What the model says per row, an amount or a choice, and as a number: the amount, or the
+    choice's probability.
+    """
+    if part.labels.dtype.kind == "f":
+        amounts: Vector = np.maximum(
+            np.asarray(model.predict(part.features), dtype=np.float64), 0.0
+        )
+        return amounts, amounts
+    chances = model.predict_proba(part.features)
+    return np.asarray(model.classes_, dtype=object)[chances.argmax(axis=1)], chances.max(axis=1)
+
+
+def measured(model: Model, part: Part, policy: TrainingPolicy) -> dict[str, Interval]:
+    """Every measure of the kind of label, with its 90% bootstrap interval."""
+    measures = AMOUNTS if part.labels.dtype.kind == "f" else CHOICES
+    loss, told = losses.each(model, part), said(model, part)[0]
+    samples = metrics.draws(len(part), policy.resamples, policy.seed)
+    found = {}
+    for name, measure in measures.items():
+        values = [measure(part.labels[rows], told[rows], loss[rows]) for rows in samples]
+        low, high = np.nanquantile(values, [0.05, 0.95])
+        found[name] = Interval(measure(part.labels, told, loss), float(low), float(high))
+    return found
+
+
+def judge(
+    challenger: Model,
+    rule: Model,
+    champion: Model | None,
+    data: TrainingSet,
+    policy: TrainingPolicy,
+) -> PromotionVerdict:
+    """Every gate, on the test part."""
+    part = data.test
+    ours, seconds = timed(lambda: losses.each(challenger, part), policy)
+    gates = [
+        better("the heuristic", ours, losses.each(rule, part), policy),
+        fast(seconds, len(part), policy),
+    ]
+    if part.labels.dtype.kind == "f":
+        gates.append(_total(challenger, part, policy))
+    if champion is not None:
+        theirs = losses.each(champion, columns.fitted_to(champion, part))
+        gates.append(better("the champion", ours, theirs, policy))
+    return PromotionVerdict(tuple(gates))
+
+
+def better(rival: str, ours: Vector, theirs: Vector, policy: TrainingPolicy) -> Gate:
+    """Less loss than the rival on the same rows, by more than noise."""
+    gain = theirs - ours
+    samples = metrics.draws(len(gain), policy.resamples, policy.seed)
+    low = float(np.quantile(gain[samples].mean(axis=1), 1 - policy.confidence))
+    return Gate(
+        f"better than {rival}", low > 0, f"loss less by {gain.mean():.3f} (sure of {low:.3f})"
+    )
+
+
+def _total(model: Model, part: Part, policy: TrainingPolicy) -> Gate:
+    amounts = said(model, part)[1]
+    off = float(amounts.sum() / max(part.labels.sum(), losses.LEAST) - 1)
+    # What the sum itself may move by chance (1.645 standard errors) is no fault of the model.
+    chance = (
+        1.645
+        * float(part.labels.std())
+        * len(part) ** 0.5
+        / max(float(part.labels.sum()), losses.LEAST)
+    )
+    allowed = max(policy.max_total_error, chance)
+    return Gate("total", abs(off) <= allowed, f"{off:+.1%} of what came, allowed {allowed:.1%}")
