@@ -46,6 +46,8 @@ class ModelSpec:
     exclude: tuple[str, ...] = ()
     costs: Costs = Costs()
     groups: tuple[str, ...] = ("usual_country", "subscription_plan")
+    has_score: ClassVar[bool] = True  # a column of profiles
+    is_choice: ClassVar[bool] = False
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,8 @@ class PersonaSpec:
     exclude: tuple[str, ...] = ()
     clusters: tuple[int, int] = (3, 8)
     labels: Mapping[str, str] = field(default_factory=dict)
+    has_score: ClassVar[bool] = False
+    is_choice: ClassVar[bool] = False
     horizon_days: ClassVar[int] = 90  # ``until_at`` of its ``moments`` is that long after ``as_of``
 
 
@@ -94,6 +98,7 @@ class ForecastSpec:
     rivals: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     is_choice: bool = False
+    has_score: ClassVar[bool] = True
 
 
 Learnt = ModelSpec | ForecastSpec

@@ -34,11 +34,7 @@ def specs() -> dict[str, Spec]:
 
 def in_profiles() -> dict[str, bool]:
     """Models whose scores are columns of profiles; true where the most likely choice is one too."""
-    return {
-        name: isinstance(spec, ForecastSpec) and spec.is_choice
-        for name, spec in specs().items()
-        if not isinstance(spec, PersonaSpec)
-    }
+    return {name: spec.is_choice for name, spec in specs().items() if spec.has_score}
 
 
 def spec_named(name: str) -> Spec:
