@@ -52,6 +52,10 @@ def new_source(
         )
     if found is not None:
         texts, notes = _mapped(settings, name, sample, found), list(found.doubts)
+        if found.kind != "products":
+            notes.append(
+                f"its keys begin with {name}: give all sources of one system the same keys"
+            )
     else:
         texts, notes = _own(settings, name, sample)
     _write(texts)

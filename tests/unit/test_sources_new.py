@@ -89,7 +89,10 @@ def test_a_file_is_what_it_looks_like_and_is_read_at_once(
 
 
 def test_formats_are_proposed_where_the_sample_shows_them(copy: Settings) -> None:
-    made(copy, ORDERS, "shop")
+    source = made(copy, ORDERS, "shop")
+    assert source.notes == (
+        "its keys begin with shop: give all sources of one system the same keys",
+    )
     content = written(copy, "shop")
     assert content["formats"] == {
         "ordered_at": {"date_format": "%d.%m.%Y"},
