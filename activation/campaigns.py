@@ -51,7 +51,8 @@ def take_out(client: Client, session: DestinationSession, identities: list[str])
 
 
 def _members(client: Client, session: DestinationSession, identities: list[str]) -> list[str]:
-    kind, field = session.option("object", "Contact"), session.option("external_id")
+    kind = session.option("object", "Contact")
+    field = session.option("external_id")
     quoted = ", ".join("'" + i.replace("\\", "\\\\").replace("'", "\\'") + "'" for i in identities)
     campaign = session.connection["campaign_id"].replace("'", "")
     query = (

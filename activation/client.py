@@ -154,13 +154,15 @@ class Client:
             try:
                 response = self._once(method, path, parts)
             except httpx.TransportError as error:
-                last, taken = type(error).__name__, taken or not isinstance(error, UNTAKEN)
+                last = type(error).__name__
+                taken = taken or not isinstance(error, UNTAKEN)
             else:
                 asked = self._asked_to_wait(response, is_json)
                 if asked is None:
                     self.may_have_written |= method != "GET" and (taken or response.is_success)
                     return self._final(response)
-                wait, last = max(wait, asked), f"status {response.status_code}"
+                wait = max(wait, asked)
+                last = f"status {response.status_code}"
                 taken = taken or not self._is_throttle(response)
             self._accounts.failed(self._account)
             if (

@@ -80,7 +80,8 @@ class _Desk:
 
 @contextmanager
 def _desk(opened: OpenSync) -> Iterator[_Desk]:
-    name, ledger = opened.name, opened.ledger
+    name = opened.name
+    ledger = opened.ledger
     with runs.lease(ledger, name) as holder:
         lake = opened.lake  # a lake that cannot be opened is no run of the sync
         yield _Desk(opened, ledger, lake, Run(name, holder=holder), deployed.of(ledger, name))
@@ -91,7 +92,8 @@ def _sender(desk: _Desk, sync: SyncConfig) -> Iterator[Sender]:
     """A sender to the place that the sync's configuration names; what it counted is added to the
     run.
     """
-    place, run = desk.opened.at(sync), desk.run
+    place = desk.opened.at(sync)
+    run = desk.run
     with place.session(run.run_id) as session:
         try:
             yield Sender(
@@ -122,7 +124,8 @@ def _recorded(desk: _Desk) -> Iterator[dict[str, str]]:
     """The run in the ledger, whatever its outcome; its status is set by the caller under
     ``status``.
     """
-    run, ledger = desk.run, desk.ledger
+    run = desk.run
+    ledger = desk.ledger
     runs.close_abandoned(ledger, run.sync)
     run.as_of = clock.read_from(desk.lake)
     runs.save(ledger, run, "running")
@@ -181,7 +184,8 @@ def _withdraw(desk: _Desk, sender: Sender, standing: Standing) -> DestinationErr
     Returns the error of a file that could not be fetched: the plan, which writes the whole file,
     then removes them.
     """
-    sync, known = sender.sync, desk.known
+    sync = sender.sync
+    known = desk.known
     if known is not None and known.is_settled(sync, standing.mark):
         return None
     standing.withdrawn = withdrawals.find(desk.lake, desk.ledger, sync, sender.gate)
@@ -194,7 +198,8 @@ def _withdraw(desk: _Desk, sender: Sender, standing: Standing) -> DestinationErr
         except DestinationError as error:
             if not sender.destination.is_snapshot:
                 raise
-            lost, standing.withdrawn = error, 0
+            lost = error
+            standing.withdrawn = 0
             withdrawals.leave_to_the_plan(desk.lake)
     if left:
         desk.run.notes.append(
@@ -257,7 +262,9 @@ def _withdraw_alone(desk: _Desk, sync: SyncConfig | None) -> StageReport:
 def _send_rest(
     desk: _Desk, sender: Sender, standing: Standing, release: Collection[str], digest: str | None
 ) -> str:
-    run, ledger, sync = desk.run, desk.ledger, sender.sync
+    run = desk.run
+    ledger = desk.ledger
+    sync = sender.sync
     plan = plans.make(desk.lake, ledger, sync, sender.gate, runs.state(ledger, run.sync), standing)
     run.lake_snapshot = plan.snapshot
     run.planned += plan.counts
@@ -346,7 +353,8 @@ def _conclude(sender: Sender, plan: SyncPlan, standing: Standing) -> str:
     """Keep what was brought to its end, so that an unchanged audience is known as such at a
     glance.
     """
-    run, ledger = sender.run, sender.ledger
+    run = sender.run
+    ledger = sender.ledger
     unsettled = (
         run.failed["retry"] or run.failed["blocked"] or open_requests.is_open(ledger, run.sync)
     )

@@ -90,7 +90,8 @@ def _segments(
 
 def _may_leave(place: SyncPlace, profile: str) -> str:
     """Why the person's rows may not leave by what is known now; '' where they may."""
-    sync, lake = place.sync, place.opened.lake
+    sync = place.sync
+    lake = place.opened.lake
     warehouse.require(lake, f"audiences.aud_{sync.name}", made_by="audiences")
     gate = place.gate()
     gate.refresh()

@@ -147,7 +147,8 @@ def _copy_csv(source: Path, target: Path, key: str, is_withdrawn: IsWithdrawn) -
         source.open(encoding="utf-8", newline="") as old,
         target.open("w", encoding="utf-8", newline="") as new,
     ):
-        reader, writer = csv.reader(old), csv.writer(new, lineterminator="\n")
+        reader = csv.reader(old)
+        writer = csv.writer(new, lineterminator="\n")
         names = next(reader)
         writer.writerow(names)
         places = [names.index(name) for name in _asked(names, key)]

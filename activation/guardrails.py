@@ -192,7 +192,8 @@ def coverage(lake: duckdb.DuckDBPyConnection, sync: SyncConfig) -> float | None:
 
 
 def _coverage(plan: SyncPlan, limits: Mapping[str, Any]) -> Stop | None:
-    now_share, before = plan.coverage, plan.coverage_before
+    now_share = plan.coverage
+    before = plan.coverage_before
     if now_share is None or before is None or before - now_share <= limits["max_coverage_drop"]:
         return None
     return Stop(
@@ -231,7 +232,8 @@ def _unmatched(
     added = plans.additions(lake)
     if not added:
         return None
-    least, most = policy.min_unmatched, policy.max_unmatched_share
+    least = policy.min_unmatched
+    most = policy.max_unmatched_share
     use = [plan.sync.purpose, plan.sync.channel, plan.sync.channel, least, most]
     row = lake.execute(_UNMATCHED, use).fetchone()
     if row is None:

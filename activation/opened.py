@@ -83,7 +83,8 @@ class SyncPlace:
     @contextmanager
     def session(self, run_id: str) -> Iterator[DestinationSession]:
         """Talk to the destination, for one run."""
-        settings, accounts = self.opened.settings, LedgerAccounts(self.opened.ledger)
+        settings = self.opened.settings
+        accounts = LedgerAccounts(self.opened.ledger)
         outbox = settings.outbox / self.sync.name
         session = DestinationSession(self.sync, self._connection[0], accounts, outbox, run_id)
         try:

@@ -43,8 +43,10 @@ def plan(settings: Settings, select: Sequence[str]) -> Shown:
 
 def _planned(settings: Settings, sync: SyncConfig) -> dict[str, Any]:
     with open_sync(settings, sync.name) as opened:
-        place, ledger = opened.at(sync), opened.ledger
-        destination, missing = place.destination, place.missing
+        place = opened.at(sync)
+        ledger = opened.ledger
+        destination = place.destination
+        missing = place.missing
         lake = opened.lake
         made = plans.make(lake, ledger, sync, place.gate(), runs.state(ledger, sync.name))
         made.coverage = guardrails.coverage(lake, sync)
@@ -283,7 +285,8 @@ def verify(
                 row, lost = _verified(opened.at(sync))
             except SegmentryError as error:
                 failures.append(error)
-                row, lost = {**_unverified(sync), "note": error.received}, []
+                row = {**_unverified(sync), "note": error.received}
+                lost = []
             shown.append(row)
             if lost and repair:
                 held.mark_unconfirmed(opened.ledger, sync.name, lost)
@@ -307,7 +310,8 @@ def _unverified(sync: SyncConfig) -> dict[str, Any]:
 
 
 def _verified(place: SyncPlace) -> tuple[dict[str, Any], list[str]]:
-    sync, ledger = place.sync, place.opened.ledger
+    sync = place.sync
+    ledger = place.opened.ledger
     row = _unverified(sync)
     if place.missing:
         return {**row, "note": f"set {', '.join(place.missing)} to read back"}, []

@@ -120,10 +120,12 @@ def make(
             ).fetchall()
         }
     )
-    wanted, held = work.count(lake, "wanted"), work.count(lake, "held")
+    wanted = work.count(lake, "wanted")
+    held = work.count(lake, "held")
     plan = SyncPlan(sync, snapshot, wanted, held, counts, fingerprint, is_resync, refused)
     plan.withdrawn = standing.withdrawn
-    plan.digest, plan.has_waiting = _digest(lake), bool(waiting)
+    plan.digest = _digest(lake)
+    plan.has_waiting = bool(waiting)
     plan.notes += [
         *waiting,
         *definitions.warning(sync, definitions.differences(lake, sync, snapshot)),

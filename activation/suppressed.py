@@ -71,7 +71,8 @@ def _normal(lake: duckdb.DuckDBPyConnection, named: Sequence[Named]) -> Sequence
     """
     if not named:
         return []
-    kinds, values = [kind for kind, _ in named], [value for _, value in named]
+    kinds = [kind for kind, _ in named]
+    values = [value for _, value in named]
     sql = (
         "select kind, coalesce(normal_identifier(kind, value, null), value)"
         " from (select unnest(?::varchar[]) as kind, unnest(?::varchar[]) as value)"
@@ -83,7 +84,8 @@ def _add_owners(
     lake: duckdb.DuckDBPyConnection, named: Sequence[Named], found: Suppressed
 ) -> set[Named]:
     """Add whose the identifiers are today; returns those that somebody has."""
-    kinds, values = [kind for kind, _ in named], [value for _, value in named]
+    kinds = [kind for kind, _ in named]
+    values = [value for _, value in named]
     owned = lake.execute(
         "select m.identifier_type, m.identifier, m.profile_id from identity.identifier_mapping as m"
         " inner join (select unnest(?::varchar[]) as kind, unnest(?::varchar[]) as value) as s"

@@ -244,7 +244,8 @@ def _drt(folder: Path, url: str) -> dict[str, Any]:
     """drt-core on the same rows, or why there is no figure."""
     import duckdb
 
-    database, place = folder / "people.duckdb", folder / "drt"
+    database = folder / "people.duckdb"
+    place = folder / "drt"
     with duckdb.connect(str(database)) as connection:
         connection.execute(f"create table people as {_AUDIENCE.format(rows=ROWS)}")
     try:
@@ -308,7 +309,8 @@ def _told(began: tuple[float, float], rows: int) -> dict[str, Any]:
     """Seconds by the clock and of the processor: on a machine with other work the second says what
     is the program's.
     """
-    seconds, processor = time.perf_counter() - began[0], time.process_time() - began[1]
+    seconds = time.perf_counter() - began[0]
+    processor = time.process_time() - began[1]
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return {
         "seconds": round(seconds, 2),

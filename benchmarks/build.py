@@ -64,7 +64,8 @@ def run(events: int = EVENTS) -> dict[str, Any]:
         "allowed": ALLOWED,
     }
     for unit in ("seconds", "cpu_seconds"):
-        full, by_hand = whole["full"][unit], whole["by_hand"][unit]
+        full = whole["full"][unit]
+        by_hand = whole["by_hand"][unit]
         found[f"ratios_of_{unit}"] = {
             "full_to_by_hand": round(full / by_hand, 2),
             "full_with_load_to_by_hand": round((full + whole["load"][unit]) / by_hand, 2),
@@ -119,7 +120,8 @@ def _measured(work: Callable[..., dict[str, Any]], *arguments: Any) -> dict[str,
     """What it says, with its seconds on the wall and of the processors, and the most memory that it
     took.
     """
-    started, cpu = time.perf_counter(), _cpu()
+    started = time.perf_counter()
+    cpu = _cpu()
     said = work(*arguments)
     return {
         "seconds": round(time.perf_counter() - started, 2),
@@ -167,7 +169,8 @@ def _split(path: Path, lines: int, late: gzip.GzipFile) -> int:
     """
     with gzip.open(path) as file:
         count = sum(1 for _ in file)
-    moved, rest = min(lines, count), path.with_suffix(".rest")
+    moved = min(lines, count)
+    rest = path.with_suffix(".rest")
     with gzip.open(path) as file, gzip.open(rest, "wb", compresslevel=1) as kept:
         kept.writelines(islice(file, count - moved))
         late.writelines(file)
@@ -206,7 +209,8 @@ def _by_hand(home: Path) -> dict[str, Any]:
         config={"memory_limit": settings.memory_limit, "temp_directory": f"{home}/spilled"}
     ) as plain:
         plain.execute("set TimeZone = 'UTC'")
-        started, cpu = time.perf_counter(), _cpu()
+        started = time.perf_counter()
+        cpu = _cpu()
         plain.execute(script)
         found = {
             "seconds": round(time.perf_counter() - started, 2),

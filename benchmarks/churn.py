@@ -30,7 +30,8 @@ from segmentry.settings import switch_off_telemetry
 from segmentry.stages import RunContext
 
 PEOPLE = int(os.environ.get("SEGMENTRY_BENCH_CHURN_PEOPLE", "6000"))
-DAYS, SEED = int(os.environ.get("SEGMENTRY_BENCH_CHURN_DAYS", "365")), 3
+DAYS = int(os.environ.get("SEGMENTRY_BENCH_CHURN_DAYS", "365"))
+SEED = 3
 ALLOWED_GAP = 0.02
 ALLOWED_DECILE = 0.02
 TRUTH = "churn_probability_90d"
@@ -49,7 +50,8 @@ def measured(context: RunContext, shop: Path) -> dict[str, Any]:
     """AUC and calibration by decile of model and truth, on the test part and on the newest
     scores.
     """
-    spec, tracker = spec_named("churn"), Tracker(context.settings, "churn")
+    spec = spec_named("churn")
+    tracker = Tracker(context.settings, "churn")
     assert isinstance(spec, ModelSpec)
     with frames.published(context.settings) as (lake, snapshot):
         data = dataset.load(

@@ -56,7 +56,8 @@ def run() -> dict[str, Any]:
     """Seconds, peak memory and groups of each contender, and their ratios to the floor."""
     found: dict[str, Any] = {"rows": ROWS, "links": 2 * ROWS}
     with tempfile.TemporaryDirectory() as folder:
-        whole, part = Path(folder) / "records.parquet", Path(folder) / "part.parquet"
+        whole = Path(folder) / "records.parquet"
+        part = Path(folder) / "part.parquet"
         for path, rows in ((whole, ROWS), (part, ROWS // TEXTBOOK_SHARE)):
             duckdb.execute(_RECORDS.format(rows=rows, path=path))
         for name in ("floor", "segmentry", "splink"):
@@ -104,7 +105,8 @@ def floor(path: Path) -> int:
         .dictionary_encode()
     )
     codes = ends.indices.to_numpy()
-    left, right = codes[: len(links)], codes[len(links) :]
+    left = codes[: len(links)]
+    right = codes[len(links) :]
     graph = coo_matrix(
         (np.ones(len(links), dtype=np.int8), (left, right)), shape=(len(ends.dictionary),) * 2
     )
@@ -200,7 +202,8 @@ CONTENDERS: dict[str, Callable[[Path], int]] = {
 }  # fmt: skip
 
 if __name__ == "__main__":
-    started, spent = time.perf_counter(), time.process_time()
+    started = time.perf_counter()
+    spent = time.process_time()
     number = CONTENDERS[sys.argv[1]](Path(sys.argv[2]))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     seconds = round(time.perf_counter() - started, 2)

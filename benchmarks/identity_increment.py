@@ -132,7 +132,8 @@ def _land(
 def _timed(lake: Lake, *, full_refresh: bool = False) -> dict[str, Any]:
     clock.decide(RunContext(lake.settings, AS_OF))
     policy.write_policy(lake.settings)
-    started, spent = time.perf_counter(), time.process_time()
+    started = time.perf_counter()
+    spent = time.process_time()
     is_partial = resolution.begin(lake.settings) and not full_refresh
     words = [
         "run",
@@ -143,7 +144,8 @@ def _timed(lake: Lake, *, full_refresh: bool = False) -> dict[str, Any]:
     ]
     result = dbt.invoke(lake.settings, words, variables=resolution.PARTIAL if is_partial else None)
     resolution.finish(lake.settings)
-    seconds, cpu = time.perf_counter() - started, time.process_time() - spent
+    seconds = time.perf_counter() - started
+    cpu = time.process_time() - spent
     assert result.success, [
         r.message for r in result.result or () if r.status == "error"
     ] or result.exception

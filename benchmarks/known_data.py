@@ -35,7 +35,8 @@ def run() -> dict[str, Any]:
 def lifetimes() -> dict[str, Any]:
     """The published parameters next to ours, and the hold-out by candidate."""
     seen = cdnow.published()
-    visits, spend = BetaGeometric.fit(seen), GammaGamma.fit(seen)
+    visits = BetaGeometric.fit(seen)
+    spend = GammaGamma.fit(seen)
     bought, spent = cdnow.both_fits()
     return {
         "parameters": {name: round(float(getattr(visits, name)), 4) for name in PUBLISHED},

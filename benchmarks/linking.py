@@ -42,7 +42,8 @@ def _measured(name: str) -> dict[str, Any]:
     for threshold in THRESHOLDS:
         likely = {(one, other) for one, other, probability in found if probability >= threshold}
         right = len(likely & truth)
-        precision, recall = right / max(len(likely), 1), right / len(truth)
+        precision = right / max(len(likely), 1)
+        recall = right / len(truth)
         result[f"at_{threshold}"] = {
             "pairs": len(likely),
             "precision": round(precision, 4),

@@ -159,8 +159,10 @@ def scored(context: RunContext) -> dict[str, Any]:
     """Profiles per second: bare ``predict_proba`` on a prepared matrix, rows of scores made, and
     the whole stage.
     """
-    tracker, spec = Tracker(context.settings, "churn"), churn()
-    champion, trainer = tracker.at_alias(), ProbabilityTrainer(spec)
+    tracker = Tracker(context.settings, "churn")
+    spec = churn()
+    champion = tracker.at_alias()
+    trainer = ProbabilityTrainer(spec)
     assert champion is not None
     with frames.published(context.settings) as (lake, snapshot):
         data = dataset.load(lake, snapshot, spec, clock.of(context), POLICY)

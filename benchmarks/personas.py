@@ -26,7 +26,9 @@ from segmentry.stages import RunContext
 from tests.unit.test_ml_names import Retrained
 
 PEOPLE = int(os.environ.get("SEGMENTRY_BENCH_PERSONAS_PEOPLE", "5000"))
-DAYS, SEED, RETRAINS = int(os.environ.get("SEGMENTRY_BENCH_PERSONAS_DAYS", "180")), 1, 20
+DAYS = int(os.environ.get("SEGMENTRY_BENCH_PERSONAS_DAYS", "180"))
+SEED = 1
+RETRAINS = 20
 AIMED_AGREEMENT = 0.8
 AIMED_KEPT = 0.95
 
@@ -79,7 +81,8 @@ def kept(context: RunContext) -> dict[str, Any]:
     them. As scored, who is on a border keeps the persona of before; by the groups alone everybody
     has the most likely one.
     """
-    spec, policy = spec_named("personas"), TrainingPolicy.read(context.settings)
+    spec = spec_named("personas")
+    policy = TrainingPolicy.read(context.settings)
     assert isinstance(spec, PersonaSpec)
     with frames.published(context.settings) as (lake, _):
         people, feature_set = grouping.load(lake, spec, clock.of(context), policy)

@@ -83,7 +83,8 @@ def _rules(columns: dict[str, list[str]], count: int, share: float) -> list[str]
     chance = random.Random(7)
     rules = []
     for _ in range(count):
-        parts, left = [], share
+        parts = []
+        left = share
         for _ in range(chance.randint(1, 3)):
             text, part = chance.choice(CONDITIONS)(chance, columns)
             if left / part < 0.7 * KNOWN:
@@ -112,7 +113,8 @@ def _at_least(chance: random.Random, columns: dict[str, list[str]]) -> tuple[str
 
 
 def _unknown_or_below(chance: random.Random, columns: dict[str, list[str]]) -> tuple[str, float]:
-    name, value = chance.choice(columns["bigint"]), chance.randint(5000, 8000)
+    name = chance.choice(columns["bigint"])
+    value = chance.randint(5000, 8000)
     return f"({name} is null or {name} < {value})", 1 - KNOWN + KNOWN * value / 10000
 
 
@@ -142,7 +144,8 @@ def measure(name: str, home: Path) -> dict[str, Any]:
     )
     for day, part in enumerate(("first", "next_day")):
         _profiles(settings, rules, day)
-        began, spent = time.perf_counter(), time.process_time()
+        began = time.perf_counter()
+        spent = time.process_time()
         dbt.build(settings, "path:models/segments/evaluation", artifacts=True)
         found[f"{part}_seconds"] = round(time.perf_counter() - began, 2)
         found[f"{part}_cpu_seconds"] = round(time.process_time() - spent, 2)
@@ -160,7 +163,8 @@ def measure(name: str, home: Path) -> dict[str, Any]:
 
 def _timed(work: Callable[[], object]) -> tuple[float, float]:
     """Seconds on the wall, and of the processors, which tell the same on a busy machine."""
-    began, spent = time.perf_counter(), time.process_time()
+    began = time.perf_counter()
+    spent = time.process_time()
     work()
     return time.perf_counter() - began, time.process_time() - spent
 
@@ -216,7 +220,8 @@ def _shop(home: Path, count: int, share: float) -> tuple[Any, list[str]]:
     from segmentry.settings import ROOT, Settings
     from segments import installed
 
-    project, config = home / "dbt_project", home / "config"
+    project = home / "dbt_project"
+    config = home / "config"
     shutil.copytree(ROOT / "dbt_project", project)
     shutil.copytree(ROOT / "config", config)
     os.environ |= {

@@ -41,7 +41,8 @@ def run_gate(gate: Gate) -> None:
 
     Example: segmentry gates run features
     """
-    settings, name = Settings.from_environment(), _known(gate)
+    settings = Settings.from_environment()
+    name = _known(gate)
     warehouse.prepare(settings)
     with progress(f"checking the gate '{name}'"):
         as_of = clock.read(settings) if clock.is_decided(settings) else None
@@ -62,7 +63,8 @@ def show_gate(gate: Gate, output: OutputOption = Output.table) -> None:
 
     Example: segmentry gates show raw
     """
-    settings, name = Settings.from_environment(), _known(gate)
+    settings = Settings.from_environment()
+    name = _known(gate)
     warehouse.prepare(settings)
     with warehouse.connect(settings, read_only=True) as lake:
         if not all(warehouse.relation_exists(lake, relation) for relation in TABLES):

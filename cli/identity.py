@@ -42,7 +42,8 @@ def explain(one: First, other: Second, output: OutputOption = Output.table) -> N
     settings = Settings.from_environment()
     warehouse.prepare(settings)
     with warehouse.connect(settings, read_only=True) as lake:
-        left, right = people.profile_named(lake, one), people.profile_named(lake, other)
+        left = people.profile_named(lake, one)
+        right = people.profile_named(lake, other)
         start, end = (people.spelled(lake, *_parts(text)) for text in (one, other))
         steps = evidence.chain(evidence.links_of(lake, left), start, end) if left == right else []
         refused = [] if left == right else evidence.refusals(lake, left, right)

@@ -110,7 +110,8 @@ def explain(
         print_json(found)
         return
     print(f"{found.pop('answer')}\n")
-    segments, changes = found.pop("segments"), found.pop("changes")
+    segments = found.pop("segments")
+    changes = found.pop("changes")
     show([{"fact": key, "value": value} for key, value in found.items()], output)
     show(
         segments, output, title="\nsegments of the sync", empty="\nsegments: the person is in none"

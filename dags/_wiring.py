@@ -60,7 +60,8 @@ def wire(dag: str, stages: Sequence[Stage] | None = None, **options: Any) -> Non
                 # A teardown runs whatever the outcome of the items, and leaves the run failed where
                 # one of them failed.
                 first.as_teardown(on_failure_fail_dagrun=True)
-        previous, made = (stage, last), [*made, first, *([last] if stage.items else [])]
+        previous = (stage, last)
+        made = [*made, first, *([last] if stage.items else [])]
     if previous is not None and previous[0].items is not None:
         # The asset may only appear when all items are done, so no item may leave it.
         made[-1] >> hand_over.override(outlets=outlets, trigger_rule="none_failed")()

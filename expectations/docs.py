@@ -144,7 +144,8 @@ def _checks(settings: Settings) -> list[Check]:
 
 def _check(path: Path, store: Path) -> Check:
     content = json.loads(path.read_text(encoding="utf-8"))
-    run, counted = content["meta"]["run_id"], content["statistics"]
+    run = content["meta"]["run_id"]
+    counted = content["statistics"]
     gate, _, relation = content["suite_name"].partition(".")
     return Check(
         time=run["run_time"],

@@ -81,7 +81,8 @@ def write(settings: Settings, verdict: GateVerdict) -> None:
                 " where gate = ? and as_of is not distinct from ? and snapshot_id = ?",
                 place,
             )
-        unexpected, warnings = len(verdict.critical), len(verdict.failures) - len(verdict.critical)
+        unexpected = len(verdict.critical)
+        warnings = len(verdict.failures) - len(verdict.critical)
         lake.execute(
             "insert into lake.observability.gate_results values (?, ?, ?, ?, ?, ?, ?, ?)",
             [

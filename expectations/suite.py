@@ -38,7 +38,8 @@ def row_faults(text: str, where: str, relation: str, limits: Mapping[str, Any]) 
     limits: the gate's policies, with ``max_faulty_share`` (of the relation's rows) and
     ``min_faulty_rows``: both must be exceeded. One bad record never stops the others.
     """
-    share, least = float(limits["max_faulty_share"]), int(limits["min_faulty_rows"])
+    share = float(limits["max_faulty_share"])
+    least = int(limits["min_faulty_rows"])
     many = (
         f"(select count(*) filter (where {where}) > greatest({least}, {share} * count(*)) from"
         f" lake.{relation} as t)"

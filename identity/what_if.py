@@ -93,7 +93,8 @@ def _copy(settings: Settings, folder: Path, policies: Path) -> Settings:
     """A copy of the lake: its Parquet files, which never change, as hard links; its catalog as a
     backup.
     """
-    home, config = folder / "home", folder / "config"
+    home = folder / "home"
+    config = folder / "config"
     data = home / "lake" / "data"
     shutil.copytree(settings.lake_data, data, copy_function=_link)
     catalog = home / "lake" / "catalog.sqlite"

@@ -54,10 +54,12 @@ def of_promotion(context: RunContext, model: str, version: str | None) -> Impact
     """One Move per segment whose predicate reads the model's columns, one SyncMove per sync that
     sends such a one.
     """
-    spec, tracker = catalogue.spec_named(model), Tracker(context.settings, model)
+    spec = catalogue.spec_named(model)
+    tracker = Tracker(context.settings, model)
     wanted = lifecycle.version_named(tracker, version)
     proposal = trainer_of(spec).propose(context, wanted)
-    rows, columns = proposal.rows, proposal.columns
+    rows = proposal.rows
+    columns = proposal.columns
     # Free SQL may read what a promotion does not change, and is left out.
     predicates = {
         name: segment.predicate.to_sql()

@@ -22,7 +22,8 @@ def listing(settings: Settings) -> list[TableRow]:
 
 
 def _listed(tracker: Tracker, spec: Spec) -> TableRow:
-    champion, versions = tracker.at_alias("champion"), tracker.versions()
+    champion = tracker.at_alias("champion")
+    versions = tracker.versions()
     measures = tracker.run_of(champion).data.metrics if champion else {}
     return {
         "model": spec.name,
@@ -62,7 +63,8 @@ def show(settings: Settings, model: str) -> list[TableRow]:
 
 def version_named(tracker: Tracker, version: str | None) -> ModelVersion:
     """That version, or the newest one that is not champion."""
-    versions, champion = tracker.versions(), tracker.at_alias("champion")
+    versions = tracker.versions()
+    champion = tracker.at_alias("champion")
     if version is None:
         others = [v for v in versions if champion is None or v.version != champion.version]
         if others:
@@ -83,7 +85,8 @@ def version_named(tracker: Tracker, version: str | None) -> ModelVersion:
 
 def measures(context: RunContext, model: str, version: str | None) -> list[TableRow]:
     """Champion and challenger side by side, as the kind of model is compared."""
-    spec, tracker = catalogue.spec_named(model), Tracker(context.settings, model)
+    spec = catalogue.spec_named(model)
+    tracker = Tracker(context.settings, model)
     rivals = {"challenger": version_named(tracker, version)}
     if (champion := tracker.at_alias("champion")) is not None:
         rivals["champion"] = champion
@@ -94,7 +97,8 @@ def promote(context: RunContext, model: str, version: str | None) -> StageReport
     """Make a version champion if it passes every gate on today's data, and score with it;
     GateFailed otherwise.
     """
-    spec, tracker = catalogue.spec_named(model), Tracker(context.settings, model)
+    spec = catalogue.spec_named(model)
+    tracker = Tracker(context.settings, model)
     wanted = version_named(tracker, version)
     found = trainer_of(spec).verdict(context, wanted)
     tracker.record_gates(wanted, found.gates)
@@ -115,8 +119,10 @@ def rollback(context: RunContext, model: str) -> StageReport:
     """Give the alias back to the former champion and restore its scores; the version rolled back is
     not tried again.
     """
-    spec, tracker = catalogue.spec_named(model), Tracker(context.settings, model)
-    champion, former = tracker.at_alias("champion"), tracker.at_alias("previous")
+    spec = catalogue.spec_named(model)
+    tracker = Tracker(context.settings, model)
+    champion = tracker.at_alias("champion")
+    former = tracker.at_alias("previous")
     if champion is None or former is None:
         raise NotReadyError(
             f"{model} has no former champion to go back to",

@@ -52,7 +52,9 @@ def history(purchases: pd.DataFrame, until: datetime) -> tuple[pd.Index, History
         .reset_index()
     )
     each = days.groupby("customer", sort=True)
-    first, last, count = each["day"].min(), each["day"].max(), each["day"].size()
+    first = each["day"].min()
+    last = each["day"].max()
+    count = each["day"].size()
     last_day = (pd.Timestamp(until) - pd.Timedelta(microseconds=1)).normalize()
     later = (
         days[days["day"] > days["customer"].map(first)]
@@ -94,7 +96,8 @@ class BetaGeometric:
 
     def expected(self, seen: History, weeks: float) -> Vector:
         """Expected purchases of each customer in the coming weeks (equation 10 of the paper)."""
-        x, end = seen.repeats, self.alpha + seen.observed
+        x = seen.repeats
+        end = self.alpha + seen.observed
         growth = hyp2f1(self.r + x, self.b + x, self.a + self.b + x - 1, weeks / (end + weeks))
         rise = 1 - (end / (end + weeks)) ** (self.r + x) * growth
         return np.asarray(
@@ -137,7 +140,8 @@ class GammaGamma:
     def fit(cls, seen: History) -> GammaGamma:
         """Maximum likelihood over customers with a repeat purchase of some value."""
         rows = (seen.repeats > 0) & (seen.spend > 0)
-        x, mean = seen.repeats[rows], seen.spend[rows]
+        x = seen.repeats[rows]
+        mean = seen.spend[rows]
         best, _ = _maximize(lambda p: float(_spend_likelihood(p, x, mean).sum()), 3)
         return cls(*map(float, best))
 
@@ -207,7 +211,8 @@ class LifetimeValue(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     def fit(self, rows: Vector, amounts: Vector) -> LifetimeValue:
         """Fit both models to rows in the order of ``columns``."""
         seen = self._history(rows)
-        purchases, spend = BetaGeometric.fit(seen), GammaGamma.fit(seen)
+        purchases = BetaGeometric.fit(seen)
+        spend = GammaGamma.fit(seen)
         self.purchases_ = np.array([purchases.r, purchases.alpha, purchases.a, purchases.b])
         self.spend_ = np.array([spend.p, spend.q, spend.gamma])
         return self

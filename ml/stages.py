@@ -19,11 +19,10 @@ def train_items(context: RunContext) -> list[str]:
     from ml.policy import TrainingPolicy
     from ml.registry.tracking import Tracker
 
-    allowed, as_of = (
-        timedelta(days=TrainingPolicy.read(context.settings).retrain_after_days),
-        clock.of(context),
-    )
-    due, drifted = [], _drifted(context)
+    allowed = timedelta(days=TrainingPolicy.read(context.settings).retrain_after_days)
+    as_of = clock.of(context)
+    due = []
+    drifted = _drifted(context)
     for name in names:
         tracker = Tracker(context.settings, name)
         last = tracker.last_as_of()

@@ -133,7 +133,8 @@ def tag(context: RunContext) -> StageReport:
     """Tag texts that are new, changed, or were tagged by another version; drop tags whose text is
     gone.
     """
-    settings, made = context.settings, tagger(context.settings)
+    settings = context.settings
+    made = tagger(context.settings)
     with warehouse.connect(settings) as lake:
         lake.execute(f"create table if not exists lake.{RELATION} ({_COLUMNS})")
         warehouse.require(lake, "marts.tickets", made_by="marts")

@@ -80,7 +80,8 @@ class _Bits:
             raise Unreadable("a letter that is not of the alphabet")
         padded = text + "A" * (-len(text) % 4)
         whole = int.from_bytes(base64.urlsafe_b64decode(padded), "big")
-        self._value, self._left = whole >> 6 * (len(padded) - len(text)), 6 * len(text)
+        self._value = whole >> 6 * (len(padded) - len(text))
+        self._left = 6 * len(text)
 
     def number(self, width: int) -> int:
         if self._left < width:
@@ -93,7 +94,10 @@ class _Bits:
         return frozenset(i for i in range(1, width + 1) if packed >> (width - i) & 1)
 
     def fibonacci(self) -> int:
-        total, (one, two), last = 0, (1, 2), 0
+        total = 0
+        one = 1
+        two = 2
+        last = 0
         while True:
             bit = self.number(1)
             if bit and last:
@@ -114,7 +118,8 @@ def tcf(text: str) -> Tcf:
     bits.number(
         12 + 6 + 12 + 12
     )  # version of the CMP, screen, language, version of the vendor list
-    policy, is_specific = bits.number(6), bool(bits.number(1))
+    policy = bits.number(6)
+    is_specific = bool(bits.number(1))
     bits.number(1 + 12)
     purposes = bits.flags(24)
     bits.number(24 + 1 + 12 + 16 + 1)  # to the vendors: a string that ends before them was cut off

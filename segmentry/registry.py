@@ -84,7 +84,8 @@ def feature_subjects(settings: Settings) -> list[str]:
 
     Raises ConfigError for one of which only the SQL or only the yml is there.
     """
-    sql, yml = _subjects(settings, "sql"), _subjects(settings, "yml")
+    sql = _subjects(settings, "sql")
+    yml = _subjects(settings, "yml")
     if odd := sorted(sql ^ yml):
         lacking = "yml" if odd[0] in sql else "sql"
         raise ConfigError(
@@ -124,7 +125,8 @@ def _stated(path: Path) -> list[str]:
         return []
     for call in tree.find_all(nodes.Call):
         given = {word.key: word.value for word in call.kwargs}
-        relation, time = given.get("relation"), given.get("observed_at")
+        relation = given.get("relation")
+        time = given.get("observed_at")
         if isinstance(relation, nodes.Call) and isinstance(time, nodes.Const):
             (model,) = relation.args
             return [str(model.as_const()), str(time.value)]

@@ -154,7 +154,8 @@ class SyncConfig:
 
     def differing(self, recorded: str, parts: Iterable[str]) -> list[str]:
         """Those of the keys whose value differs from that of a recorded file."""
-        before, now = json.loads(recorded), json.loads(self.as_json())
+        before = json.loads(recorded)
+        now = json.loads(self.as_json())
         return [part for part in parts if before.get(part) != now.get(part)]
 
     def is_same_as(self, other: SyncConfig) -> bool:
@@ -168,7 +169,8 @@ def parsed(name: str, content: Mapping[str, Any], path: Path) -> SyncConfig:
     A file that an older version recorded is read too: it may lack whatever has a default.
     """
     audience = content["audience"]
-    segments, grain = audience["segments"], str(audience.get("grain", "profile"))
+    segments = audience["segments"]
+    grain = str(audience.get("grain", "profile"))
     return SyncConfig(
         name=name,
         path=path,

@@ -109,7 +109,8 @@ def unmatched(settings: Settings) -> list[dict[str, Any]]:
             },
         )
         row["refusals"] += 1
-        row["latest_at"], row["such_as"] = at, _masked(value)
+        row["latest_at"] = at
+        row["such_as"] = _masked(value)
     return sorted(
         counted.values(), key=lambda row: (-row["refusals"], row["source"], row["reason"])
     )

@@ -199,7 +199,8 @@ def judged(path: Path) -> Rows:
 
 def precision(rows: Rows) -> dict[str, Any]:
     """The share of judged members that belong in the segment, with its 95 % interval (Wilson's)."""
-    right, total = sum(row["verdict"] == "yes" for row in rows), len(rows)
+    right = sum(row["verdict"] == "yes" for row in rows)
+    total = len(rows)
     low, high = wilson(right, total)
     return {"judged": total, "right": right, "precision": right / total, "low": low, "high": high}
 
@@ -248,7 +249,8 @@ def wilson(right: int, total: int) -> tuple[float, float]:
     and 1 too.
     """
     z = 1.959964
-    share, spread = right / total, z * z / total
+    share = right / total
+    spread = z * z / total
     middle = (share + spread / 2) / (1 + spread)
     half = z * math.sqrt(share * (1 - share) / total + spread / total / 4) / (1 + spread)
     return max(0.0, middle - half), min(1.0, middle + half)

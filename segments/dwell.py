@@ -77,7 +77,8 @@ def step(
 
 
 def _may_leave(stay: Stay, as_of: datetime, rules: Rules) -> bool:
-    exiting, entered = stay.exiting_since or as_of, stay.entered_at or as_of
+    exiting = stay.exiting_since or as_of
+    entered = stay.entered_at or as_of
     return exiting + rules.exit_after <= as_of and entered + rules.min_stay <= as_of
 
 

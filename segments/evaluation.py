@@ -126,10 +126,12 @@ def _comparison(leaf: Comparison) -> Evaluator:
     is_number = leaf.left.family == "number"
     if isinstance(leaf.left, ProfileColumn) and not isinstance(leaf.right, ProfileColumn):
         return _column_against_value(leaf.left.name, compare, leaf.right.value, is_number)
-    read_left, read_right = _reader(leaf.left), _reader(leaf.right)
+    read_left = _reader(leaf.left)
+    read_right = _reader(leaf.right)
 
     def evaluate(profile: Profile) -> Verdict:
-        left, right = read_left(profile), read_right(profile)
+        left = read_left(profile)
+        right = read_right(profile)
         if left is None or right is None:
             return None
         return compare(*_as_numbers(left, right)) if is_number else compare(left, right)

@@ -101,7 +101,8 @@ def files(settings: Settings) -> list[GeneratedFile]:
 def _interests(categories: list[str]) -> Iterator[Member]:
     for category in categories:
         slug = _slug(category)
-        views, items = f"views_{slug}_90d", f"items_{slug}_lifetime"
+        views = f"views_{slug}_90d"
+        items = f"items_{slug}_lifetime"
         yield Member(
             name=f"interested_in_{slug}",
             description=(

@@ -138,7 +138,8 @@ class Guard:
 
     def _comparison(self, node: exp.Expr) -> Predicate:
         check_parts(node)
-        left, right = self._operand(node.args["this"]), self._operand(node.args["expression"])
+        left = self._operand(node.args["this"])
+        right = self._operand(node.args["expression"])
         left, right = self._alike(left, right, node)
         return Comparison(_OPERATORS[type(node)], left, right)
 

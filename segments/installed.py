@@ -32,7 +32,8 @@ def load_all(settings: Settings, words: Mapping[str, str] | None = None) -> dict
     words: the vocabulary; by default that of the contract on disk.
     """
     words = words or vocabulary(settings)
-    paths, taken = _files(settings), families.names(settings)
+    paths = _files(settings)
+    taken = families.names(settings)
     for path in paths:
         _check_place(folder(settings), path, taken)
     read = [load(path, words) for path in paths if path.suffix == ".sql"]
@@ -46,7 +47,8 @@ def readable(settings: Settings) -> tuple[dict[str, Segment], list[Path]]:
     """The enabled segments that can be read, in order of name, and the other files of the
     folder.
     """
-    words, taken = vocabulary(settings), families.names(settings)
+    words = vocabulary(settings)
+    taken = families.names(settings)
     found: dict[str, Segment] = {}
     for path in _files(settings):
         with suppress(SegmentryError):

@@ -193,7 +193,8 @@ def explanation(
 
 def _answer(facts: Mapping[str, Any], segment: Segment) -> str:
     """The first of the reasons that decides, as a sentence."""
-    dwell, holds = facts["dwell"] or {}, facts["predicate_holds"]
+    dwell = facts["dwell"] or {}
+    holds = facts["predicate_holds"]
     if facts["is_member"]:
         since = (
             f"a member since {dwell['entered_at']}"

@@ -81,10 +81,12 @@ def rows(
 def _row(
     shop: Shop, person: int, copy: int, draws: _Draws, at: int, stamp: str, found: list[Found]
 ) -> Sequence[str]:
-    people, place = shop.people, PLACES[int(shop.people.place[person])]
+    people = shop.people
+    place = PLACES[int(shop.people.place[person])]
     contact = f"C{person * 3 + copy + 50_001:07d}"
     email, phone, loyalty, user = _identifiers(shop, person, copy, contact, draws, at, found)
-    first, last = people.first_name(person), people.last_name(person)
+    first = people.first_name(person)
+    last = people.last_name(person)
     if draws.under(at, 4, 0.04):
         first = _typo(first, at)
     if draws.under(at, 5, 0.04):
@@ -113,7 +115,8 @@ def _identifiers(
     shop: Shop, person: int, copy: int, contact: str, draws: _Draws, at: int, found: list[Found]
 ) -> tuple[str, str, str, str]:
     people = shop.people
-    email, phone = people.email(person), people.phone(person)
+    email = people.email(person)
+    phone = people.phone(person)
     has_phone = copy == 1 or draws.under(at, 0, 0.7)
     has_user = bool(shop.registered[person]) and draws.under(at, 1, 0.6)
     has_loyalty = draws.under(at, 2, 0.4) and copy == 0

@@ -44,7 +44,8 @@ _TYPES = ("mobile", "desktop", "tablet")
 
 def visit_context(shop: Shop, visits: Visits, at: int) -> str:
     """The fields of a visit's context but for the page, without the outer braces."""
-    person, device = int(visits.person[at]), int(visits.device[at])
+    person = int(visits.person[at])
+    device = int(visits.device[at])
     kind = int(shop.devices.type[device])
     models = _MODELS[kind]
     is_app = bool(visits.is_app[at])

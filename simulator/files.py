@@ -88,7 +88,8 @@ class Series:
     """Files of one folder, each for one period; asking for the next period closes the last."""
 
     def __init__(self, folder: Path, prefix: str) -> None:
-        self._folder, self._prefix = folder, prefix
+        self._folder = folder
+        self._prefix = prefix
         self._open: Lines | None = None
         self._period = ""
 

@@ -64,7 +64,8 @@ def send(shop: Shop, day: int, post: Post | None) -> None:
     opens &= ~bounced
     shop.mailed_on[readers] = np.where(bounced, -(10**6), day)
     shop.campaign[readers] = day
-    shop.opened[readers], shop.clicked[readers] = opens, False
+    shop.opened[readers] = opens
+    shop.clicked[readers] = False
     shop.life.mailed[readers] += 1
     shop.life.opened[readers] += opens
     leaves = opens & (rng.random(len(readers)) < 0.006)
@@ -149,7 +150,8 @@ def clicks(shop: Shop, visits: Visits, starts: Ints, day: int, post: Post) -> No
     for number, (visit, moment, stamp) in enumerate(
         zip(came.tolist(), moments.tolist(), iso(moments), strict=True)
     ):
-        person, campaign = int(visits.person[visit]), int(shop.campaign[visits.person[visit]])
+        person = int(visits.person[visit])
+        campaign = int(shop.campaign[visits.person[visit]])
         name, subject = names(campaign)
         line = {"email": shop.people.email(person), "campaign_id": f"campaign-{campaign:03d}"}
         line |= {"campaign_name": name, "subject": subject, "occurred_at": stamp}

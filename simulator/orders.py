@@ -22,7 +22,8 @@ from simulator.shop import DAY_MS, Shop
 from simulator.timeline import Step, Timeline, Views
 from simulator.visits import Visits
 
-_TEXT, _MONEY = pa.string(), pa.float64()
+_TEXT = pa.string()
+_MONEY = pa.float64()
 SCHEMA = pa.schema(
     [
         (name, _TEXT)
@@ -194,8 +195,10 @@ def _row(
 
 def _buyer(shop: Shop, visits: Visits, visit: int, draw: np.ndarray[Any, Any]) -> dict[str, Any]:
     """What the shop knows of the buyer: an account, an address, perhaps a number."""
-    people, person = shop.people, int(visits.person[visit])
-    is_store, is_known = bool(visits.is_store[visit]), bool(visits.is_known[visit])
+    people = shop.people
+    person = int(visits.person[visit])
+    is_store = bool(visits.is_store[visit])
+    is_known = bool(visits.is_known[visit])
     second = bool(people.has_second_email[person]) and is_known and draw[2] < 0.4
     has_phone = draw[3] < (0.6 if is_store else 0.25)
     shop.seen_second_email[person] |= second

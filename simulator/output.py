@@ -30,7 +30,8 @@ def fill(
     is_new.
     """
     _check(request)
-    mark, wanted = request.out / "truth" / "simulation.json", _arguments(request)
+    mark = request.out / "truth" / "simulation.json"
+    wanted = _arguments(request)
     held = _read(mark)
     if held is not None and held.get("arguments") == wanted and not force:
         return dict(held["records"]), False

@@ -141,7 +141,8 @@ def _households(rng: np.random.Generator, kind: Ints) -> Ints:
     while at + 1 < len(members):
         size = 3 if number % 4 == 3 else 2
         household[members[at : at + size]] = number
-        at, number = at + size, number + 1
+        at = at + size
+        number = number + 1
     return household
 
 

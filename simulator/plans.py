@@ -36,7 +36,9 @@ def upgrade_probability(shop: Shop, horizon: int) -> Floats:
     person.
     """
     usual = shop.people.visits * 5 * _usual_looks(shop)
-    stays, belief, interest = np.ones(len(shop.people)), shop.life.belief, shop.interest.copy()
+    stays = np.ones(len(shop.people))
+    belief = shop.life.belief
+    interest = shop.interest.copy()
     moves = shop.life.transitions()
     for _ in range(horizon // STEP_DAYS):
         stays *= 1 - chance(shop, interest) * (belief * _BY_STATE).sum(axis=1)
@@ -82,7 +84,8 @@ def _rows(
 ) -> list[Sequence[str]]:
     since = np.array([shop.midnight(int(on)) for on in shop.registered_on[people]], dtype=np.int64)
     since = np.minimum(since, moments)
-    stamps, starts = iso(moments), iso(since if started is None else started)
+    stamps = iso(moments)
+    starts = iso(since if started is None else started)
     rows: list[Sequence[str]] = []
     for at, person in enumerate(people.tolist()):
         plan = int(shop.plan[person])

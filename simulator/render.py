@@ -78,7 +78,8 @@ def render(
     ):
         speaker = speakers[visit]
         if visit != current:
-            current, known = visit, speaker.was_known
+            current = visit
+            known = speaker.was_known
         known = known or step in _IDENTIFIED
         body, page = _BODIES[step](speaker, products[product], quantity, orders.get(visit))
         user = f'"userId":"{speaker.user}",' if known and step != Step.guest_identify else ""
@@ -130,9 +131,11 @@ def fragments() -> tuple[Fragment, ...]:
 
 
 def _speakers(shop: Shop, visits: Visits, day: int) -> list[Speaker]:
-    people, speakers = shop.people, []
+    people = shop.people
+    speakers = []
     for at in range(len(visits)):
-        person, device = int(visits.person[at]), int(visits.device[at])
+        person = int(visits.person[at])
+        device = int(visits.device[at])
         speakers.append(
             Speaker(
                 cookie=shop.devices.cookie(device, int(visits.generation[at])),
@@ -175,7 +178,8 @@ def _viewed(
 def _tracked(
     event: str, fields: str = "", path: str = "/"
 ) -> Callable[[Speaker, Fragment, int, Order | None], Body]:
-    head, page = f'"type":"track","event":"{event}","properties":{{', _page(path, event)
+    head = f'"type":"track","event":"{event}","properties":{{'
+    page = _page(path, event)
 
     def body(_speaker: Speaker, _product: Fragment, _quantity: int, _order: Order | None) -> Body:
         return f"{head}{fields}}},", page
@@ -188,7 +192,8 @@ def _entry(speaker: Speaker, product: Fragment, quantity: int, order: Order | No
 
 
 def _category(speaker: Speaker, product: Fragment, _quantity: int, _order: Order | None) -> Body:
-    path, kind = f"/c/{product.category.lower()}", "screen" if speaker.is_app else "page"
+    path = f"/c/{product.category.lower()}"
+    kind = "screen" if speaker.is_app else "page"
     fields = (
         f'"name":"Category","category":"{product.category}","path":"{path}",'
         f'"url":"{SHOP_URL}{path}"'

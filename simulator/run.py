@@ -62,7 +62,9 @@ class Simulation:
     """A shop, its open files and what is remembered for the truth."""
 
     def __init__(self, request: SimulationRequest, say: Say) -> None:
-        self.request, self.say, out = request, say, request.out
+        self.request = request
+        self.say = say
+        out = request.out
         self.shop: Shop = open_shop(request.seed, request.people, request.days, request.first_day)
         self.counts: dict[str, int] = {}
         self.series = {
@@ -72,7 +74,9 @@ class Simulation:
         self.subscriptions = Rows(out / "subscriptions" / "subscriptions.csv", plans.HEADER)
         self.consents = Rows(out / "consents" / "consents.csv", consents.HEADER)
         self.book = orders.OrderBook(out / "orders")
-        self.post, self.voices, self.dirt = mail.Post(), voices.Voices(), Dirt()
+        self.post = mail.Post()
+        self.voices = voices.Voices()
+        self.dirt = Dirt()
         self.life_rng = stream(request.seed, Stream.life, 1)
         self.plan_rng = stream(request.seed, Stream.plans)
         self.checkpoints: list[Checkpoint] = []
@@ -119,7 +123,8 @@ class Simulation:
         """The beginning of a day: a step of life ends on some, and what is likely is written down
         on some.
         """
-        shop, days = self.shop, self.request.days
+        shop = self.shop
+        days = self.request.days
         left = days - day
         if day > 0 and left % STEP_DAYS == 0:
             shop.life.advance(self.life_rng, day, observed=True)
@@ -145,7 +150,8 @@ class Simulation:
             self._count("subscriptions", len(rows))
 
     def _day(self, day: int) -> None:
-        shop, month = self.shop, f"{self.shop.date(day):%Y-%m}"
+        shop = self.shop
+        month = f"{self.shop.date(day):%Y-%m}"
         gone = consents.withdrawn(shop, day, written=True)
         self.consents.write(gone)
         mail.send(shop, day, self.post)
@@ -186,7 +192,8 @@ class Simulation:
         """Close the sources; the contacts and the identifiers are as they stand after the last
         day.
         """
-        shop, out = self.shop, self.request.out
+        shop = self.shop
+        out = self.request.out
         for series in self.series.values():
             series.close()
         found = self._contacts()
@@ -232,7 +239,8 @@ class Simulation:
         return found
 
     def _truth(self) -> None:
-        folder, name = self.request.out / "truth", self.shop.people.person_id
+        folder = self.request.out / "truth"
+        name = self.shop.people.person_id
         truth.write_people(self.shop, folder / "people.parquet", self.checkpoints[-1])
         truth.write_hazards(self.shop, folder / "hazards.parquet", self.checkpoints)
         write_records(

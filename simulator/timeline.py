@@ -84,7 +84,8 @@ def expand(shop: Shop, visits: Visits, views: Views, day: int) -> Timeline:
     online = ~visits.is_store[visit]
     order = np.lexsort((step, place, visit))
     order = order[online[order]]
-    visit, step = visit[order], step[order]
+    visit = visit[order]
+    step = step[order]
     at = _times(rng, visits, visit, step)
     return Timeline(visit, step, at, product[order], quantity[order])
 

@@ -67,7 +67,8 @@ def _chunks(shop: Shop, contacts: Sequence[Found]) -> Iterator[list[_Row]]:
 
 
 def _of_person(shop: Shop, person: int) -> Iterator[_Row]:
-    people, name = shop.people, shop.people.person_id(person)
+    people = shop.people
+    name = shop.people.person_id(person)
     known = bool(shop.registered[person] or shop.known_email[person])
     if shop.registered[person]:
         yield name, "user_id", people.user_id(person), False, True, False

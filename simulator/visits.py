@@ -142,7 +142,8 @@ def _device(
     """The device of each visit, and how often its cookie was replaced; about 3% of the cookies are,
     at a visit.
     """
-    devices, size = shop.devices, len(person)
+    devices = shop.devices
+    size = len(person)
     extra = np.where(rng.random(size) < 0.7, 0, rng.integers(0, 3, size))
     device = devices.first[person] + np.where(
         shop.registered[person], extra % devices.count[person], 0
@@ -184,7 +185,8 @@ def _login(
     them.
     """
     size = len(person)
-    registered, at_kiosk = shop.registered[person], device == KIOSK
+    registered = shop.registered[person]
+    at_kiosk = device == KIOSK
     eager = (rng.random(size) < 0.5) | (buys & (rng.random(size) < 0.8))
     signs_up = (shop.people.kind[person] == Behaviour.registered) & ~registered & eager
     shared = _shared(shop, device)
@@ -207,7 +209,8 @@ def _start(shop: Shop, rng: np.random.Generator, person: Ints, day: int) -> Ints
 
 
 def _remember(shop: Shop, visits: Visits, day: int) -> None:
-    person, device = visits.person, visits.device
+    person = visits.person
+    device = visits.device
     shop.visits[person] += 1
     shop.life.visited[person] += 1
     shop.life.bought[person] += visits.buys

@@ -34,7 +34,8 @@ def _checked(source: Source, path: str) -> loading.FileReport:
     file, *_ = files.find([path], source.format, must_exist=True)
     if file.fault:
         return loading.FileReport(source.name, file.name, "unreadable", detail=file.fault)
-    seen, outcome = Seen(source.known), landing.LandingOutcome()
+    seen = Seen(source.known)
+    outcome = landing.LandingOutcome()
     for batch in readers.read(file.path, file.format, source, seen):
         outcome.records += len(batch.lines)
         faults = [problem for problem in batch.problems if problem is not None]

@@ -166,7 +166,8 @@ def _row(name: str, spec: Mapping[str, Any]) -> str:
 
 
 def _cells(spec: Mapping[str, Any]) -> Iterator[str]:
-    kind, cost = str(spec["type"]), str(spec["on_fault"])
+    kind = str(spec["type"])
+    cost = str(spec["on_fault"])
     yield "kept" if kind == "text" else cost
     yield _placeholder(kind, cost)
     low, high = _TIMES.get(kind, (spec["min"], spec["max"]))

@@ -131,7 +131,8 @@ def land(
     of a withdrawn load of this content. cursor: where the next extraction goes on. before_commit:
     the last check; what it raises leaves nothing.
     """
-    outcome, loaded_at = LandingOutcome(), datetime.now(UTC).replace(tzinfo=None)
+    outcome = LandingOutcome()
+    loaded_at = datetime.now(UTC).replace(tzinfo=None)
     lake.execute("begin")
     try:
         if replaces:

@@ -80,7 +80,8 @@ def configured_files(settings: Settings, source: Source) -> list[files.FoundFile
     """Files at the source's configured places."""
     patterns = []
     for text in source.paths:
-        plain, pattern = expand(text, settings), expand(text, settings, as_glob=True)
+        plain = expand(text, settings)
+        pattern = expand(text, settings, as_glob=True)
         if plain is not None and pattern is not None:
             patterns.append(plain if os.path.lexists(plain) else pattern)
     return files.find(patterns, source.format, must_exist=False)

@@ -70,13 +70,15 @@ def made(
     content: Mapping[str, Any], contents: Mapping[str, Mapping[str, Any]], project: Path
 ) -> ColumnMapping:
     """The mapping of a source's yml, or ConfigError. contents: the yml of every source by name."""
-    name, kind = content["name"], content["maps_to"]
+    name = content["name"]
+    kind = content["maps_to"]
     _check_names(
         content, [one for one, other in contents.items() if "maps_to" not in other], project
     )
     known = known_columns(project, kind)
     fields = event_fields(project) if kind == "events" else dict.fromkeys(known.names, "text")
-    headers, constants = content["columns"], content.get("constants", {})
+    headers = content["columns"]
+    constants = content.get("constants", {})
     _check_columns(name, kind, [*headers, *constants], fields)
     _check_headers(name, headers, constants)
     copies = {
@@ -108,7 +110,9 @@ def made(
 
 
 def _check_names(content: Mapping[str, Any], unmapped: Sequence[str], project: Path) -> None:
-    name, kind, keys = content["name"], content["maps_to"], content.get("keys")
+    name = content["name"]
+    kind = content["maps_to"]
+    keys = content.get("keys")
     place = f"config/sources/{name}.yml"
     if kind not in KINDS:
         raise ConfigError(

@@ -234,7 +234,8 @@ def _text(field: Field) -> str | None:
     """SQL of the text where the file does not write it as staging reads it, as a string of
     Jinja.
     """
-    form, given = field.column.form, f'trim(record.\\"{field.written}\\")'
+    form = field.column.form
+    given = f'trim(record.\\"{field.written}\\")'
     parts: list[str] = []
     if form.decimal and field.kind == "amount":
         group, sign = ("[.]", "[,]") if form.decimal == "," else ("[,]", "[.]")

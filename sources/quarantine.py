@@ -155,7 +155,8 @@ def dismiss(settings: Settings, selection: Selection, reason: str | None) -> int
     """
     why = stated_reason(reason, "the dismissal")
     chosen = [row for row in _chosen(settings, selection, "dismiss") if not row["is_dismissed"]]
-    who, stamp = current_operator(), datetime.now(UTC).replace(tzinfo=None)
+    who = current_operator()
+    stamp = datetime.now(UTC).replace(tzinfo=None)
     rows = [
         [row["id"], row["source"], row["id"].rpartition(":")[0], row["reason"], why, who, stamp]
         for row in chosen

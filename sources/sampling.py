@@ -192,7 +192,9 @@ def _column(name: str, records: list[dict[str, str]]) -> SampledColumn:
     if values and all(value[0] in "{[" for value in values):
         kind = "object" if values[0][0] == "{" else "list"
     elif guesses.identifier(name, values) is not None:
-        kind, form, doubt = "id", ColumnFormat(), ""
+        kind = "id"
+        form = ColumnFormat()
+        doubt = ""
     different = list(dict.fromkeys(values))
     return SampledColumn(
         name=name,

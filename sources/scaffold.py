@@ -51,7 +51,8 @@ def new_source(
             " (docs/how-to/add-a-source.md)",
         )
     if found is not None:
-        texts, notes = _mapped(settings, name, sample, found), list(found.doubts)
+        texts = _mapped(settings, name, sample, found)
+        notes = list(found.doubts)
         if found.kind != "products":
             notes.append(
                 f"its keys begin with {name}: give all sources of one system the same keys"

@@ -114,7 +114,8 @@ def make_plan(lake: duckdb.DuckDBPyConnection, project: Path, tables: Iterable[s
     if {row[0] for row in rows} != {fingerprint}:
         return StagingPlan(LAYER, True, fingerprint, landed)
     built = {(row[1], row[2]) for row in rows if row[2]}
-    new, gone = landed - built, frozenset(built - landed)
+    new = landed - built
+    gone = frozenset(built - landed)
     if gone:
         changed = sorted({source for source, _ in new | gone})
         return StagingPlan(

@@ -55,7 +55,8 @@ class History:
         n = self.number
         self.mails = [f"{name}.{n}@shop.example" for name in ("ada", "bea", "cleo")]
         self.phone = _plain_number(n)
-        self.user, self.namesake = f"mK{n}x", f"Mk{n}x"
+        self.user = f"mK{n}x"
+        self.namesake = f"Mk{n}x"
         self.cookie = f"visitor-{n}-9f"
         self.twin = f"dora.{n}@shop.example"
 
@@ -141,7 +142,8 @@ class History:
         self._say(found, number, means, kind, value, status, channel, at)
 
     def _ways(self) -> list[tuple[str, str, list[str]]]:
-        mail, local = self.random.choice(self.mails), self.phone.removeprefix("+49")
+        mail = self.random.choice(self.mails)
+        local = self.phone.removeprefix("+49")
         numbers = [
             f"0{local}",
             f"49{local}",

@@ -93,7 +93,8 @@ class Project:
     def render(self, model: str, *, incremental: bool = False) -> str:
         """The SQL of a model, given as ``layer/name``."""
         layer, name = model.split("/")
-        self._this.schema, self._this.identifier = layer, name
+        self._this.schema = layer
+        self._this.identifier = name
         self._is_incremental = incremental
         text = _made_at_run_time().get(name) if layer == "audiences" else None
         if text is None:
@@ -108,7 +109,8 @@ class Project:
 
     def place(self, layer: str, name: str) -> None:
         """Have what is rendered next be that relation."""
-        self._this.schema, self._this.identifier = layer, name
+        self._this.schema = layer
+        self._this.identifier = name
 
     def compiled(self, text: str) -> str:
         """The SQL of a text that stands in no file."""

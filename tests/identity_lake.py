@@ -178,7 +178,8 @@ class Lake:
                 values = {k: v for k, v in row.items() if k not in {"day", "id", "batch"}}
                 values.setdefault(at, START + timedelta(days=row.get("day", 0)))
                 values["record_id"] = row.get("id", f"{table}:{number}")
-                values["_batch_id"], values["_line"] = row.get("batch", f"{table}:{begin}"), number
+                values["_batch_id"] = row.get("batch", f"{table}:{begin}")
+                values["_line"] = number
                 values["_loaded_at"] = values[at]
                 marks = ", ".join("?" for _ in values)
                 lake.execute(

@@ -18,7 +18,8 @@ TASTES = ("Books", "Electronics", "Toys")
 def people(size: int, seed: int = 1) -> pd.DataFrame:
     """Latent truth: a persona, and a weekly rate of orders that ends when the person has left."""
     random = np.random.default_rng(seed)
-    persona, started = random.integers(0, 3, size), random.uniform(-300, 140, size)
+    persona = random.integers(0, 3, size)
+    started = random.uniform(-300, 140, size)
     return pd.DataFrame(
         {
             "profile_id": [f"p{n:06d}" for n in range(size)],

@@ -42,11 +42,9 @@ def good(source: str, person: int) -> dict[str, Any]:
 
 
 def _people(person: int) -> dict[str, dict[str, Any]]:
-    day, user, email = (
-        DAY.format(1 + person % 28),
-        f"user-{person}",
-        f"person{person}@shop.example.org",
-    )
+    day = DAY.format(1 + person % 28)
+    user = f"user-{person}"
+    email = f"person{person}@shop.example.org"
     return {
         "crm_contacts": {
             "contact_id": f"k{person}", "email": email, "phone": "", "first_name": "Ann",
@@ -75,11 +73,9 @@ def _people(person: int) -> dict[str, dict[str, Any]]:
 
 
 def _things(person: int) -> dict[str, dict[str, Any]]:
-    day, user, email = (
-        DAY.format(1 + person % 28),
-        f"user-{person}",
-        f"person{person}@shop.example.org",
-    )
+    day = DAY.format(1 + person % 28)
+    user = f"user-{person}"
+    email = f"person{person}@shop.example.org"
     return {
         "products": {
             "product_id": f"p{person}", "name": "Lamp", "category": "Home", "price": 5, "cost": 2,

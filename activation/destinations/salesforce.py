@@ -37,7 +37,8 @@ class Salesforce(Destination):
 
     def upsert(self, session: DestinationSession, batch: Batch) -> Result:
         """Upsert the people by one job."""
-        kind, field = session.option("object", "Contact"), session.option("external_id")
+        kind = session.option("object", "Contact")
+        field = session.option("external_id")
         job = {
             "object": kind,
             "operation": "upsert",
@@ -47,7 +48,8 @@ class Salesforce(Destination):
         made = http(session).json("POST", f"{API}/jobs/ingest", json={**job, "lineEnding": "LF"})[
             "id"
         ]
-        body, kind_of = _csv(session, batch), {"content-type": "text/csv"}
+        body = _csv(session, batch)
+        kind_of = {"content-type": "text/csv"}
         http(session).call(
             "PUT", f"{API}/jobs/ingest/{made}/batches", content=body, headers_of=lambda: kind_of
         )
@@ -82,10 +84,8 @@ class Salesforce(Destination):
     def check(self, sync: SyncConfig) -> None:
         """Hold the object to those a campaign has, and ask for the field of the key."""
         super().check(sync)
-        kind, field = (
-            sync.options.get("object", "Contact"),
-            str(sync.options.get("external_id", "")),
-        )
+        kind = sync.options.get("object", "Contact")
+        field = str(sync.options.get("external_id", ""))
         if kind not in ("Contact", "Lead") or not field.isidentifier():
             raise ConfigError(
                 f"{sync.path}: options/object is '{kind}', options/external_id is '{field}'",

@@ -48,7 +48,8 @@ def record(
 
 def sent_count(ledger: Ledger, sync: str) -> int:
     """Rows ever acknowledged: a number that only an acknowledgement moves on."""
-    m, c = t.sync_measures.c, t.changes.c
+    m = t.sync_measures.c
+    c = t.changes.c
     chosen = sa.select(m.value).where(m.sync == sync, m.name == SENT)
     with ledger.begin() as connection:
         if (counted := connection.execute(chosen).scalar_one_or_none()) is not None:

@@ -78,7 +78,8 @@ def _held_and_gone(
     kept: list[tuple[Any, ...]] = []
     gone = []
     for o in outcomes:
-        row, status = o.row, o.status
+        row = o.row
+        status = o.status
         if status is Status.sent or status is Status.unknown:
             # What may have arrived and cannot be repeated counts as there, or as gone, like what
             # has arrived.

@@ -21,7 +21,8 @@ def batches(
     """The rows of one request each: removals alone or none, and no more than the destination
     takes.
     """
-    own, most = sync.limits.batch_rows, destination.batch_rows
+    own = sync.limits.batch_rows
+    most = destination.batch_rows
     limit = most if own is None else min(own, most)
     kept: list[Row] = []
     for is_removal, rows in chain.from_iterable(groupby(chunk, _is_removal) for chunk in chunks):

@@ -20,5 +20,6 @@ def wait(sending: Sending, batch: Batch, job_id: str) -> list[RowOutcome] | None
             return result
         sending.renew()
         sending.sleep(pause)
-        waited, pause = waited + pause, min(pause * 1.6, 15.0)
+        waited = waited + pause
+        pause = min(pause * 1.6, 15.0)
     return None

@@ -18,7 +18,8 @@ def tables(view: View) -> Sequence[Table]:
     """
     view.require(RELATION, made_by="segments")
     limits = view.policies["memberships"]
-    share, least = float(limits["max_changed_share"]), int(limits["min_members"])
+    share = float(limits["max_changed_share"])
+    least = int(limits["min_members"])
     columns = "segment, members, entries, exits, max_changed_share, as_of"
     compared = f"select {columns} from lake.{RELATION} where is_compared"
     query = f"""

@@ -163,7 +163,8 @@ def split(rows: pd.DataFrame, feature_set: FeatureSet) -> tuple[Part, Part, Part
             _part(rows.iloc[:0], feature_set),
             _part(rows, feature_set),
         )
-    newest, before = times[-1], times[-2]
+    newest = times[-1]
+    before = times[-2]
     is_early = rows["as_of"] < (before if len(times) > 3 else newest)
     is_between = (rows["as_of"] == before) if len(times) > 3 else is_early
     bucket = rows["bucket"]
@@ -177,8 +178,10 @@ def recent(rows: pd.DataFrame, feature_set: FeatureSet) -> tuple[Part, Part]:
     """The newest as_of of those people whom nothing is tested on: what a model learns once it has
     been tested.
     """
-    newest, bucket = rows["as_of"] == rows["as_of"].max(), rows["bucket"]
-    learn, check = bucket < VALIDATION_FROM, bucket.between(VALIDATION_FROM, TEST_FROM - 1)
+    newest = rows["as_of"] == rows["as_of"].max()
+    bucket = rows["bucket"]
+    learn = bucket < VALIDATION_FROM
+    check = bucket.between(VALIDATION_FROM, TEST_FROM - 1)
     return _part(rows[newest & learn], feature_set), _part(rows[newest & check], feature_set)
 
 
@@ -231,11 +234,10 @@ def _refuse_if_thin(
     for name, part, share in zip(
         ("train", "validation", "test"), parts, (1.0, 0.2, 0.2), strict=True
     ):
-        rows, rarer = len(part), int(min(is_rare(part.labels).sum(), (~is_rare(part.labels)).sum()))
-        least_rows, least_class = (
-            int(policy.min_rows * share),
-            max(5, int(policy.min_class * share)),
-        )
+        rows = len(part)
+        rarer = int(min(is_rare(part.labels).sum(), (~is_rare(part.labels)).sum()))
+        least_rows = int(policy.min_rows * share)
+        least_class = max(5, int(policy.min_class * share))
         if rows < least_rows or rarer < least_class:
             raise DataRefused(
                 f"the {name} part has {rows} row(s), {rarer} of the rarer outcome; at least"

@@ -28,14 +28,17 @@ def calibrate(fitted: Model, held_out: Part) -> Model:
     """
     labels = held_out.labels
     methods = ["temperature", "sigmoid", *(["isotonic"] if _rarer(labels) >= ISOTONIC_FROM else [])]
-    said, echo = _said(fitted, held_out.features), _echo(fitted)
-    best, least = None, losses.of_scores(labels, fitted.predict_proba(held_out.features)[:, 1])
+    said = _said(fitted, held_out.features)
+    echo = _echo(fitted)
+    best = None
+    least = losses.of_scores(labels, fitted.predict_proba(held_out.features)[:, 1])
     for method in methods:
         if (lost := _lost(echo, said, labels, method)) is None:
             continue
         gain = least - lost
         if gain.mean() > gain.std() / np.sqrt(len(gain)):
-            best, least = method, lost
+            best = method
+            least = lost
     return fitted if best is None else _fit(fitted, held_out.features, labels, best)
 
 
@@ -76,7 +79,8 @@ def _lost(echo: Model, said: Matrix, labels: Array, method: str) -> Vector | Non
     """Log loss of each row under a map fitted to the other folds; None where these hold one outcome
     alone.
     """
-    fold, lost = np.arange(len(labels)) % FOLDS, np.zeros(len(labels))
+    fold = np.arange(len(labels)) % FOLDS
+    lost = np.zeros(len(labels))
     for number in range(FOLDS):
         inside = fold == number
         if _rarer(labels[~inside]) == 0:

@@ -97,7 +97,8 @@ def _shift(name: str, kept: Mapping[str, Any], now: pd.Series | None, policy: Dr
     old, new = (
         np.array([held.get(n, 0.0) for n in names], dtype=float) for held in (kept["shares"], there)
     )
-    before, after = np.maximum(old, LEAST_SHARE), np.maximum(new, LEAST_SHARE)
+    before = np.maximum(old, LEAST_SHARE)
+    after = np.maximum(new, LEAST_SHARE)
     index = float(((after - before) * np.log(after / before)).sum())
     distance = float(np.abs(old.cumsum() - new.cumsum()).max())
     verdict = (
@@ -122,7 +123,8 @@ def of_outcomes(rate: Sequence[float], error: Sequence[float], policy: DriftPoli
     """Shifts of the share of true labels and of the calibration error, each (when the champion was
     tested, now).
     """
-    growth, shift = error[1] - error[0], abs(rate[1] - rate[0])
+    growth = error[1] - error[0]
+    shift = abs(rate[1] - rate[0])
     before, after = (np.clip([1 - r, r], LEAST_SHARE, None) for r in rate)
     index = float(((after - before) * np.log(after / before)).sum())
     return [

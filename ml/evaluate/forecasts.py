@@ -55,7 +55,8 @@ def said(model: Model, part: Part) -> tuple[Array, Vector]:
 def measured(model: Model, part: Part, policy: TrainingPolicy) -> dict[str, Interval]:
     """Every measure of the kind of label, with its 90% bootstrap interval."""
     measures = AMOUNTS if part.labels.dtype.kind == "f" else CHOICES
-    loss, told = losses.each(model, part), said(model, part)[0]
+    loss = losses.each(model, part)
+    told = said(model, part)[0]
     samples = metrics.draws(len(part), policy.resamples, policy.seed)
     found = {}
     for name, measure in measures.items():

@@ -108,8 +108,11 @@ def _half_width(part: Part, group: str) -> float:
     # bad by chance.
     column, _, value = group.partition("=")
     labels = part.labels[(part.features[column].astype(str) == value).to_numpy()]
-    hits, misses = labels.sum(), labels.size - labels.sum()
-    auc, q1, q2 = 0.75, 0.75 / 1.25, 2 * 0.75**2 / 1.75
+    hits = labels.sum()
+    misses = labels.size - labels.sum()
+    auc = 0.75
+    q1 = 0.75 / 1.25
+    q2 = 2 * 0.75**2 / 1.75
     variance = (auc * (1 - auc) + (hits - 1) * (q1 - auc**2) + (misses - 1) * (q2 - auc**2)) / (
         hits * misses
     )

@@ -106,7 +106,8 @@ def negative_ages(data: TrainingSet) -> list[str]:
 
 def future_times(lake: Lake, data: TrainingSet) -> list[str]:
     """Times in the tables the features come from that lie at or after their as_of."""
-    tables, faults = {f.table for f in data.feature_set.features}, []
+    tables = {f.table for f in data.feature_set.features}
+    faults = []
     for table, column, kind in frames.columns(lake):
         if (
             table not in tables

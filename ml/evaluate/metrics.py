@@ -35,7 +35,8 @@ def roc_auc(labels: ArrayLike, scores: ArrayLike) -> float:
     only.
     """
     truth = np.asarray(labels) > 0
-    positives, total = int(truth.sum()), truth.size
+    positives = int(truth.sum())
+    total = truth.size
     if positives in (0, total):
         return float("nan")
     ranks = rankdata(np.asarray(scores, dtype=float))
@@ -46,13 +47,15 @@ def roc_auc(labels: ArrayLike, scores: ArrayLike) -> float:
 
 def average_precision(labels: ArrayLike, scores: ArrayLike) -> float:
     """Area under the precision-recall steps; ties are one step. nan without a true case."""
-    truth, values = np.asarray(labels, dtype=float), np.asarray(scores, dtype=float)
+    truth = np.asarray(labels, dtype=float)
+    values = np.asarray(scores, dtype=float)
     if truth.sum() == 0:
         return float("nan")
     order = np.argsort(-values, kind="stable")
     hits = np.cumsum(truth[order])
     last = np.append(np.diff(values[order]) != 0, True)
-    recall, precision = hits[last] / truth.sum(), hits[last] / (np.flatnonzero(last) + 1)
+    recall = hits[last] / truth.sum()
+    precision = hits[last] / (np.flatnonzero(last) + 1)
     return float(np.sum(np.diff(recall, prepend=0.0) * precision))
 
 
@@ -72,7 +75,8 @@ def calibration_bins(
     labels: ArrayLike, scores: ArrayLike, bins: int = 10
 ) -> tuple[Vector, Vector, Vector]:
     """Mean probability, share of true cases and number of rows per bin of equal numbers."""
-    p, y = np.asarray(scores, dtype=float), np.asarray(labels, dtype=float)
+    p = np.asarray(scores, dtype=float)
+    y = np.asarray(labels, dtype=float)
     order = np.argsort(p, kind="stable")
     chunks = [c for c in np.array_split(order, bins) if c.size]
     means = np.array([p[c].mean() for c in chunks])
@@ -107,7 +111,8 @@ def lift(labels: ArrayLike, scores: ArrayLike, share: float = 0.1) -> float:
 
 def f1(labels: ArrayLike, scores: ArrayLike, threshold: float) -> float:
     """Harmonic mean of precision and recall at the threshold."""
-    y, picked = np.asarray(labels) > 0, np.asarray(scores, dtype=float) >= threshold
+    y = np.asarray(labels) > 0
+    picked = np.asarray(scores, dtype=float) >= threshold
     hits = float((y & picked).sum())
     return 2 * hits / max(float(y.sum() + picked.sum()), 1.0)
 
@@ -116,7 +121,8 @@ def cost_per_person(labels: ArrayLike, scores: ArrayLike, threshold: float, cost
     """Mean cost of acting on those at or above the threshold; doing nothing costs ``missed`` per
     true case.
     """
-    y, acted = np.asarray(labels, dtype=float), np.asarray(scores, dtype=float) >= threshold
+    y = np.asarray(labels, dtype=float)
+    acted = np.asarray(scores, dtype=float) >= threshold
     lost = costs.missed * y * np.where(acted, 1 - costs.saved, 1.0)
     return float(np.mean(lost + costs.contact * acted))
 

@@ -102,7 +102,8 @@ def _precision(axis: Axes, labels: Labels, scores: Vector, name: str, colour: st
     order = np.argsort(-scores, kind="stable")
     hits = np.cumsum(labels[order])
     first = max(10, labels.size // 100)  # the first few rows swing between 0 and 1 and say nothing
-    recall, precision = hits / max(labels.sum(), 1), hits / np.arange(1, labels.size + 1)
+    recall = hits / max(labels.sum(), 1)
+    precision = hits / np.arange(1, labels.size + 1)
     value = metrics.average_precision(labels, scores)
     axis.plot(recall[first:], precision[first:], color=colour, label=f"{name} {value:.3f}")
     axis.set(

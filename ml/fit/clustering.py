@@ -135,7 +135,8 @@ def _onwards(spec: PersonaSpec, rows: Matrix, start: Start, seed: int) -> Way:
     """
     from sklearn.base import clone
 
-    estimator, centres = spec.estimator(len(start.numbers), seed), start.centres(rows)
+    estimator = spec.estimator(len(start.numbers), seed)
+    centres = start.centres(rows)
     if "init" not in estimator.get_params():
         return lambda rows, which, turn: None
     estimator.set_params(init=centres, n_init=1)

@@ -71,7 +71,8 @@ class Prepared:
         prepare = pipeline.preparation(estimator, self.data.feature_set)
         kind = repr(prepare.transformers)
         if kind not in self._kept:
-            train, held = self.data.train, self.data.validation
+            train = self.data.train
+            held = self.data.validation
             made = prepare.fit_transform(train.features), prepare.transform(held.features)
             self._kept[kind] = (
                 prepare,
@@ -107,7 +108,9 @@ def search(
     so only a search that hits its deadline can differ between two machines.
     """
     first, fitted = (begun.best, begun.fitted) if begun else _fit(candidate, {}, prepared, policy)
-    best, trials, is_cut_short = first, [first], False
+    best = first
+    trials = [first]
+    is_cut_short = False
     most = _most(candidate, policy) if candidate.space else 0
     if not most:
         return BestFit(candidate.name, fitted, best, trials)
@@ -121,7 +124,8 @@ def search(
         study.tell(asked, trial.loss)
         trials.append(trial)
         if trial.loss < best.loss:
-            best, fitted = trial, pipe
+            best = trial
+            fitted = pipe
     return BestFit(candidate.name, fitted, best, trials, is_cut_short)
 
 

@@ -52,9 +52,11 @@ def start(before: Former, verdicts: Heard, policy: TrainingPolicy) -> Start:
     """The groups there are, with those who are learnt from where their verdict says, as heavy as
     the policy says.
     """
-    groups, weights = before.ids.copy(), np.ones(len(before.ids))
+    groups = before.ids.copy()
+    weights = np.ones(len(before.ids))
     learnt = verdicts.places[verdicts.is_learnt]
-    groups[learnt], weights[learnt] = verdicts.ids[verdicts.is_learnt], float(policy.verdict_weight)
+    groups[learnt] = verdicts.ids[verdicts.is_learnt]
+    weights[learnt] = float(policy.verdict_weight)
     return Start(groups, weights)
 
 
@@ -62,13 +64,15 @@ def gained(before: Former, after: cards.Deck, groups: Groups, verdicts: Heard) -
     """How many verdicts were held back, how often groups said the same before and now, and how sure
     the gain is.
     """
-    kept, truth = verdicts.places[~verdicts.is_learnt], verdicts.ids[~verdicts.is_learnt]
+    kept = verdicts.places[~verdicts.is_learnt]
+    truth = verdicts.ids[~verdicts.is_learnt]
     ids = {card["group"]: card["cluster_id"] for card in after["cards"]}
     now = np.array([ids[int(group)] for group in groups[kept]], dtype=int) == truth
     then = before.ids[kept] == truth
     if not len(kept):
         return {"verdicts": float(len(verdicts.places)), "verdicts_held_back": 0.0}
-    won, lost = int((now & ~then).sum()), int((then & ~now).sum())
+    won = int((now & ~then).sum())
+    lost = int((then & ~now).sum())
     return {
         "verdicts": float(len(verdicts.places)),
         "verdicts_held_back": float(len(kept)),

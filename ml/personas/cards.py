@@ -118,7 +118,8 @@ def hierarchy(cards: list[dict[str, Any]], model: Clusterer) -> list[dict[str, A
     from scipy.cluster.hierarchy import linkage
 
     centres = clusterers.centres(model)[[card["group"] for card in cards]]
-    joined, steps = [[str(card["persona"])] for card in cards], []
+    joined = [[str(card["persona"])] for card in cards]
+    steps = []
     for one, other, distance, _ in linkage(centres, "ward") if len(cards) > 1 else ():
         joined.append(sorted([*joined[int(one)], *joined[int(other)]]))
         steps.append({"personas": joined[-1], "distance": round(float(distance), 3)})

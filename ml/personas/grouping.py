@@ -91,7 +91,8 @@ def judge(
     """Groups are apart, found again in resamples, and clearer than the champion's by more than
     noise.
     """
-    apart, stable = run.data.metrics["silhouette"], run.data.metrics["stability"]
+    apart = run.data.metrics["silhouette"]
+    stable = run.data.metrics["stability"]
     gates = [
         Gate(
             "silhouette",

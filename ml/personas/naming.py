@@ -82,9 +82,11 @@ def _fit(row: pd.Series, entry: Mapping[str, Any]) -> float:
 def _own_name(row: pd.Series, used: set[str]) -> str:
     feature = str(row.abs().idxmax())
     base = f"{'High' if row[feature] > 0 else 'Low'} {feature.replace('_', ' ').replace('=', ' ')}"
-    name, number = base, 2
+    name = base
+    number = 2
     while name in used:
-        name, number = f"{base} {number}", number + 1
+        name = f"{base} {number}"
+        number = number + 1
     return name
 
 

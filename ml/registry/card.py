@@ -97,7 +97,8 @@ def _groups(found: Evaluation) -> list[str]:
 
 
 def _part_row(name: str, part: object) -> str:
-    keys, labels = part.keys, part.labels  # type: ignore[attr-defined]
+    keys = part.keys  # type: ignore[attr-defined]
+    labels = part.labels  # type: ignore[attr-defined]
     times = ", ".join(f"{t:%Y-%m-%d}" for t in sorted(keys["as_of"].unique()))
     return (
         f"| {name} | {len(labels)} | {keys['profile_id'].nunique()} | {labels.mean():.3f} |"

@@ -82,7 +82,8 @@ class Tracker:
         os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
         for name in ("mlflow", "alembic"):
             logging.getLogger(name).setLevel(logging.ERROR)
-        self.model, self.settings = model, settings
+        self.model = model
+        self.settings = settings
         self.registered = f"segmentry.{model}"
         if settings.mlflow_uri.startswith("sqlite:///"):
             _create_database(Path(settings.mlflow_uri.removeprefix("sqlite:///")), settings)

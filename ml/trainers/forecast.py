@@ -85,11 +85,9 @@ class ForecastTrainer(LabelledTrainer[ForecastSpec, FittedForecast]):
         """The error on the test part, next to the rule's."""
         measured = run.data.metrics
         name = next(n for n in ("mean_absolute_error", "log_loss") if f"test_{n}" in measured)
-        words, reached, plain = (
-            name.replace("_", " "),
-            measured[f"test_{name}"],
-            measured[f"heuristic_{name}"],
-        )
+        words = name.replace("_", " ")
+        reached = measured[f"test_{name}"]
+        plain = measured[f"heuristic_{name}"]
         return f"test {words} {reached:.3f} against {plain:.3f} of the heuristic"
 
     def profile_columns(self) -> dict[str, str]:

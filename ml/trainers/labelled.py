@@ -116,8 +116,10 @@ class LabelledTrainer(Trainer[LearntKind], Generic[LearntKind, FittedKind]):
 
     def train(self, context: RunContext) -> StageReport:
         """Train the model, and promote it if it passes the gates."""
-        policy, tracker = TrainingPolicy.read(context.settings), self.tracker(context.settings)
-        as_of, verdicts = clock.of(context), self.verdicts(context.settings)
+        policy = TrainingPolicy.read(context.settings)
+        tracker = self.tracker(context.settings)
+        as_of = clock.of(context)
+        verdicts = self.verdicts(context.settings)
         with frames.published(context.settings) as (lake, snapshot):
             try:
                 data = dataset.load(lake, snapshot, self.spec, as_of, policy, verdicts)
@@ -158,12 +160,15 @@ class LabelledTrainer(Trainer[LearntKind], Generic[LearntKind, FittedKind]):
         self, context: RunContext, tracker: Tracker, run: TrackedRun, data: TrainingSet,
         policy: TrainingPolicy, *, is_new: bool,
     ) -> StageReport:  # fmt: skip
-        version, champion = tracker.version_of(run), tracker.at_alias("champion")
-        name, told = self.spec.name, self.told(run)
+        version = tracker.version_of(run)
+        champion = tracker.at_alias("champion")
+        name = self.spec.name
+        told = self.told(run)
         rows = {f"training rows of {name}": len(data.train)}
         if champion is not None and promotion.is_settled(version, champion):
             return runs.settled(rows, name, champion, told)
-        challenger, held = tracker.load(version), tracker.load(champion) if champion else None
+        challenger = tracker.load(version)
+        held = tracker.load(champion) if champion else None
         found = self.judge(challenger, held, data, policy)
         verdict = PromotionVerdict((*found.gates, self.steady(context, version, challenger)))
         tracker.record_gates(version, verdict.gates)
@@ -206,8 +211,10 @@ class LabelledTrainer(Trainer[LearntKind], Generic[LearntKind, FittedKind]):
 
     def verdict(self, context: RunContext, version: ModelVersion) -> PromotionVerdict:
         """How a version does at every gate, today."""
-        tracker, policy = self.tracker(context.settings), TrainingPolicy.read(context.settings)
-        champion, challenger = tracker.at_alias("champion"), tracker.load(version)
+        tracker = self.tracker(context.settings)
+        policy = TrainingPolicy.read(context.settings)
+        champion = tracker.at_alias("champion")
+        challenger = tracker.load(version)
         held = tracker.load(champion) if champion is not None else None
         found = self.judge(challenger, held, self.training_set(context), policy)
         return PromotionVerdict((*found.gates, self.steady(context, version, challenger)))
@@ -216,7 +223,8 @@ class LabelledTrainer(Trainer[LearntKind], Generic[LearntKind, FittedKind]):
         """The versions and the plain rule side by side on the newest test window, each metric with
         its 90% interval.
         """
-        policy, tracker = TrainingPolicy.read(context.settings), self.tracker(context.settings)
+        policy = TrainingPolicy.read(context.settings)
+        tracker = self.tracker(context.settings)
         data = self.training_set(context)
         models: dict[str, Model] = {
             f"{role} {version.version}": tracker.load(version) for role, version in versions.items()
@@ -235,7 +243,8 @@ class LabelledTrainer(Trainer[LearntKind], Generic[LearntKind, FittedKind]):
         self, model: Model, people: pd.DataFrame, as_of: datetime, version: str
     ) -> pd.DataFrame:
         """Rows of ml.scores; ``attrs['at']`` is when they were made."""
-        at, said = datetime.now(UTC).replace(tzinfo=None), Answers(np.zeros(0), None)
+        at = datetime.now(UTC).replace(tzinfo=None)
+        said = Answers(np.zeros(0), None)
         if len(people):
             features = columns.expected_columns(model, people)
             said = answers.of_all(self.asked(model), features)
@@ -248,20 +257,24 @@ class LabelledTrainer(Trainer[LearntKind], Generic[LearntKind, FittedKind]):
             }
         )
         rows["outcome"] = pd.Series(said.outcomes, index=rows.index, dtype=object)
-        rows["model_version"], rows["scored_at"] = version, at
+        rows["model_version"] = version
+        rows["scored_at"] = at
         rows.attrs["at"] = at
         return rows
 
     def score(self, context: RunContext) -> StageReport:
         """Write ml.scores, with their reasons, drift and cases."""
-        tracker, name = self.tracker(context.settings), self.spec.name
+        tracker = self.tracker(context.settings)
+        name = self.spec.name
         champion = tracker.at_alias("champion")
         if champion is None:
             return StageReport(
                 notes=[f"{name} has no champion: nothing is scored"], status="skipped"
             )
-        as_of, limits = clock.of(context), DriftPolicy.read(context.settings)
-        model, version = tracker.load(champion), str(champion.version)
+        as_of = clock.of(context)
+        limits = DriftPolicy.read(context.settings)
+        model = tracker.load(champion)
+        version = str(champion.version)
         people = self.people(context, model)
         outcomes = scoring.outcomes_at(tracker, as_of)
         content = dataset.content_hash(people, identity(champion), repr(outcomes))
@@ -310,7 +323,8 @@ class LabelledTrainer(Trainer[LearntKind], Generic[LearntKind, FittedKind]):
         """
         if not len(people):
             return {}
-        as_of, scores = rows["as_of"].iloc[0], rows["score"].to_numpy()
+        as_of = rows["as_of"].iloc[0]
+        scores = rows["score"].to_numpy()
         why = reasons.of_scores(self.asked(model), model, people, scores)
         found = {"ml.score_reasons": why.assign(model=self.spec.name, as_of=as_of)}
         if challenged is not None:

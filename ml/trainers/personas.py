@@ -35,8 +35,10 @@ class PersonaTrainer(Trainer[PersonaSpec]):
         """Group the people known at the context's time; promote the groups if they are sound and
         clearer than before.
         """
-        policy, tracker = TrainingPolicy.read(context.settings), self.tracker(context.settings)
-        as_of, name = clock.of(context), self.spec.name
+        policy = TrainingPolicy.read(context.settings)
+        tracker = self.tracker(context.settings)
+        as_of = clock.of(context)
+        name = self.spec.name
         with frames.published(context.settings) as (lake, snapshot):
             try:
                 people, feature_set = grouping.load(lake, self.spec, as_of, policy)
@@ -66,8 +68,10 @@ class PersonaTrainer(Trainer[PersonaSpec]):
     ) -> None:  # fmt: skip
         import mlflow
 
-        policy, limits = TrainingPolicy.read(tracker.settings), DriftPolicy.read(tracker.settings)
-        name, as_of = self.spec.name, tags["segmentry.as_of"]
+        policy = TrainingPolicy.read(tracker.settings)
+        limits = DriftPolicy.read(tracker.settings)
+        name = self.spec.name
+        as_of = tags["segmentry.as_of"]
         with tracker.run(f"{name} as of {as_of}", tags) as run, threads.limited(policy):
             held = _champion(tracker)
             made = grouping.group(self.spec, people, feature_set, policy, limits, held, said)
@@ -89,9 +93,12 @@ class PersonaTrainer(Trainer[PersonaSpec]):
     def _decide(
         self, tracker: Tracker, run: TrackedRun, people: pd.DataFrame, policy: TrainingPolicy
     ) -> StageReport:
-        version, champion = tracker.version_of(run), tracker.at_alias("champion")
-        groups, apart = run.data.params["clusters"], run.data.metrics["silhouette"]
-        name, told = self.spec.name, f"{groups} groups, silhouette {apart:.3f}"
+        version = tracker.version_of(run)
+        champion = tracker.at_alias("champion")
+        groups = run.data.params["clusters"]
+        apart = run.data.metrics["silhouette"]
+        name = self.spec.name
+        told = f"{groups} groups, silhouette {apart:.3f}"
         rows = {f"training rows of {name}": len(people)}
         if champion is not None and promotion.is_settled(version, champion):
             return runs.settled(rows, name, champion, told)
@@ -104,8 +111,10 @@ class PersonaTrainer(Trainer[PersonaSpec]):
 
     def verdict(self, context: RunContext, version: ModelVersion) -> PromotionVerdict:
         """How a version does at every gate, on the people of today."""
-        policy, tracker = TrainingPolicy.read(context.settings), self.tracker(context.settings)
-        challenger, champion = tracker.load(version), tracker.at_alias("champion")
+        policy = TrainingPolicy.read(context.settings)
+        tracker = self.tracker(context.settings)
+        challenger = tracker.load(version)
+        champion = tracker.at_alias("champion")
         held = tracker.load(champion) if champion is not None else None
         with frames.published(context.settings) as (lake, _):
             people, _ = grouping.load(lake, self.spec, clock.of(context), policy)
@@ -126,8 +135,10 @@ class PersonaTrainer(Trainer[PersonaSpec]):
 
     def propose(self, context: RunContext, version: ModelVersion) -> Proposal:
         """The personas the version would give."""
-        tracker, as_of = self.tracker(context.settings), clock.of(context)
-        model, policy = tracker.load(version), TrainingPolicy.read(context.settings)
+        tracker = self.tracker(context.settings)
+        as_of = clock.of(context)
+        model = tracker.load(version)
+        policy = TrainingPolicy.read(context.settings)
         people = self.people(context, model)
         deck = tracker.artifact(version.run_id, cards.ARTIFACT)
         with warehouse.connect(context.settings, read_only=True) as lake:
@@ -141,15 +152,18 @@ class PersonaTrainer(Trainer[PersonaSpec]):
 
     def score(self, context: RunContext) -> StageReport:
         """Write ml.cluster_assignments, with cases and the drift of sizes."""
-        tracker, name = self.tracker(context.settings), self.spec.name
+        tracker = self.tracker(context.settings)
+        name = self.spec.name
         champion = tracker.at_alias("champion")
         if champion is None:
-            return StageReport(
-                notes=[f"{name} has no champion: nobody is assigned"], status="skipped"
-            )
-        policy, as_of = TrainingPolicy.read(context.settings), clock.of(context)
-        model, version = tracker.load(champion), str(champion.version)
-        people, said = self.people(context, model), self.judged(tracker)
+            notes = [f"{name} has no champion: nobody is assigned"]
+            return StageReport(notes=notes, status="skipped")
+        policy = TrainingPolicy.read(context.settings)
+        as_of = clock.of(context)
+        model = tracker.load(champion)
+        version = str(champion.version)
+        people = self.people(context, model)
+        said = self.judged(tracker)
         with warehouse.connect(context.settings) as lake:
             store.ensure(context.settings, lake)
             held = assignment.held_before(lake, as_of)

@@ -51,7 +51,8 @@ class ProbabilityTrainer(LabelledTrainer[ModelSpec, Trained]):
         )
         as_of = data.test.keys["as_of"].max()
         title = f"{self.spec.name} on the test part, as of {as_of:%Y-%m-%d}"
-        scores, threshold = (fitted.ours.scores, fitted.theirs.scores), fitted.ours.threshold
+        scores = (fitted.ours.scores, fitted.theirs.scores)
+        threshold = fitted.ours.threshold
         figure = plots.evaluation(data.test.labels, *scores, self.spec.costs, threshold, title)
         mlflow.log_figure(figure, "evaluation.png")
         if data.unreviewed is not None:
@@ -95,7 +96,8 @@ class ProbabilityTrainer(LabelledTrainer[ModelSpec, Trained]):
 
     def told(self, run: TrackedRun) -> str:
         """The AUC on the test part, next to the heuristic's."""
-        reached, plain = run.data.metrics["test_roc_auc"], run.data.metrics["heuristic_roc_auc"]
+        reached = run.data.metrics["test_roc_auc"]
+        plain = run.data.metrics["heuristic_roc_auc"]
         return f"test AUC {reached:.3f} against {plain:.3f} of the heuristic"
 
     def verdicts(self, settings: Settings) -> pd.DataFrame | None:

@@ -86,7 +86,8 @@ def log_set(model: str, horizon_days: int, data: TrainingSet) -> None:
     # The first rows tell the schema; inferring it from all takes seconds. The digest is that of the
     # whole set.
     shown = data.train.features.head(SCHEMA_ROWS).assign(label=data.train.labels[:SCHEMA_ROWS])
-    name, digest = f"{model}_{data.content_hash[:12]}", data.content_hash[:32]
+    name = f"{model}_{data.content_hash[:12]}"
+    digest = data.content_hash[:32]
     mlflow.log_input(from_pandas(shown, name=name, targets="label", digest=digest), "training")
     mlflow.log_text(data.query, "training_set.sql")
     mlflow.log_params({f"{name}_rows": len(part) for name, part in data.parts.items()})

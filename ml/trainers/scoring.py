@@ -40,7 +40,8 @@ def drift_writes(
     """Writes to observability.drift: of people, in place of those of this run; of outcomes, where
     they are news.
     """
-    relation, same = "observability.drift", [model, as_of]
+    relation = "observability.drift"
+    same = [model, as_of]
     writes = [
         (
             relation,

@@ -76,7 +76,8 @@ class _Bounded(io.BufferedIOBase):
     """A gzip stream that ends with SourceError where it unpacks to far more than any export."""
 
     def __init__(self, stream: gzip.GzipFile, packed: int) -> None:
-        self._stream, self._left = stream, max(MAX_GZIP_FREE_BYTES, packed * MAX_GZIP_RATIO)
+        self._stream = stream
+        self._left = max(MAX_GZIP_FREE_BYTES, packed * MAX_GZIP_RATIO)
 
     def read1(self, size: int | None = -1, /) -> bytes:
         return self._counted(self._stream.read1(-1 if size is None else size))
@@ -124,7 +125,8 @@ def _blocks(stream: io.BufferedIOBase, encoding: str | None) -> Iterator[tuple[b
             rest += head if newline else tail
             if newline:
                 yield rest, fault
-                rest, fault = tail, None
+                rest = tail
+                fault = None
             elif len(rest) > MAX_LINE_BYTES:
                 fault = "line_too_long: landed in pieces"
                 yield rest, fault
@@ -210,7 +212,8 @@ def _transcoded(blocks: Iterable[bytes], encoding: str) -> Iterator[bytes]:
     for block in chain(blocks, [b""]):
         text = decoder.decode(block, final=not block)
         if is_first and text:
-            text, is_first = text.removeprefix("\ufeff"), False
+            text = text.removeprefix("\ufeff")
+            is_first = False
         if text:
             yield text.encode("utf-8", "surrogateescape")
 

@@ -139,7 +139,8 @@ class Seen:
             if is_opt_out(name)
         ]
         for name, like in (("email", "phone numbers"), ("phone", "e-mail addresses")):
-            odd, values = self._odd[name], self._values[name]
+            odd = self._odd[name]
+            values = self._values[name]
             if odd and odd >= SWAPPED_SHARE * values:
                 found.append(f"{odd} of {values} values of {name} look like {like}")
         return found

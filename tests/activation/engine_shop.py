@@ -27,7 +27,9 @@ class Reply(Exception):
         self, status: int, body: Any = None, headers: dict[str, str] | None = None
     ) -> None:
         super().__init__(status)
-        self.status, self.body, self.headers = status, body, headers or {}
+        self.status = status
+        self.body = body
+        self.headers = headers or {}
 
 
 class Receiver:

@@ -25,7 +25,8 @@ REFUSALS = (
     " varchar, status varchar, jurisdiction varchar, source varchar, record_id varchar, proof"
     " varchar, decided_at timestamp"
 )
-GIVEN, REFUSED = banner({1, 3, 4}), banner({1})
+GIVEN = banner({1, 3, 4})
+REFUSED = banner({1})
 OPTED_OUT = american(16, "BVWSSVWA.YA")
 
 

@@ -20,7 +20,9 @@ __all__ = ["open_lake"]
 
 # A spreadsheet's rule, told in another way: it cuts a cell at each of these, skips what has no
 # width, and runs these.
-CUTS, SKIPPED, RUN = re.compile("[;\t\r\n]"), ' \u00a0\u200b\ufeff"“', "=+-@＝＋－＠"
+CUTS = re.compile("[;\t\r\n]")
+SKIPPED = ' \u00a0\u200b\ufeff"“'
+RUN = "=+-@＝＋－＠"
 
 
 def runs(text: str) -> bool:

@@ -56,7 +56,8 @@ leavers = st.sets(st.sampled_from(NAMES), max_size=2)
 
 def quiet(schedules: int) -> Any:
     """So many schedules, however long one takes: the same ones each time where they are few."""
-    checks, phases = [HealthCheck.function_scoped_fixture], [Phase.explicit, Phase.generate]
+    checks = [HealthCheck.function_scoped_fixture]
+    phases = [Phase.explicit, Phase.generate]
     few = schedules <= 20
     return settings(
         max_examples=schedules,

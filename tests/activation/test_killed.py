@@ -170,7 +170,10 @@ def test_killed_hundreds_of_times_it_ends_right(
     refused = {NAMES[-1]}
     notices: list[str] = []
     violations = kill_in_requests(lives, receiver, refused, notices)
-    dice, killed, turn, told = lives.dice, 0, 0, 0
+    dice = lives.dice
+    killed = 0
+    turn = 0
+    told = 0
     while killed < kills:
         turn += 1
         assert turn < 6 * kills, "too few lives were killed"

@@ -48,7 +48,8 @@ def postgres(folder: Path, databases: Sequence[str] = DATABASES) -> Iterator[int
     """A cluster with one database and role per purpose (password: the role's name); gives its
     port.
     """
-    home, port = folder / "postgres", free_port()
+    home = folder / "postgres"
+    port = free_port()
     home.mkdir()
     password = folder / "postgres.password"
     password.write_text(secrets.token_hex())
@@ -119,7 +120,8 @@ def _create_databases(port: int, password: str, databases: Sequence[str]) -> Non
 @contextmanager
 def broker(folder: Path) -> Iterator[str]:
     """A Redis with a password; gives its address."""
-    port, password = free_port(), secrets.token_hex()
+    port = free_port()
+    password = secrets.token_hex()
     configuration = folder / "redis.conf"
     configuration.write_text(
         f'bind {LOOPBACK}\nport {port}\nrequirepass {password}\nsave ""\ndir {folder}\n'

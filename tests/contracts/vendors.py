@@ -394,7 +394,8 @@ class Journal:
             )
             text = b"" if content is None else json.dumps(content).encode()
             if isinstance(content, str):
-                text, kind = content.encode(), {"content-type": "text/csv"}
+                text = content.encode()
+                kind = {"content-type": "text/csv"}
             response = httpx.Response(
                 status, content=text, headers=kind or {"content-type": "application/json"}
             )

@@ -29,7 +29,8 @@ def test_a_documented_command_exists_with_its_options(command: Command) -> None:
     rest = words[start + 1 :]
     while hasattr(node, "commands") and rest and not rest[0].startswith("-"):
         assert rest[0] in node.commands, f"{command}: no such command '{rest[0]}'"
-        node, rest = node.commands[rest[0]], rest[1:]
+        node = node.commands[rest[0]]
+        rest = rest[1:]
     options = {
         name for parameter in node.params for name in (*parameter.opts, *parameter.secondary_opts)
     }

@@ -47,7 +47,8 @@ def differences(
     for relation in FOLLOWING:
         left, right = (_relation(home, relation, without) for home in (one, other))
         if left[1] != right[1]:
-            only_left, only_right = left[1] - right[1], right[1] - left[1]
+            only_left = left[1] - right[1]
+            only_right = right[1] - left[1]
             columns = [
                 name
                 for place, name in enumerate(left[0])

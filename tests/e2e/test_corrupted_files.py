@@ -48,7 +48,8 @@ def shops(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shops]:
     # and all in the soak.
     kinds = corrupted.all_kinds()[:: 1 if "SEGMENTRY_ALL_KINDS" in os.environ else 2]
     corrupted.write_clean(kinds, folder / "clean")
-    spoiled, clean = Installation(folder / "spoiled"), Installation(folder / "a clean home")
+    spoiled = Installation(folder / "spoiled")
+    clean = Installation(folder / "a clean home")
     # Half of the files are named by an operator; the job finds the others in the inbox.
     given = corrupted.write_corrupted(kinds[::2], folder / "given")
     found = corrupted.write_corrupted(kinds[1::2], spoiled.home / "inbox")

@@ -88,7 +88,8 @@ def test_what_if_tells_profiles_segments_and_destinations_and_changes_nothing(
 def test_after_an_unmerge_the_next_plan_carries_the_corrections(shop: Shop) -> None:
     assert planned(shop) == {"add": 0, "update": 0, "remove": 0}
     (person,) = shop.query(_PERSON)
-    one, other = f"email:{person['email']}", f"user_id:{person['user_id']}"
+    one = f"email:{person['email']}"
+    other = f"user_id:{person['user_id']}"
     shop.call("identity", "unmerge", one, other, **shop.variables)
     assert (
         shop.segmentry("profile", one)["profile_id"]

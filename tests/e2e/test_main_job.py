@@ -131,7 +131,8 @@ def test_the_job_reaches_every_stage(first: dict[str, Any]) -> None:
 def test_again_without_news_nothing_changes_and_nothing_is_sent(
     first: dict[str, Any], shop: Shop
 ) -> None:
-    before, sent = contents(shop), shop.value("select count(*) from activation.sync_changelog")
+    before = contents(shop)
+    sent = shop.value("select count(*) from activation.sync_changelog")
     assert sent > 0
     again = shop.segmentry("run", "--no-airflow")
     assert contents(shop) == before
@@ -170,5 +171,6 @@ def test_killed_at_every_stage_it_ends_the_same(
             disturbed.segmentry("run", "--no-airflow", "--select", stage.name)
         print(f"killed in {killed} of {len(STAGES)} stages")
         assert killed >= len(STAGES) // 2
-        ours, theirs = contents(disturbed), contents(shop)
+        ours = contents(disturbed)
+        theirs = contents(shop)
         assert {name for name in ours | theirs if ours.get(name) != theirs.get(name)} == set()

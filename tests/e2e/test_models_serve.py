@@ -54,7 +54,8 @@ def test_the_served_champion_says_the_same(tmp_path: Path) -> None:
 
     context = RunContext(settings_in(tmp_path, 2500))
     stages.train(context, "churn")
-    tracker, port = Tracker(context.settings, "churn"), free_port()
+    tracker = Tracker(context.settings, "churn")
+    port = free_port()
     served = mlflow.pyfunc.load_model("models:/segmentry.churn@champion")
     example = served.input_example
     assert isinstance(example, pd.DataFrame)

@@ -79,7 +79,8 @@ def test_a_bad_batch_is_handled_without_losing_an_opt_out(
     home: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     stages.ensure_raw(home)
-    contacts, header = tmp_path / "crm_contacts", "contact_id,email,updated_at"
+    contacts = tmp_path / "crm_contacts"
+    header = "contact_id,email,updated_at"
     rejected = [header, f"x1,old@example.net,{AT}", "x2,b@example.net,soon", f",c@example.net,{AT}"]
     bad = load(home, contacts / "a.csv", rejected)
     good = load(

@@ -126,7 +126,8 @@ COMPARED = {
     "audiences": "candidates aud_segment_export",
 }
 
-COOKIES, USERS = st.sampled_from(["c1", "c2", None]), st.sampled_from(["u1", "u2", None])
+COOKIES = st.sampled_from(["c1", "c2", None])
+USERS = st.sampled_from(["u1", "u2", None])
 # Hours back from the clock of the run: within it, from before it, and within half an hour of each
 # other.
 AGES = st.sampled_from([0.2, 0.6, 1.0, 24.0, 25.0, 47.5, LATE_BY_HOURS])
@@ -318,7 +319,8 @@ def _links(cookie: str | None, user: str | None, day: int) -> list[Link]:
 @settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(runs=RUNS)
 def test_run_by_run_equals_builds_from_the_beginning(runs: list[dict[str, Any]]) -> None:
-    kept, whole = Shop(is_kept=True), Shop(is_kept=False)
+    kept = Shop(is_kept=True)
+    whole = Shop(is_kept=False)
     for number, run in enumerate(runs):
         for shop in (kept, whole):
             shop.land(number, run)

@@ -73,7 +73,8 @@ class Shop:
 
     def __init__(self, settings: Settings, seed: int, people: int) -> None:
         self.world = World(settings)
-        self.settings, self.recorder = settings, Recorder()
+        self.settings = settings
+        self.recorder = Recorder()
         self.random = random.Random(seed)
         self.histories = [
             History(seed * 1_000_000 + n, DAYS, random.Random(f"{seed}:{n}")) for n in range(people)

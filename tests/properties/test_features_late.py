@@ -92,7 +92,8 @@ SETTINGS = settings(max_examples=25, deadline=None, suppress_health_check=[Healt
 def test_a_late_fact_changes_the_rows_behind_it_alone(facts: list[Fact], place: int) -> None:
     late = facts[place % len(facts)]
     others = [fact for fact in facts if fact != late]
-    before, after = rows_of(others, CLOCK), rows_of([*others, late], CLOCK)
+    before = rows_of(others, CLOCK)
+    after = rows_of([*others, late], CLOCK)
     assert before.keys() == after.keys()
     changed = {key for key in after if after[key] != before[key]}
     behind = {(who, as_of) for who, as_of in after if who == late[0] and late[1] < as_of}

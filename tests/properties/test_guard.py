@@ -97,8 +97,11 @@ ROWS: list[dict[str, Any]] = [
 def conditions(draw: st.DrawFn) -> str:
     alike = draw(st.sampled_from(ALIKE))
     operands = st.one_of(alike, alike, alike, alike, alike, alike, ODD)
-    left, right, third = draw(operands), draw(operands), draw(operands)
-    negation, gap = draw(st.sampled_from(["", "", "not "])), draw(COMMENTS)
+    left = draw(operands)
+    right = draw(operands)
+    third = draw(operands)
+    negation = draw(st.sampled_from(["", "", "not "]))
+    gap = draw(COMMENTS)
     forms = [
         f"{left}{gap}{draw(OPERATORS)} {right}",
         (

@@ -71,7 +71,8 @@ def test_any_order_and_any_batch_split_give_the_same_partition(
 def test_an_id_never_moves_to_another_person_and_always_resolves(
     found: list[Link], batches: int
 ) -> None:
-    memory, users = Memory(), {}
+    memory = Memory()
+    users = {}
     for batch in range(batches):
         memory.add(found[batch::batches])
         memory.resolve(FULL + timedelta(days=batch))
@@ -88,7 +89,8 @@ def test_an_id_never_moves_to_another_person_and_always_resolves(
 @given(links)
 def test_limits_hold_and_every_refusal_is_recorded(found: list[Link]) -> None:
     memory = resolved(found)
-    profile_of, refused = memory.mapping(), memory.refused()
+    profile_of = memory.mapping()
+    refused = memory.refused()
     for group in memory.groups():
         assert sum(name.startswith("user_id:") for name in group) <= 1
         assert sum(name.startswith("device_id:") for name in group) <= 5

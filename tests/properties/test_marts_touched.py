@@ -25,7 +25,8 @@ TEXTS = (
     " region city timezone utm_source utm_medium utm_campaign referrer search_query properties"
 )
 
-COOKIES, USERS = st.sampled_from(["c1", "c2", None]), st.sampled_from(["u1", "u2", None])
+COOKIES = st.sampled_from(["c1", "c2", None])
+USERS = st.sampled_from(["u1", "u2", None])
 # Minutes around the half hour that ends a visit.
 MINUTES = st.sampled_from([0, 1, 30, 31, 60, 61, 92, 120])
 EVENTS = st.dictionaries(st.integers(0, 9), st.tuples(MINUTES, COOKIES, USERS), max_size=8)

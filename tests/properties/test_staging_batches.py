@@ -85,7 +85,8 @@ def test_batches_taken_in_run_by_run_are_what_one_build_gives(
     runs: dict[str, list[list[list[str]]]],
 ) -> None:
     for source, files_of_runs in runs.items():
-        model, base = f"staging/base_{source}", f"staging.base_{source}"
+        model = f"staging/base_{source}"
+        base = f"staging.base_{source}"
         LAKE.execute(f"drop table if exists {base}")
         LAKE.execute(
             f"create or replace table raw.{source} (_source varchar, _file varchar, _line bigint,"

@@ -51,7 +51,8 @@ class Surroundings:
     """Files that must not be read or written, and a port to which nobody may connect."""
 
     def __init__(self, folder: Path, settings: Settings) -> None:
-        self.folder, self.home = folder, settings.home
+        self.folder = folder
+        self.home = settings.home
         for name in ("secret.txt", "secret.csv", "secret.json"):
             (folder / name).write_text(f'{{"a": "{CANARY}"}}\n', encoding="utf-8")
         with duckdb.connect() as writer:

@@ -100,10 +100,8 @@ def test_credentials_are_renewed_once(home: Settings) -> None:
 def test_the_breaker_opens_for_every_process_and_closes_again(home: Settings) -> None:
     moment = [1000.0]
     ledger = Ledger(home)
-    first, second = (
-        LedgerAccounts(ledger, lambda: moment[0]),
-        LedgerAccounts(Ledger(home), lambda: moment[0]),
-    )
+    first = LedgerAccounts(ledger, lambda: moment[0])
+    second = LedgerAccounts(Ledger(home), lambda: moment[0])
     first.wait("a", None, lambda seconds: None)
     for _ in range(FAILURES):
         first.failed("a")

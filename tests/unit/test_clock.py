@@ -16,7 +16,8 @@ from segmentry.stages import RunContext
 
 LONGEST = timedelta(days=60)
 END = datetime(2026, 5, 14, 10)
-HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
 
 
 def hour(

@@ -89,7 +89,8 @@ def unbalanced() -> list[Any]:
 
 
 def test_changed_amounts_and_corrected_times_are_counted() -> None:
-    order, event = GOOD["orders"], GOOD["events"]
+    order = GOOD["orders"]
+    event = GOOD["events"]
     build(
         {
             "orders": [order, {**order, "order_id": "o2", "status": "refunded", "refunded": "-4"}],
@@ -104,7 +105,8 @@ def test_changed_amounts_and_corrected_times_are_counted() -> None:
 
 
 def test_what_is_cleared_unread_or_unknown_is_counted_by_name() -> None:
-    contact, event = GOOD["crm_contacts"], GOOD["events"]
+    contact = GOOD["crm_contacts"]
+    event = GOOD["events"]
     build(
         {
             "crm_contacts": [

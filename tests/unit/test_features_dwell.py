@@ -9,7 +9,8 @@ import pytest
 from segments.dwell import Rules, Stay, replayed, step
 
 START = datetime(2026, 6, 1)
-DAY, SECOND = timedelta(days=1), timedelta(seconds=1)
+DAY = timedelta(days=1)
+SECOND = timedelta(seconds=1)
 
 
 def stay_after(rules: Rules, *timeline: tuple[timedelta, bool, bool]) -> Stay | None:

@@ -14,7 +14,9 @@ import pytest
 from tests.dbt_sql import Project
 
 CLOCK = datetime(2026, 6, 10)
-DAY, SECOND, INSTANT = timedelta(days=1), timedelta(seconds=1), timedelta(microseconds=1)
+DAY = timedelta(days=1)
+SECOND = timedelta(seconds=1)
+INSTANT = timedelta(microseconds=1)
 SESSION = (
     "session_id varchar, profile_id varchar, started_at timestamp, ended_at timestamp, carts"
     " bigint,"

@@ -33,7 +33,8 @@ def refused(heading: str) -> list[tuple[str, ...]]:
 
 VOCABULARY = {row[0]: row[1] for row in table("column | type")}
 VALID = table("written | read as")
-INVALID, INVALID_MODELS = refused("Refused"), refused("Refused as a file")
+INVALID = refused("Refused")
+INVALID_MODELS = refused("Refused as a file")
 
 
 def test_the_page_covers_what_people_try() -> None:

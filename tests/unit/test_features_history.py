@@ -149,7 +149,8 @@ def _day(moment: datetime) -> float:
 
 @pytest.fixture
 def shop(home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shop:
-    project, config = tmp_path / "dbt_project", tmp_path / "config"
+    project = tmp_path / "dbt_project"
+    config = tmp_path / "config"
     for part in (
         "macros",
         "tests/generic",
@@ -157,7 +158,8 @@ def shop(home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sho
         "models/observability/_sources.yml",
         "profiles.yml",
     ):
-        origin, target = ROOT / "dbt_project" / part, project / part
+        origin = ROOT / "dbt_project" / part
+        target = project / part
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copytree(origin, target) if origin.is_dir() else shutil.copyfile(origin, target)
     for name, text in PROJECT.items():

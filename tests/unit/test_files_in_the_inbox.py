@@ -29,7 +29,8 @@ def put(home: Settings, name: str, text: str) -> Path:
 
 def load(home: Settings) -> list[StageOutcome]:
     """What the job's stage does, by the functions that a DAG's task calls."""
-    stage, context = stage_named("load"), RunContext(home)
+    stage = stage_named("load")
+    context = RunContext(home)
     items = jobs.list_items(stage, context)
     assert isinstance(items, list)
     return [jobs.attempt(stage, context, item) for item in items]

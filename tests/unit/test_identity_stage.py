@@ -73,7 +73,8 @@ def test_records_of_all_sources_make_three_people(lake: Lake) -> None:
 
 
 def test_events_on_a_shared_cookie_go_to_who_is_logged_in(lake: Lake) -> None:
-    one, two = lake.profile_of("user_id:u1"), lake.profile_of("user_id:u2")
+    one = lake.profile_of("user_id:u1")
+    two = lake.profile_of("user_id:u2")
     rows = lake.rows("select profile_id from marts.events order by event_at")
     assert [row["profile_id"] for row in rows] == [
         one,

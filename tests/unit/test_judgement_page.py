@@ -34,7 +34,8 @@ def cases(source: str) -> list[tuple[str, Any, str]]:
     """(column, value, what it costs) of a source whose columns are fields of its records."""
     found = []
     for name, spec in DECLARED[source].items():
-        kind, cost = spec["type"], spec["on_fault"]
+        kind = spec["type"]
+        cost = spec["on_fault"]
         for values in (WRONG, LATE, EARLY):
             if kind in values:
                 found.append((name, values[kind], cost))

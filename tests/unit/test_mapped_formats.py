@@ -15,7 +15,8 @@ from sources.formats import UNREADABLE, ColumnFormat
 from tests.staging_lake import StagingLake
 from tests.unit.test_mapped_sources import ORDERS, configured, load, rows
 
-COMMA, POINT = ColumnFormat(decimal=","), ColumnFormat(decimal=".")
+COMMA = ColumnFormat(decimal=",")
+POINT = ColumnFormat(decimal=".")
 GERMAN: dict[str, Any] = {
     **ORDERS,
     "columns": {**ORDERS["columns"], "status": "Stand"},

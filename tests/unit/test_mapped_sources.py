@@ -258,7 +258,8 @@ def test_the_key_of_a_mapped_record_begins_with_its_system(
     source: str, field: str, column: str
 ) -> None:
     lake = StagingLake()
-    good, foreign = GOOD[source], {**GOOD[source], "_keys": "till"}
+    good = GOOD[source]
+    foreign = {**GOOD[source], "_keys": "till"}
     lake.land(source, [good, foreign, foreign, {**foreign, field: "#REF!"}])
     lake.connection.execute(f"update raw.{source} set _source = 'shop' where _line > 1")
     lake.project.table(f"staging/base_{source}")

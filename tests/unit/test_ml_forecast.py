@@ -64,7 +64,8 @@ def test_a_forecast_beats_its_rule_and_scores_everybody(trained: RunContext, mod
     )
     buyers = rows(trained.settings, "select count(distinct profile_id) from marts.orders")
     assert scored[0][0] == buyers[0][0]
-    lowest, highest = float(str(scored[0][1])), float(str(scored[0][2]))
+    lowest = float(str(scored[0][1]))
+    highest = float(str(scored[0][2]))
     assert lowest >= 0
     assert highest <= {"clv": 1e6, "next_order": 90.5, "next_category": 1.0}[model]
     assert stages.train(trained, model).status == stages.score(trained, model).status == "unchanged"

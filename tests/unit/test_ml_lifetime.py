@@ -78,10 +78,8 @@ def both_fits() -> tuple[Table, Table]:
     learn = (
         np.arange(len(customers)) % 2 == 0
     )  # boosting needs labels of its own; all are judged on the other half
-    visits, before = (
-        BetaGeometric.fit(seen).expected(seen, WEEKS),
-        seen.repeats / seen.observed * WEEKS,
-    )
+    visits = BetaGeometric.fit(seen).expected(seen, WEEKS)
+    before = seen.repeats / seen.observed * WEEKS
     spend = GammaGamma.fit(seen).expected(seen)
 
     def judged(actual: np.ndarray, ways: dict[str, np.ndarray]) -> Table:

@@ -39,7 +39,8 @@ def test_calibration_error_of_true_probabilities_is_what_chance_shows() -> None:
 
 def test_cost_weighs_missed_cases_against_contacts() -> None:
     costs = Costs(contact=1, missed=10, saved=0.5)
-    labels, scores = np.array([1, 0]), np.array([0.9, 0.1])
+    labels = np.array([1, 0])
+    scores = np.array([0.9, 0.1])
     assert metrics.cost_per_person(labels, scores, 0.5, costs) == pytest.approx((1 + 5) / 2)
     assert metrics.cost_per_person(labels, scores, 1.0, costs) == pytest.approx(10 / 2)
 

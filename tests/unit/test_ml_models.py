@@ -280,10 +280,8 @@ def test_a_worse_challenger_is_refused_and_a_rollback_restores_the_scores(tmp_pa
     stages.score(context, "churn")
     sql = "select profile_id, score, model_version from ml.scores order by all"
     first = rows(context.settings, sql)
-    tracker, data = (
-        Tracker(context.settings, "churn"),
-        ProbabilityTrainer(churn()).training_set(context),
-    )
+    tracker = Tracker(context.settings, "churn")
+    data = ProbabilityTrainer(churn()).training_set(context)
     with tracker.run("a model that knows nothing", {"segmentry.key": "x"}) as run:
         know_nothing = pipeline.build(DummyClassifier(strategy="prior"), data.feature_set)
         log_model(
@@ -334,7 +332,8 @@ def test_the_last_fit_sees_the_newest_time_and_nobody_who_is_tested_on(trained: 
             lake, snapshot, churn(), ml_lake.CLOCK, TrainingPolicy.read(trained.settings)
         )
     assert data.recent is not None
-    newest, tested = data.test.keys["as_of"].unique().tolist(), set(data.test.keys["profile_id"])
+    newest = data.test.keys["as_of"].unique().tolist()
+    tested = set(data.test.keys["profile_id"])
     for part, older in zip(data.recent, (data.train, data.validation), strict=True):
         assert part.keys["as_of"].unique().tolist() == newest
         assert not tested & set(part.keys["profile_id"])

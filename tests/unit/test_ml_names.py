@@ -72,13 +72,11 @@ class Retrained:
         policy: TrainingPolicy,
         drift: DriftPolicy,
     ) -> None:
-        self.spec, self.feature_set, self.everybody, self.policy, self.drift = (
-            spec,
-            feature_set,
-            everybody,
-            policy,
-            drift,
-        )
+        self.spec = spec
+        self.feature_set = feature_set
+        self.everybody = everybody
+        self.policy = policy
+        self.drift = drift
         self.random = np.random.default_rng(11)
         self.made = grouping.group(spec, everybody, feature_set, policy, drift)
         self.first = self.held = self.named(None)
@@ -121,7 +119,9 @@ def test_known_groups_are_given_up_only_for_clearly_clearer_ones() -> None:
         return clustering.Choice(algorithm, clusters, object(), silhouette, 0.9, 1.0, 1.0)
 
     policy = TrainingPolicy(regroup_gain=0.05)
-    known, five, six = choice("continued", 5, 0.29), choice("own", 5, 0.30), choice("own", 6, 0.33)
+    known = choice("continued", 5, 0.29)
+    five = choice("own", 5, 0.30)
+    six = choice("own", 6, 0.33)
     assert clustering.best_of([known, five, six], policy) is known
     assert clustering.best_of([known, five, choice("own", 6, 0.36)], policy).clusters == 6
     assert clustering.best_of([five, choice("own", 6, 0.31)], policy) is five

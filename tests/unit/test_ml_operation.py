@@ -33,10 +33,8 @@ SIZE = 1500
 
 def know_nothing(context: RunContext) -> Any:
     """A registered version that gives everybody the same probability."""
-    tracker, data = (
-        Tracker(context.settings, "churn"),
-        ProbabilityTrainer(churn()).training_set(context),
-    )
+    tracker = Tracker(context.settings, "churn")
+    data = ProbabilityTrainer(churn()).training_set(context)
     with tracker.run("a model that knows nothing", {"segmentry.key": "x"}) as run:
         model = pipeline.build(DummyClassifier(strategy="prior"), data.feature_set)
         log_model(

@@ -73,7 +73,8 @@ def everybody_tested_once() -> tuple[float, float, int]:
         trained = supervised.fit(replace(spec("tenure"), rivals=("logistic",)), data, POLICY)
         labels.append(data.test.labels)
         scores.append(trained.ours.scores)
-    truth, said = np.concatenate(labels), np.concatenate(scores)
+    truth = np.concatenate(labels)
+    said = np.concatenate(scores)
     return metrics.roc_auc(truth, said), metrics.calibration_error(truth, said), len(truth)
 
 
@@ -114,10 +115,8 @@ def invoices() -> pd.DataFrame:
 def customers(invoices: pd.DataFrame, days: int) -> pd.DataFrame:
     """What is known of each customer that many days before the end, and who did not buy again."""
     as_of = datetime(2011, 12, 9) - timedelta(days=days)
-    known, later = (
-        invoices[invoices["at"] < as_of],
-        invoices[invoices["at"].between(as_of, as_of + timedelta(days=days), "left")],
-    )
+    known = invoices[invoices["at"] < as_of]
+    later = invoices[invoices["at"].between(as_of, as_of + timedelta(days=days), "left")]
     each = known.groupby("CustomerID")
     gaps = known.sort_values("at").groupby("CustomerID")["at"].diff().dt.days
     table = each.agg(
@@ -179,7 +178,8 @@ def test_search_is_the_same_twice() -> None:
     )
     made["y"] = (made["x"] + random.normal(size=600) > 0).astype(int)
     data = tables.training_set(made, key="id", label="y")
-    candidate, policy = candidates.STANDARD["lightgbm"], TrainingPolicy(trials=3)
+    candidate = candidates.STANDARD["lightgbm"]
+    policy = TrainingPolicy(trials=3)
     first, again = (
         search.search(candidate, search.Prepared(data), policy, deadline=1e12) for _ in range(2)
     )

@@ -41,7 +41,8 @@ def wrong(predicate: Predicate) -> Iterator[Predicate]:
     """The predicate with one mistake in it, once for each that people make."""
     if isinstance(predicate, Junction):
         for place, part in enumerate(predicate.parts):
-            before, behind = predicate.parts[:place], predicate.parts[place + 1 :]
+            before = predicate.parts[:place]
+            behind = predicate.parts[place + 1 :]
             yield replace(predicate, parts=(*before, *behind))
             yield from (
                 replace(predicate, parts=(*before, other, *behind)) for other in wrong(part)

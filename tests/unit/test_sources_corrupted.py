@@ -27,7 +27,9 @@ SOURCES = all_sources(HOME)
 
 def read(path: Path, format_: str, source: Source) -> tuple[Seen, int, bool]:
     """What the columns are, how many records, and whether the file could not be read to its end."""
-    seen, records, is_unreadable = Seen(source.known), 0, False
+    seen = Seen(source.known)
+    records = 0
+    is_unreadable = False
     for batch in readers.read(path, format_, source, seen):
         assert len(batch.lines) == len(batch.raws) == len(batch.problems)
         for raw in batch.raws:

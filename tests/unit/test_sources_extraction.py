@@ -81,7 +81,8 @@ class Desk(BaseHTTPRequestHandler):
             return
         Desk.asked.append(self.path)
         query = parse_qs(urlsplit(self.path).query)
-        since, start = query.get("since", [""])[0], int(query.get("start", ["0"])[0])
+        since = query.get("since", [""])[0]
+        start = int(query.get("start", ["0"])[0])
         if Desk.is_broken and start:
             self.send_error(403)
             return

@@ -132,7 +132,8 @@ def test_a_name_that_is_no_text_is_shown_escaped(
 def test_what_is_no_file_in_a_folder_is_reported_and_never_opened(
     home: Settings, tmp_path: Path
 ) -> None:
-    inbox, elsewhere = tmp_path / "inbox", write(tmp_path / "secret.csv", f"{HEADER}\n{ROW}\n")
+    inbox = tmp_path / "inbox"
+    elsewhere = write(tmp_path / "secret.csv", f"{HEADER}\n{ROW}\n")
     good = write(inbox / "good.csv", f"{HEADER}\n{ROW}\n")
     (inbox / "link.csv").symlink_to(elsewhere)
     (inbox / "folder").symlink_to(tmp_path)
