@@ -143,4 +143,4 @@ def test_training_is_weekly_and_starts_scoring(bag: dict[str, Any]) -> None:
 
 def test_airflow_stays_in_its_folder() -> None:
     for path in Path(ROOT / "dags").glob("*.py"):
-        assert len(path.read_text(encoding="utf-8").splitlines()) <= 80, path.name
+        assert len(path.read_text(encoding="utf-8").splitlines()) <= 100, path.name
