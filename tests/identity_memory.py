@@ -55,6 +55,7 @@ _MODELS = {
     "wide_components": "table",
     "contested_links": "table",
     "yielding_links": "python",
+    "restated_refusals": "table",
     "refused_links": "append",
     "group_changes": "table",
     "identifier_groups": "append",

@@ -2,7 +2,7 @@
     materialized='incremental', incremental_strategy='append',
     pre_hook="{{ replace_rows(
         'link_id in (select link_id from ' ~ passed('region_links') ~ ' where is_inside'
-        ~ ' union all select link_id from ' ~ passed('link_changes') ~ ' where records = 0)'
+        ~ ' union all select link_id from ' ~ passed('link_changes') ~ ')'
     ) }}"
 ) }}
 -- depends_on: {{ ref('region_links') }}, {{ ref('link_changes') }}, {{ ref('identifier_links') }}
@@ -32,3 +32,5 @@ select
     links.record_id
 from refusals
 inner join links on refusals.link_id = links.link_id
+union all
+select * from {{ ref('restated_refusals') }}
