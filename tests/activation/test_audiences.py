@@ -68,6 +68,7 @@ def test_only_consented_people_are_in_the_audience(shop: Shop) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_consent_for_another_address_is_none(shop: Shop) -> None:
     shop.sync("letters")
     shop.people("ann", consent=False)
@@ -76,6 +77,7 @@ def test_consent_for_another_address_is_none(shop: Shop) -> None:
     assert verdicts(shop, "letters") == {"p_ann": "unknown_consent"}
 
 
+@pytest.mark.slow
 def test_suppressed_addresses_profiles_and_bounces_stay_out(shop: Shop) -> None:
     shop.sync("letters")
     shop.sync(
@@ -108,6 +110,7 @@ def test_suppressed_addresses_profiles_and_bounces_stay_out(shop: Shop) -> None:
     )
 
 
+@pytest.mark.slow
 def test_analytics_works_without_any_consent_data(shop: Shop) -> None:
     columns = {"profile_id": {"from": "profile_id"}, "segment": {"row": "segment"}}
     shop.sync(
@@ -125,6 +128,7 @@ def test_analytics_works_without_any_consent_data(shop: Shop) -> None:
     assert shop.rows("select * from audiences.aud_export") == [("p_ann:loyal", "p_ann", "loyal")]
 
 
+@pytest.mark.slow
 def test_hold_outs_are_stable_and_of_the_asked_share(shop: Shop) -> None:
     shop.run(
         "insert into lake.profiles.profiles (profile_id, email)"
@@ -152,6 +156,7 @@ def test_hold_outs_are_stable_and_of_the_asked_share(shop: Shop) -> None:
     assert held["letters"] == held["notes"] != held["other"]
 
 
+@pytest.mark.slow
 def test_one_row_per_address_and_one_sync_of_an_exclusive_group(shop: Shop) -> None:
     shop.sync("first", exclusive_group="promo", priority=1, audience={"segments": ["vip"]})
     shop.sync("second", exclusive_group="promo", priority=2)
@@ -169,6 +174,7 @@ def test_one_row_per_address_and_one_sync_of_an_exclusive_group(shop: Shop) -> N
     assert verdicts(shop, "second") == {"p_ann": "other_sync", "p_bob": "duplicate"}
 
 
+@pytest.mark.slow
 def test_columns_of_every_kind(shop: Shop) -> None:
     columns = {
         "email": {"from": "email"},
@@ -187,6 +193,7 @@ def test_columns_of_every_kind(shop: Shop) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_transitions_are_one_row_per_entry_and_exit(shop: Shop) -> None:
     columns = {
         "profile_id": {"from": "profile_id"},
@@ -239,6 +246,7 @@ def test_a_sync_that_does_not_fit_is_named(
     assert "letters" in str(caught.value)
 
 
+@pytest.mark.slow
 def test_the_audience_follows_the_file_and_says_what_it_was_built_from(shop: Shop) -> None:
     shop.sync("letters")
     shop.people("ann")

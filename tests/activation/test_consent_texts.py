@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 
+import pytest
+
 from activation import engine, stages
 from segmentry import dbt
 from segmentry.settings import ROOT
@@ -109,6 +111,7 @@ def staged(shop: Shop) -> None:
         says(shop, name, "2026-02-01", name, text)
 
 
+@pytest.mark.slow
 def test_what_banners_say_decides_who_is_sent(shop: Shop) -> None:
     real_models(shop)
     shop.sync("ads", purpose="advertising", channel="ads")

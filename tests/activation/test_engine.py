@@ -30,7 +30,7 @@ from tests.contracts.vendors import VENDORS, Journal, content_of
 
 __all__ = ["open_lake", "receiver"]
 
-pytestmark = pytest.mark.usefixtures("open_lake")
+pytestmark = [pytest.mark.usefixtures("open_lake"), pytest.mark.slow]
 
 
 def send(shop: Shop, name: str = "hook", **parts: object) -> tuple[int, str]:

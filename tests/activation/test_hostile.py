@@ -30,6 +30,8 @@ from tests.activation.engine_shop import SECRET, consent, fill, open_lake, webho
 from tests.activation.hostile import End, HostileKlaviyo, HostileMeta, HostileSlack, HostileWebhook
 from tests.activation.shop import Shop, decision
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["open_lake"]
 
 NAMES = [f"n{number}" for number in range(8)]

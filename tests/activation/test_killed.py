@@ -26,6 +26,8 @@ from segmentry.settings import ROOT
 from tests.activation.engine_shop import Receiver, consent, fill, open_lake, receiver, webhook
 from tests.activation.shop import Shop, decision
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["open_lake", "receiver"]
 
 NAMES = [f"n{number}" for number in range(24)]

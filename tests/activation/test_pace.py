@@ -19,7 +19,7 @@ from tests.activation.shop import Shop, decision
 
 __all__ = ["open_lake", "receiver"]
 
-pytestmark = pytest.mark.usefixtures("open_lake")
+pytestmark = [pytest.mark.usefixtures("open_lake"), pytest.mark.slow]
 
 
 HOOK = {

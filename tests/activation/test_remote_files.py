@@ -76,6 +76,7 @@ def test_sftp(
     assert sftp_server.PASSWORD not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_s3(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     objects = s3_server.Objects()
     names = {

@@ -37,6 +37,7 @@ pytestmark = pytest.mark.usefixtures("open_lake")
 FORBIDDEN = ("example.com", "%40", SECRET[6:], "hook?token=")
 
 
+@pytest.mark.slow
 def test_outcomes_handed_to_airflow_and_what_is_published(
     shop: Shop,
     receiver: Receiver,

@@ -130,6 +130,7 @@ STOPS: dict[str, tuple[dict[str, Any], Callable[[Shop, str, list[str]], None], s
 }
 
 
+@pytest.mark.slow
 def test_no_guardrail_and_no_unfit_audience_holds_a_withdrawal_back(
     shop: Shop, receiver: Receiver
 ) -> None:
@@ -414,6 +415,7 @@ def test_exports_of_several_rows_per_person_lose_all_of_them(
     assert {r["row_key"] for r in receiver.requests[-1]["data"]["rows"]} == {"p_bob:a", "p_bob:b"}
 
 
+@pytest.mark.slow
 def test_syncs_that_are_off_manual_deleted_or_broken_are_withdrawn_from_too(
     shop: Shop, receiver: Receiver
 ) -> None:

@@ -17,6 +17,8 @@ from segmentry.settings import Settings
 from segmentry.stages import STAGES
 from tests.dags import _double
 
+pytestmark = pytest.mark.slow
+
 Run = Callable[..., tuple[int, dict[str, Any], str]]
 
 ORDER = [

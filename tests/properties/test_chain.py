@@ -8,11 +8,14 @@ import json
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.dbt_sql import Project
 from tests.identity_memory import START, Link, Memory
+
+pytestmark = pytest.mark.slow
 
 LAYERS = (
     "raw",

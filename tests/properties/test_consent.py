@@ -193,7 +193,6 @@ def counterexamples(shop: Shop) -> list[str]:
     return found
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2])
 def test_nobody_who_opted_out_is_reached_and_whoever_opts_out_leaves(
     opened: Opening, seed: int

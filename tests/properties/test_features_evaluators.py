@@ -116,6 +116,7 @@ def in_duckdb(sql: str, rows: list[dict[str, Any]]) -> list[bool | None]:
     ]
 
 
+@pytest.mark.slow
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(text=PREDICATES, rows=st.lists(ROW, min_size=4, max_size=12))
 def test_sql_and_python_agree(text: str, rows: list[dict[str, Any]]) -> None:

@@ -8,10 +8,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import duckdb
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.dbt_sql import Project
+
+pytestmark = pytest.mark.slow
 
 CLOCK = datetime(2026, 6, 1)
 EARLIER = (0, 90, 120)

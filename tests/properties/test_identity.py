@@ -8,6 +8,7 @@ import copy
 from datetime import datetime, timedelta
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -51,6 +52,7 @@ links = st.lists(link, max_size=25)
 cases = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
+@pytest.mark.slow
 @cases
 @given(links, st.randoms(use_true_random=False), st.integers(1, 4))
 def test_any_order_and_any_batch_split_give_the_same_partition(
@@ -66,6 +68,7 @@ def test_any_order_and_any_batch_split_give_the_same_partition(
     assert memory.refused() == whole.refused()
 
 
+@pytest.mark.slow
 @cases
 @given(links, st.integers(2, 4))
 def test_an_id_never_moves_to_another_person_and_always_resolves(
@@ -85,6 +88,7 @@ def test_an_id_never_moves_to_another_person_and_always_resolves(
         assert set(mapping.values()) <= set(resolution)
 
 
+@pytest.mark.slow
 @cases
 @given(links)
 def test_limits_hold_and_every_refusal_is_recorded(found: list[Link]) -> None:
@@ -99,6 +103,7 @@ def test_limits_hold_and_every_refusal_is_recorded(found: list[Link]) -> None:
         assert (profile_of[one.left] == profile_of[one.right]) or ends in refused
 
 
+@pytest.mark.slow
 @cases
 @given(links, st.data())
 def test_merge_then_undo_restores_the_former_ids(found: list[Link], data: st.DataObject) -> None:
@@ -167,6 +172,7 @@ _GUESTS = [
 ]
 
 
+@pytest.mark.slow
 @cases
 @example(_GUESTS, True)
 @given(

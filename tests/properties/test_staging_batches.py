@@ -8,10 +8,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import duckdb
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.dbt_sql import Project
+
+pytestmark = pytest.mark.slow
 
 START = datetime(2026, 2, 1)
 LAKE = duckdb.connect(":memory:")

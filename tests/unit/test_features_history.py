@@ -20,6 +20,8 @@ from segmentry.stages import RunContext
 from segments import installed, manifest, stages
 from segments.membership import explanation, members_on, refuse_the_past, stale_views
 
+pytestmark = pytest.mark.slow
+
 START = datetime(2026, 6, 1)
 YML = """\
 models:

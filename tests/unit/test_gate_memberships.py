@@ -171,6 +171,7 @@ def changes(settings: Settings, *rows: tuple[str, int, int, int, float | None, b
             )
 
 
+@pytest.mark.slow
 def test_the_gate_stops_a_jump_names_the_clock_and_may_be_released(home: Settings) -> None:
     calm = [
         ("steady", 400, 20, 20, None, True),

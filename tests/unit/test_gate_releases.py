@@ -15,6 +15,8 @@ from segmentry import releases, warehouse
 from segmentry.errors import GateFailed, UsageError
 from segmentry.settings import Settings
 
+pytestmark = pytest.mark.slow
+
 AS_OF = datetime(2026, 5, 1)
 
 

@@ -20,6 +20,8 @@ from segmentry.errors import ConfigError, GateFailed, NotReadyError
 from segmentry.settings import Settings
 from tests import consent_views
 
+pytestmark = pytest.mark.slow
+
 AS_OF = datetime(2026, 5, 1)
 BALANCE = """
     create or replace table lake.staging.landing_balance as

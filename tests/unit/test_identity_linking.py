@@ -17,6 +17,8 @@ from segmentry.errors import NotReadyError, UsageError
 from segmentry.settings import ROOT, Settings
 from tests.identity_lake import Lake
 
+pytestmark = pytest.mark.slow
+
 _CONTACTS = """
 insert into lake.staging.stg_crm_contacts__contacts
     (contact_id, first_name, last_name, birth_date, postal_code, city, created_at, record_id,

@@ -15,10 +15,14 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from identity import resolution
 from segmentry import freshness, warehouse
 from segmentry.settings import ROOT, Settings
 from tests.identity_lake import Lake, groups
+
+pytestmark = pytest.mark.slow
 
 TABLES = {
     # A claim is kept as often as runs have heard it.

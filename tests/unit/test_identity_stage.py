@@ -16,6 +16,8 @@ from segmentry import warehouse
 from segmentry.settings import ROOT, Settings
 from tests.identity_lake import Lake, groups
 
+pytestmark = pytest.mark.slow
+
 CONTACT = {
     "contact_id": "k1", "user_id": "u1", "email": "Ann@Example.com", "phone": "030 901820",
     "country": "DE",

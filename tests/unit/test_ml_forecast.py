@@ -26,6 +26,8 @@ from segmentry.stages import RunContext
 from tests import ml_lake
 from tests.unit.test_ml_models import rows, settings_in
 
+pytestmark = pytest.mark.slow
+
 MODELS = ("clv", "next_order", "next_category")
 
 

@@ -32,6 +32,8 @@ from segmentry.settings import Settings, switch_off_telemetry
 from segmentry.stages import RunContext
 from tests import ml_lake
 
+pytestmark = pytest.mark.slow
+
 SIZE = 2500
 ALL = ["churn", "clv", "next_category", "next_order", "personas", "upsell"]
 

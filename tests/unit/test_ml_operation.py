@@ -28,6 +28,8 @@ from segmentry.stages import RunContext
 from tests import ml_lake
 from tests.unit.test_ml_models import churn, rows, settings_in
 
+pytestmark = pytest.mark.slow
+
 SIZE = 1500
 
 

@@ -78,6 +78,7 @@ def everybody_tested_once() -> tuple[float, float, int]:
     return metrics.roc_auc(truth, said), metrics.calibration_error(truth, said), len(truth)
 
 
+@pytest.mark.slow
 def test_telco_churn_reaches_the_known_quality() -> None:
     data = telco()
     assert "TotalCharges" in data.feature_set.numbers  # eleven blanks make it text in the file

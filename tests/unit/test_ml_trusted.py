@@ -28,6 +28,7 @@ def part() -> Part:
     return Part(keys=pd.DataFrame({"profile_id": range(ROWS)}), features=features, labels=labels)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["temperature", "sigmoid", "isotonic"])
 @pytest.mark.parametrize("name", sorted(candidates.STANDARD))
 def test_a_calibrated_candidate_holds_only_trusted_types(name: str, method: str) -> None:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import duckdb
+import pytest
 from babel.numbers import list_currencies
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -318,6 +319,7 @@ RECORDS = st.fixed_dictionaries(
 HOSTILE = Shop()
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(records=st.lists(RECORDS, max_size=8))
 def test_every_accepted_order_keeps_the_features_within_their_bounds(

@@ -97,6 +97,7 @@ def states() -> dict[str, tuple[str, int]]:
     return {row["segment"]: (row["state"], row["members"]) for row in asked("list")}
 
 
+@pytest.mark.slow
 def test_what_is_deployed_is_what_is_listed_shown_and_explained(project: Path) -> None:
     assert [states()[name] for name in NAMES] == [(deployed.CURRENT, 1)] * 4
     assert states()["journey_lapsed"] == (deployed.NEW, 0)

@@ -105,6 +105,7 @@ def test_any_bytes_are_records_or_a_reason(
     read(path, format_, SOURCES[source])
 
 
+@pytest.mark.slow
 @given(content=CONTENTS, suffix=st.sampled_from(["csv", "ndjson", "json", "parquet", "csv.gz"]))
 @settings(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]

@@ -128,6 +128,7 @@ def landed(settings: Settings, source: str) -> list[dict[str, Any]]:
         ]
 
 
+@pytest.mark.slow
 def test_database_rows_land_once_and_then_only_the_changed(
     configured: Settings, database: sqlite3.Connection
 ) -> None:

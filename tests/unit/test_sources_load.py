@@ -219,6 +219,7 @@ def test_a_load_that_fails_half_way_leaves_nothing(home: Settings) -> None:
     assert rows(home, "select count(*) from raw._loads") == [(0,)]
 
 
+@pytest.mark.slow
 def test_killed_at_any_moment_and_loaded_again_it_is_as_if_never_killed(
     home: Settings, tmp_path: Path
 ) -> None:

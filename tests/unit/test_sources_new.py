@@ -64,6 +64,7 @@ def every_file(settings: Settings) -> set[Path]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "kind"),
     [
@@ -88,6 +89,7 @@ def test_a_file_is_what_it_looks_like_and_is_read_at_once(
     assert (report.status, report.problems, report.records) == ("landed", 0, text.count("\n") - 1)
 
 
+@pytest.mark.slow
 def test_formats_are_proposed_where_the_sample_shows_them(copy: Settings) -> None:
     source = made(copy, ORDERS, "shop")
     assert source.notes == (
@@ -123,6 +125,7 @@ def test_whatever_identifiers_a_record_has_are_put_together(copy: Settings) -> N
         assert f"        {link}\n" in sql
 
 
+@pytest.mark.slow
 def test_unknown_words_and_opt_outs_are_noted(copy: Settings) -> None:
     rows = "".join(f"{one},2026-01-01,a{one}@b.test,5,{'xy'[one % 2]},no\n" for one in range(9))
     source = made(copy, f"Order No,Date,Mail,Total,Status,Do Not Mail\n{rows}")

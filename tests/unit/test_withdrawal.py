@@ -60,6 +60,7 @@ def left(home: Settings) -> dict[str, list[Any]]:
         return {source: lake.execute(sql.format(source)).fetchall() for source in RECORDS}
 
 
+@pytest.mark.slow
 def test_a_batch_leaves_raw_but_for_its_opt_outs(home: Settings) -> None:
     batches = land(home)
     kept = {
