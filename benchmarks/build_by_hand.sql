@@ -1,11 +1,13 @@
--- What the build of a shop computes, written by hand for DuckDB: every file read once, tables in memory, nothing else kept.
--- No line is accounted for, no reason given, nothing tested, and who is who is read (people) instead of found.
--- $inbox, $people and $as_of are set by benchmarks/build.py.
+-- What the build of a shop computes, written by hand for DuckDB: every file read once, tables in
+-- memory, nothing else kept. No line is accounted for, no reason given, nothing tested, and who is
+-- who is read (people) instead of found. $inbox, $people and $as_of are set by benchmarks/build.py.
 
 create macro all_time() as 1000000;
-create macro age_of(fact_at, moment) as (date_diff('microsecond', fact_at, moment) - 1) // 86400000000;
+create macro age_of(fact_at, moment) as (date_diff('microsecond', fact_at, moment)
+    - 1) // 86400000000;
 create macro n(x, age, days) as coalesce(sum(x) filter (where age >= 0 and age < days), 0)::bigint;
-create macro amount(x, age, days) as coalesce(sum(x) filter (where age >= 0 and age < days), 0)::double;
+create macro amount(x, age, days) as coalesce(sum(x) filter (where age >= 0 and age < days),
+    0)::double;
 create macro share(part, whole) as (part / nullif(whole, 0))::double;
 create macro moment_of(x) as (try_cast(x as timestamptz) at time zone 'UTC');
 create macro filled(x) as nullif(trim(x), '');
@@ -14,7 +16,8 @@ create macro address(x) as lower(trim(x));
 create macro lines_of(files) as table
 select row_number() over () as line, text
 from read_csv(
-    files, columns = {text: 'varchar'}, delim = '\x1f', quote = '', escape = '', header = false, auto_detect = false,
+    files, columns = {text: 'varchar'}, delim = '\x1f', quote = '', escape = '', header = false,
+    auto_detect = false,
     ignore_errors = true
 );
 
@@ -32,8 +35,9 @@ with records as (
     select
         line,
         case when json_valid(text) then json_transform(text, '{
-            "messageId": "varchar", "type": "varchar", "event": "varchar", "name": "varchar", "anonymousId": "varchar",
-            "userId": "varchar", "timestamp": "varchar", "originalTimestamp": "varchar", "sentAt": "varchar",
+            "messageId": "varchar", "type": "varchar", "event": "varchar", "name": "varchar",
+            "anonymousId": "varchar", "userId": "varchar", "timestamp": "varchar",
+            "originalTimestamp": "varchar", "sentAt": "varchar",
             "receivedAt": "varchar", "traits": {"email": "varchar"},
             "context": {"device": {"id": "varchar"}, "traits": {"email": "varchar"}}
         }') end as record
@@ -42,14 +46,18 @@ with records as (
 
 typed as (
     select
-        line, filled(record.messageId) as event_id, lower(filled(record.type)) as type, filled(record.event) as event,
-        filled(record.name) as page_name, filled(record.anonymousId) as cookie, filled(record.userId) as user_id,
+        line, filled(record.messageId) as event_id, lower(filled(record.type)) as type,
+        filled(record.event) as event,
+        filled(record.name) as page_name, filled(record.anonymousId) as cookie,
+        filled(record.userId) as user_id,
         filled(record.context.device.id) as device_id,
         case
-            when lower(record.type) <> 'group' then filled(coalesce(record.traits.email, record.context.traits.email))
+            when lower(record.type) <> 'group' then filled(coalesce(record.traits.email,
+                record.context.traits.email))
         end as email,
         coalesce(
-            moment_of(record."timestamp"), moment_of(record.originalTimestamp), moment_of(record.sentAt),
+            moment_of(record."timestamp"), moment_of(record.originalTimestamp),
+            moment_of(record.sentAt),
             moment_of(record.receivedAt)
         ) as event_at
     from records
@@ -77,10 +85,12 @@ present as (
         coalesce(
             user_id,
             last_value(user_id ignore nulls) over (
-                partition by cookie order by event_at, event_id rows between unbounded preceding and current row
+                partition by cookie order by event_at, event_id rows between unbounded preceding
+                    and current row
             ),
             first_value(user_id ignore nulls) over (
-                partition by cookie order by event_at, event_id rows between current row and unbounded following
+                partition by cookie order by event_at, event_id rows between current row
+                    and unbounded following
             )
         ) as user_id
     from events where cookie in (select cookie from shared)
@@ -88,30 +98,37 @@ present as (
 
 select
     events.* exclude (email, line),
-    coalesce(by_user.profile_id, by_email.profile_id, by_cookie.profile_id, by_device.profile_id) as profile_id,
+    coalesce(by_user.profile_id, by_email.profile_id, by_cookie.profile_id, by_device.profile_id)
+        as profile_id,
     coalesce(
         by_user.profile_id, by_email.profile_id, by_cookie.profile_id, by_device.profile_id, ''
     ) || ':' || coalesce(cookie, device_id, events.user_id, events.event_id) as visitor
 from events
 left join present on events.event_id = present.event_id
 left join people as by_user
-    on by_user.identifier_type = 'user_id' and coalesce(events.user_id, present.user_id) = by_user.identifier
-left join people as by_email on by_email.identifier_type = 'email' and address(email) = by_email.identifier
-left join people as by_cookie on by_cookie.identifier_type = 'cookie' and cookie = by_cookie.identifier
-left join people as by_device on by_device.identifier_type = 'device_id' and device_id = by_device.identifier;
+    on by_user.identifier_type = 'user_id' and coalesce(events.user_id, present.user_id)
+        = by_user.identifier
+left join people as by_email on by_email.identifier_type = 'email'
+    and address(email) = by_email.identifier
+left join people as by_cookie on by_cookie.identifier_type = 'cookie'
+    and cookie = by_cookie.identifier
+left join people as by_device on by_device.identifier_type = 'device_id'
+    and device_id = by_device.identifier;
 
 create table visits as
 with starts as (
     select
         *,
         coalesce(
-            event_at - lag(event_at) over (partition by visitor order by event_at, event_id) > interval 30 minute, true
+            event_at - lag(event_at) over (partition by visitor order by event_at, event_id)
+                > interval 30 minute, true
         )::integer as is_start
     from placed
 ),
 
 numbered as (
-    select *, sum(is_start) over (partition by visitor order by event_at, event_id rows unbounded preceding) as visit
+    select *, sum(is_start) over (partition by visitor order by event_at,
+        event_id rows unbounded preceding) as visit
     from starts
 )
 
@@ -125,13 +142,15 @@ group by visitor, visit;
 create table days as
 with facts as (
     select
-        profile_id, event_at as known_at, 1 as events, (type in ('page', 'screen'))::integer as page_views,
+        profile_id, event_at as known_at, 1 as events,
+        (type in ('page', 'screen'))::integer as page_views,
         (type = 'track' and event = 'Product Viewed')::integer as product_views,
         (type = 'track' and event = 'Products Searched')::integer as searches,
         (type = 'track' and event = 'Product Added')::integer as cart_adds,
         (type = 'track' and event = 'Checkout Started')::integer as checkouts,
         coalesce(type = 'page' and page_name = 'Pricing', false)::integer as pricing_views,
-        (type = 'track' and event = 'Demo Requested')::integer as demo_requests, 0 as sessions, 0 as closed_sessions,
+        (type = 'track' and event = 'Demo Requested')::integer as demo_requests, 0 as sessions,
+            0 as closed_sessions,
         0 as cart_sessions, 0 as cart_abandonments, 0 as dwell_seconds
     from placed where profile_id is not null
     union all
@@ -139,14 +158,16 @@ with facts as (
     from visits where profile_id is not null
     union all
     select
-        profile_id, ended_at + interval 30 minute, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, (carts > 0)::integer,
+        profile_id, ended_at + interval 30 minute, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1,
+        (carts > 0)::integer,
         (carts > 0 and orders = 0)::integer, date_diff('second', started_at, ended_at)
     from visits where profile_id is not null and ended_at + interval 30 minute < timestamp '$as_of'
 )
 
 select
     profile_id, age_of(known_at, timestamp '$as_of') as day,
-    max(known_at) filter (where events > 0) as last_event_at, sum(columns(* exclude (profile_id, known_at)))
+    max(known_at) filter (where events > 0) as last_event_at,
+    sum(columns(* exclude (profile_id, known_at)))
 from facts
 group by profile_id, day;
 
@@ -243,15 +264,20 @@ with states as (
 select
     order_id, placed_at as ordered_at, changed_at as updated_at, total::decimal(18, 4) as total,
     coalesce(refunded, 0)::decimal(18, 4) as refunded, status = 'cancelled' as is_cancelled,
-    case when status = 'cancelled' then 0 else total::decimal(18, 4) - coalesce(refunded, 0)::decimal(18, 4) end
+    case when status = 'cancelled' then 0 else total::decimal(18, 4)
+        - coalesce(refunded, 0)::decimal(18, 4) end
         as net_revenue,
     cost::decimal(18, 4) as cost,
-    coalesce(by_user.profile_id, by_email.profile_id, by_phone.profile_id, by_cookie.profile_id) as profile_id
+    coalesce(by_user.profile_id, by_email.profile_id, by_phone.profile_id, by_cookie.profile_id)
+        as profile_id
 from states
-left join people as by_user on by_user.identifier_type = 'user_id' and filled(user_id) = by_user.identifier
-left join people as by_email on by_email.identifier_type = 'email' and address(email) = by_email.identifier
+left join people as by_user on by_user.identifier_type = 'user_id'
+    and filled(user_id) = by_user.identifier
+left join people as by_email on by_email.identifier_type = 'email'
+    and address(email) = by_email.identifier
 left join people as by_phone on by_phone.identifier_type = 'phone' and phone = by_phone.identifier
-left join people as by_cookie on by_cookie.identifier_type = 'cookie' and filled(anonymous_id) = by_cookie.identifier
+left join people as by_cookie on by_cookie.identifier_type = 'cookie'
+    and filled(anonymous_id) = by_cookie.identifier
 where placed_at < timestamp '$as_of';
 
 create table value as
@@ -282,7 +308,8 @@ select
     max(ordered_at) filter (where is_purchase) as last_order_at,
     min(age) filter (where is_purchase) as days_since_last_order,
     max(age) filter (where is_purchase) as days_since_first_order,
-    share(sum(total) filter (where is_purchase), count(*) filter (where is_purchase)) as average_order_value,
+    share(sum(total) filter (where is_purchase), count(*) filter (where is_purchase))
+        as average_order_value,
     max(total) filter (where is_purchase)::double as largest_order_value,
     amount(margin, age, all_time()) as margin_lifetime,
     n(is_cancelled::integer, age, all_time()) as cancelled_orders_lifetime,
@@ -297,13 +324,15 @@ with messages as (
         coalesce(by_email.profile_id, by_cookie.profile_id) as profile_id
     from (
         select
-            filled(record.event_id) as event_id, filled(record.event_type) as event_type, record.email,
+            filled(record.event_id) as event_id, filled(record.event_type) as event_type,
+            record.email,
             record.anonymous_id, moment_of(record.occurred_at) as occurred_at, line
         from (
             select
                 line,
                 case when json_valid(text) then json_transform(text, '{
-                    "event_id": "varchar", "event_type": "varchar", "email": "varchar", "anonymous_id": "varchar",
+                    "event_id": "varchar", "event_type": "varchar", "email": "varchar",
+                    "anonymous_id": "varchar",
                     "occurred_at": "varchar"
                 }') end as record
             from lines_of('$inbox/email_events/*')
@@ -315,8 +344,10 @@ with messages as (
             and moment_of(record.occurred_at) <= timestamp '$loaded_at' + interval 1 day
         qualify row_number() over (partition by filled(record.event_id) order by line) = 1
     ) as records
-    left join people as by_email on by_email.identifier_type = 'email' and address(email) = by_email.identifier
-    left join people as by_cookie on by_cookie.identifier_type = 'cookie' and anonymous_id = by_cookie.identifier
+    left join people as by_email on by_email.identifier_type = 'email'
+        and address(email) = by_email.identifier
+    left join people as by_cookie on by_cookie.identifier_type = 'cookie'
+        and anonymous_id = by_cookie.identifier
 )
 
 select

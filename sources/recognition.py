@@ -104,6 +104,7 @@ _TELLING: Mapping[str, tuple[str, ...]] = {
 }
 # What a column of consents may be missing where a person says that the file is one of consents.
 _STATED: Mapping[str, tuple[str, ...]] = {"consents": ("identifier", "status", "occurred_at")}
+ANY = "any"
 _TIMES = {"ordered_at", "updated_at", "created_at", "timestamp", "occurred_at"}
 # Words of exports, in lower case, for each one of the shipped source.
 _WORDS: Mapping[tuple[str, str], Mapping[str, str]] = {
@@ -199,6 +200,11 @@ def _recognized(project: Path, sample: Sample, kind: str) -> Recognized:
             formats[name] = {"values": values}
         doubts += _unknown(project, kind, name, column, formats.get(name, {}).get("values", {}))
     doubts += [f"{name} is '{value}' in every record" for name, value in constants.items()]
+    if constants.get("purpose") == ANY:
+        doubts.append(
+            "no column says the purpose: opt-outs count for all, grants are quarantined until"
+            " constants.purpose names it"
+        )
     return Recognized(kind, headers, constants, formats, tuple(doubts))
 
 
@@ -213,7 +219,9 @@ def _constants(
         return {}
     named = columns[headers["identifier"]].identifier or "email"
     channel = {"phone": "sms"}.get(named, "email")
-    stated = {"identifier_type": named, "purpose": "marketing", "channel": channel}
+    # Nobody is opted in by a guess: a refusal counts for every purpose, and staging takes a grant
+    # without one for none.
+    stated = {"identifier_type": named, "purpose": ANY, "channel": channel}
     return {name: value for name, value in stated.items() if name not in headers}
 
 

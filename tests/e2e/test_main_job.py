@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from segmentry import warehouse
+from segmentry.freshness import SCHEMAS
 from segmentry.settings import ROOT, Settings
 from segmentry.stages import STAGES
 from simulator import receiver
@@ -23,17 +24,6 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 PEOPLE = "150"
 DAYS = "120"
 SEED = "5"
-SCHEMAS = (
-    "raw",
-    "staging",
-    "identity",
-    "marts",
-    "features",
-    "ml",
-    "profiles",
-    "segments",
-    "audiences",
-)
 # When and under which random name a thing was done; everything else must be the same.
 AUDIT = (
     "_loaded_at",

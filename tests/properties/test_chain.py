@@ -12,23 +12,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from segmentry.freshness import SCHEMAS
 from tests.dbt_sql import Project
 from tests.identity_memory import START, Link, Memory
 
 pytestmark = pytest.mark.slow
 
-LAYERS = (
-    "raw",
-    "staging",
-    "identity",
-    "marts",
-    "features",
-    "ml",
-    "profiles",
-    "segments",
-    "audiences",
-    "activation",
-)
+LAYERS = (*SCHEMAS, "activation")
 FOLDERS = (
     "portable",
     "staging",

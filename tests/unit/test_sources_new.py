@@ -138,10 +138,12 @@ def test_a_person_may_say_what_the_file_is(copy: Settings) -> None:
     source = made(copy, "E-Mail,Status,Date\nann@shop.test,yes,2026-01-01\n", "news", "consents")
     assert written(copy, "news")["constants"] == {
         "identifier_type": "email",
-        "purpose": "marketing",
+        "purpose": "any",
         "channel": "email",
     }
-    assert "purpose is 'marketing' in every record" in source.notes
+    notes = "\n".join(source.notes)
+    assert "purpose is 'any' in every record" in notes
+    assert "grants are quarantined until constants.purpose names it" in notes
 
 
 @pytest.mark.parametrize(

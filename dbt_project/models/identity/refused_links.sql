@@ -12,10 +12,15 @@ refusals as (
     select * from {{ ref('held_back_links') }}
     union all
     select * from {{ ref('yielding_links') }}
+    union all
+    select * from {{ ref('restated_refusals') }}
 ),
 
 links as (
     select * from {{ links_in_question() }}
+    union all
+    select * exclude (is_moved) from {{ ref('link_changes') }}
+    where link_id in (select link_id from {{ ref('restated_refusals') }})
 )
 
 select
@@ -32,5 +37,3 @@ select
     links.record_id
 from refusals
 inner join links on refusals.link_id = links.link_id
-union all
-select * from {{ ref('restated_refusals') }}

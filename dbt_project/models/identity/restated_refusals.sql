@@ -1,36 +1,12 @@
 {{ config(materialized='passing', database='memory') }}
 -- depends_on: {{ ref('link_changes') }}, {{ ref('region_links') }}
 {% if is_partial() %}
-select
-    links.link_id,
-    refused.reason,
-    links.left_type,
-    links.left_identifier,
-    links.right_type,
-    links.right_identifier,
-    links.rule,
-    links.first_seen_at,
-    links.last_seen_at,
-    links.source,
-    links.record_id
+select links.link_id, refused.reason
 from {{ ref('link_changes') }} as links
 inner join {{ kept('refused_links') }} as refused on links.link_id = refused.link_id
 where
     links.records > 0
     and links.link_id not in (select link_id from {{ ref('region_links') }} where is_inside)
 {%- else %}
-select
-    link_id,
-    cast(null as varchar) as reason,
-    left_type,
-    left_identifier,
-    right_type,
-    right_identifier,
-    rule,
-    first_seen_at,
-    last_seen_at,
-    source,
-    record_id
-from {{ ref('link_changes') }}
-where false
+select link_id, cast(null as varchar) as reason from {{ ref('link_changes') }} where false
 {%- endif %}
