@@ -73,7 +73,7 @@ def forget_passing(settings: Settings) -> None:
     """
     passing = {
         path.stem
-        for path in (settings.dbt_project / "models/identity").glob("*")
+        for path in (settings.dbt_project / "models/identity").rglob("*")
         if path.suffix in {".sql", ".py"}
         and 'materialized="passing"' in path.read_text().replace("'", '"')
     }

@@ -65,7 +65,7 @@ def landed_sources(settings: Settings) -> list[str]:
 
 
 def claim_sources(settings: Settings) -> list[str]:
-    """Sources that say something of identifiers: those with a claims__<source> in
+    """Sources that say something of identifiers: those with a claims__<source> below
     models/identity.
     """
     return [path.stem.removeprefix(_CLAIMS) for path in _claims(settings)]
@@ -111,7 +111,8 @@ def _subjects(settings: Settings, kind: str) -> set[str]:
 
 
 def _claims(settings: Settings) -> Iterable[Path]:
-    return sorted(_models(settings, "identity").glob(f"{_CLAIMS}*.sql"))
+    found = _models(settings, "identity").rglob(f"{_CLAIMS}*.sql")
+    return sorted(found, key=lambda path: path.name)
 
 
 def _stated(path: Path) -> list[str]:

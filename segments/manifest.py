@@ -80,7 +80,7 @@ def _columns(settings: Settings) -> Iterator[dict[str, Any]]:
         "description": "The run's clock; facts before it count.",
         "data_type": "timestamp",
     }
-    yield from _described(models / "identity" / "traits.yml")
+    yield from _described(models / "identity" / "traits" / "traits.yml")
     for subject in registry.feature_subjects(settings):
         yield from _described(_features(settings) / f"{_SUBJECT}{subject}.yml")
     scored = registry.scored_models()

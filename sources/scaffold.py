@@ -91,7 +91,7 @@ def _name(name: str | None, file: str) -> str:
 
 def _check_free(settings: Settings, name: str) -> None:
     folder = settings.dbt_project / "models"
-    taken = [folder / "staging" / name, folder / "identity" / f"claims__{name}.sql"]
+    taken = [folder / "staging" / name, *(folder / "identity").rglob(f"claims__{name}.sql")]
     if name in all_sources(settings) or name == "raw" or any(path.exists() for path in taken):
         raise UsageError(
             f"the name '{name}' is taken",
@@ -133,7 +133,7 @@ def _own(settings: Settings, name: str, sample: Sample) -> tuple[dict[Path, str]
             " products use --as products",
         )
     staging = settings.dbt_project / "models" / "staging" / name
-    identity = settings.dbt_project / "models" / "identity"
+    claims = settings.dbt_project / "models" / "identity" / "claims"
     texts = {
         settings.config / "sources" / f"{name}.yml": own_files.config_yml(
             plan, sample, f"Records like those of {sample.path.name}, one row per record."
@@ -142,8 +142,8 @@ def _own(settings: Settings, name: str, sample: Sample) -> tuple[dict[Path, str]
         staging / f"base_{name}.yml": own_files.base_yml(plan),
         staging / f"{plan.relation}.sql": own_files.staging_sql(plan),
         staging / f"{plan.relation}.yml": own_files.staging_yml(plan),
-        identity / f"claims__{name}.sql": own_files.claims_sql(plan),
-        identity / f"claims__{name}.yml": own_files.claims_yml(plan),
+        claims / f"claims__{name}.sql": own_files.claims_sql(plan),
+        claims / f"claims__{name}.yml": own_files.claims_yml(plan),
     }
     return texts, list(_notes(plan))
 

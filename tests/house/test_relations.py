@@ -11,8 +11,12 @@ from segmentry.withdrawals import MODELS, SUPPRESSED
 
 def models() -> set[str]:
     """Every relation that a model of the project makes, with its schema."""
-    files = (ROOT / "dbt_project" / "models").rglob("*")
-    found = {f"{path.parts[-2]}.{path.stem}" for path in files if path.suffix in {".sql", ".py"}}
+    layers = ROOT / "dbt_project" / "models"
+    found = {
+        f"{path.relative_to(layers).parts[0]}.{path.stem}"
+        for path in layers.rglob("*")
+        if path.suffix in {".sql", ".py"}
+    }
     return found | {f"activation.{name}" for name in published.COLUMNS}
 
 

@@ -62,7 +62,7 @@ vars:
 """
     ),
     "models/profiles/profiles.sql": "select 1 as nothing\n",
-    "models/identity/traits.yml": (
+    "models/identity/traits/traits.yml": (
         """\
 models:
   - name: traits

@@ -62,8 +62,9 @@ def test_a_mapped_source_and_a_file_that_is_no_yaml_are_not_landed(copy: Setting
     assert registry.landed_sources(copy) == before
 
 
-def test_claims_say_what_they_read_and_when(copy: Settings) -> None:
-    written(copy, "models/identity/claims__points.sql", CLAIMS)
+@pytest.mark.parametrize("folder", ["models/identity/claims", "models/identity"])
+def test_claims_say_what_they_read_and_when(copy: Settings, folder: str) -> None:
+    written(copy, f"{folder}/claims__points.sql", CLAIMS)
     assert "points" in registry.claim_sources(copy)
     relations = registry.claim_relations(copy)
     assert relations["points"] == ["stg_points__bookings", "booked_at"]

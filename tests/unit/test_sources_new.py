@@ -116,7 +116,7 @@ def test_an_own_source_is_landed_and_claims(copy: Settings) -> None:
 
 def test_whatever_identifiers_a_record_has_are_put_together(copy: Settings) -> None:
     made(copy, "User Id,E-Mail,Handy,At\nu,a@b.test,+49 151 2345678,2026-01-01\n", "odd")
-    sql = (copy.dbt_project / "models/identity/claims__odd.sql").read_text("utf-8")
+    sql = (copy.dbt_project / "models/identity/claims/claims__odd.sql").read_text("utf-8")
     for link in (
         "['form', 'email', 'phone'],",
         "['form', 'email', 'user_id'],",
