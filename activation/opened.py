@@ -41,7 +41,9 @@ class OpenSync:
     @cached_property
     def lake(self) -> duckdb.DuckDBPyConnection:
         """The lake, to be read."""
-        return self._stack.enter_context(warehouse.connect(self.settings, read_only=True))
+        return self._stack.enter_context(
+            warehouse.connect(self.settings, read_only=True, is_private=True)
+        )
 
     def at(self, sync: SyncConfig) -> SyncPlace:
         """The place that a configuration of the sync names: that of its file, or of what its rows

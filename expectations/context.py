@@ -118,15 +118,24 @@ def definition(session: GateSession, name: str, table: Table) -> Any:
     """
     import great_expectations as gx
 
-    asset = session.source.add_query_asset(
-        name, query=f"select {table.row_key} as row_key, t.* from ({table.sql}) as t"
-    )
+    rows = f"select {table.row_key} as row_key, t.* from ({table.sql}) as t"
+    if table.query:
+        rows = f"select * from {_computed(session, name, rows)}"
+    asset = session.source.add_query_asset(name, query=rows)
     suite = session.context.suites.add_or_update(
         gx.ExpectationSuite(name, expectations=expectations_of(table))
     )
     return session.context.validation_definitions.add_or_update(
         gx.ValidationDefinition(name=name, data=asset.add_batch_definition("all"), suite=suite)
     )
+
+
+def _computed(session: GateSession, name: str, rows: str) -> str:
+    """A temporary table of the rows: each expectation asks twice, and a join is computed once."""
+    relation = f'temp."{name}"'
+    with session.source.get_execution_engine().engine.begin() as connection:
+        connection.exec_driver_sql(f"create or replace temp table {relation} as {rows}")
+    return relation
 
 
 def expectations_of(table: Table) -> list[Any]:

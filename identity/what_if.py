@@ -160,7 +160,7 @@ def _run(copy: Settings, stage: str) -> None:
 
 
 def _differences(settings: Settings, copy: Settings) -> dict[str, Any]:
-    with warehouse.connect(settings, read_only=True) as lake:
+    with warehouse.connect(settings, read_only=True, is_private=True) as lake:
         for alias, one in (("before", settings), ("after", copy)):
             lake.execute(
                 f"attach 'ducklake:{one.catalog}' as {alias} (read_only, data_path"

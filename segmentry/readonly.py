@@ -236,7 +236,7 @@ def connect(
 
     Run only statements that ``checked`` returned.
     """
-    with warehouse.connect(settings, snapshot=snapshot, read_only=True) as lake:
+    with warehouse.connect(settings, snapshot=snapshot, read_only=True, is_private=True) as lake:
         if "://" in settings.lake_data:
             lake.execute("load httpfs")  # nothing can be loaded later
         folder = settings.lake_data.replace("'", "''")

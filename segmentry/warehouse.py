@@ -12,7 +12,7 @@ from typing import Any
 import duckdb
 
 from segmentry import catalog as catalog_address
-from segmentry import configuration, extensions, identifiers
+from segmentry import configuration, extensions, identifiers, instances
 from segmentry.errors import ConfigError, NotReadyError, SegmentryError
 from segmentry.permissions import private_folder
 from segmentry.redaction import without_secrets
@@ -112,37 +112,72 @@ def _follow(connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:
 
 @contextmanager
 def connect(
-    settings: Settings, *, snapshot: int | None = None, read_only: bool = False
+    settings: Settings,
+    *,
+    snapshot: int | None = None,
+    read_only: bool = False,
+    is_private: bool = False,
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open DuckDB with the lake attached as ``lake`` and in use.
 
-    snapshot: read the lake as it was at that DuckLake snapshot id (implies read only).
+    snapshot: read the lake as it was at that DuckLake snapshot id (implies read only). is_private:
+    the caller attaches databases or locks settings, so it gets an instance of its own.
     Times are naive UTC. The connection is closed on leaving.
     """
     if not _is_prepared(settings):
         prepare(settings)
-    with _opened(settings, snapshot=snapshot, read_only=read_only) as connection:
-        yield connection
+    with _opened(settings, snapshot=snapshot, read_only=read_only, is_private=is_private) as lake:
+        yield lake
 
 
 @contextmanager
 def _opened(
-    settings: Settings, *, snapshot: int | None = None, read_only: bool = False
+    settings: Settings,
+    *,
+    snapshot: int | None = None,
+    read_only: bool = False,
+    is_private: bool = False,
 ) -> Iterator[duckdb.DuckDBPyConnection]:
-    connection = duckdb.connect(":memory:", config=lake_config(settings))
-    try:
-        connection.execute("set TimeZone='UTC'")
-        connection.execute("set enable_progress_bar=false")  # it would stand in standard output
-        _attach(
-            connection, settings, attach_statement(settings, snapshot=snapshot, read_only=read_only)
-        )
-        connection.execute(SIGNED_ONLY)
-        connection.execute("use lake")
-        identifiers.register(connection, configuration.shop_country(settings))
-        connection.execute(f"set ducklake_max_retry_count={COMMIT_ATTEMPTS}")
+    statement = attach_statement(settings, snapshot=snapshot, read_only=read_only)
+    country = configuration.shop_country(settings)
+
+    config = lake_config(settings)
+
+    def opened() -> duckdb.DuckDBPyConnection:
+        return _instance(settings, config, statement, country)
+
+    # A catalog on a server may restart, and a kept connection to it would be dead.
+    if is_private or not settings.is_embedded or not _catalog_file(settings).exists():
+        with closing(opened()) as connection:
+            _set_session(connection)
+            yield connection
+        return
+    file = _catalog_file(settings).stat()
+    key = (file.st_dev, file.st_ino, statement, country, *sorted(config.items()))
+    with instances.cursor(key, opened) as connection:
+        _set_session(connection)
         yield connection
-    finally:
+
+
+def _instance(
+    settings: Settings, config: Any, statement: str, country: str | None
+) -> duckdb.DuckDBPyConnection:
+    connection = duckdb.connect(":memory:", config=config)
+    try:
+        _attach(connection, settings, statement)
+        connection.execute(SIGNED_ONLY)
+        identifiers.register(connection, country)
+        connection.execute(f"set ducklake_max_retry_count={COMMIT_ATTEMPTS}")
+    except BaseException:
         connection.close()
+        raise
+    return connection
+
+
+def _set_session(connection: duckdb.DuckDBPyConnection) -> None:
+    connection.execute("set TimeZone='UTC'")
+    connection.execute("set enable_progress_bar=false")  # it would stand in standard output
+    connection.execute("use lake")
 
 
 def _attach(connection: duckdb.DuckDBPyConnection, settings: Settings, statement: str) -> None:

@@ -38,24 +38,22 @@ _UNMATCHED = Table(
 def _audience(view: View, name: str, sync: SyncConfig) -> Table:
     relation = f"audiences.aud_{name}"
     rules = []
+    decided = ""
     # A removal from a tool needs no consent.
     if sync.mode != "delete":
         view.require("marts.profile_standings", made_by="marts")
-        rules.append(
-            Rule("nobody is in it who opted out of the purpose", _matches(sync, "is_refused"))
-        )
+        rules.append(Rule("nobody is in it who opted out of the purpose", "opted_out"))
         if sync.purpose in _SPOKEN_TO:
-            rules.append(
-                Rule(
-                    "everybody in it opted in to the purpose", f"not {_matches(sync, 'is_granted')}"
-                )
-            )
+            rules.append(Rule("everybody in it opted in to the purpose", "not opted_in"))
+        decided = f", {_matches(sync, 'is_refused')} as opted_out"
+        decided += f", {_matches(sync, 'is_granted')} as opted_in"
     # A gate names failing rows by a row_key of its own: the audience's key, which may be one of
     # several per person, stands next to it under another name.
-    query = (
+    rows = (
         "select * rename (row_key as sent_key), split_part(row_key, ':', 1) as person from"
         f" lake.{relation}"
     )
+    query = f"select t.sent_key, t.person{decided} from ({rows}) as t"
     return Table(relation, row_key="person", unique=("sent_key",), rules=rules, query=query)
 
 
