@@ -48,9 +48,26 @@ def prepare(settings: Settings) -> None:
         _catalog_file(settings).parent.mkdir(parents=True, exist_ok=True)
         _follow_a_moved_home(settings)
     with _opened(settings) as lake:
-        for schema in SCHEMAS:
-            lake.execute(f"create schema if not exists lake.{schema}")
+        _create_schemas(lake)
         _choose_file_format(lake)
+
+
+def _create_schemas(lake: duckdb.DuckDBPyConnection) -> None:
+    """Create what is missing in one commit; most starts find nothing to do, and write nothing."""
+    found = lake.execute(
+        "select schema_name from duckdb_schemas() where database_name = 'lake'"
+    ).fetchall()
+    missing = [schema for schema in SCHEMAS if (schema,) not in found]
+    if missing:
+        lake.execute(
+            "; ".join(
+                (
+                    "begin",
+                    *(f"create schema if not exists lake.{name}" for name in missing),
+                    "commit",
+                )
+            )
+        )
 
 
 def _choose_file_format(lake: duckdb.DuckDBPyConnection) -> None:
