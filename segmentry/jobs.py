@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from segmentry import faults
@@ -53,7 +53,9 @@ def attempt(stage: Stage, context: RunContext, item: str | None = None) -> Stage
     try:
         report = stage.run(context, item)
     except Exception as error:  # every fault of a stage is reported in the job's own words
-        return failure(stage.name, item, error, context, time.monotonic() - started)
+        outcome = failure(stage.name, item, error, context, time.monotonic() - started)
+        is_needed = not stage.is_optional or item is None or faults.disk_full(error)
+        return outcome if is_needed else _passed_over(outcome)
     return _success(stage.name, item, report)
 
 
@@ -123,6 +125,12 @@ def failure(
     place = _write_frames(stage, error, context)
     text = f"{message}\nTo do: read {place}, and report it with the version of Segmentry"
     return StageOutcome(stage, item, FAILED, seconds, error=text, exit_code=1, is_final=False)
+
+
+def _passed_over(outcome: StageOutcome) -> StageOutcome:
+    """A failure that the job goes on without: a gate's stop and a fault of the code alike."""
+    notes = (f"failed, what it made before stays in use: {outcome.error}",)
+    return replace(outcome, state=DONE, error=None, exit_code=1, notes=notes)
 
 
 def _outcomes(stage: Stage, context: RunContext) -> Iterator[StageOutcome]:

@@ -63,7 +63,9 @@ class Stage:
     items is set). items: ``module:function`` giving the items the stage is mapped over.
     writes_lake: writes for most of its time, and is the lake's writer from its beginning to its
     end; others compute alongside each other and write at their end. minutes: time limit of one
-    task. is_isolated: a failed item does not hold up what is behind the stage.
+    task. is_isolated: a failed item does not hold up what is behind the stage. is_optional: nor
+    does it fail the stage: what the item made before stays in use, and the job ends with exit
+    status 1.
     """
 
     name: str
@@ -73,6 +75,7 @@ class Stage:
     writes_lake: bool = True
     minutes: int = 30
     is_isolated: bool = False
+    is_optional: bool = False
 
     def item_names(self, context: RunContext) -> list[str]:
         """Items the stage is mapped over; empty for a plain stage."""
@@ -106,8 +109,16 @@ STAGES: tuple[Stage, ...] = (
         items="ml.stages:train_items",
         writes_lake=False,
         minutes=60,
+        is_optional=True,
     ),
-    Stage("score", "score", "ml.stages:score", items="ml.stages:score_items", writes_lake=False),
+    Stage(
+        "score",
+        "score",
+        "ml.stages:score",
+        items="ml.stages:score_items",
+        writes_lake=False,
+        is_optional=True,
+    ),
     Stage("profiles", "publish", "segmentry.layers:profiles"),
     Stage("segments", "publish", "segments.stages:segments"),
     Stage("gate_memberships", "publish", "expectations.stages:gate_memberships"),
