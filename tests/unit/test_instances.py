@@ -90,7 +90,7 @@ def test_what_another_process_commits_is_seen(home: Settings) -> None:
         assert _first(lake, "select count(other) from lake.raw.numbers") == 0
 
 
-def test_a_home_that_is_replaced_is_read_anew_and_not_from_memory(
+def test_a_home_that_is_replaced_is_not_answered_from_memory(
     home: Settings, tmp_path: Path
 ) -> None:
     _fill(home, 3)
