@@ -1,10 +1,10 @@
 """The sync engine: a million adds to a receiver on loopback, and a plan over five million rows
 unchanged.
 
-The receiver reads each request to its end and answers; it is a process of its own, and what it
-takes by itself, from the same client with requests made beforehand, is printed too. ``drt-core``
-sends the same rows to the same receiver when it can be installed from the package index into an
-environment of its own under the benchmark's folder.
+The receiver reads each request to its end and answers, in a process of its own. The benchmark also
+prints what the receiver takes by itself, from the same client with requests made beforehand.
+``drt-core`` sends the same rows to the same receiver when it can be installed from the package
+index into an environment of its own under the benchmark's folder.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ def _receiving() -> Iterator[str]:
 
 
 def serve() -> None:
-    """A receiver that reads each request to its end and says yes."""
+    """A receiver that reads each request to its end and accepts it."""
     from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
     class Handler(BaseHTTPRequestHandler):
@@ -138,7 +138,7 @@ def alone(folder: str, url: str) -> dict[str, Any]:
     with httpx.Client() as client:
         for _ in range(ROWS // BATCH):
             client.post(url, content=body).raise_for_status()
-    return _told(began, ROWS)
+    return _measure(began, ROWS)
 
 
 def adds(folder: str, url: str) -> dict[str, Any]:
@@ -149,22 +149,22 @@ def adds(folder: str, url: str) -> dict[str, Any]:
     os.environ.update(BENCH_URL=url, BENCH_SECRET=SECRET)
     began = _now()
     report = engine.run_sync(settings, "bench")
-    told = _told(began, ROWS)
+    measured = _measure(began, ROWS)
     assert sum(report.rows.values()) == ROWS, report
     began = _now()
     assert engine.run_sync(settings, "bench").status == "unchanged"
-    return {**told, "run_after": _told(began, ROWS)}
+    return {**measured, "run_after": _measure(began, ROWS)}
 
 
 def unchanged(folder: str, url: str) -> dict[str, Any]:
-    """Plans over rows that the ledger knows to be there: at a glance, and by a full compare."""
+    """Plans over rows that the ledger records as sent: by fingerprint, and by a full compare."""
     from activation import operate
     from activation.ledger import runs
     from activation.ledger.database import Ledger
 
     settings = _lake(folder, UNCHANGED_ROWS, UNCHANGED_ROWS)
     os.environ.update(BENCH_URL="http://127.0.0.1:9", BENCH_SECRET=SECRET)
-    _hold_everything(settings)
+    _record_all_sent(settings)
     ledger = Ledger(settings)
     with runs.lease(ledger, "bench"):
         pass
@@ -177,15 +177,15 @@ def unchanged(folder: str, url: str) -> dict[str, Any]:
     runs.keep_state(ledger, "bench", config_hash=sync.config_hash, fingerprint=fingerprint)
     began = _now()
     planned = operate.plan(settings, ["bench"])[0]
-    told = _told(began, UNCHANGED_ROWS)
+    measured = _measure(began, UNCHANGED_ROWS)
     assert (planned["audience"], planned["requests"]) == (UNCHANGED_ROWS, 0), planned
     if os.environ.get("SEGMENTRY_BENCH_FULL_COMPARE"):
         runs.keep_state(ledger, "bench", fingerprint=None)
         began = _now()
         planned = operate.plan(settings, ["bench"])[0]
-        told["full_compare"] = _told(began, UNCHANGED_ROWS)
+        measured["full_compare"] = _measure(began, UNCHANGED_ROWS)
         assert planned["requests"] == 0, planned
-    return told
+    return measured
 
 
 def _lake(folder: str, rows: int, consents: int) -> Any:
@@ -215,8 +215,8 @@ def _lake(folder: str, rows: int, consents: int) -> Any:
     return settings
 
 
-def _hold_everything(settings: Any) -> None:
-    """The ledger as it stands after everybody was sent."""
+def _record_all_sent(settings: Any) -> None:
+    """Write the ledger's rows as they are after the whole audience was sent."""
     import duckdb
 
     from activation import plan as plans
@@ -265,9 +265,12 @@ def _drt(folder: Path, url: str) -> dict[str, Any]:
     done = subprocess.run(words, stdout=subprocess.PIPE, text=True, check=True, cwd=folder)
     version, sent, seconds, processor, peak = done.stdout.split()[-5:]
     assert int(sent) == ROWS, f"drt-core sent {sent} rows"
-    told = {"seconds": round(float(seconds), 2), "processor_seconds": round(float(processor), 2)}
-    told["rows_a_second"] = int(ROWS / float(seconds))
-    return {"version": version, **told, "peak_memory_mib": int(peak)}
+    measured = {
+        "seconds": round(float(seconds), 2),
+        "processor_seconds": round(float(processor), 2),
+    }
+    measured["rows_a_second"] = int(ROWS / float(seconds))
+    return {"version": version, **measured, "peak_memory_mib": int(peak)}
 
 
 _DRT_PROGRAM = """
@@ -305,9 +308,9 @@ def _now() -> tuple[float, float]:
     return time.perf_counter(), time.process_time()
 
 
-def _told(began: tuple[float, float], rows: int) -> dict[str, Any]:
-    """Seconds by the clock and of the processor: on a machine with other work the second says what
-    is the program's.
+def _measure(began: tuple[float, float], rows: int) -> dict[str, Any]:
+    """Seconds by the clock and of the processor: on a machine with other work the latter are those
+    of the program.
     """
     seconds = time.perf_counter() - began[0]
     processor = time.process_time() - began[1]

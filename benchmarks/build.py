@@ -4,13 +4,13 @@ half the size.
 The shop is simulated. The layers staging, identity, marts and features are built as the job builds
 them, tests included, each build in a process of its own. The script (build_by_hand.sql) reads the
 same files once and computes the columns listed in it; every one of them is compared with the
-models' on every row. Who is who the script is told: what finding it costs at least is measured in
-identity.py.
+models' on every row. The script gets the profiles of identifiers as input: identity.py measures
+what finding them costs at least.
 
 ``python -m benchmarks build`` takes SEGMENTRY_BENCH_BUILD_EVENTS events (a million); ``python -m
 benchmarks.build 1000000 10000000`` one size after the other. Ratios are given of seconds on the
-wall and of the processors: the latter hold on a machine that does other work too. Each step says on
-standard error what it took as soon as it is done.
+wall and of the processors: the latter are valid on a machine that does other work too. Each step
+prints to standard error what it took as soon as it is done.
 """
 
 from __future__ import annotations
@@ -83,9 +83,9 @@ def _built(home: Path, events: int, *, is_compared: bool = False) -> dict[str, A
     people = max(events // EVENTS_PER_PERSON, 50)
     os.environ["SEGMENTRY_HOME"] = str(home)
     os.environ.pop("SEGMENTRY_INBOX", None)
-    _say(f"{events:,} events of {people:,} people")
+    _print(f"{events:,} events of {people:,} people")
     _apart(_simulate, home, people)
-    late = _hold_back(home / "inbox" / "events", events // 100)
+    late = _move_last_lines(home / "inbox" / "events", events // 100)
     found: dict[str, Any] = {
         "events": 0,
         "people": people,
@@ -104,7 +104,7 @@ def _built(home: Path, events: int, *, is_compared: bool = False) -> dict[str, A
     return found
 
 
-def _say(text: str) -> None:
+def _print(text: str) -> None:
     print(f"{time.strftime('%H:%M:%S')} {text}", file=sys.stderr, flush=True)
 
 
@@ -112,22 +112,20 @@ def _apart(work: Callable[..., dict[str, Any]], *arguments: Any) -> dict[str, An
     """Run it in a fresh process, so that its memory is its own."""
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
         found = pool.submit(_measured, work, *arguments).result()
-    _say(f"  {work.__name__.strip('_')}: {json.dumps(found)}")
+    _print(f"  {work.__name__.strip('_')}: {json.dumps(found)}")
     return found
 
 
 def _measured(work: Callable[..., dict[str, Any]], *arguments: Any) -> dict[str, Any]:
-    """What it says, with its seconds on the wall and of the processors, and the most memory that it
-    took.
-    """
+    """Its result, with its seconds on the wall and of the processors, and its peak memory."""
     started = time.perf_counter()
     cpu = _cpu()
-    said = work(*arguments)
+    result = work(*arguments)
     return {
         "seconds": round(time.perf_counter() - started, 2),
         "cpu_seconds": round(_cpu() - cpu, 2),
         "peak_megabytes": max(resource.getrusage(who).ru_maxrss for who in _PROCESSES) // 1024,
-        **said,
+        **result,
     }
 
 
@@ -150,17 +148,15 @@ def _simulate(home: Path, people: int) -> dict[str, Any]:
     return {}
 
 
-def _hold_back(folder: Path, lines: int) -> Path:
-    """Take the last lines of the newest files out into a file next to the inbox: what arrives
-    later.
-    """
-    held = folder.parent.parent / "late.ndjson.gz"
-    with gzip.open(held, "wb", compresslevel=1) as late:
+def _move_last_lines(folder: Path, lines: int) -> Path:
+    """Move the last lines of the newest files to a file next to the inbox, which arrives later."""
+    moved = folder.parent.parent / "late.ndjson.gz"
+    with gzip.open(moved, "wb", compresslevel=1) as late:
         for newest in sorted(folder.iterdir(), reverse=True):
             lines -= _split(newest, lines, late)
             if not lines:
                 break
-    return held
+    return moved
 
 
 def _split(path: Path, lines: int, late: gzip.GzipFile) -> int:
@@ -203,7 +199,7 @@ def _by_hand(home: Path) -> dict[str, Any]:
     import duckdb
 
     settings = Settings.from_environment()
-    words = _told(settings, home)
+    words = _script_values(settings, home)
     script = string.Template(BY_HAND.read_text(encoding="utf-8")).substitute(words)
     with duckdb.connect(
         config={"memory_limit": settings.memory_limit, "temp_directory": f"{home}/spilled"}
@@ -221,9 +217,9 @@ def _by_hand(home: Path) -> dict[str, Any]:
     return found
 
 
-def _told(settings: Settings, home: Path) -> dict[str, str]:
-    """What the script does not find out itself: the people, the moments, and when the files were
-    loaded.
+def _script_values(settings: Settings, home: Path) -> dict[str, str]:
+    """What the script does not compute itself: the people, the times of features, and when the
+    files were loaded.
     """
     with warehouse.connect(settings, read_only=True) as lake:
         lake.execute(

@@ -1,10 +1,10 @@
-"""The churn model next to the best that anybody could know: the simulated shop's own probabilities.
+"""The churn model next to the best possible one: the simulated shop's own probabilities.
 
-The shop knows of everybody how likely an order is, from the true parameters of each person and all
-that was seen of them. Both are judged twice by what people then did: on the model's test part, and
+The shop knows how likely an order of each person is, from the person's true parameters and all that
+was seen of them. Both are judged twice by what people did afterwards: on the model's test part, and
 on the scores of the newest time, for which the shop is simulated 90 days further than its data go.
-SEGMENTRY_BENCH_CHURN_PEOPLE and _DAYS choose the shop: one that is half a year old has taught its
-models in its first three months, when nobody had been silent for long.
+SEGMENTRY_BENCH_CHURN_PEOPLE and _DAYS choose the shop: the models of a shop that is half a year old
+learn from its first three months, when no customer has been silent for long.
 """
 
 from __future__ import annotations
@@ -93,8 +93,8 @@ def _compared(rows: pd.DataFrame) -> dict[str, Any]:
     means, rates, _ = metrics.calibration_bins(labels, ours)
     true_means = metrics.calibration_bins(best, ours)[1]
     truths, true_rates, sizes = metrics.calibration_bins(labels, best)
-    # One standard deviation of the share of a decile that churns, were everybody's true probability
-    # ours to know.
+    # One standard deviation of the share of a decile that churns, given each person's true
+    # probability.
     chances = [
         _chance(best[c]) for c in np.array_split(np.argsort(ours, kind="stable"), len(sizes))
     ]
@@ -107,7 +107,7 @@ def _compared(rows: pd.DataFrame) -> dict[str, Any]:
         "is_within": gap.value <= ALLOWED_GAP,
         "deciles": [
             {
-                "said": _round(m),
+                "predicted": _round(m),
                 "true": _round(t),
                 "off": _round(m - t),
                 "happened": _round(r),
@@ -115,14 +115,14 @@ def _compared(rows: pd.DataFrame) -> dict[str, Any]:
             }
             for m, t, r, s in zip(means, true_means, rates, chances, strict=True)
         ],
-        # Against the probabilities that the shop acted on: what happened to a few hundred people
-        # moves by chance.
+        # Against the probabilities that the shop acted on: the outcomes of a few hundred people
+        # vary by chance.
         "mean_decile_off": _round(off.mean()),
         "worst_decile_off": _round(off.max()),
         "deciles_within": f"{int((off <= ALLOWED_DECILE).sum())} of {len(off)}",
         "worst_decile_against_what_happened": _round(abs(means - rates).max()),
         "worst_decile_of_truth_against_what_happened": _round(abs(truths - true_rates).max()),
-        # The model learns from what happened; by this much the truth itself says more, and by
+        # The model learns from what happened; the true probabilities are above it by this much, by
         # chance.
         "truth_above_what_happened": _round((best - labels).mean()),
         "chance_overall": _round(_chance(best)),

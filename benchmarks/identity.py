@@ -1,7 +1,7 @@
 """Connected components of identifiers: the project's SQL next to a floor, a library and the
 textbook query.
 
-Everybody starts from the same records of five sources (two links each) and ends with one group per
+All start from the same records of five sources (two links each) and end with one group per
 identifier. Each runs in a process of its own with two threads and 4 GB, so that its peak memory is
 its own.
 """
@@ -22,8 +22,8 @@ from typing import Any
 import duckdb
 
 ROWS = int(os.environ.get("SEGMENTRY_BENCH_IDENTITY_ROWS", "1000000"))
-# The textbook query keeps every pair (identifier, reachable identifier): it is given a tenth, and
-# said so.
+# The textbook query keeps every pair (identifier, reachable identifier): it gets a tenth of the
+# rows, and the result states it.
 TEXTBOOK_SHARE = 10
 
 # Five sources over rows / 6 people: log-ins, contacts, orders, clicks and subscriptions, three

@@ -15,7 +15,7 @@ from tests.unit import test_ml_lifetime as cdnow
 from tests.unit import test_ml_tables as known
 
 HORIZONS = (30, 60, 90)
-# Fader, Hardie and Lee 2005; what the Telco model is held to.
+# Fader, Hardie and Lee 2005; the Telco model must reach the figures below.
 PUBLISHED = {"r": 0.243, "alpha": 4.414, "a": 0.793, "b": 2.426}
 AIMED_AUC = 0.84
 AIMED_ERROR = 0.03
@@ -52,7 +52,7 @@ def lifetimes() -> dict[str, Any]:
 
 def telco() -> dict[str, Any]:
     """Candidates on one test part, and the chosen one over all customers."""
-    auc, error, people = known.everybody_tested_once()
+    auc, error, people = known.evaluate_five_turns()
     return {
         "auc": round(auc, 4),
         "calibration_error": round(error, 4),

@@ -34,8 +34,8 @@ PEOPLE = int(os.environ.get("SEGMENTRY_BENCH_ML_PEOPLE", "20000"))
 SCORED = int(os.environ.get("SEGMENTRY_BENCH_ML_SCORED", "500000"))
 FEATURES = 60
 DAYS_BACK = (150, 120, 90, 0)
-# What the product is held to: seconds of a training over those of its bare fits, and profiles
-# scored in a second.
+# Limits of the product: seconds of a training over those of its bare fits, and profiles scored in
+# a second.
 ALLOWED_OVERHEAD = 1.3
 AIMED_PACE = 500_000
 POLICY = TrainingPolicy(trials=0)
@@ -67,7 +67,7 @@ def run() -> dict[str, Any]:
 
 
 def fill(settings: Settings, people: int) -> None:
-    """The features of everybody at each time, and the orders that the labels are made from."""
+    """The features of each person at each time, and the orders that the labels are made from."""
     random = np.random.default_rng(1)
     ids = np.array([f"p{n:07d}" for n in range(people)], dtype=object)
     latent = random.normal(size=(people, 5))
@@ -75,7 +75,7 @@ def fill(settings: Settings, people: int) -> None:
     count = random.poisson(np.exp(0.6 * latent.sum(axis=1)) * 240 / 90)
     who = np.repeat(np.arange(people), count + 1)
     days_back = random.uniform(0, 240, len(who))
-    days_back[np.cumsum(count + 1) - 1] = 250  # everybody has bought once before the oldest time
+    days_back[np.cumsum(count + 1) - 1] = 250  # each has bought once before the oldest time
     at = pd.Timestamp(CLOCK) - pd.to_timedelta(days_back, unit="D").round("s")
     sales = pd.DataFrame(
         {"profile_id": ids[who], "ordered_at": at, "net_revenue": 20.0, "is_cancelled": False}

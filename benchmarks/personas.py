@@ -74,12 +74,11 @@ def measured(context: RunContext, shop: Path) -> dict[str, Any]:
 
 
 def kept(context: RunContext) -> dict[str, Any]:
-    """Share of people under the name they had first, after each of the trainings on resampled
-    people.
+    """Share of people that keep their first name, after each of the trainings on resampled people.
 
-    Every training is made champion, however little it betters the last: a job would refuse most of
-    them. As scored, who is on a border keeps the persona of before; by the groups alone everybody
-    has the most likely one.
+    Every training becomes the champion, however little it improves on the last: a job would refuse
+    most of them. As scored, people on a border keep their previous persona; by the groups alone
+    each person has the most likely one.
     """
     spec = spec_named("personas")
     policy = TrainingPolicy.read(context.settings)
@@ -88,7 +87,7 @@ def kept(context: RunContext) -> dict[str, Any]:
         people, feature_set = grouping.load(lake, spec, clock.of(context), policy)
     with threads.limited(policy):
         one = Retrained(spec, feature_set, people, policy, DriftPolicy.read(context.settings))
-        found = [one.again() for _ in range(RETRAINS)]
+        found = [one.train_again() for _ in range(RETRAINS)]
     shares = {
         "as_scored": [scored for scored, _ in found],
         "by_groups_alone": [alone for _, alone in found],

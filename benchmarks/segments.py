@@ -79,7 +79,7 @@ def run() -> dict[str, Any]:
 
 
 def _rules(columns: dict[str, list[str]], count: int, share: float) -> list[str]:
-    """Predicates of two to four conditions that hold for that share of the profiles."""
+    """Predicates of two to four conditions that match that share of the profiles."""
     chance = random.Random(7)
     rules = []
     for _ in range(count):
@@ -162,7 +162,7 @@ def measure(name: str, home: Path) -> dict[str, Any]:
 
 
 def _timed(work: Callable[[], object]) -> tuple[float, float]:
-    """Seconds on the wall, and of the processors, which tell the same on a busy machine."""
+    """Seconds on the wall, and of the processors, which stay the same on a busy machine."""
     began = time.perf_counter()
     spent = time.process_time()
     work()

@@ -1,8 +1,8 @@
 """What ml asks of scikit-learn's estimators, unfitted and fitted: for the specs and for all of its
 rooms.
 
-scikit-learn has no types of its own. What a kind of estimator does not have is said here, and asked
-with ``hasattr``.
+scikit-learn has no types of its own. The docstrings state what a kind of estimator does not have;
+callers ask with ``hasattr``.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""What a promotion would move: members each segment would gain and lose, found before anything is
-promoted.
+"""What a promotion would change: the members that each segment would gain and lose. ``segmentry
+models compare`` shows it before the promotion.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ class Move:
 
 @dataclass(frozen=True)
 class SyncMove:
-    """One sync's rows: people it holds whose segments would change, and people who might enter,
-    consent permitting.
+    """One sync's rows: people in its audience whose segments would change, and people who might
+    enter it if consent permits.
     """
 
     sync: str
@@ -44,7 +44,7 @@ class SyncMove:
 
 @dataclass(frozen=True)
 class Impact:
-    """What a promotion would move."""
+    """What a promotion would change."""
 
     segments: list[Move]
     syncs: list[SyncMove]
@@ -76,8 +76,8 @@ def _moves(
     with warehouse.connect(context.settings, read_only=True) as lake:
         if not predicates or not warehouse.relation_exists(lake, "profiles.profiles"):
             return Impact([], [])
-        held = {row[0] for row in lake.execute("describe lake.profiles.profiles").fetchall()}
-        used = [c for c in columns if c in held]
+        existing = {row[0] for row in lake.execute("describe lake.profiles.profiles").fetchall()}
+        used = [c for c in columns if c in existing]
         lake.register("challenger", rows)
         swapped = ", ".join(f"challenger.{c} as {c}" for c in used)
         lake.execute(
@@ -123,17 +123,17 @@ def _syncs(context: RunContext, lake: Lake) -> list[SyncMove]:
             continue
         row = lake.execute(
             """
-            with held as (
+            with recipients as (
                 select profile_id from lake.audiences.candidates where sync = $sync
                     and verdict = 'eligible'
             ),
-            touched as (
+            affected as (
                 select profile_id, bool_or(is_gained) as is_gaining from moved
                 where $everything or list_contains($named, segment) group by profile_id
             )
-            select count(held.profile_id), count(*) filter (where held.profile_id is null
-                and is_gaining)
-            from touched left join held using (profile_id)
+            select count(recipients.profile_id),
+                count(*) filter (where recipients.profile_id is null and is_gaining)
+            from affected left join recipients using (profile_id)
             """,
             {
                 "sync": name,

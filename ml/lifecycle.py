@@ -41,9 +41,7 @@ def show(settings: Settings, model: str) -> list[TableRow]:
     aliases = {a: tracker.at_alias(a) for a in ("champion", "previous")}
     rows = []
     for version in tracker.versions():
-        borne = [
-            a for a, held in aliases.items() if held is not None and held.version == version.version
-        ]
+        borne = [a for a, one in aliases.items() if one and one.version == version.version]
         gates = {
             k.removeprefix("segmentry.gate."): v
             for k, v in version.tags.items()

@@ -193,9 +193,9 @@ class LifetimeValue(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     """BG/NBD and gamma-gamma as an estimator: spend expected in the coming days, from the features
     of orders.
 
-    It learns from purchases before as_of alone; the labels are not read. An order counts as a
-    purchase day, and the mean of all orders stands for the mean of the repeated ones, which is what
-    the features have.
+    It learns from purchases before as_of alone and does not read the labels. An order counts as a
+    purchase day. The features have the mean of all orders; it is used as the mean of the repeated
+    ones.
     """
 
     columns = (

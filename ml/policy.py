@@ -22,7 +22,7 @@ class TrainingPolicy:
     retrain_after_days: age of a model's last training at which it is due again. trials:
     hyperparameter trials per candidate (0: defaults only), for the best two by their defaults.
     search: how trials are chosen, ``bayesian`` or ``grid`` (ends and middle of each range).
-    seconds_per_model: ceiling of the search; one that is cut short says so. min_rows, min_class:
+    seconds_per_model: ceiling of the search; one that is cut short reports it. min_rows, min_class:
     fewer training rows, or fewer of the rarer class, and training is refused. max_categories: a
     text feature with more distinct values is left out. confidence: certainty with which a
     challenger must be better. max_calibration_error: ECE above it (and above what chance explains)
@@ -30,8 +30,8 @@ class TrainingPolicy:
     max_total_error: by how large a share the sum of forecast amounts may miss what came.
     min_silhouette, min_stability: floors for personas. persona_margin: how much more likely another
     persona must be before a person who has one gets it. regroup_gain: how much clearer (silhouette)
-    another number of groups, or another algorithm, must be before the groups that are known are
-    given up.
+    another number of groups, or another algorithm, must be before it replaces the groups that are
+    known.
     """
 
     retrain_after_days: int = 7

@@ -22,8 +22,8 @@ def slices(rows: int, most: int | None = None) -> list[slice]:
 
 
 def each(work: Callable[[slice], T], parts: Sequence[slice]) -> list[T]:
-    """What the work gives for each part, in their order: the first is done here, each other one in
-    a fork of its own.
+    """What the work returns for each part, in their order: the first is done here, each other one
+    in a fork of its own.
 
     A fork shares the model and the rows, so nothing is copied but results. Where one dies its part
     is done here.
@@ -56,10 +56,10 @@ def _begin(work: Callable[[slice], Any], part: slice) -> tuple[int, BinaryIO]:
 
 def _finish(work: Callable[[slice], T], part: slice, child: int, pipe: BinaryIO) -> T:
     with pipe:
-        told = pipe.read()
+        pickled = pipe.read()
     os.waitpid(child, 0)
     try:
-        result: T = pickle.loads(told)  # noqa: S301 (written by our own fork, over a pipe that nobody else holds)
+        result: T = pickle.loads(pickled)  # noqa: S301 (our own fork wrote it, to a pipe of its own)
     except (EOFError, pickle.UnpicklingError):
         return work(part)
     return result

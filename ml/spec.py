@@ -26,13 +26,12 @@ class Costs:
 class ModelSpec:
     """A probability per person, learnt from what happened after past as_of dates.
 
-    population_sql: ``profile_id, as_of`` of those a score is meant for. label_sql: ``profile_id,
-    as_of, label`` (0 or
-    1) as it turned out. Both read marts and the relation ``moments(as_of, until_at)``; the
-      population may use nothing at or after ``as_of``, the label looks at ``[as_of, until_at)``.
-      heuristic: the feature whose plain order any model must beat. estimator: builds the unfitted
-      main candidate; rivals: standard candidates tried next to it (ml/fit/candidates.py). exclude:
-      features (fnmatch patterns) the model must not see.
+    population_sql: ``profile_id, as_of`` of the people to score. label_sql: ``profile_id, as_of,
+    label`` (the outcome, 0 or 1). Both read marts and the relation ``training_dates(as_of,
+    until_at)``; the population may use nothing at or after ``as_of``, the label looks at ``[as_of,
+    until_at)``. heuristic: the feature whose plain order any model must beat. estimator: builds the
+    unfitted main candidate; rivals: standard candidates tried next to it (ml/fit/candidates.py).
+    exclude: features (fnmatch patterns) the model must not see.
     """
 
     name: str
@@ -54,10 +53,10 @@ class ModelSpec:
 class PersonaSpec:
     """Groups of people that behave alike, with names that stay with them.
 
-    population_sql: ``profile_id, as_of`` of those to group, over ``moments(as_of, until_at)``.
-    include, exclude: features (fnmatch patterns). rivals: further algorithms, of
-    ml/fit/clusterers.py.
-    vocabulary: key of the persona names in the policy ``training.personas``.
+    population_sql: ``profile_id, as_of`` of the people to group; it reads the relation
+    ``training_dates(as_of, until_at)``. include, exclude: features (fnmatch patterns). rivals:
+    further algorithms, of ml/fit/clusterers.py. vocabulary: key of the persona names in the policy
+    ``training.personas``.
     """
 
     name: str
@@ -71,7 +70,7 @@ class PersonaSpec:
     labels: Mapping[str, str] = field(default_factory=dict)
     has_score: ClassVar[bool] = False
     is_choice: ClassVar[bool] = False
-    horizon_days: ClassVar[int] = 90  # ``until_at`` of its ``moments`` is that long after ``as_of``
+    horizon_days: ClassVar[int] = 90  # from ``as_of`` to ``until_at``
 
 
 @dataclass(frozen=True)

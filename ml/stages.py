@@ -59,7 +59,7 @@ def _drifted(context: RunContext) -> set[str]:
 def train(context: RunContext, model: str) -> StageReport:
     """Train one model; data too thin to judge one are a refusal in the notes, not an error.
 
-    Nothing is written to the lake, so that models are trained alongside each other.
+    It writes nothing to the lake, so that models can be trained alongside each other.
     """
     from ml.trainers.kinds import trainer_of
 
@@ -67,12 +67,12 @@ def train(context: RunContext, model: str) -> StageReport:
 
 
 def score_items(context: RunContext) -> list[str]:
-    """Every model: one without a champion says so in its report."""
+    """Every model; the report of one without a champion states it."""
     return list(catalogue.specs())
 
 
 def score(context: RunContext, model: str) -> StageReport:
-    """Score everybody a model is meant for, into ml.scores or ml.cluster_assignments."""
+    """Score the population of a model, into ml.scores or ml.cluster_assignments."""
     from ml.trainers.kinds import trainer_of
 
     return trainer_of(catalogue.spec_named(model)).score(context)

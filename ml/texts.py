@@ -21,7 +21,7 @@ from segmentry.stages import RunContext, StageReport
 
 RELATION = "ml.text_tags"
 OTHER = "other"
-# Raised when the code below changes what it says of a text, so that all texts are tagged again.
+# Raised when a change of the code below may change a tag, so that all texts are tagged again.
 REVISION = 1
 _COLUMNS = (
     "kind varchar, text_id varchar, text_hash varchar, language varchar, topic varchar, sentiment"
@@ -37,9 +37,7 @@ _TEXTS = """
 
 @dataclass(frozen=True)
 class Tag:
-    """What is said of one text. sentiment: -1 (bad) to 1 (good), None where no word carries a
-    mood.
-    """
+    """The tags of one text. sentiment: -1 (bad) to 1 (good), None if no word has a mood."""
 
     language: str
     topic: str
@@ -56,7 +54,7 @@ class Tagger:
 
     @property
     def version(self) -> str:
-        """Changes whenever what would be said of some text may change."""
+        """Changes whenever the tags of some text may change."""
         known = json.dumps([REVISION, self.content], sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(known.encode()).hexdigest()[:12]
 
@@ -120,7 +118,7 @@ class Tagger:
 
 
 def tagger(settings: Settings) -> Tagger:
-    """The tagger of the installation's topics, or of the shipped ones where it has none of its
+    """The tagger of the installation's topics, or of the shipped ones if it has none of its
     own.
     """
     path = settings.config / "topics.yml"
@@ -130,8 +128,8 @@ def tagger(settings: Settings) -> Tagger:
 
 
 def tag(context: RunContext) -> StageReport:
-    """Tag texts that are new, changed, or were tagged by another version; drop tags whose text is
-    gone.
+    """Tag texts that are new, changed, or were tagged by another version; delete tags of deleted
+    texts.
     """
     settings = context.settings
     made = tagger(context.settings)
@@ -143,7 +141,7 @@ def tag(context: RunContext) -> StageReport:
             with texts as (select *, md5(text) as text_hash from ({_TEXTS}) where trim(text) <> '')
             select kind, text_id, text_hash, text from texts
             anti join (select * from lake.{RELATION} where model_version = ?)
-                as held using (kind, text_id, text_hash)
+                as current_tags using (kind, text_id, text_hash)
             order by kind, text_id
             """,
             [made.version],
@@ -166,12 +164,13 @@ def _store(lake: duckdb.DuckDBPyConnection, rows: Sequence[tuple[Any, ...]]) -> 
     names = [column.split()[0] for column in _COLUMNS.split(", ")]
     lake.register("tagged", pd.DataFrame(rows, columns=names).astype({"sentiment": "float64"}))
     lake.execute("begin")
-    gone = f"(kind, text_id) not in (select (kind, text_id) from ({_TEXTS}) where trim(text) <> '')"
+    existing = f"select (kind, text_id) from ({_TEXTS}) where trim(text) <> ''"
+    stale = f"(kind, text_id) not in ({existing})"
     if rows:
-        gone += " or (kind, text_id) in (select (kind, text_id) from tagged)"
-    if rows or lake.execute(f"select 1 from lake.{RELATION} where {gone} limit 1").fetchone():
-        lake.execute(f"delete from lake.{RELATION} where {gone}")
-        # Tags stand in a schema that comes after features, which read them all the same.
+        stale += " or (kind, text_id) in (select (kind, text_id) from tagged)"
+    if rows or lake.execute(f"select 1 from lake.{RELATION} where {stale} limit 1").fetchone():
+        lake.execute(f"delete from lake.{RELATION} where {stale}")
+        # Features read the tags, although the schema ml is built after them.
         freshness.forget(lake, "features")
     if rows:
         chosen = ", ".join(

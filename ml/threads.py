@@ -1,4 +1,4 @@
-"""Holds numeric libraries to the threads that the policy grants."""
+"""Limits numeric libraries to the threads that the policy grants: for fits, tests and scorings."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ml.policy import TrainingPolicy
 
 @contextmanager
 def limited(policy: TrainingPolicy) -> Iterator[None]:
-    """Within it OpenMP and BLAS use ``policy.threads`` threads.
+    """Inside it, OpenMP and BLAS use ``policy.threads`` threads.
 
     A limit reaches only the libraries that are loaded when it is set, hence the imports. Without it
     each of many small parallel regions waits, spinning, for a thread that has no core: fits on a

@@ -1,4 +1,6 @@
-"""The columns a fitted model expects, of what there is today: for whoever asks an older model."""
+"""Selects from today's features the columns that a fitted model expects, perhaps an older one: for
+all code that calls a model.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +11,8 @@ from ml.estimators import Model
 
 
 def fitted_to(model: Model, part: Part) -> Part:
-    """The part with the columns an older model expects; a feature that is gone is missing, a new
-    one is not seen.
+    """The part with the columns that an older model expects: a removed feature is a missing value,
+    a new one is left out.
     """
     return Part(part.keys, expected_columns(model, part.features), part.labels)
 

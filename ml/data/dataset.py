@@ -19,15 +19,14 @@ from ml.policy import TrainingPolicy
 from ml.spec import Learnt
 
 KEYS = ("profile_id", "as_of", "bucket", "label")
-# Of 100 buckets of people: 0-59 train, 60-79 validate, 80-99 test. A person keeps the bucket for
-# ever, so that no champion was ever fitted to a person it is tested on, however many retrainings
-# ago.
+# Of 100 buckets of people: 0-59 train, 60-79 validate, 80-99 test. A person's bucket never changes,
+# so no champion is tested on a person that it, or an earlier training, was fitted to.
 VALIDATION_FROM = 60
 TEST_FROM = 80
 
 
 class DataRefused(Exception):
-    """The data do not support a model; the message says why and what would."""
+    """The data do not support a model; the message states why, and which data would."""
 
 
 @dataclass(frozen=True)
@@ -76,8 +75,7 @@ def load(
 ) -> TrainingSet:  # fmt: skip
     """The training set of a model at as_of, or DataRefused when the data are too thin to judge one.
 
-    verdicts: ``profile_id, as_of, verdict``, which take the place of the outcome in rows to learn
-    from.
+    verdicts: ``profile_id, as_of, verdict``; they replace the outcome in rows to learn from.
     """
     horizon = timedelta(days=spec.horizon_days)
     times = [t for t in frames.spine_times(lake) if t + horizon <= as_of]
@@ -87,7 +85,7 @@ def load(
             f" {as_of:%Y-%m-%d}; at least 2 are needed, one to learn from and a later one to"
             " test on"
         )
-    frames.set_moments(lake, [(t, t + horizon) for t in times])
+    frames.set_training_dates(lake, [(t, t + horizon) for t in times])
     feature_set = frames.feature_set(
         lake, include=("*",), exclude=spec.exclude, max_categories=policy.max_categories
     )
@@ -95,7 +93,7 @@ def load(
     rows = lake.execute(query).df()
     parts = split(rows, feature_set)
     _refuse_if_thin(parts, feature_set, policy)
-    feature_set = telling(parts[0].features, feature_set)
+    feature_set = drop_constant_features(parts[0].features, feature_set)
     train, validation, test = split(rows, feature_set)
     plain = TrainingSet(
         train,
@@ -115,24 +113,24 @@ def load(
 
 
 def _reviewed(train: Part, verdicts: pd.DataFrame, weight: int) -> Part:
-    """The part with verdicts for labels, each such row as often as it weighs; empty where no
-    verdict is about it.
+    """The part with verdicts as labels, each such row repeated ``weight`` times; empty if no
+    verdict is about one of its rows.
     """
     keyed = verdicts.astype({"as_of": train.keys["as_of"].dtype, "verdict": "int64"})
-    said = train.keys.merge(keyed, how="left", on=["profile_id", "as_of"])["verdict"]
-    if said.isna().all():
+    given = train.keys.merge(keyed, how="left", on=["profile_id", "as_of"])["verdict"]
+    if given.isna().all():
         return Part(train.keys.iloc[:0], train.features.iloc[:0], train.labels[:0])
-    labels = np.where(said.notna(), said.fillna(0), train.labels).astype(np.int64)
-    again = np.repeat(np.arange(len(train)), np.where(said.notna(), weight, 1))
+    labels = np.where(given.notna(), given.fillna(0), train.labels).astype(np.int64)
+    repeated = np.repeat(np.arange(len(train)), np.where(given.notna(), weight, 1))
     keys, features = (
-        table.iloc[again].reset_index(drop=True) for table in (train.keys, train.features)
+        table.iloc[repeated].reset_index(drop=True) for table in (train.keys, train.features)
     )
-    return Part(keys, features, labels[again])
+    return Part(keys, features, labels[repeated])
 
 
-def telling(features: pd.DataFrame, feature_set: FeatureSet) -> FeatureSet:
-    """The feature set without features that never vary, or are never known, where the model
-    learns.
+def drop_constant_features(features: pd.DataFrame, feature_set: FeatureSet) -> FeatureSet:
+    """The feature set without features that never vary, or are always missing, in the rows to
+    learn from.
     """
     return feature_set.only([n for n in feature_set.names if features[n].nunique(dropna=True) > 1])
 
@@ -150,11 +148,11 @@ def training_query(spec: Learnt, feature_set: FeatureSet) -> str:
 
 
 def split(rows: pd.DataFrame, feature_set: FeatureSet) -> tuple[Part, Part, Part]:
-    """Test on the newest as_of, learn and calibrate on older ones; no person on two sides.
+    """Test on the newest as_of, learn and calibrate on older ones; no person is on two sides.
 
-    With four or more times validation is strictly later than training too; with two or three that
-    would leave the oldest rows alone to learn from, so validation shares its times with training
-    there, never its people.
+    With four or more training dates, validation is strictly later than training too. With two or
+    three that would leave only the oldest rows to learn from: there validation has the dates of
+    training, but other people.
     """
     times = sorted(rows["as_of"].unique())
     if len(times) < 2:
@@ -175,8 +173,8 @@ def split(rows: pd.DataFrame, feature_set: FeatureSet) -> tuple[Part, Part, Part
 
 
 def recent(rows: pd.DataFrame, feature_set: FeatureSet) -> tuple[Part, Part]:
-    """The newest as_of of those people whom nothing is tested on: what a model learns once it has
-    been tested.
+    """Rows of the newest as_of, without the people of the test part: what a model also learns from
+    after its test.
     """
     newest = rows["as_of"] == rows["as_of"].max()
     bucket = rows["bucket"]
@@ -244,7 +242,7 @@ def _refuse_if_thin(
                 f" {least_rows} rows and {least_class} of each outcome are needed (policies:"
                 " training.min_rows, min_class)"
             )
-    if not telling(parts[0].features, feature_set).numbers:
+    if not drop_constant_features(parts[0].features, feature_set).numbers:
         raise DataRefused(
             "there is nothing to learn from: no numeric column of the features__* tables varies"
         )

@@ -1,5 +1,5 @@
-"""Reads features from the lake: what there is to learn from, and the matrix of it at given
-times.
+"""Reads features from the lake: which features exist, and their matrix at given times. The data
+sets, the leakage check and the trainers call it.
 """
 
 from __future__ import annotations
@@ -88,10 +88,10 @@ class FeatureSet:
 
 @contextmanager
 def published(settings: Settings) -> Iterator[tuple[Lake, int]]:
-    """The lake as it was when the gate on features last passed (as it is, where none has), and its
-    snapshot id.
+    """The lake at the snapshot where the gate on features last passed (the current one if it never
+    passed), and the snapshot's id.
 
-    NotReadyError where there are no features yet.
+    NotReadyError if there are no features yet.
     """
     with warehouse.connect(settings, read_only=True) as lake:
         warehouse.require(lake, SPINE, made_by="features")
@@ -167,11 +167,14 @@ def _many_valued(lake: Lake, features: Sequence[Feature], limit: int) -> set[str
     return found
 
 
-def set_moments(lake: Lake, moments: Sequence[tuple[datetime, datetime]]) -> None:
-    """Make the relation ``moments(as_of, until_at)`` that the SQL of specs reads."""
-    lake.execute("create or replace temp table moments (as_of timestamp, until_at timestamp)")
-    if moments:
-        lake.executemany("insert into moments values (?, ?)", [list(m) for m in moments])
+def set_training_dates(lake: Lake, dates: Sequence[tuple[datetime, datetime]]) -> None:
+    """Make the relation ``training_dates(as_of, until_at)`` that the SQL of specs reads."""
+    columns = "as_of timestamp, until_at timestamp"
+    lake.execute(f"create or replace temp table training_dates ({columns})")
+    # Specs that an installation has added may read the relation under its former name.
+    lake.execute("create or replace temp view moments as select * from training_dates")
+    if dates:
+        lake.executemany("insert into training_dates values (?, ?)", [list(one) for one in dates])
 
 
 def spine_times(lake: Lake) -> list[datetime]:

@@ -1,4 +1,6 @@
-"""Whom a model is meant for at a time, with the features it reads: for scoring and for personas."""
+"""Reads the population of a model at a time, with the features that the model expects: for scoring
+and for personas.
+"""
 
 from __future__ import annotations
 
@@ -13,10 +15,10 @@ from ml.spec import Spec
 
 
 def read(lake: Lake, spec: Spec, as_of: datetime, model: Model) -> pd.DataFrame:
-    """profile_id, as_of and the columns the model expects, for everybody it is meant for at
-    as_of.
+    """profile_id, as_of and the columns that the model expects, of every profile of its population
+    at as_of.
     """
-    frames.set_moments(lake, [(as_of, as_of + timedelta(days=spec.horizon_days))])
+    frames.set_training_dates(lake, [(as_of, as_of + timedelta(days=spec.horizon_days))])
     feature_set = frames.feature_set(lake, include=("*",), exclude=(), max_categories=None)
     feature_set = feature_set.only([str(n) for n in model.feature_names_in_])
     return people_at(lake, spec.population_sql, feature_set)

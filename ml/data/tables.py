@@ -2,7 +2,7 @@
 candidate can be judged on.
 
 For tables that did not come through the lake (an export, a public data set). There is no as_of in
-such a table, so rows are separated by person alone, and a row says nothing about time: prefer the
+such a table, so the split is by person alone and nothing is tested on a later time: prefer the
 lake's features where there is a choice.
 """
 
@@ -56,7 +56,7 @@ def training_set(
         buckets >= dataset.TEST_FROM,
     )
     parts = [_side(keys, features[kept], labels, side) for side in sides]
-    feature_set = dataset.telling(parts[0].features, feature_set)
+    feature_set = dataset.drop_constant_features(parts[0].features, feature_set)
     train, validation, test = (Part(p.keys, p.features[feature_set.names], p.labels) for p in parts)
     content = dataset.content_hash(features.assign(label=labels))
     made_from = f"a table of {len(table)} rows"

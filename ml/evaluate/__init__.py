@@ -1,1 +1,1 @@
-"""How good a fitted model is, why it says what it says, and how far the world has moved."""
+"""How good a fitted model is, the reasons for its scores, and how far the data have drifted."""

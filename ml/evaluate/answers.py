@@ -1,5 +1,5 @@
 """What a fitted model answers about many people: a score each, and a choice where it chooses. The
-trainers say how a kind of model is asked.
+trainers define how each kind of model is asked.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Turns a fitted pipeline's scores into probabilities that keep their word, on rows it was not
-fitted to.
+"""Turns a fitted pipeline's scores into calibrated probabilities, with rows that it was not fitted
+to: for the fit of a probability.
 """
 
 from __future__ import annotations
@@ -12,28 +12,28 @@ from ml.estimators import Array, Matrix, Model, Rows
 from ml.evaluate import losses
 from ml.evaluate.metrics import Vector
 
-# Isotonic steps need many rows of each outcome or they copy noise; below that two numbers, or one,
-# must do.
+# Isotonic steps need many rows of each outcome, or they copy noise; with fewer rows only maps of
+# one or two numbers are tried.
 ISOTONIC_FROM = 2000
 FOLDS = 5
 
 
 def calibrate(fitted: Model, held_out: Part) -> Model:
-    """The pipeline as it is, or with the map that betters its probabilities on held-out rows by
+    """The pipeline unchanged, or with the map that improves its probabilities on held-out rows by
     more than noise.
 
     The maps (temperature: one number, sigmoid: two, isotonic: steps) are compared by log loss in
-    folds of those rows, a simpler one first: what is not better by a standard error would only copy
-    the chance of these rows.
+    folds of those rows, a simpler one first: a map that is not better by a standard error would
+    only copy noise of these rows.
     """
     labels = held_out.labels
     methods = ["temperature", "sigmoid", *(["isotonic"] if _rarer(labels) >= ISOTONIC_FROM else [])]
-    said = _said(fitted, held_out.features)
+    outputs = _raw_outputs(fitted, held_out.features)
     echo = _echo(fitted)
     best = None
     least = losses.of_scores(labels, fitted.predict_proba(held_out.features)[:, 1])
     for method in methods:
-        if (lost := _lost(echo, said, labels, method)) is None:
+        if (lost := _lost(echo, outputs, labels, method)) is None:
             continue
         gain = least - lost
         if gain.mean() > gain.std() / np.sqrt(len(gain)):
@@ -46,17 +46,15 @@ def _rarer(labels: Array) -> int:
     return int(min(labels.sum(), labels.size - labels.sum()))
 
 
-def _said(fitted: Model, features: pd.DataFrame) -> Matrix:
-    """What a calibration map is given of each row, asked of the pipeline once and not once per map
-    and fold.
-    """
+def _raw_outputs(fitted: Model, features: pd.DataFrame) -> Matrix:
+    """What a calibration map gets of each row, computed once and not once per map and fold."""
     if hasattr(fitted, "decision_function"):
         return fitted.decision_function(features).reshape(-1, 1)
     return fitted.predict_proba(features)
 
 
 def _echo(fitted: Model) -> Model:
-    """A stand-in for the fitted pipeline that says what it is asked."""
+    """A substitute for the fitted pipeline that returns its input."""
     from sklearn.base import BaseEstimator, ClassifierMixin
 
     def unused(self: Model, rows: Matrix, labels: Array | None = None) -> Model:
@@ -75,9 +73,9 @@ def _echo(fitted: Model) -> Model:
     return echo
 
 
-def _lost(echo: Model, said: Matrix, labels: Array, method: str) -> Vector | None:
-    """Log loss of each row under a map fitted to the other folds; None where these hold one outcome
-    alone.
+def _lost(echo: Model, outputs: Matrix, labels: Array, method: str) -> Vector | None:
+    """Log loss of each row under a map fitted to the other folds; None if these have only one
+    outcome.
     """
     fold = np.arange(len(labels)) % FOLDS
     lost = np.zeros(len(labels))
@@ -85,9 +83,8 @@ def _lost(echo: Model, said: Matrix, labels: Array, method: str) -> Vector | Non
         inside = fold == number
         if _rarer(labels[~inside]) == 0:
             return None
-        scores = _fit(echo, said[~inside], labels[~inside], method).predict_proba(said[inside])[
-            :, 1
-        ]
+        mapped = _fit(echo, outputs[~inside], labels[~inside], method)
+        scores = mapped.predict_proba(outputs[inside])[:, 1]
         lost[inside] = losses.of_scores(labels[inside], scores)
     return lost
 

@@ -18,12 +18,13 @@ from ml.policy import DriftPolicy
 Vector = NDArray[np.float64]
 ARTIFACT = "reference.json"
 SCORE = "(score)"
-# Rows about outcomes, written when the truth of a new window is known; those of scoring are written
-# again each time.
+# Rows about outcomes, written when the outcomes of a new window are known; each scoring writes its
+# own rows again.
 LABEL = "(label)"
 CALIBRATION = "(calibration)"
 PERSONA = "(persona)"  # how many people are of each
 MISSING = "(missing)"
+REMOVED = "gone"  # verdict on a column that the features do not have any more
 BINS = 10
 # A share below it counts as this much: a bin that emptied would otherwise make the index infinite.
 LEAST_SHARE = 1e-4
@@ -42,8 +43,8 @@ class Shift:
 
 
 def reference(features: pd.DataFrame, scores: Vector) -> dict[str, Any]:
-    """What a training keeps to compare with later, without keeping anybody's row: bin edges and
-    shares per column.
+    """What a training keeps to compare with later: bin edges and shares per column, and no row of
+    a person.
     """
     kept = {str(name): _summary(features[name]) for name in features}
     return kept | {SCORE: _summary(pd.Series(scores))}
@@ -81,8 +82,8 @@ def shares(values: pd.Series, edges: Vector | None) -> dict[str, float]:
 
 
 def against(kept: Mapping[str, Any], now: pd.DataFrame, policy: DriftPolicy) -> list[Shift]:
-    """Shifts of today's columns from a kept reference, the largest first; a column that is gone has
-    drifted.
+    """Shifts of today's columns from a kept reference, the largest first; a removed column counts
+    as drifted.
     """
     found = [_shift(name, one, now.get(name), policy) for name, one in kept.items()]
     return sorted(found, key=lambda s: (-s.psi, s.column))
@@ -90,12 +91,12 @@ def against(kept: Mapping[str, Any], now: pd.DataFrame, policy: DriftPolicy) -> 
 
 def _shift(name: str, kept: Mapping[str, Any], now: pd.Series | None, policy: DriftPolicy) -> Shift:
     if now is None or not len(now):
-        return Shift(name, float("inf"), 1.0, "gone")
+        return Shift(name, float("inf"), 1.0, REMOVED)
     edges = None if kept["edges"] is None else np.asarray(kept["edges"], dtype=float)
-    there = shares(now, edges)
-    names = sorted({*kept["shares"], *there})
+    now_has = shares(now, edges)
+    names = sorted({*kept["shares"], *now_has})
     old, new = (
-        np.array([held.get(n, 0.0) for n in names], dtype=float) for held in (kept["shares"], there)
+        np.array([one.get(n, 0.0) for n in names], dtype=float) for one in (kept["shares"], now_has)
     )
     before = np.maximum(old, LEAST_SHARE)
     after = np.maximum(new, LEAST_SHARE)
@@ -115,7 +116,7 @@ def is_harmful(found: list[Shift], policy: DriftPolicy) -> bool:
     """Whether too many features have drifted and the scores with them: what drifts without effect
     harms nobody.
     """
-    moved = {s.column for s in found if s.verdict in {"alarm", "gone"}}
+    moved = {s.column for s in found if s.verdict in {"alarm", REMOVED}}
     return alarming_share(found) > policy.max_drifted_share and SCORE in moved
 
 
@@ -147,7 +148,7 @@ def of_personas(
 
 def alarming_share(found: list[Shift]) -> float:
     """Share of columns that have drifted beyond the alarm."""
-    return sum(s.verdict in {"alarm", "gone"} for s in found) / max(len(found), 1)
+    return sum(s.verdict in {"alarm", REMOVED} for s in found) / max(len(found), 1)
 
 
 def rows(model: str, as_of: datetime, version: str, found: list[Shift]) -> pd.DataFrame:

@@ -24,7 +24,7 @@ MEASURES: Mapping[str, Callable[[Labels, Vector], float]] = {
     "ece": metrics.calibration_error,
     "lift_top_decile": metrics.lift,
 }
-# Groups with fewer rows, or fewer of either outcome, say nothing about a model.
+# Groups with fewer rows, or fewer of either outcome, are too small to judge a model by.
 LEAST_GROUP = 60
 LEAST_GROUP_CLASS = 15
 

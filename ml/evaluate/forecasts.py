@@ -14,33 +14,33 @@ from ml.evaluate.gates import Gate, PromotionVerdict, fast, timed
 from ml.evaluate.metrics import Interval, Vector
 from ml.policy import TrainingPolicy
 
-Measure = Callable[[Array, Array, Vector], float]  # labels, what was said, loss of each row
+Measure = Callable[[Array, Array, Vector], float]  # labels, forecasts, loss of each row
 
 
-def _rank_agreement(labels: Vector, said: Vector, _: Vector) -> float:
+def _rank_agreement(labels: Vector, forecast: Vector, _: Vector) -> float:
     from scipy.stats import spearmanr
 
-    return float(spearmanr(labels, said).statistic)
+    return float(spearmanr(labels, forecast).statistic)
 
 
 AMOUNTS: Mapping[str, Measure] = {
-    "mean_absolute_error": lambda labels, said, _: float(np.abs(labels - said).mean()),
-    "deviance": lambda labels, said, loss: float(loss.mean()),
-    "total_said_over_happened": lambda labels, said, _: float(
-        said.sum() / max(labels.sum(), losses.LEAST)
+    "mean_absolute_error": lambda labels, forecast, _: float(np.abs(labels - forecast).mean()),
+    "deviance": lambda labels, forecast, loss: float(loss.mean()),
+    "total_said_over_happened": lambda labels, forecast, _: float(
+        forecast.sum() / max(labels.sum(), losses.LEAST)
     ),
     "rank_agreement": _rank_agreement,
 }
 
 
 CHOICES: Mapping[str, Measure] = {
-    "log_loss": lambda labels, said, loss: float(loss.mean()),
-    "accuracy": lambda labels, said, _: float((labels == said).mean()),
+    "log_loss": lambda labels, forecast, loss: float(loss.mean()),
+    "accuracy": lambda labels, forecast, _: float((labels == forecast).mean()),
 }
 
 
-def said(model: Model, part: Part) -> tuple[Array, Vector]:
-    """What the model says per row, an amount or a choice, and as a number: the amount, or the
+def predict(model: Model, part: Part) -> tuple[Array, Vector]:
+    """The model's forecast per row, an amount or a choice, and its number: the amount, or the
     choice's probability.
     """
     if part.labels.dtype.kind == "f":
@@ -56,13 +56,13 @@ def measured(model: Model, part: Part, policy: TrainingPolicy) -> dict[str, Inte
     """Every measure of the kind of label, with its 90% bootstrap interval."""
     measures = AMOUNTS if part.labels.dtype.kind == "f" else CHOICES
     loss = losses.each(model, part)
-    told = said(model, part)[0]
+    forecast = predict(model, part)[0]
     samples = metrics.draws(len(part), policy.resamples, policy.seed)
     found = {}
     for name, measure in measures.items():
-        values = [measure(part.labels[rows], told[rows], loss[rows]) for rows in samples]
+        values = [measure(part.labels[rows], forecast[rows], loss[rows]) for rows in samples]
         low, high = np.nanquantile(values, [0.05, 0.95])
-        found[name] = Interval(measure(part.labels, told, loss), float(low), float(high))
+        found[name] = Interval(measure(part.labels, forecast, loss), float(low), float(high))
     return found
 
 
@@ -99,9 +99,9 @@ def better(rival: str, ours: Vector, theirs: Vector, policy: TrainingPolicy) -> 
 
 
 def _total(model: Model, part: Part, policy: TrainingPolicy) -> Gate:
-    amounts = said(model, part)[1]
+    amounts = predict(model, part)[1]
     off = float(amounts.sum() / max(part.labels.sum(), losses.LEAST) - 1)
-    # What the sum itself may move by chance (1.645 standard errors) is no fault of the model.
+    # The sum moves by chance too (1.645 standard errors); that is no fault of the model.
     chance = (
         1.645
         * float(part.labels.std())

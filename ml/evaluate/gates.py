@@ -79,7 +79,7 @@ def beats(rival: str, part: Part, ours: Vector, theirs: Vector, policy: Training
 
 
 def calibrated(part: Part, scores: Vector, policy: TrainingPolicy) -> Gate:
-    """Probabilities keep their word: the error is within the policy, or within what chance alone
+    """Probabilities are calibrated: the error is within the policy, or within what chance alone
     would show.
     """
     error = metrics.calibration_error(part.labels, scores)
@@ -90,7 +90,7 @@ def calibrated(part: Part, scores: Vector, policy: TrainingPolicy) -> Gate:
 
 
 def even(columns: Sequence[str], part: Part, scores: Vector, policy: TrainingPolicy) -> Gate:
-    """No sizeable group is ranked far worse than everybody."""
+    """No sizeable group is ranked far worse than all people together."""
     overall = metrics.roc_auc(part.labels, scores)
     groups = evaluation.by_group(columns, part, scores)
     worst = min(groups, key=lambda g: groups[g], default=None)
@@ -120,8 +120,8 @@ def _half_width(part: Part, group: str) -> float:
 
 
 def timed(work: Callable[[], Vector], policy: TrainingPolicy) -> tuple[Vector, float]:
-    """What the work gives, and its processor seconds on the policy's threads: a busy machine bars
-    no model.
+    """What the work returns, and its processor seconds on the policy's threads: so a model does not
+    fail on a busy machine.
     """
     with threads.limited(policy):
         started = time.process_time()

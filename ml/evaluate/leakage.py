@@ -1,5 +1,5 @@
 """Checks that a training set does not know the future. A leak stops the training: the model would
-shine and fail.
+look good in its test and fail in use.
 """
 
 from __future__ import annotations
@@ -62,9 +62,9 @@ def shared_people(data: TrainingSet) -> list[str]:
 
 
 def target_twins(data: TrainingSet) -> list[str]:
-    """Features that alone tell the label, in training and in test alike."""
+    """Features that alone predict the label, in training and in test alike."""
     return [
-        f"the feature {name} alone tells the outcome (AUC {auc:.3f})"
+        f"the feature {name} alone predicts the outcome (AUC {auc:.3f})"
         for name in data.feature_set.names
         if (auc := _lone_auc(data, name)) >= TWIN_AUC
     ]
@@ -90,7 +90,7 @@ def _as_numbers(values: pd.Series, reference: pd.Series, labels: np.ndarray) -> 
 
 
 def negative_ages(data: TrainingSet) -> list[str]:
-    """Features that count time since something, and say it has yet to happen."""
+    """Features that count the time since an event and are negative: the event is after as_of."""
     faults = []
     for name in data.feature_set.numbers:
         if name.startswith(("days_since_", "hours_since_", "minutes_since_")):

@@ -50,8 +50,8 @@ def of_scores(labels: Labels, scores: Vector) -> Vector:
     return np.asarray(-np.where(labels > 0, np.log(chances), np.log1p(-chances)))
 
 
-def deviance(happened: Vector, said: Vector) -> Vector:
+def deviance(happened: Vector, forecast: Vector) -> Vector:
     """Poisson deviance per row; amounts may be any number of at least 0."""
-    mean = np.maximum(np.asarray(said, dtype=np.float64), LEAST)
+    mean = np.maximum(np.asarray(forecast, dtype=np.float64), LEAST)
     ratio = np.where(happened > 0, happened / mean, 1.0)
     return np.asarray(2 * (happened * np.log(ratio) - happened + mean))

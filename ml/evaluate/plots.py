@@ -101,7 +101,7 @@ def _roc(axis: Axes, labels: Labels, scores: Vector, name: str, colour: str) -> 
 def _precision(axis: Axes, labels: Labels, scores: Vector, name: str, colour: str) -> None:
     order = np.argsort(-scores, kind="stable")
     hits = np.cumsum(labels[order])
-    first = max(10, labels.size // 100)  # the first few rows swing between 0 and 1 and say nothing
+    first = max(10, labels.size // 100)  # the first few rows swing between 0 and 1
     recall = hits / max(labels.sum(), 1)
     precision = hits / np.arange(1, labels.size + 1)
     value = metrics.average_precision(labels, scores)
@@ -175,13 +175,13 @@ def choices(found: Sequence[ChoiceFigures], chosen: int, title: str) -> Figure:
 
 
 def traits(cards: list[dict[str, Any]], title: str) -> Figure:
-    """What sets each persona apart, in standard deviations from everybody."""
+    """What sets each persona apart, in standard deviations from the mean of all people."""
     columns = min(3, len(cards))
     rows = -(-len(cards) // columns)
     figure, axes = _panels(rows, columns, title, width=5.2 * columns, height=2.6 * rows + 0.4)
     for axis, card in zip(itertools.chain(*axes), cards, strict=False):
-        told = card["traits"][::-1]
-        axis.barh([t["feature"] for t in told], [t["effect"] for t in told], color=OURS)
+        shown = card["traits"][::-1]
+        axis.barh([t["feature"] for t in shown], [t["effect"] for t in shown], color=OURS)
         axis.axvline(0, color=PLAIN, linewidth=0.8)
         axis.set_title(f"{card['persona']} ({card['share']:.0%})")
     for axis in list(itertools.chain(*axes))[len(cards) :]:

@@ -1,7 +1,7 @@
-"""Why a score is what it is: how it would change if a feature were as it is with most people.
+"""The reasons for a score: how it would change if a feature had its usual value. For the trainers.
 
-Works for every kind of model, for it only asks the model again. The features asked about are those
-that move the scores of a sample of people most; the others are told by nobody.
+Works for every kind of model, because it only asks the model again. It asks about the features that
+move the scores of a sample of people most; other features are never reported as reasons.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from ml.evaluate.answers import Ask
 from ml.evaluate.metrics import Vector
 
 SAMPLE = 30  # people that drivers are chosen by; each feature is one more prediction for them
-DRIVERS = 8  # features asked about for everybody: each is one more prediction of everybody's score
-TOLD = 3  # reasons per person
+DRIVERS = 8  # features asked about: each is one more prediction of every person's score
+REASONS = 3  # reasons per person
 
 
 def of_scores(ask: Ask, model: Model, people: pd.DataFrame, scores: Vector) -> pd.DataFrame:
@@ -38,11 +38,11 @@ def of_scores(ask: Ask, model: Model, people: pd.DataFrame, scores: Vector) -> p
     effects = np.column_stack(
         [_effect(ask, features, scores, name, usual[name]) for name in drivers]
     )
-    order = np.argsort(-np.abs(effects), axis=1, kind="stable")[:, :TOLD]
+    order = np.argsort(-np.abs(effects), axis=1, kind="stable")[:, :REASONS]
     return pd.concat(
         [
             _ranked(people, features, effects, order[:, rank], rank, drivers, usual)
-            for rank in range(TOLD)
+            for rank in range(REASONS)
         ]
     )
 

@@ -1,8 +1,8 @@
-"""Cases that a person's eye would teach most about, and what people said of them.
+"""Cases whose review by a person would help a model most, and the verdicts of people on them.
 
 Scoring writes the cases to ``ml.reviews``. A verdict (0 or 1) comes back as a row of
 ``ml.verdicts``, or in a CSV file ``reviews/<model>.csv`` in SEGMENTRY_HOME with the columns
-profile_id, as_of, verdict. The next training takes it for the outcome of that person at that time
+profile_id, as_of, verdict. The next training uses it as the outcome of that person at that time
 and counts the row several times (policy ``training.verdict_weight``). On personas a verdict is a
 name, and comes back in ``ml.persona_verdicts`` or such a file.
 """
@@ -29,8 +29,8 @@ Check = Callable[[pd.Series], pd.Series]
 def cases(
     model: str, as_of: datetime, people: pd.DataFrame, scores: Vector, other: Vector | None
 ) -> pd.DataFrame:
-    """The people whose probability is nearest to one half, and those of whom another version says
-    most else.
+    """The people whose probability is nearest to one half, and those whose probability by another
+    version differs most.
     """
     unsure = pd.DataFrame(
         {"profile_id": people["profile_id"], "reason": "uncertain", "score": scores}
@@ -39,7 +39,7 @@ def cases(
     found = unsure.nlargest(CASES // 2, "doubt", keep="first").assign(evidence="near one half")
     if other is not None:
         apart = unsure.assign(reason="disputed", doubt=np.abs(scores - other))
-        apart["evidence"] = [f"the challenger says {value:.3f}" for value in other]
+        apart["evidence"] = [f"the challenger predicts {value:.3f}" for value in other]
         found = pd.concat([found, apart.nlargest(CASES // 2, "doubt", keep="first")])
     found = found.drop_duplicates("profile_id")
     return found.assign(model=model, as_of=as_of)[
@@ -66,24 +66,24 @@ def between_two(model: str, assigned: pd.DataFrame) -> pd.DataFrame:
 
 
 def verdicts(settings: Settings, model: str) -> pd.DataFrame | None:
-    """profile_id, as_of, verdict of a model: those of the table, and those of the file, which win;
-    None if none.
+    """profile_id, as_of, verdict of a model: those of the table and those of the file, which take
+    precedence; None if there are none.
     """
-    return _returned(settings, model, "ml.verdicts", lambda said: said.isin([0, 1]), "0 or 1")
+    return _returned(settings, model, "ml.verdicts", lambda given: given.isin([0, 1]), "0 or 1")
 
 
 def of_personas(settings: Settings, model: str, names: Collection[str]) -> pd.Series:
-    """The persona that people said each profile has, by its id: the newest verdict on each; empty
-    if none.
+    """The persona of each reviewed profile by its id, as its newest verdict names it; empty if
+    there is none.
 
-    names: every persona there is or was; a file that names another is refused.
+    names: every persona, current or retired; a file that names another is refused.
     """
     allowed = ", ".join(sorted(names))
     found = _returned(
         settings,
         model,
         "ml.persona_verdicts",
-        lambda said: said.isin(list(names)),
+        lambda given: given.isin(list(names)),
         f"one of {allowed}",
     )
     if found is None:

@@ -1,8 +1,8 @@
-"""Ways to group people. Each returns something fitted with ``predict``, made of scikit-learn parts
-alone.
+"""Ways to group people. Each returns a fitted estimator with ``predict``, made of scikit-learn
+parts alone.
 
-Ward and HDBSCAN cannot place a new person: they group a sample, and their groups' centres place
-everybody.
+Ward and HDBSCAN cannot assign a new person: they group a sample, and every person is assigned to
+the nearest centre of their groups.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def mixture(rows: Matrix, clusters: int, seed: int) -> Clusterer:
 
 
 def ward(rows: Matrix, clusters: int, seed: int) -> Clusterer:
-    """Ward's hierarchy on a sample; everybody goes to the nearest centre."""
+    """Ward's hierarchy on a sample; every person is assigned to the nearest centre."""
     from sklearn.cluster import AgglomerativeClustering
 
     sample = _sample(rows, WARD_SAMPLE, seed)
@@ -39,8 +39,8 @@ def ward(rows: Matrix, clusters: int, seed: int) -> Clusterer:
 
 
 def density(rows: Matrix, clusters: int, seed: int) -> Clusterer | None:
-    """HDBSCAN's dense groups on a sample (it finds their number itself); everybody goes to the
-    nearest centre.
+    """HDBSCAN's dense groups on a sample (it finds their number itself); every person is assigned
+    to the nearest centre.
     """
     from sklearn.cluster import HDBSCAN
 

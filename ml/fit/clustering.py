@@ -1,7 +1,7 @@
 """Chooses how many groups there are and which algorithm finds them: silhouette, BIC and bootstrap
 stability.
 
-Where there are groups already, going on from their centres is a choice too.
+If there are groups already, continuing from their centres is a choice too.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Start:
 
     @property
     def numbers(self) -> Groups:
-        """The groups that hold anybody."""
+        """The groups that are not empty."""
         return np.unique(self.groups)
 
 
@@ -77,7 +77,7 @@ class Choice:
 def choices(
     spec: PersonaSpec, rows: Matrix, policy: TrainingPolicy, start: Start | None = None
 ) -> list[Choice]:
-    """What goes on from the groups there are; every number with the spec's own algorithm; rivals at
+    """Continuing from the existing groups; every number with the spec's own algorithm; rivals at
     the best number.
     """
     low, high = spec.clusters
@@ -94,10 +94,10 @@ def choices(
 
 def best_of(found: list[Choice], policy: TrainingPolicy) -> Choice:
     """Among the stable choices (or the most stable one) the first that is as clear as the clearest,
-    but for noise.
+    except for noise.
 
-    Choices come with fewer groups and the spec's own algorithm first, so that is what a tie goes
-    to. Groups that people know already are given up only for what is clearer by the policy's
+    Choices with fewer groups and the spec's own algorithm come first, so a tie goes to them. Groups
+    that people know already are replaced only by groups that are clearer by the policy's
     ``regroup_gain``.
     """
     sound = [c for c in found if c.is_sound]
@@ -113,8 +113,8 @@ def best_of(found: list[Choice], policy: TrainingPolicy) -> Choice:
     return (known or [c for c in stable if c.silhouette >= clearest - SILHOUETTE_NOISE])[0]
 
 
-# Fits rows (which of all rows they are, and a number for chance) and gives a model, or None where
-# it finds no groups.
+# Fits rows (with their places among all rows, and a number for the seed) and returns a model, or
+# None if it finds no groups.
 Way = Callable[[Matrix, Groups, int], Clusterer | None]
 
 
@@ -130,7 +130,7 @@ def _rival(name: str, clusters: int, seed: int) -> Way:
 
 
 def _onwards(spec: PersonaSpec, rows: Matrix, start: Start, seed: int) -> Way:
-    """The spec's own algorithm from the centres there are; an algorithm that takes no centres finds
+    """The spec's own algorithm from the existing centres; an algorithm that takes no centres finds
     nothing here.
     """
     from sklearn.base import clone
@@ -166,7 +166,7 @@ def _try(name: str, way: Way, rows: Matrix, policy: TrainingPolicy) -> Choice:
 
 
 def silhouette(rows: Matrix, groups: Groups, seed: int) -> float:
-    """Mean silhouette on a sample: 1 is far apart, 0 is touching."""
+    """Mean silhouette on a sample: 1 is far apart, 0 is side by side."""
     from sklearn.metrics import silhouette_score
 
     if len(np.unique(groups)) < 2:

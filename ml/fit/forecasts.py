@@ -52,7 +52,7 @@ def fit(spec: ForecastSpec, data: TrainingSet, policy: TrainingPolicy) -> Fitted
 
 
 def fit_rule(heuristic: str, data: TrainingSet) -> Model:
-    """The plain rule on its one feature; where that is gone, on the first feature of its kind."""
+    """The plain rule on its one feature; if that is missing, on the first feature of its kind."""
     is_amount = data.train.labels.dtype.kind == "f"
     names = (
         data.feature_set.numbers

@@ -27,7 +27,7 @@ def build(estimator: Estimator, feature_set: FeatureSet) -> UnfittedSteps:
 
 
 def preparation(estimator: Estimator, feature_set: FeatureSet) -> ColumnPreparation:
-    """The unfitted preparation this estimator needs; its kind is all that counts, whatever its
+    """The unfitted preparation this estimator needs; it depends on the estimator's kind, not on its
     parameters.
     """
     from sklearn.compose import ColumnTransformer
@@ -79,11 +79,10 @@ def for_distances(feature_set: FeatureSet) -> ColumnPreparation:
 
 
 def for_groups(feature_set: FeatureSet) -> Preparation:
-    """Preparation for grouping: as for distances, then the directions that hold most of the
-    variance.
+    """Preparation for grouping: as for distances, then the directions with most of the variance.
 
-    Of many features the leading directions are what they have in common and the rest is noise; few
-    features are kept nearly whole.
+    Of many features the leading directions are what they have in common and the rest is noise; of
+    few features nearly all variance is kept.
     """
     from sklearn.decomposition import PCA
     from sklearn.pipeline import Pipeline

@@ -72,12 +72,12 @@ class Prepared:
         kind = repr(prepare.transformers)
         if kind not in self._kept:
             train = self.data.train
-            held = self.data.validation
-            made = prepare.fit_transform(train.features), prepare.transform(held.features)
+            validation = self.data.validation
+            made = prepare.fit_transform(train.features), prepare.transform(validation.features)
             self._kept[kind] = (
                 prepare,
                 PreparedPart(made[0], train.labels),
-                PreparedPart(made[1], held.labels),
+                PreparedPart(made[1], validation.labels),
             )
         return self._kept[kind]
 
@@ -85,9 +85,7 @@ class Prepared:
 def search_all(
     candidates: Sequence[Candidate], prepared: Prepared, policy: TrainingPolicy, deadline: float
 ) -> list[BestFit]:
-    """Fit every candidate with its defaults; the trials go to the best of them alone, the others
-    are stopped early.
-    """
+    """Fit every candidate with its defaults; only the best of them get trials."""
     found = [search(c, prepared, replace(policy, trials=0), deadline) for c in candidates]
     for place in sorted(range(len(found)), key=lambda n: found[n].best.loss)[:FINALISTS]:
         found[place] = search(candidates[place], prepared, policy, deadline, found[place])
@@ -104,7 +102,7 @@ def search(
     """Try the defaults, then up to ``policy.trials`` sets of parameters while time.monotonic() is
     before deadline.
 
-    begun: what the defaults gave, where they were tried before. The seed fixes the order of trials,
+    begun: the fit with the defaults, if they were tried before. The seed fixes the order of trials,
     so only a search that hits its deadline can differ between two machines.
     """
     first, fitted = (begun.best, begun.fitted) if begun else _fit(candidate, {}, prepared, policy)
@@ -176,9 +174,9 @@ def _fit(
 ) -> tuple[Trial, Model]:
     started = time.monotonic()
     estimator = candidate.make(parameters, policy)
-    prepare, train, held = prepared.parts(estimator)
+    prepare, train, validation = prepared.parts(estimator)
     fitted = estimator.fit(train.features, train.labels)
-    loss = float(losses.each(fitted, held).mean())
+    loss = float(losses.each(fitted, validation).mean())
     return Trial(dict(parameters), loss, time.monotonic() - started), pipeline.joined(
         prepare, fitted
     )

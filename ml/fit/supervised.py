@@ -46,11 +46,11 @@ def fit(spec: ModelSpec, data: TrainingSet, policy: TrainingPolicy) -> Trained:
 
 
 def finished(fitted: Model, data: TrainingSet) -> Model | None:
-    """The chosen candidate fitted once more, with the test's time too; None where the set has no
-    further rows of it.
+    """The chosen candidate fitted once more, with rows of the test's date too; None if the set has
+    no further rows of it.
 
-    The people tested on stay unseen. The newest outcomes matter most in a young shop, where nobody
-    had been silent for long at the older times.
+    It never learns from the people of the test part. The newest outcomes matter most in a young
+    shop: at the older dates no customer has been silent for long.
     """
     from sklearn.base import clone
 
@@ -64,8 +64,8 @@ def finished(fitted: Model, data: TrainingSet) -> Model | None:
 
 
 def fit_rule(heuristic: str, data: TrainingSet) -> Model:
-    """The heuristic's one feature as a probability; a feature that is gone falls back to the first
-    number there is.
+    """The heuristic's one feature as a probability; if that feature is missing, the first numeric
+    feature.
     """
     feature = heuristic if heuristic in data.feature_set.numbers else data.feature_set.numbers[0]
     return pipeline.heuristic(feature).fit(data.train.features, data.train.labels)
@@ -74,8 +74,8 @@ def fit_rule(heuristic: str, data: TrainingSet) -> Model:
 def _evaluate(
     model: Model, spec: ModelSpec, data: TrainingSet, policy: TrainingPolicy
 ) -> Evaluation:
-    held = evaluation.probabilities(model, data.validation)
-    threshold = metrics.cheapest_threshold(data.validation.labels, held, spec.costs)
+    scores = evaluation.probabilities(model, data.validation)
+    threshold = metrics.cheapest_threshold(data.validation.labels, scores, spec.costs)
     return evaluation.evaluate(
         spec, data.test, evaluation.probabilities(model, data.test), threshold, policy
     )

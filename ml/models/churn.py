@@ -23,20 +23,20 @@ MODEL = ModelSpec(
     name="churn",
     description="Probability that a customer places no order in the 90 days after as_of.",
     population_sql="""
-        select distinct orders.profile_id, moments.as_of
+        select distinct orders.profile_id, training_dates.as_of
         from marts.orders
-        inner join moments on orders.ordered_at < moments.as_of
+        inner join training_dates on orders.ordered_at < training_dates.as_of
         where orders.profile_id is not null and not orders.is_cancelled
     """,
     label_sql="""
         select
             orders.profile_id,
-            moments.as_of,
-            1 - max(case when orders.ordered_at >= moments.as_of then 1 else 0 end) as label
+            training_dates.as_of,
+            1 - max(case when orders.ordered_at >= training_dates.as_of then 1 else 0 end) as label
         from marts.orders
-        inner join moments on orders.ordered_at < moments.until_at
+        inner join training_dates on orders.ordered_at < training_dates.until_at
         where orders.profile_id is not null and not orders.is_cancelled
-        group by orders.profile_id, moments.as_of
+        group by orders.profile_id, training_dates.as_of
     """,
     heuristic="days_since_last_order",
     estimator=estimator,

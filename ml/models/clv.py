@@ -22,23 +22,28 @@ MODEL = ForecastSpec(
     name="clv",
     description="Revenue after refunds expected of a customer in the 90 days after as_of.",
     population_sql="""
-        select distinct orders.profile_id, moments.as_of
+        select distinct orders.profile_id, training_dates.as_of
         from marts.orders
-        inner join moments on orders.ordered_at < moments.as_of
+        inner join training_dates on orders.ordered_at < training_dates.as_of
         where orders.profile_id is not null and not orders.is_cancelled
     """,
     label_sql="""
         select
             orders.profile_id,
-            moments.as_of,
+            training_dates.as_of,
             greatest(
-                coalesce(sum(orders.net_revenue) filter (where orders.ordered_at >= moments.as_of),
-                    0), 0
+                coalesce(
+                    sum(orders.net_revenue) filter (
+                        where orders.ordered_at >= training_dates.as_of
+                    ),
+                    0
+                ),
+                0
             )::double as label
         from marts.orders
-        inner join moments on orders.ordered_at < moments.until_at
+        inner join training_dates on orders.ordered_at < training_dates.until_at
         where orders.profile_id is not null and not orders.is_cancelled
-        group by orders.profile_id, moments.as_of
+        group by orders.profile_id, training_dates.as_of
     """,
     heuristic="revenue_90d",
     estimator=estimator,

@@ -26,22 +26,26 @@ MODEL = ForecastSpec(
         " is spent."
     ),
     population_sql="""
-        select distinct orders.profile_id, moments.as_of
+        select distinct orders.profile_id, training_dates.as_of
         from marts.orders
-        inner join moments on orders.ordered_at < moments.as_of
+        inner join training_dates on orders.ordered_at < training_dates.as_of
         where orders.profile_id is not null and not orders.is_cancelled
     """,
     label_sql="""
         select profile_id, as_of, arg_max(category, (amount, category)) as label
         from (
-            select items.profile_id, moments.as_of, items.category, sum(items.amount) as amount
+            select
+                items.profile_id,
+                training_dates.as_of,
+                items.category,
+                sum(items.amount) as amount
             from marts.order_items as items
             inner join marts.orders as orders using (order_id)
-            inner join moments on items.ordered_at >= moments.as_of
-                and items.ordered_at < moments.until_at
+            inner join training_dates on items.ordered_at >= training_dates.as_of
+                and items.ordered_at < training_dates.until_at
             where items.profile_id is not null and items.category is not null
                 and not orders.is_cancelled
-            group by items.profile_id, moments.as_of, items.category
+            group by items.profile_id, training_dates.as_of, items.category
         )
         group by profile_id, as_of
     """,

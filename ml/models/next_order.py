@@ -22,26 +22,29 @@ MODEL = ForecastSpec(
     name="next_order",
     description="Days until the next order, 90 where none comes within 90 days (restricted mean).",
     population_sql="""
-        select distinct orders.profile_id, moments.as_of
+        select distinct orders.profile_id, training_dates.as_of
         from marts.orders
-        inner join moments on orders.ordered_at < moments.as_of
+        inner join training_dates on orders.ordered_at < training_dates.as_of
         where orders.profile_id is not null and not orders.is_cancelled
     """,
     label_sql="""
         select
             orders.profile_id,
-            moments.as_of,
+            training_dates.as_of,
             coalesce(
                 date_diff(
-                    'second', moments.as_of, min(orders.ordered_at) filter (where orders.ordered_at
-                        >= moments.as_of)
+                    'second',
+                    training_dates.as_of,
+                    min(orders.ordered_at) filter (
+                        where orders.ordered_at >= training_dates.as_of
+                    )
                 ) / 86400.0,
                 90.0
             )::double as label
         from marts.orders
-        inner join moments on orders.ordered_at < moments.until_at
+        inner join training_dates on orders.ordered_at < training_dates.until_at
         where orders.profile_id is not null and not orders.is_cancelled
-        group by orders.profile_id, moments.as_of
+        group by orders.profile_id, training_dates.as_of
     """,
     heuristic="days_since_last_order",
     estimator=estimator,

@@ -15,7 +15,7 @@ def estimator(clusters: int, seed: int) -> Estimator:
 
 
 # What people like and how they shop. How much, how lately and for how long is left out: it would
-# group customers by age of account, which models and segments tell better.
+# group customers by age of account, which models and segments describe better.
 TASTE = (
     "*_share*",
     "*_rate_90d",
@@ -42,9 +42,9 @@ MODEL = PersonaSpec(
     name="personas",
     description="Groups of customers by how they browse, buy and answer.",
     population_sql="""
-        select distinct orders.profile_id, moments.as_of
+        select distinct orders.profile_id, training_dates.as_of
         from marts.orders
-        inner join moments on orders.ordered_at < moments.as_of
+        inner join training_dates on orders.ordered_at < training_dates.as_of
         where orders.profile_id is not null and not orders.is_cancelled
     """,
     estimator=estimator,

@@ -32,14 +32,14 @@ MODEL = ModelSpec(
         " after as_of."
     ),
     population_sql="""
-        select distinct orders.profile_id, moments.as_of
+        select distinct orders.profile_id, training_dates.as_of
         from marts.orders
-        inner join moments on orders.ordered_at < moments.as_of
+        inner join training_dates on orders.ordered_at < training_dates.as_of
         where orders.profile_id is not null and not orders.is_cancelled
         union
-        select distinct changes.profile_id, moments.as_of
+        select distinct changes.profile_id, training_dates.as_of
         from marts.subscription_changes as changes
-        inner join moments on changes.changed_at < moments.as_of
+        inner join training_dates on changes.changed_at < training_dates.as_of
         where changes.profile_id is not null
     """,
     # A shop that has plans is asked about plans; one that has none about baskets.
@@ -56,32 +56,32 @@ MODEL = ModelSpec(
         upgrades as (
             select
                 plans.profile_id,
-                moments.as_of,
+                training_dates.as_of,
                 coalesce(
-                    max(tier) filter (where changed_at >= moments.as_of)
+                    max(tier) filter (where changed_at >= training_dates.as_of)
                     > coalesce(arg_max(tier, (changed_at, tier)) filter (where changed_at
-                        < moments.as_of), 0),
+                        < training_dates.as_of), 0),
                     false
                 ) as has_risen
             from plans
-            inner join moments on plans.changed_at < moments.until_at
-            group by plans.profile_id, moments.as_of
+            inner join training_dates on plans.changed_at < training_dates.until_at
+            group by plans.profile_id, training_dates.as_of
         ),
         baskets as (
             select
                 orders.profile_id,
-                moments.as_of,
+                training_dates.as_of,
                 coalesce(
-                    avg(orders.net_revenue) filter (where orders.ordered_at >= moments.as_of)
+                    avg(orders.net_revenue) filter (where orders.ordered_at >= training_dates.as_of)
                     >= {TIER_RISE} * avg(orders.net_revenue) filter (where orders.ordered_at
-                        < moments.as_of),
+                        < training_dates.as_of),
                     false
                 ) as has_risen
             from marts.orders
-            inner join moments on orders.ordered_at < moments.until_at
+            inner join training_dates on orders.ordered_at < training_dates.until_at
             where orders.profile_id is not null and not orders.is_cancelled
                 and not exists (select 1 from plans)
-            group by orders.profile_id, moments.as_of
+            group by orders.profile_id, training_dates.as_of
         )
         select profile_id, as_of, cast(bool_or(has_risen) as integer) as label
         from (select * from upgrades union all select * from baskets)

@@ -1,9 +1,9 @@
-"""What people's verdicts on personas are worth: part of them pulls the groups, the rest tells what
-that gained.
+"""What people's verdicts on personas improve: some of them move the groups, the others measure the
+gain. For the grouping of personas.
 
-Verdicts on the people whom models learn from count ``training.verdict_weight`` times in the middle
-of the persona they name. Those on everybody else are held back: how often the groups say the same,
-before and now, is reported.
+Verdicts on people of the training buckets count ``training.verdict_weight`` times in the middle of
+the persona that they name. The other verdicts are held out: a training reports how often the groups
+agree with them, before and now.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ MOVED_BY_MORE_THAN_NOISE = 1.645  # standard deviations, one-sided 95%
 
 
 @dataclass(frozen=True)
-class Heard:
-    """Verdicts on people at hand: the place of each such person, the persona's id, and whether it
-    is learnt from.
+class UsableVerdicts:
+    """Verdicts on some of these people: the place of each such person, the persona's id, and
+    whether the training learns from it.
     """
 
     places: NDArray[np.intp]
@@ -35,22 +35,22 @@ class Heard:
     is_learnt: NDArray[np.bool_]
 
 
-def heard(people: pd.DataFrame, said: pd.Series, before: Former) -> Heard:
-    """The verdicts that are about these people and name a persona there is."""
+def select_verdicts(people: pd.DataFrame, verdicts: pd.Series, before: Former) -> UsableVerdicts:
+    """The verdicts that are about these people and name an existing persona."""
     ids = {name: number for number, name in before.names.items()}
-    numbers = people["profile_id"].map(said).map(ids)
+    numbers = people["profile_id"].map(verdicts).map(ids)
     places = np.flatnonzero(numbers.notna().to_numpy())
     buckets = np.array(
         [tables.bucket(profile) for profile in people["profile_id"].iloc[places]], dtype=int
     )
-    return Heard(
+    return UsableVerdicts(
         places, np.asarray(numbers.iloc[places], dtype=np.int64), buckets < dataset.VALIDATION_FROM
     )
 
 
-def start(before: Former, verdicts: Heard, policy: TrainingPolicy) -> Start:
-    """The groups there are, with those who are learnt from where their verdict says, as heavy as
-    the policy says.
+def start(before: Former, verdicts: UsableVerdicts, policy: TrainingPolicy) -> Start:
+    """The existing groups, with the people that the training learns from in the persona of their
+    verdict, at the policy's weight.
     """
     groups = before.ids.copy()
     weights = np.ones(len(before.ids))
@@ -60,9 +60,11 @@ def start(before: Former, verdicts: Heard, policy: TrainingPolicy) -> Start:
     return Start(groups, weights)
 
 
-def gained(before: Former, after: cards.Deck, groups: Groups, verdicts: Heard) -> dict[str, float]:
-    """How many verdicts were held back, how often groups said the same before and now, and how sure
-    the gain is.
+def gained(
+    before: Former, after: cards.Deck, groups: Groups, verdicts: UsableVerdicts
+) -> dict[str, float]:
+    """How many verdicts are held out, how often the groups agree with them before and now, and how
+    sure the gain is.
     """
     kept = verdicts.places[~verdicts.is_learnt]
     truth = verdicts.ids[~verdicts.is_learnt]
@@ -79,6 +81,6 @@ def gained(before: Former, after: cards.Deck, groups: Groups, verdicts: Heard) -
         "verdict_agreement": float(now.mean()),
         "verdict_agreement_before": float(then.mean()),
         "verdict_gain": float(now.mean() - then.mean()),
-        # McNemar's statistic of those on whom the two differ.
+        # McNemar's statistic of the people on which the two differ.
         "verdict_gain_deviations": (won - lost) / max((won + lost) ** 0.5, 1.0),
     }

@@ -1,5 +1,5 @@
-"""Who has which persona: the most likely one, except for people on a border and people who were
-judged.
+"""Assigns each person a persona: the most likely one, except for people on a border and people
+with a verdict. The trainer of personas calls it.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ RUNNER_UP = ("second", "second_confidence")
 REVIEWED = "reviewed"
 
 
-def held_before(lake: Lake, as_of: datetime) -> pd.Series:
-    """Personas by profile id as of the newest time before this one: nothing that a second run would
-    find changed.
+def read_previous(lake: Lake, as_of: datetime) -> pd.Series:
+    """Personas by profile id as of the newest time before this one, so that a second run reads the
+    same.
     """
     if not warehouse.relation_exists(lake, "ml.cluster_assignments"):
         return pd.Series(dtype=object)
@@ -41,15 +41,15 @@ def held_before(lake: Lake, as_of: datetime) -> pd.Series:
 def assign(
     model: Steps, deck: Deck, people: pd.DataFrame, as_of: datetime, version: str,
     policy: TrainingPolicy,
-    held: pd.Series | None = None, said: pd.Series | None = None,
+    previous: pd.Series | None = None, verdicts: pd.Series | None = None,
 ) -> pd.DataFrame:  # fmt: skip
-    """Rows of ml.cluster_assignments: everybody's persona, how sure, and who is an outlier or
-    between two.
+    """Rows of ml.cluster_assignments: each person's persona, its confidence, and whether the person
+    is an outlier or between two.
 
-    held, said: personas by profile id, as they were before and as a verdict says. Who has a persona
-    keeps it until another is more likely by the policy's ``persona_margin``; a verdict counts
-    whatever the likelihood. The columns of RUNNER_UP next to them tell the most likely other
-    persona, and how likely it is.
+    previous, verdicts: personas by profile id, as assigned before and as reviewed. A person keeps a
+    persona until another is more likely by the policy's ``persona_margin``; a verdict counts
+    whatever the likelihood. The columns of RUNNER_UP next to them are the most likely other persona
+    and its likelihood.
     """
     cards = sorted(deck["cards"], key=lambda card: int(card["group"]))
     ids, limits = (
@@ -67,35 +67,36 @@ def assign(
             np.zeros((0, 2)),
             np.zeros(0),
         )
-    # A group that the deck has no card for holds nobody: its number is that of its centre.
+    # A group without a card in the deck has no people: a card's number is that of its centre.
     which = np.array([int(card["group"]) for card in cards])
     points = model[:-1].transform(columns.expected_columns(model, people))
     shares = clusterers.memberships(model[-1], points)[:, which]
-    before, verdicts = (_places(people, names, given) for given in (held, said))
-    groups = np.where(verdicts >= 0, verdicts, _settled(shares, before, policy.persona_margin))
-    everybody = np.arange(len(people))
-    far = clusterers.distances(model[-1], points)[:, which][everybody, groups]
-    is_torn = shares[everybody, groups] < policy.ambiguous_below
+    before = _places(people, names, previous)
+    reviewed = _places(people, names, verdicts)
+    groups = np.where(reviewed >= 0, reviewed, _settled(shares, before, policy.persona_margin))
+    each = np.arange(len(people))
+    far = clusterers.distances(model[-1], points)[:, which][each, groups]
+    is_torn = shares[each, groups] < policy.ambiguous_below
     status = np.where(far > limits[groups], "outlier", np.where(is_torn, "ambiguous", "member"))
     rows = _rows(people, as_of, version, names, ids, groups, shares, status)
-    unsaid = verdicts < 0
+    is_unreviewed = reviewed < 0
     return rows.assign(
-        status=rows["status"].where(unsaid, REVIEWED),
-        confidence=rows["confidence"].where(unsaid, 1.0),
+        status=rows["status"].where(is_unreviewed, REVIEWED),
+        confidence=rows["confidence"].where(is_unreviewed, 1.0),
     )
 
 
 def _settled(shares: Matrix, before: clusterers.Groups, margin: float) -> clusterers.Groups:
     """The most likely group; the one before where it is not more likely by the margin."""
     best = shares.argmax(axis=1)
-    everybody = np.arange(len(shares))
-    lead = shares[everybody, best] - shares[everybody, before]
+    each = np.arange(len(shares))
+    lead = shares[each, best] - shares[each, before]
     return np.where((before >= 0) & (lead < margin), before, best)
 
 
 def _places(people: pd.DataFrame, names: Array, given: pd.Series | None) -> clusterers.Groups:
-    """The place among names of each person's given persona; -1 without one, or where it is no
-    more.
+    """The place among names of each person's given persona; -1 without one, or if it does not exist
+    any more.
     """
     if given is None or not len(given):
         return np.full(len(people), -1)
@@ -108,9 +109,9 @@ def _rows(
     groups: clusterers.Groups,
     shares: Matrix, status: Array,
 ) -> pd.DataFrame:  # fmt: skip
-    everybody = np.arange(len(people))
+    each = np.arange(len(people))
     others = shares.copy()
-    others[everybody, groups] = -1.0
+    others[each, groups] = -1.0
     seconds = others.argmax(axis=1)
     return pd.DataFrame(
         {
@@ -118,25 +119,26 @@ def _rows(
             "as_of": as_of,
             "cluster_id": ids[groups],
             "persona": names[groups],
-            "confidence": shares[everybody, groups],
+            "confidence": shares[each, groups],
             "model_version": version,
             "status": status,
             "second": names[seconds],
-            "second_confidence": shares[everybody, seconds],
+            "second_confidence": shares[each, seconds],
         }
     )
 
 
-def told(model: Steps, deck: Deck, people: pd.DataFrame, said: pd.Series) -> list[str]:
-    """A line on how often the groups alone say what people's verdicts say; none without
-    verdicts.
-    """
-    judged = people[people["profile_id"].isin(said.index)]
+def report_agreement(
+    model: Steps, deck: Deck, people: pd.DataFrame, verdicts: pd.Series
+) -> list[str]:
+    """A line on how often the groups alone agree with people's verdicts; none without verdicts."""
+    judged = people[people["profile_id"].isin(verdicts.index)]
     if not len(judged):
         return []
     names = {int(card["group"]): card["persona"] for card in deck["cards"]}
     groups = model.predict(columns.expected_columns(model, judged))
-    same = [names[int(g)] == said[one] for g, one in zip(groups, judged["profile_id"], strict=True)]
+    pairs = zip(groups, judged["profile_id"], strict=True)
+    same = sum(names[int(group)] == verdicts[profile] for group, profile in pairs)
     return [
-        f"verdicts on {len(judged):,} people count; the groups alone say the same of {sum(same):,}"
+        f"verdicts on {len(judged):,} people count; the groups alone agree with {same:,} of them"
     ]

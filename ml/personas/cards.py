@@ -1,5 +1,5 @@
-"""The deck of persona cards: who each group is, what sets it apart, how to reach it, and its name
-across retrains.
+"""The deck of persona cards: each group's name across retrains, what sets it apart and how to reach
+it. For the grouping of personas.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ml.personas import naming
 from ml.policy import DriftPolicy, TrainingPolicy
 
 ARTIFACT = "personas.json"
-# traits told per card; further ones are weaker than a tenth of a standard deviation on most shops
+# traits shown per card; further ones are weaker than a tenth of a standard deviation on most shops
 TRAITS = 6
 
 Deck = dict[str, Any]
@@ -29,7 +29,7 @@ Deck = dict[str, Any]
 
 @dataclass(frozen=True)
 class Former:
-    """The champion's deck, and the id of the persona that each of the people at hand has in it."""
+    """The champion's deck, and the id of the persona that each of these people has in it."""
 
     deck: Deck
     ids: clusterers.Groups
@@ -41,7 +41,7 @@ class Former:
 
 
 def names(deck: Deck) -> set[str]:
-    """Every persona there is or was."""
+    """Every persona, current or retired."""
     return {card["persona"] for card in deck["cards"]} | set(deck["retired"])
 
 

@@ -1,4 +1,4 @@
-"""Groups people, going on from the champion's groups, and judges the groups: for their trainer."""
+"""Groups people, starting from the champion's groups, and judges the groups: for their trainer."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def load(
     lake: Lake, spec: PersonaSpec, as_of: datetime, policy: TrainingPolicy
 ) -> tuple[pd.DataFrame, FeatureSet]:
     """Keys and features of the people to group, and which features those are."""
-    frames.set_moments(lake, [(as_of, as_of + timedelta(days=spec.horizon_days))])
+    frames.set_training_dates(lake, [(as_of, as_of + timedelta(days=spec.horizon_days))])
     feature_set = frames.feature_set(
         lake, include=spec.include, exclude=spec.exclude, max_categories=policy.max_categories
     )
     people = population.people_at(lake, spec.population_sql, feature_set)
-    feature_set = dataset.telling(people, feature_set)
+    feature_set = dataset.drop_constant_features(people, feature_set)
     if len(people) < policy.min_rows or len(feature_set.names) < 2:
         raise DataRefused(
             f"there are {len(people)} people to group and {len(feature_set.names)} features that"
@@ -57,28 +57,23 @@ class Grouped:
 def group(
     spec: PersonaSpec, people: pd.DataFrame, feature_set: FeatureSet, policy: TrainingPolicy,
     limits: DriftPolicy,
-    champion: tuple[cards.Deck, Steps] | None = None, said: pd.Series | None = None,
+    champion: tuple[cards.Deck, Steps] | None = None, verdicts: pd.Series | None = None,
 ) -> Grouped:  # fmt: skip
-    """Group people; where there is a champion (its deck and model), go on from its groups and
-    names.
-    """
+    """Group people; with a champion (its deck and model), continue from its groups and names."""
     features = people[feature_set.names]
     prepare = pipeline.for_groups(feature_set).fit(features)
     rows = prepare.transform(features)
     before = cards.former(*champion, people) if champion else None
-    verdicts = (
-        agreement.heard(people, pd.Series(dtype=object) if said is None else said, before)
-        if before
-        else None
-    )
-    start = agreement.start(before, verdicts, policy) if before and verdicts else None
+    given = pd.Series(dtype=object) if verdicts is None else verdicts
+    usable = agreement.select_verdicts(people, given, before) if before else None
+    start = agreement.start(before, usable, policy) if before and usable else None
     found = clustering.choices(spec, rows, policy, start)
     best = clustering.best_of(found, policy)
     deck = cards.deal(best, rows, people, feature_set, policy, limits, before)
-    told: dict[str, float] = {}
-    if before and verdicts and len(verdicts.places):
-        told = agreement.gained(before, deck, np.asarray(best.fitted.predict(rows)), verdicts)
-    return Grouped(pipeline.joined(prepare, best.fitted), deck, found, best, told)
+    gained: dict[str, float] = {}
+    if before and usable and len(usable.places):
+        gained = agreement.gained(before, deck, np.asarray(best.fitted.predict(rows)), usable)
+    return Grouped(pipeline.joined(prepare, best.fitted), deck, found, best, gained)
 
 
 def judge(
@@ -114,15 +109,15 @@ def judge(
 def _clearer(
     challenger: Steps, champion: Steps, people: pd.DataFrame, policy: TrainingPolicy, won: float
 ) -> Gate:
-    """Clearer by more than noise; or more often what people's verdicts say, by more than noise, and
-    no less clear.
+    """Clearer by more than noise; or in better agreement with people's verdicts by more than noise,
+    and no less clear.
     """
     from sklearn.metrics import silhouette_samples
 
     sample = people.sample(min(clustering.SILHOUETTE_SAMPLE, len(people)), random_state=policy.seed)
     values = []
     for model in (challenger, champion):
-        # Each is measured in its own space: what it was asked to tell apart.
+        # Each is measured in its own space: that of the features that it groups by.
         features = columns.expected_columns(model, sample)
         groups = model.predict(features)
         is_one = len(np.unique(groups)) < 2

@@ -31,7 +31,7 @@ class Kept:
 
 
 def effects(shown: pd.DataFrame, groups: NDArray[np.int64]) -> pd.DataFrame:
-    """Standardized difference of each group (rows) from everybody in each feature (columns); text
+    """Standardized difference of each group (rows) from all people in each feature (columns); text
     as indicators.
     """
     wide = pd.get_dummies(shown, prefix_sep="=", dtype=float)
@@ -93,11 +93,11 @@ def _own_name(row: pd.Series, used: set[str]) -> str:
 def carry_over(
     ours: NDArray[np.int64], theirs: NDArray[np.int64], names: Mapping[int, str], least: float
 ) -> dict[int, Kept]:
-    """For groups of ours that hold mostly the same people as a group of theirs: that group's id and
+    """For groups of ours with mostly the same people as a group of theirs: that group's id and
     name.
 
-    Both arrays say which group each of the same people is in; theirs in the ids of ``names``. The
-    overlap is Dice's coefficient; pairs are chosen so that the whole overlap is largest, and kept
+    Both arrays are the group of each of the same people; theirs in the ids of ``names``. The
+    overlap is Dice's coefficient; pairs are chosen so that the total overlap is largest, and kept
     from ``least`` on.
     """
     table = pd.crosstab(ours, theirs)

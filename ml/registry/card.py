@@ -1,5 +1,5 @@
-"""The model card: what a model is for, what it learnt from, how good it is and for whom, where it
-ends.
+"""Writes the model card: the purpose, training data, quality by group and limits of a model. The
+trainers call it.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def write(
                 " and people like"
             ),
             (
-                "those above; it says what is likely, not what causes it. Not for decisions on"
+                "those above; it predicts what is likely, not what causes it. Not for decisions on"
                 " credit, housing or work."
             ),
             "",
@@ -134,7 +134,7 @@ def write_forecast(
                 for c, found in table.items()
             ),
             "",
-            "The score says what is likely, not what causes it.",
+            "The score predicts what is likely, not what causes it.",
             "",
         ]
     )

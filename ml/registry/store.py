@@ -1,5 +1,5 @@
 """The relations that models write: one transaction per (model, as_of), so that a killed task leaves
-no halves.
+nothing half-written.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ TABLES = {
         " bigint, scored_at timestamp"
     ),
 }
-# Columns beyond what other rooms create the relation with.
+# Columns that other rooms do not create the relation with.
 ADDED = (("ml.cluster_assignments", "status varchar"), ("ml.scores", "outcome varchar"))
 
 
@@ -75,8 +75,8 @@ def is_current(lake: Lake, model: str, as_of: datetime, version: str, content_ha
 def replace_rows(
     settings: Settings, lake: Lake, writes: list[tuple[str, str, list[Any], pd.DataFrame]]
 ) -> None:
-    """In one transaction: for each (relation, condition, parameters, rows), delete what the
-    condition names, insert.
+    """In one transaction: for each (relation, condition, parameters, rows), delete the rows that
+    match the condition, and insert.
     """
     with warehouse.writing(settings):
         _replace_rows(lake, writes)
@@ -96,7 +96,7 @@ def _replace_rows(lake: Lake, writes: list[tuple[str, str, list[Any], pd.DataFra
 def run_row(
     model: str, as_of: datetime, version: str, content_hash: str, rows: int, at: datetime
 ) -> pd.DataFrame:
-    """The row of ml.score_runs that says these scores are whole."""
+    """The row of ml.score_runs that marks these scores as complete."""
     return pd.DataFrame(
         {
             "model": [model],

@@ -60,8 +60,8 @@ MODEL_FILE = "model.skops"
 def _use(uri: str) -> None:
     """Have MLflow use the address in this process alone.
 
-    MLflow would leave it in the environment, where settings of another home, and whatever is
-    started for it, find it.
+    MLflow would leave it in the environment, where settings of another home, and processes started
+    for it, find it.
     """
     import mlflow
 
@@ -111,8 +111,8 @@ class Tracker:
         return run
 
     def _has_lost(self, uri: str | None) -> bool:
-        """Whether the files of a logged model are gone from this machine; those kept elsewhere are
-        taken as there.
+        """Whether the files of a logged model are missing on this machine; files kept elsewhere
+        count as present.
         """
         if not uri or not uri.startswith("models:/m-"):
             return False
@@ -166,7 +166,7 @@ class Tracker:
         self.client.set_terminated(run.info.run_id)
 
     def complete(self, run_id: str) -> None:
-        """Mark the run as whole: everything that belongs to it has been logged."""
+        """Mark the run as complete: everything that belongs to it is logged."""
         self.client.set_tag(run_id, COMPLETE, "yes")
 
     def version_of(self, run: TrackedRun) -> ModelVersion:
@@ -186,7 +186,7 @@ class Tracker:
         return cast("ModelVersion", made)
 
     def at_alias(self, alias: str = "champion") -> ModelVersion | None:
-        """The version that bears the alias, or None; also where its files are gone, so that another
+        """The version with the alias, or None; None too if its files are missing, so that another
         is trained.
         """
         from mlflow.exceptions import MlflowException
@@ -222,13 +222,13 @@ class Tracker:
             self.client.set_model_version_tag(self.registered, version.version, tag, text)
 
     def note(self, name: str, values: Mapping[str, Any]) -> None:
-        """Write values to the model, in place of what it was told under that name before."""
+        """Write values to the model, in place of those noted under that name before."""
         self.client.set_registered_model_tag(
             self.registered, name, json.dumps(values, sort_keys=True)
         )
 
     def noted(self, name: str) -> dict[str, Any]:
-        """What was last noted under that name; empty where nothing was."""
+        """The values last noted under that name; empty if there are none."""
         found: dict[str, Any] = json.loads(
             self.client.get_registered_model(self.registered).tags.get(name, "{}")
         )
@@ -274,8 +274,8 @@ def log_model(model: Model, example: pd.DataFrame, *, classifies: bool) -> str:
 
 
 def identity(version: ModelVersion) -> str:
-    """What tells a version's model from every other, also from one of the same number in an MLflow
-    that was wiped.
+    """What distinguishes a version's model from every other, also from one of the same number in an
+    MLflow that was wiped.
     """
     return str(version.tags.get("segmentry.key") or version.run_id)
 

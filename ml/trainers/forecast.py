@@ -44,7 +44,8 @@ class ForecastTrainer(LabelledTrainer[ForecastSpec, FittedForecast]):
         for prefix, name in (("test", chosen.candidate), ("heuristic", "rule")):
             found = fitted.table[name]
             mlflow.log_metrics({f"{prefix}_{metric}": i.value for metric, i in found.items()})
-        reference = drift.reference(data.test.features, quality.said(chosen.fitted, data.test)[1])
+        forecast = quality.predict(chosen.fitted, data.test)[1]
+        reference = drift.reference(data.test.features, forecast)
         mlflow.log_dict(reference, drift.ARTIFACT)
 
     def card(self, fitted: FittedForecast, data: TrainingSet) -> str:
@@ -73,7 +74,7 @@ class ForecastTrainer(LabelledTrainer[ForecastSpec, FittedForecast]):
         return [{"metric": n, **{r: str(f[n]) for r, f in found.items()}} for n in names]
 
     def answer(self, model: Model, features: pd.DataFrame) -> Answers:
-        """The amount, within what there can be; or the most likely choice and its probability."""
+        """The amount, at most the spec's largest; or the most likely choice and its probability."""
         if not hasattr(model, "classes_"):
             amounts = np.asarray(model.predict(features), dtype=np.float64)
             return Answers(np.clip(amounts, 0.0, self.spec.most), None)
@@ -81,7 +82,7 @@ class ForecastTrainer(LabelledTrainer[ForecastSpec, FittedForecast]):
         choices = np.asarray(model.classes_, dtype=object)
         return Answers(chances.max(axis=1), choices[chances.argmax(axis=1)])
 
-    def told(self, run: TrackedRun) -> str:
+    def summarize(self, run: TrackedRun) -> str:
         """The error on the test part, next to the rule's."""
         measured = run.data.metrics
         name = next(n for n in ("mean_absolute_error", "log_loss") if f"test_{n}" in measured)

@@ -1,5 +1,5 @@
 """Trains a model that learns from labels: data, leakage check, fit, card, gates, promotion. The
-trainers of probabilities and of forecasts say what is special to their kind.
+trainers of probabilities and of forecasts add what is special to their kind.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ LearntKind = TypeVar("LearntKind", bound=Learnt)
 
 
 class Fitted(Protocol):
-    """What a fit gives: the chosen model, and the best fit of each candidate."""
+    """What a fit returns: the chosen model, and the best fit of each candidate."""
 
     @property
     def model(self) -> Model:
@@ -85,25 +85,25 @@ class LabelledTrainer(Trainer[LearntKind], Generic[LearntKind, FittedKind]):
 
     @abstractmethod
     def answer(self, model: Model, features: pd.DataFrame) -> Answers:
-        """What the model says of each row."""
+        """The model's answer about each row."""
 
     @abstractmethod
-    def told(self, run: TrackedRun) -> str:
+    def summarize(self, run: TrackedRun) -> str:
         """How good the model of a run is, in a few words."""
 
     def verdicts(self, settings: Settings) -> pd.DataFrame | None:
-        """What people said of cases; None where they are not asked."""
+        """People's verdicts on cases; None for a kind of model without reviews."""
         return None
 
     def note_outcomes(
-        self, tracker: Tracker, champion: ModelVersion, held: Model, data: TrainingSet
+        self, tracker: Tracker, champion: ModelVersion, model: Model, data: TrainingSet
     ) -> None:
-        """Note how the outcomes of those the champion was tested on have moved; nothing here."""
+        """Note how outcomes have moved since the champion's test; this does nothing."""
 
     def cases(
         self, as_of: datetime, people: pd.DataFrame, scores: Vector, challenged: Vector | None
     ) -> pd.DataFrame | None:
-        """Cases for people to review; None where they are not asked."""
+        """Cases for people to review; None for a kind of model without reviews."""
         return None
 
     def profile_columns(self) -> dict[str, str]:
@@ -111,7 +111,7 @@ class LabelledTrainer(Trainer[LearntKind], Generic[LearntKind, FittedKind]):
         return {"score": f"{self.spec.name}_score"}
 
     def asked(self, model: Model) -> Ask:
-        """The model as something to be asked about rows."""
+        """The model as a function of rows."""
         return partial(self.answer, model)
 
     def train(self, context: RunContext) -> StageReport:
@@ -163,25 +163,25 @@ class LabelledTrainer(Trainer[LearntKind], Generic[LearntKind, FittedKind]):
         version = tracker.version_of(run)
         champion = tracker.at_alias("champion")
         name = self.spec.name
-        told = self.told(run)
+        summary = self.summarize(run)
         rows = {f"training rows of {name}": len(data.train)}
         if champion is not None and promotion.is_settled(version, champion):
-            return runs.settled(rows, name, champion, told)
+            return runs.settled(rows, name, champion, summary)
         challenger = tracker.load(version)
-        held = tracker.load(champion) if champion else None
-        found = self.judge(challenger, held, data, policy)
+        current = tracker.load(champion) if champion else None
+        found = self.judge(challenger, current, data, policy)
         verdict = PromotionVerdict((*found.gates, self.steady(context, version, challenger)))
         tracker.record_gates(version, verdict.gates)
-        if champion is not None and held is not None:
-            self.note_outcomes(tracker, champion, held, data)
+        if champion is not None and current is not None:
+            self.note_outcomes(tracker, champion, current, data)
         if verdict.passed:
-            return runs.promoted(tracker, rows, version, run.data.params["candidate"], told)
+            return runs.promoted(tracker, rows, version, run.data.params["candidate"], summary)
         status = "done" if is_new else "unchanged"
         return runs.refused(rows, name, champion, version, verdict, status)
 
     def steady(self, context: RunContext, version: ModelVersion, challenger: Model) -> Gate:
-        """Whom it would score is like whom it was tested on; drift that moves features and scores
-        bars promotion.
+        """The gate on drift: the people to score are like those of the test; drift of both features
+        and scores bars promotion.
         """
         tracker = self.tracker(context.settings)
         if not tracker.has_artifact(version.run_id, drift.ARTIFACT):
@@ -215,8 +215,8 @@ class LabelledTrainer(Trainer[LearntKind], Generic[LearntKind, FittedKind]):
         policy = TrainingPolicy.read(context.settings)
         champion = tracker.at_alias("champion")
         challenger = tracker.load(version)
-        held = tracker.load(champion) if champion is not None else None
-        found = self.judge(challenger, held, self.training_set(context), policy)
+        current = tracker.load(champion) if champion is not None else None
+        found = self.judge(challenger, current, self.training_set(context), policy)
         return PromotionVerdict((*found.gates, self.steady(context, version, challenger)))
 
     def compare(self, context: RunContext, versions: Mapping[str, ModelVersion]) -> list[TableRow]:
@@ -244,19 +244,19 @@ class LabelledTrainer(Trainer[LearntKind], Generic[LearntKind, FittedKind]):
     ) -> pd.DataFrame:
         """Rows of ml.scores; ``attrs['at']`` is when they were made."""
         at = datetime.now(UTC).replace(tzinfo=None)
-        said = Answers(np.zeros(0), None)
+        answered = Answers(np.zeros(0), None)
         if len(people):
             features = columns.expected_columns(model, people)
-            said = answers.of_all(self.asked(model), features)
+            answered = answers.of_all(self.asked(model), features)
         rows = pd.DataFrame(
             {
                 "profile_id": people["profile_id"].to_numpy(),
                 "model": self.spec.name,
                 "as_of": as_of,
-                "score": said.scores,
+                "score": answered.scores,
             }
         )
-        rows["outcome"] = pd.Series(said.outcomes, index=rows.index, dtype=object)
+        rows["outcome"] = pd.Series(answered.outcomes, index=rows.index, dtype=object)
         rows["model_version"] = version
         rows["scored_at"] = at
         rows.attrs["at"] = at
@@ -302,8 +302,8 @@ class LabelledTrainer(Trainer[LearntKind], Generic[LearntKind, FittedKind]):
     def _shadow(
         self, tracker: Tracker, champion: ModelVersion, people: pd.DataFrame, as_of: datetime
     ) -> pd.DataFrame | None:
-        """What the newest challenger would have said of the same people; None if there is none, or
-        it was champion.
+        """The newest challenger's scores of the same people; None if there is none, or it was
+        champion.
         """
         newest = next(iter(tracker.versions()), None)
         if newest is None or promotion.is_settled(newest, champion):

@@ -44,27 +44,27 @@ class PersonaTrainer(Trainer[PersonaSpec]):
                 people, feature_set = grouping.load(lake, self.spec, as_of, policy)
             except DataRefused as refusal:
                 return runs.refuse(tracker, name, as_of.isoformat(), snapshot, str(refusal))
-        said = self.judged(tracker)
-        content = dataset.content_hash(people, *([said.to_json()] if len(said) else []))
+        verdicts = self.read_verdicts(tracker)
+        content = dataset.content_hash(people, *([verdicts.to_json()] if len(verdicts) else []))
         key = runs.training_key(self.spec, policy, as_of.isoformat(), content)
         run = tracker.finished(key)
         if run is None:
             tags = runs.tags(key, as_of, snapshot, content)
-            self._fit_and_log(tracker, people, feature_set, said, tags)
+            self._fit_and_log(tracker, people, feature_set, verdicts, tags)
             run = tracker.trained(key)
         return self._decide(tracker, run, people, policy)
 
-    def judged(self, tracker: Tracker) -> pd.Series:
+    def read_verdicts(self, tracker: Tracker) -> pd.Series:
         """Verdicts of people, by profile id; none before there are personas to name."""
-        held = tracker.at_alias("champion")
-        if held is None:
+        champion = tracker.at_alias("champion")
+        if champion is None:
             return pd.Series(dtype=object)
-        deck = tracker.artifact(held.run_id, cards.ARTIFACT)
+        deck = tracker.artifact(champion.run_id, cards.ARTIFACT)
         return reviews.of_personas(tracker.settings, self.spec.name, cards.names(deck))
 
     def _fit_and_log(
-        self, tracker: Tracker, people: pd.DataFrame, feature_set: FeatureSet, said: pd.Series,
-        tags: dict[str, str],
+        self, tracker: Tracker, people: pd.DataFrame, feature_set: FeatureSet,
+        verdicts: pd.Series, tags: dict[str, str],
     ) -> None:  # fmt: skip
         import mlflow
 
@@ -73,8 +73,8 @@ class PersonaTrainer(Trainer[PersonaSpec]):
         name = self.spec.name
         as_of = tags["segmentry.as_of"]
         with tracker.run(f"{name} as of {as_of}", tags) as run, threads.limited(policy):
-            held = _champion(tracker)
-            made = grouping.group(self.spec, people, feature_set, policy, limits, held, said)
+            former = _champion(tracker)
+            made = grouping.group(self.spec, people, feature_set, policy, limits, former, verdicts)
             best = made.best
             mlflow.log_params(
                 {"algorithm": best.algorithm, "clusters": best.clusters, "people": len(people)}
@@ -98,15 +98,15 @@ class PersonaTrainer(Trainer[PersonaSpec]):
         groups = run.data.params["clusters"]
         apart = run.data.metrics["silhouette"]
         name = self.spec.name
-        told = f"{groups} groups, silhouette {apart:.3f}"
+        summary = f"{groups} groups, silhouette {apart:.3f}"
         rows = {f"training rows of {name}": len(people)}
         if champion is not None and promotion.is_settled(version, champion):
-            return runs.settled(rows, name, champion, told)
-        held = tracker.load(champion) if champion else None
-        verdict = grouping.judge(run, tracker.load(version), held, people, policy)
+            return runs.settled(rows, name, champion, summary)
+        current = tracker.load(champion) if champion else None
+        verdict = grouping.judge(run, tracker.load(version), current, people, policy)
         tracker.record_gates(version, verdict.gates)
         if verdict.passed:
-            return runs.promoted(tracker, rows, version, run.data.params["algorithm"], told)
+            return runs.promoted(tracker, rows, version, run.data.params["algorithm"], summary)
         return runs.refused(rows, name, champion, version, verdict)
 
     def verdict(self, context: RunContext, version: ModelVersion) -> PromotionVerdict:
@@ -115,10 +115,10 @@ class PersonaTrainer(Trainer[PersonaSpec]):
         tracker = self.tracker(context.settings)
         challenger = tracker.load(version)
         champion = tracker.at_alias("champion")
-        held = tracker.load(champion) if champion is not None else None
+        current = tracker.load(champion) if champion is not None else None
         with frames.published(context.settings) as (lake, _):
             people, _ = grouping.load(lake, self.spec, clock.of(context), policy)
-        return grouping.judge(tracker.run_of(version), challenger, held, people, policy)
+        return grouping.judge(tracker.run_of(version), challenger, current, people, policy)
 
     def compare(self, context: RunContext, versions: Mapping[str, ModelVersion]) -> list[TableRow]:
         """The metrics that the versions' runs have logged."""
@@ -142,9 +142,11 @@ class PersonaTrainer(Trainer[PersonaSpec]):
         people = self.people(context, model)
         deck = tracker.artifact(version.run_id, cards.ARTIFACT)
         with warehouse.connect(context.settings, read_only=True) as lake:
-            held = assignment.held_before(lake, as_of)
-        said = self.judged(tracker)
-        rows = assignment.assign(model, deck, people, as_of, version.version, policy, held, said)
+            previous = assignment.read_previous(lake, as_of)
+        verdicts = self.read_verdicts(tracker)
+        rows = assignment.assign(
+            model, deck, people, as_of, version.version, policy, previous, verdicts
+        )
         return Proposal(
             rows.rename(columns={"confidence": "persona_confidence"}),
             ["persona", "cluster_id", "persona_confidence"],
@@ -163,18 +165,20 @@ class PersonaTrainer(Trainer[PersonaSpec]):
         model = tracker.load(champion)
         version = str(champion.version)
         people = self.people(context, model)
-        said = self.judged(tracker)
+        verdicts = self.read_verdicts(tracker)
         with warehouse.connect(context.settings) as lake:
             store.ensure(context.settings, lake)
-            held = assignment.held_before(lake, as_of)
+            previous = assignment.read_previous(lake, as_of)
             content = dataset.content_hash(
-                people, identity(champion), held.to_json(), said.to_json()
+                people, identity(champion), previous.to_json(), verdicts.to_json()
             )
             if store.is_current(lake, name, as_of, version, content):
                 notes = [f"{name} {version}: unchanged"]
                 return StageReport({"ml.cluster_assignments": 0}, notes, status="unchanged")
             deck = tracker.artifact(champion.run_id, cards.ARTIFACT)
-            rows = assignment.assign(model, deck, people, as_of, version, policy, held, said)
+            rows = assignment.assign(
+                model, deck, people, as_of, version, policy, previous, verdicts
+            )
             now = datetime.now(UTC).replace(tzinfo=None)
             done = store.run_row(name, as_of, version, content, len(rows), now)
             shares = {card["persona"]: card["share"] for card in deck["cards"]}
@@ -193,7 +197,7 @@ class PersonaTrainer(Trainer[PersonaSpec]):
                 [("ml.cluster_assignments", "as_of = ?", [as_of], assigned), *writes],
             )
         notes = [f"{name} {version}: {_shares(rows)}"]
-        notes += assignment.told(model, deck, people, said)
+        notes += assignment.report_agreement(model, deck, people, verdicts)
         notes += [
             f"the sizes of personas have moved (PSI {one.psi:.2f})"
             for one in moved
@@ -203,10 +207,10 @@ class PersonaTrainer(Trainer[PersonaSpec]):
 
 
 def _champion(tracker: Tracker) -> tuple[cards.Deck, Steps] | None:
-    held = tracker.at_alias("champion")
-    if held is None:
+    champion = tracker.at_alias("champion")
+    if champion is None:
         return None
-    return tracker.artifact(held.run_id, cards.ARTIFACT), tracker.load(held)
+    return tracker.artifact(champion.run_id, cards.ARTIFACT), tracker.load(champion)
 
 
 def _shares(rows: pd.DataFrame) -> str:

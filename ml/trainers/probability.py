@@ -94,27 +94,27 @@ class ProbabilityTrainer(LabelledTrainer[ModelSpec, Trained]):
         """The probability of a true label."""
         return Answers(model.predict_proba(features)[:, 1], None)
 
-    def told(self, run: TrackedRun) -> str:
+    def summarize(self, run: TrackedRun) -> str:
         """The AUC on the test part, next to the heuristic's."""
         reached = run.data.metrics["test_roc_auc"]
         plain = run.data.metrics["heuristic_roc_auc"]
         return f"test AUC {reached:.3f} against {plain:.3f} of the heuristic"
 
     def verdicts(self, settings: Settings) -> pd.DataFrame | None:
-        """What people said of cases: labels that take the place of outcomes."""
+        """People's verdicts on cases: labels that replace outcomes."""
         return reviews.verdicts(settings, self.spec.name)
 
     def note_outcomes(
-        self, tracker: Tracker, champion: ModelVersion, held: Model, data: TrainingSet
+        self, tracker: Tracker, champion: ModelVersion, model: Model, data: TrainingSet
     ) -> None:
-        """How often the outcome was true, and how far the champion's probabilities were off: when
-        it was tested, and now.
+        """Note how often the outcome is true, and the champion's calibration error: at its test and
+        now.
 
         The next scoring at this time writes it to the lake, so that models can be trained alongside
         each other.
         """
         then = tracker.run_of(champion).data.metrics
-        scores = evaluation.probabilities(held, columns.fitted_to(held, data.test))
+        scores = evaluation.probabilities(model, columns.fitted_to(model, data.test))
         rate = float(data.test.labels.mean())
         error = metrics.calibration_error(data.test.labels, scores)
         tracker.note(
@@ -130,13 +130,13 @@ class ProbabilityTrainer(LabelledTrainer[ModelSpec, Trained]):
     def cases(
         self, as_of: datetime, people: pd.DataFrame, scores: Vector, challenged: Vector | None
     ) -> pd.DataFrame | None:
-        """Cases that a person's eye would teach most about."""
+        """Cases whose review by a person would help the model most."""
         return reviews.cases(self.spec.name, as_of, people, scores, challenged)
 
 
 def _log_verdicts(data: TrainingSet, trained: Trained) -> None:
-    """What people's verdicts were worth: validation loss of the same candidate without them, less
-    that with them.
+    """What people's verdicts gained: validation loss of the same candidate without them, less that
+    with them.
     """
     import mlflow
     from sklearn.base import clone

@@ -1,4 +1,4 @@
-"""What every training writes to its run in MLflow, and the key it is found by: for the trainers."""
+"""What every training writes to its run in MLflow, and the training key: for the trainers."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def training_key(spec: Spec, policy: TrainingPolicy, as_of: str, content: str) -
 
 
 def refuse(tracker: Tracker, model: str, as_of: str, snapshot: int, reason: str) -> StageReport:
-    """Record in MLflow that the data do not allow training; the job goes on without this model's
+    """Record in MLflow that the data do not allow training; the job continues without this model's
     scores.
     """
     key = hashlib.sha256("\0".join([model, as_of, reason]).encode()).hexdigest()[:40]
@@ -83,7 +83,7 @@ def log_set(model: str, horizon_days: int, data: TrainingSet) -> None:
     import mlflow
     from mlflow.data.pandas_dataset import from_pandas
 
-    # The first rows tell the schema; inferring it from all takes seconds. The digest is that of the
+    # The first rows have the schema; inferring it from all takes seconds. The digest is that of the
     # whole set.
     shown = data.train.features.head(SCHEMA_ROWS).assign(label=data.train.labels[:SCHEMA_ROWS])
     name = f"{model}_{data.content_hash[:12]}"
@@ -104,18 +104,20 @@ def tags(key: str, as_of: datetime, snapshot: int, content: str) -> dict[str, st
     }
 
 
-def settled(rows: Mapping[str, int], name: str, champion: ModelVersion, told: str) -> StageReport:
+def settled(
+    rows: Mapping[str, int], name: str, champion: ModelVersion, summary: str
+) -> StageReport:
     """The report of a training that has nothing to decide."""
-    note = f"{name} {champion.version} stays champion ({told})"
+    note = f"{name} {champion.version} stays champion ({summary})"
     return StageReport(dict(rows), [note], status="unchanged")
 
 
 def promoted(
-    tracker: Tracker, rows: Mapping[str, int], version: ModelVersion, chosen: str, told: str
+    tracker: Tracker, rows: Mapping[str, int], version: ModelVersion, chosen: str, summary: str
 ) -> StageReport:
     """Make the version champion, and report it."""
-    promotion.promote(tracker, version, told)
-    note = f"{tracker.model} {version.version} ({chosen}) is champion: {told}"
+    promotion.promote(tracker, version, summary)
+    note = f"{tracker.model} {version.version} ({chosen}) is champion: {summary}"
     return StageReport(dict(rows), [note])
 
 

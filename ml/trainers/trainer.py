@@ -48,7 +48,7 @@ class Trainer(ABC, Generic[SpecKind]):
         return Tracker(settings, self.spec.name)
 
     def people(self, context: RunContext, model: Model) -> pd.DataFrame:
-        """Everybody the model is meant for at the context's time, with the features it reads."""
+        """The model's population at the context's time, with the features that the model reads."""
         with frames.published(context.settings) as (lake, _):
             return population.read(lake, self.spec, clock.of(context), model)
 

@@ -56,7 +56,7 @@ def test_what_moved_is_named_and_what_did_not_is_not() -> None:
     assert "value" in line
 
 
-def test_a_column_that_went_missing_or_is_gone_alarms() -> None:
+def test_an_empty_or_removed_column_alarms() -> None:
     emptied = sample().assign(value=np.nan)
     assert found(emptied)["value"].verdict == "alarm"
     assert found(emptied.drop(columns="country"))["country"].verdict == "gone"

@@ -37,7 +37,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> RunContext:
         settings_in(tmp_path_factory.mktemp("forecast"), 1500, max_total_error=0.5)
     )
     with warehouse.connect(context.settings) as lake:
-        # The last purchase tells less than all that is known, or no model could do better than the
+        # The last purchase must predict less than all features together, or no model could beat the
         # plain rule.
         lake.execute(
             "update lake.features.features__behaviour set top_purchased_category = 'Garden' "
@@ -56,7 +56,9 @@ def spec(name: str) -> ForecastSpec:
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_a_forecast_beats_its_rule_and_scores_everybody(trained: RunContext, model: str) -> None:
+def test_a_forecast_beats_its_rule_and_scores_every_customer(
+    trained: RunContext, model: str
+) -> None:
     tracker = Tracker(trained.settings, model)
     champion = tracker.at_alias()
     assert champion is not None, [v.tags for v in tracker.versions()]
@@ -121,9 +123,9 @@ def test_the_lifetime_model_is_served_with_its_own_file_alone(trained: RunContex
         tuple(frames.Feature(str(name), "t", is_number=True) for name in table)
     )
     model = pipeline.build(LifetimeValue(), feature_set).fit(table, np.ones(len(table)))
-    said = model.predict(table)
-    assert (said > 0).all()
-    assert said.std() > 0
+    forecast = model.predict(table)
+    assert (forecast > 0).all()
+    assert forecast.std() > 0
     with own_code(model) as code:
         assert code is not None
     with own_code(pipeline.amount_heuristic("orders_lifetime")) as code:
@@ -134,10 +136,10 @@ def test_losses_want_the_mean_and_the_chance_right() -> None:
     random = np.random.default_rng(1)
     amounts = random.exponential(40, 4000) * (random.random(4000) < 0.4)
     at = {
-        said: losses.deviance(amounts, np.full(4000, said)).mean()
-        for said in (8.0, float(amounts.mean()), 32.0)
+        forecast: losses.deviance(amounts, np.full(4000, forecast)).mean()
+        for forecast in (8.0, float(amounts.mean()), 32.0)
     }
-    assert min(at, key=lambda said: at[said]) == float(amounts.mean())
+    assert min(at, key=lambda forecast: at[forecast]) == float(amounts.mean())
     assert np.isfinite(losses.deviance(amounts, np.zeros(4000))).all()
     labels = np.array(["a", "b", "never seen"], dtype=object)
     part = Part(pd.DataFrame(), pd.DataFrame({"x": ["a", "b", "b"]}), labels)

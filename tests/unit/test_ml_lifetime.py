@@ -77,7 +77,7 @@ def both_fits() -> tuple[Table, Table]:
     features = np.column_stack([seen.repeats, seen.last, seen.observed, seen.spend])
     learn = (
         np.arange(len(customers)) % 2 == 0
-    )  # boosting needs labels of its own; all are judged on the other half
+    )  # boosting needs labels; all are judged on the other half
     visits = BetaGeometric.fit(seen).expected(seen, WEEKS)
     before = seen.repeats / seen.observed * WEEKS
     spend = GammaGamma.fit(seen).expected(seen)
@@ -90,11 +90,11 @@ def both_fits() -> tuple[Table, Table]:
         came = actual[~learn]
         return {
             name: {
-                "error": float(abs(came - said[~learn]).mean()),
-                "said": said[~learn].sum(),
+                "error": float(abs(came - forecast[~learn]).mean()),
+                "forecast": forecast[~learn].sum(),
                 "came": came.sum(),
             }
-            for name, said in ways.items()
+            for name, forecast in ways.items()
         }
 
     times, amounts = (
@@ -113,16 +113,16 @@ def test_hold_out_against_gradient_boosting() -> None:
     bought, spent = both_fits()
     for name, one in (bought | {f"{name}, spend": one for name, one in spent.items()}).items():
         print(
-            f"{name:30s} {one['said']:9.1f} of {one['came']:.1f}, mean absolute error"
+            f"{name:30s} {one['forecast']:9.1f} of {one['came']:.1f}, mean absolute error"
             f" {one['error']:.3f}"
         )
     assert bought["BG/NBD"]["error"] < bought["as before"]["error"]
     assert spent["BG/NBD and gamma-gamma"]["error"] < spent["as before"]["error"]
-    assert bought["BG/NBD"]["said"] == pytest.approx(787, abs=1)
+    assert bought["BG/NBD"]["forecast"] == pytest.approx(787, abs=1)
     assert bought["BG/NBD"]["came"] == 904
 
 
-def test_everybody_together_buys_about_as_often_as_is_expected() -> None:
+def test_all_customers_together_buy_about_as_often_as_expected() -> None:
     rows = purchases()
     customers, seen = history(rows, CALIBRATED_UNTIL)
     later = rows[rows["at"] >= CALIBRATED_UNTIL].groupby("customer")["at"].nunique()

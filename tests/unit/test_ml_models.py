@@ -80,7 +80,7 @@ def rows(settings: Settings, sql: str) -> list[tuple[object, ...]]:
         return lake.execute(sql).fetchall()
 
 
-def test_champions_beat_the_heuristic_and_score_everybody(trained: RunContext) -> None:
+def test_champions_beat_the_heuristic_and_score_every_customer(trained: RunContext) -> None:
     listed = {row["model"]: row for row in lifecycle.listing(trained.settings)}
     print({name: (row["champion"], row["quality"]) for name, row in listed.items()})
     assert listed["churn"]["champion"] == "1"
@@ -147,7 +147,7 @@ def test_a_model_of_the_same_number_in_a_wiped_mlflow_is_another(trained: RunCon
     assert rows(trained.settings, "select profile_id, score from ml.scores order by all") == before
 
 
-def test_a_champion_whose_files_are_gone_is_trained_again(trained: RunContext) -> None:
+def test_a_champion_whose_files_are_missing_is_trained_again(trained: RunContext) -> None:
     tracker = Tracker(trained.settings, "churn")
     champion = tracker.at_alias()
     key = champion.tags["segmentry.key"]
@@ -184,35 +184,35 @@ def test_verdicts_on_personas_count_at_once_and_in_the_next_training(trained: Ru
         " by all",
     )
     names = sorted({str(persona) for _, persona in sure})
-    # Forty people who are clearly of one persona are said to be of the first of the others.
-    said = {
+    # The verdicts on forty people who are clearly of one persona name the first of the others.
+    verdicts = {
         str(profile): next(name for name in names if name != persona)
         for profile, persona in sure[:40]
     }
     path = trained.settings.home / "reviews" / "personas.csv"
     path.parent.mkdir(exist_ok=True)
-    lines = [f"{profile},2026-06-30,{persona}" for profile, persona in said.items()]
+    lines = [f"{profile},2026-06-30,{persona}" for profile, persona in verdicts.items()]
     path.write_text("\n".join(["profile_id,as_of,verdict", *lines]), encoding="utf-8")
     print(notes := stages.score(trained, "personas").notes)
-    assert "verdicts on 40 people count; the groups alone say the same of 0" in notes
+    assert "verdicts on 40 people count; the groups alone agree with 0 of them" in notes
     now = rows(
         trained.settings,
         "select profile_id, persona, confidence from ml.cluster_assignments where status ="
         " 'reviewed'",
     )
-    assert sorted(now) == sorted((profile, persona, 1.0) for profile, persona in said.items())
+    assert sorted(now) == sorted((profile, persona, 1.0) for profile, persona in verdicts.items())
     assert stages.train(trained, "personas").status != "unchanged"
     run = tracker.client.get_run(tracker.versions()[0].run_id)
-    held_back = run.data.metrics["verdicts_held_back"]
+    held_out = run.data.metrics["verdicts_held_back"]
     print(
-        "verdicts held back",
-        held_back,
+        "verdicts held out",
+        held_out,
         "gain",
         run.data.metrics["verdict_gain"],
         run.data.params["algorithm"],
     )
     assert run.data.metrics["verdicts"] == 40
-    assert 5 <= held_back <= 30
+    assert 5 <= held_out <= 30
     assert run.data.params["algorithm"] == "continued"
     assert str(tracker.at_alias().version) == "1"  # wrong verdicts make no champion
     assert (
@@ -227,7 +227,7 @@ def test_verdicts_on_personas_count_at_once_and_in_the_next_training(trained: Ru
     tracker.client.delete_model_version(tracker.registered, tracker.versions()[0].version)
 
 
-def test_runs_say_what_they_were_made_from(trained: RunContext) -> None:
+def test_runs_record_what_they_were_made_from(trained: RunContext) -> None:
     tracker = Tracker(trained.settings, "churn")
     run = tracker.client.get_run(tracker.at_alias().run_id)
     assert run.data.tags["segmentry.as_of"] == ml_lake.CLOCK.isoformat()
@@ -313,7 +313,7 @@ def test_a_planted_leak_stops_the_training(tmp_path: Path) -> None:
             " orders.ordered_at >= features__orders.as_of and orders.ordered_at <"
             " features__orders.as_of + interval 90 day)"
         )
-    with pytest.raises(GateFailed, match="returns_later alone tells the outcome"):
+    with pytest.raises(GateFailed, match="returns_later alone predicts the outcome"):
         stages.train(context, "churn")
 
 
@@ -398,7 +398,7 @@ def test_infinite_constant_unknown_and_unseen_values_are_sound(trained: RunConte
         ).fetchone() == (None,)
 
 
-def test_wrong_names_say_what_there_is(trained: RunContext, tmp_path: Path) -> None:
+def test_wrong_names_list_the_allowed_ones(trained: RunContext, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="there is no model 'chrun'") as error:
         stages.train(trained, "chrun")
     assert "churn" in error.value.allowed

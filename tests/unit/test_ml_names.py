@@ -1,5 +1,5 @@
-"""Personas trained again on other samples of the same people keep their names on the same
-people.
+"""Personas trained again on other samples of the same people keep their names on the same people:
+one training after the other, and the rules that keep a name.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def test_twenty_retrains_on_resampled_data_keep_the_names_on_the_same_people() -
         spec, feature_set, known, TrainingPolicy.read(settings), DriftPolicy.read(settings)
     )
     with threads.limited(one.policy):  # small fits on more threads wait for each other
-        kept = [one.again() for _ in range(RETRAINS)]
+        kept = [one.train_again() for _ in range(RETRAINS)]
     worst = [min(column) for column in zip(*kept, strict=True)]
     print(
         f"names kept on the same people: worst {worst[0]:.3f}; by the nearest centre alone"
@@ -60,49 +60,50 @@ def test_twenty_retrains_on_resampled_data_keep_the_names_on_the_same_people() -
 
 
 class Retrained:
-    """Personas trained on everybody, then on bootstrap samples one after the other, each of them
-    made champion.
+    """Personas trained on all people, then on bootstrap samples one after the other; each training
+    becomes the champion.
     """
 
     def __init__(
         self,
         spec: PersonaSpec,
         feature_set: FeatureSet,
-        everybody: pd.DataFrame,
+        all_people: pd.DataFrame,
         policy: TrainingPolicy,
         drift: DriftPolicy,
     ) -> None:
         self.spec = spec
         self.feature_set = feature_set
-        self.everybody = everybody
+        self.all_people = all_people
         self.policy = policy
         self.drift = drift
         self.random = np.random.default_rng(11)
-        self.made = grouping.group(spec, everybody, feature_set, policy, drift)
-        self.first = self.held = self.named(None)
+        self.made = grouping.group(spec, all_people, feature_set, policy, drift)
+        self.first = self.current = self.assign_names(None)
         self.chosen: list[str] = []
 
-    def again(self) -> tuple[float, float]:
-        """Train on the next sample; shares of people under their first name: as scored, and by the
-        groups alone.
+    def train_again(self) -> tuple[float, float]:
+        """Train on the next sample; shares of people that keep their first name: as scored, and by
+        the groups alone.
         """
-        sample = self.everybody.iloc[
-            self.random.integers(0, len(self.everybody), len(self.everybody))
+        sample = self.all_people.iloc[
+            self.random.integers(0, len(self.all_people), len(self.all_people))
         ]
         champion = (self.made.deck, self.made.model)
         self.made = grouping.group(
             self.spec, sample, self.feature_set, self.policy, self.drift, champion
         )
-        self.held = self.named(self.held)
+        self.current = self.assign_names(self.current)
         self.chosen.append(f"{self.made.best.algorithm} {self.made.best.clusters}")
-        return float((self.held == self.first).mean()), float(
-            (self.named(None) == self.first).mean()
+        return float((self.current == self.first).mean()), float(
+            (self.assign_names(None) == self.first).mean()
         )
 
-    def named(self, held: pd.Series | None) -> pd.Series:
-        """Everybody's persona by the newest training, for people who have had one before."""
+    def assign_names(self, previous: pd.Series | None) -> pd.Series:
+        """Each person's persona by the newest training, given the previous personas."""
         rows = assignment.assign(
-            self.made.model, self.made.deck, self.everybody, ml_lake.CLOCK, "1", self.policy, held
+            self.made.model, self.made.deck, self.all_people, ml_lake.CLOCK, "1", self.policy,
+            previous,
         )  # fmt: skip
         return pd.Series(rows["persona"].to_numpy(), index=rows["profile_id"], dtype=object)
 

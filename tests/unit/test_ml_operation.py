@@ -33,8 +33,8 @@ pytestmark = pytest.mark.slow
 SIZE = 1500
 
 
-def know_nothing(context: RunContext) -> Any:
-    """A registered version that gives everybody the same probability."""
+def register_prior(context: RunContext) -> Any:
+    """A registered version that gives every customer the same probability."""
     tracker = Tracker(context.settings, "churn")
     data = ProbabilityTrainer(churn()).training_set(context)
     with tracker.run("a model that knows nothing", {"segmentry.key": "x"}) as run:
@@ -55,9 +55,9 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> RunContext:
     context = RunContext(settings_in(tmp_path_factory.mktemp("operation"), SIZE))
     with warehouse.connect(context.settings) as lake:
         store.ensure(context.settings, lake)
-    promotion.promote(Tracker(context.settings, "churn"), know_nothing(context), "test")
+    promotion.promote(Tracker(context.settings, "churn"), register_prior(context), "test")
     print(stages.train(context, "churn").notes)
-    know_nothing(context)
+    register_prior(context)
     stages.score(context, "churn")
     return context
 
@@ -107,8 +107,8 @@ def test_verdicts_come_back_by_file_and_are_used_with_weight(trained: RunContext
         data = dataset.load(lake, snapshot, churn(), ml_lake.CLOCK, TrainingPolicy())
     folder = trained.settings.home / "reviews"
     folder.mkdir()
-    said = data.train.keys.head(30).assign(verdict=1 - data.train.labels[:30])
-    said.to_csv(folder / "churn.csv", index=False)
+    verdicts = data.train.keys.head(30).assign(verdict=1 - data.train.labels[:30])
+    verdicts.to_csv(folder / "churn.csv", index=False)
     stages.train(trained, "churn")
     tracker = Tracker(trained.settings, "churn")
     run = tracker.client.get_run(tracker.versions()[0].run_id)
@@ -122,7 +122,7 @@ def test_verdicts_come_back_by_file_and_are_used_with_weight(trained: RunContext
     (folder / "churn.csv").unlink()
 
 
-def test_a_promotion_tells_what_it_would_move(trained: RunContext) -> None:
+def test_the_impact_of_a_promotion_counts_members_and_recipients(trained: RunContext) -> None:
     with warehouse.connect(trained.settings) as lake:
         lake.execute("create schema if not exists lake.profiles")
         lake.execute("create schema if not exists lake.audiences")

@@ -1,4 +1,4 @@
-"""Scoring in several processes gives what one gives, also where one of them dies."""
+"""Scoring in several processes returns the same as in one, even if one of them dies."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_slices_cover_all_rows_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(processes.slices(19, most=4)) == 1
 
 
-def test_several_processes_say_what_one_says(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_several_processes_return_what_one_returns(monkeypatch: pytest.MonkeyPatch) -> None:
     random = np.random.default_rng(1)
     rows = pd.DataFrame(random.normal(size=(400, 3)), columns=list("abc"))
     model = HistGradientBoostingClassifier(max_iter=5).fit(rows, rows["a"] > 0)

@@ -64,7 +64,7 @@ def telco(turn: int = 0) -> TrainingSet:
     return tables.training_set(table, key="customerID", label="Churn", positive="Yes", turn=turn)
 
 
-def everybody_tested_once() -> tuple[float, float, int]:
+def evaluate_five_turns() -> tuple[float, float, int]:
     """AUC and calibration error of the Telco model over five turns, and of how many customers."""
     labels = []
     scores = []
@@ -74,8 +74,12 @@ def everybody_tested_once() -> tuple[float, float, int]:
         labels.append(data.test.labels)
         scores.append(trained.ours.scores)
     truth = np.concatenate(labels)
-    said = np.concatenate(scores)
-    return metrics.roc_auc(truth, said), metrics.calibration_error(truth, said), len(truth)
+    probabilities = np.concatenate(scores)
+    return (
+        metrics.roc_auc(truth, probabilities),
+        metrics.calibration_error(truth, probabilities),
+        len(truth),
+    )
 
 
 @pytest.mark.slow
@@ -83,7 +87,7 @@ def test_telco_churn_reaches_the_known_quality() -> None:
     data = telco()
     assert "TotalCharges" in data.feature_set.numbers  # eleven blanks make it text in the file
     judged("Telco", "tenure", data)
-    auc, error, people = everybody_tested_once()
+    auc, error, people = evaluate_five_turns()
     print(f"  every customer tested once: AUC {auc:.4f}, ECE {error:.4f}")
     assert people == 7043
     assert auc >= 0.84
@@ -153,8 +157,8 @@ def test_online_retail_churn_at_three_horizons(invoices: pd.DataFrame, days: int
 
 def test_a_table_that_does_not_fit_is_refused_with_a_remedy() -> None:
     table = pd.DataFrame({"id": [1, 2, 3], "x": [1.0, np.inf, 3.0], "left": ["no", "no", "no"]})
-    with pytest.raises(UsageError, match="no column gone"):
-        tables.training_set(table, key="id", label="gone")
+    with pytest.raises(UsageError, match="no column missing"):
+        tables.training_set(table, key="id", label="missing")
     with pytest.raises(UsageError, match="never the outcome"):
         tables.training_set(table, key="id", label="left", positive="yes")
     with pytest.raises(UsageError, match="repeat a key"):

@@ -31,7 +31,7 @@ def part() -> Part:
 @pytest.mark.slow
 @pytest.mark.parametrize("method", ["temperature", "sigmoid", "isotonic"])
 @pytest.mark.parametrize("name", sorted(candidates.STANDARD))
-def test_a_calibrated_candidate_holds_only_trusted_types(name: str, method: str) -> None:
+def test_a_calibrated_candidate_has_only_trusted_types(name: str, method: str) -> None:
     data = part()
     feature_set = FeatureSet(
         (*(Feature(n, "t", is_number=True) for n in "abc"), Feature("d", "t", is_number=False))
@@ -42,13 +42,13 @@ def test_a_calibrated_candidate_holds_only_trusted_types(name: str, method: str)
     assert untrusted <= set(TRUSTED), f"{name} with {method}: {sorted(untrusted - set(TRUSTED))}"
 
 
-class Says(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
-    """A model that says what its one feature says, to a power."""
+class PowerModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """A model whose probability is its one feature, to a power."""
 
     def __init__(self, power: float = 1.0) -> None:
         self.power = power
 
-    def fit(self, rows: pd.DataFrame, labels: np.ndarray) -> Says:
+    def fit(self, rows: pd.DataFrame, labels: np.ndarray) -> PowerModel:
         self.classes_ = np.unique(labels)
         return self
 
@@ -60,17 +60,17 @@ class Says(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return np.column_stack([1 - chances, chances])
 
 
-def test_probabilities_that_keep_their_word_are_left_alone_and_others_are_mapped() -> None:
+def test_calibrated_probabilities_are_left_alone_and_others_are_mapped() -> None:
     random = np.random.default_rng(5)
     true = random.uniform(0.02, 0.98, 1500)
     labels = (random.random(1500) < true).astype(np.int64)
     held_out = Part(pd.DataFrame(index=range(1500)), pd.DataFrame({"p": true}), labels)
-    honest, bent = (Says(power).fit(held_out.features, labels) for power in (1.0, 2.0))
-    assert calibration.calibrate(honest, held_out) is honest
-    mapped = calibration.calibrate(bent, held_out)
+    exact, distorted = (PowerModel(power).fit(held_out.features, labels) for power in (1.0, 2.0))
+    assert calibration.calibrate(exact, held_out) is exact
+    mapped = calibration.calibrate(distorted, held_out)
     off = [
         np.abs(model.predict_proba(held_out.features)[:, 1] - true).mean()
-        for model in (bent, mapped)
+        for model in (distorted, mapped)
     ]
     print("mean distance from the true probability, before and after", off)
     assert off[1] < off[0] / 3
