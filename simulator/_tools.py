@@ -27,7 +27,7 @@ create table if not exists jobs (id text primary key, polls integer, total integ
 
 
 class ToolState:
-    """What the tools hold. Safe to use from several threads."""
+    """What the tools contain. Safe to use from several threads."""
 
     def __init__(self, home: Path) -> None:
         home.mkdir(parents=True, exist_ok=True)

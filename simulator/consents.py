@@ -22,8 +22,8 @@ def given(shop: Shop, people: Ints, day: int, midnights: Ints) -> list[Sequence[
     """The decisions of people who sign up on a day, one row per purpose."""
     rng = shop.rng(Stream.consents, day)
     rows: list[Sequence[str]] = []
-    moments = iso(midnights + rng.integers(0, DAY_MS - 1000, len(people)))
-    for person, stamp in zip(people.tolist(), moments, strict=True):
+    stamps = iso(midnights + rng.integers(0, DAY_MS - 1000, len(people)))
+    for person, stamp in zip(people.tolist(), stamps, strict=True):
         traits = shop.people
         answers = (
             ("marketing", "email", traits.likes_marketing[person]),
@@ -51,7 +51,7 @@ def withdrawn(shop: Shop, day: int, *, written: bool) -> list[Sequence[str]]:
     shop.wants_mail[people] = False
     if not written:
         return []
-    moments = iso(shop.midnight(day) + rng.integers(0, DAY_MS // 3, len(people)))
+    stamps = iso(shop.midnight(day) + rng.integers(0, DAY_MS // 3, len(people)))
     return [
         _row(
             shop,
@@ -62,7 +62,7 @@ def withdrawn(shop: Shop, day: int, *, written: bool) -> list[Sequence[str]]:
             "withdrawn",
             stamp,
         )
-        for person, stamp in zip(people.tolist(), moments, strict=True)
+        for person, stamp in zip(people.tolist(), stamps, strict=True)
     ]
 
 

@@ -162,7 +162,7 @@ def _typo(word: str, salt: int) -> str:
 
 
 def placeholders(rows: Sequence[Sequence[str]]) -> list[tuple[int, str, str]]:
-    """Marks of the rows in which somebody typed a value that is nobody's."""
+    """Marks of the rows with a placeholder, typed in place of a person's own value."""
     return [(at, "placeholder", row[0]) for at, row in enumerate(rows) if row[1] in PLACEHOLDERS]
 
 

@@ -15,7 +15,7 @@ MOBILE = 0
 DESKTOP = 1
 TABLET = 2
 TYPES = ("mobile", "desktop", "tablet")
-KIOSK = 0  # the first device stands in the store: everybody's and nobody's
+KIOSK = 0  # the first device is the one in the store, which all share
 NOBODY = -1
 
 
@@ -58,8 +58,8 @@ def _key(seed: int, kind: str, device: int, generation: int) -> str:
 
 
 def equip(seed: int, people: People) -> Devices:
-    """Give everybody devices: one to three for the registered, one for the others; families share
-    the first's.
+    """Give each person devices: one to three for the registered, one for the others; a family
+    shares the first one of its first member.
     """
     rng = stream(seed, Stream.devices)
     size = len(people)

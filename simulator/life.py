@@ -1,10 +1,10 @@
-"""How people come, fade and leave, and what anybody could know of it.
+"""How people come, fade and leave, and what the shop can know of it.
 
-Life goes in steps of five days. In each step a person is active, fading or gone. An active person
-starts to fade with a chance that depends on the persona and on recent bad experiences; a fading one
-visits less, buys less, opens fewer mails, and leaves or recovers. ``belief`` holds the probability
-of each state given all that was seen of the person so far (a forward filter with the true
-parameters): the best that any model could know.
+Life advances in steps of five days. In each step a person is active, fading or has left. An active
+person starts to fade with a chance that depends on the persona and on recent bad experiences; a
+fading one visits less, buys less, opens fewer mails, and leaves or recovers. ``belief`` is the
+probability of each state given all that was seen of the person so far (a forward filter with the
+true parameters): no model can know more.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from simulator.people import People
 STEP_DAYS = 5
 ACTIVE = 0
 FADING = 1
-GONE = 2
+LEFT = 2
 VISITS = np.array([1.0, 0.22, 0.0])  # factor of the chance to visit, by state
 BUYS = np.array([1.0, 0.55, 0.0])  # factor of conversion, by state
 OPENS = np.array([1.0, 0.25, 0.03])  # factor of the chance to open a mail, by state
-# chances per step: fading to gone, fading to active, gone to active
+# chances per step: fading to left, fading to active, left to active
 LEAVE = 0.11
 RECOVER = 0.04
 RETURN = 0.003
@@ -33,7 +33,7 @@ CALM = 0.6  # share of irritation left after a step
 
 @dataclass
 class Life:
-    """The state of everybody now, and what the current step has shown so far."""
+    """Each person's state now, and what the current step has shown so far."""
 
     people: People
     state: Ints
@@ -46,7 +46,7 @@ class Life:
 
     @classmethod
     def begin(cls, people: People) -> Life:
-        """Everybody is active when they join."""
+        """Each person is active when they join."""
         size = len(people)
         belief = np.zeros((size, 3))
         belief[:, ACTIVE] = 1.0
@@ -59,8 +59,8 @@ class Life:
         return chance
 
     def advance(self, rng: np.random.Generator, day: int, *, observed: bool) -> None:
-        """End a step: learn from what it showed (unless it lies before the data), then move
-        everybody on.
+        """End a step: learn from what it showed (unless it lies before the data), then draw each
+        person's next state.
         """
         here = self.people.joined <= day
         if observed:
@@ -68,7 +68,7 @@ class Life:
         moves = self.transitions()
         chances = moves[np.arange(len(self.state)), self.state]
         drawn = (rng.random(len(self.state))[:, None] > np.cumsum(chances, axis=1)).sum(axis=1)
-        self.state = np.where(here, np.minimum(drawn, GONE), self.state)
+        self.state = np.where(here, np.minimum(drawn, LEFT), self.state)
         expected = np.einsum("ns,nst->nt", self.belief, moves)
         self.belief = np.where(here[:, None], expected, self.belief)
         self.irritation *= CALM
@@ -85,7 +85,7 @@ class Life:
         moves[:, ACTIVE, FADING] = fade
         moves[:, ACTIVE, ACTIVE] = 1 - fade
         moves[:, FADING] = (RECOVER, 1 - RECOVER - LEAVE, LEAVE)
-        moves[:, GONE] = (RETURN, 0.0, 1 - RETURN)
+        moves[:, LEFT] = (RETURN, 0.0, 1 - RETURN)
         return moves
 
     def _learn(self, here: Bools) -> None:
@@ -118,7 +118,7 @@ class Life:
         return result
 
     def believed(self, by_state: Floats) -> Floats:
-        """A value by state, averaged over what is believed of each person's state."""
+        """A value by state, averaged over the believed probabilities of each person's state."""
         return np.asarray((self.belief * by_state).sum(axis=1))
 
 

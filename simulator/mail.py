@@ -32,10 +32,10 @@ class Post:
 
     def collect(self, day: int) -> list[str]:
         """The lines that are due on a day, in the order of their times."""
-        return sorted(self.later.pop(day, []), key=_moment)
+        return sorted(self.later.pop(day, []), key=_occurred_at)
 
 
-def _moment(line: str) -> str:
+def _occurred_at(line: str) -> str:
     return line.rpartition('"occurred_at":"')[2]
 
 
@@ -117,7 +117,7 @@ def _log(
     campaign: int,
 ) -> None:
     name, subject = names(campaign)
-    for person, key, stamp, moment in zip(
+    for person, key, stamp, at_ms in zip(
         readers.tolist(), hex_ids(rng, len(readers)), iso(at), at.tolist(), strict=True
     ):
         line = {"event_id": f"em-{key}", "event_type": kind, "email": shop.people.email(person)}
@@ -126,11 +126,11 @@ def _log(
             "campaign_name": name,
             "subject": subject,
         }
-        _due(shop, post, moment, line | {"occurred_at": stamp})
+        _due(shop, post, at_ms, line | {"occurred_at": stamp})
 
 
-def _due(shop: Shop, post: Post, moment: int, line: dict[str, Any]) -> None:
-    day = (moment - shop.midnight(0)) // DAY_MS
+def _due(shop: Shop, post: Post, at_ms: int, line: dict[str, Any]) -> None:
+    day = (at_ms - shop.midnight(0)) // DAY_MS
     post.later.setdefault(day, []).append(orjson.dumps(line).decode())
 
 
@@ -146,9 +146,9 @@ def clicks(shop: Shop, visits: Visits, starts: Ints, day: int, post: Post) -> No
     rng = shop.rng(Stream.mail, day + 100_000)
     came = np.flatnonzero(visits.source == NEWSLETTER)
     keys = hex_ids(rng, 2 * len(came))
-    moments = np.maximum(starts[came] + shop.midnight(day) - 1_500, shop.midnight(day))
-    for number, (visit, moment, stamp) in enumerate(
-        zip(came.tolist(), moments.tolist(), iso(moments), strict=True)
+    times = np.maximum(starts[came] + shop.midnight(day) - 1_500, shop.midnight(day))
+    for number, (visit, at_ms, stamp) in enumerate(
+        zip(came.tolist(), times.tolist(), iso(times), strict=True)
     ):
         person = int(visits.person[visit])
         campaign = int(shop.campaign[visits.person[visit]])
@@ -160,7 +160,7 @@ def clicks(shop: Shop, visits: Visits, starts: Ints, day: int, post: Post) -> No
             _due(
                 shop,
                 post,
-                moment,
+                at_ms,
                 {"event_id": f"em-{keys[2 * number]}", "event_type": "open"} | line,
             )
         cookie = shop.devices.cookie(int(visits.device[visit]), int(visits.generation[visit]))
@@ -168,6 +168,6 @@ def clicks(shop: Shop, visits: Visits, starts: Ints, day: int, post: Post) -> No
         _due(
             shop,
             post,
-            moment,
+            at_ms,
             {"event_id": f"em-{keys[2 * number + 1]}", "event_type": "click"} | click | line,
         )

@@ -1,4 +1,6 @@
-"""Orders: what was bought, by whom the shop knows it, and what came back."""
+"""Writes orders and refunds, with the identifiers that the shop knows of each buyer: for the days
+of a simulation.
+"""
 
 from __future__ import annotations
 
@@ -94,14 +96,14 @@ def _broken(
 def take(
     shop: Shop, visits: Visits, timeline: Timeline, views: Views, day: int, book: OrderBook
 ) -> dict[int, Order]:
-    """Write the orders of a day, and the refunds that fall on it; returns what the events say of
-    them, by visit.
+    """Write the orders of a day, and the refunds that fall on it; returns the orders as their
+    events report them, by visit.
     """
     rng = shop.rng(Stream.orders, day)
     buyers = np.flatnonzero(visits.buys)
     items = _items(views, len(visits))
-    at_ms = _moments(visits, timeline, buyers) + shop.midnight(day)
-    told: dict[int, Order] = {}
+    at_ms = _order_times(visits, timeline, buyers) + shop.midnight(day)
+    reported: dict[int, Order] = {}
     draws = rng.random((len(buyers), 8))
     for number, (visit, stamp) in enumerate(zip(buyers.tolist(), iso(at_ms), strict=True)):
         row = _row(
@@ -110,12 +112,12 @@ def take(
         person = int(visits.person[visit])
         book.rows.append(row)
         book.truth.append((row["order_id"], person, row["total"]))
-        told[visit] = Order(row["order_id"], _properties(row, items[visit]))
+        reported[visit] = Order(row["order_id"], _properties(row, items[visit]))
         _fate(shop, book, row, person, day, draws[number])
     for person, row in book.later.pop(day, []):
         book.rows.append(row)
         shop.life.irritation[person] += 0.6
-    return told
+    return reported
 
 
 def count(shop: Shop, visits: Visits, views: Views) -> None:
@@ -138,19 +140,19 @@ def _items(views: Views, visits: int) -> list[list[tuple[int, int]]]:
         views.quantity[bought].tolist(),
         strict=True,
     ):
-        if all(product != held for held, _ in items[visit]):
+        if all(product != other for other, _ in items[visit]):
             items[visit].append((product, quantity))
     return items
 
 
-def _moments(visits: Visits, timeline: Timeline, buyers: Ints) -> Ints:
+def _order_times(visits: Visits, timeline: Timeline, buyers: Ints) -> Ints:
     """When each buyer ordered, in milliseconds after midnight: the event's time, in the store the
     visit's.
     """
-    moment = np.minimum(visits.start, DAY_MS - 1000)
+    at_ms = np.minimum(visits.start, DAY_MS - 1000)
     ordered = timeline.step == Step.order
-    moment[timeline.visit[ordered]] = timeline.at[ordered]
-    return np.asarray(moment[buyers])
+    at_ms[timeline.visit[ordered]] = timeline.at[ordered]
+    return np.asarray(at_ms[buyers])
 
 
 def _row(
@@ -244,10 +246,10 @@ def _properties(row: dict[str, Any], items: list[tuple[int, int]]) -> str:
         "revenue": round(row["subtotal"] - row["discount"], 2),
     }
     head |= {"currency": row["currency"], "coupon": row["coupon"]}
-    told = ",".join(
+    products = ",".join(
         f'{{{fragments()[product].fields},"quantity":{quantity}}}' for product, quantity in items
     )
-    return f'{orjson.dumps(head).decode()[:-1]},"products":[{told}]}}'
+    return f'{orjson.dumps(head).decode()[:-1]},"products":[{products}]}}'
 
 
 def _fate(

@@ -1,4 +1,6 @@
-"""The folder of a simulation: never mixed with another's, and complete or done again."""
+"""Fills the folder of a simulation: never mixed with another's, and complete or written again. The
+commands `simulate` and `demo` call it.
+"""
 
 from __future__ import annotations
 
@@ -24,24 +26,24 @@ MOST_DAYS = 3_650
 
 
 def fill(
-    request: SimulationRequest, say: Callable[[str], None], *, force: bool
+    request: SimulationRequest, report: Callable[[str], None], *, force: bool
 ) -> tuple[dict[str, int], bool]:
-    """Simulate into the request's folder unless it holds that simulation; returns record counts and
-    is_new.
+    """Simulate into the request's folder unless it contains that simulation; returns record counts
+    and is_new.
     """
     _check(request)
     mark = request.out / "truth" / "simulation.json"
     wanted = _arguments(request)
-    held = _read(mark)
-    if held is not None and held.get("arguments") == wanted and not force:
-        return dict(held["records"]), False
+    present = _read(mark)
+    if present is not None and present.get("arguments") == wanted and not force:
+        return dict(present["records"]), False
     begun = request.out / "truth" / "begun.json"
     unfinished = _read(begun)
-    _refuse_others(request, wanted, held, unfinished, force=force)
+    _refuse_others(request, wanted, present, unfinished, force=force)
     for name in FOLDERS:
         shutil.rmtree(request.out / name, ignore_errors=True)
     _write(begun, {"arguments": wanted})
-    counts = simulate(request, say)
+    counts = simulate(request, report)
     _write(mark, {"arguments": wanted, "records": counts})
     begun.unlink()
     return counts, True
@@ -87,22 +89,22 @@ def _check(request: SimulationRequest) -> None:
 def _refuse_others(
     request: SimulationRequest,
     wanted: dict[str, Any],
-    held: dict[str, Any] | None,
+    present: dict[str, Any] | None,
     begun: dict[str, Any] | None,
     *,
     force: bool,
 ) -> None:
     if force or not request.out.exists():
         return
-    if held is not None:
+    if present is not None:
         raise UsageError(
-            f"{request.out} holds another simulation: {_shown(held.get('arguments'))}",
+            f"{request.out} contains another simulation: {_shown(present.get('arguments'))}",
             allowed=f"an empty folder, or one with {_shown(wanted)}",
             remedy="choose another --out, or replace it with --force",
         )
     if begun is None and any((request.out / name).exists() for name in FOLDERS):
         raise UsageError(
-            f"{request.out} holds files that no simulation wrote",
+            f"{request.out} contains files that no simulation wrote",
             allowed="an empty folder",
             remedy="choose another --out, or replace them with --force",
         )

@@ -8,7 +8,7 @@ import numpy as np
 
 from simulator.arrays import Floats, Ints, Stream, iso
 from simulator.catalogue import CURRENCY
-from simulator.life import ACTIVE, GONE, STEP_DAYS
+from simulator.life import ACTIVE, LEFT, STEP_DAYS
 from simulator.personas import column
 from simulator.shop import DAY_MS, Shop
 
@@ -32,8 +32,8 @@ def chance(shop: Shop, interest: Floats) -> Floats:
 
 
 def upgrade_probability(shop: Shop, horizon: int) -> Floats:
-    """Probability of at least one upgrade in the coming days, by what is believed of each
-    person.
+    """Probability of at least one upgrade in the coming days, by the believed probabilities of each
+    person's state.
     """
     usual = shop.people.visits * 5 * _usual_looks(shop)
     stays = np.ones(len(shop.people))
@@ -56,7 +56,7 @@ def advance(shop: Shop, rng: np.random.Generator) -> tuple[Ints, Ints]:
     drawn = rng.random(len(shop.people))
     upgrades = np.flatnonzero(drawn < chance(shop, shop.interest) * _BY_STATE[shop.life.state])
     quits = np.flatnonzero(
-        (shop.plan > 0) & (shop.life.state == GONE) & (rng.random(len(drawn)) < 0.15)
+        (shop.plan > 0) & (shop.life.state == LEFT) & (rng.random(len(drawn)) < 0.15)
     )
     shop.plan[upgrades] += 1
     shop.upgrades[upgrades] += 1
@@ -66,25 +66,25 @@ def advance(shop: Shop, rng: np.random.Generator) -> tuple[Ints, Ints]:
 
 
 def beginning(shop: Shop, people: Ints, midnights: Ints, day: int) -> list[Sequence[str]]:
-    """The first row of each of these accounts, at the plan they hold."""
+    """The first row of each of these accounts, at their plan."""
     rng = shop.rng(Stream.plans, day)
-    moments = midnights + rng.integers(0, DAY_MS - 1000, len(people))
-    return _rows(shop, people, moments, day, ended=False, started=moments)
+    times = midnights + rng.integers(0, DAY_MS - 1000, len(people))
+    return _rows(shop, people, times, day, ended=False, started=times)
 
 
 def changes(shop: Shop, people: Ints, day: int, *, ended: bool) -> list[Sequence[str]]:
-    """Rows of changes on a day, at the plan that is now held."""
+    """Rows of changes on a day, at the plan after the change."""
     rng = shop.rng(Stream.plans, day + 200_000 + ended)
-    moments = shop.midnight(day) + rng.integers(0, DAY_MS - 1000, len(people))
-    return _rows(shop, people, moments, day, ended=ended, started=None)
+    times = shop.midnight(day) + rng.integers(0, DAY_MS - 1000, len(people))
+    return _rows(shop, people, times, day, ended=ended, started=None)
 
 
 def _rows(
-    shop: Shop, people: Ints, moments: Ints, day: int, *, ended: bool, started: Ints | None
+    shop: Shop, people: Ints, times: Ints, day: int, *, ended: bool, started: Ints | None
 ) -> list[Sequence[str]]:
     since = np.array([shop.midnight(int(on)) for on in shop.registered_on[people]], dtype=np.int64)
-    since = np.minimum(since, moments)
-    stamps = iso(moments)
+    since = np.minimum(since, times)
+    stamps = iso(times)
     starts = iso(since if started is None else started)
     rows: list[Sequence[str]] = []
     for at, person in enumerate(people.tolist()):

@@ -105,7 +105,7 @@ class Tools:
     def _is_too_fast(self) -> bool:
         with self._lock:
             now = time.monotonic()
-            self._recent = [moment for moment in self._recent if moment > now - 1.0]
+            self._recent = [at for at in self._recent if at > now - 1.0]
             self._recent.append(now)
             return len(self._recent) > BURST
 
@@ -222,7 +222,7 @@ def _profile_entry(profile_id: int, email: str) -> dict[str, Any]:
 
 def _handler(tools: Tools) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
-        """Reads a request, asks the tools, writes the answer; says nothing on standard error."""
+        """Reads a request, asks the tools, writes the answer; prints nothing to standard error."""
 
         protocol_version = "HTTP/1.1"
 
@@ -245,13 +245,13 @@ def _handler(tools: Tools) -> type[BaseHTTPRequestHandler]:
         do_GET = do_POST = do_DELETE = _serve  # noqa: N815
 
         def log_message(self, *_: Any) -> None:
-            """A path may hold an address: nothing is logged."""
+            """A path may contain an address: nothing is logged."""
 
     return Handler
 
 
 def main(home: str, parent: str | None = None) -> None:
-    """Serve until told to stop, or until the process that started it is gone."""
+    """Serve until interrupted, or until the process that started it has ended."""
     tools = Tools(ToolState(Path(home)))
     server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(tools))
     url = f"http://127.0.0.1:{server.server_port}"

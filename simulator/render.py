@@ -42,7 +42,7 @@ class Speaker:
 
 @dataclass(frozen=True)
 class Order:
-    """What an order's event says."""
+    """The content of an order's event."""
 
     order_id: str
     properties: str

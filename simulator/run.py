@@ -39,7 +39,7 @@ PRODUCTS_HEADER = (
     "is_active", "created_at", "updated_at",
 )  # fmt: skip
 
-Say = Callable[[str], None]
+Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -59,11 +59,11 @@ class SimulationRequest:
 
 
 class Simulation:
-    """A shop, its open files and what is remembered for the truth."""
+    """A shop, its open files and what it keeps for the truth."""
 
-    def __init__(self, request: SimulationRequest, say: Say) -> None:
+    def __init__(self, request: SimulationRequest, report: Progress) -> None:
         self.request = request
-        self.say = say
+        self.report = report
         out = request.out
         self.shop: Shop = open_shop(request.seed, request.people, request.days, request.first_day)
         self.counts: dict[str, int] = {}
@@ -120,8 +120,8 @@ class Simulation:
         self._count("subscriptions", len(first))
 
     def _pass(self, day: int) -> None:
-        """The beginning of a day: a step of life ends on some, and what is likely is written down
-        on some.
+        """The beginning of a day: on some days a step of life ends, on some a checkpoint records
+        what is likely.
         """
         shop = self.shop
         days = self.request.days
@@ -152,33 +152,33 @@ class Simulation:
     def _day(self, day: int) -> None:
         shop = self.shop
         month = f"{self.shop.date(day):%Y-%m}"
-        gone = consents.withdrawn(shop, day, written=True)
-        self.consents.write(gone)
+        withdrawn = consents.withdrawn(shop, day, written=True)
+        self.consents.write(withdrawn)
         mail.send(shop, day, self.post)
         came = visits.plan(shop, day)
         seen = timeline.look(shop, came, day)
         events = timeline.expand(shop, came, seen, day)
-        told = orders.take(shop, came, events, seen, day, self.book)
+        ordered = orders.take(shop, came, events, seen, day, self.book)
         orders.count(shop, came, seen)
-        lines = render.by_time(render.render(shop, came, events, told, day), events)
+        lines = render.by_time(render.render(shop, came, events, ordered, day), events)
         is_last = day + 1 == self.request.days
         lines, marks = self.dirt.events(shop, lines, render.spared(events), day, is_last=is_last)
         self._write("events", f"{shop.date(day - day % 7)}", lines + bots.lines(shop, day), marks)
         mail.clicks(shop, came, timeline.begins(came, events), day, self.post)
         rng = shop.rng(Stream.dirt, day + 100_000)
-        said = {
+        written = {
             "email_events": self.post.collect(day),
             "surveys": voices.surveys(shop, day, self.voices),
         }
-        said["support_tickets"] = voices.tickets(shop, came, day, self.voices)
-        for source, records in said.items():
+        written["support_tickets"] = voices.tickets(shop, came, day, self.voices)
+        for source, records in written.items():
             self._write(source, month, *spoil_lines(rng, records))
         self._accounts(came.signed_up(), np.full(len(came.signed_up()), shop.midnight(day)), day)
-        self._count("consents", len(gone))
+        self._count("consents", len(withdrawn))
         if is_last or shop.date(day + 1).month != shop.date(day).month:
             self._count("orders", self.book.flush(month, rng, self.dirt))
         if day % 10 == 9:
-            self.say(f"day {day + 1} of {self.request.days}: {self.counts['events']:,} events")
+            self.report(f"day {day + 1} of {self.request.days}: {self.counts['events']:,} events")
 
     def _unseen(self, day: int) -> None:
         """A day after the end: lived for its outcomes, never written."""
@@ -189,9 +189,7 @@ class Simulation:
         voices.tickets(self.shop, came, day, None)
 
     def _end(self) -> None:
-        """Close the sources; the contacts and the identifiers are as they stand after the last
-        day.
-        """
+        """Close the sources; the contacts and the identifiers are those after the last day."""
         shop = self.shop
         out = self.request.out
         for series in self.series.values():
@@ -246,7 +244,7 @@ class Simulation:
         write_records(
             folder / "texts.parquet",
             ("record_id", "person_id", "topic", "sentiment", "language"),
-            [(key, name(person), *rest) for key, person, *rest in self.voices.said],
+            [(key, name(person), *rest) for key, person, *rest in self.voices.truth],
         )
         write_records(
             folder / "orders.parquet",
@@ -296,8 +294,8 @@ class Simulation:
         self.counts[source] = self.counts.get(source, 0) + records
 
 
-def simulate(request: SimulationRequest, say: Say) -> dict[str, int]:
+def simulate(request: SimulationRequest, report: Progress) -> dict[str, int]:
     """Write a shop's files and its truth under ``request.out``; returns the number of records of
     each source.
     """
-    return Simulation(request, say).run()
+    return Simulation(request, report).run()

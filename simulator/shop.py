@@ -14,13 +14,15 @@ from simulator.devices import Devices, equip
 from simulator.life import STEP_DAYS, Life
 from simulator.people import Behaviour, People, populate
 
-BURN_IN = 120  # days lived before the data begins, so that it does not begin with everybody active
+BURN_IN = (
+    120  # days simulated before the data begin, so that not all people are active at their start
+)
 DAY_MS = 86_400_000
 
 
 @dataclass
 class Shop:
-    """The people, their devices and their standing with the shop.
+    """The people, their devices and what the shop knows of each.
 
     registered: has an account; registered_on: since which day (negative before the data).
     known_email: the shop knows an address. offered_on: day of the last offer mailed. mailed_on,
@@ -71,14 +73,18 @@ class Shop:
 
 
 def open_shop(seed: int, people: int, days: int, first_day: date) -> Shop:
-    """The shop on the morning of the first day, with those who came before it already known or
-    gone.
+    """The shop on the morning of the first day; of those who came before it some are known and some
+    have left.
     """
-    crowd = populate(seed, people, days)
-    devices = equip(seed, crowd)
+    population = populate(seed, people, days)
+    devices = equip(seed, population)
     rng = stream(seed, Stream.life)
-    early = (crowd.kind == Behaviour.registered) & (crowd.joined < 0) & (rng.random(people) < 0.92)
-    life = Life.begin(crowd)
+    early = (
+        (population.kind == Behaviour.registered)
+        & (population.joined < 0)
+        & (rng.random(people) < 0.92)
+    )
+    life = Life.begin(population)
     # Steps end on days that lie whole steps before the last day, as the dates do at which the truth
     # is kept.
     for day in range(days % STEP_DAYS - BURN_IN, 1, STEP_DAYS):
@@ -86,14 +92,14 @@ def open_shop(seed: int, people: int, days: int, first_day: date) -> Shop:
     return Shop(
         seed=seed,
         first_day=first_day,
-        people=crowd,
+        people=population,
         devices=devices,
         life=life,
         catalogue=catalogue.build(),
         registered=early,
-        registered_on=np.where(early, crowd.joined, 10**6),
+        registered_on=np.where(early, population.joined, 10**6),
         known_email=early.copy(),
-        wants_mail=crowd.likes_marketing.copy(),
+        wants_mail=population.likes_marketing.copy(),
         offered_on=np.full(people, -(10**6)),
         mailed_on=np.full(people, -(10**6)),
         campaign=np.full(people, -1),
@@ -102,7 +108,7 @@ def open_shop(seed: int, people: int, days: int, first_day: date) -> Shop:
         orders=np.zeros(people, dtype=np.int64),
         revenue=np.zeros(people),
         visits=np.zeros(people, dtype=np.int64),
-        plan=np.where(early, np.minimum(rng.poisson(crowd.upgrade * 25), 3), 0),
+        plan=np.where(early, np.minimum(rng.poisson(population.upgrade * 25), 3), 0),
         interest=np.zeros(people),
         upgrades=np.zeros(people, dtype=np.int64),
         seen_device=np.zeros(len(devices), dtype=bool),

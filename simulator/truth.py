@@ -1,5 +1,5 @@
-"""The truth next to the data: who is whom, what everybody was likely to do, and what they did in
-the next 90 days.
+"""The truth next to the data: each person's identifiers, what the person was likely to do, and what
+the person did in the next 90 days.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _CHUNK = 20_000
 
 
 def identifiers(shop: Shop, path: Path, contacts: Sequence[Found]) -> int:
-    """Write which identifiers are whose, as they stand at the end; returns the number of rows."""
+    """Write the identifiers of each person at the end; returns the number of rows."""
     path.parent.mkdir(parents=True, exist_ok=True)
     written = 0
     with pq.ParquetWriter(path, IDENTIFIERS, compression="zstd") as writer:
@@ -122,7 +122,7 @@ def _of_families(shop: Shop) -> Iterator[_Row]:
 
 
 def shared(shop: Shop, crawler: str) -> list[tuple[str, str, str]]:
-    """Identifiers that are nobody's alone: (type, identifier, reason)."""
+    """Identifiers that belong to no single person: (type, identifier, reason)."""
     rows = [("cookie", crawler, "crawler"), ("cookie", shop.devices.cookie(KIOSK, 0), "kiosk")]
     rows += [
         (kind, value, "family") for _, kind, value, is_shared, *_ in _of_families(shop) if is_shared

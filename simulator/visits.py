@@ -168,7 +168,7 @@ def _device(
 
 
 def _subscribes(shop: Shop, rng: np.random.Generator, person: Ints) -> Bools:
-    """Guests of whom no address is known sometimes leave one for the newsletter."""
+    """Guests without a known address sometimes leave one for the newsletter."""
     unknown = (shop.people.kind[person] == Behaviour.guest) & ~shop.known_email[person]
     return np.asarray(unknown & (rng.random(len(person)) < 0.2))
 

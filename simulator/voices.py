@@ -1,4 +1,4 @@
-"""What people say: support tickets and answers to surveys."""
+"""What people write: support tickets and answers to surveys."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import orjson
 
 from simulator import texts
 from simulator.arrays import Floats, Ints, Stream, choose, iso
-from simulator.life import FADING, GONE
+from simulator.life import FADING, LEFT
 from simulator.people import Behaviour
 from simulator.personas import PERSONAS, QUESTIONS
 from simulator.places import PLACES
@@ -24,9 +24,9 @@ _MEANS = np.array([persona.answers for persona in PERSONAS])
 
 @dataclass
 class Voices:
-    """The truth of what was said: (ticket or response, person, topic, sentiment, language)."""
+    """The truth of what was written: (ticket or response, person, topic, sentiment, language)."""
 
-    said: list[tuple[str, int, str, str, str]] = field(default_factory=list)
+    truth: list[tuple[str, int, str, str, str]] = field(default_factory=list)
 
 
 def tickets(shop: Shop, visits: Visits, day: int, voices: Voices | None) -> list[str]:
@@ -59,8 +59,8 @@ def tickets(shop: Shop, visits: Visits, day: int, voices: Voices | None) -> list
     for at, stamps in enumerate(zip(iso(created), iso(np.minimum(solved, last)), strict=True)):
         key = f"T{day:04d}{at + 1:05d}"
         done = bool(solved[at] <= last) or day % 9 > 0
-        said = (int(topic[at]), int(sentiment[at]), int(rng.integers(0, 10_000)))
-        lines.append(_ticket(shop, int(who[at]), key, stamps, said, done, voices))
+        content = (int(topic[at]), int(sentiment[at]), int(rng.integers(0, 10_000)))
+        lines.append(_ticket(shop, int(who[at]), key, stamps, content, done, voices))
     return lines
 
 
@@ -69,15 +69,15 @@ def _ticket(
     person: int,
     key: str,
     stamps: tuple[str, str],
-    said: tuple[int, int, int],
+    content: tuple[int, int, int],
     done: bool,
     voices: Voices,
 ) -> str:
-    topic, sentiment, which = said
+    topic, sentiment, which = content
     language = PLACES[int(shop.people.place[person])].language
     language = language if which % 10 < 7 else "en"
     subject, body = texts.subject_and_body(language, topic, sentiment, which)
-    voices.said.append((key, person, texts.TOPICS[topic], texts.SENTIMENTS[sentiment], language))
+    voices.truth.append((key, person, texts.TOPICS[topic], texts.SENTIMENTS[sentiment], language))
     is_user = bool(shop.registered[person])
     line: dict[str, Any] = {"ticket_id": key, "email": shop.people.email(person)}
     line["user_id"] = shop.people.user_id(person) if is_user and which % 3 else None
@@ -102,21 +102,21 @@ def _ticket(
 
 
 def surveys(shop: Shop, day: int, voices: Voices) -> list[str]:
-    """The answers of a day: waves every month, of people who are not gone."""
+    """The answers of a day: waves every month, of people who have not left."""
     if day % SURVEY_EVERY > 4 or day < 5:
         return []
     rng = shop.rng(Stream.surveys, day)
     people = shop.people
-    can = shop.registered & (people.kind == Behaviour.registered) & (shop.life.state != GONE)
+    can = shop.registered & (people.kind == Behaviour.registered) & (shop.life.state != LEFT)
     who = np.flatnonzero(can & (rng.random(len(people)) < SURVEY_SHARE / 5))
     answers = np.clip(
         np.rint(_MEANS[people.persona[who]] + rng.normal(0, 0.6, (len(who), len(QUESTIONS)))), 1, 5
     )
     missing = rng.random(answers.shape) < 0.04
     nps = _nps(shop, rng, who)
-    moments = shop.midnight(day) + rng.integers(DAY_MS // 4, DAY_MS - 1000, len(who))
+    times = shop.midnight(day) + rng.integers(DAY_MS // 4, DAY_MS - 1000, len(who))
     lines = []
-    for at, (person, stamp) in enumerate(zip(who.tolist(), iso(moments), strict=True)):
+    for at, (person, stamp) in enumerate(zip(who.tolist(), iso(times), strict=True)):
         given = {
             name: int(answers[at, column])
             for column, name in enumerate(QUESTIONS)
@@ -164,7 +164,7 @@ def _response(
         sentiment = 0 if given["nps"] <= 6 else 1 if given["nps"] <= 8 else 2
         topic = which // 4 % len(texts.TOPICS)
         line["comment"] = texts.subject_and_body(language, topic, sentiment, which // 8)[1]
-        voices.said.append(
+        voices.truth.append(
             (key, person, texts.TOPICS[topic], texts.SENTIMENTS[sentiment], language)
         )
     return orjson.dumps(line).decode()

@@ -43,6 +43,6 @@ LEAD_SOURCES = ("organic", "paid_search", "referral", "social", "store", "event"
 
 
 def plain(text: str) -> str:
-    """A name as it stands in an e-mail address: lower-case ASCII letters."""
+    """A name as e-mail addresses have it: lower-case ASCII letters."""
     bare = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
     return "".join(letter for letter in bare.lower() if letter.isalpha())
