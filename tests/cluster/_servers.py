@@ -92,9 +92,8 @@ def postgres(folder: Path, databases: Sequence[str] = DATABASES) -> Iterator[int
         _create_databases(port, password.read_text(), databases)
         yield port
     finally:
-        server.send_signal(
-            signal.SIGINT
-        )  # a fast shutdown: it does not wait until the clients have gone
+        # A fast shutdown: it does not wait until the clients disconnect.
+        server.send_signal(signal.SIGINT)
         server.wait(30)
 
 

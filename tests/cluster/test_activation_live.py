@@ -104,9 +104,9 @@ def test_people_in_a_postgresql_table(
     assert send(shop, name) == (3, "done")
     made = sa.create_engine(url)
     with made.begin() as connection:
-        held = connection.execute(sa.text("select email, first_name from vip order by email")).all()
+        rows = connection.execute(sa.text("select email, first_name from vip order by email")).all()
         connection.execute(sa.text("delete from vip where email = 'cid@example.com'"))
-    assert [tuple(row) for row in held] == [("ann@example.com", None), ("cid@example.com", "Cid")]
+    assert [tuple(row) for row in rows] == [("ann@example.com", None), ("cid@example.com", "Cid")]
     verified = operate.verify(shop.settings, [name], repair=True)[0][0]
     assert (verified["matched"], verified["missing"], verified["surplus"]) == (1, 1, 0)
     with made.begin() as connection:

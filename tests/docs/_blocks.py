@@ -14,7 +14,7 @@ _BLOCK = re.compile(r"^```(?:bash|console|sh)\n(.*?)^```", re.MULTILINE | re.DOT
 
 @dataclass(frozen=True)
 class Command:
-    """One command line of a page, and where it stands."""
+    """One command line of a page, with the page."""
 
     page: Path
     text: str

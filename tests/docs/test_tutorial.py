@@ -22,7 +22,7 @@ def test_the_tutorial_runs(tmp_path: Path) -> None:
     for step in steps:
         if step.words[0] == "export":
             assert step.text.startswith("export SEGMENTRY_HOME="), (
-                "the test's own home stands for the tutorial's"
+                "only the variable of the home is set, and the test uses a home of its own"
             )
             continue
         words = [

@@ -24,15 +24,15 @@ class Installation:
     home: Path
 
     def call(self, *words: str, expect: int = 0, **variables: str) -> str:
-        """Run one command, hold its exit code, and give what it printed; a traceback is never
-        right.
+        """Run one command, check its exit code, and return what it printed; a traceback is always a
+        failure.
         """
         return self.finish(*words, expect=expect, **variables).stdout
 
     def finish(
         self, *words: str, expect: int = 0, **variables: str
     ) -> subprocess.CompletedProcess[str]:
-        """The same with what it reported on standard error."""
+        """Like `call`, with what the command printed to standard error."""
         inherited = {
             name: value for name, value in os.environ.items() if name != "MLFLOW_TRACKING_URI"
         }
@@ -50,12 +50,12 @@ class Installation:
             text=True,
             timeout=1500,
         )
-        said = (
+        report = (
             f"segmentry {' '.join(words)} ended with"
             f" {done.returncode}\n{done.stdout[-3000:]}\n{done.stderr[-6000:]}"
         )
-        assert "Traceback (most recent call last)" not in done.stderr, said
-        assert done.returncode == expect, said
+        assert "Traceback (most recent call last)" not in done.stderr, report
+        assert done.returncode == expect, report
         return done
 
     def query(self, sql: str) -> list[dict[str, Any]]:

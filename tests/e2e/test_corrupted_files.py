@@ -26,8 +26,8 @@ RATES = "Date,GBP\n2026-05-29,0.85\n2026-06-05,0.85\n"
 
 @dataclass(frozen=True)
 class Shops:
-    """A home that was given corrupted files, one that was given clean ones, and what the first one
-    said.
+    """A home that was given corrupted files, one that was given clean ones, and what the commands
+    in the first one printed.
     """
 
     spoiled: Installation
@@ -35,7 +35,7 @@ class Shops:
     kinds: dict[str, Kind]
     reports: dict[str, dict[str, Any]]
     summary: dict[str, Any]
-    said: str
+    printed: str
 
 
 @pytest.fixture(scope="module")
@@ -60,9 +60,9 @@ def shops(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shops]:
     clean.call("load", "--from", str(folder / "clean"))
     clean.call("run", "--no-airflow")
     reports = {report["file"]: report for report in json.loads(load.stdout)}
-    said = load.stdout + load.stderr + run.stdout + run.stderr
+    printed = load.stdout + load.stderr + run.stdout + run.stderr
     named = {shown(path): kind for path, kind in {**given, **found}.items()}
-    yield Shops(spoiled, clean, named, reports, json.loads(run.stdout), said)
+    yield Shops(spoiled, clean, named, reports, json.loads(run.stdout), printed)
 
 
 def outcomes(shops: Shops) -> dict[str, Counter[str]]:
@@ -86,9 +86,11 @@ def test_each_file_is_landed_or_refused_as_it_should_be(shops: Shops) -> None:
             report = shops.reports[path]
             wrong += [(kind.name, kind.status, report)] if report["status"] != kind.status else []
         else:
-            told = [status for file, status in not_loaded.items() if file.startswith(f"{path}: ")]
+            reported = [
+                status for file, status in not_loaded.items() if file.startswith(f"{path}: ")
+            ]
             expected = [kind.status] if kind.status in {"refused", "unreadable"} else []
-            wrong += [(kind.name, expected, told)] if told != expected else []
+            wrong += [(kind.name, expected, reported)] if reported != expected else []
     assert not wrong
     refused = [file for file, status in not_loaded.items() if status == "refused"]
     assert refused and all(
@@ -137,11 +139,11 @@ def test_what_is_sent_is_what_clean_files_give(shops: Shops) -> None:
     assert sent.total() >= poison.PEOPLE * 0.9
 
 
-def test_no_identifier_is_in_what_is_said_or_logged(shops: Shops) -> None:
+def test_no_identifier_is_printed_or_logged(shops: Shops) -> None:
     logs = "".join(
         path.read_text(encoding="utf-8", errors="replace")
         for path in Path(shops.spoiled.home, "logs").rglob("*")
         if path.is_file()
     )
-    for text in (shops.said, logs):
+    for text in (shops.printed, logs):
         assert "@shop.example" not in text and "user-20" not in text and "user-1" not in text

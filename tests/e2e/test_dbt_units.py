@@ -33,8 +33,8 @@ def test_the_projects_unit_tests_pass(home: Settings) -> None:
     outcome = dbt.invoke(
         home, ["test", "--select", "test_type:unit", "--exclude", "path:models/identity"]
     )
-    # Some relations of identity stand in memory: its unit tests are run by the command that makes
-    # them.
+    # Some relations of identity are in memory only: the command that makes them runs the unit tests
+    # of identity.
     words = ["build", "--select", "path:models/identity", "--exclude-resource-type", "test"]
     results = [
         *outcome.result,

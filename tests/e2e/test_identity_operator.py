@@ -16,19 +16,19 @@ from simulator import receiver
 from tests.e2e.test_main_job import Shop, contents
 
 pytestmark = [pytest.mark.soak]
-# A mailed member under the address that is written to: without its link to the account, no sync
-# knows whose it is.
+# A person in a sync with the address that the sync writes to: without the link of this address to
+# the account, no sync knows whose it is.
 _PERSON = """
 select emails.identifier as email, users.identifier as user_id, emails.profile_id
 from identity.identifier_mapping as emails
 inner join identity.identifier_mapping as users using (profile_id)
 inner join profiles.profiles as people on people.profile_id = emails.profile_id
     and people.email = emails.identifier
-inner join activation.sync_snapshot as held on held.row_key = emails.profile_id
+inner join activation.sync_snapshot as sent on sent.row_key = emails.profile_id
 where emails.identifier_type = 'email' and users.identifier_type = 'user_id'
 order by all limit 1
 """
-# Whatever says whose an address is.
+# The rules that link an address to its owner.
 _ADDRESSES = {"trait", "order", "form", "billing", "crm", "crm_email", "guest_order"}
 
 
@@ -66,7 +66,7 @@ def test_a_person_has_evidence_provenance_and_what_was_sent(shop: Shop) -> None:
     assert page["segments"]
 
 
-def test_what_if_tells_profiles_segments_and_destinations_and_changes_nothing(
+def test_what_if_reports_profiles_segments_and_destinations_and_changes_nothing(
     shop: Shop, tmp_path: Path
 ) -> None:
     policies = yaml.safe_load((ROOT / "config" / "policies.yml").read_text())
@@ -102,4 +102,4 @@ def test_after_an_unmerge_the_next_plan_carries_the_corrections(shop: Shop) -> N
         "select count(*) from marts.events anti join profiles.profiles using (profile_id) where"
         " profile_id is not null"
     )
-    assert lost == 0, "facts of a profile that is not there"
+    assert lost == 0, "facts of a profile that does not exist"

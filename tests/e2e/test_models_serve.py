@@ -1,4 +1,4 @@
-"""``mlflow models serve`` of a champion, as the how-to says: the same scores over HTTP as in the
+"""``mlflow models serve`` of a champion, as in the how-to: the same scores over HTTP as in the
 lake's process.
 """
 
@@ -49,7 +49,7 @@ def answered(url: str, body: bytes) -> list[list[float]]:
             time.sleep(0.5)
 
 
-def test_the_served_champion_says_the_same(tmp_path: Path) -> None:
+def test_the_served_champion_returns_the_same_scores(tmp_path: Path) -> None:
     import mlflow
 
     context = RunContext(settings_in(tmp_path, 2500))
@@ -76,9 +76,9 @@ def test_the_served_champion_says_the_same(tmp_path: Path) -> None:
             body = json.dumps(
                 {"dataframe_split": json.loads(example.to_json(orient="split", index=False))}
             ).encode()
-            said = np.array(answered(f"http://127.0.0.1:{port}/invocations", body))
+            served_scores = np.array(answered(f"http://127.0.0.1:{port}/invocations", body))
         finally:
             os.killpg(server.pid, 15)
     own = tracker.load(tracker.at_alias()).predict_proba(example)
-    print(said[:, 1])
-    assert np.allclose(said, own)
+    print(served_scores[:, 1])
+    assert np.allclose(served_scores, own)

@@ -65,7 +65,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
             for one in people
         ),
     )
-    # A person's card stands in two records, once with an address and once with a number.
+    # A person's card is in two records, once with an address and once with a number.
     points = _write(
         folder / "punkte.csv",
         ["Buchung Nr", "Kartennummer", "E-Mail", "Handy", "Punkte", "Gebucht am"],

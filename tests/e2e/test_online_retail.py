@@ -1,5 +1,5 @@
-"""The whole UCI Online Retail file through every stage, held to figures computed straight from the
-file.
+"""The whole UCI Online Retail file through every stage, compared with figures computed directly
+from the file.
 """
 
 from __future__ import annotations
@@ -118,13 +118,13 @@ def rfm(file: Path, as_of: pd.Timestamp) -> pd.DataFrame:
         "r": table.recency.rank(method="min", ascending=False),
         "f": table.frequency.rank(method="min"),
     }
-    everybody = sorted(set(sales.customer) | set(returned.customer))
+    all_customers = sorted(set(sales.customer) | set(returned.customer))
     money = pd.concat([sales, returned]).groupby("customer").amount.sum()
     places["m"] = money[table.index].round(6).rank(method="min")
     for name, place in places.items():
         table[name] = 1 + 5 * (place - 1) // len(table)
     table.insert(2, "monetary", money)
-    table = table.reindex(everybody)
+    table = table.reindex(all_customers)
     table["monetary"] = money
     return table.fillna({"frequency": 0, "r": 0, "f": 0, "m": 0})
 

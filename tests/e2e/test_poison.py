@@ -29,7 +29,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     yield installed
 
 
-def test_everybody_good_is_published_with_what_they_did(shop: Installation) -> None:
+def test_every_good_person_is_published_with_their_orders(shop: Installation) -> None:
     (row,) = shop.query(
         "select count(*) as people, min(revenue_lifetime) as least, max(revenue_lifetime) as most"
         " from profiles.profiles where try_cast(replace(user_id, 'user-', '') as integer) < 10000"
@@ -37,7 +37,7 @@ def test_everybody_good_is_published_with_what_they_did(shop: Installation) -> N
     assert row == {"people": poison.PEOPLE, "least": 10.0, "most": 10.0}
 
 
-def test_everybody_good_is_in_the_file_or_held_out_of_it(shop: Installation) -> None:
+def test_every_good_person_is_in_the_file_or_held_out_of_it(shop: Installation) -> None:
     (file,) = Path(shop.home, "outbox", "newsletter_file").rglob("*.csv")
     with file.open(encoding="utf-8", newline="") as lines:
         sent = {row["email"] for row in csv.DictReader(lines)}

@@ -88,7 +88,7 @@ def test_a_bad_batch_is_handled_without_losing_an_opt_out(
     )
     columns = "consent_id,identifier_type,identifier,purpose,channel,status,occurred_at"
     answers = [consent(1, "granted"), consent(2, "withdrawn"), consent(3, "Denied")]
-    said = load(home, tmp_path / "consents" / "c.csv", [columns, *answers])
+    answered = load(home, tmp_path / "consents" / "c.csv", [columns, *answers])
     other = load(home, tmp_path / "surveys" / "s.ndjson", [survey("first")])
     displaced = load(home, tmp_path / "surveys" / "t.ndjson", [survey("second")])
     stages.staging(RunContext(home))
@@ -105,8 +105,10 @@ def test_a_bad_batch_is_handled_without_losing_an_opt_out(
     assert (again.selected, again.accepted, again.quarantined) == (2, 0, 2)
     assert balance(home) == before
 
-    gone = [withdrawal.withdraw(home, batch, "a mistake") for batch in (bad, said, other)]
-    assert [(one.records, one.kept_refusals) for one in gone] == [(3, 0), (1, 2), (1, 0)]
+    withdrawals = [
+        withdrawal.withdraw(home, batch, "a mistake") for batch in (bad, answered, other)
+    ]
+    assert [(one.records, one.kept_refusals) for one in withdrawals] == [(3, 0), (1, 2), (1, 0)]
     stages.staging(RunContext(home))
     after = balance(home)
     assert (after[good][0], after[displaced]) == (

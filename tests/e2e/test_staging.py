@@ -1,4 +1,6 @@
-"""One lake with every kind of good and bad input, built once by dbt, then held to account."""
+"""One lake with every kind of good and bad input, built once by dbt, and checks of the outcome of
+each record.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A home from which batches were withdrawn publishes what a home publishes that never had them, but
+"""A home from which batches were withdrawn publishes the same as a home that never had them, except
 for opt-outs.
 """
 
@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("withdrawn"), pytest.mar
 AS_OF = "2026-06-29T00:00:00Z"
 LATER = "2026-06-28T12:00:00Z"
 REFUSED = 8
-# What a model says depends on when it was trained, and ids of profiles on what was first known of
+# Scores depend on when a model was trained, and ids of profiles on what was first known of
 # people.
 _OWN = """profile_id, churn_score, upsell_score, clv_score, next_order_score,
     next_category_score, next_category,
@@ -63,7 +63,7 @@ def order(number: int, **changed: Any) -> dict[str, Any]:
 
 
 def extras() -> dict[str, list[dict[str, Any]]]:
-    """Batches of which each changes what is known: an amount, who is who, an address, and a
+    """Batches that each change something: an amount, the links of a person, an address, and a
     refusal.
     """
     contact = {
@@ -88,7 +88,7 @@ def extras() -> dict[str, list[dict[str, Any]]]:
 
 
 def load_extras(installed: Installation, folder: Path) -> list[str]:
-    """Load them, and give the ids of their batches."""
+    """Load them, and return the ids of their batches."""
     batches = []
     for source, records in extras().items():
         path = folder / f"{source}.ndjson"
@@ -132,7 +132,7 @@ def homes(
     yield *both, folder / "extra"
 
 
-def test_what_followed_from_a_withdrawn_batch_is_gone(
+def test_the_effects_of_a_withdrawn_batch_are_removed(
     homes: tuple[Installation, Installation, Path],
 ) -> None:
     had, never, extra = homes

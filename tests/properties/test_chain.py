@@ -1,5 +1,5 @@
-"""The whole chain from raw records to audiences, run by run, holds what builds from the beginning
-hold, row for row.
+"""The whole chain from raw records to audiences, built run by run, has the same rows as after full
+rebuilds.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ RAW = (
     "(_source varchar, _file varchar, _line bigint, _loaded_at timestamp, _batch_id varchar, _raw"
     " varchar, _problem varchar)"
 )
-# What nobody of this shop ever says: built once, without a row.
+# Sources without records in this shop: built once, without a row.
 STILL = (
     "staging/base_{consents,crm_contacts,email_events,exchange_rates,online_retail,products,subscriptions,support_tickets,surveys}",
     (
@@ -82,12 +82,12 @@ EMPTY = (
         " default_currency, 7 as max_rate_age_days, 10000000 as max_order_total"
     ),
 )
-# Two releases: a rule that changes, a segment that goes, one that is new and waits, two that
+# Two releases: a rule that changes, a segment that is removed, one that is new and waits, two that
 # exclude each other.
 RELEASES = [
     {
         "seen": {"predicate": "page_views_7d > 0 or product_views_7d > 1"},
-        "gone": {"predicate": "orders_lifetime > 0"},
+        "former": {"predicate": "orders_lifetime > 0"},
     },
     {
         "seen": {"predicate": "product_views_7d > 0", "exclusive_group": "one", "priority": 2},
@@ -148,9 +148,7 @@ RUNS = st.lists(
 
 
 class Shop:
-    """One home without a disk. is_kept: what is held is added to; else every run rebuilds
-    everything.
-    """
+    """One home in memory. is_kept: builds are incremental, else each run rebuilds everything."""
 
     def __init__(self, *, is_kept: bool) -> None:
         self.is_kept = is_kept
@@ -191,13 +189,13 @@ class Shop:
                     json.dumps(record),
                 ]
                 self.run(f"insert into raw.{source} values (?, ?, ?, ?, ?, ?, null)", values)
-        held = "select anonymous_id, user_id, event_at from staging.stg_events__events"
+        linked = "select anonymous_id, user_id, event_at from staging.stg_events__events"
         self._stage()
         self.memory.forget([])
         self.run("delete from claims")
         self.memory.add(
             link
-            for cookie, user, at in self.run(held).fetchall()
+            for cookie, user, at in self.run(linked).fetchall()
             for link in _links(cookie, user, (at - START).days)
         )
         if run["parted"]:
@@ -245,7 +243,7 @@ class Shop:
         self._tables("staging", "reporting_currency currency_rates order_rates")
 
     def build(self, release: int) -> None:
-        """Everything behind staging."""
+        """Everything after staging."""
         self.memory.resolve(self.clock, is_whole=not self.is_kept)
         traits = ("first_name", "phone", "country", "email")
         self.run(
@@ -311,7 +309,7 @@ def _links(cookie: str | None, user: str | None, day: int) -> list[Link]:
 
 @settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(runs=RUNS)
-def test_run_by_run_equals_builds_from_the_beginning(runs: list[dict[str, Any]]) -> None:
+def test_incremental_runs_equal_full_rebuilds(runs: list[dict[str, Any]]) -> None:
     kept = Shop(is_kept=True)
     whole = Shop(is_kept=False)
     for number, run in enumerate(runs):

@@ -1,10 +1,10 @@
-"""Nothing leaves for a person who, by any record known then, had opted out; and who opts out leaves
-within one run.
+"""Nothing is sent for a person who has opted out by any record known then; and a person who opts
+out is removed within one run.
 
 Thousands of small histories of corrections, merges, undone merges, decisions in every spelling,
 guardrails and failed gates, by the project's SQL from raw records to audiences and the real engine:
-guardrails, consent gate, ledger, sender. What does not take part: dbt, DuckLake, features and
-scores, and the destination, which writes down whom it holds.
+guardrails, consent gate, ledger, sender. Not part of it: dbt, DuckLake, features, scores and a real
+destination; this one records the people that it has.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ TIGHT = {
     "max_changed_share": 0.0001,
     "max_added_rows": 1,
 }
-# Name: purpose, channel, address, and what else the file says. The guardrails of `tight` stop it on
-# every day.
+# Name: purpose, channel, address, and the other keys of the file. The guardrails of `tight` stop it
+# on every day.
 SYNCS: dict[str, dict[str, Any]] = {
     "letters": {"address": "email", "channel": "email"},
     "tight": {"address": "email", "channel": "email", "guardrails": TIGHT},
@@ -48,21 +48,21 @@ SYNCS: dict[str, dict[str, Any]] = {
 
 @dataclass
 class Recorder(Destination):
-    """A destination that keeps whom it holds."""
+    """A destination that records the people that it has."""
 
     there: dict[str, dict[str, str]] = field(default_factory=dict)
     grains = ("profile",)
     batch_rows = 5_000
 
     def upsert(self, session: DestinationSession, batch: Batch) -> Result:
-        """Keep them."""
-        held = self.there.setdefault(session.sync.name, {})
+        """Add the rows."""
+        people = self.there.setdefault(session.sync.name, {})
         for row in batch.rows:
-            held[row.identity] = row.profile_id
+            people[row.identity] = row.profile_id
         return all_sent(batch.rows)
 
     def remove(self, session: DestinationSession, batch: Batch) -> Result:
-        """Let them go."""
+        """Remove the rows."""
         for row in batch.rows:
             self.there.get(session.sync.name, {}).pop(row.identity, None)
         return all_sent(batch.rows)
@@ -126,7 +126,7 @@ class Shop:
                 engine.run_sync(self.settings, name, release=release)
 
     def wrong(self, number: int) -> dict[str, set[str]]:
-        """Whom a destination has, and must not have, by sync."""
+        """People that a destination has and must not have, by sync."""
         found = {}
         for name, content in SYNCS.items():
             use = "marketing", content["channel"]
@@ -138,7 +138,7 @@ class Shop:
 
 @pytest.fixture
 def opened(tmp_path: Path, home: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Opening]:
-    """Makes shops whose world is what the engine takes for the lake."""
+    """Makes shops whose world replaces the lake of the engine."""
     settings = configured(home, tmp_path / "config")
     for path in (tmp_path / "config" / "syncs").glob("*.yml"):
         path.unlink()
@@ -181,7 +181,7 @@ Opening = Callable[[int, int], Shop]
 
 
 def counterexamples(shop: Shop) -> list[str]:
-    """Days and syncs on which somebody was there who must not be."""
+    """Days and syncs on which a destination has a person that it must not have."""
     found = []
     for number in range(1, DAYS + 1):
         shop.live(number)
@@ -194,7 +194,7 @@ def counterexamples(shop: Shop) -> list[str]:
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-def test_nobody_who_opted_out_is_reached_and_whoever_opts_out_leaves(
+def test_nobody_who_opted_out_is_reached_and_new_opt_outs_are_removed(
     opened: Opening, seed: int
 ) -> None:
     """Five thousand histories in all."""
@@ -274,9 +274,7 @@ def test_each_fault_is_found(
     monkeypatch: pytest.MonkeyPatch,
     break_it: Callable[[Shop, pytest.MonkeyPatch], None],
 ) -> None:
-    """The property is worth its time: with any part of consent taken away, some history shows
-    it.
-    """
+    """The property detects faults: without any one part of consent, some history fails."""
     shop = opened(1, 150)
     break_it(shop, monkeypatch)
     found = counterexamples(shop)

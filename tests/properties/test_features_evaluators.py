@@ -23,12 +23,12 @@ VOCABULARY = {
     "part": "double",
     "word": "varchar",
     "yes": "boolean",
-    "moment": "timestamp",
+    "happened_at": "timestamp",
     "day": "date",
 }
 WORDS = ["", "a", "A", "b", "ä", "it's", "zz", "Ω"]
 FRACTIONS = [-1.5, -0.1, 0.0, 0.1, 0.3, 0.7, 1e-9, 2.0, 1e12]
-MOMENTS = [datetime(2026, 3, 29, 1) + timedelta(microseconds=n) for n in (-1, 0, 1)] + [
+TIMESTAMPS = [datetime(2026, 3, 29, 1) + timedelta(microseconds=n) for n in (-1, 0, 1)] + [
     datetime(2026, 1, 1)
 ]
 DAYS = [date(2026, 3, 28), date(2026, 3, 29), date(2024, 2, 29)]
@@ -52,7 +52,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "part": st.sampled_from(FRACTIONS),
     "word": st.sampled_from(WORDS),
     "yes": st.booleans(),
-    "moment": st.sampled_from(MOMENTS),
+    "happened_at": st.sampled_from(TIMESTAMPS),
     "day": st.sampled_from(DAYS),
 }
 ROW = st.fixed_dictionaries({name: st.none() | values for name, values in VALUES.items()})
@@ -85,7 +85,7 @@ def conditions(draw: st.DrawFn) -> str:
         )
     if kind == "columns":
         return f"{draw(st.sampled_from(['whole', 'part']))} {draw(OPERATORS)} other_whole"
-    return f"moment {draw(OPERATORS)} date '2026-03-29'"
+    return f"happened_at {draw(OPERATORS)} date '2026-03-29'"
 
 
 PREDICATES = st.recursive(

@@ -1,5 +1,5 @@
-"""Facts that arrive late: they change exactly the rows that they should, and the past knows nothing
-of the future.
+"""Facts that arrive late: they change exactly the rows that they should, and no feature uses a fact
+after its as_of.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ EDGES = [
     for days in EARLIER
     for s in (-86401, -86400, -601, -600, -1, 0, 1)
 ]
-MOMENTS = st.sampled_from(EDGES) | st.integers(0, 200 * 24 * 60).map(
+TIMES = st.sampled_from(EDGES) | st.integers(0, 200 * 24 * 60).map(
     lambda m: CLOCK - timedelta(minutes=m + 1)
 )
 FACTS = st.tuples(
-    st.sampled_from(["ann", "bob"]), MOMENTS, st.sampled_from(KINDS), st.sampled_from(["p", "q"])
+    st.sampled_from(["ann", "bob"]), TIMES, st.sampled_from(KINDS), st.sampled_from(["p", "q"])
 )
 LAKE = duckdb.connect(":memory:")
 PROJECT = Project(LAKE, ("features", "portable"))

@@ -84,14 +84,14 @@ def test_an_id_never_moves_to_another_person_and_always_resolves(
             if name.startswith("user_id:"):
                 assert users.setdefault(profile, name) == name, "an id moved to another user"
         resolution = memory.resolution()
-        assert set(resolution.values()) <= set(mapping.values()), "an id leads nowhere"
+        assert set(resolution.values()) <= set(mapping.values()), "an id has no current profile"
         assert set(mapping.values()) <= set(resolution)
 
 
 @pytest.mark.slow
 @cases
 @given(links)
-def test_limits_hold_and_every_refusal_is_recorded(found: list[Link]) -> None:
+def test_limits_are_enforced_and_every_refusal_is_recorded(found: list[Link]) -> None:
     memory = resolved(found)
     profile_of = memory.mapping()
     refused = memory.refused()
@@ -156,8 +156,8 @@ def tight() -> dict[str, Any]:
     return policy
 
 
-# Two guests on one cookie, whose links are refused; then one of them ordered earlier than was said,
-# and then later again: the reason stays, the evidence does not.
+# Two guests on one cookie, whose links are refused; then a record of one of them shows an earlier
+# order, and then a later one again: the reason stays, the evidence does not.
 _GUESTS = [
     (
         False,
@@ -179,16 +179,16 @@ _GUESTS = [
     st.lists(st.tuples(st.booleans(), st.lists(link, max_size=8)), min_size=1, max_size=4),
     st.booleans(),
 )
-def test_resolving_what_changed_gives_exactly_what_a_full_rebuild_gives(
+def test_an_incremental_resolution_equals_a_full_rebuild(
     steps: list[tuple[bool, list[Link]]], is_tight: bool
 ) -> None:
     homes = [Memory(policy=tight()) if is_tight else Memory() for _ in range(2)]
     landed: list[Link] = []
     for day, (is_deleting, found) in enumerate(steps):
-        gone = landed[::3] if is_deleting else []
-        landed = [one for one in landed if one not in gone] + found
+        deleted = landed[::3] if is_deleting else []
+        landed = [one for one in landed if one not in deleted] + found
         for memory, is_whole in zip(homes, (False, True), strict=True):
-            memory.forget(gone)
+            memory.forget(deleted)
             memory.add(found)
             memory.resolve(FULL + timedelta(days=day), is_whole=is_whole)
         for table, columns in TABLES.items():

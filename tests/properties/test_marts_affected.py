@@ -1,5 +1,5 @@
-"""Events and sessions built for the visits touched alone are what a build from the beginning gives,
-row for row.
+"""Events and sessions that are built for the affected visits alone equal a full rebuild, row for
+row: random runs on the SQL of marts.
 """
 
 from __future__ import annotations
@@ -59,9 +59,9 @@ def begin() -> None:
         LAKE.execute(f"drop table if exists marts.{name}")
 
 
-def tell(run: dict[str, Any]) -> None:
-    """What is known by this run: events in another order than they happened, some erased, people
-    merged or parted.
+def load(run: dict[str, Any]) -> None:
+    """Load what arrives by this run: events in another order than they happened, some erased,
+    people merged or split.
     """
     for number, (minute, cookie, user) in run["new"].items():
         if not rows(f"select 1 from staging.stg_events__events where event_id = 'e{number}'"):
@@ -98,10 +98,10 @@ def tell(run: dict[str, Any]) -> None:
 
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(runs=RUNS)
-def test_what_is_kept_equals_a_build_from_the_beginning(runs: list[dict[str, Any]]) -> None:
+def test_incremental_builds_equal_a_full_rebuild(runs: list[dict[str, Any]]) -> None:
     begin()
     for run in runs:
-        tell(run)
+        load(run)
         PROJECT.python("marts/crawler_agents")
         PROJECT.table("marts/event_profiles")
         PROJECT.table("marts/touched_visits")
@@ -109,8 +109,8 @@ def test_what_is_kept_equals_a_build_from_the_beginning(runs: list[dict[str, Any
         for name in KEPT:
             PROJECT.append(f"marts/{name}")
             assert rows(f"from marts.{name}") == rows(PROJECT.render(f"marts/{name}")), name
-        touched = {row[0] for row in rows("from marts.touched_visits")}
+        affected = {row[0] for row in rows("from marts.touched_visits")}
         changed = before - set(rows("from marts.events"))
-        assert {event[2] for event in changed} <= touched, (
-            "a visit that is not touched is left alone"
+        assert {event[2] for event in changed} <= affected, (
+            "a visit that is not affected does not change"
         )

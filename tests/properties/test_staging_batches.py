@@ -1,4 +1,6 @@
-"""Staging taken in batch by batch holds what one build of everything holds, row for row."""
+"""Staging built batch by batch has the same rows as one build of all batches: random files on the
+SQL of staging.
+"""
 
 from __future__ import annotations
 
@@ -84,7 +86,7 @@ def built_whole(model: str) -> list[tuple[Any, ...]]:
 
 @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(runs=st.fixed_dictionaries(RUNS))
-def test_batches_taken_in_run_by_run_are_what_one_build_gives(
+def test_batches_built_run_by_run_equal_one_build(
     runs: dict[str, list[list[list[str]]]],
 ) -> None:
     for source, files_of_runs in runs.items():
@@ -101,8 +103,8 @@ def test_batches_taken_in_run_by_run_are_what_one_build_gives(
                 land(source, number, lines)
                 number += 1
             PROJECT.append(model)
-            held = LAKE.execute(f"select * from {base} order by _batch_id, _line").fetchall()
-            assert held == built_whole(model)
+            staged = LAKE.execute(f"select * from {base} order by _batch_id, _line").fetchall()
+            assert staged == built_whole(model)
             landed = LAKE.execute(
                 f"select _batch_id || ':' || _line from raw.{source} order by 1"
             ).fetchall()
