@@ -191,11 +191,8 @@ class PersonaTrainer(Trainer[PersonaSpec]):
                 "ml.score_runs": done,
             }
             writes = [(to, scoring.SAME_RUN, same, table) for to, table in made.items()]
-            store.replace_rows(
-                context.settings,
-                lake,
-                [("ml.cluster_assignments", "as_of = ?", [as_of], assigned), *writes],
-            )
+            writes += [("ml.cluster_assignments", "as_of = ?", [as_of], assigned)]
+            store.replace_rows(context.settings, lake, writes)
         notes = [f"{name} {version}: {_shares(rows)}"]
         notes += assignment.report_agreement(model, deck, people, verdicts)
         notes += [
