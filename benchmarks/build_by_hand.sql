@@ -1,7 +1,7 @@
 -- What the build of a shop computes, written by hand for DuckDB: every file read once, tables in
 -- memory, nothing else kept. It accounts for no line, gives no reason, tests nothing, and reads the
--- profiles of identifiers (people) instead of finding them. benchmarks/build.py sets $inbox, $people
--- and $as_of.
+-- profiles of identifiers (people) instead of finding them. benchmarks/build.py sets $inbox,
+-- $people and $as_of.
 
 create macro all_time() as 1000000;
 create macro age_of(fact_at, until_at) as (date_diff('microsecond', fact_at, until_at)
