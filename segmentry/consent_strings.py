@@ -58,7 +58,7 @@ class Answer:
 
     purpose: str
     is_granted: bool
-    said_in: str
+    stated_in: str
     stated_at: datetime | None = None
 
 

@@ -83,8 +83,8 @@ inner join (
 def _of_any_system(unplaced: str, mapping: str) -> str:
     return f"""\
 union
--- Numbers of contacts without the system: a file of refusals seldom says whose contacts it
--- numbers.
+-- Numbers of contacts without the system: a file of refusals seldom names the system of its
+-- contacts.
 select unplaced.identifier_type, unplaced.identifier,
     mapping.identifier_type, mapping.identifier
 from {unplaced} as unplaced

@@ -1,5 +1,5 @@
-{#- Profiles join what models say, also in a lake in which no model has been trained yet. The commit
-    is explicit because dbt rolls back what a hook before the run leaves open. -#}
+{#- Profiles join the scores of models, also in a lake in which no model has been trained yet. The
+    commit is explicit because dbt rolls back what a hook before the run leaves open. -#}
 {% macro ensure_ml_tables() -%}
     {%- set columns = {
         'scores':

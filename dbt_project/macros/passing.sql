@@ -1,7 +1,7 @@
 {#-
-A relation that one run hands from model to model and nobody reads afterwards: it stands in memory,
-where it costs one statement. In the lake it would cost a commit of the catalog, which is more than
-most of them take to compute.
+A relation that only the models of one run read: it is in memory, where it costs one statement. In
+the lake it would cost a commit of the catalog, which takes longer than most of them take to
+compute.
 -#}
 {% materialization passing, adapter='duckdb', supported_languages=['sql', 'python'] %}
     {%- set relation = this.incorporate(type='table') -%}
@@ -13,7 +13,8 @@ most of them take to compute.
     {{ return({'relations': [relation]}) }}
 {% endmaterialization %}
 
-{#- At the end of a dbt command: memory would be held by whatever else this process does. -#}
+{#- Drops them at the end of a dbt command, because the process may go on and would keep the
+    memory. -#}
 {% macro forget_passing() -%}
     drop schema if exists memory.identity cascade
 {%- endmacro %}

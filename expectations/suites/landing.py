@@ -10,7 +10,7 @@ from expectations.suite import Rule, Suite, Table, View
 def tables(view: View) -> Sequence[Table]:
     """The balance per batch, and the share of broken records per source."""
     limits = view.policies["raw"]
-    share = "(quarantined - dismissed - held) / greatest(landed, 1)"
+    share = "(quarantined - dismissed - deferred) / greatest(landed, 1)"
     return [
         Table(
             "staging.landing_balance",
@@ -39,7 +39,7 @@ def tables(view: View) -> Sequence[Table]:
                 ),
                 # Nothing is wrong with an order of which the rate is not known yet: load rates, and
                 # it counts.
-                Rule("no order waits for an exchange rate", "held > 0", is_warning=True),
+                Rule("no order waits for an exchange rate", "deferred > 0", is_warning=True),
             ],
         ),
     ]

@@ -40,7 +40,7 @@ def batches(settings: Settings, **quarantined: int) -> None:
         settings,
         "create or replace table lake.staging.landing_balance as select * from (values "
         + values
-        + ") as t (source, batch_id, landed, accepted, quarantined, duplicates, held)",
+        + ") as t (source, batch_id, landed, accepted, quarantined, duplicates, deferred)",
     )
 
 

@@ -26,7 +26,7 @@ AS_OF = datetime(2026, 5, 1)
 BALANCE = """
     create or replace table lake.staging.landing_balance as
     select 'orders' as source, 'b' || i as batch_id, 1000 as landed, {accepted} as accepted,
-        {quarantined} as quarantined, 0 as duplicates, {held} as held
+        {quarantined} as quarantined, 0 as duplicates, {deferred} as deferred
     from range(3) as t (i)
 """
 
@@ -43,7 +43,7 @@ def rows(settings: Settings, sql: str) -> list[dict[str, Any]]:
 
 
 def test_a_sound_balance_passes_and_is_published(home: Settings) -> None:
-    run_sql(home, BALANCE.format(accepted=990, quarantined=10, held=0))
+    run_sql(home, BALANCE.format(accepted=990, quarantined=10, deferred=0))
     report = runner.run(home, "raw", AS_OF)
     assert report.rows["expectations"] >= 5
     (published,) = rows(home, "select room, as_of from observability.published")
@@ -53,7 +53,7 @@ def test_a_sound_balance_passes_and_is_published(home: Settings) -> None:
 
 
 def test_a_gate_looks_again_only_when_what_it_reads_has_changed(home: Settings) -> None:
-    run_sql(home, BALANCE.format(accepted=990, quarantined=10, held=0))
+    run_sql(home, BALANCE.format(accepted=990, quarantined=10, deferred=0))
     first = runner.run(home, "raw", AS_OF)
     run_sql(home, "create table lake.ml.elsewhere as select 1 as one")
     second = runner.run(home, "raw", AS_OF)
@@ -75,7 +75,7 @@ def test_a_gate_looks_again_only_when_what_it_reads_has_changed(home: Settings) 
 def test_changed_limits_and_another_clock_have_the_gate_look_again(
     home: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run_sql(home, BALANCE.format(accepted=990, quarantined=10, held=0))
+    run_sql(home, BALANCE.format(accepted=990, quarantined=10, deferred=0))
     assert runner.run(home, "raw", AS_OF).status == "done"
     assert runner.run(home, "raw", datetime(2026, 5, 2)).status == "done"
     monkeypatch.setattr("segmentry.freshness.fingerprint", lambda _: "another text")
@@ -86,10 +86,10 @@ def test_changed_limits_and_another_clock_have_the_gate_look_again(
 def test_a_batch_that_is_mostly_broken_stops_and_leaves_the_last_good_version(
     home: Settings,
 ) -> None:
-    run_sql(home, BALANCE.format(accepted=990, quarantined=10, held=0))
+    run_sql(home, BALANCE.format(accepted=990, quarantined=10, deferred=0))
     runner.run(home, "raw", AS_OF)
     good = rows(home, "select room, snapshot_id from observability.published")
-    run_sql(home, BALANCE.format(accepted=400, quarantined=600, held=0))
+    run_sql(home, BALANCE.format(accepted=400, quarantined=600, deferred=0))
     with pytest.raises(GateFailed) as stopped:
         runner.run(home, "raw", AS_OF)
     assert stopped.value.exit_code == 3
@@ -103,19 +103,19 @@ def test_a_batch_that_is_mostly_broken_stops_and_leaves_the_last_good_version(
 
 
 def test_orders_that_wait_for_a_rate_are_reported_and_stop_nothing(home: Settings) -> None:
-    run_sql(home, BALANCE.format(accepted=0, quarantined=1000, held=1000))
+    run_sql(home, BALANCE.format(accepted=0, quarantined=1000, deferred=1000))
     assert runner.run(home, "raw", AS_OF).status == "done"
     warned = rows(
         home, "select expectation, severity from observability.gate_failures group by all"
     )
     assert warned == [{"expectation": "no order waits for an exchange rate", "severity": "warning"}]
-    run_sql(home, BALANCE.format(accepted=0, quarantined=1000, held=400))
+    run_sql(home, BALANCE.format(accepted=0, quarantined=1000, deferred=400))
     with pytest.raises(GateFailed):
         runner.run(home, "raw", AS_OF)
 
 
 def test_a_lost_record_stops(home: Settings) -> None:
-    run_sql(home, BALANCE.format(accepted=989, quarantined=10, held=0))
+    run_sql(home, BALANCE.format(accepted=989, quarantined=10, deferred=0))
     with pytest.raises(GateFailed, match="landed = accepted"):
         runner.run(home, "raw", AS_OF)
 
@@ -213,7 +213,7 @@ def test_the_index_lists_each_check_with_its_verdict_and_keeps_the_newest(
 ) -> None:
     monkeypatch.setattr(docs, "KEPT", 2)
     for accepted in (990, 989, 990):
-        run_sql(home, BALANCE.format(accepted=accepted, quarantined=10, held=0))
+        run_sql(home, BALANCE.format(accepted=accepted, quarantined=10, deferred=0))
         runner.check(home, "raw", AS_OF, _newest(home))
     text = (home.data_docs / "index.html").read_text(encoding="utf-8")
     assert (text.count(">passed<"), text.count(">failed<")) == (1, 1)
@@ -234,7 +234,7 @@ def test_great_expectations_still_needs_its_connection_kept_open(
     )
     monkeypatch.setattr(engine, "_PERSISTED_CONNECTION_DIALECTS", shipped)
     monkeypatch.setattr("expectations._compat.keep_connection_open", lambda: None)
-    run_sql(home, BALANCE.format(accepted=990, quarantined=10, held=0))
+    run_sql(home, BALANCE.format(accepted=990, quarantined=10, deferred=0))
     with pytest.raises(Exception, match="could not evaluate"):
         runner.check(home, "raw", AS_OF, _newest(home))
 
@@ -287,7 +287,7 @@ def test_one_person_with_an_impossible_share_is_reported_and_many_stop(
 def test_records_of_every_source_are_looked_at_without_a_list(home: Settings) -> None:
     run_sql(
         home,
-        BALANCE.format(accepted=990, quarantined=10, held=0),
+        BALANCE.format(accepted=990, quarantined=10, deferred=0),
         "create table lake.staging.stg_surveys__responses as select 'b:1' as record_id, 'r1' as"
         " response_id, timestamp '2231-01-01' as submitted_at union all select 'b:2', 'r1',"
         " timestamp '2026-01-01'",
@@ -312,7 +312,7 @@ def test_a_gate_does_not_pass_for_want_of_what_it_looks_at(audience: Settings) -
 def test_a_staging_model_without_its_relation_is_reported_once_the_layer_is_built(
     home: Settings,
 ) -> None:
-    run_sql(home, BALANCE.format(accepted=990, quarantined=10, held=0))
+    run_sql(home, BALANCE.format(accepted=990, quarantined=10, deferred=0))
     assert runner.check(home, "raw", AS_OF, _newest(home)).passed, "nothing of staging is built yet"
     run_sql(
         home,
@@ -323,7 +323,7 @@ def test_a_staging_model_without_its_relation_is_reported_once_the_layer_is_buil
 
 
 def test_a_rule_that_does_not_fit_is_refused(home: Settings, tmp_path: Path) -> None:
-    run_sql(home, BALANCE.format(accepted=990, quarantined=10, held=0))
+    run_sql(home, BALANCE.format(accepted=990, quarantined=10, deferred=0))
     folder = tmp_path / "project" / "models" / "staging" / "orders"
     folder.mkdir(parents=True)
     (folder / "stg_orders__renamed.yml").write_text(
@@ -334,7 +334,7 @@ def test_a_rule_that_does_not_fit_is_refused(home: Settings, tmp_path: Path) -> 
         runner.check(changed, "raw", AS_OF, _newest(home))
 
 
-def test_the_rules_of_a_model_stand_in_its_yml(home: Settings) -> None:
+def test_the_rules_of_a_model_are_in_its_yml(home: Settings) -> None:
     found = dict(records._models(home.dbt_project / "models" / "staging"))
     rules = {relation: [text for text, _, _ in one.rules] for relation, one in found.items()}
     assert {relation: texts for relation, texts in rules.items() if texts} == {

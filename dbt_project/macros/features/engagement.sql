@@ -21,8 +21,8 @@
     min(age_days) filter (where event_type = 'click') as days_since_last_email_click
 {%- endmacro %}
 
-{#- What features__engagement says of support tickets. An answer or a satisfaction mark counts once
-    the ticket is resolved. -#}
+{#- Columns of features__engagement about support tickets. An answer or a satisfaction mark counts
+    once the ticket is resolved. -#}
 {% macro ticket_features() -%}
     {{ count_in('is_ticket::integer', 30) }} as tickets_30d,
     {{ count_in('is_ticket::integer', 90) }} as tickets_90d,

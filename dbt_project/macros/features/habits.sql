@@ -40,7 +40,7 @@
     group by profile_id, as_of
 {%- endmacro %}
 
-{#- Share of the sessions of the last 90 days for which the condition holds; NULL without
+{#- Share of the sessions of the last 90 days for which the condition is true; NULL without
     sessions. -#}
 {% macro share_of_sessions(condition) -%}
     {{ share(

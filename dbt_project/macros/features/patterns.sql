@@ -1,6 +1,6 @@
 {#- Event-window behaviours, one line of SQL each. They are expressions over rows that have
-    profile_id, happened_at and fact_id (which tells rows at one moment apart). A window's end is
-    included: "within 10 minutes" holds at 10:00. -#}
+    profile_id, happened_at and fact_id (which distinguishes rows with one timestamp). A window's
+    end is included: "within 10 minutes" is true at 10:00. -#}
 
 {#- This row matches and completes `times` matching rows within the span. -#}
 {% macro completes_within(condition, times, span, by=['profile_id']) -%}
@@ -28,7 +28,7 @@
     )
 {%- endmacro %}
 
-{#- Time of the next matching row at or after this moment, this row left out, or NULL. -#}
+{#- Time of the next matching row at or after this row's time, this row left out, or NULL. -#}
 {% macro time_of_next(condition) -%}
     min(case when {{ condition }} then happened_at end) over (
         partition by profile_id order by happened_at, fact_id rows between 1 following
@@ -36,13 +36,13 @@
     )
 {%- endmacro %}
 
-{#- A moment (or NULL) lies within the span after this row, or before it. -#}
-{% macro is_soon_after(moment, span) -%}
-    coalesce({{ moment }} <= happened_at + interval '{{ span }}', false)
+{#- A timestamp (or NULL) lies within the span after this row, or before it. -#}
+{% macro is_soon_after(timestamp, span) -%}
+    coalesce({{ timestamp }} <= happened_at + interval '{{ span }}', false)
 {%- endmacro %}
 
-{% macro is_shortly_before(moment, span) -%}
-    coalesce({{ moment }} >= happened_at - interval '{{ span }}', false)
+{% macro is_shortly_before(timestamp, span) -%}
+    coalesce({{ timestamp }} >= happened_at - interval '{{ span }}', false)
 {%- endmacro %}
 
 {#- A funnel of any length: each row with the number of steps that it completes in order, each step

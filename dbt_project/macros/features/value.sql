@@ -5,7 +5,7 @@
         // count(*) over (partition by {{ partition }}))::bigint
 {%- endmacro %}
 
-{#- What features__orders says of a person's orders, one column per line; the input is
+{#- Columns of features__orders about a person's orders, one per line; the input is
     features.order_facts. -#}
 {% macro value_features() -%}
     {%- for suffix, days in {'7d': 7, '30d': 30, '90d': 90, '365d': 365,

@@ -1,8 +1,7 @@
 {#-
-What consent banners said on accepted events, where it differs from what they said before: of the
+Answers of consent banners on accepted events, where they differ from the answer before: of the
 account, or of the browser where the account's id identifies nobody. A refusal counts for both where
-identity does not take them for one person.
-changed: answers that changed.
+identity does not take them for one person. changed: answers that changed.
 -#}
 {% macro answered_decisions(changed) -%}
     select
@@ -42,15 +41,15 @@ changed: answers that changed.
         case when is_granted then 'granted' else 'denied' end as status,
         country as jurisdiction,
         {{ answered_at('event_at') }} as decided_at,
-        case when said_in = 'categories' then 'events' else said_in end as source,
+        case when stated_in = 'categories' then 'events' else stated_in end as source,
         answers.record_id,
         consent as proof
 {%- endmacro %}
 
 {#-
-Texts of banners on quarantined events with whom they may be about: the account, else the browser,
-else all else that the event names. A text rides on many events: the first and the last of each
-batch say when it was in force.
+Texts of banners on quarantined events with the identifiers that they may be about: the account,
+else the browser, else all others that the event names. Many events carry one text: the first and
+the last of each batch show when it was in force.
 -#}
 {% macro quarantined_answers() -%}
     select record_id, identifier_type, identifier, country as jurisdiction, occurred_at, _loaded_at,

@@ -28,26 +28,26 @@ to column.
             {{ changed_at }} as began_at,
             lead({{ changed_at }}) over (partition by {{ key }} order by {{ changed_at }})
                 as ended_at,
-            concat_ws(chr(31), {{ all }}) as said,
+            concat_ws(chr(31), {{ all }}) as stated,
             last_value(concat_ws(chr(31), {{ all }})) over (
                 partition by {{ key }} order by {{ changed_at }}
                 rows between unbounded preceding and unbounded following
-            ) as said_last
+            ) as last_stated
         from {{ relation }}
         where outcome = 'accepted' and {{ changed_at }} < {{ as_of() }}
     ) as states
-    where ended_at is not null and said <> said_last
+    where ended_at is not null and stated <> last_stated
 {%- endmacro %}
 
 {#-
-Whom a refusal reaches beyond the profile its identifier belongs to now: every profile that the
-identifier belonged to at the refusal's time or since, and the profiles of today of whoever shared
-those. What shared a profile with a refused identifier passes the refusal on in the same way, from
-then on: no correction, merge or split ends a refusal.
+Profiles that a refusal reaches beyond the one that its identifier belongs to now: every profile
+that the identifier belonged to at the refusal's time or since, and the current profiles of
+identifiers that shared those. Each of these passes the refusal on in the same way, from then on: no
+correction, merge or split ends a refusal.
 
-seeds: a relation of (seed_id, identifier_type, identifier, since). Gives (seed_id, profile_id,
-left_at): until left_at what the seed's identifier said was said by that person; NULL where they
-never parted.
+seeds: a relation of (seed_id, identifier_type, identifier, since). Returns (seed_id, profile_id,
+left_at): until left_at, what the seed's identifier stated was stated by that person; NULL where
+they never parted.
 -#}
 {% macro reached_profiles(seeds) -%}
 with recursive homes as (
@@ -85,7 +85,7 @@ profiles as (
         on reached.identifier_type = mapping.identifier_type
             and reached.identifier = mapping.identifier
     union all
-    -- The profile itself, whoever is in it today.
+    -- The profile itself, with its current members.
     select reached.seed_id, resolution.current_profile_id, least(reached.left_at, homes.ended_at)
     from reached
     inner join homes

@@ -25,8 +25,8 @@ Gives (identifier_type, identifier, meant_type, meant).
         on asked.identifier_type = candidates.identifier_type
         and asked.loose_key = candidates.loose_key
     union
-    -- Numbers of contacts without the system: a file of refusals seldom says whose contacts it
-    -- numbers.
+    -- Numbers of contacts without the system: a file of refusals seldom names the system of its
+    -- contacts.
     select unplaced.identifier_type, unplaced.identifier,
         mapping.identifier_type, mapping.identifier
     from {{ unplaced }} as unplaced

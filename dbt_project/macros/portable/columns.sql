@@ -7,7 +7,7 @@
     {{ relation }}.* exclude ({{ columns | join(', ') }})
 {%- endmacro %}
 
-{#- The value of the latest row that has one; rows at the same time are told apart by their id. -#}
+{#- The value of the latest row that has one; the id orders rows of the same time. -#}
 {% macro latest_known(value, at, id) -%}
     {{ adapter.dispatch('latest_known')(value, at, id) }}
 {%- endmacro %}

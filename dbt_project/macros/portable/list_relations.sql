@@ -1,4 +1,4 @@
-{#- What stands in a schema. dbt asks this of every schema at every start; on a DuckLake the
+{#- The relations of a schema. dbt asks this of every schema at every start; on a DuckLake the
     information schema answers from the statistics of every table (a second for 150 relations), the
     lake's own catalog from two small tables. -#}
 {% macro names_in_schema(schema) -%}

@@ -1,7 +1,7 @@
 {#-
-How many different people stand in a group of rows, as 62 bits that can be joined with those of
-other groups by `or`: each person sets one bit. Few people set as many bits as they are; 62 bits are
-enough to tell one person from thirty.
+How many different people a group of rows has, as 62 bits that can be joined with those of other
+groups by `or`: each person sets one bit. Few people set as many bits as they are; 62 bits are
+enough to distinguish one person from thirty.
 -#}
 {% macro people_mask(person) -%}
     {{ return(adapter.dispatch('people_mask', 'segmentry')(person)) }}

@@ -1,4 +1,4 @@
-{#- Whether the text x holds a match of the pattern; NULL for NULL. -#}
+{#- Whether the text x contains a match of the pattern; NULL for NULL. -#}
 {% macro regex_matches(x, pattern) -%}
     {{ return(adapter.dispatch('regex_matches')(x, pattern)) }}
 {%- endmacro %}

@@ -1,14 +1,14 @@
-{#- Whole periods of 24 hours between a fact and a later moment, the fact's own moment excluded:
-    0 for (0, 24 h], 1 for (24 h, 48 h]; negative when the fact is not before the moment. -#}
-{% macro whole_days_before(fact_at, moment) -%}
-    {{ adapter.dispatch('whole_days_before')(fact_at, moment) }}
+{#- Whole periods of 24 hours between a fact and a later timestamp, that of the fact excluded: 0 for
+    (0, 24 h], 1 for (24 h, 48 h]; negative when the fact is not before the timestamp. -#}
+{% macro whole_days_before(fact_at, later_at) -%}
+    {{ adapter.dispatch('whole_days_before')(fact_at, later_at) }}
 {%- endmacro %}
 
-{% macro default__whole_days_before(fact_at, moment) -%}
-    ((date_diff('microsecond', {{ fact_at }}, {{ moment }}) - 1) // 86400000000)
+{% macro default__whole_days_before(fact_at, later_at) -%}
+    ((date_diff('microsecond', {{ fact_at }}, {{ later_at }}) - 1) // 86400000000)
 {%- endmacro %}
 
-{#- Seconds from one moment to another, with fractions. -#}
+{#- Seconds from one timestamp to another, with fractions. -#}
 {% macro seconds_between(from_at, to_at) -%}
     {{ adapter.dispatch('seconds_between')(from_at, to_at) }}
 {%- endmacro %}

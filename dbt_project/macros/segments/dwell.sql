@@ -6,8 +6,8 @@
     ]) }}
 {%- endmacro %}
 
-{#- What the last evaluation left, or nothing. -#}
-{% macro held_states() -%}
+{#- The states after the last evaluation, or none. -#}
+{% macro existing_states() -%}
     {%- if is_incremental() %}
     select {{ state_columns() | join(', ') }} from {{ this }}
     {%- else %}
@@ -26,7 +26,7 @@
 {%- endmacro %}
 
 {#- One step of the state machine for stays that were open: pending until enter_after has passed,
-    then in until neither predicate has held for exit_after and min_stay has passed. A changed
+    then in until both predicates have been false for exit_after and min_stay has passed. A changed
     definition closes the stay. -#}
 {% macro advanced_states(judged) -%}
     {%- set exiting = 'case when recovered_at is null then coalesce(exiting_since, as_of) '
@@ -70,27 +70,28 @@
     end
 {%- endmacro %}
 
-{#- Rows that differ from what is held, and those held that this as_of no longer brings about. -#}
+{#- Rows that differ from the existing ones, and existing ones that this as_of no longer
+    produces. -#}
 {% macro changed_states(wanted) -%}
 select {{ wanted }}.*, false as is_void
 from {{ wanted }}
-left join held on {{ wanted }}.stay_id = held.stay_id
+left join existing on {{ wanted }}.stay_id = existing.stay_id
 where
-    {{ as_of() }} >= {{ newest_change('held', state_columns()[4:]) }}
+    {{ as_of() }} >= {{ newest_change('existing', state_columns()[4:]) }}
     and (
-        held.stay_id is null
+        existing.stay_id is null
         {%- for column in state_columns()[5:] %}
-        or {{ wanted }}.{{ column }} is distinct from held.{{ column }}
+        or {{ wanted }}.{{ column }} is distinct from existing.{{ column }}
         {%- endfor %}
     )
 
 union all
 
-select held.*, true as is_void
-from held
-left join {{ wanted }} on held.stay_id = {{ wanted }}.stay_id
+select existing.*, true as is_void
+from existing
+left join {{ wanted }} on existing.stay_id = {{ wanted }}.stay_id
 where
-    held.pending_since = {{ as_of() }}
+    existing.pending_since = {{ as_of() }}
     and {{ wanted }}.stay_id is null
-    and {{ as_of() }} >= {{ newest_change('held', state_columns()[4:]) }}
+    and {{ as_of() }} >= {{ newest_change('existing', state_columns()[4:]) }}
 {%- endmacro %}

@@ -1,5 +1,6 @@
 {#-
-What a base model says of each column, with what it leaves out. A column is declared as
+What a base model declares of each column, with defaults for what it leaves out. A column is
+declared as
 
     type           text, word (a name of a kind: any case), id (of a person), key (of a thing),
     category, country,

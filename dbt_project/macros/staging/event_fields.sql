@@ -10,7 +10,7 @@
     {{ return(fields) }}
 {%- endmacro %}
 
-{#- Names of the Segment Spec that say nothing of a person, and are not counted as unread. -#}
+{#- Names of the Segment Spec that describe no person, and are not counted as unread. -#}
 {% macro ignored_event_fields() -%}
     {{ return(['integrations', 'version', 'channel', 'writeKey', 'projectId', '_metadata',
         'category']) }}
@@ -49,8 +49,8 @@
     {{ return(event_parts() | map('replace', '.', '_') | list) }}
 {%- endmacro %}
 
-{#- Traits of the person: those of a group call describe the group; what context.traits says is the
-    person's always. -#}
+{#- Traits of the person: those of a group call describe the group; those of context.traits are
+    always the person's. -#}
 {% macro person_traits() -%}
     {{ json_struct(
         "case when lower(trim(record.\"type\")) <> 'group'

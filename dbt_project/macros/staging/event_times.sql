@@ -1,9 +1,9 @@
 {#-
-When an event happened, as the Segment Spec says: the time that the server gives in `timestamp`;
-else the client's time, corrected by how wrong its clock was when it sent the event: receivedAt -
-(sentAt - originalTimestamp). An event is never later than it was received. Each of the times may be
-missing or absurd: then the next best one counts. Where none is plausible, the first that reads at
-all is judged like any other time. The input has stated_at, original_at and sent_at as they read,
+When an event happened, as in the Segment Spec: the time that the server gives in `timestamp`; else
+the client's time, corrected by how wrong its clock was when it sent the event: receivedAt - (sentAt
+- originalTimestamp). An event is never later than it was received. Each of the times may be missing
+or absurd: then the next best one counts. Where none is plausible, the first that reads at all is
+judged like any other time. The input has stated_at, original_at and sent_at as they read,
 received_at as judged, and _loaded_at.
 -#}
 {% macro event_times() -%}

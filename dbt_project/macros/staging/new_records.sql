@@ -1,5 +1,5 @@
 {#-
-Landed records of the batches that the model does not hold yet; all of them on its first build.
+Landed records of the batches that the model does not contain yet; all of them on its first build.
 
 The batches are written into the SQL as literals: each landed file is a Parquet file of its own in
 the lake, whose statistics then spare reading any other, so that a run costs what is new and not

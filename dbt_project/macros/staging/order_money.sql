@@ -1,12 +1,12 @@
 {#-
-What an order says of its money, in one form. A refund or discount written as a negative number is
-its absolute value. A whole refund or cancellation without an amount is the whole total. A refund
-counts up to the total, a discount up to the goods. What was changed, or does not fit together, is
-named in `marks`.
+The amounts of an order, in one form. A refund or discount written as a negative number is its
+absolute value. A whole refund or cancellation without an amount is the whole total. A refund counts
+up to the total, a discount up to the goods. What was changed, or does not fit together, is named in
+`marks`.
 -#}
 
-{#- The refund as meant: without its sign; the whole total where the status says so and no amount
-    does. -#}
+{#- The refund as meant: without its sign; the whole total where the status is a full refund without
+    an amount. -#}
 {% macro stated_refund() -%}
     case
         when status = 'refunded' and coalesce(refunded, 0) = 0 then total

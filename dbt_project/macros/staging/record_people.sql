@@ -1,5 +1,5 @@
-{#- Whom or what a record of each source is about, as far as the record says: the key of counting
-    people in it. -#}
+{#- The person or thing that a record of each source is about, as far as the record names it: the
+    key for counting people. -#}
 {% macro record_person(source) -%}
     {{ return({
         'consents': 'identifier',

@@ -4,7 +4,7 @@ with spine as (
 
 ),
 
-pattern_moments as (
+completions as (
 
     select * from {{ ref('pattern_moments') }}
 
@@ -21,13 +21,13 @@ known as (
     select
         spine.profile_id,
         spine.as_of,
-        pattern_moments.pattern,
-        pattern_moments.happened_at,
-        {{ whole_days_before('pattern_moments.happened_at', 'spine.as_of') }} as age_days
+        completions.pattern,
+        completions.happened_at,
+        {{ whole_days_before('completions.happened_at', 'spine.as_of') }} as age_days
     from spine
-    left join pattern_moments
-        on spine.profile_id = pattern_moments.profile_id
-        and spine.as_of > pattern_moments.known_at
+    left join completions
+        on spine.profile_id = completions.profile_id
+        and spine.as_of > completions.known_at
 
 ),
 

@@ -23,7 +23,7 @@ facts as (
 
     union all
 
-    -- Sorts behind events of the same moment: a purchase at the moment of the cart is a purchase
+    -- Sorts after events with the same timestamp: a purchase at the time of the cart is a purchase
     -- after it.
     select profile_id, ordered_at, '~' || order_id, null, false, false, false, true
     from orders

@@ -16,7 +16,7 @@ first_seen as (
 
 ),
 
-moments as (
+as_ofs as (
 
     {% for days in var('spine_days') %}
     select
@@ -29,9 +29,9 @@ moments as (
 
 select
     first_seen.profile_id,
-    moments.as_of,
-    moments.days_before_clock = 0 as is_current,
-    moments.days_before_clock::bigint as days_before_clock,
+    as_ofs.as_of,
+    as_ofs.days_before_clock = 0 as is_current,
+    as_ofs.days_before_clock::bigint as days_before_clock,
     first_seen.first_seen_at
 from first_seen
-inner join moments on first_seen.first_seen_at < moments.as_of
+inner join as_ofs on first_seen.first_seen_at < as_ofs.as_of

@@ -1,5 +1,5 @@
-"""What every consent text says, decoded once each: a text rides on many events, and there are few
-of them.
+"""The answers of every consent text, each decoded once: there are few texts, and many events carry
+one of them.
 """
 
 import pyarrow as pa
@@ -20,11 +20,11 @@ def model(dbt, session):
     records = dbt.ref("base_consents").filter(f"{judged} consent_string is not null")
     records = records.project("consent_string as text")
     texts = events.union(records).distinct().order("text")
-    columns = {"consent": [], "purpose": [], "is_granted": [], "said_in": [], "stated_at": []}
+    columns = {"consent": [], "purpose": [], "is_granted": [], "stated_in": [], "stated_at": []}
     while batch := texts.fetchmany(100_000):
         for (text,) in batch:
             found, unreadable = consent_strings.answers(text)
-            rows = [(text, a.purpose, a.is_granted, a.said_in, a.stated_at) for a in found]
+            rows = [(text, a.purpose, a.is_granted, a.stated_in, a.stated_at) for a in found]
             for row in rows + [(text, None, None, "unreadable", None)] * bool(unreadable):
                 for column, value in zip(columns.values(), row, strict=True):
                     column.append(value)

@@ -11,7 +11,7 @@ declared as (
 ),
 
 withdrawn as (
-    -- Who unsubscribes or reports spam has withdrawn, whatever a form says elsewhere.
+    -- A person who unsubscribes or reports spam has withdrawn, even if a form grants elsewhere.
     select
         'email_events:' || event_id as decision_id, 'email' as identifier_type, email as identifier,
         'marketing' as purpose, 'email' as channel, 'withdrawn' as status,
@@ -32,7 +32,7 @@ texts as (
 
 changed as (
     select
-        texts.*, answers.purpose, answers.is_granted, answers.said_in, answers.stated_at,
+        texts.*, answers.purpose, answers.is_granted, answers.stated_in, answers.stated_at,
         lag(answers.is_granted) over answered as was_granted,
         lag(answers.stated_at) over answered as was_stated_at
     from texts
@@ -57,7 +57,7 @@ stated as (
         case when answers.is_granted then 'granted' else 'denied' end as status,
         records.jurisdiction,
         {{ answered_at('records.occurred_at') }} as decided_at,
-        answers.said_in as source, records.record_id, records.consent_string as proof
+        answers.stated_in as source, records.record_id, records.consent_string as proof
     from {{ ref('stg_consents__consents') }} as records
     inner join {{ ref('consent_answers') }} as answers on records.consent_string = answers.consent
     where answers.purpose is not null

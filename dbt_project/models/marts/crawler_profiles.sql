@@ -1,4 +1,4 @@
-{#- Who is known by a cookie or a device alone, and of whom every event is a crawler's, is no
+{#- A profile that is known by a cookie or a device alone, with events of crawlers only, is no
     person. -#}
 with
 

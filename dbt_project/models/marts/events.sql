@@ -1,9 +1,9 @@
 {{ config(
     materialized='incremental', incremental_strategy='append', on_schema_change='fail',
-    pre_hook="{{ without_touched() }}"
+    pre_hook="{{ remove_affected_visits() }}"
 ) }}
-{#- What is not held is new, or of visits touched: with all of their events, and all new ones,
-    visits come out as they are. -#}
+{#- An event that does not exist here is new, or of an affected visit: computed from all events of
+    those and all new ones, visits are complete. -#}
 with
 
 events as (

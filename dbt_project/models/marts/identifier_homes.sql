@@ -20,7 +20,7 @@ periods as (
 ),
 
 changed as (
-    -- Where nobody ever left, the mapping of today says it all.
+    -- Without a person who ever left, the current mapping is complete.
     select * from periods
     where home in (select home from periods where not is_current)
 ),
@@ -51,8 +51,8 @@ homes as (
 ),
 
 accompanied as (
-    -- Identifiers that are somebody's now: with another one that a person gives, and not a browser
-    -- or device alone.
+    -- Identifiers that a profile has now, together with another one that a person gives, and not a
+    -- browser or device alone.
     select distinct mapping.identifier_type, mapping.identifier
     from mapping
     inner join mapping as others on mapping.profile_id = others.profile_id
@@ -85,7 +85,7 @@ select
     began_at,
     ended_at,
     latest_at,
-    -- A refusal on an identifier that is nobody's now counts for whoever had it last.
+    -- A refusal on an identifier that no profile has now counts for the last profile that had it.
     case when is_last then timestamp '9999-12-31' else latest_at end as counts_until,
     is_current
 from final

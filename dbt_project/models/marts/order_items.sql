@@ -9,7 +9,7 @@ categories as (
 ),
 
 rates as (
-    select * from {{ ref('order_rates') }} where hold_reason is null
+    select * from {{ ref('order_rates') }} where deferral_reason is null
 ),
 
 items as (

@@ -13,7 +13,7 @@ order_profiles as (
 ),
 
 rates as (
-    select * from {{ ref('order_rates') }} where hold_reason is null
+    select * from {{ ref('order_rates') }} where deferral_reason is null
 ),
 
 costs as (

@@ -10,7 +10,7 @@ inherited as (
     where reached_by = 'former'
 ),
 
--- Each refused identifier by itself: a grant on one of them says nothing of what another refused.
+-- Each refused identifier by itself: a grant on one of them does not lift the refusal of another.
 refused as (
     select
         inherited.profile_id,

@@ -57,8 +57,8 @@ select
     records.record_id,
     records.proof
 from records
--- A status that is not `granted` is a refusal, and so is none; with a consent string it is that
--- which says.
+-- A status that is not `granted` is a refusal, and so is none; with a consent string, the string
+-- decides.
 where records.status <> 'granted' or (records.status is null and records.consent_string is null)
 union all
 select
@@ -76,11 +76,11 @@ select
 from mails
 union all
 select
-    'quarantined:' || answers.record_id || ':' || answers.identifier_type || ':' || said.purpose
+    'quarantined:' || answers.record_id || ':' || answers.identifier_type || ':' || stated.purpose
         as decision_id,
     answers.identifier_type,
     answers.identifier,
-    said.purpose,
+    stated.purpose,
     'any' as channel,
     'denied' as status,
     answers.jurisdiction,
@@ -89,5 +89,5 @@ select
     answers.record_id,
     answers.consent as proof
 from answers
-inner join {{ ref('consent_answers') }} as said on answers.consent = said.consent
-where said.purpose is not null and not said.is_granted
+inner join {{ ref('consent_answers') }} as stated on answers.consent = stated.consent
+where stated.purpose is not null and not stated.is_granted

@@ -1,6 +1,6 @@
 {{ config(
     materialized='incremental', incremental_strategy='append', on_schema_change='fail',
-    pre_hook="{{ without_touched() }}"
+    pre_hook="{{ remove_affected_visits() }}"
 ) }}
 with
 

@@ -6,7 +6,7 @@ current_events as (
     select event_id, event_at, profile_id from {{ ref('event_profiles') }}
 ),
 
-held_events as (
+existing_events as (
     {%- if is_kept %}
     select event_id, profile_id from {{ events }}
     {%- else %}
@@ -14,7 +14,7 @@ held_events as (
     {%- endif %}
 ),
 
-held_visits as (
+existing_visits as (
     {%- if is_kept %}
     select session_id, coalesce(profile_id, '') as profile_id, started_at, ended_at
         from {{ sessions }}
@@ -28,35 +28,36 @@ differing as (
     select
         current_events.event_at,
         coalesce(current_events.profile_id, '') as profile_id,
-        coalesce(held_events.profile_id, '') as held_profile_id,
-        current_events.event_id is null as is_gone,
-        held_events.event_id is null as is_new
+        coalesce(existing_events.profile_id, '') as existing_profile_id,
+        current_events.event_id is null as is_removed,
+        existing_events.event_id is null as is_new
     from current_events
-    full outer join held_events on current_events.event_id = held_events.event_id
+    full outer join existing_events on current_events.event_id = existing_events.event_id
     where
-        current_events.event_id is null or held_events.event_id is null
-        or current_events.profile_id is distinct from held_events.profile_id
+        current_events.event_id is null or existing_events.event_id is null
+        or current_events.profile_id is distinct from existing_events.profile_id
 ),
 
--- Of whom an event is gone or by now another's: all of their visits.
+-- People who lost an event, because it was removed or now belongs to another person: all of their
+-- visits.
 people as (
-    select held_profile_id as profile_id from differing where not is_new
+    select existing_profile_id as profile_id from differing where not is_new
     union
-    select profile_id from differing where not is_new and not is_gone
+    select profile_id from differing where not is_new and not is_removed
 ),
 
 new_events as (
     select profile_id, event_at from differing where is_new
 )
 
-select session_id from held_visits where profile_id in (select profile_id from people)
+select session_id from existing_visits where profile_id in (select profile_id from people)
 union
 -- A new event joins, prolongs or connects visits of its person within half an hour of it, and no
 -- other.
-select held_visits.session_id
-from held_visits
+select existing_visits.session_id
+from existing_visits
 inner join new_events
     on
-        held_visits.profile_id = new_events.profile_id
-        and new_events.event_at >= held_visits.started_at - interval 30 minute
-        and new_events.event_at <= held_visits.ended_at + interval 30 minute
+        existing_visits.profile_id = new_events.profile_id
+        and new_events.event_at >= existing_visits.started_at - interval 30 minute
+        and new_events.event_at <= existing_visits.ended_at + interval 30 minute

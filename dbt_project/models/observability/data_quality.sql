@@ -40,7 +40,7 @@ counts as (
     from rejected
     group by all
     union all
-    select source, batch_id, 'records_held', 'unknown_rate', held from balances
+    select source, batch_id, 'records_held', 'unknown_rate', deferred from balances
     {%- for source in landed_sources() %}
     union all
     {{ values_counted(source) }}

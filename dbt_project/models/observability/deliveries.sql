@@ -8,7 +8,7 @@ with runs as (
     }) }}
 ),
 
-held as (
+current_rows as (
     select *
     from {{ optional_source('activation', 'sync_snapshot', {'sync': 'varchar',
         'row_key': 'varchar'}) }}
@@ -30,14 +30,14 @@ summed_runs as (
     group by sync
 ),
 
-summed_held as (
-    select sync, count(*) as held
-    from held
+summed_rows as (
+    select sync, count(*) as acknowledged
+    from current_rows
     group by sync
 )
 
 select
     summed_runs.*,
-    coalesce(summed_held.held, 0) as held
+    coalesce(summed_rows.acknowledged, 0) as acknowledged
 from summed_runs
-left join summed_held on summed_runs.sync = summed_held.sync
+left join summed_rows on summed_runs.sync = summed_rows.sync

@@ -1,6 +1,6 @@
 with orders as (
-    select source, currency, hold_reason as reason from {{ ref('order_rates') }}
-        where hold_reason is not null
+    select source, currency, deferral_reason as reason from {{ ref('order_rates') }}
+        where deferral_reason is not null
 ),
 
 amounts as (

@@ -1,4 +1,4 @@
-{#- The columns together are a key without a NULL, and the columns named in filled hold a value in
+{#- The columns together are a key without a NULL, and the columns named in filled have a value in
     each row. -#}
 {% test keyed_by(model, columns, filled=[]) %}
 select {{ columns | join(', ') }}

@@ -15,7 +15,7 @@ than its rows.
             {%- endfor -%}
         {%- endfor -%}
     {%- endif %}
-    with held as (
+    with counted as (
         select
             profile_id,
             as_of,
@@ -26,9 +26,11 @@ than its rows.
         group by profile_id, as_of
     )
 
-    select coalesce(held.profile_id, spine.profile_id) as profile_id, held.times, held.unknowns
-    from held
-    full join {{ ref('spine') }} as spine on held.profile_id = spine.profile_id
-        and held.as_of = spine.as_of
-    where held.times is distinct from 1 or held.unknowns > 0 or spine.profile_id is null
+    select
+        coalesce(counted.profile_id, spine.profile_id) as profile_id,
+        counted.times, counted.unknowns
+    from counted
+    full join {{ ref('spine') }} as spine on counted.profile_id = spine.profile_id
+        and counted.as_of = spine.as_of
+    where counted.times is distinct from 1 or counted.unknowns > 0 or spine.profile_id is null
 {% endtest %}

@@ -17,14 +17,14 @@ judged as (
     group by _source, _batch_id, outcome
     union all
     {%- endfor %}
-    -- A held record leaves the accepted and joins the quarantined.
+    -- The record of a deferred order counts as quarantined, not as accepted.
     select _source, _batch_id, 'accepted', -count(*) from {{ ref('held_records') }}
         group by _source, _batch_id
     union all
     select _source, _batch_id, 'quarantined', count(*) from {{ ref('held_records') }}
         group by _source, _batch_id
     union all
-    select _source, _batch_id, 'held', count(*) from {{ ref('held_records') }}
+    select _source, _batch_id, 'deferred', count(*) from {{ ref('held_records') }}
     where reason = 'unknown_rate'
     group by _source, _batch_id
 ),
@@ -36,7 +36,7 @@ outcomes as (
         cast(sum(records) filter (where outcome = 'accepted') as bigint) as accepted,
         cast(sum(records) filter (where outcome = 'quarantined') as bigint) as quarantined,
         cast(sum(records) filter (where outcome = 'duplicate') as bigint) as duplicates,
-        cast(sum(records) filter (where outcome = 'held') as bigint) as held
+        cast(sum(records) filter (where outcome = 'deferred') as bigint) as deferred
     from judged
     group by source, batch_id
 )
@@ -50,6 +50,6 @@ select
     coalesce(outcomes.accepted, 0) as accepted,
     coalesce(outcomes.quarantined, 0) as quarantined,
     coalesce(outcomes.duplicates, 0) as duplicates,
-    coalesce(outcomes.held, 0) as held
+    coalesce(outcomes.deferred, 0) as deferred
 from landed
 full outer join outcomes using (source, batch_id)

@@ -1,30 +1,32 @@
-with held as (
-    select source, order_id, hold_reason from {{ ref('order_rates') }} where hold_reason is not null
+with deferred as (
+    select source, order_id, deferral_reason
+    from {{ ref('order_rates') }}
+    where deferral_reason is not null
 ),
 
 records as (
-    select base.*, held.hold_reason
+    select base.*, deferred.deferral_reason
     from (
         select _source, _file, _line, _batch_id, _loaded_at, record_id, order_id
         from {{ ref('base_orders') }}
         where outcome = 'accepted'
     ) as base
-    inner join held on held.source = 'orders' and base.order_id = held.order_id
+    inner join deferred on deferred.source = 'orders' and base.order_id = deferred.order_id
     union all
-    select base.*, held.hold_reason
+    select base.*, deferred.deferral_reason
     from (
         select _source, _file, _line, _batch_id, _loaded_at, record_id, invoice_id as order_id
         from {{ ref('base_online_retail') }}
         where outcome = 'accepted'
     ) as base
-    inner join held on held.source = 'online_retail' and base.order_id = held.order_id
+    inner join deferred on deferred.source = 'online_retail' and base.order_id = deferred.order_id
 ),
 
 landed as (
     {%- for name in ['orders', 'online_retail'] %}
     select _batch_id as batch_id, _line as line, _raw
     from {{ source('raw', name) }}
-    where exists (select 1 from held where held.source = '{{ name }}')
+    where exists (select 1 from deferred where deferred.source = '{{ name }}')
     {{ 'union all' if not loop.last }}
     {%- endfor %}
 )
@@ -37,8 +39,8 @@ select
     records._loaded_at,
     landed._raw,
     records.record_id,
-    records.hold_reason as reason,
-    case records.hold_reason when 'unknown_rate' then 'currency' else 'total' end as detail
+    records.deferral_reason as reason,
+    case records.deferral_reason when 'unknown_rate' then 'currency' else 'total' end as detail
 from records
 left join landed
     on records._batch_id = landed.batch_id and records._line = landed.line

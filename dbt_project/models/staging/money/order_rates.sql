@@ -35,5 +35,5 @@ select
         when rate is null then 'unknown_rate'
         when coalesce({{ converted('amount', 'rate') }} > max_order_total, true)
             then 'absurd_amount'
-    end as hold_reason
+    end as deferral_reason
 from rated

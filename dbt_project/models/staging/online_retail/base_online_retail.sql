@@ -22,7 +22,7 @@ typed as (
 ),
 
 -- A till scans the same item twice: the second such line of a file is another line, in each file
--- that holds both.
+-- that contains both.
 numbered as (
     select
         *,

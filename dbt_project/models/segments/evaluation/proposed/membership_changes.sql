@@ -19,7 +19,7 @@ published as (
 
 ),
 
-held as (
+existing as (
 
     {%- if states is not none %}
     select {{ state_columns() | join(', ') }} from {{ states }}
@@ -35,7 +35,7 @@ before as (
         segment,
         profile_id,
         entered_at is not null as is_member
-    from held
+    from existing
     where
         left_at is null
         and dropped_at is null
@@ -75,7 +75,7 @@ select
     coalesce(counted.exits, 0) as exits,
     proposed.max_changed_share,
     coalesce(proposed.definition_version = published.definition_version, false) as is_compared,
-    {{ newest_change('held', state_columns()[4:]) }} as changed_last_at,
+    {{ newest_change('existing', state_columns()[4:]) }} as changed_last_at,
     {{ as_of() }} as as_of
 from proposed
 left join published on proposed.segment = published.segment

@@ -1,10 +1,10 @@
-"""Asks the predicates of all segments of all profiles; segments.matching says how and why."""
+"""Asks the predicates of all segments of all profiles; segments.matching describes how and why."""
 
 from segments.matching import Scan, questions
 
 
 def model(dbt, session):
-    """Rows (segment, profile_id, is_match) for each predicate that holds."""
+    """Rows (segment, profile_id, is_match) for each predicate that is true."""
     dbt.config(materialized="table")
     rules = (
         dbt.ref("proposed_rules")

@@ -4,9 +4,9 @@
 {#- Evaluating an as_of again first undoes what it did before, so any number of evaluations at one
     as_of leave the same rows. An as_of older than the newest change is ignored: the past is never
     rewritten. -#}
-with held as (
+with existing as (
 
-    {{ held_states() }}
+    {{ existing_states() }}
 
 ),
 
@@ -33,16 +33,17 @@ matches as (
 earlier as (
 
     select
-        held.stay_id, held.segment, held.profile_id, held.definition_version, held.pending_since,
-        nullif(held.entered_at, clock.as_of) as entered_at,
-        nullif(held.exiting_since, clock.as_of) as exiting_since,
-        nullif(held.recovered_at, clock.as_of) as recovered_at
-    from held
+        existing.stay_id, existing.segment, existing.profile_id, existing.definition_version,
+        existing.pending_since,
+        nullif(existing.entered_at, clock.as_of) as entered_at,
+        nullif(existing.exiting_since, clock.as_of) as exiting_since,
+        nullif(existing.recovered_at, clock.as_of) as recovered_at
+    from existing
     cross join clock
     where
-        held.pending_since < clock.as_of
-        and coalesce(held.left_at >= clock.as_of, true)
-        and coalesce(held.dropped_at >= clock.as_of, true)
+        existing.pending_since < clock.as_of
+        and coalesce(existing.left_at >= clock.as_of, true)
+        and coalesce(existing.dropped_at >= clock.as_of, true)
 
 ),
 

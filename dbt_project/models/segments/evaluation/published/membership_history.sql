@@ -15,7 +15,7 @@ clock as (
 
 ),
 
-held as (
+existing as (
 
     {% if is_incremental() %}
     select stay_id, segment, profile_id, entered_at, left_at, definition_version from {{ this }}
@@ -32,10 +32,10 @@ held as (
 
 running as (
 
-    select held.*
-    from held
+    select existing.*
+    from existing
     cross join clock
-    where held.entered_at < clock.as_of and coalesce(held.left_at >= clock.as_of, true)
+    where existing.entered_at < clock.as_of and coalesce(existing.left_at >= clock.as_of, true)
 
 ),
 
@@ -69,19 +69,19 @@ changed as (
 
     select wanted.*, false as is_void
     from wanted
-    left join held on wanted.stay_id = held.stay_id
-    where held.stay_id is null or wanted.left_at is distinct from held.left_at
+    left join existing on wanted.stay_id = existing.stay_id
+    where existing.stay_id is null or wanted.left_at is distinct from existing.left_at
 
     union all
 
-    select held.*, true as is_void
-    from held
+    select existing.*, true as is_void
+    from existing
     cross join clock
-    left join wanted on held.stay_id = wanted.stay_id
-    where held.entered_at = clock.as_of and wanted.stay_id is null
+    left join wanted on existing.stay_id = wanted.stay_id
+    where existing.entered_at = clock.as_of and wanted.stay_id is null
 
 )
 
 select changed.*
 from changed
-where {{ as_of() }} >= {{ newest_change('held', ['entered_at', 'left_at']) }}
+where {{ as_of() }} >= {{ newest_change('existing', ['entered_at', 'left_at']) }}
