@@ -4,6 +4,7 @@ of the segments.
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from segments import families, installed
 from segments.installed import Segment
 
 COMMAND = "segmentry check generated --write"
+LINE_COLUMNS = 100
 _SUBJECT = "features__"
 
 
@@ -45,24 +47,23 @@ def profiles_yml(settings: Settings) -> str:
     flags.
     """
     lines = [
-        (
-            f"# Made by `{COMMAND}` from the yml of traits and features. A new column there appears"
-            " here."
-        ),
+        f"# Made by `{COMMAND}` from the yml of traits and features. A new column",
+        "# there appears here.",
         "models:",
         "  - name: profiles",
         "    description: >",
         (
             "      Everything known of each profile at the run's clock; the vocabulary of segments."
-            " One row per profile."
+            " One row per"
         ),
+        "      profile.",
         "    config: {contract: {enforced: true}}",
         "    columns:",
     ]
     for column in _columns(settings):
         lines += [
             f"      - name: {column['name']}",
-            f"        description: {_quoted(column['description'])}",
+            *_description(column["description"]),
             f"        data_type: {column['data_type']}",
         ]
         if column["name"] == "profile_id":
@@ -70,6 +71,24 @@ def profiles_yml(settings: Settings) -> str:
         if unknown := column.get("unknown"):
             lines.append(f"        config: {{meta: {{unknown: {_quoted(unknown)}}}}}")
     return "\n".join(lines) + "\n"
+
+
+def _description(text: str) -> list[str]:
+    """Lines of a column's description; a text that is too long for one line is folded."""
+    line = f"        description: {_quoted(text)}"
+    if len(line) <= LINE_COLUMNS:
+        return [line]
+    return [
+        "        description: >-",
+        *textwrap.wrap(
+            text,
+            LINE_COLUMNS,
+            initial_indent=" " * 10,
+            subsequent_indent=" " * 10,
+            break_long_words=False,
+            break_on_hyphens=False,
+        ),
+    ]
 
 
 def _columns(settings: Settings) -> Iterator[dict[str, Any]]:
