@@ -19,7 +19,7 @@ from identity import policy, resolution
 from segmentry import clock, dbt, warehouse
 from segmentry.settings import Settings
 from segmentry.stages import RunContext
-from tests.identity_lake import AS_OF, Lake
+from tests.identity.lake import AS_OF, Lake
 
 ROWS = int(os.environ.get("SEGMENTRY_BENCH_IDENTITY_RUN_ROWS", "1000000"))
 SHARE = 100

@@ -11,8 +11,8 @@ from ml.data import tables
 from ml.fit import supervised
 from ml.lifetime import BetaGeometric, GammaGamma
 from segmentry.settings import switch_off_telemetry
-from tests.unit import test_ml_lifetime as cdnow
-from tests.unit import test_ml_tables as known
+from tests.ml import test_lifetime as cdnow
+from tests.ml import test_tables as known
 
 HORIZONS = (30, 60, 90)
 # Fader, Hardie and Lee 2005; the Telco model must reach the figures below.

@@ -28,7 +28,7 @@ from ml.trainers.probability import ProbabilityTrainer
 from segmentry import clock, warehouse
 from segmentry.settings import Settings, switch_off_telemetry
 from segmentry.stages import RunContext
-from tests.ml_lake import CLOCK, write
+from tests.ml.small_lake import CLOCK, write
 
 PEOPLE = int(os.environ.get("SEGMENTRY_BENCH_ML_PEOPLE", "20000"))
 SCORED = int(os.environ.get("SEGMENTRY_BENCH_ML_SCORED", "500000"))

@@ -23,7 +23,7 @@ from ml.spec import PersonaSpec
 from segmentry import clock, warehouse
 from segmentry.settings import switch_off_telemetry
 from segmentry.stages import RunContext
-from tests.unit.test_ml_names import Retrained
+from tests.ml.test_names import Retrained
 
 PEOPLE = int(os.environ.get("SEGMENTRY_BENCH_PERSONAS_PEOPLE", "5000"))
 DAYS = int(os.environ.get("SEGMENTRY_BENCH_PERSONAS_DAYS", "180"))

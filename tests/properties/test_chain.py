@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from segmentry.freshness import SCHEMAS
 from tests.dbt_sql import Project
-from tests.identity_memory import START, Link, Memory
+from tests.identity.memory import START, Link, Memory
 
 pytestmark = pytest.mark.slow
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from tests.identity_memory import Link, Memory, resolved
+from tests.identity.memory import Link, Memory, resolved
 
 USERS = [f"user_id:u{n}" for n in range(4)]
 COOKIES = [f"cookie:c{n}" for n in range(5)]

@@ -30,7 +30,7 @@ from segmentry import warehouse
 from segmentry.errors import ConfigError, GateFailed, NotReadyError, UsageError
 from segmentry.settings import Settings, switch_off_telemetry
 from segmentry.stages import RunContext
-from tests import ml_lake
+from tests.ml import small_lake
 
 pytestmark = pytest.mark.slow
 
@@ -52,7 +52,7 @@ def settings_in(folder: Path, size: int, **training: object) -> Settings:
     )
     warehouse.prepare(made)
     if size:
-        ml_lake.fill(made, size)
+        small_lake.fill(made, size)
     return made
 
 
@@ -96,7 +96,7 @@ def test_champions_beat_the_heuristic_and_score_every_customer(trained: RunConte
 
 
 def test_personas_are_the_kinds_of_people_there_are(trained: RunContext) -> None:
-    truth = ml_lake.people(SIZE).set_index("profile_id")["persona"]
+    truth = small_lake.people(SIZE).set_index("profile_id")["persona"]
     with warehouse.connect(trained.settings, read_only=True) as lake:
         found = lake.execute("select * from ml.cluster_assignments").df().set_index("profile_id")
     agreement = adjusted_rand_score(truth[found.index], found["cluster_id"])
@@ -230,7 +230,7 @@ def test_verdicts_on_personas_count_at_once_and_in_the_next_training(trained: Ru
 def test_runs_record_what_they_were_made_from(trained: RunContext) -> None:
     tracker = Tracker(trained.settings, "churn")
     run = tracker.client.get_run(tracker.at_alias().run_id)
-    assert run.data.tags["segmentry.as_of"] == ml_lake.CLOCK.isoformat()
+    assert run.data.tags["segmentry.as_of"] == small_lake.CLOCK.isoformat()
     assert int(run.data.tags["segmentry.snapshot_id"]) > 0
     assert run.inputs.dataset_inputs
     names = {a.path for a in tracker.client.list_artifacts(run.info.run_id)}
@@ -319,7 +319,7 @@ def test_a_planted_leak_stops_the_training(tmp_path: Path) -> None:
 
 def test_a_person_on_two_sides_and_a_time_to_come_are_leaks(trained: RunContext) -> None:
     with frames.published(trained.settings) as (lake, snapshot):
-        data = dataset.load(lake, snapshot, churn(), ml_lake.CLOCK, TrainingPolicy())
+        data = dataset.load(lake, snapshot, churn(), small_lake.CLOCK, TrainingPolicy())
         leakage.check(lake, data)
     twice = replace(data, test=data.train)
     assert any("both train and test" in fault for fault in leakage.shared_people(twice))
@@ -331,7 +331,7 @@ def test_a_person_on_two_sides_and_a_time_to_come_are_leaks(trained: RunContext)
 def test_the_last_fit_sees_the_newest_time_and_nobody_who_is_tested_on(trained: RunContext) -> None:
     with frames.published(trained.settings) as (lake, snapshot):
         data = dataset.load(
-            lake, snapshot, churn(), ml_lake.CLOCK, TrainingPolicy.read(trained.settings)
+            lake, snapshot, churn(), small_lake.CLOCK, TrainingPolicy.read(trained.settings)
         )
     assert data.recent is not None
     newest = data.test.keys["as_of"].unique().tolist()

@@ -20,7 +20,7 @@ import pytest
 from identity import resolution
 from segmentry import freshness, warehouse
 from segmentry.settings import ROOT, Settings
-from tests.identity_lake import Lake, groups
+from tests.identity.lake import Lake, groups
 
 pytestmark = pytest.mark.slow
 

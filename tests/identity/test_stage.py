@@ -14,7 +14,7 @@ from cli.main import run
 from identity import what_if
 from segmentry import warehouse
 from segmentry.settings import ROOT, Settings
-from tests.identity_lake import Lake, groups
+from tests.identity.lake import Lake, groups
 
 pytestmark = pytest.mark.slow
 

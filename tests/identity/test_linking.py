@@ -15,7 +15,7 @@ from identity import linking
 from segmentry import warehouse
 from segmentry.errors import NotReadyError, UsageError
 from segmentry.settings import ROOT, Settings
-from tests.identity_lake import Lake
+from tests.identity.lake import Lake
 
 pytestmark = pytest.mark.slow
 

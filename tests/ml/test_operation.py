@@ -25,8 +25,8 @@ from segmentry import warehouse
 from segmentry.errors import UsageError
 from segmentry.settings import ROOT
 from segmentry.stages import RunContext
-from tests import ml_lake
-from tests.unit.test_ml_models import churn, rows, settings_in
+from tests.ml import small_lake
+from tests.ml.test_models import churn, rows, settings_in
 
 pytestmark = pytest.mark.slow
 
@@ -104,7 +104,7 @@ def test_shadow_scores_are_kept_and_disputed_cases_reviewed(trained: RunContext)
 
 def test_verdicts_come_back_by_file_and_are_used_with_weight(trained: RunContext) -> None:
     with frames.published(trained.settings) as (lake, snapshot):
-        data = dataset.load(lake, snapshot, churn(), ml_lake.CLOCK, TrainingPolicy())
+        data = dataset.load(lake, snapshot, churn(), small_lake.CLOCK, TrainingPolicy())
     folder = trained.settings.home / "reviews"
     folder.mkdir()
     verdicts = data.train.keys.head(30).assign(verdict=1 - data.train.labels[:30])
@@ -156,7 +156,7 @@ def test_drift_of_features_and_scores_bars_promotion_and_asks_for_a_training(
     champion = tracker.at_alias()
     trainer = ProbabilityTrainer(churn())
     assert trainer.steady(trained, champion, tracker.load(champion)).passed
-    later = replace(trained, as_of=ml_lake.CLOCK + timedelta(days=1))
+    later = replace(trained, as_of=small_lake.CLOCK + timedelta(days=1))
     assert "churn" not in stages.train_items(later)
     policy = DriftPolicy()
     moved = [drift.Shift(name, 1.0, 1.0, "alarm") for name in ("a", "b")]

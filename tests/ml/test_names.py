@@ -19,15 +19,15 @@ from ml.policy import DriftPolicy, TrainingPolicy
 from ml.registry import catalogue
 from ml.spec import PersonaSpec
 from segmentry.settings import Settings
-from tests import ml_lake
+from tests.ml import small_lake
 
 RETRAINS = 20
 
 
 def people(spec: PersonaSpec) -> tuple[pd.DataFrame, FeatureSet]:
-    truth = ml_lake.people(600)
-    known = ml_lake.features(truth, ml_lake.orders(truth))
-    known = known[known["as_of"] == ml_lake.CLOCK].reset_index(drop=True)
+    truth = small_lake.people(600)
+    known = small_lake.features(truth, small_lake.orders(truth))
+    known = known[known["as_of"] == small_lake.CLOCK].reset_index(drop=True)
     known["last_country"] = known["last_country"].fillna("(not known)")
     names = [
         str(name) for name in known if frames._is_wanted(str(name), spec.include, spec.exclude)
@@ -102,7 +102,7 @@ class Retrained:
     def assign_names(self, previous: pd.Series | None) -> pd.Series:
         """Each person's persona by the newest training, given the previous personas."""
         rows = assignment.assign(
-            self.made.model, self.made.deck, self.all_people, ml_lake.CLOCK, "1", self.policy,
+            self.made.model, self.made.deck, self.all_people, small_lake.CLOCK, "1", self.policy,
             previous,
         )  # fmt: skip
         return pd.Series(rows["persona"].to_numpy(), index=rows["profile_id"], dtype=object)

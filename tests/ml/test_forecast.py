@@ -23,8 +23,8 @@ from ml.spec import ForecastSpec
 from ml.trainers.forecast import ForecastTrainer
 from segmentry import warehouse
 from segmentry.stages import RunContext
-from tests import ml_lake
-from tests.unit.test_ml_models import rows, settings_in
+from tests.ml import small_lake
+from tests.ml.test_models import rows, settings_in
 
 pytestmark = pytest.mark.slow
 
@@ -77,7 +77,9 @@ def test_a_forecast_beats_its_rule_and_scores_every_customer(
 
 def test_the_most_likely_category_is_the_taste_people_have(trained: RunContext) -> None:
     truth = (
-        ml_lake.people(1500).set_index("profile_id")["persona"].map(dict(enumerate(ml_lake.TASTES)))
+        small_lake.people(1500)
+        .set_index("profile_id")["persona"]
+        .map(dict(enumerate(small_lake.TASTES)))
     )
     with warehouse.connect(trained.settings, read_only=True) as lake:
         found = lake.execute(
@@ -96,7 +98,7 @@ def test_the_most_likely_category_is_the_taste_people_have(trained: RunContext) 
 def test_a_worse_forecast_is_refused(trained: RunContext) -> None:
     policy = TrainingPolicy(resamples=100, max_total_error=0.5)
     with frames.published(trained.settings) as (lake, snapshot):
-        data = dataset.load(lake, snapshot, spec("clv"), ml_lake.CLOCK, policy)
+        data = dataset.load(lake, snapshot, spec("clv"), small_lake.CLOCK, policy)
     good = Tracker(trained.settings, "clv").load(Tracker(trained.settings, "clv").at_alias())
     clv = ForecastTrainer(spec("clv"))
     rule = clv.rule(data)

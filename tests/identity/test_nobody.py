@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import pytest
 
-from tests.identity_memory import Link, Memory, groups, resolved
+from tests.identity.memory import Link, Memory, groups, resolved
 
 
 def people(value: str, number: int, rule: str = "trait") -> list[Link]:

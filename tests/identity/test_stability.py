@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from datetime import datetime
 
-from tests.identity_memory import AS_OF, Link, Memory, groups
+from tests.identity.memory import AS_OF, Link, Memory, groups
 
 FEBRUARY = datetime(2026, 2, 1)
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.identity_memory import AS_OF, Link, Memory, groups, resolved
+from tests.identity.memory import AS_OF, Link, Memory, groups, resolved
 
 
 def unlimited() -> dict[str, Any]:
