@@ -112,7 +112,7 @@ def _command(name: str) -> Any:
 
 
 def _built(app: typer.Typer, name: str) -> Any:
-    # What the root says about completion, errors and markup is true for the whole tree.
+    # The root's options of completion, errors and markup apply to all commands below it.
     for inner in (app, *(group.typer_instance for group in app.registered_groups)):
         if inner is not None:
             inner._add_completion = False

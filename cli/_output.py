@@ -77,7 +77,7 @@ def _plain(value: object) -> object:
 
 @contextmanager
 def progress(text: str) -> Iterator[None]:
-    """Say on standard error what is going on, with a spinner where there is a terminal."""
+    """Print the current step on standard error, with a spinner if it is a terminal."""
     if errors.is_terminal:
         with errors.status(text):
             yield

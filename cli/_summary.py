@@ -111,11 +111,11 @@ def show(summary: dict[str, Any], output: Output) -> None:
         f"\n{verdict} in {summary['seconds']:,.1f} s; what was printed is kept in {summary['log']}"
     )
     if "pages" in summary:
-        _tell_next(summary["largest segments"])
+        _print_next(summary["largest segments"])
 
 
-def _tell_next(largest: list[dict[str, Any]]) -> None:
-    """What to try after a job: commands that show what it has made."""
+def _print_next(largest: list[dict[str, Any]]) -> None:
+    """Print commands that show the results of the job."""
     if largest:
         print(
             "largest segments: "
@@ -163,10 +163,10 @@ def _not_loaded(outcome: StageOutcome) -> list[dict[str, Any]]:
     """
     if outcome.state != DONE or not outcome.exit_code:
         return []
-    told = [note.partition(": ") for note in outcome.notes]
+    notes = [note.partition(": ") for note in outcome.notes]
     return [
         {"source": outcome.item, "status": status, "file": file}
-        for status, _, file in told
+        for status, _, file in notes
         if status in FAILED
     ]
 

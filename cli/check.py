@@ -1,4 +1,4 @@
-"""``segmentry check``: what must hold before a change lands."""
+"""``segmentry check``: what a change must satisfy before it lands."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``segmentry gates``: what stands between the layers."""
+"""``segmentry gates``: the checks between the layers."""
 
 from __future__ import annotations
 

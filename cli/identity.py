@@ -23,7 +23,7 @@ app = typer.Typer(no_args_is_help=True, help="Explain, try out and undo who is o
 
 
 class PairDecision(StrEnum):
-    """What a reviewer may say of a pair."""
+    """What a reviewer may decide about a pair."""
 
     accepted = "accepted"
     refused = "refused"
@@ -84,7 +84,7 @@ def unmerge(one: First, other: Second) -> None:
         before = people.profile_named(lake, one)
         if before != people.profile_named(lake, other):
             raise UsageError(
-                "the two are two people already", remedy="`segmentry identity explain` says why"
+                "the two are two people already", remedy="`segmentry identity explain` shows why"
             )
         start, end = (people.spelled(lake, *_parts(text)) for text in (one, other))
         cuts = evidence.cut_between(evidence.links_of(lake, before), start, end)
@@ -139,7 +139,7 @@ def suggest() -> None:
     """Find pairs of contacts that are likely one person, and keep them for review. Joins nobody by
     itself.
 
-    It looks as `identity.probabilistic` in config/policies.yml says, where it is off by default.
+    It searches as `identity.probabilistic` in config/policies.yml sets; by default it is off.
 
     Example: segmentry identity suggest
     """

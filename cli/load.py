@@ -90,10 +90,10 @@ def _wanted(
     }
     if not found:
         raise UsageError(
-            f"{folder} holds no folder that bears a source's name",
+            f"{folder} has no folder with the name of a source",
             allowed=", ".join(all_sources(settings)),
             remedy=(
-                "name the folder that holds them, or load one source with `segmentry load SOURCE"
+                "name the folder that has them, or load one source with `segmentry load SOURCE"
                 " PATH`"
             ),
         )
@@ -101,12 +101,12 @@ def _wanted(
 
 
 class _Progress:
-    """Says on standard error how far a long load is."""
+    """Prints the progress of a long load on standard error."""
 
     def __init__(self) -> None:
-        self._said = time.monotonic()
+        self._printed_at = time.monotonic()
 
     def __call__(self, file: str, records: int) -> None:
-        if time.monotonic() - self._said >= PROGRESS_SECONDS:
-            self._said = time.monotonic()
+        if time.monotonic() - self._printed_at >= PROGRESS_SECONDS:
+            self._printed_at = time.monotonic()
             errors.print(f"{Path(file).name}: {records:,} records")

@@ -88,13 +88,13 @@ def run(arguments: list[str]) -> int:
     except (
         Exception
     ) as error:  # of a fault of the code, too, values of records stay out of the terminal
-        told = _told(error)
-        print(told, file=sys.stderr)
-        return told.exit_code
+        reported = _reported(error)
+        print(reported, file=sys.stderr)
+        return reported.exit_code
     return 0
 
 
-def _told(error: Exception) -> SegmentryError:
+def _reported(error: Exception) -> SegmentryError:
     if full := faults.disk_full(error):
         return full
     if isinstance(error, OSError) and error.filename is not None and error.errno in _ABOUT_A_PLACE:

@@ -88,7 +88,7 @@ def train(
 def score(
     models: ModelsArgument = None, as_of: AsOfOption = None, output: OutputOption = Output.table
 ) -> None:
-    """Score everybody with the champions.
+    """Score every profile with the champions.
 
     Example: segmentry models score churn upsell
     """

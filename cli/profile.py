@@ -24,8 +24,8 @@ _SECTIONS: dict[str, tuple[str, str, str]] = {
             mapping.first_seen_at, mapping.last_seen_at,
             count(distinct links.link_id) as links,
             string_agg(distinct links.rule, ', ' order by links.rule) as rules,
-            -- The strongest link's record; of an identifier that nothing joins, the record that it
-            -- stands in.
+            -- The strongest link's record; for an identifier without links, the record that has
+            -- it.
             coalesce(
                 min_by(links.source || ' ' || links.record_id, (links.strength, links.link_id)),
                 min(stated.source || ' ' || stated.record_id)
@@ -89,9 +89,8 @@ _SECTIONS: dict[str, tuple[str, str, str]] = {
     "sent": (
         "activation.sync_snapshot",
         "acknowledge",
-        # A row is of a profile, or of one of its memberships: then the segment stands behind the
-        # id.
-        """select sync, count(*) as rows_held, max(acknowledged_at) as acknowledged_at
+        # A row is of a profile, or of one of its memberships: then the segment follows the id.
+        """select sync, count(*) as rows_acknowledged, max(acknowledged_at) as acknowledged_at
         from activation.sync_snapshot where split_part(row_key, ':', 1) = ? group by sync
             order by sync""",
     ),

@@ -105,6 +105,6 @@ def dismiss(
         raise UsageError(
             "nothing was selected to dismiss",
             allowed="a record, --source, --quarantine-reason or --batch",
-            remedy="say which records are meant",
+            remedy="select the records to dismiss",
         )
     print(f"dismissed {quarantine.dismiss(_settings(), selection, reason):,} record(s)")

@@ -219,10 +219,10 @@ def history(
             rows = membership.stays(lake, people.profile_named(lake, person))
         elif person is None and segment is not None and on is not None:
             installed.named(settings, segment)
-            moment = clock.parse(on)
-            rows = membership.members_on(lake, segment, moment)
+            at = clock.parse(on)
+            rows = membership.members_on(lake, segment, at)
             began = membership.began_at(lake)
-            if began is not None and moment < began:
+            if began is not None and at < began:
                 empty = f"no stays: the history begins at {began.isoformat()}"
         else:
             raise UsageError(
@@ -255,7 +255,7 @@ def audit_segments(
     output: OutputOption = Output.table,
 ) -> None:
     """Report sizes, moves, conflicts and overlaps; or draw members of one segment, and count what
-    people said of them.
+    reviewers decided about them.
 
     Example: segmentry segments audit loyal_customers --sample 50 --out to_judge.csv
     """
@@ -353,6 +353,6 @@ def new(
     for path in scaffold.segment(Settings.from_environment(), name, where, owner):
         print(f"written: {path}")
     print(
-        "next: say in the yml what it is for, complete its unit test, then `segmentry segments"
+        "next: describe its purpose in the yml, complete its unit test, then `segmentry segments"
         " preview` it"
     )

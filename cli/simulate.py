@@ -38,7 +38,7 @@ def command(
     )
     counts, is_new = folder.fill(request, lambda text: errors.print(text), force=force)
     if not is_new:
-        errors.print(f"{out} already holds this simulation; nothing was done")
+        errors.print(f"{out} already contains this simulation; nothing was done")
     if output is Output.json:
         print_json({"records": counts, "total": sum(counts.values()), "is_new": is_new})
         return

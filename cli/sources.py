@@ -96,7 +96,7 @@ def sample_file(
     source_or_file: Annotated[str, typer.Argument(help="a file, or a source with a file")],
     output: OutputOption = Output.table,
 ) -> None:
-    """Show what a file holds: columns, types, shapes of values, identifiers, times and opt-outs.
+    """Show what a file contains: columns, types, shapes of values, identifiers, times and opt-outs.
 
     No value is printed. Exit 1 for a file without columns.
 
@@ -113,7 +113,7 @@ def sample_file(
             "identifier": column.identifier,
             "is_time": column.is_time,
             "is_opt_out": column.is_opt_out,
-            "doubt": column.doubt,
+            "ambiguity": column.ambiguity,
         }
         for column in found.columns
     ]
@@ -172,7 +172,7 @@ def withdraw_batch(
     ] = False,
     output: OutputOption = Output.table,
 ) -> None:
-    """Remove a landed batch; at the next run all that followed from it is gone. Its opt-outs stay.
+    """Remove a landed batch; the next run removes all that follows from it. Its opt-outs stay.
 
     Example: segmentry sources withdraw 0123456789abcdef --reason "an export of the test shop"
     """

@@ -55,7 +55,7 @@ def apply(
     ] = "",
     output: OutputOption = Output.table,
 ) -> None:
-    """Send what the plan says, sync by sync; one that fails stops no other.
+    """Send the planned changes, sync by sync; one that fails stops no other.
 
     Example: segmentry sync apply --select newsletter_file
     """
@@ -81,7 +81,7 @@ def retry(select: Select = None, output: OutputOption = Output.table) -> None:
 
 @app.command("status")
 def status(select: Select = None, output: OutputOption = Output.table) -> None:
-    """Show each sync's last run, what it holds, and what waits for an operator.
+    """Show each sync's last run, its rows at the destination, and what waits for an operator.
 
     Example: segmentry sync status
     """

@@ -38,7 +38,7 @@ def list_items(name: str, **options: Any) -> list[str]:
 
 @task
 def hand_over() -> None:
-    """Tell the next DAG that every item of the last stage is done."""
+    """Signal the next DAG that every item of the last stage is done."""
     _pass_on(_job_options())
 
 

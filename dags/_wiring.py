@@ -78,9 +78,9 @@ def _tasks_of(
         "execution_timeout": timedelta(minutes=stage.minutes),
         "trigger_rule": (
             "none_failed"
-        ),  # a mapped stage without items is skipped and holds nothing up
+        ),  # a mapped stage without items is skipped and stops nothing
     }
-    # The embedded lake has one writer: the pool's slots say how many tasks may write at once.
+    # The embedded lake has one writer: the pool's slots limit how many tasks write at once.
     writing = {"pool": "lake_writer"} if stage.writes_lake else {}
     if stage.items is None:
         only = run_stage.override(task_id=stage.name, outlets=outlets, **settings, **writing)(

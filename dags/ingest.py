@@ -1,4 +1,4 @@
-"""INGEST: what sources hold lands in raw, becomes staging, and passes the first gate."""
+"""INGEST: records of the sources land in raw, become staging, and pass the first gate."""
 
 from _wiring import DAG_OPTIONS, cron, wire
 from airflow.sdk import dag

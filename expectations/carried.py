@@ -1,4 +1,4 @@
-"""A gate's verdict holds for a later snapshot while nothing that the gate reads has changed since
+"""A gate's verdict applies to a later snapshot while nothing that the gate reads has changed since
 it passed.
 """
 
@@ -33,7 +33,7 @@ def verdict(
         mark = lake.execute(sql, [gate]).fetchone()
     if mark is None or mark[0] != as_of or mark[3] != _fingerprint(settings):
         return None
-    if any(freshness.is_touched(settings, mark[1], schema) for schema in READS[gate]):
+    if any(freshness.is_changed(settings, mark[1], schema) for schema in READS[gate]):
         return None
     return GateVerdict(gate, as_of, snapshot, mark[2], []), mark[1]
 

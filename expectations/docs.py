@@ -106,7 +106,7 @@ def index(checks: Iterable[Check], more: str = "") -> str:
         f"<th>{name}</th>"
         for name in ("Time (UTC)", "Gate", "Relation", "Verdict", "Met", "Read at")
     )
-    told = (
+    intro = (
         "What the gates checked, newest first. A relation's name leads to its expectations and what"
         " was found."
     )
@@ -114,7 +114,7 @@ def index(checks: Iterable[Check], more: str = "") -> str:
         '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>Data'
         f" Docs</title>{_MARK}{_STYLE}</head>"
         "<body><h1>Data"
-        f" Docs</h1>{more}<p>{told}</p><table><thead><tr>{head}</tr></thead>"
+        f" Docs</h1>{more}<p>{intro}</p><table><thead><tr>{head}</tr></thead>"
         f"<tbody>\n{rows}\n</tbody>"
         "</table></body></html>\n"
     )

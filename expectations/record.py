@@ -108,9 +108,9 @@ def write(settings: Settings, verdict: GateVerdict) -> None:
 
 
 def _write_failure(lake: duckdb.DuckDBPyConnection, verdict: GateVerdict, failure: Failure) -> None:
-    told = (failure.relation, failure.expectation, failure.severity, failure.failing_rows)
+    columns = (failure.relation, failure.expectation, failure.severity, failure.failing_rows)
     for key in [*failure.keys] or [""]:
         lake.execute(
             "insert into lake.observability.gate_failures values (?, ?, ?, ?, ?, ?, ?, ?)",
-            [verdict.gate, verdict.as_of, *told, key, verdict.snapshot],
+            [verdict.gate, verdict.as_of, *columns, key, verdict.snapshot],
         )

@@ -53,12 +53,12 @@ def run(
     with warehouse.connect(settings) as lake:
         record.ensure_tables(lake)
         snapshot = warehouse.current_snapshot(lake)
-    held = None if is_forced else carried.verdict(settings, gate, as_of, snapshot)
-    if held is not None:
-        record.write(settings, held[0])
-        note = f"nothing it reads has changed since it passed at snapshot {held[1]}"
+    earlier = None if is_forced else carried.verdict(settings, gate, as_of, snapshot)
+    if earlier is not None:
+        record.write(settings, earlier[0])
+        note = f"nothing it reads has changed since it passed at snapshot {earlier[1]}"
         return StageReport(
-            rows={"expectations": held[0].evaluated}, notes=[note], status="unchanged"
+            rows={"expectations": earlier[0].evaluated}, notes=[note], status="unchanged"
         )
     verdict = check(settings, gate, as_of, snapshot)
     record.write(settings, verdict)

@@ -13,7 +13,7 @@ def gate_raw(context: RunContext) -> StageReport:
 
 
 def gate_features(context: RunContext) -> StageReport:
-    """Feature tables have their grain, look at nothing later than their time, and hold possible
+    """Feature tables have their grain, read nothing later than their as_of, and have possible
     values.
     """
     return runner.run(context.settings, "features", clock.of(context))
@@ -25,5 +25,5 @@ def gate_memberships(context: RunContext) -> StageReport:
 
 
 def gate_audiences(context: RunContext) -> StageReport:
-    """Audiences hold one row per key and nobody who opted out."""
+    """Audiences have one row per key and no person who opted out."""
     return runner.run(context.settings, "audiences", clock.of(context))

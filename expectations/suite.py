@@ -1,4 +1,4 @@
-"""What a suite file holds, and what it may look at while it is built."""
+"""The content of a suite file, and what it may read while it is built."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ GATES = ("raw", "features", "memberships", "audiences")
 class Rule:
     """Rows that must not be there.
 
-    text: what holds when no row is found, in words. where: a predicate over the table that finds
+    text: what is true when no row is found, in words. where: a predicate over the table that finds
     the rows against it. is_warning: reported, and does not stop anything. may_be_released: an
     operator may let failing rows through; by default in every gate but `audiences`, where a failing
     row is a person who must not be reached.
@@ -52,7 +52,7 @@ def row_faults(text: str, where: str, relation: str, limits: Mapping[str, Any]) 
 
 @dataclass(frozen=True)
 class Table:
-    """One relation and what must hold of it.
+    """One relation and the rules that its rows must satisfy.
 
     query: the rows looked at, by default the whole relation. row_key: SQL that names a row without
     a personal value (a profile or record id). unique: columns that together occur once, none of

@@ -15,7 +15,7 @@ Row = dict[str, Any]
 
 
 def links_of(lake: duckdb.DuckDBPyConnection, profile_id: str) -> list[Row]:
-    """Links that hold a profile together, with their evidence, the strongest first."""
+    """Links that join a profile's identifiers, with their evidence, the strongest first."""
     return warehouse.records(
         lake,
         """select links.* from identity.identifier_links as links

@@ -1,9 +1,9 @@
 """Probabilistic links between contacts: an optional stage of its own that proposes, and by itself
 joins nobody.
 
-What it finds likely goes to identity.link_candidates and waits there for a review. A candidate
-becomes a link of the rule `probabilistic` when somebody accepts it, or when the policy says from
-which probability on nobody need be asked.
+Likely pairs go to identity.link_candidates and wait there for a review. A candidate becomes a link
+of the rule `probabilistic` when a reviewer accepts it, or from the probability on at which the
+policy needs no review.
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ def waiting(lake: duckdb.DuckDBPyConnection, limit: int) -> list[dict[str, Any]]
 
 
 def decide(settings: Settings, one: str, other: str, verdict: str) -> None:
-    """Record what a reviewer says of a candidate; a later word replaces an earlier one."""
+    """Record a reviewer's decision on a candidate; a later one replaces an earlier one."""
     pair = sorted((one, other))
     at: datetime = clock.read(settings)
     with warehouse.connect(settings) as lake:
@@ -146,8 +146,8 @@ def _keep(settings: Settings, rows: Any) -> int:
         lake.execute(
             f"""insert into lake.{CANDIDATES}
             select one, other, probability, known_at, null, null from found
-            anti join lake.{CANDIDATES} as held on one = held.left_crm_id
-                and other = held.right_crm_id"""
+            anti join lake.{CANDIDATES} as existing on one = existing.left_crm_id
+                and other = existing.right_crm_id"""
         )
         lake.execute("commit")
         row: Sequence[Any] | None = lake.execute(

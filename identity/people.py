@@ -51,7 +51,7 @@ def profile_named(lake: duckdb.DuckDBPyConnection, text: str) -> str:
             "nobody is known by that " + ("identifier" if colon else "profile_id"),
             allowed="a profile_id, or type:value with one of the types " + ", ".join(types(lake)),
             remedy=(
-                "check the spelling; identity.refused_identifiers holds the values that were"
+                "check the spelling; identity.refused_identifiers contains the values that were"
                 " refused, with reasons"
             ),
         )

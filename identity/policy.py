@@ -18,7 +18,7 @@ from segmentry.settings import Settings
 Row = tuple[Any, ...]
 Identifier = tuple[str, str]
 
-# Types that tell devices apart and not people, unless the policy says otherwise.
+# Types that identify devices and not people, unless the policy states otherwise.
 _OF_DEVICES = frozenset({"cookie", "device_id"})
 _COLUMNS: Mapping[str, str] = {
     "policy_types": (
@@ -36,7 +36,7 @@ _COLUMNS: Mapping[str, str] = {
     "policy_cuts": (
         "left_type varchar, left_identifier varchar, right_type varchar, right_identifier varchar"
     ),
-    # Likely pairs of contacts (`segmentry identity suggest`) with what a reviewer said of them.
+    # Likely pairs of contacts (`segmentry identity suggest`) with the decision of a reviewer.
     "link_candidates": (
         "left_crm_id varchar, right_crm_id varchar, probability double, known_at timestamp, "
         "verdict varchar, decided_at timestamp"
@@ -99,23 +99,23 @@ def separate(settings: Settings, pairs: Sequence[tuple[Identifier, Identifier]])
     write_policy(settings)
     rows = {(*one, *other) for one, other in pairs} | {(*other, *one) for one, other in pairs}
     with warehouse.connect(settings) as lake:
-        held = set(lake.execute("select * from lake.identity.policy_cuts").fetchall())
-        if new := sorted(rows - held):
+        existing = set(lake.execute("select * from lake.identity.policy_cuts").fetchall())
+        if new := sorted(rows - existing):
             lake.execute("begin")
             lake.executemany("insert into lake.identity.policy_cuts values (?, ?, ?, ?)", new)
             lake.execute("commit")
 
 
 def _reshape(lake: duckdb.DuckDBPyConnection, name: str) -> None:
-    # A table of an earlier release may lack a column. It holds nothing that is not in the file.
-    held = [row[0] for row in lake.execute(f"describe lake.identity.{name}").fetchall()]
-    if held != [column.split()[0] for column in _COLUMNS[name].split(", ")]:
+    # A table of an earlier release may lack a column. It contains nothing that is not in the file.
+    existing = [row[0] for row in lake.execute(f"describe lake.identity.{name}").fetchall()]
+    if existing != [column.split()[0] for column in _COLUMNS[name].split(", ")]:
         lake.execute(f"create or replace table lake.identity.{name} ({_COLUMNS[name]})")
 
 
 def _replace(lake: duckdb.DuckDBPyConnection, name: str, rows: Sequence[Row]) -> None:
-    held = lake.execute(f"select * from lake.identity.{name}").fetchall()
-    if sorted(held, key=repr) == sorted(rows, key=repr):
+    existing = lake.execute(f"select * from lake.identity.{name}").fetchall()
+    if sorted(existing, key=repr) == sorted(rows, key=repr):
         return
     lake.execute("begin")
     lake.execute(f"delete from lake.identity.{name}")

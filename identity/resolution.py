@@ -1,8 +1,8 @@
-"""Tells whether a run of the identity stage may resolve only what has changed since the one before.
+"""Decides whether a run of the identity stage may resolve only what has changed since the last one.
 
-It may where the run before came to its end, under the same rules and the same SQL, and nobody has
-touched what it left. A run that was killed, a changed policy, a cut, a row that was deleted by
-hand: then everything is resolved again.
+It may if the last run ended, under the same rules and the same SQL, and nothing has changed its
+tables since. After a run that was killed, a changed policy, a cut or a row that was deleted by
+hand, everything is resolved again.
 """
 
 from __future__ import annotations
@@ -43,12 +43,12 @@ def begin(settings: Settings) -> bool:
             f"create table if not exists lake.{STATE}"
             " (fingerprint varchar, snapshot bigint, is_complete boolean, is_partial boolean)"
         )
-        held = lake.execute(
+        state = lake.execute(
             f"select fingerprint, snapshot, is_complete from lake.{STATE}"
         ).fetchone()
-    is_known = held is not None and held[0] == digest and held[2]
+    is_known = state is not None and state[0] == digest and state[2]
     is_partial = (
-        is_known and held is not None and not freshness.is_touched(settings, held[1], "identity")
+        is_known and state is not None and not freshness.is_changed(settings, state[1], "identity")
     )
     _write(settings, digest, 0, is_complete=False, is_partial=is_partial)
     return is_partial
@@ -67,23 +67,21 @@ def forget(lake: duckdb.DuckDBPyConnection) -> None:
         lake.execute(f"delete from lake.{STATE}")
 
 
-def forget_passing(settings: Settings) -> None:
-    """Drop the tables that an earlier release kept in the lake and that a run by now hands on in
-    memory.
-    """
-    passing = {
+def drop_former_tables(settings: Settings) -> None:
+    """Drop tables of an earlier release that are transient now: a run keeps them in memory."""
+    transient = {
         path.stem
         for path in (settings.dbt_project / "models/identity").rglob("*")
         if path.suffix in {".sql", ".py"}
         and 'materialized="passing"' in path.read_text().replace("'", '"')
     }
     with warehouse.connect(settings) as lake:
-        held = lake.execute(
+        existing = lake.execute(
             "select table_name from duckdb_tables() where database_name = 'lake' and schema_name ="
             " 'identity'"
         ).fetchall()
-        for (name,) in held:
-            if name in passing:
+        for (name,) in existing:
+            if name in transient:
                 lake.execute(f"drop table lake.identity.{name}")
 
 

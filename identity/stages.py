@@ -14,8 +14,8 @@ from segmentry.stages import RunContext, StageReport
 
 
 def resolve(context: RunContext) -> StageReport:
-    """Identifiers and links to profiles: what has changed since the last run, or everything where
-    that is in doubt.
+    """Identifiers and links to profiles: what has changed since the last run, or everything if that
+    is not certain.
     """
     warehouse.prepare(context.settings)
     policy.write_policy(context.settings)
@@ -25,7 +25,7 @@ def resolve(context: RunContext) -> StageReport:
 def _resolved(settings: Settings) -> StageReport:
     is_partial = resolution.begin(settings)
     if not is_partial:
-        resolution.forget_passing(settings)
+        resolution.drop_former_tables(settings)
     variables = resolution.PARTIAL if is_partial else None
     report = dbt.build(
         settings, "path:models/identity", full_refresh=not is_partial, variables=variables

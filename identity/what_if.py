@@ -77,9 +77,7 @@ def compare(settings: Settings, policies: Path, remark: Callable[[str], None]) -
 
 
 def remarks(policies: Mapping[str, Any], candidates: int) -> list[str]:
-    """What an operator should know before the answer; candidates: likely pairs that the lake
-    holds.
-    """
+    """What an operator should know before the answer; candidates: likely pairs in the lake."""
     guessing = policies["identity"].get("probabilistic", {})
     if guessing.get("use") and "link_above" in guessing and not candidates:
         return [
@@ -98,8 +96,7 @@ def _copy(settings: Settings, folder: Path, policies: Path) -> Settings:
     data = home / "lake" / "data"
     shutil.copytree(settings.lake_data, data, copy_function=_link)
     catalog = home / "lake" / "catalog.sqlite"
-    # A process of its own: Python's SQLite would let go of the locks that DuckDB's holds in this
-    # one.
+    # A process of its own: Python's SQLite would release the locks of DuckDB's in this one.
     subprocess.run(
         [
             sys.executable,

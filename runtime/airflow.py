@@ -179,7 +179,7 @@ def _migrate(settings: Settings, env: Mapping[str, str]) -> None:
 
 
 def _requirements() -> float:
-    # The lock file's age stands for the installed versions: a new one may bring a new schema.
+    # The lock file's age identifies the installed versions: a new one may need a new schema.
     lock = ROOT / "requirements.lock"
     return lock.stat().st_mtime if lock.exists() else 0.0
 

@@ -178,7 +178,7 @@ class Airflow:
         if response.status_code == httpx.codes.OK:
             yield StageOutcome(**response.json()["value"])
         elif task["state"] == "failed":
-            # Killed from outside, out of memory or out of time: the task could not say why.
+            # Killed from outside, out of memory or out of time: the task could not report why.
             yield StageOutcome(
                 name.removesuffix("_items"),
                 task["rendered_map_index"],

@@ -1,5 +1,5 @@
-"""Where programs of the runtime and the command line tell an operator how a job goes: standard
-error.
+"""Prints the progress of a job for an operator, on standard error: for programs of the runtime and
+the command line.
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ def passwords(settings: Settings) -> str:
             raise ConfigError(
                 f"{path} contains secrets and is open to other users",
                 allowed="a file of the mode 0600",
-                remedy=f"run `chmod 600 {path}`; change the secrets if somebody may have read them",
+                remedy=f"run `chmod 600 {path}`; change the secrets if others may have read them",
             )
     return "files with passwords are private"
 

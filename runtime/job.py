@@ -107,7 +107,7 @@ def recompute(settings: Settings, first: Callable[[], None]) -> Result:
 def _followed(
     settings: Settings, source: Iterator[StageOutcome], stages: tuple[Stage, ...]
 ) -> Result:
-    """Outcomes as they come, each told on standard error and in the run's log."""
+    """Outcomes as they come, each printed on standard error and in the run's log."""
     log = run_log.opened(settings)
     result = Result(log=log)
     started = time.monotonic()
@@ -197,7 +197,7 @@ def _stoppable() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    held = signal.signal(signal.SIGTERM, _interrupt)
+    previous = signal.signal(signal.SIGTERM, _interrupt)
     try:
         yield
     except KeyboardInterrupt:
@@ -206,7 +206,7 @@ def _stoppable() -> Iterator[None]:
             remedy="run it again: every stage starts over from what is in the lake",
         ) from None
     finally:
-        signal.signal(signal.SIGTERM, held)
+        signal.signal(signal.SIGTERM, previous)
 
 
 def _interrupt(_number: int, _frame: object) -> None:
@@ -214,7 +214,7 @@ def _interrupt(_number: int, _frame: object) -> None:
 
 
 def _lines(outcome: StageOutcome, stages: tuple[Stage, ...]) -> list[tuple[str, str]]:
-    """What is told of an outcome: lines with their styles."""
+    """The printed lines of an outcome, with their styles."""
     names = [stage.name for stage in stages]
     place = f"{names.index(outcome.stage) + 1} of {len(names)}" if outcome.stage in names else ""
     rows = f"{sum(outcome.rows.values()):,} rows" if outcome.rows else ""

@@ -24,7 +24,7 @@ LEAST_CHARACTERS = 12
 
 
 def password_file(settings: Settings) -> Path:
-    """The file that has the password; whoever may read it may sign in.
+    """The file that has the password; a user who may read it may sign in.
 
     SEGMENTRY_PAGES_PASSWORD_FILE names another, such as a secret that compose mounts.
     """

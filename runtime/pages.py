@@ -1,7 +1,7 @@
 """Serves a home's own pages and MLflow behind its password: ``python -m runtime.pages PAGE --port
 N``.
 
-A page of another site must not read or change anything through the browser of somebody who is
+A page of another site must not read or change anything through the browser of a person who is
 signed in. So each request must name this server as its host, which a name that was pointed at this
 machine (DNS rebinding) does not, and must not come from another origin.
 """
@@ -88,8 +88,8 @@ def _headers(scope: Scope) -> dict[str, str]:
     found: dict[str, str] = {}
     for name, value in scope["headers"]:
         key = name.decode("latin-1").lower()
-        # A second Host or Origin, or another one in between, would be read differently by somebody
-        # else.
+        # Another program may read a second Host or Origin, or another one in between, in another
+        # way.
         found[key] = (
             f"{found[key]},{value.decode('latin-1')}" if key in found else value.decode("latin-1")
         )

@@ -74,7 +74,7 @@ class Registry:
         """Record one more."""
         partial = self.path.with_suffix(".partial")
         partial.write_text(
-            json.dumps([asdict(held) for held in [*self.read(), service]]), encoding="utf-8"
+            json.dumps([asdict(one) for one in [*self.read(), service]]), encoding="utf-8"
         )
         partial.replace(self.path)
 
@@ -145,7 +145,7 @@ def free_port() -> int:
 
 
 def require_free(port: int, variable: str, purpose: str) -> None:
-    """Raise SegmentryError when somebody listens on the port."""
+    """Raise SegmentryError if a program listens on the port."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

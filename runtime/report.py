@@ -28,7 +28,7 @@ where as_of = (select max(as_of) from lake.ml.cluster_assignments) group by all
 """
 _DELIVERIES = """
 select sync, status, sent_add as added, sent_update as updated, sent_remove as removed,
-    blocked as held_for_consent,
+    blocked as blocked_by_consent,
     rejected, finished_at
 from lake.activation.sync_runs
 qualify row_number() over (partition by sync order by started_at desc) = 1 order by sync
@@ -52,8 +52,8 @@ def largest_segments(settings: Settings, most: int) -> list[dict[str, Any]]:
 
 
 def write(settings: Settings, models: list[dict[str, Any]]) -> Path:
-    """Write the page again; models: rows of `segmentry models list`. What is not there yet is said
-    to be missing.
+    """Write the page again; models: rows of `segmentry models list`. The page names what is
+    missing.
     """
     with warehouse.connect(settings, read_only=True) as lake:
         sizes = _rows(lake, "segments.segment_memberships", _SEGMENTS)

@@ -25,7 +25,7 @@ def opened(settings: Settings) -> Path:
 
 
 def add(path: Path, line: str) -> None:
-    """Write a line, with the time in UTC; at once, so that a killed run has left what it said."""
+    """Write a line, with the time in UTC; at once, so that the log of a killed run is complete."""
     with path.open("a", encoding="utf-8") as file:
         file.write(f"{_now():%Y-%m-%dT%H:%M:%SZ} {line}\n")
 

@@ -1,1 +1,1 @@
-"""The small core every room stands on: settings, warehouse, configuration, stages and errors."""
+"""The small core that every room imports: settings, warehouse, configuration, stages and errors."""

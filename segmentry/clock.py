@@ -1,4 +1,4 @@
-"""The one clock of a run: ``observability.clock`` holds the as_of that every model and stage
+"""The one clock of a run: ``observability.clock`` has the as_of that every model and stage
 reads.
 """
 
@@ -35,14 +35,14 @@ DEFAULTS = {"max_lead_days": 60, "max_jump_days": 14}
 def parse(text: str) -> datetime:
     """An ISO 8601 date or time to naive UTC; a time without zone is taken as UTC."""
     try:
-        moment = datetime.fromisoformat(text)
+        parsed = datetime.fromisoformat(text)
     except ValueError:
         raise UsageError(
             f"the time '{text}' is not ISO 8601",
             allowed="2026-05-01, 2026-05-01T12:00:00 or 2026-05-01T12:00:00+02:00",
             remedy="write the time in one of these forms",
         ) from None
-    return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
+    return parsed.astimezone(UTC).replace(tzinfo=None) if parsed.tzinfo else parsed
 
 
 def read(settings: Settings) -> datetime:
@@ -57,8 +57,8 @@ def read_from(lake: duckdb.DuckDBPyConnection) -> datetime:
     row = lake.execute(f"select as_of from lake.{RELATION}").fetchone()
     if row is None:
         raise NotReadyError("the run's clock is empty", remedy="run `segmentry run --select clock`")
-    moment: datetime = row[0]
-    return moment
+    as_of: datetime = row[0]
+    return as_of
 
 
 def is_decided(settings: Settings) -> bool:
@@ -99,14 +99,14 @@ def decide(context: RunContext) -> StageReport:
             [(as_of, context.as_of is not None)],
         )
         tables.replace_rows(lake, AHEAD, _AHEAD_COLUMNS, list(ahead))
-    notes = [f"as_of {as_of.isoformat()}", *(_told(row, as_of) for row in ahead)]
+    notes = [f"as_of {as_of.isoformat()}", *(_describe(row, as_of) for row in ahead)]
     return StageReport(rows={RELATION: 1, AHEAD: len(ahead)}, notes=notes)
 
 
 @dataclass(frozen=True)
 class _Decision:
-    """What the data say. before: the as_of of the run before, None for the first one or one that
-    was given.
+    """The as_of that the data imply. before: the as_of of the run before, None for the first one or
+    one that was given.
     """
 
     as_of: datetime
@@ -142,7 +142,7 @@ def _ahead(found: bulk.Bulk) -> Iterator[AheadRow]:
         yield source, "ahead_of_the_bulk", group.records, group.people, group.newest_at
 
 
-def _told(row: AheadRow, as_of: datetime) -> str:
+def _describe(row: AheadRow, as_of: datetime) -> str:
     source, _, records, people, newest_at = row
     days = (newest_at - as_of).days
     return (

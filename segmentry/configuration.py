@@ -1,4 +1,4 @@
-"""Reads what an operator edits: YAML under config/, each kind held to a JSON Schema in
+"""Reads what an operator edits: YAML under config/, each kind checked against a JSON Schema of
 config/schemas/.
 """
 
@@ -28,7 +28,7 @@ def load_file(path: Path, kind: str) -> dict[str, Any]:
 
 
 def read(path: Path) -> Any:
-    """What a YAML file holds, or ConfigError naming the file and the fault."""
+    """The content of a YAML file, or ConfigError that names the file and the fault."""
     try:
         # libyaml's loader: a thousand segments are read in seconds and not in a minute.
         return yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)

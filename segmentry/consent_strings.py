@@ -4,7 +4,7 @@ strings (IAB Tech Lab).
 A purpose of ours is granted where every TCF purpose it needs was consented to, and denied where one
 was not. Of GPP the section of TCF and those of the United States are read: an opt-out of sale,
 sharing or targeted advertising, or a browser's own signal, denies advertising; they never grant. A
-string that cannot be read decides nothing and is said.
+string that cannot be read decides nothing and is reported.
 """
 
 from __future__ import annotations
@@ -52,8 +52,8 @@ class Unreadable(ValueError):
 
 @dataclass(frozen=True)
 class Answer:
-    """What a text says of one purpose. stated_at: the latest time a grant can be of; None where the
-    text has none.
+    """The decision of a text on one purpose. stated_in: the kind of text. stated_at: the latest
+    possible time of a grant; None if the text has no time.
     """
 
     purpose: str
@@ -145,7 +145,7 @@ def gpp(text: str) -> dict[int, str]:
 
 
 def read(text: str) -> list[Answer]:
-    """What a TCF, GPP or US privacy string says; raises Unreadable."""
+    """The answers of a TCF, GPP or US privacy string; raises Unreadable."""
     text = text.strip()
     if re.fullmatch(r"1[YNyn-]{3}", text):
         return _of_us_privacy(text)
@@ -153,7 +153,7 @@ def read(text: str) -> list[Answer]:
 
 
 def decisions(text: str) -> dict[str, str]:
-    """Purpose to granted or denied, as the string says; {} where it cannot be read."""
+    """Purpose to granted or denied, as the string states; {} if it cannot be read."""
     try:
         return {
             answer.purpose: "granted" if answer.is_granted else "denied"
@@ -164,8 +164,8 @@ def decisions(text: str) -> dict[str, str]:
 
 
 def answers(text: str) -> tuple[list[Answer], int]:
-    """What an event's consent object (JSON), or a string by itself, says, and how many strings
-    could not be read.
+    """The answers of an event's consent object (JSON), or of a string by itself, and the number of
+    strings that could not be read.
 
     Where its parts differ on a purpose the refusal counts.
     """

@@ -1,9 +1,9 @@
-"""Tells programs from people by their user agent: crawlers, monitors and scripts are visitors and
-are not people.
+"""Recognizes programs by their user agent: crawlers, monitors and scripts are visitors and are not
+people.
 
 The list is crawlerdetect's (the data of CrawlerDetect, github.com/JayBizzle/Crawler-Detect).
 Libraries of server-side tracking and of mobile apps send what people do and are not crawlers,
-whatever that list says of them.
+even if that list has them.
 """
 
 from __future__ import annotations

@@ -84,7 +84,7 @@ def parsed_meanwhile(settings: Settings) -> Iterator[None]:
     """Have the project parsed next to what the caller does, unless a parse of it is kept: the first
     one takes 8 s.
 
-    One that fails is left to the stage that needs it, which says why.
+    If one fails, the stage that needs it reports why.
     """
     if (settings.home / "dbt" / "target" / "partial_parse.msgpack").exists():
         yield
@@ -144,7 +144,7 @@ def build(
             remedy="correct the project file it names, then run the stage again",
         )
     failed = [r for r in result.result if str(r.status) in {"error", "fail", "runtime error"}]
-    if any(faults.says_disk_full(r.message or "") for r in failed):
+    if any(faults.means_disk_full(r.message or "") for r in failed):
         raise faults.no_room()
     if failed:
         raise _build_error(failed, settings)

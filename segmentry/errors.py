@@ -1,6 +1,6 @@
 """Every error Segmentry raises on purpose.
 
-SegmentryError                exit 1  something failed; the message says what to do
+SegmentryError                exit 1  something failed; the message states what to do
 ├── UsageError                exit 2  the command line or a value in it is wrong
 │   └── ConfigError           exit 2  a file under config/ or a project file does not fit
 ├── NotReadyError             exit 1  a stage needs an earlier stage's output that is not there

@@ -56,8 +56,8 @@ def are_packaged(settings: Settings) -> bool:
     pairs = [(folder / f"{name}.duckdb_extension", _packaged(name)) for name in EXTENSIONS]
     try:
         return all(
-            held.samefile(packaged) or filecmp.cmp(held, packaged, shallow=False)
-            for held, packaged in pairs
+            existing.samefile(packaged) or filecmp.cmp(existing, packaged, shallow=False)
+            for existing, packaged in pairs
         )
     except FileNotFoundError:
         return False

@@ -41,7 +41,7 @@ def frames(error: BaseException) -> str:
     return "".join(parts)
 
 
-def says_disk_full(text: str) -> bool:
+def means_disk_full(text: str) -> bool:
     """Whether a library's message means that a disk has no room."""
     return _FULL.search(text) is not None
 
@@ -53,7 +53,7 @@ def disk_full(error: BaseException) -> DiskFull | None:
             return one
         number = one.errno if isinstance(one, OSError) else None
         if number in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG} or (
-            number is None and says_disk_full(str(one))
+            number is None and means_disk_full(str(one))
         ):
             return no_room()
     return None

@@ -1,8 +1,8 @@
-"""Tells whether a layer of the dbt project would only build again what it holds already.
+"""Decides whether a build of a layer of the dbt project would change nothing.
 
 The catalog knows which snapshot changed which table. A layer is current while, since it was last
-built, no table it may read was touched, nor its own, nor the clock, nor a file of the project or
-the configuration.
+built, nothing has changed a table that it may read, its own tables, the clock, or a file of the
+project or the configuration.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ SCHEMAS = (
 # What is read out of that order: by every layer, and by one.
 CLOCK = ("observability", "clock")
 ALSO_READ = {"audiences": ("activation", "suppressions")}
-# What was touched after a snapshot, as schema and table: names where a table was created, ids where
-# it was changed.
-_TOUCHED = """
+# What changed after a snapshot, as schema and table: names if a table was created, ids if it was
+# changed.
+_CHANGED = """
 with changes as (
     select unnest(string_split(changes_made, ',')) as change
     from __ducklake_metadata_lake.ducklake_snapshot_changes
@@ -75,7 +75,7 @@ def is_current(settings: Settings, layer: str) -> bool:
         if mark is None or mark[2] != fingerprint(settings) or not _is_kept(lake, mark[0]):
             return False
         before = SCHEMAS[: SCHEMAS.index(layer)]
-        return not _touched(lake, mark[0], before, layer) and not _touched(
+        return not _is_any_changed(lake, mark[0], before, layer) and not _is_any_changed(
             lake, mark[1], (layer,), layer
         )
 
@@ -92,7 +92,7 @@ def is_intact(settings: Settings, layer: str) -> bool:
     return (
         mark is not None
         and mark[1] == fingerprint(settings)
-        and not is_touched(settings, mark[0], layer)
+        and not is_changed(settings, mark[0], layer)
     )
 
 
@@ -115,8 +115,8 @@ def mark(settings: Settings, layer: str, read_from: int) -> None:
 
 
 def keep(settings: Settings, layer: str) -> None:
-    """Count what the layer holds now as its last build's, after a part of it was brought up to date
-    by itself.
+    """Record the layer's current content as that of its last build, after a part of it was built
+    separately.
     """
     with warehouse.connect(settings) as lake:
         newest = warehouse.current_snapshot(lake)
@@ -130,22 +130,22 @@ def fingerprint(settings: Settings) -> str:
     return generated.project_digest(settings)
 
 
-def is_touched(settings: Settings, since: int, schema: str) -> bool:
-    """Whether anything changed a relation of the schema after that snapshot, or nobody can tell any
-    more.
+def is_changed(settings: Settings, since: int, schema: str) -> bool:
+    """Whether anything changed a relation of the schema after that snapshot, or the catalog does
+    not know any more.
     """
     with warehouse.connect(settings, read_only=True) as lake:
         return not _is_kept(lake, since) or any(
-            found == schema for found, _ in lake.execute(_TOUCHED, [since]).fetchall()
+            found == schema for found, _ in lake.execute(_CHANGED, [since]).fetchall()
         )
 
 
-def _touched(
+def _is_any_changed(
     lake: duckdb.DuckDBPyConnection, since: int, schemas: Sequence[str], layer: str
 ) -> bool:
-    touched = lake.execute(_TOUCHED, [since]).fetchall()
+    changed = lake.execute(_CHANGED, [since]).fetchall()
     also = (CLOCK, ALSO_READ.get(layer))
-    return any(schema in schemas or (schema, table) in also for schema, table in touched)
+    return any(schema in schemas or (schema, table) in also for schema, table in changed)
 
 
 def _is_kept(lake: duckdb.DuckDBPyConnection, number: int) -> bool:

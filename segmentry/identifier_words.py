@@ -1,5 +1,5 @@
-"""Which identifiers may decide about consent, what exports call them, and whom one may mean that
-nobody has exactly.
+"""Which identifiers may decide about consent, what exports call them, and which people an inexact
+one may mean.
 
 The one definition: the macros of the same names are made from this file (`make generate`), and
 `activation.suppressed` asks it as rows leave.

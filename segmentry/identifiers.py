@@ -139,8 +139,8 @@ def _text(value: object) -> str:
 
 @lru_cache(maxsize=_REMEMBERED)
 def _judged(identifier_type: str, value: str, country: str | None) -> Judgement:
-    """The quick answer for the plain values that most are, or the careful one; a test holds them
-    equal.
+    """The quick answer for most values, which are plain, or the careful one; a test compares the
+    two.
     """
     if identifier_type == "email":
         return _quick_email(value) or _email(value)

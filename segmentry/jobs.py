@@ -1,5 +1,5 @@
-"""Runs stages of the main job and says how each ended: the same words for a DAG's task and for the
-command line.
+"""Runs stages of the main job and reports the outcome of each: in the same words for a DAG's task
+and for the command line.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class StageOutcome:
     """How one stage, or one item of a mapped stage, ended.
 
     state: done, failed or stopped (by a gate or a guardrail). is_final: trying again would change
-    nothing. error: the message for an operator; it holds no values of records. A stage that is done
+    nothing. error: the message for an operator; it has no values of records. A stage that is done
     has an exit_code where it could not take in all it was given.
     """
 
@@ -72,8 +72,8 @@ def run(stages: Sequence[Stage], context: RunContext) -> Iterator[StageOutcome]:
     """Run the stages in order in this process, giving each outcome as it comes.
 
     Every item of a mapped stage is tried. A failure ends the job, save in a stage whose items are
-    isolated. A job that would have sent and stops before that sends withdrawals: nothing holds back
-    the removal of who opted out.
+    isolated. A job that stops before it sends still sends withdrawals: nothing delays the removal
+    of people who opted out.
     """
     sends = any(stage.name == "sync" for stage in stages)
     for stage in stages:
@@ -88,8 +88,8 @@ def run(stages: Sequence[Stage], context: RunContext) -> Iterator[StageOutcome]:
 
 
 def exit_code(outcomes: Sequence[StageOutcome]) -> int:
-    """0 when all is done; 3 when gates or guardrails alone stopped it; else what the first fault
-    says.
+    """0 when all is done; 3 when gates or guardrails alone stopped it; else the exit code of the
+    first fault.
 
     A job that reached its end without all that it was given ends with 1.
     """

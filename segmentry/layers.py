@@ -45,8 +45,8 @@ def build_layer(
 def marts(context: RunContext) -> StageReport:
     """Events, sessions, orders and the other facts, each with its profile.
 
-    Events and sessions of people of whom nothing is new are kept, unless there is doubt about what
-    is held of them.
+    Events and sessions of people without new records are kept, unless the layer is not as its last
+    build left it.
     """
     is_kept = freshness.is_intact(context.settings, "marts")
     return build_layer(

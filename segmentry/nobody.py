@@ -1,7 +1,7 @@
 """Values that identify nobody: what programs, templates and people write where an identifier is
 missing.
 
-General detectors, so that no list has to be complete: words that only say that something is
+General detectors, so that no list has to be complete: words that only mean that something is
 missing, what a template or an object leaves as text, one character repeated, rows of neighbouring
 keys. An operator adds patterns in config/policies.yml (`identity.blocked`).
 """
@@ -16,7 +16,7 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-# Each of these alone, or with words of _FILLERS, says that there is no identifier.
+# Each of these alone, or with words of _FILLERS, means that there is no identifier.
 _CORES = _words("""
     null nul none nil undefined undef undefine nan na inf infinity unknown unknow unbekannt
     inconnu desconocido sconosciuto anonymous anonym anonymus anonyme anonimo anon guest gast
@@ -120,7 +120,7 @@ def is_nobody(key: str) -> bool:
         or plain in _SHARED
         or _is_walk(plain)
         or _is_near_zero(key)
-        or says_nothing(key)
+        or means_missing(key)
     )
 
 
@@ -131,8 +131,8 @@ def is_residue(text: str) -> bool:
     return bool(_TEMPLATE.search(text) or _OBJECT.search(text))
 
 
-def says_nothing(text: str) -> bool:
-    """Whether the words of a text only say that something is missing: ``not_authenticated``."""
+def means_missing(text: str) -> bool:
+    """Whether the words of a text only mean that something is missing: ``not_authenticated``."""
     if _DIGIT.search(text):
         return False  # no word of the lists has one
     words = [word.lower() for word in _WORDS.findall(_HUMP.sub(" ", text))]
@@ -206,7 +206,7 @@ def is_fake_address(local: str, host: str) -> bool:
     if _TEMPLATE.search(local) or not name:
         return True
     if name in _NO_MAIL or (
-        len(_WORDS.findall(local)) > 1 and says_nothing(local) and not name.endswith("test")
+        len(_WORDS.findall(local)) > 1 and means_missing(local) and not name.endswith("test")
     ):
         return True
     if label == "example":

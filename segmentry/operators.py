@@ -22,6 +22,6 @@ def stated_reason(reason: str | None, decision: str) -> str:
         raise UsageError(
             f"{decision} has no reason",
             allowed="--reason TEXT, recorded with your name and the time",
-            remedy="say why in a few words, without any personal value",
+            remedy="write why in a few words, without any personal value",
         )
     return reason.strip()

@@ -43,9 +43,9 @@ def document(title: str, parts: Sequence[str], *, back: str = "") -> str:
     )
 
 
-def section(title: str, told: str, content: str) -> str:
-    """A heading, a line that says what stands below it, and the content."""
-    text = f"<p>{html.escape(told)}</p>" if told else ""
+def section(title: str, summary: str, content: str) -> str:
+    """A heading, a line that describes the content below it, and the content."""
+    text = f"<p>{html.escape(summary)}</p>" if summary else ""
     return f"<h2>{html.escape(title)}</h2>{text}{content}"
 
 
@@ -84,10 +84,10 @@ def bars(values: Mapping[str, float], unit: str) -> str:
         for i, (name, value) in enumerate(values.items())
     )
     height = 8 + _LINE * len(values)
-    said = html.escape(f"{len(values)} bars of {unit}")
+    label = html.escape(f"{len(values)} bars of {unit}")
     return (
         f'<div class="chart"><svg viewBox="0 0 960 {height}" width="960" height="{height}"'
-        f' role="img" aria-label="{said}" font-size="13">{lines}</svg></div>'
+        f' role="img" aria-label="{label}" font-size="13">{lines}</svg></div>'
     )
 
 

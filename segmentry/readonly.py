@@ -1,4 +1,4 @@
-"""SQL that somebody typed: parsed, allowed or refused, and run on a connection that cannot leave
+"""SQL that a person typed: parsed, allowed or refused, and run on a connection that cannot leave
 the lake.
 
 Two checks protect the machine. DuckDB parses the statement, which must be one query that calls no
@@ -44,7 +44,7 @@ REFUSED_FUNCTIONS = frozenset({
     "currval", "sleep_ms",
     "pg_sleep", "setseed", "json_execute_serialized_sql",
 })  # fmt: skip
-# Views of DuckDB that show settings, addresses or what other statements said; all others of these
+# Views of DuckDB that show settings, addresses or the text of other statements; all others of these
 # names are refused.
 _SYSTEM_RELATIONS = re.compile(
     r"(duckdb|pragma)_\w+|pg_(settings|database|file_settings|hba_file_rules)", re.IGNORECASE

@@ -58,7 +58,7 @@ def _without_rows(text: str) -> str:
 
 
 def _shape(body: str) -> str:
-    """What a message about rows says without them."""
+    """A message about rows, without the rows."""
     opening = _OPENING.search(body)
     if opening is None:
         return body

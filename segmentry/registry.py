@@ -1,4 +1,4 @@
-"""What there is of each unit of extension, as the folders say it: sources, claims, subjects of
+"""The units of extension that exist, as the folders state them: sources, claims, subjects of
 features and models. The run makes dbt's lists from it, and rooms read it.
 """
 
@@ -49,7 +49,7 @@ def landed_sources(settings: Settings) -> list[str]:
     """Sources that staging accounts for: config/sources/<name>.yml without maps_to, whose base
     model is there.
 
-    A file of config/sources/ that does not fit is reported by whoever loads it.
+    A file of config/sources/ that does not fit is reported by the stage that loads it.
     """
     models = {path.stem for path in _models(settings, "staging").rglob(f"{_BASE}*.sql")}
     found = []
@@ -65,7 +65,7 @@ def landed_sources(settings: Settings) -> list[str]:
 
 
 def claim_sources(settings: Settings) -> list[str]:
-    """Sources that say something of identifiers: those with a claims__<source> below
+    """Sources with claims about identifiers: those with a claims__<source> below
     models/identity.
     """
     return [path.stem.removeprefix(_CLAIMS) for path in _claims(settings)]
@@ -122,7 +122,7 @@ def _stated(path: Path) -> list[str]:
     environment = jinja2.Environment(autoescape=True, extensions=["jinja2.ext.do"])
     try:
         tree = environment.parse(path.read_text(encoding="utf-8"))
-    except jinja2.TemplateError:  # dbt says which file does not parse
+    except jinja2.TemplateError:  # dbt reports which file does not parse
         return []
     for call in tree.find_all(nodes.Call):
         given = {word.key: word.value for word in call.kwargs}

@@ -11,15 +11,15 @@ from functools import lru_cache
 _UNSEEN = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0") | frozenset(
     chr(code) for code in (*range(0x180B, 0x1810), *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))
 )
-# Full-width forms of ASCII, which an East Asian keyboard writes. No system tells two people apart
-# by them.
+# Full-width forms of ASCII, which an East Asian keyboard writes. No system has two people whose
+# identifiers differ only in them.
 _WIDE = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
 _PLAIN = re.compile(r"[!-~](?:[ -~]*[!-~])?")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _ENDS = "".join(map(chr, (*range(0x21), *range(0x7F, 0xA0))))
 _FLOAT = re.compile(r"(-?(?:0|[1-9][0-9]*))\.0*")
 _POWER = re.compile(r"(-?)([0-9]+)(?:\.([0-9]*))?[eE]([+-]?)([0-9]{1,3})")
-# From here on a float no longer tells two whole numbers apart.
+# From here on two whole numbers may have the same float.
 _EXACT_BELOW = 2**53
 # Programs that write the shortest text of a double change to powers here (ECMA-404 has no rule;
 # yyjson, Python: 16).

@@ -32,7 +32,7 @@ class StageReport:
     """What a stage did. rows: relation or destination to rows; notes: lines an operator should
     read.
 
-    is_incomplete: something could not be taken in, as the notes say. The job goes on without it and
+    is_incomplete: something could not be read, as the notes state. The job goes on without it and
     ends with exit status 1, so that an operator looks.
     """
 
@@ -63,9 +63,9 @@ class Stage:
     items is set). items: ``module:function`` giving the items the stage is mapped over.
     writes_lake: writes for most of its time, and is the lake's writer from its beginning to its
     end; others compute alongside each other and write at their end. minutes: time limit of one
-    task. is_isolated: a failed item does not hold up what is behind the stage. is_optional: nor
-    does it fail the stage: what the item made before stays in use, and the job ends with exit
-    status 1.
+    task. is_isolated: a failed item does not stop the stages that follow. is_optional: it does not
+    fail the stage either: the item's earlier result stays in use, and the job ends with exit status
+    1.
     """
 
     name: str

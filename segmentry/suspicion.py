@@ -2,7 +2,7 @@
 for such values.
 
 0: like an identifier. 1: like a word: it may be a user's name. 2: an address or number that several
-people write (an office, a throw-away domain, 555 55 55). 3: a key that says no more than `guest_7`.
+people write (an office, a throw-away domain, 555 55 55). 3: a key that is no more than `guest_7`.
 It is a score of the value alone, so that the result does not depend on what else is known.
 """
 
@@ -71,7 +71,7 @@ def _is_shared_address(local: str, host: str) -> bool:
     if local.partition("+")[0] in _OFFICES or name == host.partition(".")[0]:
         return True
     if name.isascii() and (
-        _RUN.fullmatch(name) or nobody.is_row(name) or nobody.says_nothing(local)
+        _RUN.fullmatch(name) or nobody.is_row(name) or nobody.means_missing(local)
     ):
         return True
     return emails.is_disposable(host)

@@ -1,4 +1,4 @@
-"""SyncConfig: what one file of config/syncs says, as one typed value.
+"""SyncConfig: what one file of config/syncs states, as one typed value.
 ``segmentry.sync_files`` reads it; activation, the gates, ml and the doctor use it.
 """
 
@@ -82,7 +82,7 @@ class SyncConfig:
 
     segments: None for all. address: the profile's column that a message goes to. key: the sent
     column that names the person at the destination. connection: setting of the destination to the
-    environment variable that holds it. guardrails: the sync's own limits, over the defaults.
+    environment variable that has it. guardrails: the sync's own limits, over the defaults.
     """
 
     name: str
@@ -118,7 +118,7 @@ class SyncConfig:
 
     @cached_property
     def left_alone(self) -> frozenset[str]:
-        """Columns that are not touched where their value is NULL."""
+        """Columns that are not written if their value is NULL."""
         return frozenset(column.name for column in self.columns if column.when_null == "leave")
 
     @cached_property
@@ -159,7 +159,7 @@ class SyncConfig:
         return [part for part in parts if before.get(part) != now.get(part)]
 
     def is_same_as(self, other: SyncConfig) -> bool:
-        """Whether both files say the same, in every key."""
+        """Whether both files have the same value for every key."""
         return bool(json.loads(self.as_json()) == json.loads(other.as_json()))
 
 
@@ -210,26 +210,26 @@ def _column(name: str, entry: Mapping[str, Any]) -> SyncColumn:
 
 
 def _hold_out(content: Mapping[str, Any]) -> HoldOut | None:
-    said = content.get("hold_out")
-    return None if said is None else HoldOut(said["share"], said["salt"])
+    hold_out = content.get("hold_out")
+    return None if hold_out is None else HoldOut(hold_out["share"], hold_out["salt"])
 
 
 def _quiet_hours(content: Mapping[str, Any]) -> QuietHours | None:
-    said = content.get("quiet_hours")
-    if said is None:
+    hours = content.get("quiet_hours")
+    if hours is None:
         return None
-    begin, end = (time.fromisoformat(said[part]) for part in ("from", "to"))
-    return QuietHours(begin, end, said.get("timezone", "UTC"))
+    begin, end = (time.fromisoformat(hours[part]) for part in ("from", "to"))
+    return QuietHours(begin, end, hours.get("timezone", "UTC"))
 
 
 def _frequency_cap(content: Mapping[str, Any]) -> FrequencyCap | None:
-    said = content.get("frequency_cap")
-    return None if said is None else FrequencyCap(int(said["most"]), said["days"])
+    cap = content.get("frequency_cap")
+    return None if cap is None else FrequencyCap(int(cap["most"]), cap["days"])
 
 
 def _limits(content: Mapping[str, Any]) -> SyncLimits:
-    said = content.get("limits", {})
-    return SyncLimits(said.get("requests"), said.get("seconds", 1.0), said.get("batch_rows"))
+    limits = content.get("limits", {})
+    return SyncLimits(limits.get("requests"), limits.get("seconds", 1.0), limits.get("batch_rows"))
 
 
 def _json(value: object) -> str:

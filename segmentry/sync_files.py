@@ -1,4 +1,4 @@
-"""Reads config/syncs/*.yml into SyncConfigs, each held to the schema and to its own parts.
+"""Reads config/syncs/*.yml into SyncConfigs, each checked against the schema and its own parts.
 Every room that needs a sync reads it here: activation, the gates, ml and the doctor.
 """
 
@@ -30,7 +30,7 @@ def load_each(settings: Settings) -> tuple[dict[str, SyncConfig], dict[str, Conf
 
 
 def load(settings: Settings) -> dict[str, SyncConfig]:
-    """Every sync by name, each held to the schema and to its own parts."""
+    """Every sync by name, each checked against the schema and its own parts."""
     found = configuration.load_folder(settings, "sync", "syncs")
     folder = settings.config / "syncs"
     syncs = {name: parsed(name, content, _path(folder, name)) for name, content in found.items()}
@@ -74,7 +74,7 @@ def _check(sync: SyncConfig) -> None:
         raise ConfigError(
             f"{sync.path}: the key '{sync.key}' is the same for many people",
             allowed="a column with from or template",
-            remedy="name a column that tells people apart",
+            remedy="name a column with another value for each person",
         )
     _check_rows(sync)
     _check_quiet_hours(sync)

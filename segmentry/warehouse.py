@@ -71,24 +71,24 @@ def _create_schemas(lake: duckdb.DuckDBPyConnection) -> None:
 
 
 def _choose_file_format(lake: duckdb.DuckDBPyConnection) -> None:
-    held = dict(
+    existing = dict(
         lake.execute(
             "select option_name, value from lake.options() where scope = 'GLOBAL'"
         ).fetchall()
     )
     for name, value in FILE_FORMAT.items():
-        # A version that was set as 2 is held as V2.
-        if held.get(name, "").removeprefix("V") != value:
+        # A version that was set as 2 is stored as V2.
+        if existing.get(name, "").removeprefix("V") != value:
             lake.execute(f"call lake.set_option('{name}', '{value}')")
 
 
 def _follow_a_moved_home(settings: Settings) -> None:
-    """Let the catalog know where its files are after the home was moved or copied; it holds their
-    paths relative.
+    """Let the catalog know where its files are after the home was moved or copied; it has their
+    relative paths.
 
-    DuckDB's own SQLite opens it. Python's would let go of the locks that DuckDB holds in this
-    process as it closes, and remove the files of a log that is in use: every later attach would end
-    with a disk I/O error.
+    DuckDB's own SQLite opens it. When Python's closes, it releases the locks of DuckDB in this
+    process and removes the files of a log that is in use: every later attach would fail with a disk
+    I/O error.
     """
     catalog = _catalog_file(settings)
     if not catalog.exists():
@@ -106,10 +106,10 @@ def _follow_a_moved_home(settings: Settings) -> None:
 def _follow(connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:
     try:
         sql = "select value from catalog_file.ducklake_metadata where key = 'data_path'"
-        (held,) = connection.execute(sql).fetchone() or (settings.lake_data,)
+        (folder,) = connection.execute(sql).fetchone() or (settings.lake_data,)
     except duckdb.CatalogException:
         return  # a process was killed before the catalog had its first table
-    if held.rstrip("/") == settings.lake_data.rstrip("/"):
+    if folder.rstrip("/") == settings.lake_data.rstrip("/"):
         return
     has_files = (
         connection.execute("select 1 from catalog_file.ducklake_data_file limit 1").fetchone()
@@ -118,7 +118,7 @@ def _follow(connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:
     if has_files and not any(Path(settings.lake_data).rglob("*.parquet")):
         raise ConfigError(
             f"the lake's files are expected in {settings.lake_data}, which has none",
-            allowed=f"the folder in which the catalog knows them, {held}, or a copy of it",
+            allowed=f"the folder in which the catalog knows them, {folder}, or a copy of it",
             remedy="set SEGMENTRY_LAKE_DATA to that folder, or move its content there",
         )
     connection.execute(
@@ -231,7 +231,7 @@ def writing(settings: Settings) -> Iterator[None]:
             yield
         finally:
             _turns.discard(settings.home)
-            fcntl.flock(file, fcntl.LOCK_UN)  # a forked child holds the file open too
+            fcntl.flock(file, fcntl.LOCK_UN)  # a forked child has the file open too
 
 
 def _is_prepared(settings: Settings) -> bool:
@@ -301,12 +301,12 @@ SETTLED_NS = 100_000_000
 
 
 def snapshot_watch(settings: Settings, lake: duckdb.DuckDBPyConnection) -> Callable[[], int]:
-    """A function that tells the newest committed snapshot, cheap enough to be asked before every
+    """A function that returns the newest committed snapshot, cheap enough to be called before every
     request.
 
     The catalog answers in milliseconds, so the embedded one is asked only when its files have
-    changed. It is never opened here next to DuckDB: to close it would let go of the locks that
-    DuckDB holds in this process.
+    changed. It is never opened here next to DuckDB: closing it would release the locks of DuckDB in
+    this process.
     """
     if not settings.is_embedded:
         return lambda: current_snapshot(lake)
@@ -351,20 +351,20 @@ def relations(
     """Tables and views of a schema as ``schema.name``, sorted; read from the catalog for the reason
     above.
     """
-    moment = current_snapshot(lake) if snapshot is None else snapshot
+    read_at = current_snapshot(lake) if snapshot is None else snapshot
     parts = [
         f"""
         select s.schema_name || '.' || t.{kind}_name
         from __ducklake_metadata_lake.ducklake_{kind} as t
         inner join __ducklake_metadata_lake.ducklake_schema as s on t.schema_id = s.schema_id
         where s.schema_name = $schema
-            and s.begin_snapshot <= $moment and coalesce(s.end_snapshot > $moment, true)
-            and t.begin_snapshot <= $moment and coalesce(t.end_snapshot > $moment, true)
+            and s.begin_snapshot <= $at and coalesce(s.end_snapshot > $at, true)
+            and t.begin_snapshot <= $at and coalesce(t.end_snapshot > $at, true)
         """
         for kind in ("table", "view")
     ]
     found = lake.execute(
-        " union ".join(parts) + " order by 1", {"schema": schema, "moment": moment}
+        " union ".join(parts) + " order by 1", {"schema": schema, "at": read_at}
     ).fetchall()
     return [name for (name,) in found]
 

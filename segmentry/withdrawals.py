@@ -1,4 +1,4 @@
-"""Brings consent up to date where the job stopped before its marts: whoever opts out leaves,
+"""Brings consent up to date if the job stopped before its marts: a person who opts out is removed,
 whatever else fails.
 """
 
@@ -18,7 +18,7 @@ MODELS = (
     "identifier_homes",
     "consent_reach", "consent_standings", "profile_standings",
 )  # fmt: skip
-# Suppressions, and whom they reach. It is of the audiences, and reads nothing of them.
+# Suppressions and the contacts they match. It belongs to the audiences, and reads none of them.
 SUPPRESSED = "suppressed_contacts"
 # What these read; without them there is no profile that anything could have been sent for.
 NEEDED = (
@@ -32,8 +32,8 @@ def refresh(context: RunContext) -> StageReport:
     """Build the relations of consent from what staging has accepted, with the mapping of the last
     good run.
 
-    Call it when a gate or a stage has failed; the syncs that follow remove whoever has opted out
-    since. It changes nothing else, and a second call gives the same.
+    Call it when a gate or a stage has failed; the syncs that follow remove the people who opted out
+    since. It changes nothing else, and a second call has the same result.
     """
     settings = context.settings
     warehouse.prepare(settings)
@@ -48,15 +48,15 @@ def refresh(context: RunContext) -> StageReport:
     if has_suppressed and not freshness.is_current(settings, "audiences"):
         models = (*models, SUPPRESSED)
     if not models:
-        return StageReport(notes=[_told(settings)], status="unchanged")
+        return StageReport(notes=[_freshness_note(settings)], status="unchanged")
     is_intact = freshness.is_intact(settings, "marts")
     report = dbt.build(settings, " ".join(models), tests=False)
     if is_intact and len(models) > 1:
         freshness.keep(settings, "marts")
-    return StageReport(report.rows, [_told(settings)])
+    return StageReport(report.rows, [_freshness_note(settings)])
 
 
-def _told(settings: Settings) -> str:
+def _freshness_note(settings: Settings) -> str:
     with warehouse.connect(settings, read_only=True) as lake:
         row = lake.execute(
             "select count(*) filter (where status <> 'granted'), count(*) filter (where status <>"

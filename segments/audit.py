@@ -53,17 +53,17 @@ def sizes(lake: duckdb.DuckDBPyConnection, found: Mapping[str, Segment], days: i
         """,
         [timedelta(days=days)],
     )
-    held = {row["segment"]: row for row in rows}
+    measured = {row["segment"]: row for row in rows}
     waiting = _without_place(lake)
     return [
-        _size(name, segment, held.get(name), waiting.get(name, 0), days)
+        _size(name, segment, measured.get(name), waiting.get(name, 0), days)
         for name, segment in found.items()
     ]
 
 
 def _without_place(lake: duckdb.DuckDBPyConnection) -> dict[str, int]:
-    """Profiles that the dwell rules hold in a segment, whether or not priority and size let them be
-    members.
+    """Profiles that are in a segment by the dwell rules, whether or not priority and size let them
+    be members.
     """
     rows = lake.execute(
         f"select segment, count(*) from lake.{STATES} where entered_at is not null and left_at is"
@@ -73,31 +73,31 @@ def _without_place(lake: duckdb.DuckDBPyConnection) -> dict[str, int]:
 
 
 def _size(
-    name: str, segment: Segment, held: dict[str, Any] | None, waiting: int, days: int
+    name: str, segment: Segment, measured: dict[str, Any] | None, waiting: int, days: int
 ) -> dict[str, Any]:
-    members, were_in = (held["members"], held["were_in"]) if held else (0, 0)
+    members, were_in = (measured["members"], measured["were_in"]) if measured else (0, 0)
     remarks = []
     if not members:
         least = int(segment.meta.get("min_size", 0))
         remarks.append(
-            f"held back: {waiting} where {least} are needed" if 0 < waiting < least else "empty"
+            f"too small: {waiting} where {least} are needed" if 0 < waiting < least else "empty"
         )
-    if held and held["is_long_observed"] and held["changed_at"] <= held["since"]:
-        remarks.append(f"still: nobody came or went for {days} days")
+    if measured and measured["is_long_observed"] and measured["changed_at"] <= measured["since"]:
+        remarks.append(f"unchanged: no profile entered or left for {days} days")
     return {
         "segment": name,
         "members": members,
-        "entered": held["entered"] if held else 0,
-        "left": held["left_segment"] if held else 0,
-        "churn": held["left_segment"] / were_in if held and were_in else 0.0,
-        "changed_at": held["changed_at"] if held else None,
+        "entered": measured["entered"] if measured else 0,
+        "left": measured["left_segment"] if measured else 0,
+        "churn": measured["left_segment"] / were_in if measured and were_in else 0.0,
+        "changed_at": measured["changed_at"] if measured else None,
         "remark": "; ".join(remarks),
     }
 
 
 def conflicts(lake: duckdb.DuckDBPyConnection, found: Mapping[str, Segment]) -> Rows:
     """Pairs of segments whose actions must not meet in one person, with the number of persons in
-    whom they do.
+    both.
     """
     rows: Rows = []
     for first in found.values():
@@ -160,11 +160,11 @@ def sample(lake: duckdb.DuckDBPyConnection, segment: Segment, count: int, seed: 
     return warehouse.records(
         lake,
         f"""
-        select held.profile_id{values}, held.entered_at as member_since, '' as verdict
-        from lake.{MEMBERSHIPS} as held
+        select members.profile_id{values}, members.entered_at as member_since, '' as verdict
+        from lake.{MEMBERSHIPS} as members
         inner join lake.profiles.profiles as profiles using (profile_id)
-        where held.segment = ?
-        order by md5(concat_ws('|', ?, held.profile_id)), held.profile_id
+        where members.segment = ?
+        order by md5(concat_ws('|', ?, members.profile_id)), members.profile_id
         limit ?
         """,
         [segment.name, str(seed), count],
@@ -236,7 +236,7 @@ def _rows(path: Path) -> Rows:
 def report(
     lake: duckdb.DuckDBPyConnection, found: Mapping[str, Segment], days: int
 ) -> dict[str, Rows]:
-    """What the audit says of all segments."""
+    """The tables of the audit of all segments."""
     return {
         "sizes": sizes(lake, found, days),
         "conflicts": conflicts(lake, found),
@@ -245,8 +245,8 @@ def report(
 
 
 def wilson(right: int, total: int) -> tuple[float, float]:
-    """Ends of the 95 % interval of a share (Wilson 1927), which hold for few judgements and for 0
-    and 1 too.
+    """Ends of the 95 % interval of a share (Wilson 1927), which is valid for few judgements and for
+    0 and 1 too.
     """
     z = 1.959964
     share = right / total

@@ -1,4 +1,4 @@
-"""The audit of the segments as a page: what people said of drawn members, sizes and moves,
+"""The audit of the segments as a page: the reviewers' decisions on drawn members, sizes and moves,
 conflicts and overlaps.
 """
 
@@ -13,7 +13,7 @@ from segmentry.page import Drawing, document, section, table
 from segmentry.settings import Settings
 from segments.membership import Rows
 
-_TOLD = {
+_INTRODUCTIONS = {
     "precision": (
         "Of members drawn at random and judged by people, the share that belongs in the segment."
         " The line is its 95 % interval: more judgements make it shorter."
@@ -32,8 +32,8 @@ def folder(settings: Settings) -> Path:
 
 
 def keep(settings: Settings, segment: str, found: Mapping[str, Any], judged: Rows) -> None:
-    """Keep what people said of a segment's members for the page; the newest audit of a segment
-    counts.
+    """Keep the reviewers' decisions on a segment's members for the page; the newest audit of a
+    segment counts.
     """
     folder(settings).mkdir(parents=True, exist_ok=True)
     content = {"precision": {"segment": segment, **found}, "sample": judged}
@@ -74,4 +74,4 @@ def _interval(found: Mapping[str, Any]) -> Drawing:
 
 
 def _section(title: str, rows: Rows) -> str:
-    return section(title.capitalize(), _TOLD.get(title, ""), table(rows))
+    return section(title.capitalize(), _INTRODUCTIONS.get(title, ""), table(rows))

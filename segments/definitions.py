@@ -1,4 +1,4 @@
-"""One segment: what its SQL and its yml say, read, guarded and given a version."""
+"""One segment: its SQL and its yml, read, guarded and given a version."""
 
 from __future__ import annotations
 
@@ -52,12 +52,12 @@ class Segment:
 
     @property
     def enter_after(self) -> timedelta:
-        """How long the predicate must hold before entry."""
+        """How long the predicate must match before entry."""
         return duration(self.meta.get("enter_after"))
 
     @property
     def exit_after(self) -> timedelta:
-        """How long it must not hold before exit."""
+        """How long it must not match before exit."""
         return duration(self.meta.get("exit_after"))
 
     @property
@@ -158,7 +158,7 @@ def _check_plain(pair: Path) -> None:
 
 
 def build(path: Path, entry: Mapping[str, Any], sql: str, words: Mapping[str, str]) -> Segment:
-    """A segment from what its files say."""
+    """A segment from the content of its files."""
     meta = entry["config"]["meta"]
     is_free = meta.get("kind") == "batch_only"
     if is_free:

@@ -26,7 +26,7 @@ CHANGED = f"the file has changed since: {RUN}"
 NEW = f"not deployed yet: {RUN}"
 REMOVED = f"removed or disabled since: {RUN}"
 REFUSED = "its file is refused: run `segmentry check segments`"
-# What the yml says and the evaluation follows, next to the rule itself.
+# Keys of the yml that the evaluation follows, next to the rule itself.
 _META = ("owner", "purpose", "priority", "exclusive_group", "action", "min_size", "merge_into")
 _SPANS = ("enter_after", "exit_after", "min_stay")
 

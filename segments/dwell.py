@@ -1,8 +1,8 @@
 """The dwell rules as a state machine for one profile in one segment; dbt's dwell_states does the
 same for all at once.
 
-A stay is pending until the predicate has held for enter_after, then in until neither it nor
-stay_while has held for exit_after and min_stay has passed. Time is that of the evaluations.
+A stay is pending until the predicate has matched for enter_after, then in until neither it nor
+stay_while has matched for exit_after and min_stay has passed. Time is that of the evaluations.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from segments.installed import Segment
 
 @dataclass(frozen=True)
 class Rules:
-    """How long things must hold."""
+    """How long a condition must be true, and the shortest stay."""
 
     enter_after: timedelta = timedelta()
     exit_after: timedelta = timedelta()
@@ -30,8 +30,8 @@ class Rules:
 
 @dataclass(frozen=True)
 class Stay:
-    """Where a profile stands: entered_at is None while pending, exiting_since while nothing speaks
-    for leaving.
+    """The state of a profile: entered_at is None while pending, exiting_since is None while a
+    condition keeps it in.
     """
 
     pending_since: datetime
@@ -60,7 +60,7 @@ Evaluation = tuple[datetime, Mapping[str, bool]]
 def step(
     stay: Stay | None, is_match: bool, is_staying: bool, as_of: datetime, rules: Rules
 ) -> Stay | None:
-    """The stay after one evaluation; None is out. is_staying: the predicate or stay_while holds."""
+    """The stay after one evaluation; None is out. is_staying: predicate or stay_while matches."""
     if stay is None or not stay.is_member:
         if not is_match:
             return None
@@ -83,18 +83,18 @@ def _may_leave(stay: Stay, as_of: datetime, rules: Rules) -> bool:
 
 
 def replayed(evaluations: Sequence[Evaluation], rules: Rules) -> list[Flow]:
-    """What the rules make of evaluations in order of time.
+    """The flows that the rules give for evaluations in order of time.
 
-    Each maps profiles for which something holds to whether that is the predicate (True) or only
+    Each evaluation maps the profiles that match to whether the predicate matches (True) or only
     stay_while (False).
     """
     stays: dict[str, Stay] = {}
     flows = []
-    for as_of, holding in evaluations:
+    for as_of, matches in evaluations:
         before = {who for who, stay in stays.items() if stay.is_member}
         following = {}
-        for who in {*stays, *holding}:
-            stay = step(stays.get(who), holding.get(who, False), who in holding, as_of, rules)
+        for who in {*stays, *matches}:
+            stay = step(stays.get(who), matches.get(who, False), who in matches, as_of, rules)
             if stay is not None:
                 following[who] = stay
         stays = following

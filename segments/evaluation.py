@@ -143,11 +143,11 @@ def _column_against_value(
     name: str, compare: Callable[[Any, Any], bool], value: Any, is_number: bool
 ) -> Evaluator:
     def evaluate(profile: Profile) -> Verdict:
-        held = profile.get(name)
-        if held is None:
+        found = profile.get(name)
+        if found is None:
             return None
         # In DuckDB NaN is greater than every number; no literal is NaN or infinite.
-        return compare(math.inf if is_number and held != held else held, value)
+        return compare(math.inf if is_number and found != found else found, value)
 
     return evaluate
 
@@ -166,8 +166,8 @@ def _membership(leaf: In) -> Evaluator:
     values = frozenset(value.value for value in leaf.values)
 
     def evaluate(profile: Profile) -> Verdict:
-        held = read(profile)
-        return None if held is None else held in values
+        found = read(profile)
+        return None if found is None else found in values
 
     return evaluate
 

@@ -42,7 +42,7 @@ class Member:
 
     @property
     def entry(self) -> dict[str, Any]:
-        """What its yml says of the model."""
+        """The model's entry in its yml."""
         return {
             "name": self.name,
             "description": self.description,

@@ -1,4 +1,4 @@
-"""Admits what a segment may say and names the remedy for everything else. See
+"""Admits what a segment may contain and names the remedy for everything else. See
 ``segments.predicates``.
 """
 
@@ -43,7 +43,7 @@ _COMMENT = re.compile(r"\{#(?![-+]).*?(?<![-+])#\}", re.DOTALL)
 _LEFT_OUT = "/*segmentry: a comment of Jinja*/"
 _PROFILES = re.compile(r"\{\{\s*ref\(\s*(?:'profiles'|\"profiles\")\s*\)\s*\}\}")
 _SOURCE = "segmentry__profiles"
-# What a token says that the tree no longer does.
+# What a token shows and the tree no longer does.
 _REFUSED_TOKENS: Mapping[TokenType, tuple[str, str]] = {
     TokenType.BYTE_STRING: ("a text with a letter before its quotes", PLAIN),
     TokenType.NATIONAL_STRING: ("a text with a letter before its quotes", PLAIN),
@@ -182,7 +182,7 @@ class Guard:
         operand = self._operand(node)
         if operand.family != "boolean":
             refuse(
-                f"'{node.sql()}' stands alone and is a {operand.family}, not a boolean",
+                f"'{node.sql()}' is by itself and is a {operand.family}, not a boolean",
                 "compare it with a value, for example with > 0",
             )
         return Truth(operand)
@@ -250,7 +250,7 @@ def _parsed(text: str) -> exp.Expr:
         _check_tokens(sqlglot.tokenize(text, read="duckdb"))
         trees = [tree for tree in sqlglot.parse(text, dialect="duckdb") if tree is not None]
     except SqlglotError as error:
-        # Some of the parser's messages name its own classes, which tell a writer nothing.
+        # Some of the parser's messages name its own classes, which mean nothing to a writer.
         fault = re.sub(
             r"Required keyword.*?>\.", "something is missing.", str(error).splitlines()[0]
         )

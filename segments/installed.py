@@ -124,7 +124,7 @@ def named(settings: Settings, name: str) -> Segment:
         if _is_disabled(folder(settings) / f"{name}.sql"):
             raise UsageError(
                 f"the segment '{name}' is disabled",
-                allowed="a segment whose yml does not say `enabled: false`",
+                allowed="a segment whose yml does not have `enabled: false`",
                 remedy="enable it in its yml, then run `segmentry run --select segments+`",
             )
         near = get_close_matches(name, found, n=3)

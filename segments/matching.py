@@ -1,11 +1,11 @@
 """Asks all segments of all profiles at once: conditions are asked of a column's values rather than
 of the profiles.
 
-A predicate holds in one of its *ways*; a way is one condition per column, and has one bit. Where
-many conditions read a column, they are asked of its distinct values: each value gets words of bits,
-those of ways that do not read the column all set, and values with the same words share a cell. What
-holds for a profile is the bitwise `and` of the words of its cells, so a thousand segments cost a
-profile some operations per column and word, and not one comparison per condition.
+A predicate matches in one of its *ways*; a way is one condition per column, and has one bit. If
+many conditions read a column, they are evaluated on its distinct values: each value gets words of
+bits, those of ways that do not read the column all set, and values with the same words share a
+cell. The ways that match a profile are the bitwise `and` of the words of its cells, so a thousand
+segments cost a profile some operations per column and word, and not one comparison per condition.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Question:
 
 
 def ways(part: Predicate, *, is_negated: bool = False) -> list[Way]:
-    """The ways in which a predicate holds: it does where all conditions of one of them do."""
+    """The ways in which a predicate matches: it does if all conditions of one of them do."""
     if len(columns_of(part)) > 1:
         if isinstance(part, Not):
             return ways(part.part, is_negated=not is_negated)
@@ -101,14 +101,14 @@ class Scan:
         self.direct = set(asked) - set(self.columns)
 
     def run(self) -> duckdb.DuckDBPyRelation:
-        """Rows (segment, profile_id, is_match), one per segment and profile for which a question
-        holds.
+        """Rows (segment, profile_id, is_match), one per segment and profile with a question that
+        matches.
         """
         for number, column in enumerate(self.columns):
             self._make(f"matching_cells_{number}", self._cells(column))
             self._make(
                 f"matching_values_{number}",
-                f"select cell, unnest(held) as held from matching_cells_{number}",
+                f"select cell, unnest(members) as member from matching_cells_{number}",
             )
         self._make("matching_profiles", self._placed())
         self._make("matching_words", self._kept())
@@ -118,20 +118,20 @@ class Scan:
             *(f"{kind}_{n}" for n in range(len(self.columns)) for kind in ("cells", "values")),
         ]:
             self.connection.execute(f"drop table matching_{name}")
-        held = """
+        matched = """
             from matching_words as words
             inner join matching_bits as bits on words.word = bits.word
-                and (words.held & bits.bit) <> 0
+                and (words.matched & bits.bit) <> 0
         """
         return self.connection.sql(f"""
-            select segment, profile_id, is_match {held} where bits.is_alone
+            select segment, profile_id, is_match {matched} where bits.is_alone
             union all
-            select segment, profile_id, bool_or(is_match) {held} where not bits.is_alone
+            select segment, profile_id, bool_or(is_match) {matched} where not bits.is_alone
                 group by segment, profile_id
             """)
 
     def _questions(self) -> str:
-        """One row per bit; is_alone: no other bit can say the same of the same profile."""
+        """One row per bit; is_alone: no other bit can give the same row for the same profile."""
         times = Counter(question.segment for question, _ in self.bits)
         rows = ", ".join(
             f"({n // WIDTH}, {1 << n % WIDTH}::ubigint, {_text(q.segment)}, {q.is_match},"
@@ -171,7 +171,7 @@ class Scan:
         words = _named(self._words([column]))
         return f"""
             select row_number() over ()::uinteger as cell, * from (
-                select {words}, list({column}) as held
+                select {words}, list({column}) as members
                 from (select distinct {column} from {self.profiles}) as known
                 group by all
             ) as answers
@@ -191,7 +191,7 @@ class Scan:
             later = ", ".join(f"value_{n}" for n in range(group.stop, len(self.columns)))
             joins = "".join(
                 f" inner join matching_values_{n} as values_{n} on value_{n} is not distinct from"
-                f" values_{n}.held"
+                f" values_{n}.member"
                 for n in group
             )
             sql = (
@@ -211,7 +211,7 @@ class Scan:
                     parts.setdefault(word, []).append(f"cells_{n}.word_{word}")
             seen |= set(parts)
             later = ", ".join(f"cell_{n}" for n in range(group.stop, len(self.columns)))
-            words = _named({word: " & ".join(held) for word, held in parts.items()})
+            words = _named({word: " & ".join(names) for word, names in parts.items()})
             joins = "".join(
                 f" inner join matching_cells_{n} as cells_{n} on cell_{n} = cells_{n}.cell"
                 for n in group
@@ -219,12 +219,12 @@ class Scan:
             sql = f"select {_listed('profile_id', later, words)} from ({sql}) as placed{joins}"
         words = ", ".join(f"word_{word}" for word in sorted(seen))
         return f"""
-            select profile_id, word, held from (
+            select profile_id, word, matched from (
                 select profile_id, unnest({sorted(seen)}::integer[]) as word,
-                    unnest([{words}]::ubigint[]) as held
+                    unnest([{words}]::ubigint[]) as matched
                 from ({sql}) as placed
             ) as words
-            where held <> 0
+            where matched <> 0
         """
 
     def _groups(self) -> list[range]:

@@ -136,8 +136,8 @@ def stays(lake: duckdb.DuckDBPyConnection, profile_id: str) -> Rows:
     )
 
 
-def members_on(lake: duckdb.DuckDBPyConnection, segment: str, moment: datetime) -> Rows:
-    """Who was in the segment at that moment."""
+def members_on(lake: duckdb.DuckDBPyConnection, segment: str, at: datetime) -> Rows:
+    """Who was in the segment at that time."""
     warehouse.require(lake, HISTORY, made_by="memberships")
     return warehouse.records(
         lake,
@@ -146,7 +146,7 @@ def members_on(lake: duckdb.DuckDBPyConnection, segment: str, moment: datetime) 
         where segment = ? and entered_at <= ? and (left_at is null or left_at > ?)
             order by profile_id
         """,
-        [segment, moment, moment],
+        [segment, at, at],
     )
 
 
@@ -180,8 +180,8 @@ def explanation(
         "is_member": _is_member(lake, segment.name, profile_id),
         "conditions": _conditions(segment, profile),
         "score_reasons": _score_reasons(lake, segment, profile_id),
-        "predicate_holds": segment.matches(profile) if segment.predicate else None,
-        "stay_while_holds": compiled(segment.stay)(profile) if segment.stay else None,
+        "predicate_matches": segment.matches(profile) if segment.predicate else None,
+        "stay_while_matches": compiled(segment.stay)(profile) if segment.stay else None,
         "dwell": _dwell(lake, segment, profile_id),
         "outranked_by": _outranked_by(lake, segment, profile_id),
         "segment_size": _size(lake, segment.name),
@@ -194,7 +194,7 @@ def explanation(
 def _answer(facts: Mapping[str, Any], segment: Segment) -> str:
     """The first of the reasons that decides, as a sentence."""
     dwell = facts["dwell"] or {}
-    holds = facts["predicate_holds"]
+    is_match = facts["predicate_matches"]
     if facts["is_member"]:
         since = (
             f"a member since {dwell['entered_at']}"
@@ -207,21 +207,20 @@ def _answer(facts: Mapping[str, Any], segment: Segment) -> str:
             else since
         )
     if "enters_from" in dwell:
-        return (
-            f"not a member yet: enters from {dwell['enters_from']} on if the predicate still holds"
-        )
+        begin = dwell["enters_from"]
+        return f"not a member yet: enters from {begin} on if the predicate still matches"
     if dwell and facts["outranked_by"]:
         return f"not a member: {facts['outranked_by']} of the same exclusive group comes first"
     if dwell:
-        return f"not a member: held back until {facts['min_size']} are in it"
+        return f"not a member: the segment is empty until {facts['min_size']} are in it"
     if segment.predicate is None:
         return "not a member: its free SQL does not give this profile"
-    if holds is None:
+    if is_match is None:
         return "not a member: a value that decides is unknown"
     return (
-        "not a member yet: not evaluated since the predicate holds"
-        if holds
-        else "not a member: the predicate does not hold"
+        "not a member yet: not evaluated since the predicate matches"
+        if is_match
+        else "not a member: the predicate does not match"
     )
 
 
@@ -248,7 +247,7 @@ def _conditions(segment: Segment, profile: dict[str, Any]) -> Rows:
             "rule": rule,
             "condition": finding.condition,
             "values": ", ".join(f"{name} = {value}" for name, value in finding.values.items()),
-            "verdict": {True: "holds", False: "does not hold", None: "unknown"}[finding.verdict],
+            "verdict": {True: "matches", False: "does not match", None: "unknown"}[finding.verdict],
         }
         for rule, predicate in parts
         if predicate is not None

@@ -113,7 +113,7 @@ class Is:
 
 @dataclass(frozen=True)
 class Truth:
-    """A boolean column or literal that stands alone."""
+    """A boolean column or literal by itself."""
 
     operand: Operand
 

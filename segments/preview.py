@@ -1,5 +1,5 @@
-"""What a segment would be: its size, who would come and go, whom it shares with others, and why its
-members are in.
+"""What a segment would be: its size, who would enter and leave, which members it shares with
+others, and why its members are in.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ UNNAMED = "where"
 
 
 def read(settings: Settings, path: Path) -> tuple[Segment, Predicate]:
-    """The segment of a file, in the project or not, with its predicate; its yml is held to what it
-    must say.
+    """The segment of a file, in the project or not, with its predicate; its yml must satisfy the
+    schema.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -98,17 +98,17 @@ def overlaps(lake: duckdb.DuckDBPyConnection, name: str, predicate: Predicate) -
         f"""
         with wanted as (select profile_id from lake.profiles.profiles where {predicate.to_sql()})
         select
-            held.segment,
+            members.segment,
             count(*) as in_common,
             count(*) / (select count(*) from wanted) as share_of_this,
             count(*) / max(sizes.size) as share_of_that
         from wanted
-        inner join lake.{MEMBERSHIPS} as held using (profile_id)
+        inner join lake.{MEMBERSHIPS} as members using (profile_id)
         inner join (select segment, count(*) as size from lake.{MEMBERSHIPS} group by segment)
             as sizes using (segment)
-        where held.segment <> ?
-        group by held.segment
-        order by in_common desc, held.segment
+        where members.segment <> ?
+        group by members.segment
+        order by in_common desc, members.segment
         """,
         [name],
     )
@@ -129,9 +129,7 @@ def sample(lake: duckdb.DuckDBPyConnection, predicate: Predicate, count: int) ->
 def contacts(
     lake: duckdb.DuckDBPyConnection, predicate: Predicate, identifiers: Sequence[str]
 ) -> Rows:
-    """Which of these people the predicate holds for: true, false, or unknown where a value is
-    missing.
-    """
+    """Which of these people match the predicate: in, out, or unknown if a value is missing."""
     rows: Rows = []
     for place, identifier in enumerate(identifiers, start=1):
         try:
@@ -139,13 +137,13 @@ def contacts(
         except UsageError as error:
             rows.append({"line": place, "profile_id": None, "verdict": error.received})
             continue
-        held = lake.execute(
+        row = lake.execute(
             f"select {predicate.to_sql()} from lake.profiles.profiles where profile_id = ?",
             [profile],
         ).fetchone()
         verdict = (
-            {True: "in", False: "out", None: "out (a value is unknown)"}[held[0]]
-            if held
+            {True: "in", False: "out", None: "out (a value is unknown)"}[row[0]]
+            if row
             else "no profile yet"
         )
         rows.append({"line": place, "profile_id": profile, "verdict": verdict})

@@ -1,4 +1,4 @@
-"""What a segment may not say, and the remedy for it. Called by ``segments.guard`` and
+"""What a segment may not contain, and the remedy for it. Called by ``segments.guard`` and
 ``segments.literals``.
 """
 

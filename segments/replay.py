@@ -48,19 +48,19 @@ def simulated(settings: Settings, segment: Segment, weeks: int) -> dict[str, Any
     """
     evaluations = _evaluated(settings, checked(segment, weeks), weeks)
     bare = [
-        (as_of, {who: True for who, is_match in held.items() if is_match})
-        for as_of, held in evaluations
+        (as_of, {who: True for who, is_match in matches.items() if is_match})
+        for as_of, matches in evaluations
     ]
     return _compared(replayed(bare, Rules()), replayed(evaluations, Rules.of(segment)))
 
 
 def sizes(settings: Settings, segment: Segment, weeks: int) -> list[dict[str, Any]]:
-    """How many profiles the predicate held for at the clock and at the end of each week before it,
+    """How many profiles the predicate matched at the clock and at the end of each week before it,
     the oldest first.
     """
     return [
-        {"as_of": as_of, "members": sum(held.values())}
-        for as_of, held in _evaluated(settings, checked(segment, weeks), weeks)
+        {"as_of": as_of, "members": sum(matches.values())}
+        for as_of, matches in _evaluated(settings, checked(segment, weeks), weeks)
     ]
 
 
@@ -87,7 +87,7 @@ def _evaluated(settings: Settings, segment: Segment, weeks: int) -> list[Evaluat
 
 
 def _compared(without: list[Flow], with_rules: list[Flow]) -> dict[str, Any]:
-    # The first evaluation has no past to be compared with: everybody in it would count as an entry.
+    # The first evaluation has no past to compare with: all its profiles would count as entries.
     moves = [
         sum(flow.entries + flow.exits for flow in flows[1:]) for flows in (without, with_rules)
     ]
@@ -196,5 +196,5 @@ def _profiles(
 
 def _outcome(lake: duckdb.DuckDBPyConnection) -> str:
     # A lake of an earlier release gets the column when a model is next scored.
-    held = [row[0] for row in lake.execute("describe lake.ml.scores").fetchall()]
-    return "outcome" if "outcome" in held else "null::varchar"
+    columns = [row[0] for row in lake.execute("describe lake.ml.scores").fetchall()]
+    return "outcome" if "outcome" in columns else "null::varchar"

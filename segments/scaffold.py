@@ -14,7 +14,7 @@ from segments.predicates import columns_of
 _YML = """\
 models:
   - name: {name}
-    description: Say here who is in it and why it matters. One row per profile.
+    description: State who is in it and why it matters. One row per profile.
     config:
       meta:
         owner: {owner}

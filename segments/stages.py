@@ -11,8 +11,7 @@ from segments import membership
 
 
 def segments(context: RunContext) -> StageReport:
-    """What the rules of the segments say of each profile now; a clock older than the newest change
-    is refused.
+    """The segments that each profile matches now; a clock older than the newest change is refused.
 
     The gate on memberships looks at what that would change, and the stage ``memberships`` publishes
     it.

@@ -26,7 +26,7 @@ def check(settings: Settings, path: str, source: str | None = None) -> loading.F
     raise UsageError(
         f"{files.shown(path)} has the required columns of no source",
         allowed="a file of one of " + ", ".join(all_sources(settings)),
-        remedy="name the source with --source: the report then says what the file lacks",
+        remedy="name the source with --source: the report then lists what the file lacks",
     )
 
 

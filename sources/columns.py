@@ -26,7 +26,7 @@ class SourceFields:
 
 
 def known_columns(project: Path, source: str) -> SourceFields:
-    """The columns as the source's base model lists them: the one place that says how a record is
+    """The columns as the source's base model lists them: the one place that states how a record is
     judged.
     """
     model = project / "models" / "staging" / source / f"base_{source}.sql"
@@ -45,7 +45,7 @@ def _listed(model: Path, _changed_ns: int) -> SourceFields:
         tree = jinja2.Environment(autoescape=True, extensions=["jinja2.ext.do"]).parse(
             model.read_text("utf-8")
         )
-    except jinja2.TemplateError:  # dbt says which file does not parse
+    except jinja2.TemplateError:  # dbt reports which file does not parse
         return SourceFields()
     columns: Mapping[str, Any] = {}
     for assigned in tree.find_all(nodes.Assign):

@@ -23,7 +23,7 @@ from sources.readers.records import Records
 
 SOURCE = "consents"
 TYPES = ("email", "phone", "user_id", "crm_id", "loyalty_id", "cookie", "device_id")
-# Reason of a suppression that stands in for a refusal while staging cannot be built.
+# Reason of a suppression that replaces a refusal while staging cannot be built.
 STOPGAP = "consent withdraw"
 
 
@@ -43,7 +43,7 @@ class Decision:
 
 
 def record(settings: Settings, identifier: str, decision: Decision) -> dict[str, Any]:
-    """Land the decision and have it count; one row that says what was done, without the
+    """Land the decision and apply it; returns one row that states what was done, without the
     identifier's value.
 
     Raises UsageError for an identifier that is none, and for a grant that is not for one identifier
@@ -93,7 +93,7 @@ def _named(settings: Settings, text: str, decision: Decision) -> Sequence[tuple[
         )
     fault = identifiers.fault(kind, value)
     is_loose = bool(identifiers.loose_keys(kind, value))
-    # A refusal that is written in another way may still mean somebody; a grant must name its
+    # A refusal that is written in another way may still mean a known person; a grant must name its
     # identifier exactly.
     if fault is not None and (decision.is_grant or not is_loose):
         raise UsageError(

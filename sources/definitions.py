@@ -1,4 +1,4 @@
-"""What config/sources/*.yml says of each source."""
+"""The definition of each source in config/sources/*.yml."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def all_sources(settings: Settings) -> dict[str, Source]:
 
 
 def descriptions(settings: Settings) -> dict[str, str]:
-    """What each source's yml says that one record is."""
+    """What one record of each source is, as its yml describes it."""
     contents = configuration.load_folder(settings, "source", "sources")
     return {name: " ".join(content["description"].split()) for name, content in contents.items()}
 
@@ -87,8 +87,8 @@ def _source(content: dict[str, Any], contents: dict[str, dict[str, Any]], projec
     else:
         columns = tuple(content.get("columns", ()))
         stated = known_columns(project, content["name"])
-        # Columns that a file must have may be empty in a record; what a record must have, its base
-        # model says.
+        # Columns that a file must have may be empty in a record; the base model states what a
+        # record must have.
         known = SourceFields(stated.names, stated.required or columns)
     return Source(
         name=content["name"],

@@ -97,9 +97,9 @@ def _records(source: Source, spool: Path) -> Iterator[Records]:
 def _write(rows: Iterable[dict[str, Any]], spool: IO[bytes], name: str) -> None:
     number = 0
     try:
-        for number, row in enumerate(rows, start=1):  # noqa: B007  (the message says how far it came)
+        for number, row in enumerate(rows, start=1):  # noqa: B007  (for the message below)
             spool.write(orjson.dumps(row, default=str, option=_JSON))
-    # whatever a driver or dlt raises; its message may hold the address with its password
+    # whatever a driver or dlt raises; its message may contain the address with its password
     except Exception as error:
         raise SourceError(
             f"{name} could not be read beyond {number} record(s): {type(_root(error)).__name__}",

@@ -174,6 +174,6 @@ def _named(
         return FoundFile(path, format_)
     return FoundFile(
         path,
-        fault=f"its name tells no format; known are {', '.join(FORMATS)}",
+        fault=f"its name has no known format; known are {', '.join(FORMATS)}",
         is_skipped=is_scanned,
     )

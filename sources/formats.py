@@ -14,7 +14,7 @@ from typing import Any
 
 from segmentry.errors import ConfigError
 
-# What stands behind a number that is not as declared: `12.50` under a decimal comma may be twelve
+# Follows a number that is not as declared: `12.50` under a decimal comma may be twelve
 # and a half or a typing error, and must not be read as either.
 UNREADABLE = " - not in the declared format"
 _GROUPS = {",": r"[. '\u2019\u00a0\u202f]", ".": r"[, '\u2019\u00a0\u202f]"}
@@ -24,7 +24,7 @@ _ISO = re.compile(r"\d{4}-\d\d-\d\d([T ].*)?")
 
 @dataclass(frozen=True)
 class ColumnFormat:
-    """How a column is written. values: word in the file, in any case, to the word it stands for."""
+    """How a column is written. values: word in the file, in any case, to the word it means."""
 
     decimal: str | None = None
     date_format: str | None = None
@@ -54,7 +54,7 @@ def made(name: str, formats: Mapping[str, Mapping[str, Any]], columns: Iterable[
         raise ConfigError(
             f"{place}: formats names {', '.join(unknown)}, which has no header under columns",
             allowed=", ".join(columns),
-            remedy="name a column as it stands on the left under columns, or remove the format",
+            remedy="name a column as on the left side under columns, or remove the format",
         )
     found = []
     for column, stated in formats.items():

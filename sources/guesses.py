@@ -65,7 +65,7 @@ def is_value(name: str) -> bool:
 
 
 def shape(value: str) -> str:
-    """What a value looks like without what it says: `aaa@aaa.aaa`, `9999-99-99`."""
+    """The form of a value without its content: `aaa@aaa.aaa`, `9999-99-99`."""
     marks = "".join(_mark(c) for c in value[:200])
     short = re.sub(r"(a{3})a+|(A{3})A+", lambda run: run[1] or run[2], marks)
     return short if len(short) <= 40 else short[:39] + "…"
@@ -96,7 +96,7 @@ def identifier(name: str, values: Sequence[str]) -> str | None:
 
 
 def type_of(name: str, values: Sequence[str]) -> tuple[str, ColumnFormat, str]:
-    """Type of a base model, how the values are written, and what is in doubt about it."""
+    """Type of a base model, how the values are written, and what is ambiguous about it."""
     plain = ColumnFormat()
     if not values:
         return "text", plain, ""
@@ -105,9 +105,9 @@ def type_of(name: str, values: Sequence[str]) -> tuple[str, ColumnFormat, str]:
     for kind, matches in _PLAIN:
         if _share(values, matches) >= MOST:
             return kind, plain, ""
-    form, doubt = date_format(values)
+    form, ambiguity = date_format(values)
     if form is not None:
-        return ("timestamp" if "%H" in (form.date_format or "") else "date"), form, doubt
+        return ("timestamp" if "%H" in (form.date_format or "") else "date"), form, ambiguity
     if (comma := _decimal(values)) is not None:
         return "amount", comma, ""
     different = {value.casefold() for value in values}
@@ -125,8 +125,8 @@ def date_format(values: Sequence[str]) -> tuple[ColumnFormat | None, str]:
     if not fitting:
         return None, ""
     others = [form.date_format for form in fitting[1:]]
-    doubt = f"every value also reads as {others[0]}" if others else ""
-    return fitting[0], doubt
+    ambiguity = f"every value also reads as {others[0]}" if others else ""
+    return fitting[0], ambiguity
 
 
 def _decimal(values: Sequence[str]) -> ColumnFormat | None:
@@ -145,8 +145,8 @@ def _reads(form: ColumnFormat, value: str) -> bool:
     return not read.endswith(UNREADABLE)
 
 
-def _share(values: Sequence[str], holds: Callable[[str], object]) -> float:
-    return sum(1 for value in values if holds(value)) / len(values) if values else 0.0
+def _share(values: Sequence[str], matches: Callable[[str], object]) -> float:
+    return sum(1 for value in values if matches(value)) / len(values) if values else 0.0
 
 
 def _is_international(value: str) -> bool:

@@ -1,8 +1,8 @@
 """docs/reference/judgement.md: every column of every source, and the outcome of each kind of odd
 value.
 
-Made from what the base models declare next to their columns, so that the page cannot say something
-else.
+Made from what the base models declare next to their columns, so that the page cannot differ from
+them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from jinja2 import meta
 from segmentry.generated import GeneratedFile
 from segmentry.settings import ROOT, Settings
 
-# Files of macros that say how a column is judged; what others give is not asked.
+# Files of macros that state how a column is judged; other macros are not read.
 _DECLARING = ("column_specs.sql", "event_fields.sql", "event_columns.sql", "survey_columns.sql")
 KINDS = ("wrong type", "placeholder", "too early, too small", "too late, too large", "unknown word")
 _HEAD = """# Judgement
@@ -63,7 +63,7 @@ class _Silence(str):
 
 
 def _nothing(*_: Any, **__: Any) -> str:
-    """A macro that says nothing of columns."""
+    """A macro that declares no column."""
     return _Silence()
 
 
@@ -118,7 +118,7 @@ def _specs(project: Path, path: Path) -> dict[str, dict[str, Any]]:
 
 
 def _render(environment: jinja2.Environment, text: str) -> Any:
-    """The module of a template; every name that it lacks is a macro that says nothing."""
+    """The module of a template; every name that it lacks is a macro that declares none."""
     for name in meta.find_undeclared_variables(environment.parse(text)):
         environment.globals.setdefault(name, _nothing)
     return environment.from_string(text).module

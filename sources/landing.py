@@ -103,7 +103,7 @@ def ensure_tables(lake: duckdb.DuckDBPyConnection, tables: Iterable[str]) -> Non
 
 @contextmanager
 def one_at_a_time(settings: Settings) -> Iterator[None]:
-    """Hold the home's landing lock: two loaders that look at once would both find a file not yet
+    """Take the home's landing lock: two loaders that look at once would both find a file not yet
     loaded.
     """
     settings.home.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Loads a source: its files, its database table, its API; says what came of each."""
+"""Loads a source: its files, its database table, its API; returns the outcome of each."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def has_news(settings: Settings, lake: duckdb.DuckDBPyConnection, source: Source
         try:
             if file.fault or (file.name, *file.bytes_and_time()) not in known:
                 return True
-        except OSError:  # gone or not readable since it was listed: loading reports it
+        except OSError:  # removed or not readable since it was listed: loading reports it
             return True
     return False
 

@@ -21,7 +21,8 @@ from sources.judgement import event_fields
 KINDS = ("orders", "crm_contacts", "events", "products", "consents")
 # What `keys` is where the keys are those of the shipped source.
 SHARED = "shared"
-# Where a record says whose its keys are. Staging reads it of records of mapped sources only.
+# The field of a record that names the owner of its keys. Staging reads it of records of mapped
+# sources only.
 KEYS = "_keys"
 # A column without a header and a constant is that of another column.
 _COPIES = {"orders": {"updated_at": "ordered_at"}}

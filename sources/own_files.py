@@ -1,5 +1,5 @@
 """The text of the files of an own source: what it is, how a record is judged, what is accepted, and
-whom a record names. `sources new` writes them.
+which person a record names. `sources new` writes them.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class Plan:
 
     @property
     def observed_at(self) -> str:
-        """When a record says what it says; without a time of its own, when it was loaded."""
+        """The time of a record's content; without a time of its own, when it was loaded."""
         return self.time.name if self.time and not self.time.column.empty else "_loaded_at"
 
 
@@ -310,7 +310,7 @@ def staging_sql(plan: Plan) -> str:
 
 
 def staging_yml(plan: Plan) -> str:
-    """stg_<name>__records.yml; what its yml says is unique, the gate holds."""
+    """stg_<name>__records.yml; the gate checks the column that it states as unique."""
     lines = [own_texts.STAGING_YML.format(name=plan.name, relation=plan.relation)]
     if plan.key is None:
         lines.append("        data_tests: [unique]\n")

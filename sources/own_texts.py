@@ -58,7 +58,7 @@ sources:
 models:
   - name: base_{name}
     description: >-
-      Landed records of {name}, judged. {once} is told apart from a new record.
+      Landed records of {name}, judged. {once} is not counted as a new record.
       One row per landed record.
     columns:
       - name: record_id
@@ -130,18 +130,18 @@ CLAIMS_YML = """\
 models:
   - name: claims__{name}
     description: >
-      What the source {name} says of identifiers before as_of, as written.
+      What the source {name} states about identifiers before as_of, as written.
       One row per (rule, left value, right value, country).
     columns:
-      - {{name: source, description: The source that said it}}
+      - {{name: source, description: The source that states it}}
       - {{name: rule, description: "'seen' for one identifier by itself, else the joining rule"}}
       - {{name: left_type, description: Type of the first identifier}}
       - {{name: left_value, description: The first identifier as written}}
       - {{name: right_type, description: Type of the second identifier; NULL for 'seen'}}
       - {{name: right_value, description: The second identifier as written; NULL for 'seen'}}
-      - {{name: country, description: Country that tells how to read a national phone number}}
-      - {{name: first_seen_at, description: When it was first said (naive UTC)}}
-      - {{name: last_seen_at, description: When it was last said (naive UTC)}}
-      - {{name: record_id, description: The first record that said it}}
-      - {{name: records, description: How many records said it}}
+      - {{name: country, description: Country by which a national phone number is read}}
+      - {{name: first_seen_at, description: When it was first stated (naive UTC)}}
+      - {{name: last_seen_at, description: When it was last stated (naive UTC)}}
+      - {{name: record_id, description: The first record that states it}}
+      - {{name: records, description: How many records state it}}
 """

@@ -102,7 +102,7 @@ _TELLING: Mapping[str, tuple[str, ...]] = {
     "products": ("product_id", "name", "category", "updated_at"),
     "consents": ("identifier", "purpose", "channel", "status", "occurred_at"),
 }
-# What a column of consents may be missing where a person says that the file is one of consents.
+# The columns that suffice if a person states that the file is one of consents.
 _STATED: Mapping[str, tuple[str, ...]] = {"consents": ("identifier", "status", "occurred_at")}
 ANY = "any"
 _TIMES = {"ordered_at", "updated_at", "created_at", "timestamp", "occurred_at"}
@@ -125,13 +125,13 @@ _WORDS: Mapping[tuple[str, str], Mapping[str, str]] = {
 
 @dataclass(frozen=True)
 class Recognized:
-    """A kind, the header of each of its columns, and what a mapping says besides."""
+    """A kind, the header of each of its columns, and what else a mapping states."""
 
     kind: str
     headers: Mapping[str, str]
     constants: Mapping[str, str]
     formats: Mapping[str, Mapping[str, Any]]
-    doubts: tuple[str, ...]
+    remarks: tuple[str, ...]
 
 
 def recognized(project: Path, sample: Sample, kind: str | None = None) -> Recognized | None:
@@ -189,23 +189,23 @@ def _recognized(project: Path, sample: Sample, kind: str) -> Recognized:
     columns = {column.name: column for column in sample.columns}
     constants = _constants(kind, headers, columns)
     formats: dict[str, Mapping[str, Any]] = {}
-    doubts: list[str] = []
+    remarks: list[str] = []
     for name, header in headers.items():
         column = columns[header]
-        if column.doubt:
-            doubts.append(f"{header}: {column.doubt}; formats says how it is read")
+        if column.ambiguity:
+            remarks.append(f"{header}: {column.ambiguity}; formats states how it is read")
         if (stated := _stated(column.form)) is not None:
             formats[name] = stated
         elif values := _translated(kind, name, column.words):
             formats[name] = {"values": values}
-        doubts += _unknown(project, kind, name, column, formats.get(name, {}).get("values", {}))
-    doubts += [f"{name} is '{value}' in every record" for name, value in constants.items()]
+        remarks += _unknown(project, kind, name, column, formats.get(name, {}).get("values", {}))
+    remarks += [f"{name} is '{value}' in every record" for name, value in constants.items()]
     if constants.get("purpose") == ANY:
-        doubts.append(
-            "no column says the purpose: opt-outs count for all, grants are quarantined until"
+        remarks.append(
+            "no column states the purpose: opt-outs count for all, grants are quarantined until"
             " constants.purpose names it"
         )
-    return Recognized(kind, headers, constants, formats, tuple(doubts))
+    return Recognized(kind, headers, constants, formats, tuple(remarks))
 
 
 def _constants(
@@ -256,6 +256,6 @@ def _unknown(
     if not read or not odd:
         return []
     return [
-        f"{column.name}: {len(odd)} of its words are unknown to {kind}; say under"
+        f"{column.name}: {len(odd)} of its words are unknown to {kind}; state under"
         f" formats.{name}.values what they mean"
     ]

@@ -22,7 +22,7 @@ source is added in [add-a-source.md](../how-to/add-a-source.md).
 
 A file is known by the end of its name ({endings}), each but Parquet also gzipped (`.gz`). A column
 marked * is one without which a record is quarantined. Any case, blanks, hyphens and underscores of
-a column's name are read. `segmentry sources sample FILE` shows what a file holds.
+a column's name are read. `segmentry sources sample FILE` shows what a file contains.
 """
 _TYPES = {
     "text": "any text",

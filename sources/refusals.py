@@ -2,8 +2,8 @@
 batch they came in.
 
 An event or a consent string answers for several purposes at once. Kept as it is, its grants would
-stay in force with its refusals, and so would whatever else the event says; so only the refusals are
-landed again, each by itself.
+stay in force with its refusals, and so would the rest of the event; so only the refusals are landed
+again, each by itself.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from sources.mapping import KEYS
 from sources.readers.records import Records
 
 SOURCE = "consents"
-# Where an event says when it was; the first one that is stated counts.
+# The fields of an event for its time; the first one that is stated counts.
 _TIMES = ("timestamp", "originalTimestamp", "sentAt", "receivedAt")
 Refusal = dict[str, Any]
 
@@ -97,8 +97,8 @@ def _of_event(record: Mapping[str, Any]) -> Iterator[Refusal]:
 
 
 def _named(record: Mapping[str, Any], context: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Whom an event may be about: account and browser; where it names neither, all else that it
-    names.
+    """The people that an event may be about: account and browser; if it names neither, all else
+    that it names.
 
     What joined account and browser may leave with the batch, so a refusal counts for each by
     itself.
@@ -133,7 +133,7 @@ def _of_consent(record: Mapping[str, Any]) -> Iterator[Refusal]:
 
 
 def is_refusal(status: object) -> bool:
-    """Whether a status opts out: any word but `granted`, whatever stands between its letters."""
+    """Whether a status opts out: any word but `granted`, whatever is between its letters."""
     return "".join(c for c in _text(status).casefold() if c.isalpha()) not in {"", "granted"}
 
 

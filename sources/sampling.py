@@ -1,4 +1,4 @@
-"""What a file holds, from its first records: columns, types, shapes of values, and what is found in
+"""What a file contains, from its first records: columns, types, shapes of values, and findings in
 the names. `segmentry sources sample` prints it, `sources new` builds on it.
 """
 
@@ -42,12 +42,12 @@ class SampledColumn:
     identifier: str | None
     is_opt_out: bool
     is_unique: bool
-    doubt: str = ""
+    ambiguity: str = ""
     words: tuple[str, ...] = field(default=(), repr=False)
 
     @property
     def is_time(self) -> bool:
-        """Whether it says when something happened."""
+        """Whether it states when something happened."""
         return self.type in {"date", "timestamp"} and not guesses.is_birth(self.name)
 
 
@@ -65,9 +65,7 @@ class Sample:
 
 
 def sample(settings: Settings, source_or_file: str) -> Sample:
-    """The sample of a file, or of the first file of a source; SourceError for one that holds no
-    columns.
-    """
+    """The sample of a file, or of a source's first file; SourceError for one without columns."""
     if not Path(source_or_file).exists():
         known = all_sources(settings)
         if source_or_file in known:
@@ -130,15 +128,15 @@ def _is_of_windows(file: files.FoundFile) -> bool:
 
 def _records(file: files.FoundFile, delimiter: str | None, encoding: str | None) -> Records:
     source = Source("sample", format=file.format, delimiter=delimiter, encoding=encoding)
-    held = Records()
+    found = Records()
     for block in readers.read(file.path, file.format, source):
-        held.lines += block.lines
-        held.raws += block.raws
-        held.problems += block.problems
-        if len(held.lines) >= MOST_RECORDS:
+        found.lines += block.lines
+        found.raws += block.raws
+        found.problems += block.problems
+        if len(found.lines) >= MOST_RECORDS:
             break
     return Records(
-        held.lines[:MOST_RECORDS], held.raws[:MOST_RECORDS], held.problems[:MOST_RECORDS]
+        found.lines[:MOST_RECORDS], found.raws[:MOST_RECORDS], found.problems[:MOST_RECORDS]
     )
 
 
@@ -188,13 +186,13 @@ def _texts(record: Mapping[str, object]) -> Iterator[tuple[str, str]]:
 def _column(name: str, records: list[dict[str, str]]) -> SampledColumn:
     given = [record.get(name, "") for record in records]
     values = [value for value in given if value]
-    kind, form, doubt = guesses.type_of(name, values)
+    kind, form, ambiguity = guesses.type_of(name, values)
     if values and all(value[0] in "{[" for value in values):
         kind = "object" if values[0][0] == "{" else "list"
     elif guesses.identifier(name, values) is not None:
         kind = "id"
         form = ColumnFormat()
-        doubt = ""
+        ambiguity = ""
     different = list(dict.fromkeys(values))
     return SampledColumn(
         name=name,
@@ -205,7 +203,7 @@ def _column(name: str, records: list[dict[str, str]]) -> SampledColumn:
         identifier=guesses.identifier(name, values),
         is_opt_out=guesses.is_opt_out(name),
         is_unique=len(values) == len(given) and len(different) == len(values),
-        doubt=doubt,
+        ambiguity=ambiguity,
         words=tuple(different) if len(different) <= guesses.MOST_WORDS else (),
     )
 
@@ -221,7 +219,7 @@ def _check_header(file: files.FoundFile, names: list[str]) -> None:
 
 def _why_nothing(records: Records, faults: list[str]) -> str:
     if not records.raws:
-        return "it holds no record"
+        return "it contains no record"
     if faults:
         code, _, detail = faults[0].partition(": ")
         return detail or code

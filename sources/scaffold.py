@@ -46,13 +46,13 @@ def new_source(
         missing = recognition.lacking(settings.dbt_project, sample, mapped_to, is_stated=True)
         raise SourceError(
             f"the file has no column for {', '.join(missing)} of '{mapped_to}'",
-            allowed="a header that says what the column is, with values of its type",
+            allowed="a header that names what the column is, with values of its type",
             remedy="leave --as out for a source of its own, or write the mapping by hand"
             " (docs/how-to/add-a-source.md)",
         )
     if found is not None:
         texts = _mapped(settings, name, sample, found)
-        notes = list(found.doubts)
+        notes = list(found.remarks)
         if found.kind != "products":
             notes.append(
                 f"its keys begin with {name}: give all sources of one system the same keys"
@@ -154,9 +154,11 @@ def _notes(plan: own_files.Plan) -> list[str]:
     if plan.key is None:
         found.append("no column is unique and called as a key: a record is itself by its content")
     if plan.observed_at == "_loaded_at":
-        found.append("no column says when: a record counts from when it was loaded")
+        found.append("no column states a time: a record counts from when it was loaded")
     found += [
-        f"{field.header}: {field.column.doubt}" for field in plan.fields if field.column.doubt
+        f"{field.header}: {field.column.ambiguity}"
+        for field in plan.fields
+        if field.column.ambiguity
     ]
     return found + [
         f"the column {name} is not read: its name does not fit" for name in plan.left_out
@@ -167,7 +169,7 @@ def _opt_outs(sample: Sample, found: Recognized | None) -> list[str]:
     if found is not None and found.kind == "consents":
         return []
     return [
-        f"{column.name} may be an opt-out, which only consents say: load it as --as consents"
+        f"{column.name} may be an opt-out, which only consents state: load it as --as consents"
         " (docs/how-to/consent.md)"
         for column in sample.columns
         if column.is_opt_out

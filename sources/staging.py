@@ -21,7 +21,7 @@ from sources import landing
 # Batches that a finished build of the layer has taken in, each under the fingerprint of the SQL
 # that did.
 BUILT = "staging._built"
-# Stands for a batch that is built and not landed: then the source is built in full.
+# Marks a batch that is built and not landed: then the source is built in full.
 AGAIN = "(again)"
 LAYER = "path:models/staging"
 BALANCE = ("staging.landing_balance", "staging.quarantine")
@@ -33,19 +33,19 @@ class StagingPlan:
     """What to build: nothing when select is empty. batches: (raw table, batch) that the build takes
     in.
 
-    gone: those that an earlier build took in and that are not landed any more.
+    removed: those that an earlier build took in and that are not landed any more.
     """
 
     select: str
     is_full_refresh: bool
     fingerprint: str
     batches: frozenset[tuple[str, str]]
-    gone: frozenset[tuple[str, str]] = frozenset()
+    removed: frozenset[tuple[str, str]] = frozenset()
 
 
 def build(settings: Settings, tables: Sequence[str]) -> StageReport:
-    """Bring staging up to what is landed, and hold the balance; without news only the balance is
-    tested.
+    """Bring staging up to what is landed, and check the balance; without new records only the
+    balance is checked.
 
     The mark of what is built is written last: a run that dies before it is done again, to the same
     result.
@@ -63,7 +63,7 @@ def build(settings: Settings, tables: Sequence[str]) -> StageReport:
         with warehouse.connect(settings) as lake:
             _mark(lake, plan)
     with warehouse.connect(settings, read_only=True) as lake:
-        hold_balance(lake, tables)
+        require_balance(lake, tables)
         rows = {**built, **{relation: warehouse.count(lake, relation) for relation in BALANCE}}
     return StageReport(rows=rows, notes=[] if plan.batches else ["no new records"])
 
@@ -81,7 +81,7 @@ def ask_again(lake: duckdb.DuckDBPyConnection, tables: Iterable[str]) -> None:
         )
 
 
-def hold_balance(lake: duckdb.DuckDBPyConnection, tables: Iterable[str]) -> None:
+def require_balance(lake: duckdb.DuckDBPyConnection, tables: Iterable[str]) -> None:
     """Raise unless each landed record is accepted, quarantined or a duplicate: counted in raw as it
     now is.
     """
@@ -115,11 +115,15 @@ def make_plan(lake: duckdb.DuckDBPyConnection, project: Path, tables: Iterable[s
         return StagingPlan(LAYER, True, fingerprint, landed)
     built = {(row[1], row[2]) for row in rows if row[2]}
     new = landed - built
-    gone = frozenset(built - landed)
-    if gone:
-        changed = sorted({source for source, _ in new | gone})
+    removed = frozenset(built - landed)
+    if removed:
+        changed = sorted({source for source, _ in new | removed})
         return StagingPlan(
-            " ".join(f"base_{source}+,{LAYER}" for source in changed), True, fingerprint, new, gone
+            " ".join(f"base_{source}+,{LAYER}" for source in changed),
+            True,
+            fingerprint,
+            new,
+            removed,
         )
     if _is_out_of_order(lake, new, built):
         return StagingPlan(LAYER, True, fingerprint, landed)
@@ -134,8 +138,8 @@ def _is_out_of_order(
     new: Iterable[tuple[str, str]],
     built: Iterable[tuple[str, str]],
 ) -> bool:
-    """Whether a new batch says that it landed before one that is built: then its records come first
-    of their key.
+    """Whether a new batch landed, by its own time, before one that is built: then its records come
+    first of their key.
     """
     landed_at = landing.times(lake)
     newest: dict[str, datetime] = {}
@@ -163,9 +167,9 @@ def _mark(lake: duckdb.DuckDBPyConnection, plan: StagingPlan) -> None:
         " varchar)"
     )
     lake.execute(f"delete from lake.{BUILT} where fingerprint <> ?", [plan.fingerprint])
-    for batch in sorted(plan.gone):
+    for batch in sorted(plan.removed):
         lake.execute(f"delete from lake.{BUILT} where source = ? and batch_id = ?", list(batch))
-    # The row without a batch says that the layer is built even where nothing is landed.
+    # The row without a batch records that the layer is built even if nothing is landed.
     batches = sorted(plan.batches) or [("", "")]
     lake.executemany(
         f"insert into lake.{BUILT} values (?, ?, ?)",

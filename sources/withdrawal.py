@@ -23,7 +23,7 @@ TRACE_COLUMNS = (
 )
 _NEWEST = 10
 # Records that are an opt-out and nothing else, by source, over `record`, the landed JSON: they stay
-# where they are. In doubt a record is one. What else opts out is landed again as records of its own
+# where they are. An unclear record is one. What else opts out is landed again as records of its own
 # (sources/refusals.py).
 _REFUSALS = {
     "consents": (
@@ -55,7 +55,7 @@ def withdraw(
     """Remove a batch from raw and have its source judged again; all layers follow at the next run.
 
     Its opt-outs stay, unless with_refusals: records that are nothing else as they are, those that
-    events and consent strings state as new records of `consents`, without what else they say. The
+    events and consent strings state as new records of `consents`, without the rest of them. The
     load stays known as withdrawn, so its file does not land again unasked. Raises UsageError for a
     batch that is not landed, naming the newest ones.
     """

@@ -1,4 +1,4 @@
-"""Random histories of a few people each, and who must not be reached, told from the histories
+"""Random histories of a few people each, and who must not be reached, derived from the histories
 alone.
 """
 
@@ -17,9 +17,9 @@ Use = tuple[str, str]
 
 
 @dataclass(frozen=True)
-class Said:
-    """A decision: the identifiers that it means, and what it says. on: the day on which it is
-    landed.
+class Choice:
+    """A person's choice: the identifiers that it means, and what it decides. on: the day on which
+    it is landed.
     """
 
     means: frozenset[str]
@@ -29,7 +29,7 @@ class Said:
     at: float
     on: int
 
-    def touches(self, use: Use) -> bool:
+    def applies_to(self, use: Use) -> bool:
         """Whether it is about the use."""
         purposes = {use[0]} if self.is_grant else {use[0], "any"}
         return self.purpose in purposes and self.channel in {use[1], "any"}
@@ -44,7 +44,7 @@ class History:
     number: int
     days: int
     random: random.Random
-    said: list[Said] = field(default_factory=list)
+    choices: list[Choice] = field(default_factory=list)
     runs: list[tuple[int, list[frozenset[str]]]] = field(default_factory=list)
     contacts: dict[str, dict[str, Any]] = field(default_factory=dict)
     orders: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -61,7 +61,7 @@ class History:
         self.twin = f"dora.{n}@shop.example"
 
     def day(self, number: int) -> dict[str, list[dict[str, Any]]]:
-        """Records of the day, by source; the first one gives everybody an address and a grant."""
+        """Records of the day, by source; the first one gives each person an address and a grant."""
         found: dict[str, list[dict[str, Any]]] = {
             "crm_contacts": [],
             "orders": [],
@@ -89,8 +89,8 @@ class History:
         self._put(found, 1, user_id=self.user, email=self.mails[0], anonymous_id=self.cookie)
         self._put(found, 1, user_id=self.namesake, email=self.twin)
         for value in (*self.mails, self.twin):
-            self._say(found, 1, [f"email:{value}"], "email", value, "granted", "email")
-        self._say(found, 1, [f"phone:{self.phone}"], "phone", self.phone, "granted", "sms")
+            self._decide(found, 1, [f"email:{value}"], "email", value, "granted", "email")
+        self._decide(found, 1, [f"phone:{self.phone}"], "phone", self.phone, "granted", "sms")
 
     def _correct(self, number: int, found: dict[str, list[dict[str, Any]]]) -> None:
         """A contact gets another address, or the number."""
@@ -135,11 +135,11 @@ class History:
         if kind == "mailing":
             self.count += 1
             found["email_events"].append(unsubscribe(f"m{self.number}.{self.count}", value, at))
-            self.said.append(Said(frozenset(means), False, "marketing", "email", at, number))
+            self.choices.append(Choice(frozenset(means), False, "marketing", "email", at, number))
             return
         channel = self.random.choice(["any", "email", "sms"])
         status = self.random.choice(["withdrawn", "denied", "Withdrawn "])
-        self._say(found, number, means, kind, value, status, channel, at)
+        self._decide(found, number, means, kind, value, status, channel, at)
 
     def _ways(self) -> list[tuple[str, str, list[str]]]:
         mail = self.random.choice(self.mails)
@@ -163,7 +163,7 @@ class History:
 
     def _grant(self, number: int, found: dict[str, list[dict[str, Any]]]) -> None:
         if self.random.random() < 0.3:
-            self._say(
+            self._decide(
                 found,
                 number,
                 [f"user_id:{self.namesake}"],
@@ -174,7 +174,7 @@ class History:
             )
             return
         mail = self.random.choice(self.mails)
-        self._say(
+        self._decide(
             found,
             number,
             [f"email:{mail}"],
@@ -184,7 +184,7 @@ class History:
             self.random.choice(["email", "any"]),
         )
 
-    def _say(
+    def _decide(
         self, found: dict[str, list[dict[str, Any]]], number: int, means: list[str], kind: str,
         value: str, status: str,
         channel: str, at: float | None = None,
@@ -203,7 +203,7 @@ class History:
             consent(f"c{self.number}.{self.count}", kind, value, status, at, **content)
         )
         meant = "marketing" if purpose.lower() == "marketing" else "any"
-        self.said.append(Said(frozenset(means), is_grant, meant, channel, at, number))
+        self.choices.append(Choice(frozenset(means), is_grant, meant, channel, at, number))
 
     def _time(self, number: int) -> float:
         return number - 1 + self.random.choice([0.2, 0.4, 0.6, 0.8])
@@ -226,10 +226,12 @@ class History:
     def out_of_bounds(self, number: int, use: Use) -> set[str]:
         """Addresses that must not be reached by what is known on the day, as type:identifier."""
         refusals = [
-            one for one in self.said if one.on <= number and not one.is_grant and one.touches(use)
+            one
+            for one in self.choices
+            if one.on <= number and not one.is_grant and one.applies_to(use)
         ]
         grants = [
-            one for one in self.said if one.on <= number and one.is_grant and one.touches(use)
+            one for one in self.choices if one.on <= number and one.is_grant and one.applies_to(use)
         ]
         today = self.runs[-1][1]
         found: set[str] = set()
@@ -246,11 +248,11 @@ class History:
                     found |= tainted & group if group not in today else group
         return found
 
-    def _tainted(self, refused: str, refusal: Said, lifting: list[Said]) -> frozenset[str]:
-        """Whoever the refusal belongs to: who shared a person with what refused, from its time on,
-        and so on.
+    def _tainted(self, refused: str, refusal: Choice, lifting: list[Choice]) -> frozenset[str]:
+        """The identifiers that the refusal belongs to: those that shared a person with what
+        refused, from its time on, and those that shared a person with them.
 
-        Who was one person with it when it granted again passes nothing on.
+        An identifier that was one person with it when it granted again passes nothing on.
         """
         tainted = {refused}
         first = max((i for i, (on, _) in enumerate(self.runs) if on <= refusal.at), default=0)
@@ -268,20 +270,20 @@ class History:
             previous = groups
         return frozenset(tainted | {refused})
 
-    def _lifting(self, refusal: Said, grants: list[Said], use: Use) -> list[Said]:
+    def _lifting(self, refusal: Choice, grants: list[Choice], use: Use) -> list[Choice]:
         return [
             grant for grant in grants
             if grant.at > refusal.at and (refusal.channel != use[1] or grant.channel == use[1])
         ]  # fmt: skip
 
-    def _is_lifted(self, refusal: Said, group: frozenset[str], later: list[Said]) -> bool:
+    def _is_lifted(self, refusal: Choice, group: frozenset[str], later: list[Choice]) -> bool:
         if own := refusal.means & group:
             return all(any(one in grant.means for grant in later) for one in own)
         return any(
             grant.means & group or self._was_theirs(grant, refusal, group) for grant in later
         )
 
-    def _was_theirs(self, grant: Said, refusal: Said, group: frozenset[str]) -> bool:
+    def _was_theirs(self, grant: Choice, refusal: Choice, group: frozenset[str]) -> bool:
         """Whether what refused granted again while it was still with the person."""
         if not grant.means & refusal.means:
             return False
@@ -308,9 +310,9 @@ def _plain_number(n: int) -> str:
 def _joined(links: Iterator[tuple[str, str]]) -> list[frozenset[str]]:
     groups: list[set[str]] = []
     for link in links:
-        touched = [group for group in groups if group & set(link)]
-        groups = [group for group in groups if not group & set(link)] + [set(link).union(*touched)]
+        joined = [group for group in groups if group & set(link)]
+        groups = [group for group in groups if not group & set(link)] + [set(link).union(*joined)]
     return [frozenset(group) for group in groups]
 
 
-__all__ = ["History", "Said", "at_day", "text"]
+__all__ = ["Choice", "History", "at_day", "text"]

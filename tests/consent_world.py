@@ -47,7 +47,7 @@ RAW = (
     "(_source varchar, _file varchar, _line bigint, _loaded_at timestamp, _batch_id varchar, _raw"
     " varchar, _problem varchar)"
 )
-# Models of identity in dbt's order with the way each is built: whole, as in a run that is in doubt.
+# Models of identity in dbt's order with the way each is built: in full, as in a full rebuild.
 IDENTITY = (
     "claim_changes spelling_changes identifier_values+ refused_identifiers+ identifier_changes"
     " identifiers+ link_changes identifier_links+ region region_links held_back_links"
@@ -144,12 +144,12 @@ class World:
         """What is brought up to date of consent, in a run and after a gate that failed."""
         self._build("marts", CONSENT)
 
-    def stand(self) -> None:
-        """What the views say of the relations of consent as they are: here they are tables."""
+    def build_standings(self) -> None:
+        """Build the views over the current relations of consent: here they are tables."""
         self._build("marts", "consent_standings profile_standings")
 
     def publish(self) -> None:
-        """Profiles with their addresses, everybody in one segment, and the audiences of the
+        """Profiles with their addresses, all in one segment, and the audiences of the
         configured syncs.
         """
         self.run("create or replace table marts.messages as select null as profile_id,"
@@ -231,7 +231,7 @@ def contact(key: str, at: float, **content: Any) -> dict[str, Any]:
 def consent(
     key: str, kind: str, value: str, status: str, at: float, **content: Any
 ) -> dict[str, Any]:
-    """A decision on marketing by e-mail, unless the content says otherwise."""
+    """A decision on marketing by e-mail, unless the content states another."""
     return {
         "consent_id": key, "identifier_type": kind, "identifier": value, "purpose": "marketing",
         "channel": "email",

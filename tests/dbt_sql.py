@@ -64,7 +64,7 @@ class Project:
         self._is_incremental = False
         self.environment: dict[str, str] = {}
         self._templates: dict[str, jinja2.Template] = {}
-        # A macro holds on to what it was loaded with: one object, changed from model to model.
+        # A macro keeps the object that it was loaded with: one object, changed from model to model.
         self._this = _Relation()
         self._jinja.globals["this"] = self._this
         self._jinja.globals["as_of"] = lambda: "(select as_of from observability.clock)"
@@ -113,7 +113,7 @@ class Project:
         self._this.identifier = name
 
     def compiled(self, text: str) -> str:
-        """The SQL of a text that stands in no file."""
+        """The SQL of a text that is in no file."""
         return str(self._compiled(text).render(this=self._this))
 
     def call(self, macro: str, *arguments: Any) -> str:
@@ -149,8 +149,8 @@ class Project:
         self.connection.execute(
             f"create or replace temp table fresh as {self.render(model, incremental=True)}"
         )
-        match = " and ".join(f"fresh.{column} = held.{column}" for column in key)
-        self.connection.execute(f"delete from {relation} as held using fresh where {match}")
+        match = " and ".join(f"fresh.{column} = existing.{column}" for column in key)
+        self.connection.execute(f"delete from {relation} as existing using fresh where {match}")
         self.connection.execute(f"insert into {relation} by name select * from fresh")
 
     def clean(self) -> None:

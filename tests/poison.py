@@ -155,7 +155,7 @@ def changed(record: dict[str, Any], path: Place, value: object) -> dict[str, Any
 
 
 def bad(source: str) -> Iterator[tuple[str, object, dict[str, Any]]]:
-    """(field, value, record) for each field and odd value; the record is of somebody else than the
+    """(field, value, record) for each field and odd value; the record is of another person than the
     good ones.
     """
     number = 10_000

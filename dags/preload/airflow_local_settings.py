@@ -30,5 +30,5 @@ def _forks_tasks(words: list[str]) -> bool:
 
 if _forks_tasks(sys.argv[1:3]) and os.environ.get("SEGMENTRY_PRELOAD") != "off":
     for _library in LIBRARIES:
-        with contextlib.suppress(ImportError):  # a task that needs it will say so in its own words
+        with contextlib.suppress(ImportError):  # a task that needs it reports it itself
             importlib.import_module(_library)

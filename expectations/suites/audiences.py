@@ -24,7 +24,7 @@ def tables(view: View) -> Sequence[Table]:
     return [*found, _UNMATCHED] if view.has("marts.consent_matches") else found
 
 
-# A refusal of which nobody knows whose it is may be of somebody whom a sync reaches.
+# A refusal that matches no known person may be of a person that a sync reaches.
 _UNMATCHED = Table(
     "marts.consents",
     row_key="record_id",
@@ -48,7 +48,7 @@ def _audience(view: View, name: str, sync: SyncConfig) -> Table:
         decided = f", {_matches(sync, 'is_refused')} as opted_out"
         decided += f", {_matches(sync, 'is_granted')} as opted_in"
     # A gate names failing rows by a row_key of its own: the audience's key, which may be one of
-    # several per person, stands next to it under another name.
+    # several per person, is next to it under another name.
     rows = (
         "select * rename (row_key as sent_key), split_part(row_key, ':', 1) as person from"
         f" lake.{relation}"

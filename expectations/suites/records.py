@@ -23,7 +23,7 @@ _RULE = {"text", "where", "is_warning"}
 
 @dataclass(frozen=True)
 class _Looked:
-    """What a staging model's yml says of its rows: the unique column, and its `meta.gate`."""
+    """What a staging model's yml states of its rows: the unique column, and its `meta.gate`."""
 
     key: str | None
     rules: Sequence[tuple[str, str, bool]] = ()
@@ -49,7 +49,7 @@ def tables(view: View) -> Sequence[Table]:
 
 
 def _models(folder: Path) -> Iterator[tuple[str, _Looked]]:
-    """Relations of accepted records, each with what its yml says."""
+    """Relations of accepted records, each with what its yml states."""
     for path in sorted(folder.rglob("stg_*.yml")):
         for model in yaml.safe_load(path.read_text(encoding="utf-8")).get("models", []):
             unique = [
@@ -64,7 +64,7 @@ def _rule(path: Path, rule: Any) -> tuple[str, str, bool]:
     if not isinstance(rule, dict) or not {"text", "where"} <= rule.keys() <= _RULE:
         raise ConfigError(
             f"{path.name}: an entry of meta.gate is {rule!r}",
-            allowed="text (what holds, in words), where (SQL of the rows against it), is_warning",
+            allowed="text (what is true, in words), where (SQL of the rows against it), is_warning",
             remedy="state text and where, as models/staging/orders/stg_orders__orders.yml does",
         )
     return str(rule["text"]), str(rule["where"]), bool(rule.get("is_warning", False))

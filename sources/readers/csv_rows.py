@@ -29,8 +29,8 @@ _EXCEL_DIRECTIVE = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Header:
-    """Names of the columns; fault: why rows cannot be told apart by them. spare: empty cells at the
-    header's end.
+    """Names of the columns; fault: why they cannot name the cells of a row. spare: empty cells at
+    the header's end.
     """
 
     written: tuple[str, ...]

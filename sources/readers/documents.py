@@ -14,7 +14,7 @@ from sources.readers import lines, ndjson
 from sources.readers.records import Records
 from sources.readers.seen import Seen
 
-# A document is held in memory as a whole, several times over while it is parsed.
+# A document is in memory as a whole, several times over while it is parsed.
 MAX_DOCUMENT_BYTES = 256 << 20
 _BATCH = 10_000
 _TOO_DEEP = "it is a JSON document that is nested too deeply"
@@ -24,7 +24,7 @@ def read(path: Path, source: Source, seen: Seen) -> Iterator[Records]:
     """Each element of the document; an envelope with nothing in it is landed as it is, with a
     problem.
 
-    A file with one object per line is read as such, whatever its name says.
+    A file with one object per line is read as such, whatever its name is.
     """
     content = lines.read_whole(path, MAX_DOCUMENT_BYTES, source.encoding)
     if not content.strip():
@@ -75,44 +75,44 @@ def unwrapped(
     value: object,
     keys: Sequence[str],
     hand_down: Sequence[str] = (),
-    said: Mapping[str, object] | None = None,
+    inherited: Mapping[str, object] | None = None,
 ) -> Iterator[tuple[object, bool]]:
     """Records inside arrays and inside the values of the keys, at any depth of these two.
 
-    Each with True; an envelope whose value is null, as it is, with False. hand_down: fields that an
-    envelope says of all its records, such as when it was sent; said: those that are known from
-    outside.
+    Each with True; an envelope whose value is null, as it is, with False. hand_down: fields of an
+    envelope that apply to all its records, such as when it was sent; inherited: those of the
+    envelopes around it.
     """
     if isinstance(value, list):
         for element in value:
-            yield from unwrapped(element, keys, hand_down, said)
+            yield from unwrapped(element, keys, hand_down, inherited)
         return
     fields = value if isinstance(value, dict) else {}
     envelope = next(
         (key for key in keys if key in fields and isinstance(fields[key], dict | list | None)), None
     )
     if envelope is None:
-        yield _completed(value, said or {}), True
+        yield _completed(value, inherited or {}), True
     elif fields[envelope] is None:
         yield value, False
     else:
         here = {key: fields[key] for key in hand_down if fields.get(key) is not None}
         known = {
-            **(said or {}),
-            **{key: _merged((said or {}).get(key), field) for key, field in here.items()},
+            **(inherited or {}),
+            **{key: _merged((inherited or {}).get(key), field) for key, field in here.items()},
         }
         yield from unwrapped(fields[envelope], keys, hand_down, known)
 
 
-def _completed(record: object, said: Mapping[str, object]) -> object:
-    """The record with what its envelopes say and it does not."""
-    if not said or not isinstance(record, dict):
+def _completed(record: object, inherited: Mapping[str, object]) -> object:
+    """The record with the fields of its envelopes that it lacks."""
+    if not inherited or not isinstance(record, dict):
         return record
-    return {**record, **{key: _merged(field, record.get(key)) for key, field in said.items()}}
+    return {**record, **{key: _merged(field, record.get(key)) for key, field in inherited.items()}}
 
 
 def _merged(outer: object, inner: object) -> object:
-    """What is said inside, and outside what is not; of an object each field as a whole.
+    """The inner value, or the outer one if the inner one is null; of an object each whole field.
 
     Two statements of consent are never mixed: a grant of the envelope adds nothing to what the
     record refuses.

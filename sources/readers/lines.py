@@ -19,7 +19,7 @@ BLOCK_BYTES = 4 << 20
 # A longer line is landed in pieces of this size, each with a problem: one record must not fill the
 # memory.
 MAX_LINE_BYTES = 64 << 20
-# How much of a file is looked at to tell text from something else.
+# How much of a file is read to recognize text.
 SNIFF_BYTES = 8192
 # UTF-32 first: its mark begins with that of UTF-16.
 _BYTE_ORDER_MARKS = {
@@ -53,7 +53,7 @@ _SIGNATURES = {
 # Gzip shrinks logs by 10 to 50 and zeros by 1,000; a file beyond both limits is no export.
 MAX_GZIP_RATIO = 250
 MAX_GZIP_FREE_BYTES = 256 << 20
-# Stands for what does not decode: a byte that UTF-8 never has, so that the line is found again.
+# Replaces what does not decode: a byte that UTF-8 never has, so that the line is found again.
 _UNDECODABLE = "\udcff"
 NUL_SHOWN = "\u2400"
 codecs.register_error("mark_line", lambda error: (_UNDECODABLE, getattr(error, "end", 0)))
@@ -61,7 +61,7 @@ codecs.register_error("mark_line", lambda error: (_UNDECODABLE, getattr(error, "
 
 @contextmanager
 def open_bytes(path: Path) -> Iterator[io.BufferedIOBase]:
-    """The file's bytes, gunzipped when they are gzip whatever the name says."""
+    """The file's bytes, gunzipped if they are gzip, whatever the name is."""
     with path.open("rb") as raw:
         is_gzip = raw.read(2) == b"\x1f\x8b"
         raw.seek(0)
@@ -156,8 +156,8 @@ def _chunks(stream: io.BufferedIOBase, encoding: str | None) -> Iterator[bytes]:
 
 
 def encoding_of(head: bytes, configured: str | None) -> str | None:
-    """The encoding to decode from, or None for UTF-8: what the file's first bytes say, then what is
-    configured.
+    """The encoding to decode from, or None for UTF-8: that of the file's first bytes, then the
+    configured one.
     """
     for signature, what in _SIGNATURES.items():
         if head.startswith(signature):
@@ -172,7 +172,7 @@ def encoding_of(head: bytes, configured: str | None) -> str | None:
 
 
 def _wide_encoding(head: bytes) -> str | None:
-    """UTF-16 or UTF-32 without a byte order mark, told by where its NULs are."""
+    """UTF-16 or UTF-32 without a byte order mark, recognized by where its NULs are."""
     if b"\0" not in head or len(head) < 4:
         return None
     shares = [head[place::4].count(0) / max(len(head[place::4]), 1) for place in range(4)]
@@ -255,7 +255,7 @@ def _decode_line(line: bytes) -> tuple[str, str | None]:
 def _without_nul(
     lines: list[str], problems: list[str | None]
 ) -> tuple[list[str], list[str | None]]:
-    # A catalog on PostgreSQL keeps no NUL in text: the sign that stands for it is kept.
+    # A catalog on PostgreSQL keeps no NUL in text: a visible sign replaces it.
     faults = ["nul_character: the line has a NUL" if "\0" in line else None for line in lines]
     return (
         [line.replace("\0", NUL_SHOWN) for line in lines],
@@ -264,7 +264,7 @@ def _without_nul(
 
 
 def read_whole(path: Path, limit: int, encoding: str | None = None) -> str:
-    """The text of a file that must be held at once, or SourceError beyond the limit and for what is
+    """The text of a file that must be read at once, or SourceError beyond the limit and for what is
     no text.
     """
     with open_bytes(path) as stream:

@@ -17,8 +17,7 @@ from sources.readers.records import Records
 from sources.readers.seen import Seen
 
 BATCH_ROWS = 50_000
-# row_number() over () counts in the file's order: DuckDB keeps the order of insertion unless told
-# otherwise.
+# row_number() over () counts in the file's order: by default DuckDB keeps the order of insertion.
 _ROWS = (
     "select row_number() over (), to_json(whole_row)::varchar from (select {} from read_parquet(?))"
     " as whole_row"

@@ -15,7 +15,7 @@ MAX_RECORD_CHARACTERS = 1 << 20
 class Records:
     """A batch of records as parallel lists.
 
-    lines: where each stands in its file, from 1; 0 is the file itself. raws: its text. problems:
+    lines: the position of each in its file, from 1; 0 is the file itself. raws: its text. problems:
     None, or a short code and, behind a colon, what the reader found, without values.
     """
 
@@ -34,8 +34,8 @@ class Records:
         return Records(self.lines[number:], self.raws[number:], self.problems[number:])
 
     def in_pieces(self) -> Records:
-        """The same with each text that is too long cut into pieces under its line number, which say
-        so.
+        """The same, with each text that is too long cut into pieces that have its line number and
+        are marked as pieces.
         """
         if max(map(len, self.raws), default=0) <= MAX_RECORD_CHARACTERS:
             return self
@@ -53,5 +53,5 @@ class Records:
 
     @classmethod
     def unreadable(cls, why: str) -> Records:
-        """The one record that stands for what could not be read of a file."""
+        """The one record that represents the unreadable rest of a file."""
         return cls([0], [""], [f"{UNREADABLE}: {why}"])

@@ -139,7 +139,7 @@ def bench(
     yield make
     printed = capfd.readouterr()
     notes = [note for one in made for note in one.session.notes]
-    said = "\n".join(
+    output = "\n".join(
         [
             *raised,
             *notes,
@@ -150,10 +150,10 @@ def bench(
         ]
     )
     for word in ("@example.com", "%40example", VALUES["K"], SECRET[6:], sha256("ann@example.com")):
-        assert word not in said, "a person or a secret was said"
+        assert word not in output, "a person or a secret was printed"
 
 
-def test_every_destination_is_held_to_the_battery() -> None:
+def test_every_destination_runs_the_battery() -> None:
     assert set(destinations.all_destinations()) == set(VENDORS) | NOT_HTTP
 
 
@@ -179,7 +179,7 @@ def test_a_removal_is_a_removal_and_never_an_unsubscription(
     outcomes = made.send(person("ann", Operation.remove), person("cid", Operation.remove))
     assert [outcome.status for outcome in outcomes] == [Status.sent, Status.sent]
     assert made.journal.calls
-    said = made.bodies().lower() + "".join(
+    sent = made.bodies().lower() + "".join(
         request.url.path.lower() for request, _ in made.journal.calls
     )
     for word in (
@@ -191,7 +191,7 @@ def test_a_removal_is_a_removal_and_never_an_unsubscription(
         '"unsubscribed"',
         "status",
     ):
-        assert word not in said, f"{word} in {said}"
+        assert word not in sent, f"{word} in {sent}"
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -226,13 +226,13 @@ def _keys(value: Any) -> Iterator[str]:
 def test_sending_again_makes_the_same_requests(name: str, bench: Callable[..., Bench]) -> None:
     made = bench(name)
     made.send(person("ann"))
-    first = _said(made)
+    first = _requests_of(made)
     made.journal.calls.clear()
     made.send(person("ann"))
-    assert _said(made) == first
+    assert _requests_of(made) == first
 
 
-def _said(made: Bench) -> list[Any]:
+def _requests_of(made: Bench) -> list[Any]:
     """Requests, but for the one that signs in, without the time that some carry."""
     calls = [
         request
@@ -282,7 +282,7 @@ def test_refused_credentials_stop_at_once(
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_no_secret_and_no_address_is_ever_said(name: str, bench: Callable[..., Bench]) -> None:
+def test_no_secret_and_no_address_is_ever_printed(name: str, bench: Callable[..., Bench]) -> None:
     """What is printed, logged and raised is searched by the fixture, as in every test of the
     battery.
     """

@@ -71,8 +71,8 @@ def klaviyo(method: str, path: str, query: dict[str, list[str]], body: Any) -> A
 
 def _job(job: str, status: str, total: int, failed: int) -> dict[str, Any]:
     counts = {"total_count": total, "completed_count": total - failed, "failed_count": failed}
-    moment = "2026-06-01T00:00:00+00:00"
-    attributes = {"status": status, "created_at": moment, "expires_at": moment, **counts}
+    at = "2026-06-01T00:00:00+00:00"
+    attributes = {"status": status, "created_at": at, "expires_at": at, **counts}
     link = {"self": f"https://a.klaviyo.com/api/profile-bulk-import-jobs/{job}/"}
     return {"type": "profile-bulk-import-job", "id": job, "attributes": attributes, "links": link}
 
@@ -104,9 +104,9 @@ def _profile(email: str) -> dict[str, Any]:
 
 
 def hubspot(method: str, path: str, query: dict[str, list[str]], body: Any) -> Answer:
-    moment = "2026-06-01T00:00:00Z"
-    stamp = {"startedAt": moment, "completedAt": moment, "status": "COMPLETE"}
-    record = {"archived": False, "createdAt": moment, "updatedAt": moment}
+    at = "2026-06-01T00:00:00Z"
+    stamp = {"startedAt": at, "completedAt": at, "status": "COMPLETE"}
+    record = {"archived": False, "createdAt": at, "updatedAt": at}
     if path.endswith("/batch/upsert"):
         good = [i for i in body["inputs"] if i["id"] != BAD]
         bad = [i for i in body["inputs"] if i["id"] == BAD]
@@ -133,14 +133,14 @@ def hubspot(method: str, path: str, query: dict[str, list[str]], body: Any) -> A
         ]
         return 200, {**stamp, "results": found}
     if method == "GET":
-        return 200, {"results": [{"recordId": "id-ann", "membershipTimestamp": moment}]}
+        return 200, {"results": [{"recordId": "id-ann", "membershipTimestamp": at}]}
     ids = {"recordsIdsAdded": body["recordIdsToAdd"], "recordIdsRemoved": body["recordIdsToRemove"]}
     return 200, {**ids, "recordIdsMissing": []}
 
 
 def _hubspot_error(trace: str) -> dict[str, Any]:
-    said = {"status": "error", "category": "VALIDATION_ERROR", "message": f"{BAD} is invalid"}
-    return {**said, "context": {"objectWriteTraceId": [trace]}, "errors": [], "links": {}}
+    answer = {"status": "error", "category": "VALIDATION_ERROR", "message": f"{BAD} is invalid"}
+    return {**answer, "context": {"objectWriteTraceId": [trace]}, "errors": [], "links": {}}
 
 
 def braze(method: str, path: str, query: dict[str, list[str]], body: Any) -> Answer:
@@ -188,8 +188,8 @@ def customer_io(method: str, path: str, query: dict[str, list[str]], body: Any) 
 
 def sendgrid(method: str, path: str, query: dict[str, list[str]], body: Any) -> Answer:
     if path.endswith("/search/emails"):
-        moment = "2026-06-01T00:00:00Z"
-        contact = {"list_ids": [], "segment_ids": [], "created_at": moment, "updated_at": moment}
+        at = "2026-06-01T00:00:00Z"
+        contact = {"list_ids": [], "segment_ids": [], "created_at": at, "updated_at": at}
         found = {
             email: {"contact": {**contact, "id": f"id-{email[:3]}", "email": email}}
             for email in body["emails"]
@@ -216,7 +216,7 @@ def iterable(method: str, path: str, query: dict[str, list[str]], body: Any) -> 
 
 
 def accepted(method: str, path: str, query: dict[str, list[str]], body: Any) -> Answer:
-    """An end that takes everything and says nothing of rows."""
+    """An endpoint that takes everything and reports nothing about rows."""
     return 200, {"ok": True, "requestId": "r-1", "success": True}
 
 
@@ -250,13 +250,16 @@ def marketo(method: str, path: str, query: dict[str, list[str]], body: Any) -> A
             "expires_in": 3599,
             "scope": "api",
         }
-    said: dict[str, Any] = {"requestId": "r#1", "success": True, "errors": [], "warnings": []}
+    answer: dict[str, Any] = {"requestId": "r#1", "success": True, "errors": [], "warnings": []}
     if path.endswith("/lists/42/leads.json"):
         word = "added" if method == "POST" else "removed"
-        return 200, {**said, "result": [{"id": int(lead), "status": word} for lead in query["id"]]}
+        return 200, {
+            **answer,
+            "result": [{"id": int(lead), "status": word} for lead in query["id"]],
+        }
     if method == "GET":
         return 200, {
-            **said,
+            **answer,
             "result": [{"id": i} for i, _ in enumerate(query["filterValues"][0].split(","), 50)],
         }
     refused = {
@@ -267,7 +270,7 @@ def marketo(method: str, path: str, query: dict[str, list[str]], body: Any) -> A
         refused if p["email"] == BAD else {"id": 50 + i, "status": "created"}
         for i, p in enumerate(body["input"])
     ]
-    return 200, {**said, "result": people}
+    return 200, {**answer, "result": people}
 
 
 SALESFORCE_JOBS: dict[str, str] = {}

@@ -56,7 +56,7 @@ class Kind:
 
 
 class People:
-    """Records of people whom no other file mentions."""
+    """Records of people that no other file mentions."""
 
     def __init__(self) -> None:
         self._numbers = count(FIRST)
@@ -116,7 +116,7 @@ def text_of(records: Sequence[Record], format_: str) -> str:
 
 
 def all_kinds() -> list[Kind]:
-    """Every kind, its name said once."""
+    """Every kind; each has a name of its own."""
     from tests.corrupted import (
         csv_files,
         encodings,

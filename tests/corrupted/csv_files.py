@@ -60,12 +60,12 @@ def _known_headers(people: People) -> Iterator[Kind]:
         "hyphens": lambda name: name.replace("_", "-"),
         "title case": lambda name: name.replace("_", " ").title(),
     }  # fmt: skip
-    for said, spell in spellings.items():
+    for label, spell in spellings.items():
         source = people.source()
         records = people.of(source)
         head, *rest = rows(records)
         text = "\n".join([",".join(map(spell, head.split(","))), *rest]) + "\n"
-        yield _file(f"header: {said}", source, text, records)
+        yield _file(f"header: {label}", source, text, records)
 
 
 def _headers(people: People) -> Iterator[Kind]:
@@ -122,12 +122,12 @@ def _ragged(people: People) -> Iterator[Kind]:
         "a line of dashes": lambda _: "-" * 40,
         "a line of another file": lambda _: '{"contact_id": "k1"}',
     }  # fmt: skip
-    for said, spoil in spoilers.items():
+    for label, spoil in spoilers.items():
         source = people.source()
         people_ = people.of(source, 3)
         head, *rest = rows(people_)
         text = "\n".join([head, rest[0], spoil(rest[1]), rest[2]]) + "\n"
-        yield _file(f"row: {said}", source, text, people_[::2], faulty=1)
+        yield _file(f"row: {label}", source, text, people_[::2], faulty=1)
     records = people.of("products")
     yield _file("row: of empty cells", "products", csv_text([records[0], dict.fromkeys(records[0],
     ""), records[1]]),
@@ -135,22 +135,22 @@ def _ragged(people: People) -> Iterator[Kind]:
 
 
 def _quotes(people: People) -> Iterator[Kind]:
-    for said, subject in {
+    for label, subject in {
         "line feed in a cell": "a\nb", "two line ends in a cell": "a\r\n\r\nb",
         "quotes in a cell": '"a" "b"',
         "delimiter in a cell": "a,b;c\td|e", "a quote alone": '"',
     }.items():  # fmt: skip
         records = people.of("support_tickets", subject=subject)
         good = [{**record, "subject": subject.replace("\r", "")} for record in records]
-        yield _file(f"quoted: {said}", "support_tickets", csv_text(records), good)
-    for said, cell, subject in (
+        yield _file(f"quoted: {label}", "support_tickets", csv_text(records), good)
+    for label, cell, subject in (
         ("quote in the middle", 'a "b" c', 'a "b" c'), ("apostrophes", "'a'", "'a'"),
         ("backslash", 'a\\"b', 'a\\"b'), ("text behind a quote", '"a" b', "a b"),
     ):  # fmt: skip
         lines = rows(people_ := people.of("support_tickets", subject="zzz"))
         text = "\n".join(lines).replace("zzz", cell)
         good = [{**record, "subject": subject} for record in people_]
-        yield _file(f"unquoted: {said}", "support_tickets", text, good)
+        yield _file(f"unquoted: {label}", "support_tickets", text, good)
     records = people.of("support_tickets", 3, subject="zzz")
     lines = rows(records)
     lines[3] = lines[3].replace("zzz", '"zzz')
@@ -169,23 +169,23 @@ def _cells(people: People) -> Iterator[Kind]:
         "line separators": "a\u2028b\u0085c",
         "a lone combining mark": "\u0301", "private use": "\ue000", "a noncharacter": "\uffff",
     }  # fmt: skip
-    for said, value in kept.items():
+    for label, value in kept.items():
         records = people.of("products", name=value)
-        yield _file(f"cell: {said}", "products", csv_text(records), records)
+        yield _file(f"cell: {label}", "products", csv_text(records), records)
     records = people.of("products", 3)
     records[1]["name"] = "x" * 2_500_000
     yield _file("cell: of megabytes", "products", csv_text(records), records[::2], faulty=None)
-    for said, field, value in (
+    for label, field, value in (
         ("NUL", "name", "a\0b"),
         ("an id with a bell", "product_id", "p\x07q"),
     ):
         records = people.of("products", 3)
         records[1][field] = value
-        yield _file(f"cell: {said}", "products", csv_text(records), records[::2], faulty=1)
-    for said, value in {"\\N": "\\N", "NULL": "NULL", "#N/A": "#N/A", "None": "None"}.items():
+        yield _file(f"cell: {label}", "products", csv_text(records), records[::2], faulty=1)
+    for label, value in {"\\N": "\\N", "NULL": "NULL", "#N/A": "#N/A", "None": "None"}.items():
         records = people.of("crm_contacts", birth_date=value)
         good = [{**record, "birth_date": ""} for record in records]
-        yield _file(f"cell: {said}", "crm_contacts", csv_text(records), good)
+        yield _file(f"cell: {label}", "crm_contacts", csv_text(records), good)
 
 
 def _rates(people: People) -> Iterator[Kind]:

@@ -26,7 +26,7 @@ def _with(name: str, source: str, records: Sequence[Record], line: str, faulty: 
 
 
 def _broken_lines(people: People) -> Iterator[Kind]:
-    """A line that costs itself alone; {} stands for a whole record's fields."""
+    """A line that costs itself alone; {} is replaced by a whole record's fields."""
     for name, line in {
         "a line cut off": "{%.30s", "apostrophes": "{'messageId': 'm'}",
         "a comment": '{%s /* x */}', "two objects": "{%s}{%s}", "an array of objects": "[{%s}]",

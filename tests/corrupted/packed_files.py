@@ -55,7 +55,7 @@ def _whole(people: People) -> Iterator[Kind]:
 
 
 def _damaged(people: People) -> Iterator[Kind]:
-    """A stream that breaks off leaves the record that says so."""
+    """A stream that breaks off leaves a record of the break."""
     noise = random.Random(7)
     pad = "".join(noise.choice("abcdefghijklmnopqrstuvwxyz0123456789") for _ in range(40_000))
     for format_, source, field in (

@@ -91,7 +91,7 @@ def _structure(people: People) -> Iterator[Kind]:
 
 
 def _names(people: People) -> Iterator[Kind]:
-    for said, spelled in {
+    for label, spelled in {
         "capitals": "CONTACT_ID",
         "blanks": " Contact Id ",
         "a mark": "\ufeffcontact_id",
@@ -100,7 +100,9 @@ def _names(people: People) -> Iterator[Kind]:
         columns = {
             spelled if name == "contact_id" else name: values for name, values in columns.items()
         }
-        yield Kind(f"parquet: id in {said}", "crm_contacts", "a.parquet", parquet(columns), records)
+        yield Kind(
+            f"parquet: id in {label}", "crm_contacts", "a.parquet", parquet(columns), records
+        )
     columns = columns_of(records := people.of("crm_contacts"))
     columns["Email"] = ["a", "b"]
     yield Kind(
@@ -129,7 +131,7 @@ def _names(people: People) -> Iterator[Kind]:
 
 
 def _ids(people: People) -> Iterator[Kind]:
-    for said, values in {
+    for label, values in {
         "lists": pa.array([["a"], ["b"]]), "structs": pa.array([{"a": 1}, {"a": 2}]),
         "booleans": pa.array([True,
         False]),
@@ -139,29 +141,29 @@ def _ids(people: People) -> Iterator[Kind]:
     }.items():  # fmt: skip
         columns = {**columns_of(people.of("subscriptions")), "change_id": values}
         yield Kind(
-            f"parquet: ids are {said}", "subscriptions", "a.parquet", parquet(columns), faulty=2
+            f"parquet: ids are {label}", "subscriptions", "a.parquet", parquet(columns), faulty=2
         )
-    for said, type_ in {
+    for label, type_ in {
         "int64": pa.int64(),
         "uint64": pa.uint64(),
         "doubles": pa.float64(),
         "int8": pa.int8(),
     }.items():
-        number = {"int64": 910_001, "uint64": 2**63 + 11, "doubles": 910_101, "int8": 5}[said]
+        number = {"int64": 910_001, "uint64": 2**63 + 11, "doubles": 910_101, "int8": 5}[label]
         # The id of a change is kept as JSON writes the number: a double has a point.
-        end = ".0" if said == "doubles" else ""
+        end = ".0" if label == "doubles" else ""
         records = [
             {**record, "change_id": f"{number + n}{end}"}
             for n, record in enumerate(people.of("subscriptions"))
         ]
         columns = {**columns_of(records), "change_id": pa.array([number, number + 1], type_)}
         yield Kind(
-            f"parquet: ids are {said}", "subscriptions", "a.parquet", parquet(columns), records
+            f"parquet: ids are {label}", "subscriptions", "a.parquet", parquet(columns), records
         )
 
 
 def _values(people: People) -> Iterator[Kind]:
-    for said, values, faulty in (
+    for label, values, faulty in (
         ("NaN", pa.array([float("nan"), 5.0]), True), ("infinite", pa.array([float("inf"), 5.0]),
         True),
         ("structs", pa.array([{"a": 1}, None]), True), ("decimals", pa.array([5, 5],
@@ -179,16 +181,16 @@ def _values(people: People) -> Iterator[Kind]:
             for n, record in enumerate(records)
         ]
         columns = {**columns_of(records), "cost": values}
-        yield Kind(f"parquet: costs are {said}", "products", "a.parquet", parquet(columns), good)
+        yield Kind(f"parquet: costs are {label}", "products", "a.parquet", parquet(columns), good)
 
 
 def _times(people: People) -> Iterator[Kind]:
     at = 1_780_300_000  # 2026-06-01T07:46:40Z
-    for said, values in {
+    for label, values in {
         "timestamps with a zone": pa.array([at, at], pa.timestamp("s", "America/New_York")),
         "timestamps without a zone": pa.array([at, at], pa.timestamp("s")),
         "nanoseconds": pa.array([at * 10**9] * 2, pa.timestamp("ns")),
     }.items():
         records = people.of("support_tickets", updated_at="2026-06-01T07:46:40Z", resolved_at=None)
         columns = {**columns_of(records), "updated_at": values}
-        yield Kind(f"parquet: {said}", "support_tickets", "a.parquet", parquet(columns), records)
+        yield Kind(f"parquet: {label}", "support_tickets", "a.parquet", parquet(columns), records)

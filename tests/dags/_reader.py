@@ -1,5 +1,5 @@
 """Reads the DAG files of a folder with every way out shut, and prints as JSON what it read and what
-it touched.
+it tried to use.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk import DAG, Asset
 from sqlalchemy.engine import Engine
 
-touched: list[str] = []
+used: list[str] = []
 
 
 def shut(name: str) -> Callable[..., NoReturn]:
     def refuse(*_arguments: Any, **_words: Any) -> NoReturn:
-        touched.append(name)
+        used.append(name)
         raise AssertionError(f"{name} at parse")
 
     return refuse
@@ -68,7 +68,7 @@ def read(folder: str) -> dict[str, Any]:
         for dag in bag.dags.values()
     }
     imported = sorted({name.split(".")[0] for name in set(sys.modules) - before})
-    return {"dags": dags, "errors": bag.import_errors, "touched": touched, "imported": imported}
+    return {"dags": dags, "errors": bag.import_errors, "used": used, "imported": imported}
 
 
 if __name__ == "__main__":

@@ -59,7 +59,7 @@ def test_each_service_is_modest(name: str) -> None:
     assert ":latest" not in service["image"]
     assert ":" in service["image"]
     for port in service.get("ports", []):
-        assert port.startswith("127.0.0.1:"), f"{name} opens {port} to everybody"
+        assert port.startswith("127.0.0.1:"), f"{name} opens {port} to other machines"
 
 
 def test_a_service_has_the_secrets_it_needs_and_no_others() -> None:
@@ -107,14 +107,14 @@ def test_no_secret_is_in_the_environment_or_in_an_argument() -> None:
                 or "password" not in str(value).lower()
             )
             assert is_place and (not SECRET.search(key) or key.endswith("_FILE")), f"{name}: {key}"
-        said = " ".join(
+        runs = " ".join(
             map(str, [*service.get("command", []), *service["healthcheck"].get("test", [])])
         )
-        assert "${" not in re.sub(r"\$\$\{HOSTNAME\}|\$\{SEGMENTRY_[A-Z]+_PORT:-\d+\}", "", said), (
+        assert "${" not in re.sub(r"\$\$\{HOSTNAME\}|\$\{SEGMENTRY_[A-Z]+_PORT:-\d+\}", "", runs), (
             name
         )
     assert variables(TEXT) == {"SEGMENTRY_AIRFLOW_PORT", "SEGMENTRY_MLFLOW_PORT"}
-    assert not re.search(r"://[^$\s:/]*:[^$@\s/]+@", TEXT), "a password stands in an address"
+    assert not re.search(r"://[^$\s:/]*:[^$@\s/]+@", TEXT), "an address contains a password"
     example = re.findall(
         r"^#? ?([A-Z0-9_]+)=", (ROOT / ".env.example").read_text(encoding="utf-8"), re.M
     )

@@ -1,4 +1,4 @@
-"""The DAGs are silent while they are parsed, and say the same order as `segmentry run
+"""The DAGs are silent while they are parsed, and have the same order as `segmentry run
 --no-airflow`.
 """
 
@@ -44,7 +44,7 @@ def bag(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 def test_parsing_is_silent(bag: dict[str, Any]) -> None:
     assert bag["errors"] == {}
-    assert bag["touched"] == []
+    assert bag["used"] == []
     assert len(bag["dags"]) == len(DAGS) + 1, "the DAGs of the main job, and train"
     assert HEAVY.isdisjoint(bag["imported"]), bag["imported"]
 

@@ -150,10 +150,10 @@ def test_a_broken_task_is_tried_again_and_stops_no_other(
         keep_connection(home, "crm", conn_type="http", host=url, password=SECRET)
         run_with_a_broken_task(home)
     assert set(receiver.people) == {"ann@example.com"}, "sent with what Airflow keeps"
-    holding = [
+    leaking = [
         path for path in home.rglob("*") if path.is_file() and SECRET.encode() in path.read_bytes()
     ]
-    assert not holding, "the secret stands in a log, in a rendered field or in a database"
+    assert not leaking, "a log, a rendered field or a database contains the secret"
 
 
 def run_with_a_broken_task(home: Path) -> None:
@@ -165,7 +165,7 @@ def run_with_a_broken_task(home: Path) -> None:
     assert tried == [3, 1, 1], "the broken one alone is retried"
     assert "the double broke" in done.stderr
     assert names.count("observe") == 3
-    assert "ended from outside" in done.stderr, "a task that was killed could not say why"
+    assert "ended from outside" in done.stderr, "a task that was killed cannot report why"
 
 
 def test_a_killed_job_leaves_nothing_for_the_next(home: Path) -> None:

@@ -53,7 +53,7 @@ def run(place: Path, capsys: pytest.CaptureFixture[str]) -> Run:
     return run_job
 
 
-def test_every_stage_runs_in_order_and_the_summary_tells(place: Path, run: Run) -> None:
+def test_every_stage_runs_in_order_and_the_summary_reports_it(place: Path, run: Run) -> None:
     code, summary, progress = run()
     assert code == 0
     assert _double.names(place) == ORDER
@@ -95,7 +95,7 @@ def test_a_failure_stops_what_is_behind_it(
 
 
 @pytest.mark.parametrize(("kind", "code"), [("fault", 1), ("gate", 3)])
-def test_a_broken_sync_stops_no_other_and_is_told_at_the_end(
+def test_a_broken_sync_stops_no_other_and_is_reported_at_the_end(
     place: Path, run: Run, kind: str, code: int
 ) -> None:
     _double.script(place, fail={"sync[one]": kind})
@@ -116,7 +116,7 @@ def test_a_fault_of_the_code_shows_no_values(place: Path, run: Run) -> None:
     assert "ann@example.com" not in progress + frames
 
 
-def test_stages_without_items_hold_nothing_up(place: Path, run: Run) -> None:
+def test_stages_without_items_stop_nothing(place: Path, run: Run) -> None:
     _double.script(place, items={"load": [], "train": [], "sync": []})
     code, _, _ = run()
     assert code == 0
@@ -125,7 +125,7 @@ def test_stages_without_items_hold_nothing_up(place: Path, run: Run) -> None:
     ]
 
 
-def test_wrong_use_is_told_at_once(place: Path, run: Run) -> None:
+def test_wrong_use_is_reported_at_once(place: Path, run: Run) -> None:
     for words in (("--select", "nonsense"), ("--as-of", "yesterday")):
         code, _, progress = run(*words)
         assert code == 2

@@ -88,7 +88,7 @@ def test_no_registry_is_named(word: str) -> None:
         )
         if word in path.read_text(encoding="utf-8")
     ]
-    assert not named, f"{word} stands in {named}"
+    assert not named, f"{named} contain {word}"
 
 
 def test_no_path_of_a_machine() -> None:

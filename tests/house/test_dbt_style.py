@@ -41,7 +41,7 @@ def test_descriptions_state_the_grain() -> None:
         for path, entry, _ in models().values()
         if not re.search(r"[Oo]ne row (per|for)\b", str(entry.get("description", "")))
     ]
-    assert not silent, "a description says what one row is ('One row per ...'):\n" + "\n".join(
+    assert not silent, "a description states what one row is ('One row per ...'):\n" + "\n".join(
         silent
     )
 

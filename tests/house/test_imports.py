@@ -56,13 +56,13 @@ def ours() -> set[str]:
 ROOMS_OF_ML = ("trainers", "personas", "registry", "fit", "evaluate", "data")
 
 
-def test_rooms_of_ml_import_what_stands_below_them() -> None:
+def test_rooms_of_ml_import_the_layers_below_them() -> None:
     for place, room in enumerate(ROOMS_OF_ML):
         files = tracked(f"ml/{room}/*.py")
         assert files, f"there is no ml/{room}"
         forbidden = {*ROOMS_OF_ML[:place], "lifecycle", "impact", "stages"}
         over = {relative(path): names for path in files if (names := of_ml(path) & forbidden)}
-        assert not over, f"ml/{room} stands below what it imports: {over}"
+        assert not over, f"ml/{room} is below what it imports: {over}"
 
 
 def test_folders_of_ml_are_its_rooms() -> None:
@@ -81,7 +81,7 @@ def test_packages_that_are_installed_are_those_there_are() -> None:
 
 
 @pytest.mark.parametrize("folder", sorted(ALLOWED))
-def test_dags_and_benchmarks_import_what_stands_below_them(folder: str) -> None:
+def test_dags_and_benchmarks_import_the_layers_below_them(folder: str) -> None:
     files = tracked(f"{folder}/*.py")
     assert files
     over = {

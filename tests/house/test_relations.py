@@ -20,7 +20,7 @@ def models() -> set[str]:
     return found | {f"activation.{name}" for name in published.COLUMNS}
 
 
-def test_what_says_who_must_not_be_reached_is_made_by_a_model() -> None:
+def test_the_list_of_who_must_not_be_reached_is_made_by_a_model() -> None:
     assert f"- name: {SUPPRESSED}\n" in audience_texts.SUPPRESSED_YML
     there = {*models(), f"audiences.{SUPPRESSED}"}
     for named in (

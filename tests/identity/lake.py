@@ -172,8 +172,8 @@ class Lake:
         at = _TABLES[table][0]
         with warehouse.connect(self.settings) as lake:
             lake.execute("begin")
-            held = lake.execute(f"select count(*) from lake.staging.{table}").fetchone()
-            begin = held[0] if held else 0
+            existing = lake.execute(f"select count(*) from lake.staging.{table}").fetchone()
+            begin = existing[0] if existing else 0
             for number, row in enumerate(rows, start=begin):
                 values = {k: v for k, v in row.items() if k not in {"day", "id", "batch"}}
                 values.setdefault(at, START + timedelta(days=row.get("day", 0)))

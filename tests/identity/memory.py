@@ -31,14 +31,14 @@ select source, rule, left_type, left_value, right_type, right_value, country,
 from {statements} group by all
 """
 _CHANGED = """
-with added as (from said except from held), gone as (from held except from said)
+with added as (from stated except from merged), lost as (from merged except from stated)
 from added
 union all
-select gone.* exclude (first_seen_at, last_seen_at, record_id, records), null, null, null, 0
-from gone anti join added
-    on gone.source = added.source and gone.rule = added.rule and gone.left_type = added.left_type
-    and gone.left_value = added.left_value and gone.right_type is not distinct from added.right_type
-    and gone.right_value is not distinct from added.right_value
+select lost.* exclude (first_seen_at, last_seen_at, record_id, records), null, null, null, 0
+from lost anti join added
+    on lost.source = added.source and lost.rule = added.rule and lost.left_type = added.left_type
+    and lost.left_value = added.left_value and lost.right_type is not distinct from added.right_type
+    and lost.right_value is not distinct from added.right_value
 """
 # The models in the order of dbt, and how each is built.
 _MODELS = {
@@ -104,7 +104,7 @@ class Memory:
 
     def set_policy(self, policy: dict[str, Any]) -> None:
         """Use these rules from the next run on."""
-        self.is_in_doubt = True
+        self.is_rule_changed = True
         for name, columns in table_columns().items():
             self.connection.execute(f"create table if not exists identity.{name} ({columns})")
         for name, rows in policy_rows(policy).items():
@@ -114,7 +114,7 @@ class Memory:
 
     def cut(self, left: str, right: str) -> None:
         """Separate two identifiers for good."""
-        self.is_in_doubt = True
+        self.is_rule_changed = True
         self.connection.execute(
             "insert into identity.policy_cuts values (?, ?, ?, ?)",
             [*left.split(":", 1), *right.split(":", 1)],
@@ -144,13 +144,13 @@ class Memory:
             self.connection.execute("delete from claims where record_id = ?", [link.record_id])
 
     def resolve(self, as_of: datetime = AS_OF, *, is_whole: bool = False) -> None:
-        """One run of the identity stage: partial, as in the stage, unless asked for a whole one or
-        in doubt.
+        """One run of the identity stage: incremental, as in the stage, unless a full one is asked
+        for or the rules have changed.
         """
         run = self.connection.execute
         run("delete from observability.clock")
         run("insert into observability.clock values (?)", [as_of])
-        self.project.environment = {} if is_whole or self.is_in_doubt else dict(PARTIAL)
+        self.project.environment = {} if is_whole or self.is_rule_changed else dict(PARTIAL)
         self._hear(is_partial=bool(self.project.environment))
         for name, build in _MODELS.items():
             getattr(self.project, build)(f"identity/{name}")
@@ -161,7 +161,7 @@ class Memory:
         self.project.upsert(
             "identity/id_mapping_scd", ["identifier_type", "identifier", "valid_from"]
         )
-        self.is_in_doubt = False
+        self.is_rule_changed = False
 
     def _hear(self, *, is_partial: bool) -> None:
         """What claim_batches, claim_changes and identifier_claims do: more is added, corrections
@@ -177,13 +177,13 @@ class Memory:
         state = "changed" if is_restated else "new"
         batch = f"select 's' as source, 'b' as _batch_id, '{state}' as state"
         run(f"create or replace table identity.claim_batches as {batch}")
-        run("create or replace temp table said as " + _CLAIMED.format(statements="audible"))
+        run("create or replace temp table stated as " + _CLAIMED.format(statements="audible"))
         if not is_partial:
-            run("create or replace table identity.identifier_claims as from said")
-            run("create or replace table identity.claim_changes as from said limit 0")
+            run("create or replace table identity.identifier_claims as from stated")
+            run("create or replace table identity.claim_changes as from stated limit 0")
         elif is_restated:
             merged = self.project.call("merged_claims", "from identity.identifier_claims")
-            run(f"create or replace temp table held as {merged}")
+            run(f"create or replace temp table merged as {merged}")
             run(f"create or replace table identity.claim_changes as {_CHANGED}")
             run(
                 "delete from identity.identifier_claims as held where"
@@ -229,7 +229,7 @@ class Memory:
         return {frozenset(row[:2]): row[2] for row in rows}
 
     def resolution(self) -> dict[str, str]:
-        """Every profile_id ever given to the one it stands for now."""
+        """Every profile_id ever given to the current one of its profile."""
         return dict(
             self.rows("select profile_id, current_profile_id from identity.profile_resolution")
         )

@@ -12,7 +12,7 @@ from tests.identity.memory import Link, Memory, groups, resolved
 
 
 def people(value: str, number: int, rule: str = "trait") -> list[Link]:
-    """So many people of their own address, each of whom a record joins with one value."""
+    """So many people, each with an address and a record that joins it with the value."""
     kind = value.partition(":")[0]
     if kind == "user_id":
         return [Link(rule, value, f"email:p{n}@post.example", n) for n in range(number)]
@@ -70,7 +70,7 @@ def test_a_value_joins_few_people_if_it_looks_made_up_and_none_above_its_limit(
     assert memory.groups() == partial
 
 
-def test_words_may_be_user_ids_where_the_policy_says_so() -> None:
+def test_words_may_be_user_ids_if_the_policy_allows_it() -> None:
     memory = Memory()
     kinds = [
         {**kind, "low_limits": False} if kind["name"] == "user_id" else kind

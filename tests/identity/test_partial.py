@@ -45,7 +45,7 @@ TABLES = {
 
 
 def contents(lake: Lake) -> dict[str, list[dict[str, Any]]]:
-    """Everything that identity holds, but for the numbers that mean nothing."""
+    """All content of identity, but for the numbers that mean nothing."""
     return {
         name: lake.rows(
             f"select {columns} from identity.{name} {'group by all' if 'sum(' in columns else ''}"
@@ -121,8 +121,8 @@ def test_what_has_changed_alone_gives_what_a_full_rebuild_gives_and_what_a_kille
         < lake.groups()
     )
     assert lake.profile_of("crm_id:k2") == bystander
-    assert resolution.begin(home) is True, "nothing is in doubt"
-    assert resolution.begin(home) is False, "a run that did not come to its end leaves doubt"
+    assert resolution.begin(home) is True, "the last run ended"
+    assert resolution.begin(home) is False, "the last run did not end"
     lake.resolve(full_refresh=True)
     assert contents(lake) == partial
     for commits in (5, 12):

@@ -49,7 +49,7 @@ def test_a_device_shared_by_a_family_joins_nobody_who_logs_in() -> None:
     assert memory.refused() == {frozenset({"cookie:c2", "device_id:tablet"}): "limit_user_id"}
 
 
-def test_a_merge_followed_by_a_login_of_somebody_else() -> None:
+def test_a_merge_followed_by_a_login_of_another_person() -> None:
     memory = Memory()
     memory.add(
         [
@@ -143,7 +143,7 @@ def test_a_chain_of_ten_thousand_people_is_cut_between_any_two() -> None:
 
 
 @pytest.mark.parametrize("hub", ["cookie:hub", "user_id:hub"])
-def test_a_hub_of_a_hundred_thousand_is_held_back(hub: str) -> None:
+def test_a_hub_of_a_hundred_thousand_joins_no_one(hub: str) -> None:
     other = "user_id" if hub.startswith("cookie") else "cookie"
     started = time.perf_counter()
     memory = resolved(

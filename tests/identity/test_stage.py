@@ -160,7 +160,7 @@ def test_explain_prints_the_chain_of_evidence(
     assert [step["rule"] for step in found["chain"]] == ["guest_order", "crm_email", "crm"]
 
 
-def test_explain_says_why_two_are_two(lake: Lake, capsys: pytest.CaptureFixture[str]) -> None:
+def test_explain_shows_why_two_are_two(lake: Lake, capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = call(capsys, "identity", "explain", "user_id:u2", "cookie:shared")
     assert code == 0
     assert "Two people" in out
@@ -217,7 +217,7 @@ def changed_policies(folder: Path, *, rule_off: str, devices: int, link_above: f
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         (None, "cannot be read"),
         ("identity: [", "is not YAML"),
@@ -231,17 +231,17 @@ def changed_policies(folder: Path, *, rule_off: str, devices: int, link_above: f
     ],
 )
 def test_what_if_names_what_is_wrong_with_its_file(
-    lake: Lake, capsys: pytest.CaptureFixture[str], tmp_path: Path, text: str | None, said: str
+    lake: Lake, capsys: pytest.CaptureFixture[str], tmp_path: Path, text: str | None, message: str
 ) -> None:
     path = tmp_path / "changed.yml"
     if text is not None:
         path.write_text(text)
     code, _, err = call(capsys, "identity", "what-if", str(path))
     assert code == 2
-    assert said in err
+    assert message in err
 
 
-def test_likely_pairs_that_nobody_has_looked_for_are_said_to_be_missing(
+def test_likely_pairs_are_reported_missing_before_a_search(
     lake: Lake, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert what_if.remarks(

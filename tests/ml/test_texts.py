@@ -1,4 +1,4 @@
-"""What is said of texts, and that only new or changed ones are read again."""
+"""The features of texts, and that only new or changed texts are read again."""
 
 from __future__ import annotations
 

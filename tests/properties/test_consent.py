@@ -225,7 +225,7 @@ def _without_reach(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     def decide_without() -> None:
         decide()
         shop.world.run("delete from marts.consent_reach where reached_by = 'former'")
-        shop.world.stand()
+        shop.world.build_standings()
 
     monkeypatch.setattr(shop.world, "decide", decide_without)
 
@@ -247,7 +247,7 @@ def _with_folded_ids(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     def decide_folded() -> None:
         decide()
         shop.world.run("update marts.consents set identifier = lower(identifier)")
-        shop.world.stand()
+        shop.world.build_standings()
 
     monkeypatch.setattr(shop.world, "decide", decide_folded)
 

@@ -47,7 +47,7 @@ def test_settings_do_not_show_the_password(tmp_path: Path) -> None:
         "postgres:host=db port=5433 user=lake dbname=lake password=p4ss",
     ],
 )
-def test_both_forms_of_an_address_say_the_same(tmp_path: Path, address: str) -> None:
+def test_both_forms_of_an_address_mean_the_same(tmp_path: Path, address: str) -> None:
     settings = _settings(tmp_path / "a home", SEGMENTRY_CATALOG=address)
     words = settings.catalog.removeprefix("postgres:")
     assert {"host=db", "port=5433", "user=lake", "dbname=lake"} <= set(words.split())

@@ -1,4 +1,4 @@
-"""Pages are served to whoever has the password, under their own name, and not to pages of other
+"""Pages are served to users who have the password, under their own name, and not to pages of other
 sites.
 """
 

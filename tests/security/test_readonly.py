@@ -299,15 +299,15 @@ def test_bounds_stop_a_query_with_a_message(lake: Settings) -> None:
     assert stopped.value.exit_code == 1
 
 
-def test_the_command_says_what_is_allowed(
+def test_the_message_names_what_is_allowed(
     lake: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(["query", "select * from read_text('/etc/hostname')"]) == 2
-    said = capsys.readouterr().err
-    assert "read_text()" in said and "Allowed:" in said and "To do:" in said
+    message = capsys.readouterr().err
+    assert "read_text()" in message and "Allowed:" in message and "To do:" in message
     assert run(["query", "select letter::int from raw.letters"]) == 2
-    said = capsys.readouterr().err
-    assert "Conversion Error" in said and "'a'" not in said
+    message = capsys.readouterr().err
+    assert "Conversion Error" in message and "'a'" not in message
     assert run(["query", "select letter from raw.letters", "--max-rows", "3"]) == 1
     assert run(["query", "select count(*) as n from raw.letters", "--output", "json"]) == 0
     assert '"n": 20' in capsys.readouterr().out

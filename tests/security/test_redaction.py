@@ -23,7 +23,7 @@ from segmentry.stages import RunContext
 
 WHO = "zoe.smith@example.com"
 VALUES = [
-    "ann.b@example.com", "O'Brien 0171 5550110", 'says "hello" {x}', "Catalog Error: Zoe Smith",
+    "ann.b@example.com", "O'Brien 0171 5550110", 'writes "hello" {x}', "Catalog Error: Zoe Smith",
     "to DATE in Zoe's",
     "4917155501",
     "zoë\nBinder Error: Zoe", "when casting from source column", "[Zoe]", "'",
@@ -176,9 +176,9 @@ def test_a_full_disk_in_dbt_is_the_same_message(
     failed.message = (
         "Runtime Error in model x\n  Conversion Error: Could not convert string 'Zoe' to INT32"
     )
-    with pytest.raises(SegmentryError, match=r"model x .*Conversion Error") as told:
+    with pytest.raises(SegmentryError, match=r"model x .*Conversion Error") as caught:
         dbt.build(home, "x")
-    assert "Zoe" not in str(told.value)
+    assert "Zoe" not in str(caught.value)
 
 
 def test_an_unexpected_error_leaves_frames_and_no_values(home: Settings) -> None:
@@ -208,9 +208,9 @@ def test_a_command_that_fails_unexpectedly_prints_no_value(
 
     monkeypatch.setattr(main, "build", tree)
     assert main.run([]) == 1
-    said = capsys.readouterr()
-    assert "unexpected ConversionException" in said.err and "To do:" in said.err
-    assert "zoe.smith" not in said.err + said.out
+    output = capsys.readouterr()
+    assert "unexpected ConversionException" in output.err and "To do:" in output.err
+    assert "zoe.smith" not in output.err + output.out
     assert "zoe.smith" not in (home.home / "logs" / "command.traceback.txt").read_text(
         encoding="utf-8"
     )

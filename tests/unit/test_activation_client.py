@@ -98,24 +98,24 @@ def test_credentials_are_renewed_once(home: Settings) -> None:
 
 
 def test_the_breaker_opens_for_every_process_and_closes_again(home: Settings) -> None:
-    moment = [1000.0]
+    clock = [1000.0]
     ledger = Ledger(home)
-    first = LedgerAccounts(ledger, lambda: moment[0])
-    second = LedgerAccounts(Ledger(home), lambda: moment[0])
+    first = LedgerAccounts(ledger, lambda: clock[0])
+    second = LedgerAccounts(Ledger(home), lambda: clock[0])
     first.wait("a", None, lambda seconds: None)
     for _ in range(FAILURES):
         first.failed("a")
     with pytest.raises(DestinationError, match="left alone"):
         second.wait("a", None, lambda seconds: None)
     second.wait("b", None, lambda seconds: None)
-    moment[0] += 61
+    clock[0] += 61
     second.wait("a", None, lambda seconds: None)
 
 
 def test_two_processes_share_one_rate(home: Settings) -> None:
-    moment = 1000.0
+    now = 1000.0
     slept: list[float] = []
-    accounts = [LedgerAccounts(Ledger(home), lambda: moment) for _ in range(2)]
+    accounts = [LedgerAccounts(Ledger(home), lambda: now) for _ in range(2)]
     for turn in range(10):
         accounts[turn % 2].wait("a", Rate(5, 1.0), slept.append)
     assert slept == pytest.approx([0.2 * turn for turn in range(1, 10)])

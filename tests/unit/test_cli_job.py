@@ -48,7 +48,7 @@ def test_a_job_that_stops_early_or_sends_nothing_needs_no_airflow() -> None:
     assert not job.JobRequest(sends=False).needs_airflow
 
 
-def test_lines_say_which_stage_of_how_many_and_show_an_error_whole() -> None:
+def test_lines_number_the_stages_and_show_the_whole_error() -> None:
     stages = select("identity+", "texts")
     ((line, style),) = job._lines(StageOutcome("marts", rows={"marts.orders": 1200}), stages)
     assert "2 of 3" in line and "1,200 rows" in line and not style

@@ -10,7 +10,7 @@ from cli import _summary
 
 
 def commands(capsys: pytest.CaptureFixture[str]) -> list[str]:
-    _summary._tell_next([{"segment": "newcomers", "people": 7}])
+    _summary._print_next([{"segment": "newcomers", "people": 7}])
     lines = capsys.readouterr().out.splitlines()
     assert lines[:2] == ["largest segments: newcomers 7", "try next:"]
     return [line.strip() for line in lines[2:]]

@@ -1,4 +1,4 @@
-"""A path that cannot be used is said in one message, whatever verb it was given to."""
+"""A path that cannot be used is reported in one message, whatever verb it was given to."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from cli.main import run
         ("{tmp}/" + "long" * 100, "too long"),
     ],
 )
-def test_a_place_that_cannot_be_written_is_said(
+def test_a_place_that_cannot_be_written_is_reported(
     place: str, reason: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "file").write_text("taken")
     where = place.format(tmp=tmp_path)
     assert run(["simulate", "--people", "10", "--days", "5", "--out", where]) == 2
-    said = capsys.readouterr().err
-    assert reason in said and "To do: name another place" in said
+    message = capsys.readouterr().err
+    assert reason in message and "To do: name another place" in message
 
 
-def test_a_home_that_cannot_be_made_is_said(
+def test_a_home_that_cannot_be_made_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "file").write_text("taken")

@@ -20,7 +20,7 @@ SYNCS = {"letters": ("marketing", "email", "email"), "texts": ("marketing", "sms
 
 
 def configured(settings: Settings, folder: Path) -> Settings:
-    """Settings with two syncs over everybody: letters by e-mail, texts by SMS."""
+    """Settings with two syncs over all profiles: letters by e-mail, texts by SMS."""
     (folder / "syncs").mkdir(parents=True)
     shutil.copyfile(ROOT / "config" / "policies.yml", folder / "policies.yml")
     for name, (purpose, channel, address) in SYNCS.items():

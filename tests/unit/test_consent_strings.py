@@ -1,4 +1,4 @@
-"""TCF and GPP strings, held to the specifications' own samples and to strings put together bit by
+"""TCF and GPP strings: the samples of the specifications, and strings that are put together bit by
 bit.
 """
 
@@ -30,10 +30,10 @@ def packed(bits: str) -> str:
 def banner(
     purposes: set[int], *, is_specific: bool = True, at: datetime = datetime(2026, 1, 2)
 ) -> str:
-    moment = int((at - datetime(1970, 1, 1)).total_seconds() * 10)
+    ticks = int((at - datetime(1970, 1, 1)).total_seconds() * 10)
     flags = "".join("1" if i in purposes else "0" for i in range(1, 25))
     head = (
-        f"{2:06b}{moment:036b}{moment:036b}{31:012b}"
+        f"{2:06b}{ticks:036b}{ticks:036b}{31:012b}"
         + "0" * 42
         + f"{4:06b}{int(is_specific)}"
         + "0" * 13
@@ -115,7 +115,7 @@ def test_what_cannot_be_read_decides_nothing(text: str) -> None:
         tcf(text)
 
 
-def test_an_object_says_what_all_its_parts_say_and_the_refusal_counts() -> None:
+def test_all_parts_of_an_object_answer_and_the_refusal_counts() -> None:
     given = banner({1, 3, 4, 5, 6}, at=datetime(2026, 1, 2, 10, 30))
     categories = {
         "Marketing": False,

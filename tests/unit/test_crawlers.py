@@ -1,5 +1,5 @@
-"""Crawlers, monitors and scripts are flagged and are no people; whoever has another trace stays a
-person.
+"""Crawlers, monitors and scripts are flagged and are no people; a visitor with another trace stays
+a person.
 """
 
 from __future__ import annotations

@@ -58,7 +58,7 @@ def test_a_layer_that_was_just_built_is_current(built: Settings) -> None:
         "insert into lake.observability.clock values (2)",
     ],
 )
-def test_a_change_of_what_it_reads_or_holds_is_seen(built: Settings, sql: str) -> None:
+def test_a_change_of_input_or_content_is_noticed(built: Settings, sql: str) -> None:
     execute(built, sql)
     assert not freshness.is_current(built, "marts")
 
@@ -88,19 +88,19 @@ def test_what_came_in_during_the_build_is_seen(built: Settings) -> None:
     assert not freshness.is_current(built, "marts")
 
 
-def test_marks_of_expired_snapshots_say_nothing(built: Settings) -> None:
+def test_marks_of_expired_snapshots_count_for_nothing(built: Settings) -> None:
     execute(built, "insert into lake.features.spine values (2)")
     execute(built, "call ducklake_expire_snapshots('lake', older_than => now() + interval 1 day)")
     assert not freshness.is_current(built, "marts")
 
 
-def test_a_layer_that_nobody_touched_may_be_added_to(built: Settings) -> None:
+def test_an_unchanged_layer_may_be_added_to(built: Settings) -> None:
     execute(built, "insert into lake.staging.stg_orders__orders values (2)")
     execute(built, "insert into lake.observability.clock values (2)")
     assert freshness.is_intact(built, "marts"), "what it reads may have changed, and the clock"
     assert not freshness.is_intact(built, "features"), "it was never built"
     execute(built, "delete from lake.marts.orders")
-    assert not freshness.is_intact(built, "marts"), "what it holds may not"
+    assert not freshness.is_intact(built, "marts"), "its content has changed"
 
 
 def test_a_layer_of_other_text_is_built_from_the_beginning(built: Settings) -> None:

@@ -54,7 +54,7 @@ def build(records: dict[str, list[Any]]) -> None:
     for source in [*GOOD, "exchange_rates"]:
         LAKE.land(source, records.get(source, []))
         LAKE.project.table(f"staging/base_{source}")
-    # Records held back by a judgement of several records: none here.
+    # Records that a judgement of several records rejects: none here.
     run(
         "create or replace table staging.held_records as select _source, _file, _line, _batch_id,"
         " _loaded_at, _raw, record_id, reason, detail from staging.base_orders where false"

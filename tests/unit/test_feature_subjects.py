@@ -1,4 +1,4 @@
-"""The subjects of features are what the folder holds, for dbt and for the contract of profiles."""
+"""The subjects of features are the folder's files, for dbt and for the contract of profiles."""
 
 from __future__ import annotations
 

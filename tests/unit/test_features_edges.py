@@ -1,4 +1,4 @@
-"""Worked examples of windows, visits, interests and habits on hand-made facts, a moment on both
+"""Worked examples of windows, visits, interests and habits on hand-made facts, with a time on both
 sides of each edge.
 """
 
@@ -93,17 +93,17 @@ def event(at: datetime, name: str = "Product Viewed", **more: Any) -> dict[str, 
 
 
 @pytest.mark.parametrize("days", [1, 7, 30, 90, 365])
-def test_a_window_holds_what_is_exactly_its_days_old_and_nothing_of_the_clock_itself(
+def test_a_window_begins_exactly_its_days_ago_and_ends_before_the_clock(
     project: Project, days: int
 ) -> None:
     put(project, "sessions", [])
-    moments = [CLOCK - days * DAY, CLOCK - days * DAY - INSTANT, CLOCK - INSTANT, CLOCK]
-    put(project, "events", [event(at) for at in moments])
+    times = [CLOCK - days * DAY, CLOCK - days * DAY - INSTANT, CLOCK - INSTANT, CLOCK]
+    put(project, "events", [event(at) for at in times])
     row = features(project, "activity_days", "features__behaviour")
     assert row[f"product_views_{days}d"] == 2, (
-        "the oldest moment of the window and the last before the clock"
+        "the oldest time of the window and the last before the clock"
     )
-    assert row["product_views_lifetime"] == 3, "the clock's own moment has not happened yet"
+    assert row["product_views_lifetime"] == 3, "an event at the clock has not happened yet"
     assert (row["last_event_at"], row["days_since_last_event"]) == (CLOCK - INSTANT, 0)
 
 
@@ -143,8 +143,8 @@ def test_a_pause_of_thirty_minutes_is_one_visit_and_a_second_more_two(
 def test_interest_is_counted_over_ninety_days_and_a_purchase_ends_it_for_good(
     project: Project, views: int, oldest: timedelta, counted: int
 ) -> None:
-    moments = [CLOCK - oldest, *(CLOCK - n * DAY for n in range(1, views))]
-    put(project, "events", [event(at, category="Books") for at in moments])
+    times = [CLOCK - oldest, *(CLOCK - n * DAY for n in range(1, views))]
+    put(project, "events", [event(at, category="Books") for at in times])
     put(project, "order_items", [])
     row = features(project, "category_days", "features__categories")
     assert (row["views_books_90d"], row["items_books_lifetime"]) == (counted, 0)
@@ -183,7 +183,7 @@ def test_evening_is_that_of_the_person_and_a_tie_goes_to_what_sorts_first(projec
             visit(2, evening - SECOND, **mobile),
             visit(3, evening, device_type="desktop", country="AT"),
             visit(4, evening, device_type="desktop", country="AT"),
-            # A moment too old for the share, and one that has not happened yet.
+            # A visit too old for the share, and one that has not happened yet.
             visit(5, CLOCK - 90 * DAY - INSTANT, **mobile),
             visit(6, CLOCK, **mobile),
         ],

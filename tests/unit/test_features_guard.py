@@ -1,5 +1,5 @@
-"""What a segment may say, and what it is told when it says something else; the examples are the
-documentation's.
+"""What a segment may contain, and the message for anything else; the examples are those of the
+documentation.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def test_the_page_covers_what_people_try() -> None:
 
 
 @pytest.mark.parametrize(("text", "canonical"), VALID)
-def test_what_a_segment_may_say(text: str, canonical: str) -> None:
+def test_what_a_segment_may_contain(text: str, canonical: str) -> None:
     predicate = parse(text, VOCABULARY)
     assert predicate.to_sql() == canonical
     assert parse(canonical, VOCABULARY) == predicate
@@ -51,7 +51,7 @@ def test_what_a_segment_may_say(text: str, canonical: str) -> None:
 
 
 @pytest.mark.parametrize(("text", "received", "remedy"), INVALID)
-def test_what_it_may_not_say_and_what_to_do_instead(text: str, received: str, remedy: str) -> None:
+def test_what_it_may_not_contain_and_the_remedy(text: str, received: str, remedy: str) -> None:
     with pytest.raises(PredicateError) as caught:
         parse(text, VOCABULARY)
     assert (caught.value.received, caught.value.remedy) == (received, remedy)

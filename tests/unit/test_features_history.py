@@ -41,7 +41,7 @@ SEGMENTS = {
     "sticky": ("churn_score >= 0.7", 3, ", stay_while: churn_score >= 0.6, min_stay: 3 days"),
     "gold": ("orders_lifetime >= 5", 4, ", exclusive_group: tier"),
     "silver": ("orders_lifetime >= 3", 5, ", exclusive_group: tier"),
-    "crowd": ("orders_lifetime >= 3", 6, ", min_size: 2"),
+    "pair": ("orders_lifetime >= 3", 6, ", min_size: 2"),
 }
 
 
@@ -75,7 +75,7 @@ models:
 
 
 class Shop:
-    """A lake that holds profiles and segments alone, evaluated at one as_of after another."""
+    """A lake with profiles and segments alone, evaluated at one as_of after another."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -98,7 +98,7 @@ class Shop:
         orders: Mapping[str, int | None],
         scores: Mapping[str, float] | None = None,
     ) -> None:
-        """Set the clock and everybody's values, then evaluate all segments."""
+        """Set the clock and the values of all profiles, then evaluate all segments."""
         as_of = START + timedelta(days=day)
         rows = [(who, as_of, count, (scores or {}).get(who)) for who, count in orders.items()]
         with warehouse.connect(self.settings) as lake:
@@ -134,7 +134,7 @@ class Shop:
         ]
 
     def everything(self) -> list[tuple[Any, ...]]:
-        """All rows that segments hold, to compare before and after."""
+        """All rows of the segments, to compare before and after."""
         with warehouse.connect(self.settings, read_only=True) as lake:
             return [
                 row
@@ -145,8 +145,8 @@ class Shop:
             ]
 
 
-def _day(moment: datetime) -> float:
-    return (moment - START) / timedelta(days=1)
+def _day(at: datetime) -> float:
+    return (at - START) / timedelta(days=1)
 
 
 @pytest.fixture
@@ -194,7 +194,7 @@ def test_dwell_priority_and_size_over_time(shop: Shop) -> None:
     assert shop.stays("silver") == [("ann", 0, None)], (
         "bob is in the more important tier of the group"
     )
-    assert shop.stays("crowd") == [("ann", 0, None), ("bob", 0, None)]
+    assert shop.stays("pair") == [("ann", 0, None), ("bob", 0, None)]
 
     # A second short of two days: enter_after still runs; 0.6 keeps ann in the sticky segment; bob's
     # score is unknown.
@@ -208,17 +208,15 @@ def test_dwell_priority_and_size_over_time(shop: Shop) -> None:
     assert shop.stays("patient") == [("ann", 2, None)], (
         "exactly two days; bob gave up, cat began later"
     )
-    assert shop.stays("sticky") == [("ann", 0, None)], (
-        "below 0.6, but min_stay holds for three days"
-    )
+    assert shop.stays("sticky") == [("ann", 0, None)], "below 0.6, but min_stay lasts three days"
 
     shop.evaluate(3, {"ann": 2, "bob": 2, "cat": 2}, {"ann": 0.59})
     assert shop.stays("sticky") == [("ann", 0, 3)]
     assert shop.stays("patient") == [("ann", 2, None)], "exit_after runs"
-    assert shop.stays("crowd")[-1][2] == 3, "nobody is left of two that are needed"
+    assert shop.stays("pair")[-1][2] == 3, "nobody is left of two that are needed"
 
     shop.evaluate(4, {"ann": 3, "bob": 2, "cat": 2})
-    assert shop.stays("crowd")[-1][2] is not None, "one member where two are needed is held back"
+    assert shop.stays("pair")[-1][2] is not None, "one member where two are needed is no member"
     shop.evaluate(5, {"ann": 2, "bob": 2, "cat": 2})
     shop.evaluate(6.9, {"ann": 2, "bob": 2, "cat": 2})
     assert shop.stays("patient") == [("ann", 2, None)], (
@@ -242,7 +240,7 @@ def test_any_number_of_evaluations_at_one_time_leave_the_same(shop: Shop) -> Non
     shop.evaluate(1, {"ann": 3, "bob": 1, "cat": 9})
     assert shop.everything() == first
 
-    # Older than the newest change: nothing is rewritten, and the stage says so.
+    # Older than the newest change: nothing is rewritten, and the stage reports it.
     shop.evaluate(0.5, {"ann": 0, "bob": 0})
     assert shop.everything() == first
     with pytest.raises(UsageError, match="memberships have already changed"):
@@ -250,7 +248,7 @@ def test_any_number_of_evaluations_at_one_time_leave_the_same(shop: Shop) -> Non
 
 
 def answers(shop: Shop, *names: str) -> list[str]:
-    """What `segments explain` says of ann, in a sentence each."""
+    """What `segments explain` prints about ann, in a sentence each."""
     with warehouse.connect(shop.settings, read_only=True) as lake:
         return [
             explanation(lake, installed.named(shop.settings, name), "ann")["answer"]
@@ -260,15 +258,15 @@ def answers(shop: Shop, *names: str) -> list[str]:
 
 def test_a_late_fact_counts_from_when_it_was_known(shop: Shop) -> None:
     shop.evaluate(0, {"ann": 3})
-    assert answers(shop, "patient", "silver", "gold", "crowd", "sticky") == [
-        "not a member yet: enters from 2026-06-03 00:00:00 on if the predicate still holds",
+    assert answers(shop, "patient", "silver", "gold", "pair", "sticky") == [
+        "not a member yet: enters from 2026-06-03 00:00:00 on if the predicate still matches",
         "a member since 2026-06-01 00:00:00",
-        "not a member: the predicate does not hold",
-        "not a member: held back until 2 are in it",
+        "not a member: the predicate does not match",
+        "not a member: the segment is empty until 2 are in it",
         "not a member: a value that decides is unknown",
     ]
-    # Two orders of before that day arrive after it: the next evaluation corrects, and tells the
-    # past as it was known.
+    # Two orders of before that day arrive after it: the next evaluation counts them, and the past
+    # stays as it was known.
     shop.evaluate(1, {"ann": 5})
     assert shop.stays("silver") == [("ann", 0, 1)]
     assert shop.stays("gold") == [("ann", 1, None)]
@@ -290,7 +288,7 @@ def test_a_changed_definition_writes_a_new_version_and_keeps_the_old(shop: Shop)
     assert installed.named(shop.settings, "patient").definition_version != before
     shop.evaluate(1, {"ann": 3, "bob": 5})
     assert shop.stays("plain") == [("ann", 0, 1), ("bob", 0, 1), ("bob", 1, None)]
-    assert shop.stays("gold") == [("bob", 0, 1)], "a segment that is gone keeps its history"
+    assert shop.stays("gold") == [("bob", 0, 1)], "a removed segment keeps its history"
     assert shop.stays("silver") == [("ann", 0, None), ("bob", 1, None)]
     shop.evaluate(2, {"ann": 3, "bob": 5})
     assert shop.stays("patient") == [], "the clock of the new definition began with it"

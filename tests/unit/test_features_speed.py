@@ -50,5 +50,5 @@ def test_a_thousand_segments_for_one_profile(home: Settings) -> None:
         seconds.append(time.perf_counter() - began)
     assert 0 < sum(verdict is True for verdict in verdicts) < COUNT
     # The quickest of many: what the work itself takes, whatever else the machine is doing.
-    # `python -m benchmarks segments` holds it against the aim of one millisecond.
+    # `python -m benchmarks segments` compares it with the aim of one millisecond.
     print(f"{COUNT} segments for one profile: {min(seconds) * 1000:.3f} ms")

@@ -1,4 +1,4 @@
-"""A file in the inbox that cannot be loaded: the job goes on, says so at each run, and ends with
+"""A file in the inbox that cannot be loaded: the job goes on, reports it in each run, and ends with
 exit status 1.
 """
 
@@ -70,7 +70,7 @@ def test_the_job_goes_on_and_reports_the_file_until_it_is_fixed(
     assert (fixed.exit_code, fixed.rows) == (0, {"raw.crm_contacts": 1})
 
 
-def test_a_gate_that_stops_the_job_is_what_its_exit_says() -> None:
+def test_a_gate_that_stops_the_job_decides_its_exit_status() -> None:
     incomplete = StageOutcome("load", "orders", exit_code=1)
     assert (
         jobs.exit_code([incomplete, StageOutcome("gate_raw", state=jobs.STOPPED, exit_code=3)]) == 3

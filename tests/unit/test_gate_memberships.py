@@ -43,9 +43,7 @@ class Evaluation:
     def propose(
         self, day: int, matches: dict[str, dict[str, bool]]
     ) -> dict[str, tuple[int, int, int, bool]]:
-        """matches: segment to profile to whether its predicate holds, rather than stay_while
-        alone.
-        """
+        """matches: segment to profile to whether its predicate matches, not only stay_while."""
         clock = f"timestamp '2026-03-{day:02}'"
         self.lake.execute(f"create or replace table observability.clock as select {clock} as as_of")
         self.project.table("segments/proposed_rules")
@@ -142,14 +140,14 @@ def test_dwell_rules_delay_a_change_and_do_not_hide_it() -> None:
 
 @pytest.mark.parametrize("version", ["v1", "v2"])
 def test_a_changed_or_new_definition_is_not_compared(version: str) -> None:
-    shop = Evaluation({"segment": "a"}, {"segment": "gone"})
-    shop.propose(1, {"a": people("ann", "bob"), "gone": people("ann")})
+    shop = Evaluation({"segment": "a"}, {"segment": "removed"})
+    shop.propose(1, {"a": people("ann", "bob"), "removed": people("ann")})
     shop.publish()
     shop.define({"segment": "a", "version": version}, {"segment": "new"})
     found = shop.propose(2, {"a": people("cat"), "new": people("cat")})
     assert found["a"][3] is (version == "v1")
     assert found["new"] == (0, 1, 0, False)
-    assert "gone" not in found
+    assert "removed" not in found
 
 
 CLOCK = datetime(2026, 9, 1)

@@ -125,7 +125,7 @@ def test_no_release_lets_a_person_through_who_must_not_be_reached(
         runner.run(home, "audiences", AS_OF)
 
 
-def test_two_rules_of_one_text_are_told_apart(
+def test_two_rules_of_one_text_are_distinct(
     home: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     execute(home, "create table lake.staging.pair as select 'a' as name union all select 'b'")
@@ -143,7 +143,7 @@ def test_two_rules_of_one_text_are_told_apart(
     ]
 
 
-def test_an_error_is_told_from_a_text_that_looks_like_one() -> None:
+def test_an_error_is_not_a_text_that_looks_like_one() -> None:
     assert runner.has_raised({"raised_exception": True, "exception_message": "x"})
     assert runner.has_raised({"('metric', 1)": {"raised_exception": True}})
     assert not runner.has_raised(
@@ -165,7 +165,7 @@ def test_a_stop_outside_the_suites_is_released_the_same_way(home: Settings) -> N
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["gates", "release", "raw"], "has no reason"),
         (["gates", "release", "raw", "--reason", "  "], "has no reason"),
@@ -175,13 +175,13 @@ def test_a_stop_outside_the_suites_is_released_the_same_way(home: Settings) -> N
         (["run", "--release-gate", "raw", "--reason", "x", "--no-airflow"], "passed"),
     ],
 )
-def test_wrong_use_is_said(
-    home: Settings, arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+def test_wrong_use_is_reported(
+    home: Settings, arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     batches(home, b1=3)
     runner.run(home, "raw", AS_OF)
     assert cli(arguments) == 2
-    assert said in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
 def test_the_release_is_printed(home: Settings, capsys: pytest.CaptureFixture[str]) -> None:

@@ -133,9 +133,9 @@ def test_features_from_the_future_and_missing_rows_stop(home: Settings) -> None:
             from lake.features.spine limit 9""",
     )
     verdict = runner.check(home, "features", AS_OF, _newest(home))
-    told = {(failure.relation, failure.expectation) for failure in verdict.critical}
-    assert ("features.spine", "nothing is computed for a time after the clock") in told
-    assert ("features.features__orders", "there is one row per spine row") in told
+    found = {(failure.relation, failure.expectation) for failure in verdict.critical}
+    assert ("features.spine", "nothing is computed for a time after the clock") in found
+    assert ("features.features__orders", "there is one row per spine row") in found
 
 
 @pytest.fixture
@@ -170,7 +170,7 @@ def test_an_audience_of_people_who_opted_in_passes(audience: Settings) -> None:
         ("'p9', 'email', 'ann@example.com', 'marketing', 'any', 'withdrawn'", "opted out"),
     ],
 )
-def test_somebody_who_opted_out_stops_whatever_built_the_audience(
+def test_a_recipient_who_opted_out_stops_whatever_built_the_audience(
     audience: Settings, decision: str, why: str
 ) -> None:
     run_sql(
@@ -181,7 +181,7 @@ def test_somebody_who_opted_out_stops_whatever_built_the_audience(
     assert "ann@" not in str(stopped.value).lower()
 
 
-def test_somebody_who_never_answered_stops(audience: Settings) -> None:
+def test_a_recipient_who_never_answered_stops(audience: Settings) -> None:
     run_sql(
         audience,
         "insert into lake.audiences.aud_newsletter_file values ('p2', 'bob@example.com', 'Bob',"
@@ -193,7 +193,7 @@ def test_somebody_who_never_answered_stops(audience: Settings) -> None:
     assert failing["row_key"] == "p2"
 
 
-def test_the_docs_fetch_nothing_and_hold_no_address(audience: Settings) -> None:
+def test_the_docs_fetch_nothing_and_have_no_address(audience: Settings) -> None:
     run_sql(
         audience,
         "insert into lake.audiences.aud_newsletter_file values ('p2', 'bob@example.com', 'Bob',"
@@ -293,12 +293,12 @@ def test_records_of_every_source_are_looked_at_without_a_list(home: Settings) ->
         " timestamp '2026-01-01'",
     )
     verdict = runner.check(home, "raw", AS_OF, _newest(home))
-    told = {
+    found = {
         (failure.expectation, failure.severity, failure.failing_rows)
         for failure in verdict.failures
     }
-    assert ("times lie between 1900 and 2200", "warning", 1) in told
-    assert any("unique" in text and severity == "critical" for text, severity, _ in told)
+    assert ("times lie between 1900 and 2200", "warning", 1) in found
+    assert any("unique" in text and severity == "critical" for text, severity, _ in found)
 
 
 def test_a_gate_does_not_pass_for_want_of_what_it_looks_at(audience: Settings) -> None:

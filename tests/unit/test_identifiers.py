@@ -242,7 +242,7 @@ def test_values_that_are_no_text_have_the_form_of_their_text() -> None:
         ("user_id", "00712", "712"),
     ],
 )
-def test_a_refusal_without_a_match_may_mean_whom_it_resembles(
+def test_a_refusal_without_a_match_may_mean_a_similar_identifier(
     kind: str, refused: str, known: str
 ) -> None:
     assert set(loose_keys(kind, refused)) & set(loose_keys(kind, known))

@@ -56,7 +56,7 @@ def test_every_source_is_on_the_page() -> None:
 
 
 @pytest.mark.parametrize("source", sorted(set(GOOD) - {"events"}))
-def test_each_column_costs_what_the_page_says(source: str) -> None:
+def test_each_column_costs_what_the_page_states(source: str) -> None:
     wanted = cases(source)
     fields = {name: spec["field"] for name, spec in DECLARED[source].items()}
     rows = LAKE.judged(source, [{**GOOD[source], fields[name]: value} for name, value, _ in wanted])

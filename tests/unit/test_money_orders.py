@@ -54,7 +54,7 @@ class Shop:
         )
 
     def policy(self, currency: str = "EUR", days: int = 7) -> None:
-        """What policies.yml says of money."""
+        """The part of policies.yml on money."""
         self.run(
             f"create or replace table observability.money_policy as select '{currency}' as"
             f" reporting_currency, '{currency}' as default_currency, {days} as max_rate_age_days,"
@@ -110,7 +110,7 @@ class Shop:
 
 
 def order(**record: Any) -> dict[str, Any]:
-    """A completed order of 100 EUR of 1 May, with what the record says otherwise."""
+    """A completed order of 100 EUR of 1 May, with the given fields in place of these."""
     at = "2026-05-01T10:00:00Z"
     plain = {
         "order_id": "o1",
@@ -211,10 +211,10 @@ def test_a_record_that_cannot_be_true_is_quarantined_and_nobody_else_suffers() -
         ("list", "invalid_value", "items"),
         ("part", "missing_field", "refunded"),
     ]
-    held = shop.rows(
+    rejected = shop.rows(
         "select record_id, reason, detail, _raw like '%large%' from staging.held_records"
     )
-    assert held == [("b1:7", "absurd_amount", "total", True)]
+    assert rejected == [("b1:7", "absurd_amount", "total", True)]
 
 
 def orders_in(shop: Shop) -> dict[str, tuple[Any, ...]]:
@@ -227,7 +227,7 @@ def orders_in(shop: Shop) -> dict[str, tuple[Any, ...]]:
     return {row[0]: row[1:] for row in found}
 
 
-def test_amounts_of_other_currencies_are_converted_or_held_and_never_added() -> None:
+def test_amounts_of_other_currencies_are_converted_or_wait_and_are_never_added() -> None:
     shop = Shop()
     shop.land(
         [

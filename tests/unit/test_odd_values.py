@@ -67,7 +67,7 @@ TIMES: dict[str, datetime | str] = {
 }  # fmt: skip
 
 
-def test_times_are_read_each_by_its_own_zone_whatever_stands_before_them() -> None:
+def test_times_are_read_each_by_its_own_zone_whatever_precedes_them() -> None:
     assert outcomes("orders", "ordered_at", "ordered_at", list(TIMES)) == list(TIMES.values())
     backwards = list(reversed(TIMES))
     assert outcomes("orders", "ordered_at", "ordered_at", backwards) == [

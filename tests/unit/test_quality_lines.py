@@ -27,7 +27,7 @@ def test_each_subject_of_a_loss_has_a_line() -> None:
     assert {kind.subject for kind in _quality.KINDS} == subjects - AS_IT_SHOULD_BE
 
 
-def test_totals_are_told_in_words_with_a_command_that_shows_more(home: Settings) -> None:
+def test_totals_are_in_words_with_a_command_that_shows_more(home: Settings) -> None:
     with warehouse.connect(home) as lake:
         assert _quality.lines(lake) == []
         lake.execute(
@@ -37,13 +37,13 @@ def test_totals_are_told_in_words_with_a_command_that_shows_more(home: Settings)
             " 'values_cleared', 'price: out_of_range', 1), ('events', 'b3', 'values_landed',"
             " 'price', 9)) as t (source, batch_id, subject, name, counted)"
         )
-        told = _quality.lines(lake)
-    assert [(line["counted"], line["what"]) for line in told] == [
+        lines = _quality.lines(lake)
+    assert [(line["counted"], line["what"]) for line in lines] == [
         (5, "records are in quarantine"),
         (8, "values were cleared: they are no good for their column"),
         (7, "of them are unknown countries"),
     ]
-    assert told[0]["more"] == "segmentry quarantine list"
+    assert lines[0]["more"] == "segmentry quarantine list"
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,5 @@
-"""Whom a withdrawn event's refusal counts for: everybody the event names, for what joined them may
-leave with it.
+"""A withdrawn event's refusal counts for all people that the event names, for the links that joined
+them may be removed with it.
 """
 
 from __future__ import annotations

@@ -63,7 +63,7 @@ def test_a_mapped_source_and_a_file_that_is_no_yaml_are_not_landed(copy: Setting
 
 
 @pytest.mark.parametrize("folder", ["models/identity/claims", "models/identity"])
-def test_claims_say_what_they_read_and_when(copy: Settings, folder: str) -> None:
+def test_claims_state_what_they_read_and_when(copy: Settings, folder: str) -> None:
     written(copy, f"{folder}/claims__points.sql", CLAIMS)
     assert "points" in registry.claim_sources(copy)
     relations = registry.claim_relations(copy)

@@ -1,5 +1,5 @@
-"""The report of a home: what it shows, what it shows when little is there, and that it is markup
-whatever names say.
+"""The report of a home: what it shows, what it shows when little is there, and that it is valid
+markup whatever the names are.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from segmentry import page, warehouse
 from segmentry.settings import Settings
 
 
-def test_an_empty_home_has_a_report_that_says_so(home: Settings) -> None:
+def test_an_empty_home_has_a_report_of_what_is_missing(home: Settings) -> None:
     warehouse.prepare(home)
     text = report.write(home, []).read_text(encoding="utf-8")
     assert text.count("None.") == 5

@@ -1,4 +1,4 @@
-"""What an audit says of hand-made memberships, and what it makes of people's verdicts."""
+"""The audit of hand-made memberships, and the precision that follows from reviewers' verdicts."""
 
 from __future__ import annotations
 
@@ -93,10 +93,10 @@ def test_sizes_moves_and_remarks(lake: duckdb.DuckDBPyConnection) -> None:
     # days.
     assert {name: row["remark"] for name, row in rows.items()} == {
         "gold": "",
-        "deals": "still: nobody came or went for 30 days",
-        "quiet": "still: nobody came or went for 30 days",
+        "deals": "unchanged: no profile entered or left for 30 days",
+        "quiet": "unchanged: no profile entered or left for 30 days",
         "moved": "",
-        "tiny": "held back: 1 where 2 are needed",
+        "tiny": "too small: 1 where 2 are needed",
         "nobody": "empty",
     }
     longer = {row["segment"]: row["remark"] for row in audit.sizes(lake, FOUND, 61)}
@@ -145,7 +145,7 @@ def test_a_sample_is_reproducible_and_its_verdicts_come_back(
         audit.judged(path)
 
 
-def test_the_page_shows_what_people_said_and_takes_nothing_for_markup(
+def test_the_page_shows_the_verdicts_and_takes_nothing_for_markup(
     home: Settings, lake: duckdb.DuckDBPyConnection
 ) -> None:
     rows = [

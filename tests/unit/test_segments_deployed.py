@@ -1,5 +1,5 @@
-"""``segments list``, ``show`` and ``explain`` speak of the rules that are deployed, and say where a
-file differs.
+"""``segments list``, ``show`` and ``explain`` show the rules that are deployed, and report a file
+that differs.
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ def test_what_is_deployed_is_what_is_listed_shown_and_explained(project: Path) -
 
     answer = asked("explain", "loyal_customers", "ann")
     assert answer["state"] == deployed.CHANGED
-    assert answer["predicate_holds"] is True
+    assert answer["predicate_matches"] is True
     assert "orders_lifetime >= 3" in [row["condition"] for row in answer["conditions"]]
 
 

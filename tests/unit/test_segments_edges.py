@@ -1,5 +1,5 @@
-"""The unit test of every shipped segment stands on both sides of each edge: a rule that is off by
-one fails it.
+"""The unit test of every shipped segment has both sides of each edge: a rule that is off by one
+fails it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from segments.predicates import Between, Comparison, In, Is, Junction, Not, Pred
 SETTINGS = Settings.from_environment({})
 FOUND = installed.load_all(SETTINGS)
 MADE = {member.name: yaml.safe_load(member.yml) for member in families.members(SETTINGS)}
-# The other side of the edge, and what the condition would say without its bound.
+# The other side of the edge, and the operator without its bound.
 TURNED = {">=": (">",), ">": (">=",), "<=": ("<",), "<": ("<=",), "=": ("<>",), "<>": ("=",)}
 
 
@@ -86,7 +86,7 @@ def test_the_unit_test_notices_a_rule_that_is_off_by_one(name: str) -> None:
         if all((compiled(other)(row) is True) is expected for row, expected in cases)
     ]
     assert not unnoticed, (
-        f"{name}.yml does not tell these from {segment.predicate.to_sql()}: {unnoticed}"
+        f"{name}.yml has the same result for {segment.predicate.to_sql()} and: {unnoticed}"
     )
 
 

@@ -52,7 +52,7 @@ UNSAFE = {
 
 
 @pytest.mark.parametrize(("old", "new"), UNSAFE.values(), ids=UNSAFE.keys())
-def test_a_yml_says_nothing_that_dbt_would_run(project: Path, old: str, new: str) -> None:
+def test_a_yml_contains_nothing_that_dbt_would_run(project: Path, old: str, new: str) -> None:
     path = project / "models" / "segments" / "loyal_customers.yml"
     assert old in YML
     path.write_text(YML.replace(old, new, 1))

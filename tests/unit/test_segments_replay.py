@@ -37,7 +37,7 @@ def test_free_sql_is_named_as_the_reason(home: Settings) -> None:
         replay.simulated(home, FREE, 4)
 
 
-def test_an_empty_lake_is_told_what_to_run(home: Settings) -> None:
+def test_for_an_empty_lake_the_message_names_what_to_run(home: Settings) -> None:
     with pytest.raises(NotReadyError, match=r"profiles\.profiles is not there yet"):
         replay.sizes(home, LIKELY, 4)
 

@@ -43,7 +43,7 @@ def test_the_same_simulation_is_not_done_twice(
 ) -> None:
     before = {path: path.stat().st_mtime_ns for path in shop.rglob("*")}
     assert run([*ARGUMENTS, str(shop)]) == 0
-    assert "already holds this simulation" in capsys.readouterr().err
+    assert "already contains this simulation" in capsys.readouterr().err
     assert {path: path.stat().st_mtime_ns for path in shop.rglob("*")} == before
 
 
@@ -54,7 +54,7 @@ def test_messages_keep_a_path_with_brackets_whole(
     small = ["simulate", "--people", "20", "--days", "5", "--seed", "1", "--out", str(out)]
     assert run(small) == 0
     assert run(small) == 0
-    assert f"{out} already holds this simulation" in capsys.readouterr().err
+    assert f"{out} already contains this simulation" in capsys.readouterr().err
 
 
 def test_another_simulation_is_refused(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -23,12 +23,14 @@ def test_a_commit_is_seen_at_once_and_the_catalog_is_left_alone_meanwhile(
         newest = warehouse.snapshot_watch(home, lake)
         before = newest()
         for number in range(20):
-            writer.execute(f"create or replace table lake.marts.said as select {number} as number")
+            writer.execute(
+                f"create or replace table lake.marts.counts as select {number} as number"
+            )
             assert newest() == before + number + 1
         monkeypatch.setattr(warehouse, "SETTLED_NS", -1)  # as if a while had passed
         newest()
         asked.clear()
         assert {newest() for _ in range(100)} == {before + 20}
         assert asked == []
-        writer.execute("drop table lake.marts.said")
+        writer.execute("drop table lake.marts.counts")
         assert newest() == before + 21

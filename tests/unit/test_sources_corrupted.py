@@ -129,7 +129,7 @@ def test_any_bytes_land_in_full_or_not_at_all(
     assert report.records == 0 or report.status in {"landed", "unreadable"}
 
 
-def test_every_kind_says_what_is_good_of_it() -> None:
+def test_every_kind_states_which_records_are_good() -> None:
     kinds: list[Kind] = corrupted.all_kinds()
     assert all(not kind.good for kind in kinds if kind.status in {"refused", "empty", "skipped"})
     assert sum(len(kind.good) for kind in kinds) > 400

@@ -134,7 +134,7 @@ def test_database_rows_land_once_and_then_only_the_changed(
 ) -> None:
     assert loaded(configured, "crm_contacts") == 5
     assert loaded(configured, "crm_contacts") == 0
-    add_contacts(database, range(5, 7), day=1)  # at the very moment the last extraction ended
+    add_contacts(database, range(5, 7), day=1)  # exactly when the last extraction ended
     add_contacts(database, range(7, 8), day=2)
     assert loaded(configured, "crm_contacts") == 3
     found = landed(configured, "crm_contacts")
@@ -180,7 +180,7 @@ def test_api_that_breaks_off_lands_nothing_and_fails_the_stage(
     assert stages.load(RunContext(configured), "support_tickets").rows == {"raw.support_tickets": 5}
 
 
-def test_unreachable_database_says_so_without_its_password(
+def test_unreachable_database_is_reported_without_its_password(
     configured: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CRM_DATABASE_URL", "postgresql://ann:open-sesame@127.0.0.1:1/crm")

@@ -103,7 +103,7 @@ def test_the_job_loads_what_is_new_in_the_inbox_and_nothing_twice(home: Settings
     assert stages.load(context, "events").rows == {"raw.events": 4}
 
 
-def test_a_broken_file_stops_no_other_and_is_told(home: Settings, tmp_path: Path) -> None:
+def test_a_broken_file_stops_no_other_and_is_reported(home: Settings, tmp_path: Path) -> None:
     folder = tmp_path / "files"
     folder.mkdir()
     (folder / "a.ndjson").write_bytes(random.Random(5).randbytes(5000) + b"\0")
@@ -195,7 +195,7 @@ def test_command_lands_each_folder_that_bears_a_sources_name(
 @pytest.mark.parametrize(
     "arguments", [[], ["no_such_source"], ["events", "--from", "."], ["--from", "nowhere"]]
 )
-def test_wrong_use_says_what_is_allowed(
+def test_the_message_of_wrong_use_names_what_is_allowed(
     home: Settings, arguments: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cli(["load", *arguments]) == 2
@@ -210,17 +210,17 @@ def test_unknown_source_is_named(home: Settings) -> None:
 def test_a_load_that_fails_half_way_leaves_nothing(home: Settings) -> None:
     def breaking() -> Any:
         yield Records([1], ["{}"], [None])
-        raise RuntimeError("the disk is gone")
+        raise RuntimeError("the disk was removed")
 
     stages.ensure_raw(home)
-    with warehouse.connect(home) as lake, pytest.raises(RuntimeError, match="the disk is gone"):
+    with warehouse.connect(home) as lake, pytest.raises(RuntimeError, match="the disk was removed"):
         landing.land(lake, landing.Input("events", "f", "abc"), breaking())
     assert rows(home, "select count(*) from raw.events") == [(0,)]
     assert rows(home, "select count(*) from raw._loads") == [(0,)]
 
 
 @pytest.mark.slow
-def test_killed_at_any_moment_and_loaded_again_it_is_as_if_never_killed(
+def test_a_load_that_is_killed_and_repeated_lands_everything_once(
     home: Settings, tmp_path: Path
 ) -> None:
     path = events(tmp_path / "big.ndjson.gz", range(1_000_000))
@@ -234,7 +234,7 @@ def test_killed_at_any_moment_and_loaded_again_it_is_as_if_never_killed(
     ]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     stages.ensure_raw(home)
-    held = set()
+    found = set()
     for wait in (1.5, 3.0):
         process = subprocess.Popen(
             command,
@@ -246,14 +246,14 @@ def test_killed_at_any_moment_and_loaded_again_it_is_as_if_never_killed(
         time.sleep(wait)
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-        held.add(
+        found.add(
             (
                 rows(home, "select count(*) from raw.events")[0][0],
                 rows(home, "select count(*) from raw._loads")[0][0],
             )
         )
-    print("records and loads after each kill:", held)
-    assert held <= {(0, 0), (1_000_000, 1)}
+    print("records and loads after each kill:", found)
+    assert found <= {(0, 0), (1_000_000, 1)}
     load(home, "events", path)
     assert rows(
         home, "select count(*), count(distinct _raw), count(distinct _line) from raw.events"

@@ -134,7 +134,7 @@ def test_unknown_words_and_opt_outs_are_noted(copy: Settings) -> None:
     assert "Do Not Mail may be an opt-out" in notes
 
 
-def test_a_person_may_say_what_the_file_is(copy: Settings) -> None:
+def test_a_person_may_state_what_the_file_is(copy: Settings) -> None:
     source = made(copy, "E-Mail,Status,Date\nann@shop.test,yes,2026-01-01\n", "news", "consents")
     assert written(copy, "news")["constants"] == {
         "identifier_type": "email",
@@ -154,7 +154,7 @@ def test_a_person_may_say_what_the_file_is(copy: Settings) -> None:
         (POINTS, "points", "invoices", UsageError, "--as is 'invoices'"),
         (POINTS, "points", "products", SourceError, "no column for product_id, name"),
         ("a,b\n1,2\n", "points", None, SourceError, "no column of export.csv names a person"),
-        ("", "points", None, SourceError, "it holds no record"),
+        ("", "points", None, SourceError, "it contains no record"),
         ("a@b.test,1\nc@d.test,2\n", "points", None, SourceError, "is no header"),
     ],
 )

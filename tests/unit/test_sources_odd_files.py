@@ -350,7 +350,7 @@ def test_swapped_addresses_and_numbers_are_counted(
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "said"),
+    ("name", "content", "message"),
     [
         ("a.csv", f"{ROW}\n{ROW}\n", "the header lacks contact_id"),
         ("a.csv", f"{HEADER}\n{ROW},x\n{ROW},y\n", "wrong_column_count in 2"),
@@ -374,13 +374,13 @@ def test_a_file_of_faulty_records_is_refused_with_the_reason(
     tmp_path: Path,
     name: str,
     content: str,
-    said: str,
+    message: str,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     path = write(tmp_path / name, content)
     assert cli(["load", "crm_contacts", str(path), "-o", "json"]) == 1
     (report,) = json.loads(capsys.readouterr().out)
-    assert report["status"] == "refused" and said in report["detail"]
+    assert report["status"] == "refused" and message in report["detail"]
     assert "@example" not in report["detail"] and "q1" not in report["detail"]
     assert (
         rows(home, "select count(*) from raw.crm_contacts")
@@ -415,12 +415,12 @@ def test_a_file_that_vanishes_is_reported(
     home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(tmp_path / "in" / "a.csv", f"{HEADER}\n{ROW}\n")
-    gone = write(tmp_path / "in" / "b.csv", f"{HEADER}\n{ROW}x\n")
+    removed = write(tmp_path / "in" / "b.csv", f"{HEADER}\n{ROW}x\n")
     listed = files.find
 
     def find(*arguments: Any, **options: Any) -> Any:
         found = listed(*arguments, **options)
-        gone.unlink()
+        removed.unlink()
         return found
 
     monkeypatch.setattr(files, "find", find)
@@ -440,7 +440,7 @@ def test_a_gzip_that_unpacks_to_a_thousand_times_its_size_ends(
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         (b"PK\x03\x04rest", "Excel"),
         (b"PAR1....PAR1", "Parquet"),
@@ -448,12 +448,14 @@ def test_a_gzip_that_unpacks_to_a_thousand_times_its_size_ends(
         (b"\x28\xb5\x2f\xfd..", "zstd"),
     ],
 )
-def test_other_formats_are_named(home: Settings, tmp_path: Path, content: bytes, said: str) -> None:
+def test_other_formats_are_named(
+    home: Settings, tmp_path: Path, content: bytes, message: str
+) -> None:
     for name in ("a.csv", "b.ndjson", "c.json"):
         (report,) = load(
-            home, "crm_contacts", write(tmp_path / said / name, content + name.encode())
+            home, "crm_contacts", write(tmp_path / message / name, content + name.encode())
         )
-        assert report.status == "unreadable" and said in report.detail
+        assert report.status == "unreadable" and message in report.detail
 
 
 def test_a_document_of_lines_is_read_as_lines(tmp_path: Path) -> None:
@@ -464,7 +466,7 @@ def test_a_document_of_lines_is_read_as_lines(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("depth", [900, 5_000, 200_000])
-def test_nesting_beyond_reason_is_said(home: Settings, tmp_path: Path, depth: int) -> None:
+def test_nesting_beyond_reason_is_reported(home: Settings, tmp_path: Path, depth: int) -> None:
     deep = "[" * depth + "]" * depth
     for name, text in (("a.json", deep), ("b.ndjson", f'{{"Contact_id": "d1", "x": {deep}}}')):
         (report,) = load(home, "crm_contacts", write(tmp_path / name, text))
@@ -513,7 +515,7 @@ def test_a_full_disk_is_one_message_and_leaves_nothing(home: Settings, tmp_path:
     assert [r.status for r in load(home, "events", path)] == ["landed"]
 
 
-def test_a_writer_that_never_ends_holds_nothing_up(home: Settings, tmp_path: Path) -> None:
+def test_a_writer_that_never_ends_delays_nothing(home: Settings, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.ndjson")
     done: list[loading.FileReport] = []
     worker = threading.Thread(

@@ -1,4 +1,4 @@
-"""Readers: every record comes out, whole, numbered, and what cannot be read says why."""
+"""Readers return every record, whole and numbered, and name why one cannot be read."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_gzip_is_known_by_its_content_not_its_name(tmp_path: Path) -> None:
     assert read(write(tmp_path / "wrong_name.ndjson.gz", b'{"a":1}\n')).raws == ['{"a":1}']
 
 
-def test_truncated_gzip_gives_what_was_read_and_says_that_it_broke_off(tmp_path: Path) -> None:
+def test_truncated_gzip_gives_what_was_read_and_a_record_of_the_break(tmp_path: Path) -> None:
     text = b"".join(
         b'{"n":%d,"pad":"%s"}\n' % (n, bytes(f"{n * 7919:x}", "ascii")) for n in range(600_000)
     )
@@ -78,14 +78,14 @@ def test_truncated_gzip_of_a_few_lines_gives_those_that_are_whole(tmp_path: Path
     assert len(good) > 40
 
 
-def test_damaged_gzip_says_so(tmp_path: Path) -> None:
+def test_damaged_gzip_is_reported(tmp_path: Path) -> None:
     whole = bytearray(gzip.compress(b'{"a":1}\n' * 1000))
     whole[20:40] = b"\xff" * 20
     assert codes(read(write(tmp_path / "bad.ndjson.gz", bytes(whole))))[-1] == "unreadable_file"
 
 
 @pytest.mark.parametrize("name", ["a.ndjson", "a.csv"])
-def test_binary_file_is_one_record_that_says_so(tmp_path: Path, name: str) -> None:
+def test_binary_file_is_one_record_with_the_reason(tmp_path: Path, name: str) -> None:
     records = read(write(tmp_path / name, bytes(range(256)) * 50), name.partition(".")[2])
     assert (records.lines, records.problems) == (
         [0],
@@ -148,7 +148,7 @@ def test_csv_rows_are_objects_of_the_text_as_written(tmp_path: Path) -> None:
     assert records.lines == [2, 3, 5]
 
 
-def test_shifted_rows_keep_their_text_and_say_how_many_cells(tmp_path: Path) -> None:
+def test_shifted_rows_keep_their_text_and_their_number_of_cells(tmp_path: Path) -> None:
     records = read(write(tmp_path / "a.csv", b"id,name\n1,a,b\n2\n3,c\n"), "csv")
     assert records.raws[:2] == ["1,a,b", "2"]
     assert records.problems == [
@@ -197,7 +197,7 @@ def test_documents_are_unwrapped_to_their_records(tmp_path: Path) -> None:
     assert codes(records) == [None, None, None, "empty_envelope"]
 
 
-def test_what_an_envelope_says_of_all_its_records_is_said_of_each(tmp_path: Path) -> None:
+def test_the_fields_of_an_envelope_apply_to_each_of_its_records(tmp_path: Path) -> None:
     refused = {"consent": {"categoryPreferences": {"ads": False, "mail": True}}, "ip": "192.0.2.1"}
     own = {
         "context": {"consent": {"categoryPreferences": {"ads": True}}, "locale": "de"},
@@ -214,10 +214,10 @@ def test_what_an_envelope_says_of_all_its_records_is_said_of_each(tmp_path: Path
     )
     first, second, third = (json.loads(raw) for raw in records.raws)
     assert first == {"messageId": "1", "sentAt": "t", "context": refused}
-    assert second["sentAt"] == "t", "the innermost envelope that says it counts"
+    assert second["sentAt"] == "t", "the innermost envelope that has it counts"
     assert second["context"] == {
         "consent": {"categoryPreferences": {"ads": True}}, "ip": "192.0.2.1", "locale": "de",
-    }, "what a record says itself counts, and is not mixed with what its envelope says"  # fmt: skip
+    }, "a record's own field counts, and is not mixed with that of its envelope"  # fmt: skip
     assert third == {"messageId": "3"}
 
 
@@ -267,7 +267,7 @@ def test_folders_and_globs_give_their_files_once_and_in_order(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("pattern", ["nothing.csv", "empty", "*.csv"])
-def test_a_named_place_with_nothing_in_it_is_said(tmp_path: Path, pattern: str) -> None:
+def test_a_named_place_with_nothing_in_it_is_reported(tmp_path: Path, pattern: str) -> None:
     (tmp_path / "empty").mkdir()
     (found,) = files.find([str(tmp_path / pattern)], None, must_exist=True)
     assert found.fault

@@ -67,7 +67,7 @@ def test_columns_have_types_formats_and_what_they_are(tmp_path: Path) -> None:
         ("9" * 90, "9" * 39 + "…"),
     ],
 )
-def test_a_shape_says_nothing_of_the_value(value: str, shape: str) -> None:
+def test_a_shape_reveals_nothing_of_the_value(value: str, shape: str) -> None:
     assert guesses.shape(value) == shape
 
 
@@ -97,7 +97,7 @@ def test_no_value_is_printed(home: Settings, tmp_path: Path) -> None:
         ("[1, 2]\n", "a.ndjson", "none of its records"),
         (b"\x1f\x8bbroken", "a.csv.gz", "gzip"),
         (b"PAR1 and nothing", "a.parquet", ""),
-        ("a;b\n1;2\n", "a.xyz", "its name tells no format"),
+        ("a;b\n1;2\n", "a.xyz", "its name has no known format"),
     ],
 )
 def test_a_file_without_columns_is_refused(
@@ -149,10 +149,10 @@ def test_a_few_bad_rows_are_counted_and_left_out(tmp_path: Path) -> None:
     assert (sample.records, sample.faulty) == (4, 2)
 
 
-def test_a_date_that_reads_two_ways_is_in_doubt(tmp_path: Path) -> None:
+def test_a_date_that_reads_two_ways_is_ambiguous(tmp_path: Path) -> None:
     found = columns(of(tmp_path, "at,other\n01/02/2026,13/02/2026\n03/04/2026,04/02/2026\n"))
-    assert found["at"].doubt == "every value also reads as %m/%d/%Y"
-    assert (found["other"].form.date_format, found["other"].doubt) == ("%d/%m/%Y", "")
+    assert found["at"].ambiguity == "every value also reads as %m/%d/%Y"
+    assert (found["other"].form.date_format, found["other"].ambiguity) == ("%d/%m/%Y", "")
 
 
 def test_a_code_with_leading_zeros_or_many_digits_is_no_number(tmp_path: Path) -> None:

@@ -108,7 +108,7 @@ def test_a_record_that_staging_lost_stops_the_run(home: Settings) -> None:
             "create table staging.landing_balance as select 'events' as source, _batch_id as"
             " batch_id, 0 as accepted, 1 as quarantined, 0 as duplicates from raw.events"
         )
-        staging.hold_balance(lake, SOURCES)
+        staging.require_balance(lake, SOURCES)
         lake.execute("update staging.landing_balance set quarantined = 0")
         with pytest.raises(SegmentryError, match="records are not accounted for"):
-            staging.hold_balance(lake, SOURCES)
+            staging.require_balance(lake, SOURCES)

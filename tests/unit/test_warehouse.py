@@ -64,7 +64,7 @@ def test_a_lake_in_the_middle_of_a_transaction_is_prepared_again_in_the_same_pro
             warehouse.prepare(home)
             with warehouse.connect(home) as lake:
                 lake.execute("insert into lake.raw.numbers values (1)")
-        assert (home.home / "lake" / "catalog.sqlite-wal").exists(), "a reader holds up no writer"
+        assert (home.home / "lake" / "catalog.sqlite-wal").exists(), "a reader stops no writer"
         reader.execute("commit")
     assert _total(home) == sum(range(5000)) + 2
 
@@ -129,15 +129,15 @@ def test_extensions_of_the_packages_are_loaded_as_they_are_and_others_must_be_si
 def test_a_copy_of_an_extension_is_as_good_and_one_that_was_altered_is_refused(
     home: Settings,
 ) -> None:
-    held = _extension(home)
-    copied = held.with_suffix(".copied")
-    shutil.copyfile(held, copied)
-    copied.replace(held)
+    installed = _extension(home)
+    copied = installed.with_suffix(".copied")
+    shutil.copyfile(installed, copied)
+    copied.replace(installed)
     assert warehouse.lake_config(home)["allow_unsigned_extensions"]
     _fill(home)
     assert _total(home) == sum(range(5000))
-    _alter(held, copied)
-    copied.replace(held)
+    _alter(installed, copied)
+    copied.replace(installed)
     assert not warehouse.lake_config(home)["allow_unsigned_extensions"]
     with pytest.raises(duckdb.IOException, match="signature"), warehouse.connect(home):
         pass

@@ -74,8 +74,8 @@ def test_a_batch_leaves_raw_but_for_its_opt_outs(home: Settings) -> None:
     assert raw["events"] == raw["orders"] == []
     assert raw["consents"][0] == ('{"status": "Withdrawn"}', "consents.x")
     stated = [json.loads(text) for text, file in raw["consents"] if file.startswith("withdrawn/")]
-    told = ("identifier_type", "identifier", "purpose", "channel", "occurred_at")
-    assert sorted(tuple(record[name] for name in told) for record in stated) == [
+    names = ("identifier_type", "identifier", "purpose", "channel", "occurred_at")
+    assert sorted(tuple(record[name] for name in names) for record in stated) == [
         ("cookie", "a", "advertising", "any", AT), ("email", "b@example.net", "advertising", "any",
         AT),
         ("email", "b@example.net", "analytics", "email", AT), ("user_id", "17", "advertising",

@@ -1,4 +1,4 @@
-"""Stages that do nothing but write down that they ran, and fail where double.json in the home says
+"""Stages that do nothing but record that they ran, and fail where double.json in the home demands
 so.
 
 double.json: {"fail": {"<stage or stage[item]>": "gate" | "fault" | "usage" | "bug" | "kill"},
@@ -20,8 +20,8 @@ from segmentry.stages import RunContext, StageReport, resolve
 ERRORS = {
     "gate": GateFailed("the double's gate is shut", remedy="open it"),
     "fault": SegmentryError("the double broke", remedy="fix it"),
-    "usage": UsageError("the double was held wrong", allowed="the other way round"),
-    "bug": ValueError("ann@example.com stands in this text"),
+    "usage": UsageError("the double was called wrongly", allowed="the other way round"),
+    "bug": ValueError("ann@example.com is in this text"),
 }
 
 
