@@ -71,7 +71,7 @@ def explain(one: First, other: Second, output: OutputOption = Output.table) -> N
 
 @app.command()
 def unmerge(one: First, other: Second) -> None:
-    """Cut two identifiers apart for good; each side keeps or takes back its own profile.
+    """Separate two identifiers permanently; each side keeps or gets back its own profile.
 
     Facts, features, scores, segments and audiences follow at once. Nothing is sent: the next sync
     plan carries the corrections.

@@ -18,7 +18,7 @@ STATE = "observability.identity_state"
 # Read by the macro is_partial. A query of the lake instead would be asked some sixty times in a
 # run.
 PARTIAL = {"SEGMENTRY_IDENTITY_PARTIAL": "yes"}
-# What the result depends on, besides the records: the SQL, and the rules as they stand in the lake.
+# What the result depends on, besides the records: the SQL, and the current rules in the lake.
 _CODE = (
     "models/identity",
     "macros/identity",

@@ -58,7 +58,7 @@ def environment(settings: Settings, port: int, *, schedules: bool) -> dict[str, 
             "0.2"
         ),  # the default of 1 s doubles a chain of short tasks
         # Also how long a worker may overlook that its task has ended; at the default of 5 s a few
-        # workers stand still.
+        # workers are idle.
         "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home / "logs"),
         **PRIVATE_LOGS,

@@ -18,7 +18,7 @@ def parse(env: Mapping[str, str], home: Path) -> tuple[str, str]:
     """(address, password) of SEGMENTRY_CATALOG; the address names the private file in place of the
     password.
 
-    The password may stand in SEGMENTRY_CATALOG or in the file that SEGMENTRY_CATALOG_PASSWORD_FILE
+    The password may be in SEGMENTRY_CATALOG or in the file that SEGMENTRY_CATALOG_PASSWORD_FILE
     names. Raises ConfigError, which never quotes the variable.
     """
     text = env.get("SEGMENTRY_CATALOG") or f"sqlite:{home / 'lake' / 'catalog.sqlite'}"

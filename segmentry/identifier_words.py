@@ -44,7 +44,7 @@ def types_named(text: str | None) -> Sequence[str]:
 
 
 def loose_matches(unplaced: str, mapping: str, keys: Expression, normal: Expression) -> str:
-    """SQL of what identifiers may mean that nobody has exactly.
+    """SQL of what identifiers may mean that match no known one exactly.
 
     Known ones of their type that share a loose key with them; a contact's number in every system,
     if nobody has it in the one that is named; and those of any type whose normal form their value
@@ -177,9 +177,9 @@ def _loose_macro() -> str:
     return f"""\
 {{#-
 {_MADE}
-What identifiers may mean that nobody known has exactly: known ones of their type that share a loose
-key with them, a contact's number in every system, and those of any type whose normal form their
-value has, for the type may be wrong.
+What identifiers may mean that match no known one exactly: known ones of their type that share a
+loose key with them, a contact's number in every system, and those of any type whose normal form
+their value has, for the type may be wrong.
 
 unplaced, mapping: names of relations of (identifier_type, identifier).
 Gives (identifier_type, identifier, meant_type, meant).

@@ -3,9 +3,9 @@ it.
 
 `normal` returns the form in which an identifier is stored and compared, `fault` the reason why a
 value is refused; one of the two is always None. `loose_keys` returns keys under which a refusal
-that matches nobody exactly may mean known identifiers. The same three are SQL functions on every
+that matches no identifier exactly may mean known ones. The same three are SQL functions on every
 connection of ours (`register`). They are Python: tables may use them, views of the lake may not,
-for who reads the lake may lack them.
+because other readers of the lake lack them.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ def register(connection: duckdb.DuckDBPyConnection, shop_country: str | None = N
         with suppress(
             duckdb.CatalogException, duckdb.NotImplementedException
         ):  # a cursor of one that has them
-            # Not the kind that takes Arrow: DuckDB 1.5.5 lets go of its texts inside coalesce() and
+            # Not the kind that takes Arrow: DuckDB 1.5.5 releases its texts inside coalesce() and
             # the like, and gives wrong values without an error.
             connection.create_function(name, function, parameters, result, null_handling=SPECIAL)
 

@@ -193,7 +193,7 @@ def _instance(
 
 def _set_session(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute("set TimeZone='UTC'")
-    connection.execute("set enable_progress_bar=false")  # it would stand in standard output
+    connection.execute("set enable_progress_bar=false")  # it would be in standard output
     connection.execute("use lake")
 
 

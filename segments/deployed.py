@@ -97,8 +97,8 @@ def _rules(lake: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
 
 
 def _vocabulary(lake: duckdb.DuckDBPyConnection) -> dict[str, str]:
-    """Columns of the profiles that the rules were evaluated on: a feature may be missing from the
-    contract by now.
+    """Columns of the profiles that the rules were evaluated on: the current contract may lack a
+    feature.
     """
     return {row[0]: row[1] for row in lake.execute("describe lake.profiles.profiles").fetchall()}
 

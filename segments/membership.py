@@ -151,7 +151,7 @@ def members_on(lake: duckdb.DuckDBPyConnection, segment: str, at: datetime) -> R
 
 
 def began_at(lake: duckdb.DuckDBPyConnection) -> datetime | None:
-    """The first as_of at which anybody was in a segment: what was before is not known."""
+    """The first as_of at which a profile was in a segment: what was before is not known."""
     row = lake.execute(f"select min(entered_at) from lake.{HISTORY}").fetchone()
     return row[0] if row else None
 

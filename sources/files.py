@@ -68,9 +68,7 @@ class FoundFile:
 
 
 def shown(path: Path | str) -> str:
-    """A path as printable text: bytes that are not UTF-8 and control characters stand as
-    escapes.
-    """
+    """A path as printable text: bytes that are not UTF-8 and control characters become escapes."""
     text = os.fsencode(path).decode("utf-8", "backslashreplace")
     return "".join(
         c if c.isprintable() else c.encode("unicode_escape").decode("ascii", "backslashreplace")

@@ -1,6 +1,6 @@
-"""Texts of the files of an own source, with places for what is its own: `own_files` fills them.
+"""Templates of the files of an own source: `own_files` fills them.
 
-Curly brackets that stay stand twice.
+Curly brackets that stay are doubled.
 """
 
 NUMBERED = """\

@@ -94,8 +94,8 @@ _HEADERS: Mapping[str, Mapping[str, str]] = {
         "occurred_at": f"decidedat consentdate changedat createdat updatedat {_TIME}",
     },
 }
-# Without these no file is taken for one of the kind.
-_TELLING: Mapping[str, tuple[str, ...]] = {
+# The columns without which no file is taken for one of the kind.
+_DECISIVE: Mapping[str, tuple[str, ...]] = {
     "orders": ("order_id", "ordered_at", "total"),
     "crm_contacts": ("contact_id", "email", "updated_at"),
     "events": ("event", "timestamp"),
@@ -149,9 +149,9 @@ def recognized(project: Path, sample: Sample, kind: str | None = None) -> Recogn
 
 def lacking(project: Path, sample: Sample, kind: str, *, is_stated: bool = False) -> list[str]:
     """Columns without which the file is none of the kind."""
-    telling = _STATED.get(kind, _TELLING[kind]) if is_stated else _TELLING[kind]
+    decisive = _STATED.get(kind, _DECISIVE[kind]) if is_stated else _DECISIVE[kind]
     headers = headers_of(project, sample, kind)
-    missing = [name for name in telling if name not in headers]
+    missing = [name for name in decisive if name not in headers]
     if kind == "events" and not headers.keys() & {"userId", "anonymousId"}:
         missing.append("userId or anonymousId")
     return missing

@@ -1,4 +1,4 @@
-"""Readers: one per format, each turning a file into records as they stand, with what it could not
+"""Readers: one per format; each turns a file into unchanged records, and names what it could not
 read.
 """
 

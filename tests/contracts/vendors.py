@@ -38,7 +38,7 @@ class Vendor:
 
 
 def _inputs(body: Any) -> list[tuple[int, str]]:
-    """Places and addresses of the people of a request, wherever they stand in it."""
+    """Places and addresses of the people of a request, wherever they are in it."""
     return [(i, m) for i, m in enumerate(re.findall(r"[a-z0-9]+@example\.com", json.dumps(body)))]
 
 

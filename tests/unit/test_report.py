@@ -18,7 +18,7 @@ def test_an_empty_home_has_a_report_of_what_is_missing(home: Settings) -> None:
     assert "http" not in text, "it needs no network"
 
 
-def test_bars_are_as_long_as_the_numbers_and_the_largest_stand_first(home: Settings) -> None:
+def test_bars_are_as_long_as_the_numbers_and_the_largest_comes_first(home: Settings) -> None:
     with warehouse.connect(home) as lake:
         lake.execute(
             "create table lake.segments.segment_memberships (segment varchar, profile_id varchar)"
@@ -44,7 +44,7 @@ def test_bars_are_as_long_as_the_numbers_and_the_largest_stand_first(home: Setti
         assert shown in text
 
 
-def test_names_are_escaped_wherever_they_stand() -> None:
+def test_names_are_escaped_wherever_they_are() -> None:
     evil = "<script>alert(1)</script>"
     parts = [page.bars({evil: 1}, evil), page.table([{evil: evil}]), page.tiles({evil: evil})]
     text = page.document(evil, [*parts, page.section(evil, evil, "")])

@@ -54,7 +54,7 @@ def test_every_configured_source_has_a_raw_table_before_anything_is_loaded(home:
     assert tables == {*(path.stem for path in (home.config / "sources").glob("*.yml")), "_loads"}
 
 
-def test_records_stand_in_raw_as_they_stood_in_the_file(home: Settings, tmp_path: Path) -> None:
+def test_records_in_raw_are_as_in_the_file(home: Settings, tmp_path: Path) -> None:
     path = tmp_path / "a.ndjson"
     path.write_text('{"messageId": "m1"}\nbroken\n', encoding="utf-8")
     (report,) = load(home, "events", path)

@@ -1,8 +1,8 @@
 {#-
 Made by `make generate` from segmentry/identifier_words.py, which code asks as well.
-What identifiers may mean that nobody known has exactly: known ones of their type that share a loose
-key with them, a contact's number in every system, and those of any type whose normal form their
-value has, for the type may be wrong.
+What identifiers may mean that match no known one exactly: known ones of their type that share a
+loose key with them, a contact's number in every system, and those of any type whose normal form
+their value has, for the type may be wrong.
 
 unplaced, mapping: names of relations of (identifier_type, identifier).
 Gives (identifier_type, identifier, meant_type, meant).
