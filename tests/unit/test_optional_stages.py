@@ -1,4 +1,4 @@
-"""One model never holds up the job: what fails in a model is reported, and the stages behind it
+"""One model never stops the job: what fails in a model is reported, and the stages behind it
 run.
 """
 
