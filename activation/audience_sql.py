@@ -8,6 +8,7 @@ import json
 import re
 
 from activation.consent_policy import ConsentPolicy
+from segmentry import row_profile
 from segmentry.sync_config import SyncColumn, SyncConfig
 
 
@@ -80,6 +81,7 @@ def _final(sync: SyncConfig) -> str:
         f"cast({_value(column, 'profiles')} as {column.type}) as {column.name}"
         for column in sync.columns
     ]
+    columns.append(f"cast(profiles.profile_id as varchar) as {row_profile.COLUMN}")
     joins = [
         "from candidates",
         "inner join profiles on candidates.profile_id = profiles.profile_id",

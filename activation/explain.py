@@ -18,7 +18,7 @@ from activation.ledger.database import Ledger
 from activation.model import Operation, Row
 from activation.opened import SyncPlace, open_sync
 from identity import people
-from segmentry import sync_files, warehouse
+from segmentry import row_profile, sync_files, tables, warehouse
 from segmentry.settings import Settings
 from segmentry.sync_config import SyncConfig
 
@@ -95,12 +95,10 @@ def _may_leave(place: SyncPlace, profile: str) -> str:
     warehouse.require(lake, f"audiences.aud_{sync.name}", made_by="audiences")
     gate = place.gate()
     gate.refresh()
-    found = warehouse.records(
-        lake,
-        f"select * from lake.audiences.aud_{sync.name} where split_part(row_key, ':', 1) = ?",
-        [profile],
-    )
-    rows = [Row(Operation.add, values["row_key"], "", "", "", values) for values in found]
+    audience = f"lake.audiences.aud_{sync.name}"
+    profile_id = row_profile.sql(tables.column_names(lake, audience))
+    found = warehouse.records(lake, f"select * from {audience} where {profile_id} = ?", [profile])
+    rows = [Row(Operation.add, values["row_key"], profile, "", "", "", values) for values in found]
     return (
         next((reason for reason in gate.refusals(rows) if reason), "")
         if sync.mode != "delete"
@@ -145,10 +143,7 @@ def _held(ledger: Ledger, sync: SyncConfig, profile: str) -> dict[str, Any]:
 
 
 def _of(table: sa.Table, sync: SyncConfig, profile: str) -> sa.ColumnElement[bool]:
-    # A row's key is the profile_id, or begins with it: profile_id:segment.
-    key = table.c.row_key
-    is_persons = sa.or_(key == profile, key.startswith(f"{profile}:", autoescape=True))
-    return sa.and_(table.c.sync == sync.name, is_persons)
+    return sa.and_(table.c.sync == sync.name, table.c.profile_id == profile)
 
 
 def _answer(sync: SyncConfig, verdict: str | None, leaving: str, facts: dict[str, Any]) -> str:

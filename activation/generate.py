@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from activation import audience_texts, consent_policy
 from activation.audience_sql import audience_sql, candidate_arguments
 from activation.consent_policy import ConsentPolicy
-from segmentry import sync_files
+from segmentry import row_profile, sync_files
 from segmentry.errors import ConfigError
 from segmentry.generated import GeneratedFile
 from segmentry.settings import Settings
@@ -100,7 +100,7 @@ def _audience_yml(sync: SyncConfig) -> str:
         f"      meta: {{owner: {owner}, purpose: {sync.purpose}, channel: {sync.channel}}}",
         "    columns:",
         "      - name: row_key",
-        "        description: Name of the row in plans and the ledger; begins with the profile_id.",
+        "        description: Name of the row in plans and the ledger.",
         "        data_type: varchar",
         "        data_tests: [not_null, unique]",
     ]
@@ -112,6 +112,12 @@ def _audience_yml(sync: SyncConfig) -> str:
         lines += [f"        data_type: {column.type}"]
         if column.name == sync.key:
             lines += ["        data_tests: [not_null]"]
+    lines += [
+        f"      - name: {row_profile.COLUMN}",
+        "        description: The profile of the row; it is not sent.",
+        "        data_type: varchar",
+        "        data_tests: [not_null]",
+    ]
     return "\n".join(lines) + "\n"
 
 

@@ -39,26 +39,22 @@ class Status(StrEnum):
 class Row:
     """One row of a plan; nobody changes it.
 
-    row_key: our name of the row; it begins with the profile_id. identity: the value of the sync's
-    key column, which names the person at the destination. holding: what the ledger counts by: the
-    identity, or the row_key where a person has several rows. values: columns as sent; empty for a
-    removal. destination_id: the id the destination gave, where it gives one. has_been_there: an
-    addition of somebody whom this sync once took out.
+    row_key: our name of the row. profile_id: the profile of the row. identity: the value of the
+    sync's key column, which names the profile at the destination. holding: what the ledger counts
+    by: the identity, or the row_key if a profile has several rows. values: columns as sent; empty
+    for a removal. destination_id: the id that the destination gave, if it gives one.
+    has_been_there: an addition of a row that this sync once removed.
     """
 
     operation: Operation
     row_key: str
+    profile_id: str
     identity: str = field(repr=False)
     holding: str = field(repr=False)
     payload_hash: str
     values: Mapping[str, Any] = field(default_factory=dict, repr=False)
     destination_id: str | None = None
     has_been_there: bool = False
-
-    @property
-    def profile_id(self) -> str:
-        """The person of the row."""
-        return self.row_key.partition(":")[0]
 
 
 @dataclass(frozen=True)

@@ -58,7 +58,7 @@ def _over_cap(
 ) -> int:
     counts = changelog.sent_since(ledger, sync.name, since)
     columns = {
-        "person": pa.array(list(counts), pa.string()),
+        "profile_id": pa.array(list(counts), pa.string()),
         "had": pa.array(list(counts.values()), pa.int64()),
     }
     lake.register("incoming", pa.table(columns))
@@ -70,10 +70,10 @@ def _over_cap(
             select (row_key, holding) from (
                 select
                     p.row_key, p.holding, coalesce(h.had, 0) as had,
-                    row_number() over (partition by split_part(p.row_key, ':', 1)
+                    row_number() over (partition by p.profile_id
                         order by p.row_key, p.holding) as turn
                 from work.plan p
-                left join work.had h on split_part(p.row_key, ':', 1) = h.person
+                left join work.had h on p.profile_id = h.profile_id
                 where p.operation <> 'remove'
             )
             where had + turn > {most}

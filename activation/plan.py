@@ -16,7 +16,7 @@ from activation.consent import ConsentGate
 from activation.ledger import dead_letters
 from activation.ledger.database import Ledger, now
 from activation.model import Operation, Row
-from segmentry import warehouse
+from segmentry import row_profile, tables, warehouse
 from segmentry.errors import NotReadyError
 from segmentry.sync_config import SyncConfig
 
@@ -148,7 +148,8 @@ def rows(
     cursor = lake.cursor()
     cursor.execute("use lake")
     cursor.execute(
-        "select p.operation, p.row_key, p.identity, p.holding, p.payload_hash, p.destination_id, "
+        "select p.operation, p.row_key, p.profile_id, p.identity, p.holding, p.payload_hash,"
+        " p.destination_id, "
         # The key alone joins them: with a condition more, every pair is compared.
         f"{selected} from work.plan p left join {audience(plan.sync, plan.snapshot)} a on p.row_key"
         " = a.row_key"
@@ -159,11 +160,12 @@ def rows(
     for chunk in _chunks(cursor):
         yield [
             Row(
-                OPERATIONS[operation], key, identity, holding, payload_hash,
+                OPERATIONS[operation], key, profile_id, identity, holding, payload_hash,
                 {} if operation == "remove" else dict(zip(names, values, strict=True)),
                 their_id, key in returning,
             )
-            for operation, key, identity, holding, payload_hash, their_id, *values in chunk
+            for operation, key, profile_id, identity, holding, payload_hash, their_id, *values
+            in chunk
         ]  # fmt: skip
 
 
@@ -174,7 +176,8 @@ def wanted_rows(lake: duckdb.DuckDBPyConnection, plan: SyncPlan) -> Iterator[lis
     cursor = lake.cursor()
     cursor.execute("use lake")
     cursor.execute(
-        f"select w.row_key, w.identity, w.holding, w.payload_hash, {selected} from work.wanted w"
+        f"select w.row_key, w.profile_id, w.identity, w.holding, w.payload_hash, {selected}"
+        " from work.wanted w"
         f" join {audience(plan.sync, plan.snapshot)} a on w.row_key = a.row_key order by w.row_key"
     )
     for chunk in _chunks(cursor):
@@ -182,12 +185,13 @@ def wanted_rows(lake: duckdb.DuckDBPyConnection, plan: SyncPlan) -> Iterator[lis
             Row(
                 Operation.add,
                 key,
+                profile_id,
                 identity,
                 holding,
                 payload_hash,
                 dict(zip(names, values, strict=True)),
             )
-            for key, identity, holding, payload_hash, *values in chunk
+            for key, profile_id, identity, holding, payload_hash, *values in chunk
         ]
 
 
@@ -237,10 +241,12 @@ def _load_wanted(lake: duckdb.DuckDBPyConnection, sync: SyncConfig, snapshot: in
     )
     holding = identity if sync.grain == "profile" else "row_key"
     try:
+        source = audience(sync, snapshot)
+        profile_id = row_profile.sql(tables.column_names(lake, source))
         lake.execute(
-            f"create or replace table work.wanted as select row_key, {identity} as identity,"
-            f" {holding} as holding, md5(cast(to_json(struct_pack({packed})) as varchar)) as"
-            f" payload_hash from {audience(sync, snapshot)}"
+            f"create or replace table work.wanted as select row_key, {profile_id} as profile_id,"
+            f" {identity} as identity, {holding} as holding,"
+            f" md5(cast(to_json(struct_pack({packed})) as varchar)) as payload_hash from {source}"
         )
     except (duckdb.BinderException, duckdb.CatalogException):
         raise _unfit(sync) from None
@@ -256,7 +262,7 @@ def _unfit(sync: SyncConfig) -> NotReadyError:
 
 def _drop_refused(lake: duckdb.DuckDBPyConnection, sync: SyncConfig) -> int:
     """Take people out of the wanted rows who refused since the audience was built."""
-    refused = withdrawals.refused_person("row_key")
+    refused = withdrawals.refused_profile("profile_id")
     if withdrawals.is_address(sync):
         refused += " or identity in (select value from work.refused_addresses)"
     row = lake.execute(f"delete from work.wanted where {refused}").fetchone()
@@ -281,16 +287,17 @@ def _plan_sql(sync: SyncConfig, is_resync: bool) -> str:
         " w.payload_hash)"
     )
     return f"""
-        select 'remove' as operation, h.row_key, h.identity, h.holding, '' as payload_hash,
-            h.destination_id
+        select 'remove' as operation, h.row_key, h.profile_id, h.identity, h.holding,
+            '' as payload_hash, h.destination_id
         from work.held h anti join work.wanted w on h.holding = w.holding
         where {removals}
         union all
-        select '{first}', w.row_key, w.identity, w.holding, w.payload_hash, null
+        select '{first}', w.row_key, w.profile_id, w.identity, w.holding, w.payload_hash, null
         from work.wanted w anti join work.held h on h.holding = w.holding
         where {alive}
         union all
-        select 'update', w.row_key, w.identity, w.holding, w.payload_hash, h.destination_id
+        select 'update', w.row_key, w.profile_id, w.identity, w.holding, w.payload_hash,
+            h.destination_id
         from work.wanted w join work.held h on h.holding = w.holding
         where {updates} and {alive}
     """
@@ -298,8 +305,8 @@ def _plan_sql(sync: SyncConfig, is_resync: bool) -> str:
 
 # Everybody of the audience whose removal is not known to have been done.
 _DELETIONS = """
-    select 'remove' as operation, w.row_key, w.identity, w.holding, '' as payload_hash,
-        h.destination_id
+    select 'remove' as operation, w.row_key, w.profile_id, w.identity, w.holding,
+        '' as payload_hash, h.destination_id
     from work.wanted w left join work.held h on w.holding = h.holding and h.payload_hash is not null
     where h.holding is null
 """

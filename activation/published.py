@@ -7,7 +7,7 @@ import duckdb
 from activation.ledger import export
 from activation.ledger.database import Ledger
 from activation.ledger.tables import RENAMED
-from segmentry import warehouse
+from segmentry import row_profile, tables, warehouse
 
 COLUMNS: dict[str, str] = {
     "sync_runs": (
@@ -19,14 +19,15 @@ COLUMNS: dict[str, str] = {
     ),
     "sync_changelog": (
         "change_id bigint, sync varchar, run_id varchar, row_key varchar, operation varchar, status"
-        " varchar, reason varchar, request_id varchar, sent_at timestamp"
+        " varchar, reason varchar, request_id varchar, sent_at timestamp, profile_id varchar"
     ),
     "sync_snapshot": (
-        "sync varchar, row_key varchar, payload_hash varchar, acknowledged_at timestamp"
+        "sync varchar, row_key varchar, payload_hash varchar, acknowledged_at timestamp,"
+        " profile_id varchar"
     ),
     "dead_letters": (
         "sync varchar, row_key varchar, operation varchar, status varchar, reason varchar, attempts"
-        " bigint, first_at timestamp, last_at timestamp"
+        " bigint, first_at timestamp, last_at timestamp, profile_id varchar"
     ),
     "reviews": (
         "sync varchar, run_id varchar, guardrail varchar, detail varchar, release varchar, state"
@@ -41,15 +42,26 @@ COLUMNS: dict[str, str] = {
 
 
 def ensure(lake: duckdb.DuckDBPyConnection) -> None:
-    """Create the relations that do not exist, and rename the columns that an older lake has under
-    another name.
+    """Create the relations that do not exist, and bring those of an older lake to the present
+    columns.
     """
     for name, columns in COLUMNS.items():
         lake.execute(f"create table if not exists lake.activation.{name} ({columns})")
     for table, former, name in RENAMED:
-        described = lake.execute(f"select * from lake.activation.{table} limit 0").description or []
-        if former in [column[0] for column in described]:
+        if former in tables.column_names(lake, f"lake.activation.{table}"):
             lake.execute(f"alter table lake.activation.{table} rename column {former} to {name}")
+    for table in ("sync_snapshot", "sync_changelog", "dead_letters"):
+        _add_profiles(lake, f"lake.activation.{table}")
+
+
+def _add_profiles(lake: duckdb.DuckDBPyConnection, relation: str) -> None:
+    columns = tables.column_names(lake, relation)
+    if "profile_id" in columns:
+        return
+    lake.execute("begin")
+    lake.execute(f"alter table {relation} add column profile_id varchar")
+    lake.execute(f"update {relation} set profile_id = {row_profile.of_key_sql()}")
+    lake.execute("commit")
 
 
 def publish(lake: duckdb.DuckDBPyConnection, ledger: Ledger) -> dict[str, int]:

@@ -77,12 +77,13 @@ def rows(lake: duckdb.DuckDBPyConnection) -> Iterator[list[Row]]:
     """The removals, some thousands at a time, in the ledger's own order."""
     cursor = lake.cursor()
     cursor.execute(
-        "select row_key, identity, holding, destination_id from work.withdrawn order by holding"
+        "select row_key, profile_id, identity, holding, destination_id from work.withdrawn"
+        " order by holding"
     )
     while chunk := cursor.fetchmany(CHUNK):
         yield [
-            Row(Operation.remove, key, who, holding, "", {}, their_id)
-            for key, who, holding, their_id in chunk
+            Row(Operation.remove, key, profile_id, identity, holding, "", {}, their_id)
+            for key, profile_id, identity, holding, their_id in chunk
         ]
 
 
@@ -114,13 +115,13 @@ def is_address(sync: SyncConfig) -> bool:
     return sync.address is not None and sync.key == sync.address_column
 
 
-def refused_person(column: str) -> str:
-    """SQL: whether the row_key in the column is of a person who must not be reached."""
-    return f"split_part({column}, ':', 1) in (select value from work.refused_people)"
+def refused_profile(column: str) -> str:
+    """SQL: whether the profile_id in the column is of a profile that must not be reached."""
+    return f"{column} in (select value from work.refused_people)"
 
 
 def _conditions(lake: duckdb.DuckDBPyConnection, sync: SyncConfig) -> list[str]:
-    conditions = [refused_person("h.row_key")]
+    conditions = [refused_profile("h.profile_id")]
     if sync.address and is_address(sync):
         _find_refused_identities(lake, sync.address)
         conditions.append("h.identity in (select value from work.refused_identities)")
@@ -128,7 +129,7 @@ def _conditions(lake: duckdb.DuckDBPyConnection, sync: SyncConfig) -> list[str]:
         # The profile is deleted or was split: of its addresses at the time, one must not be reached
         # any more.
         conditions.append(
-            "split_part(h.row_key, ':', 1) in (select profile_id from lake.identity.id_mapping_scd"
+            "h.profile_id in (select profile_id from lake.identity.id_mapping_scd"
             f" where identifier_type = '{sync.address}' and identifier in (select value from"
             " work.refused_addresses) and profile_id not in (select profile_id from"
             " lake.identity.identifier_mapping))"

@@ -210,7 +210,11 @@ def _lake(folder: str, rows: int, consents: int) -> Any:
             "create table observability.clock as select timestamp '2026-06-01' as as_of, true as"
             " is_given"
         )
-        lake.execute(f"create table audiences.aud_bench as {_AUDIENCE.format(rows=rows)}")
+        people = _AUDIENCE.format(rows=rows)
+        lake.execute(
+            "create table audiences.aud_bench as"
+            f" select *, row_key as row_profile_id from ({people})"
+        )
         lake.execute(f"create table marts.consents as {_CONSENTS.format(rows=consents)}")
     return settings
 
@@ -229,13 +233,13 @@ def _record_all_sent(settings: Any) -> None:
         lake.execute("attach ':memory:' as work")
         plans._load_wanted(lake, sync, warehouse.current_snapshot(lake))
         cursor: duckdb.DuckDBPyConnection = lake.execute(
-            "select holding, row_key, identity, payload_hash from work.wanted"
+            "select holding, row_key, profile_id, identity, payload_hash from work.wanted"
         )
         with ledger.begin() as connection:
             while chunk := cursor.fetchmany(50_000):
-                names = "sync, holding, row_key, identity, payload_hash"
+                names = "sync, holding, row_key, profile_id, identity, payload_hash"
                 connection.exec_driver_sql(
-                    f"insert into held_rows ({names}) values ('bench', ?, ?, ?, ?)", chunk
+                    f"insert into held_rows ({names}) values ('bench', ?, ?, ?, ?, ?)", chunk
                 )
     ledger.close()
 

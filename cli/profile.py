@@ -9,7 +9,7 @@ import typer
 
 from cli._output import Output, OutputOption, print_json, show
 from identity import people
-from segmentry import warehouse
+from segmentry import row_profile, tables, warehouse
 from segmentry.settings import Settings
 
 Section = list[dict[str, Any]] | dict[str, str]
@@ -89,9 +89,8 @@ _SECTIONS: dict[str, tuple[str, str, str]] = {
     "sent": (
         "activation.sync_snapshot",
         "acknowledge",
-        # A row is of a profile, or of one of its memberships: then the segment follows the id.
         """select sync, count(*) as rows_acknowledged, max(acknowledged_at) as acknowledged_at
-        from activation.sync_snapshot where split_part(row_key, ':', 1) = ? group by sync
+        from activation.sync_snapshot where {row_profile} = ? group by sync
             order by sync""",
     ),
 }
@@ -129,4 +128,6 @@ def _section(lake: duckdb.DuckDBPyConnection, name: str, profile_id: str) -> Sec
     relation, stage, query = _SECTIONS[name]
     if not warehouse.relation_exists(lake, relation):
         return {"missing": f"not there yet; the stage '{stage}' makes {relation}"}
+    columns = tables.column_names(lake, f"lake.{relation}")
+    query = query.replace("{row_profile}", row_profile.sql(columns, "profile_id"))
     return warehouse.records(lake, query, [profile_id])

@@ -1,4 +1,4 @@
-"""Small tables of the lake that a stage writes itself."""
+"""Small tables of the lake that a stage writes itself, and the columns of a relation."""
 
 from __future__ import annotations
 
@@ -30,3 +30,9 @@ def replace_rows(
             f"insert into lake.{relation} values ({marks})", [list(row) for row in rows]
         )
     lake.execute("commit")
+
+
+def column_names(lake: duckdb.DuckDBPyConnection, source: str) -> list[str]:
+    """Names of the columns of a relation, or of a query in parentheses."""
+    described = lake.execute(f"select * from {source} limit 0").description or []
+    return [column[0] for column in described]

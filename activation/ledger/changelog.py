@@ -15,7 +15,10 @@ from activation.ledger import tables as t
 from activation.ledger.database import Ledger
 from activation.model import Operation, RowOutcome, Status
 
-CHANGES = ("sync", "run_id", "row_key", "operation", "status", "reason", "request_id", "sent_at")
+CHANGES = (
+    "sync", "run_id", "row_key", "profile_id", "operation", "status", "reason", "request_id",
+    "sent_at",
+)  # fmt: skip
 SENT = "sent_rows"  # the measure that counts what was ever acknowledged
 
 
@@ -34,6 +37,7 @@ def record(
             sync,
             run_id,
             o.row.row_key,
+            o.row.profile_id,
             o.row.operation._value_,
             o.status._value_,
             o.reason,
@@ -87,6 +91,6 @@ def sent_since(ledger: Ledger, sync: str, moment: datetime) -> dict[str, int]:
     arrived = c.status.in_([Status.sent.value, Status.unknown.value])
     chosen = c.sync == sync, c.sent_at >= moment, arrived, c.operation != Operation.remove.value
     with ledger.begin() as connection:
-        for (row_key,) in connection.execute(sa.select(c.row_key).where(*chosen)):
-            counted[row_key.partition(":")[0]] += 1
+        for (profile_id,) in connection.execute(sa.select(c.profile_id).where(*chosen)):
+            counted[profile_id] += 1
     return dict(counted)

@@ -13,7 +13,7 @@ import pyarrow as pa
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert as postgres_insert
 
-from activation.ledger import sql
+from activation.ledger import sql, upgrade
 from activation.ledger import tables as t
 from segmentry.settings import Settings
 
@@ -31,7 +31,8 @@ class Ledger:
     def __init__(self, settings: Settings) -> None:
         self.engine = sql.engine(settings.ledger_url)
         t.METADATA.create_all(self.engine)
-        sql.rename_columns(self.engine, t.RENAMED)
+        upgrade.rename_columns(self.engine, t.RENAMED)
+        upgrade.add_profiles(self.engine, t.WITHOUT_PROFILE)
 
     def close(self) -> None:
         """Give the connections back."""

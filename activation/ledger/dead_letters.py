@@ -63,6 +63,7 @@ def _dead(
     return {
         "sync": sync,
         "row_key": o.row.row_key,
+        "profile_id": o.row.profile_id,
         "operation": o.row.operation.value,
         "payload_hash": o.row.payload_hash,
         "status": o.status.value,

@@ -39,10 +39,14 @@ _CHANGES = (
     "reason",
     "request_id",
     "sent_at",
+    "profile_id",
 )
-_DEAD = ("sync", "row_key", "operation", "status", "reason", "attempts", "first_at", "last_at")
+_DEAD = (
+    "sync", "row_key", "operation", "status", "reason", "attempts", "first_at", "last_at",
+    "profile_id",
+)  # fmt: skip
 _REVIEWS = ("sync", "run_id", "guardrail", "detail", "release", "state", "raised_at")
-_SNAPSHOT = ("sync", "row_key", "payload_hash", "acknowledged_at")
+_SNAPSHOT = ("sync", "row_key", "payload_hash", "acknowledged_at", "profile_id")
 
 
 def _schema(table: sa.Table, names: tuple[str, ...]) -> pa.Schema:

@@ -19,6 +19,7 @@ HELD = (
     "sync",
     "holding",
     "row_key",
+    "profile_id",
     "identity",
     "destination_id",
     "payload_hash",
@@ -29,11 +30,9 @@ HELD = (
 def of(ledger: Ledger, sync: str) -> pa.Table:
     """Rows the destination is known, or feared, to hold."""
     h = t.held_rows.c
-    statement = sa.select(h.holding, h.row_key, h.identity, h.destination_id, h.payload_hash)
-    names = ("holding", "row_key", "identity", "destination_id", "payload_hash")
-    return ledger.read(
-        statement.where(h.sync == sync), pa.schema([(name, pa.string()) for name in names])
-    )
+    names = ("holding", "row_key", "profile_id", "identity", "destination_id", "payload_hash")
+    statement = sa.select(*(h[name] for name in names)).where(h.sync == sync)
+    return ledger.read(statement, pa.schema([(name, pa.string()) for name in names]))
 
 
 def mark_unconfirmed(ledger: Ledger, sync: str, holdings: Sequence[str]) -> None:
@@ -90,6 +89,7 @@ def _held_and_gone(
                         sync,
                         row.holding,
                         row.row_key,
+                        row.profile_id,
                         row.identity,
                         their_id,
                         row.payload_hash,
@@ -107,4 +107,5 @@ def _unconfirmed(sync: str, row: Row) -> tuple[Any, ...]:
     """Held with an unknown payload: whatever is wanted later, an update or a removal, is then
     planned again.
     """
-    return (sync, row.holding, row.row_key, row.identity, row.destination_id, None, None)
+    named = (sync, row.holding, row.row_key, row.profile_id, row.identity)
+    return (*named, row.destination_id, None, None)

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from activation.ledger import tables as t
 from activation.ledger.database import Ledger, now
 from activation.model import Batch, Operation, Row
+from segmentry import row_profile
 
 
 @dataclass(frozen=True)
@@ -70,15 +71,24 @@ def is_open(ledger: Ledger, sync: str) -> bool:
 
 
 def _packed(rows: Sequence[Row]) -> bytes:
-    names = [
-        [r.operation._value_, r.row_key, r.identity, r.holding, r.payload_hash, r.destination_id]
+    parts = [
+        [
+            r.operation._value_, r.row_key, r.identity, r.holding, r.payload_hash,
+            r.destination_id, r.profile_id,
+        ]
         for r in rows
-    ]
-    return orjson.dumps(names)
+    ]  # fmt: skip
+    return orjson.dumps(parts)
 
 
 def _unpacked(packed: bytes) -> list[Row]:
+    # A request of an older version does not name its profiles.
     return [
-        Row(Operation(o), key, who, holding, hash_, {}, id_)
-        for o, key, who, holding, hash_, id_ in orjson.loads(packed)
-    ]
+        Row(
+            Operation(operation), key, named[0] if named else row_profile.of_key(key), identity,
+            holding, payload_hash, {}, their_id,
+        )
+        for operation, key, identity, holding, payload_hash, their_id, *named in orjson.loads(
+            packed
+        )
+    ]  # fmt: skip

@@ -44,26 +44,6 @@ def engine(url: str) -> sa.Engine:
     return made
 
 
-def rename_columns(database: sa.Engine, renamed: Sequence[tuple[str, str, str]]) -> None:
-    """Rename columns of an older ledger: table, former name, name. A ledger that has the names is
-    only read.
-    """
-    for table, former, name in renamed:
-        if not _has_column(database, table, former):
-            continue
-        with (
-            database.begin() as connection
-        ):  # SQLite takes the lock here, and of two processes one renames
-            if database.dialect.name != "sqlite":
-                connection.exec_driver_sql(f"lock table {table} in access exclusive mode")
-            if _has_column(connection, table, former):
-                connection.exec_driver_sql(f"alter table {table} rename column {former} to {name}")
-
-
-def _has_column(database: sa.Engine | sa.Connection, table: str, name: str) -> bool:
-    return any(column["name"] == name for column in sa.inspect(database).get_columns(table))
-
-
 def write_to_sqlite(
     connection: sa.Connection,
     table: sa.Table,

@@ -33,6 +33,7 @@ held_rows = sa.Table(
     sa.Column("sync", sa.String, primary_key=True),
     sa.Column("holding", sa.String, primary_key=True),
     sa.Column("row_key", sa.String, nullable=False),
+    sa.Column("profile_id", sa.String),
     sa.Column("identity", sa.String, nullable=False),
     sa.Column("destination_id", sa.String),
     sa.Column("payload_hash", sa.String),
@@ -64,6 +65,7 @@ changes = sa.Table(
     sa.Column("sync", sa.String, nullable=False),
     sa.Column("run_id", sa.String, nullable=False),
     sa.Column("row_key", sa.String, nullable=False),
+    sa.Column("profile_id", sa.String),
     sa.Column("operation", sa.String, nullable=False),
     sa.Column("status", sa.String, nullable=False),
     sa.Column("reason", sa.String, nullable=False),
@@ -77,6 +79,7 @@ dead_letters = sa.Table(
     METADATA,
     sa.Column("sync", sa.String, primary_key=True),
     sa.Column("row_key", sa.String, primary_key=True),
+    sa.Column("profile_id", sa.String),
     sa.Column("operation", sa.String, nullable=False),
     sa.Column("payload_hash", sa.String, nullable=False),
     sa.Column("status", sa.String, nullable=False),
@@ -99,8 +102,19 @@ reviews = sa.Table(
 )
 
 # Columns that older ledgers have under another name: table, former name, name.
-# ``sql.rename_columns`` renames.
+# ``upgrade.rename_columns`` renames.
 RENAMED = (("reviews", "brake", "guardrail"),)
+
+
+def _without_profile(table: sa.Table) -> sa.Index:
+    is_missing = table.c.profile_id.is_(None)
+    name = f"{table.name}_without_profile"
+    return sa.Index(name, table.c.sync, sqlite_where=is_missing, postgresql_where=is_missing)
+
+
+# Rows that an older version wrote without their profile. ``upgrade.add_profiles`` fills them, and
+# the indexes, which are empty, make it quick to see that there are none.
+WITHOUT_PROFILE = tuple(_without_profile(table) for table in (held_rows, changes, dead_letters))
 
 # One row per sync: what was last brought to its end, and who is at work on it.
 sync_states = sa.Table(

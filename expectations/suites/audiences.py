@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from expectations.suite import Rule, Suite, Table, View
-from segmentry import sync_files
+from segmentry import row_profile, sync_files
 from segmentry.sync_config import SyncConfig
 
 _SPOKEN_TO = ("marketing", "advertising", "personalization")
@@ -49,10 +49,8 @@ def _audience(view: View, name: str, sync: SyncConfig) -> Table:
         decided += f", {_matches(sync, 'is_granted')} as opted_in"
     # A gate names failing rows by a row_key of its own: the audience's key, which may be one of
     # several per person, is next to it under another name.
-    rows = (
-        "select * rename (row_key as sent_key), split_part(row_key, ':', 1) as person from"
-        f" lake.{relation}"
-    )
+    profile_id = row_profile.sql(view.columns(relation))
+    rows = f"select * rename (row_key as sent_key), {profile_id} as person from lake.{relation}"
     query = f"select t.sent_key, t.person{decided} from ({rows}) as t"
     return Table(relation, row_key="person", unique=("sent_key",), rules=rules, query=query)
 

@@ -125,7 +125,9 @@ def test_analytics_works_without_any_consent_data(shop: Shop) -> None:
     shop.people("ann", "bob", consent=False)
     shop.put("marts.consents", [decision("bob", "denied", purpose="analytics", channel="any")])
     build(shop)
-    assert shop.rows("select * from audiences.aud_export") == [("p_ann:loyal", "p_ann", "loyal")]
+    assert shop.rows("select * from audiences.aud_export") == [
+        ("p_ann:loyal", "p_ann", "loyal", "p_ann")
+    ]
 
 
 @pytest.mark.slow
@@ -189,7 +191,7 @@ def test_columns_of_every_kind(shop: Shop) -> None:
     shop.put("segments.segment_memberships", [{"segment": "vip", "profile_id": "p_ann"}])
     build(shop)
     assert shop.rows("select * from audiences.aud_letters") == [
-        ("p_ann", "ann@example.com", "Ann of GB", "it's", 3, True, "loyal,vip")
+        ("p_ann", "ann@example.com", "Ann of GB", "it's", 3, True, "loyal,vip", "p_ann")
     ]
 
 
@@ -222,6 +224,7 @@ def test_transitions_are_one_row_per_entry_and_exit(shop: Shop) -> None:
         "entered",
         "left",
     ]
+    assert shop.rows("select distinct row_profile_id from audiences.aud_moves") == [("p_ann",)]
 
 
 @pytest.mark.parametrize(

@@ -108,7 +108,7 @@ def person(name: str, operation: Operation = Operation.add, first: str | None = 
     values: dict[str, Any] = (
         {} if operation is Operation.remove else {"email": email, "first_name": first}
     )
-    return Row(operation, f"p_{name}", email, email, f"hash-{name}", values)
+    return Row(operation, f"p_{name}", f"p_{name}", email, email, f"hash-{name}", values)
 
 
 @pytest.fixture
