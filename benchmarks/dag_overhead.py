@@ -20,7 +20,7 @@ SEED = 1
 
 
 def run() -> dict[str, Any]:
-    """Run the job twice in each of two homes: from nothing, and again without news."""
+    """Run the job twice in each of two homes: on an empty home, and again without new data."""
     with tempfile.TemporaryDirectory() as folder:
         bare = _runs(Path(folder) / "bare", "--no-airflow")
         chain = _runs(Path(folder) / "airflow", "--airflow")

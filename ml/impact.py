@@ -109,7 +109,7 @@ def _move(lake: Lake, name: str, where: str) -> Move:
         """,
         [name],
     ).fetchone()
-    assert row is not None  # aggregates without a group give one row
+    assert row is not None  # aggregates without a group return one row
     return Move(name, *row)
 
 
@@ -141,6 +141,6 @@ def _syncs(context: RunContext, lake: Lake) -> list[SyncMove]:
                 "named": list(sync.segments or ()),
             },
         ).fetchone()
-        assert row is not None  # aggregates without a group give one row
+        assert row is not None  # aggregates without a group return one row
         found.append(SyncMove(name, *map(int, row)))
     return [one for one in found if one.changed or one.entering]

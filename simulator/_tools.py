@@ -83,7 +83,7 @@ class ToolState:
     def import_profiles(
         self, profiles: list[dict[str, Any]], *, is_listed: bool
     ) -> tuple[str, int]:
-        """Upsert profiles by address as a job; give its id and how many profiles it has."""
+        """Upsert profiles by address as a job; return its id and how many profiles it has."""
         with self._lock:
             job = f"job-{secrets.token_hex(8)}"
             errors = []

@@ -35,8 +35,8 @@ Answer = tuple[int, Any, dict[str, str]]
 
 @contextmanager
 def running(settings: Settings) -> Iterator[dict[str, str]]:
-    """Start the tools, give the environment that points the default syncs at them, and stop them at
-    the end.
+    """Start the tools, yield the environment that points the default syncs at them, and stop them
+    at the end.
     """
     command = [sys.executable, "-m", "simulator.receiver", str(settings.home), str(os.getpid())]
     environment = {

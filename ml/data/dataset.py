@@ -56,12 +56,10 @@ class TrainingSet:
     snapshot: int
     as_of: datetime
     query: str
-    unreviewed: Part | None = (
-        None  # the rows to learn from without people's verdicts, where there are any
-    )
-    recent: tuple[Part, Part] | None = (
-        None  # the test's time, of the people to learn from and of those to calibrate on
-    )
+    # The rows to learn from with the outcomes as labels, if people's verdicts replace some of them.
+    unreviewed: Part | None = None
+    # Rows of the test's date: of the people to learn from, and of those to calibrate on.
+    recent: tuple[Part, Part] | None = None
 
     @property
     def parts(self) -> dict[str, Part]:

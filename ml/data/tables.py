@@ -3,7 +3,7 @@ candidate can be judged on.
 
 For tables that did not come through the lake (an export, a public data set). There is no as_of in
 such a table, so the split is by person alone and nothing is tested on a later time: prefer the
-lake's features where there is a choice.
+lake's features if you have both.
 """
 
 from __future__ import annotations

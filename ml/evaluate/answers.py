@@ -28,7 +28,7 @@ Ask = Callable[[pd.DataFrame], Answers]
 
 
 def of_all(ask: Ask, features: pd.DataFrame) -> Answers:
-    """The answers about all rows, asked in several processes where there are many."""
+    """The answers about all rows, asked in several processes if there are many."""
     found = processes.each(lambda part: ask(features.iloc[part]), processes.slices(len(features)))
     outcomes = [one.outcomes for one in found if one.outcomes is not None]
     return Answers(

@@ -22,7 +22,7 @@ class Candidate:
     name: str
     build: Callable[[], Estimator]
     space: Space = field(default_factory=dict)
-    # takes a number of threads; where it has none, scikit-learn warns of one that is given
+    # Whether it takes a number of threads: scikit-learn warns of one that an estimator ignores.
     is_parallel: bool = False
 
     def make(self, parameters: Parameters, policy: TrainingPolicy) -> Estimator:
@@ -144,7 +144,7 @@ def for_kind(own: Estimator) -> Mapping[str, Candidate]:
 
 
 def of(spec: Learnt, known: Mapping[str, Candidate] = STANDARD) -> list[Candidate]:
-    """The spec's own estimator and its rivals, or ConfigError naming a rival there is not."""
+    """The spec's own estimator and its rivals, or ConfigError naming an unknown rival."""
     own = spec.estimator()
     unknown = [r for r in spec.rivals if r not in known]
     if unknown:

@@ -1,5 +1,5 @@
-"""MLflow: one experiment and one registered model per model of ours, runs that can be found and
-trusted again.
+"""MLflow: one experiment and one registered model per spec, with runs that a later training finds
+and can trust.
 """
 
 from __future__ import annotations
@@ -282,8 +282,8 @@ def identity(version: ModelVersion) -> str:
 
 @contextmanager
 def own_code(model: Model) -> Iterator[list[str] | None]:
-    """The files of ours that a pipeline needs to be served by others: none, but for the lifetime
-    model its one file.
+    """Files of this project that others need to serve a pipeline: none, except one for the lifetime
+    model.
     """
     home = type(model.steps[-1][1] if hasattr(model, "steps") else model).__module__
     if not home.startswith("ml."):

@@ -134,7 +134,7 @@ class PersonaTrainer(Trainer[PersonaSpec]):
         ]
 
     def propose(self, context: RunContext, version: ModelVersion) -> Proposal:
-        """The personas the version would give."""
+        """The personas that the version would assign."""
         tracker = self.tracker(context.settings)
         as_of = clock.of(context)
         model = tracker.load(version)

@@ -22,8 +22,8 @@ OF_OUTCOMES = f"feature in ('{drift.LABEL}', '{drift.CALIBRATION}')"
 
 
 def outcomes_at(tracker: Tracker, as_of: datetime) -> dict[str, Any]:
-    """What a training at that time noted of outcomes; empty where there was none, or it had no
-    champion to judge.
+    """What a training at that time noted of outcomes; empty without such a training, or if there
+    was no champion to judge.
     """
     found = tracker.noted(OUTCOMES)
     return found if found.get("as_of") == as_of.isoformat() else {}

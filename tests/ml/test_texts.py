@@ -1,4 +1,4 @@
-"""The features of texts, and that only new or changed texts are read again."""
+"""The tags of texts, and that only new or changed texts are tagged again."""
 
 from __future__ import annotations
 
