@@ -154,6 +154,7 @@ def build(
         if r.node.resource_type == "model" and r.node.database == "lake"
     ]
     with warehouse.connect(settings, read_only=True) as lake:
+        lake.execute("begin")  # each statement by itself would ask the catalog for the newest state
         rows = {relation: warehouse.count(lake, relation) for relation in built}
     return StageReport(rows=rows)
 

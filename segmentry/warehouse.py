@@ -381,9 +381,10 @@ def require(lake: duckdb.DuckDBPyConnection, relation: str, *, made_by: str) -> 
 
 def count(lake: duckdb.DuckDBPyConnection, relation: str) -> int:
     """Number of rows of ``schema.name``; 0 when it does not exist."""
-    if not relation_exists(lake, relation):
+    try:
+        row = lake.execute(f"select count(*) from lake.{relation}").fetchone()
+    except duckdb.CatalogException:
         return 0
-    row = lake.execute(f"select count(*) from lake.{relation}").fetchone()
     return int(row[0]) if row else 0
 
 
