@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ml import threads
@@ -12,7 +12,7 @@ from ml.estimators import Model
 from ml.evaluate import forecasts, metrics
 from ml.evaluate.metrics import Interval
 from ml.fit import candidates, pipeline, search
-from ml.fit.search import BestFit
+from ml.fit.search import BestFit, Dropped
 from ml.policy import TrainingPolicy
 from ml.spec import ForecastSpec
 
@@ -26,6 +26,7 @@ class FittedForecast:
     chosen: BestFit
     found: list[BestFit]
     table: Mapping[str, Mapping[str, Interval]]
+    dropped: Sequence[Dropped] = ()
 
     @property
     def model(self) -> Model:
@@ -39,16 +40,14 @@ def fit(spec: ForecastSpec, data: TrainingSet, policy: TrainingPolicy) -> Fitted
         deadline = time.monotonic() + policy.seconds_per_model
         own, *rivals = candidates.of(spec, candidates.for_kind(spec.estimator()))
         prepared = search.Prepared(data)
-        found = [
-            search.search(own, prepared, replace(policy, trials=min(policy.trials, 1)), deadline)
-        ]
-        found += [search.search(c, prepared, replace(policy, trials=0), deadline) for c in rivals]
+        attempts = [(own, replace(policy, trials=min(policy.trials, 1)))]
+        attempts += [(rival, replace(policy, trials=0)) for rival in rivals]
+        searched = search.search_each(attempts, prepared, deadline)
         rule = fit_rule(spec.heuristic, data)
-        chosen = min(found, key=lambda f: f.best.loss)
         few = replace(policy, resamples=min(policy.resamples, metrics.LEAST_RESAMPLES))
         table = {"rule": forecasts.measured(rule, data.test, few)}
-        table |= {f.candidate: forecasts.measured(f.fitted, data.test, few) for f in found}
-    return FittedForecast(chosen, found, table)
+        table |= {f.candidate: forecasts.measured(f.fitted, data.test, few) for f in searched.found}
+    return FittedForecast(searched.best, searched.found, table, searched.dropped)
 
 
 def fit_rule(heuristic: str, data: TrainingSet) -> Model:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ml.data.dataset import TrainingSet
+from ml.data.dataset import DataRefused, TrainingSet
 from ml.estimators import Array, Matrix, Model, Parameters, Preparation
 from ml.evaluate import losses
 from ml.fit import pipeline
@@ -82,14 +82,66 @@ class Prepared:
         return self._kept[kind]
 
 
+@dataclass(frozen=True)
+class Dropped:
+    """A candidate that could not be fitted on these data, and the kind of error that it raised."""
+
+    candidate: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Searched:
+    """The candidates that were fitted, in the order given, and those that could not be."""
+
+    found: list[BestFit]
+    dropped: list[Dropped]
+
+    @property
+    def best(self) -> BestFit:
+        """The one with the least loss."""
+        return min(self.found, key=lambda f: f.best.loss)
+
+
+def search_each(
+    attempts: Sequence[tuple[Candidate, TrainingPolicy]], prepared: Prepared, deadline: float
+) -> Searched:
+    """Search every candidate by its policy; one that raises is dropped.
+
+    Raises DataRefused when none is left. Texts of errors may quote data, so the kind alone is kept.
+    """
+    found: list[BestFit] = []
+    dropped: list[Dropped] = []
+    for candidate, policy in attempts:
+        try:
+            best = search(candidate, prepared, policy, deadline)
+        except Exception as error:  # a library may raise anything on data that it cannot fit
+            dropped.append(Dropped(candidate.name, type(error).__name__))
+            continue
+        if math.isfinite(best.best.loss):
+            found.append(best)
+        else:
+            dropped.append(Dropped(candidate.name, "its loss is not a number"))
+    if not found:
+        reasons = "; ".join(f"{each.candidate}: {each.reason}" for each in dropped)
+        raise DataRefused(f"no candidate can be fitted on these data ({reasons})")
+    return Searched(found, dropped)
+
+
 def search_all(
     candidates: Sequence[Candidate], prepared: Prepared, policy: TrainingPolicy, deadline: float
-) -> list[BestFit]:
-    """Fit every candidate with its defaults; only the best of them get trials."""
-    found = [search(c, prepared, replace(policy, trials=0), deadline) for c in candidates]
+) -> Searched:
+    """Fit every candidate with its defaults; the trials go to the best of them alone, the others
+    are stopped early.
+    """
+    plain = replace(policy, trials=0)
+    searched = search_each([(each, plain) for each in candidates], prepared, deadline)
+    found = searched.found
+    by_name = {candidate.name: candidate for candidate in candidates}
     for place in sorted(range(len(found)), key=lambda n: found[n].best.loss)[:FINALISTS]:
-        found[place] = search(candidates[place], prepared, policy, deadline, found[place])
-    return found
+        begun = found[place]
+        found[place] = search(by_name[begun.candidate], prepared, policy, deadline, begun)
+    return searched
 
 
 def search(
@@ -112,13 +164,19 @@ def search(
     most = _most(candidate, policy) if candidate.space else 0
     if not most:
         return BestFit(candidate.name, fitted, best, trials)
+    import optuna
+
     study = _study(candidate, policy)
     for _ in range(most):
         if time.monotonic() + first.seconds > deadline:
             is_cut_short = True
             break
         asked = study.ask()
-        trial, pipe = _fit(candidate, _suggest(asked, candidate), prepared, policy)
+        try:
+            trial, pipe = _fit(candidate, _suggest(asked, candidate), prepared, policy)
+        except Exception:  # parameters that these data cannot be fitted with; the defaults can
+            study.tell(asked, state=optuna.trial.TrialState.FAIL)
+            continue
         study.tell(asked, trial.loss)
         trials.append(trial)
         if trial.loss < best.loss:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ml import threads
@@ -12,7 +13,7 @@ from ml.estimators import Model
 from ml.evaluate import calibration, evaluation, metrics
 from ml.evaluate.evaluation import Evaluation
 from ml.fit import candidates, pipeline, search
-from ml.fit.search import BestFit
+from ml.fit.search import BestFit, Dropped
 from ml.policy import TrainingPolicy
 from ml.spec import ModelSpec
 
@@ -29,6 +30,7 @@ class Trained:
     found: list[BestFit]
     ours: Evaluation
     theirs: Evaluation
+    dropped: Sequence[Dropped] = ()
 
 
 def fit(spec: ModelSpec, data: TrainingSet, policy: TrainingPolicy) -> Trained:
@@ -37,12 +39,13 @@ def fit(spec: ModelSpec, data: TrainingSet, policy: TrainingPolicy) -> Trained:
     """
     with threads.limited(policy):
         deadline = time.monotonic() + policy.seconds_per_model
-        found = search.search_all(candidates.of(spec), search.Prepared(data), policy, deadline)
-        chosen = min(found, key=lambda f: f.best.loss)
+        searched = search.search_all(candidates.of(spec), search.Prepared(data), policy, deadline)
+        chosen = searched.best
         model = calibration.calibrate(chosen.fitted, data.validation)
         rule = fit_rule(spec.heuristic, data)
         ours, theirs = (_evaluate(each, spec, data, policy) for each in (model, rule))
-        return Trained(finished(chosen.fitted, data) or model, rule, chosen, found, ours, theirs)
+        model = finished(chosen.fitted, data) or model
+        return Trained(model, rule, chosen, searched.found, ours, theirs, searched.dropped)
 
 
 def finished(fitted: Model, data: TrainingSet) -> Model | None:

@@ -5,7 +5,7 @@ trainers of probabilities and of forecasts add what is special to their kind.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import Generic, Protocol, TypeVar
@@ -21,7 +21,7 @@ from ml.evaluate import answers, drift, leakage, reasons
 from ml.evaluate.answers import Answers, Ask
 from ml.evaluate.gates import Gate, PromotionVerdict
 from ml.evaluate.metrics import Vector
-from ml.fit.search import BestFit
+from ml.fit.search import BestFit, Dropped
 from ml.policy import DriftPolicy, TrainingPolicy
 from ml.registry import promotion, store
 from ml.registry.protocols import ModelVersion, TrackedRun
@@ -43,6 +43,10 @@ class Fitted(Protocol):
     @property
     def model(self) -> Model:
         """What is registered."""
+
+    @property
+    def dropped(self) -> Sequence[Dropped]:
+        """Candidates that could not be fitted."""
 
     @property
     def found(self) -> list[BestFit]:
@@ -132,9 +136,15 @@ class LabelledTrainer(Trainer[LearntKind], Generic[LearntKind, FittedKind]):
         run = tracker.finished(key)
         is_new = run is None
         if run is None:
-            self._fit_and_log(tracker, data, policy, key)
+            try:
+                self._fit_and_log(tracker, data, policy, key)
+            except DataRefused as refusal:
+                return runs.refuse(
+                    tracker, self.spec.name, as_of.isoformat(), data.snapshot, str(refusal)
+                )
             run = tracker.trained(key)
-        return self._decide(context, tracker, run, data, policy, is_new=is_new)
+        report = self._decide(context, tracker, run, data, policy, is_new=is_new)
+        return runs.with_dropped(report, self.spec.name, run)
 
     def _fit_and_log(
         self, tracker: Tracker, data: TrainingSet, policy: TrainingPolicy, key: str
@@ -148,7 +158,7 @@ class LabelledTrainer(Trainer[LearntKind], Generic[LearntKind, FittedKind]):
             runs.log_trials(tracker, fitted.found, run.info.run_id)
             runs.log_set(self.spec.name, self.spec.horizon_days, data)
             self.evaluate(fitted, data)
-            card = self.card(fitted, data)
+            card = self.card(fitted, data) + runs.log_dropped(fitted.dropped)
             mlflow.log_text(card, "model_card.md")
             mlflow.set_tag("mlflow.note.content", card)
             classifies = hasattr(fitted.model, "classes_")

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 import pandas as pd
 
 from ml.data.dataset import TrainingSet
 from ml.evaluate.gates import PromotionVerdict
-from ml.fit.search import BestFit
+from ml.fit.search import BestFit, Dropped
 from ml.policy import TrainingPolicy
 from ml.registry import promotion
-from ml.registry.protocols import ModelVersion
+from ml.registry.protocols import ModelVersion, TrackedRun
 from ml.registry.tracking import Tracker
 from ml.spec import Spec
 from segmentry.stages import StageReport
 
 SCHEMA_ROWS = 50
+# The tag of a run that names candidates which could not be fitted, with the kind of error.
+DROPPED = "segmentry.dropped"
 
 
 def training_key(spec: Spec, policy: TrainingPolicy, as_of: str, content: str) -> str:
@@ -76,6 +79,27 @@ def log_trials(tracker: Tracker, searched: list[BestFit], parent: str) -> None:
                 {"candidate": found.candidate, **trial.parameters},
                 {"validation_loss": trial.loss, "fit_seconds": trial.seconds},
             )
+
+
+def log_dropped(dropped: Sequence[Dropped]) -> str:
+    """Tag the current run with candidates that could not be fitted; returns lines for the card."""
+    if not dropped:
+        return ""
+    import mlflow
+
+    reasons = [f"{each.candidate} ({each.reason})" for each in dropped]
+    mlflow.set_tag(DROPPED, ", ".join(reasons))
+    return "\n".join(
+        ["## Candidates that cannot be fitted on these data", *(f"- {r}" for r in reasons), ""]
+    )
+
+
+def with_dropped(report: StageReport, model: str, run: TrackedRun) -> StageReport:
+    """The report, with a note of the candidates that could not be fitted."""
+    if not (reasons := run.data.tags.get(DROPPED)):
+        return report
+    note = f"{model}: left out, as it cannot be fitted on these data: {reasons}"
+    return replace(report, notes=[*report.notes, note])
 
 
 def log_set(model: str, horizon_days: int, data: TrainingSet) -> None:
