@@ -122,15 +122,9 @@ def build(
     quote rows.
     """
     warehouse.prepare(settings)
-    words = [
-        "build" if tests else "run",
-        "--select",
-        select,
-        "--exclude-resource-type",
-        "unit_test",
-    ]
-    if not tests:
-        words = words[:3]
+    words = ["build" if tests else "run", "--select", select]
+    if tests:
+        words += ["--exclude-resource-type", "unit_test"]
     if not artifacts:
         words.append("--no-write-json")
     if full_refresh:

@@ -18,7 +18,7 @@ from ml.fit.candidates import Candidate
 from segmentry import warehouse
 from segmentry.settings import Settings, switch_off_telemetry
 from segmentry.stages import RunContext
-from tests import ml_lake
+from tests.ml import small_lake
 
 
 class Broken(ClassifierMixin, RegressorMixin, BaseEstimator):  # type: ignore[misc]
@@ -56,7 +56,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunContext]:
         {"SEGMENTRY_HOME": str(folder / "home"), "SEGMENTRY_CONFIG": str(config)}
     )
     warehouse.prepare(settings)
-    ml_lake.fill(settings, 700)
+    small_lake.fill(settings, 700)
     yield RunContext(settings)
 
 
