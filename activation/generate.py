@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from activation import audience_texts, consent_policy
 from activation.audience_sql import audience_sql, candidate_arguments
 from activation.consent_policy import ConsentPolicy
-from segmentry import row_profile, sync_files
+from segmentry import generated, row_profile, sync_files
 from segmentry.errors import ConfigError
 from segmentry.generated import GeneratedFile
 from segmentry.settings import Settings
@@ -21,6 +21,7 @@ from segmentry.sync_config import SyncConfig
 from segments import installed
 
 FOLDER = "models/audiences"
+MADE = f"{FOLDER}/{generated.FOLDER}"
 MARK = "-- Made at run time from config/syncs: change the configuration, not this file."
 
 
@@ -29,8 +30,9 @@ def files(settings: Settings) -> list[GeneratedFile]:
     there.
     """
     folder = settings.dbt_project / FOLDER
-    wanted = {folder / name: text for name, text in texts(settings).items()}
-    extra = [path for path in sorted(folder.glob("aud_*.*")) if path not in wanted]
+    made = settings.dbt_project / MADE
+    wanted = {made / name: text for name, text in texts(settings).items()}
+    extra = [path for path in sorted(folder.rglob("aud_*.*")) if path not in wanted]
     return [
         *(GeneratedFile(p, t) for p, t in wanted.items()),
         *(GeneratedFile(p, None) for p in extra),

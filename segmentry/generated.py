@@ -1,9 +1,9 @@
 """Files that follow from others: of the repository, kept current by a check, and of a run, made
 when it needs them.
 
-dbt reads the project from a copy in the home: what is written by hand as it is, and next to it what
-follows from the configuration and the segments. A run never writes into the repository, and there
-is no generated copy to forget.
+dbt reads the project from a copy in the home: what people write as it is, and what follows from the
+configuration and the segments in folders called generated/. A run never writes into the repository,
+and there is no generated copy to forget.
 """
 
 from __future__ import annotations
@@ -38,6 +38,8 @@ RUN_TIME: tuple[str, ...] = (
     "segments.manifest:run_time_files",
     "activation.generate:files",
 )
+# The folder of a layer's models or macros that contains what a run makes, and nothing else.
+FOLDER = "generated"
 _READ = {".sql", ".yml", ".yaml", ".py", ".csv", ".md"}
 _LEFT_OUT = {"__pycache__", "target", "logs", "dbt_packages"}
 # The input that each copy was last written from, by this process: most calls of a run have nothing
@@ -117,12 +119,11 @@ def _run_time_texts(settings: Settings) -> dict[str, bytes | None]:
         except SegmentryError:
             continue
         for file in files:
-            if (
-                not file.path.parent.is_dir()
-            ):  # a project that has no such part has no use for its files
+            name = file.path.relative_to(settings.dbt_project)
+            part = settings.dbt_project.joinpath(*name.parts[:2])
+            if not part.is_dir():  # a project that has no such part has no use for its files
                 continue
-            name = str(file.path.relative_to(settings.dbt_project))
-            found[name] = None if file.text is None else file.text.encode("utf-8")
+            found[str(name)] = None if file.text is None else file.text.encode("utf-8")
     return found
 
 

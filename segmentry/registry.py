@@ -13,7 +13,7 @@ from jinja2 import nodes
 
 from segmentry import configuration
 from segmentry.errors import ConfigError, SegmentryError
-from segmentry.generated import GeneratedFile
+from segmentry.generated import FOLDER, GeneratedFile
 from segmentry.settings import Settings
 from segmentry.stages import resolve
 
@@ -34,13 +34,13 @@ def texts(settings: Settings) -> dict[str, str]:
     """Path below macros/ to text, of every list."""
     models = scored_models()
     return {
-        "staging/landed_sources.sql": _macro("landed_sources", landed_sources(settings)),
-        "identity/claim_sources.sql": _macro("claim_sources", claim_sources(settings))
+        f"staging/{FOLDER}/landed_sources.sql": _macro("landed_sources", landed_sources(settings)),
+        f"identity/{FOLDER}/claim_sources.sql": _macro("claim_sources", claim_sources(settings))
         + _macro("claim_relations", claim_relations(settings)),
-        "features/feature_subjects.sql": _macro(
+        f"features/{FOLDER}/feature_subjects.sql": _macro(
             "feature_subjects", sorted(_subjects(settings, "sql"))
         ),
-        "features/scored_models.sql": _macro("scored_models", list(models))
+        f"features/{FOLDER}/scored_models.sql": _macro("scored_models", list(models))
         + _macro("choice_models", [name for name, is_choice in models.items() if is_choice]),
     }
 

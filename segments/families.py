@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from segmentry import configuration
-from segmentry.generated import GeneratedFile
+from segmentry.generated import FOLDER, GeneratedFile
 from segmentry.settings import Settings
 from segments import definitions
 from segments.definitions import Segment
@@ -76,7 +76,7 @@ def members(settings: Settings) -> list[Member]:
 
 def built(settings: Settings, words: Mapping[str, str]) -> dict[str, Segment]:
     """The members as segments."""
-    home = definitions.folder(settings)
+    home = definitions.folder(settings) / FOLDER
     return {
         m.name: definitions.build(home / f"{m.name}.sql", m.entry, m.sql, words)
         for m in members(settings)
@@ -90,7 +90,7 @@ def names(settings: Settings) -> dict[str, str]:
 
 def files(settings: Settings) -> list[GeneratedFile]:
     """The members as dbt reads them."""
-    home = definitions.folder(settings)
+    home = definitions.folder(settings) / FOLDER
     return [
         GeneratedFile(home / f"{member.name}{suffix}", text)
         for member in members(settings)

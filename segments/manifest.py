@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from segmentry import configuration, registry
-from segmentry.generated import GeneratedFile
+from segmentry.generated import FOLDER, GeneratedFile
 from segmentry.settings import Settings
 from segments import families, installed
 from segments.installed import Segment
@@ -36,7 +36,7 @@ def run_time_files(settings: Settings) -> list[GeneratedFile]:
     accepted, refused = installed.readable(settings)
     left_out = [GeneratedFile(path, None) for path in refused]
     macro = GeneratedFile(
-        settings.dbt_project / "macros/segments/segment_definitions.sql",
+        settings.dbt_project / "macros/segments" / FOLDER / "segment_definitions.sql",
         definitions_macro(accepted.values()),
     )
     return [*left_out, *families.files(settings), macro]

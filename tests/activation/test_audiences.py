@@ -255,8 +255,8 @@ def test_the_audience_follows_the_file_and_says_what_it_was_built_from(shop: Sho
     shop.people("ann")
     shop.people("bob", segment="vip")
     build(shop)
-    made = generated.project_folder(shop.settings) / generate.FOLDER
-    assert not list((shop.settings.dbt_project / generate.FOLDER).glob("aud_*")), (
+    made = generated.project_folder(shop.settings) / generate.MADE
+    assert not list((shop.settings.dbt_project / generate.FOLDER).rglob("aud_*")), (
         "the repository is not written to"
     )
     assert list(made.glob("aud_letters.sql"))

@@ -35,7 +35,7 @@ def test_a_new_pair_of_files_is_a_subject_of_dbt_and_of_the_contract(project: Se
     (features / "features__weather.yml").write_text(yml.replace("texts", "weather"), "utf-8")
     (features / "features__weather.sql").write_text("select 1\n", "utf-8")
     assert "weather" in registry.feature_subjects(project)
-    assert "'weather'" in registry.texts(project)["features/feature_subjects.sql"]
+    assert "'weather'" in registry.texts(project)["features/generated/feature_subjects.sql"]
     assert manifest.columns(project, "weather")
 
 
