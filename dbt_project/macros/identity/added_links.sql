@@ -1,13 +1,13 @@
 {#-
 Where there is only more than there was: what is stated now, added to what is held of the same
-links. Those are found by their nodes, and only what can change is read of them, for it is read of
+links; nodes: those whose identifiers the statements name. Links are found by their nodes, and only what can change is read of them, for it is read of
 every link there is.
 -#}
-{% macro added_links(statements) -%}
+{% macro added_links(statements, nodes) -%}
 with
 
 fresh as (
-    {{ gathered_links(statements, ref('identifier_changes')) }}
+    {{ gathered_links(statements, nodes) }}
 ),
 
 held as (

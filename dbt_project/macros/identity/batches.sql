@@ -1,6 +1,7 @@
 {#- Which records of a source to read: all; or, in a partial run, those of batches that are new. A
     source of which a batch has lost or changed records since it was read is read whole. -#}
 {% macro unread_records(source) -%}
+    {%- set batches = ref('claim_batches') -%}
     {%- if not is_partial() -%}
         {{ return("true") }}
     {%- endif -%}
@@ -8,8 +9,7 @@
         {{ return("true") }}
     {%- endif -%}
     {%- set fresh = run_query(
-        "select _batch_id from " ~ passed('claim_batches') ~ " where state = 'new' and source = '"
-            ~ source
+        "select _batch_id from " ~ batches ~ " where state = 'new' and source = '" ~ source
         ~ "' order by _batch_id"
     ).columns[0].values() -%}
     {{ return("_batch_id in ('" ~ fresh | join("', '") ~ "')" if fresh else "false") }}
@@ -17,12 +17,12 @@
 
 {#- Sources of which a batch that was read before is not what it was. -#}
 {% macro replaced_sources() -%}
+    {%- set batches = ref('claim_batches') -%}
     {%- if not is_partial() -%}
         {{ return([]) }}
     {%- endif -%}
     {{ return(run_query(
-        "select distinct source from " ~ passed('claim_batches')
-            ~ " where state in ('changed', 'gone') order by source"
+        "select distinct source from " ~ batches ~ " where state in ('changed', 'gone') order by source"
     ).columns[0].values() | list) }}
 {%- endmacro %}
 
@@ -49,11 +49,12 @@ is added to what is held.
 
 {#- A claim of a source that is read again which has changed, whatever it said of times. -#}
 {% macro same_claim() -%}
+    {%- set claim_changes = ref('claim_changes') -%}
     {%- if not is_restated() -%}
         {{ return("false") }}
     {%- endif -%}
     source in ('{{ replaced_sources() | join("', '") }}') and exists (
-        select 1 from {{ passed('claim_changes') }} as changes
+        select 1 from {{ claim_changes }} as changes
         where held.source = changes.source and held.rule = changes.rule
             and held.left_type = changes.left_type and held.left_value = changes.left_value
             and held.right_type is not distinct from changes.right_type
@@ -64,6 +65,6 @@ is added to what is held.
 
 {#- Batches that are not what was read of them, or were not read yet. -#}
 {% macro reread_batches() -%}
-    (source, _batch_id) in (select (source, _batch_id) from {{ passed('claim_batches') }}
+    (source, _batch_id) in (select (source, _batch_id) from {{ ref('claim_batches') }}
         where state <> 'known')
 {%- endmacro %}

@@ -1,17 +1,17 @@
 {#- Identifiers whose group is computed again, or that do not exist any more. -#}
 {% macro regrouped() -%}
     node in (
-        select node from {{ passed('region') }} union all select node
-            from {{ passed('identifier_changes') }} where records = 0
+        select node from {{ ref('region') }} union all select node
+            from {{ ref('identifier_changes') }} where records = 0
     )
 {%- endmacro %}
 
 {#- Rows of the mapping of which this run may change the profile or the times. -#}
 {% macro remapped() -%}
     {%- set names -%}
-        select identifier_type, identifier from {{ passed('identifier_changes') }}
+        select identifier_type, identifier from {{ ref('identifier_changes') }}
         union all
-        select identifier_type, identifier from {{ passed('group_changes') }}
+        select identifier_type, identifier from {{ ref('group_changes') }}
     {%- endset -%}
     {{ named('identifier', names) }}
 {%- endmacro %}
@@ -19,10 +19,10 @@
 {#- Links that are new, stated again, or not stated any more; nodes are numbers, which are found
     sooner than keys. -#}
 {% macro changed_links() -%}
-    left_node in (select left_node from {{ passed('link_changes') }})
-    and right_node in (select right_node from {{ passed('link_changes') }})
+    left_node in (select left_node from {{ ref('link_changes') }})
+    and right_node in (select right_node from {{ ref('link_changes') }})
     and (left_node, right_node, rule) in (select (left_node, right_node, rule)
-        from {{ passed('link_changes') }})
+        from {{ ref('link_changes') }})
 {%- endmacro %}
 
 {#- Rows whose type and text stand in a query; the text is compared first, for pairs are slow to

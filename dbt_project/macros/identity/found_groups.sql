@@ -1,9 +1,11 @@
-{#- The group of each identifier that this run decides on, by the links that nothing refuses. -#}
-{% macro found_groups() -%}
+{#- The group of each identifier that this run decides on, by the links that nothing refuses.
+    relations: those of relations_of_groups, which the caller takes before it asks what kind of run
+    it is. -#}
+{% macro found_groups(relations) -%}
 {% set kept_links -%}
     select links.left_node, links.right_node
-    from {{ ref('contested_links') }} as links
-    anti join {{ ref('yielding_links') }} as yielding on links.link_id = yielding.link_id
+    from {{ relations.contested_links }} as links
+    anti join {{ relations.yielding_links }} as yielding on links.link_id = yielding.link_id
 {%- endset -%}
 with
 
@@ -12,17 +14,17 @@ narrow as (
 ),
 
 wide as (
-    select * from {{ ref('wide_components') }}
+    select * from {{ relations.wide_components }}
 ),
 
 contested as (
-    select distinct component from {{ ref('contested_links') }}
+    select distinct component from {{ relations.contested_links }}
 ),
 
 nodes as (
-    select * from {{ ref('identifiers') }}
+    select * from {{ relations.identifiers }}
     {%- if is_partial() %}
-    where node in (select node from {{ ref('region') }})
+    where node in (select node from {{ relations.region }})
     {%- endif %}
 ),
 
@@ -51,4 +53,13 @@ select
 from nodes
 left join wide on nodes.node = wide.node
 left join groups on nodes.node = groups.node
+{%- endmacro %}
+
+{#- What found_groups reads. -#}
+{% macro relations_of_groups() -%}
+    {{ return({
+        'contested_links': ref('contested_links'), 'yielding_links': ref('yielding_links'),
+        'wide_components': ref('wide_components'), 'identifiers': ref('identifiers'),
+        'region': ref('region'),
+    }) }}
 {%- endmacro %}

@@ -4,22 +4,22 @@ its claims, for it is one record; of the other sources that say traits a record 
 without a trace there, and then all are made again.
 -#}
 {% macro is_golden_partial() -%}
-    {%- if not is_partial() -%}
-        {{ return(false) }}
-    {%- endif -%}
     {%- set replaced = replaced_sources() -%}
-    {{ return(not ('events' in replaced or 'surveys' in replaced or 'online_retail' in replaced)) }}
+    {{ return(is_partial() and not ('events' in replaced or 'surveys' in replaced
+        or 'online_retail' in replaced)) }}
 {%- endmacro %}
 
 {#- Condition: an identifier as written is of somebody touched. -#}
 {% macro of_touched(type, value) -%}
+    {%- set golden_changes = ref('golden_changes') -%}
+    {%- set identifier_values = ref('identifier_values') -%}
     {%- if is_golden_partial() -%}
     {{ value }} in (
-        select spellings.value from {{ ref('identifier_values') }} as spellings
+        select spellings.value from {{ identifier_values }} as spellings
         where
             spellings.identifier_type = '{{ type }}'
             and spellings.identifier in (
-                select identifier from {{ passed('golden_changes') }}
+                select identifier from {{ golden_changes }}
                     where identifier_type = '{{ type }}'
             )
     )
@@ -30,11 +30,13 @@ without a trace there, and then all are made again.
 
 {#- Before rows are appended: out with those of the people touched, or with all of them. -#}
 {% macro replace_touched() -%}
+    {%- set golden_changes = ref('golden_changes') -%}
+    {%- set is_for_some = is_golden_partial() -%}
     {%- if not is_incremental() -%}
     select 1
-    {%- elif is_golden_partial() -%}
+    {%- elif is_for_some -%}
     delete from {{ this }} where profile_id in (select profile_id
-        from {{ passed('golden_changes') }})
+        from {{ golden_changes }})
     {%- else -%}
     delete from {{ this }}
     {%- endif -%}

@@ -1,34 +1,29 @@
 {#- Links that this run decides on: all, or those within the region that has changed. -#}
 {% macro links_in_question() -%}
-    {%- if is_partial() -%}
-    (select * exclude (is_inside) from {{ ref('region_links') }} where is_inside)
-    {%- else -%}
-    {{ ref('identifier_links') }}
-    {%- endif -%}
+    {%- set inside = "(select * exclude (is_inside) from " ~ ref('region_links')
+        ~ " where is_inside)" -%}
+    {{ partial_or_whole(inside, ref('identifier_links')) }}
 {%- endmacro %}
 
 {#- Groups that this run decides on. -#}
 {% macro groups_in_question() -%}
-    {%- if is_partial() -%}
-    {{ passed('group_changes') }}
-    {%- else -%}
-    {{ ref('identifier_groups') }}
-    {%- endif -%}
+    {{ partial_or_whole(ref('group_changes'), ref('identifier_groups')) }}
 {%- endmacro %}
 
 {#- Names of the identifiers of these groups, and of those that are no more. -#}
 {% macro names_in_question() -%}
-    select identifier_type, identifier from {{ passed('group_changes') }}
+    select identifier_type, identifier from {{ ref('group_changes') }}
     union all
-    select identifier_type, identifier from {{ passed('identifier_changes') }} where records = 0
+    select identifier_type, identifier from {{ ref('identifier_changes') }} where records = 0
 {%- endmacro %}
 
 {#- Ids whose holder is among them. -#}
 {% macro ids_in_question(ids) -%}
+    {%- set names = names_in_question() -%}
     {%- if is_partial() -%}
     (
         select ids.* from {{ ids }} as ids
-        semi join ({{ names_in_question() }}) as members
+        semi join ({{ names }}) as members
             on ids.holder_type = members.identifier_type
                 and ids.holder_identifier = members.identifier
     )
@@ -44,12 +39,12 @@
     semi join (
         select known.holder_type, known.holder_identifier
         from {{ ids }} as known
-        semi join {{ passed('mapping_before') }} as previous
+        semi join {{ ref('mapping_before') }} as previous
             on known.profile_id = previous.profile_id
         anti join ({{ names_in_question() }}) as members
             on known.holder_type = members.identifier_type
                 and known.holder_identifier = members.identifier
-        anti join {{ kept('identifier_groups') }} as holders
+        anti join {{ ref('identifier_groups') }} as holders
             on known.holder_type = holders.identifier_type
                 and known.holder_identifier = holders.identifier
     ) as lost on ids.holder_type = lost.holder_type
@@ -58,18 +53,17 @@
 
 {#- The mapping of the groups that this run decides on. -#}
 {% macro mapping_in_question() -%}
-    {%- if is_partial() -%}
+    {%- set changed -%}
     (
         select members.identifier_type, members.identifier, profiles.profile_id,
             members.first_seen_at
-        from {{ passed('group_changes') }} as members
+        from {{ ref('group_changes') }} as members
         inner join (
             select distinct group_node, current_profile_id as profile_id
-                from {{ kept('profile_resolution') }}
+                from {{ ref('profile_resolution') }}
             where group_node is not null
         ) as profiles on members.group_node = profiles.group_node
     )
-    {%- else -%}
-    {{ ref('identifier_mapping') }}
-    {%- endif -%}
+    {%- endset -%}
+    {{ partial_or_whole(changed, ref('identifier_mapping')) }}
 {%- endmacro %}

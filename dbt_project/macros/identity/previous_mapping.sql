@@ -14,8 +14,9 @@
 
 {#- Its open periods; in a partial run those of identifiers that it decides on. -#}
 {% macro previous_mapping() -%}
+    {%- set mapping_before = ref('mapping_before') -%}
     {%- if is_partial() -%}
-    select * from {{ passed('mapping_before') }}
+    select * from {{ mapping_before }}
     {%- else -%}
     select identifier_type, identifier, profile_id, valid_from
         from ({{ mapping_history() }}) as history where valid_to is null

@@ -1,6 +1,6 @@
 {#- Where a source is read again: links of the identifiers that its claims name, put together from
     all claims. -#}
-{% macro restated_links(said, values, known) -%}
+{% macro restated_links(said, values, known, all_claims) -%}
 {% set key = "md5(concat_ws(chr(31), rule, left_type, left_identifier, right_type, "
     ~ "right_identifier))" -%}
 with
@@ -24,7 +24,7 @@ spellings as (
 ),
 
 claims as (
-    select claims.* from {{ ref('identifier_claims') }} as claims
+    select claims.* from {{ all_claims }} as claims
     semi join spellings
         on claims.left_type = spellings.identifier_type and claims.left_value = spellings.value
     where claims.rule <> 'seen'

@@ -7,7 +7,6 @@
 with
 
 events as (
-    -- depends_on: {{ ref('touched_visits') }}
     select * from {{ ref('stg_events__events') }}
     where event_at < {{ as_of() }}
     {%- if is_incremental() %}

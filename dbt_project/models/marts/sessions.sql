@@ -5,7 +5,6 @@
 with
 
 events as (
-    -- depends_on: {{ ref('touched_visits') }}
     select * from {{ ref('events') }}
     {%- if is_incremental() %}
     where session_id not in (select session_id from {{ this }})

@@ -1,5 +1,4 @@
 {{ config(materialized='passing', database='memory') }}
--- depends_on: {{ ref('claim_batches') }}
 {% set replaced = replaced_sources() -%}
 {% set is_reread = "source in ('" ~ replaced | join("', '") ~ "')" -%}
 with

@@ -1,6 +1,6 @@
 {{ config(materialized='incremental', incremental_strategy='append',
     pre_hook="{{ replace_rows(reread_batches()) }}") }}
--- depends_on: {{ ref('identifier_claims') }}
+{% do build_after(ref('identifier_claims')) -%}
 select source, _batch_id, records, digest, renames
 from {{ ref('claim_batches') }}
 where state not in ({{ "'gone', 'known'" if is_partial() else "'gone'" }})

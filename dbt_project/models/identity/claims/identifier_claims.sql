@@ -1,8 +1,8 @@
 {{ config(materialized='incremental', incremental_strategy='append',
     pre_hook="{{ replace_rows(same_claim()) }}") }}
--- depends_on: {{ ref('claim_changes') }}
+{%- set claim_changes = ref('claim_changes') -%}
 {% if is_partial() -%}
-select * from {{ ref('claim_changes') }} where records > 0
+select * from {{ claim_changes }} where records > 0
 {%- else -%}
 {%- for source in claim_sources() %}
 select * from {{ ref('claims__' ~ source) }}

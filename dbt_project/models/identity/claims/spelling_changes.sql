@@ -1,8 +1,8 @@
 {{ config(materialized='passing', database='memory') }}
--- depends_on: {{ ref('claim_changes') }}, {{ ref('identifier_claims') }}
+{%- set all_claims = ref('identifier_claims') -%}
 {% set touched -%}
     {%- if is_restated() -%}
-    select claims.* from {{ ref('identifier_claims') }} as claims
+    select claims.* from {{ all_claims }} as claims
     semi join {{ ref('claim_changes') }} as changes
         on claims.rule = changes.rule and claims.left_type = changes.left_type
             and claims.left_value = changes.left_value

@@ -1,5 +1,4 @@
 {{ config(materialized='passing', database='memory') }}
--- depends_on: {{ ref('region_links') }}, {{ ref('identifier_links') }}
 with
 
 components as (

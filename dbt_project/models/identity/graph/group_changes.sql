@@ -1,11 +1,10 @@
 {{ config(materialized='passing', database='memory') }}
--- depends_on: {{ ref('region') }}, {{ ref('region_links') }}, {{ ref('contested_links') }},
--- {{ ref('yielding_links') }}, {{ ref('wide_components') }}, {{ ref('identifiers') }}
+{%- set relations = relations_of_groups() -%}
 {% if is_partial() -%}
-{{ found_groups() }}
+{{ found_groups(relations) }}
 {%- else -%}
 select node, identifier_type, identifier, priority, first_seen_at, last_seen_at, node as component,
     node as group_node
-from {{ ref('identifiers') }}
+from {{ relations.identifiers }}
 where false
 {%- endif %}

@@ -1,5 +1,4 @@
 {{ config(materialized='passing', database='memory') }}
--- depends_on: {{ ref('region_links') }}, {{ ref('identifier_links') }}, {{ ref('identifiers') }}
 with
 
 links as (
@@ -8,7 +7,7 @@ links as (
 
 met as (
     -- Whom an identifier meets counts whole, those beyond the region too.
-    select * from {{ ref('region_links') if is_partial() else ref('identifier_links') }}
+    select * from {{ partial_or_whole(ref('region_links'), ref('identifier_links')) }}
 ),
 
 identifiers as (

@@ -1,6 +1,4 @@
 {{ config(materialized='passing', database='memory') }}
--- depends_on: {{ ref('identifier_values') }}, {{ ref('spelling_changes') }},
--- {{ ref('claim_changes') }}
 {%- set nobody = gathered_identifiers("select * from " ~ ref('identifier_values') ~ " where false")
     -%}
 {%- set known = kept('identifiers') if is_partial() else "(" ~ nobody ~ ")" -%}
@@ -33,7 +31,7 @@ held as (
 ),
 
 gathered as (
-    {{ gathered_identifiers(more if is_partial() and not is_restated() else spellings) }}
+    {{ gathered_identifiers(spellings if is_restated() or not is_partial() else more) }}
 )
 
 select

@@ -2,10 +2,10 @@
     materialized='incremental', incremental_strategy='append',
     pre_hook="{{ replace_rows(regrouped()) }}"
 ) }}
--- depends_on: {{ ref('group_changes') }}, {{ ref('contested_links') }},
--- {{ ref('yielding_links') }}, {{ ref('wide_components') }}, {{ ref('identifiers') }}
+{%- set relations = relations_of_groups() -%}
+{%- set group_changes = ref('group_changes') -%}
 {% if is_partial() -%}
-select * exclude (last_seen_at) from {{ ref('group_changes') }}
+select * exclude (last_seen_at) from {{ group_changes }}
 {%- else -%}
-{{ found_groups() }}
+{{ found_groups(relations) }}
 {%- endif %}

@@ -2,7 +2,6 @@
     materialized='incremental', incremental_strategy='append',
     pre_hook="{{ replace_rows(changed_links()) }}"
 ) }}
--- depends_on: {{ ref('link_changes') }}, {{ ref('identifiers') }}
 {% if is_partial() %}
 select * exclude (is_moved) from {{ ref('link_changes') }} where records > 0
 {%- else %}

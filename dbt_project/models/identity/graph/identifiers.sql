@@ -1,8 +1,7 @@
 {{ config(
     materialized='incremental', incremental_strategy='append',
-    pre_hook="{{ replace_rows('node in (select node from ' ~ passed('identifier_changes') ~ ')') }}"
+    pre_hook="{{ replace_rows('node in (select node from ' ~ ref('identifier_changes') ~ ')') }}"
 ) }}
--- depends_on: {{ ref('identifier_changes') }}
 {% if is_partial() %}
 select * exclude (is_moved) from {{ ref('identifier_changes') }} where records > 0
 {%- else %}

@@ -1,11 +1,10 @@
 {{ config(
     materialized='incremental', incremental_strategy='append',
     pre_hook="{{ replace_rows(
-        'link_id in (select link_id from ' ~ passed('region_links') ~ ' where is_inside'
-        ~ ' union all select link_id from ' ~ passed('link_changes') ~ ')'
+        'link_id in (select link_id from ' ~ ref('region_links') ~ ' where is_inside'
+        ~ ' union all select link_id from ' ~ ref('link_changes') ~ ')'
     ) }}"
 ) }}
--- depends_on: {{ ref('region_links') }}, {{ ref('link_changes') }}, {{ ref('identifier_links') }}
 with
 
 refusals as (

@@ -1,15 +1,16 @@
 {{ config(materialized='passing', database='memory') }}
--- depends_on: {{ ref('identifiers') }}, {{ ref('identifier_links') }},
--- {{ ref('identifier_changes') }}, {{ ref('link_changes') }}
+{%- set link_changes = ref('link_changes') -%}
+{%- set identifier_changes = ref('identifier_changes') -%}
+{%- set identifier_links = ref('identifier_links') -%}
 {% if is_partial() %}
 with
 
 links as (
-    select * from {{ ref('link_changes') }} where is_moved
+    select * from {{ link_changes }} where is_moved
 ),
 
 seeds as (
-    select node from {{ ref('identifier_changes') }} where is_moved
+    select node from {{ identifier_changes }} where is_moved
     union
     select left_node from links
     union
@@ -24,10 +25,10 @@ relieved as (
 ),
 
 neighbours as (
-    select right_node as node from {{ ref('identifier_links') }}
+    select right_node as node from {{ identifier_links }}
         where left_node in (select node from relieved)
     union
-    select left_node from {{ ref('identifier_links') }}
+    select left_node from {{ identifier_links }}
         where right_node in (select node from relieved)
 ),
 

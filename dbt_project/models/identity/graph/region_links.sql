@@ -1,5 +1,4 @@
 {{ config(materialized='passing', database='memory') }}
--- depends_on: {{ ref('identifier_links') }}, {{ ref('region') }}
 select links.*, lefts.node is not null and rights.node is not null as is_inside
 from {{ ref('identifier_links') }} as links
 left join {{ ref('region') }} as lefts on links.left_node = lefts.node

@@ -1,5 +1,4 @@
 {{ config(materialized='passing', database='memory') }}
--- depends_on: {{ ref('region_links') }}, {{ ref('identifier_links') }}
 {% set usable -%}
     select links.left_node, links.right_node
     from {{ links_in_question() }} as links

@@ -2,8 +2,8 @@
     materialized='incremental', incremental_strategy='delete+insert',
     unique_key=['identifier_type', 'identifier', 'valid_from'], full_refresh=false
 ) }}
--- depends_on: {{ ref('merge_events') }}, {{ ref('mapping_before') }},
--- {{ ref('identifier_mapping') }}
+{%- set mapping_before = ref('mapping_before') -%}
+{% do build_after(ref('merge_events')) -%}
 with
 
 mapping as (
@@ -12,7 +12,7 @@ mapping as (
 
 open_periods as (
     {% if is_partial() -%}
-    select * from {{ ref('mapping_before') }}
+    select * from {{ mapping_before }}
     {%- elif is_incremental() -%}
     select * from {{ this }} where valid_to is null
     {%- else -%}

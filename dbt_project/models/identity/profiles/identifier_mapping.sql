@@ -2,14 +2,13 @@
     materialized='incremental', incremental_strategy='append',
     pre_hook="{{ replace_rows(remapped()) }}"
 ) }}
--- depends_on: {{ ref('region') }}, {{ ref('identifier_changes') }}, {{ ref('group_changes') }},
--- {{ ref('identifiers') }}
+{%- set region = ref('region') -%}
 with
 
 {% if is_partial() -%}
 seen_again as (
     select identifier_changes.* from {{ ref('identifier_changes') }} as identifier_changes
-    anti join {{ ref('region') }} as region on identifier_changes.node = region.node
+    anti join {{ region }} as region on identifier_changes.node = region.node
     where identifier_changes.records > 0
 ),
 

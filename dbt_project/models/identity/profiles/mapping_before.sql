@@ -1,10 +1,10 @@
 {{ config(materialized='passing', database='memory') }}
--- depends_on: {{ ref('group_changes') }}, {{ ref('identifier_changes') }}
+{%- set names = names_in_question() -%}
 {% if is_partial() -%}
 with
 
 members as (
-    {{ names_in_question() }}
+    {{ names }}
 )
 
 select history.identifier_type, history.identifier, history.profile_id, history.valid_from

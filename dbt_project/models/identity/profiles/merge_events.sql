@@ -2,8 +2,6 @@
     materialized='incremental', incremental_strategy='delete+insert', unique_key='merge_event_id',
     full_refresh=false
 ) }}
--- depends_on: {{ ref('identifier_groups') }}, {{ ref('mapping_before') }},
--- {{ ref('identifier_mapping') }}, {{ ref('region_links') }}
 with
 
 resolution as (

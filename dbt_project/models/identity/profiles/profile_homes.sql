@@ -1,5 +1,4 @@
 {{ config(materialized='passing', database='memory') }}
--- depends_on: {{ ref('identifier_groups') }}, {{ ref('mapping_before') }}
 with
 
 given as (

@@ -2,7 +2,6 @@
     materialized='incremental', incremental_strategy='delete+insert', unique_key='profile_id',
     full_refresh=false
 ) }}
--- depends_on: {{ ref('identifier_groups') }}, {{ ref('mapping_before') }}
 with
 
 groups as (

@@ -1,6 +1,5 @@
 {{ config(materialized='incremental', incremental_strategy='delete+insert',
     unique_key='profile_id') }}
--- depends_on: {{ ref('identifier_groups') }}, {{ ref('mapping_before') }}
 with
 
 given as (

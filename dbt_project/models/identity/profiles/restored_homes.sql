@@ -1,5 +1,4 @@
 {{ config(materialized='passing', database='memory') }}
--- depends_on: {{ ref('identifier_groups') }}, {{ ref('mapping_before') }}
 {% if not has_cuts() -%}
 select cast(null as varchar) as profile_id, cast(null as bigint) as group_node
 where false

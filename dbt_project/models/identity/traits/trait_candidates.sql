@@ -1,5 +1,6 @@
 {{ config(materialized='ephemeral') }}
--- depends_on: {{ ref('golden_changes') }}, {{ ref('identifier_mapping') }}
+{%- set golden_changes = ref('golden_changes') %}
+{%- set identifier_mapping = ref('identifier_mapping') %}
 with
 
 claims as (
@@ -8,14 +9,14 @@ claims as (
 
 mapping as (
     select profile_id, identifier_type, identifier
-    from {{ ref('golden_changes') if is_golden_partial() else ref('identifier_mapping') }}
+    from {{ golden_changes if is_golden_partial() else identifier_mapping }}
 ),
 
 accepted as (
     select * from {{ ref('identifier_values') }}
     where identifier is not null
     {%- if is_golden_partial() %}
-        and identifier in (select identifier from {{ ref('golden_changes') }})
+        and identifier in (select identifier from {{ golden_changes }})
     {%- endif %}
 ),
 

@@ -16,7 +16,6 @@
     'sustainability',
     'luxury_interest',
 ] -%}
--- depends_on: {{ ref('golden_changes') }}, {{ ref('identifier_values') }}
 with
 
 contacts as (

@@ -1,7 +1,6 @@
 {{ config(
     materialized='incremental', incremental_strategy='append', pre_hook="{{ replace_touched() }}"
 ) }}
--- depends_on: {{ ref('golden_changes') }}
 with
 
 survivors as (
