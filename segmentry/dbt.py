@@ -124,7 +124,9 @@ def build(
     warehouse.prepare(settings)
     words = ["build" if tests else "run", "--select", select]
     if tests:
-        words += ["--exclude-resource-type", "unit_test"]
+        # A test that compares a layer with an earlier one runs with the later one alone: until that
+        # is built, it describes the previous run.
+        words += ["--exclude-resource-type", "unit_test", "--indirect-selection", "buildable"]
     if not artifacts:
         words.append("--no-write-json")
     if full_refresh:
