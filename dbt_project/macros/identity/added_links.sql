@@ -1,7 +1,7 @@
 {#-
 Where there is only more than there was: what is stated now, added to what is held of the same
-links; nodes: those whose identifiers the statements name. Links are found by their nodes, and only what can change is read of them, for it is read of
-every link there is.
+links. Those are found by their nodes, and only what can change is read of them, for it is read of
+every link there is. nodes: a relation with the identifiers that the statements name.
 -#}
 {% macro added_links(statements, nodes) -%}
 with

@@ -22,7 +22,8 @@
         {{ return([]) }}
     {%- endif -%}
     {{ return(run_query(
-        "select distinct source from " ~ batches ~ " where state in ('changed', 'gone') order by source"
+        "select distinct source from " ~ batches
+            ~ " where state in ('changed', 'gone') order by source"
     ).columns[0].values() | list) }}
 {%- endmacro %}
 
