@@ -1,8 +1,14 @@
-with identifiers as (
+with crawlers as (
+
+    select profile_id from {{ ref('crawler_profiles') }}
+
+),
+
+identifiers as (
 
     select *
     from {{ ref('identifier_mapping') }}
-    where profile_id not in (select profile_id from {{ ref('crawler_profiles') }})
+    where profile_id not in (select profile_id from crawlers)
 
 ),
 

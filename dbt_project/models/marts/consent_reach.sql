@@ -14,14 +14,21 @@ mapping as (
     select * from {{ ref('identifier_mapping') }}
 ),
 
+matches as (
+    select * from {{ ref('consent_matches') }} where meant is not null
+),
+
+homes as (
+    select identifier from {{ ref('identifier_homes') }}
+),
+
 -- A refusal that no identifier known here matches counts for all that it may mean.
 possible as (
     select refusals.* replace (matches.meant_type as identifier_type, matches.meant as identifier)
     from refusals
-    inner join {{ ref('consent_matches') }} as matches
+    inner join matches
         on refusals.identifier_type = matches.identifier_type
             and refusals.identifier = matches.identifier
-    where matches.meant is not null
 ),
 
 counting as (
@@ -37,7 +44,7 @@ seeds as (
         identifier,
         since
     from counting
-    where identifier in (select identifier from {{ ref('identifier_homes') }})
+    where identifier in (select identifier from homes)
 ),
 
 reached as (

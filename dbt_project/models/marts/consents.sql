@@ -4,9 +4,17 @@ decisions as (
     select * from {{ ref('consent_decisions') }}
 ),
 
+mapping as (
+    select profile_id, identifier_type, identifier from {{ ref('identifier_mapping') }}
+),
+
+matches as (
+    select identifier_type, identifier, meant from {{ ref('consent_matches') }}
+),
+
 unplaced as (
     select identifier_type, identifier, count(meant) > 0 as is_possible
-    from {{ ref('consent_matches') }}
+    from matches
     group by identifier_type, identifier
 )
 
@@ -30,7 +38,7 @@ select
         else 'exact'
     end as match
 from decisions
-left join {{ ref('identifier_mapping') }} as mapping
+left join mapping
     on decisions.identifier_type = mapping.identifier_type
         and decisions.identifier = mapping.identifier
 left join unplaced

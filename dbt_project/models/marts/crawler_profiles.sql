@@ -7,6 +7,10 @@ events as (
     where visitor_profile_id is not null
 ),
 
+mapping as (
+    select profile_id, identifier_type from {{ ref('identifier_mapping') }}
+),
+
 crawlers as (
     select profile_id from events
     group by profile_id
@@ -14,7 +18,7 @@ crawlers as (
 ),
 
 named as (
-    select distinct profile_id from {{ ref('identifier_mapping') }}
+    select distinct profile_id from mapping
     where identifier_type not in ('cookie', 'device_id')
 )
 

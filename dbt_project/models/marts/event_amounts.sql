@@ -1,11 +1,25 @@
 {{ config(materialized='view') }}
 
-with events as (
+with
+
+base as (
+    select event_id, event_at, price, revenue, currency from {{ ref('stg_events__events') }}
+),
+
+policy as (
+    select reporting_currency, default_currency from {{ ref('reporting_currency') }}
+),
+
+rates as (
+    select * from {{ ref('currency_rates') }}
+),
+
+events as (
     select
         base.event_id, base.event_at, base.price, base.revenue, policy.reporting_currency,
         coalesce(base.currency, policy.default_currency) as original_currency
-    from {{ ref('stg_events__events') }} as base
-    cross join {{ ref('reporting_currency') }} as policy
+    from base
+    cross join policy
     where coalesce(base.price, base.revenue) is not null and base.event_at < {{ as_of() }}
 )
 
@@ -19,5 +33,5 @@ select
     events.price as original_price,
     events.revenue as original_revenue
 from events
-left join {{ ref('currency_rates') }} as rates
+left join rates
     on {{ rate_applies('rates', 'events.original_currency', 'events.event_at') }}

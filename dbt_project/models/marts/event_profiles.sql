@@ -7,6 +7,10 @@ events as (
     where event_at < {{ as_of() }}
 ),
 
+crawler_agents as (
+    select * from {{ ref('crawler_agents') }}
+),
+
 shared_cookies as (
     select anonymous_id
     from events
@@ -45,7 +49,7 @@ attributed as (
         crawler_agents.user_agent is not null as is_bot,
         coalesce(crawler_agents.is_excluded, false) as is_excluded
     from events
-    left join {{ ref('crawler_agents') }} as crawler_agents
+    left join crawler_agents
         on events.user_agent = crawler_agents.user_agent
     left join on_shared_cookies on events.event_id = on_shared_cookies.event_id
 ),

@@ -12,18 +12,26 @@ rates as (
     select * from {{ ref('order_rates') }} where deferral_reason is null
 ),
 
+shop_items as (
+    select * from {{ ref('stg_orders__order_items') }}
+),
+
+retail_items as (
+    select * from {{ ref('stg_online_retail__order_items') }}
+),
+
 items as (
     select
         'orders' as source, order_item_id, order_id, ordered_at, product_id, product_name, category,
         quantity,
         unit_price, amount, cost
-    from {{ ref('stg_orders__order_items') }}
+    from shop_items
     union all
     select
         'online_retail', order_item_id, order_id, ordered_at, product_id, product_name, null,
         quantity,
         unit_price, amount, null
-    from {{ ref('stg_online_retail__order_items') }}
+    from retail_items
 )
 
 select

@@ -16,9 +16,12 @@ rates as (
     select * from {{ ref('order_rates') }} where deferral_reason is null
 ),
 
+items as (
+    select order_id, cost from {{ ref('stg_orders__order_items') }}
+),
+
 costs as (
-    select order_id, sum(cost) as cost, count(*) as items from {{ ref('stg_orders__order_items') }}
-        group by order_id
+    select order_id, sum(cost) as cost, count(*) as items from items group by order_id
 ),
 
 placed as (

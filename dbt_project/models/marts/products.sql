@@ -1,10 +1,26 @@
 with
 
+stated as (
+    select * from {{ ref('stg_products__products') }}
+),
+
+policy as (
+    select reporting_currency, default_currency from {{ ref('reporting_currency') }}
+),
+
+rates as (
+    select * from {{ ref('currency_rates') }}
+),
+
+categories as (
+    select * from {{ ref('categories') }}
+),
+
 products as (
-    select products.*, coalesce(products.currency, policy.default_currency) as known_currency,
+    select stated.*, coalesce(stated.currency, policy.default_currency) as known_currency,
         policy.reporting_currency
-    from {{ ref('stg_products__products') }} as products
-    cross join {{ ref('reporting_currency') }} as policy
+    from stated
+    cross join policy
 )
 
 select
@@ -25,8 +41,8 @@ select
     products.price as original_price,
     products.cost as original_cost
 from products
-left join {{ ref('currency_rates') }} as rates
+left join rates
     on {{ rate_applies('rates', 'products.known_currency', as_of()) }}
-left join {{ ref('categories') }} as categories on {{ category_key('products.category') }}
+left join categories on {{ category_key('products.category') }}
     = categories.category_key
 where coalesce(products.created_at, products.updated_at) < {{ as_of() }}

@@ -10,6 +10,12 @@ inherited as (
     where reached_by = 'former'
 ),
 
+standings_now as (
+    select profile_id, purpose, channel, is_refused, is_granted
+    from {{ ref('consent_standings') }}
+    where profile_id is not null
+),
+
 -- Each refused identifier by itself: a grant on one of them does not lift the refusal of another.
 refused as (
     select
@@ -73,9 +79,7 @@ newest as (
 ),
 
 standings as (
-    select profile_id, purpose, channel, is_refused, is_granted
-    from {{ ref('consent_standings') }}
-    where profile_id is not null
+    select * from standings_now
     union all
     select
         profile_id,

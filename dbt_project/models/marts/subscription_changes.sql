@@ -4,6 +4,14 @@ changes as (
     select * from {{ ref('stg_subscriptions__changes') }} where changed_at < {{ as_of() }}
 ),
 
+policy as (
+    select reporting_currency, default_currency from {{ ref('reporting_currency') }}
+),
+
+rates as (
+    select * from {{ ref('currency_rates') }}
+),
+
 dated as (
     select
         changes.*,
@@ -15,7 +23,7 @@ dated as (
                 policy.default_currency)
         ) as rated_at
     from changes
-    cross join {{ ref('reporting_currency') }} as policy
+    cross join policy
 ),
 
 placed as (
@@ -40,5 +48,5 @@ select
     known_currency as original_currency,
     mrr as original_mrr
 from placed
-left join {{ ref('currency_rates') }} as rates
+left join rates
     on {{ rate_applies('rates', 'placed.known_currency', 'placed.rated_at') }}

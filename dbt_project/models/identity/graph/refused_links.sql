@@ -7,19 +7,35 @@
 ) }}
 with
 
+held_back as (
+    select link_id, reason from {{ ref('held_back_links') }}
+),
+
+yielding as (
+    select link_id, reason from {{ ref('yielding_links') }}
+),
+
+restated as (
+    select link_id, reason from {{ ref('restated_refusals') }}
+),
+
+changed as (
+    select * exclude (is_moved) from {{ ref('link_changes') }}
+),
+
 refusals as (
-    select * from {{ ref('held_back_links') }}
+    select * from held_back
     union all
-    select * from {{ ref('yielding_links') }}
+    select * from yielding
     union all
-    select * from {{ ref('restated_refusals') }}
+    select * from restated
 ),
 
 links as (
     select * from {{ links_in_question() }}
     union all
-    select * exclude (is_moved) from {{ ref('link_changes') }}
-    where link_id in (select link_id from {{ ref('restated_refusals') }})
+    select * from changed
+    where link_id in (select link_id from restated)
 )
 
 select

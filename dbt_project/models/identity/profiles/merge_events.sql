@@ -16,6 +16,10 @@ previous as (
     {{ previous_mapping() }}
 ),
 
+refused as (
+    select link_id from {{ ref('refused_links') }}
+),
+
 changed as (
     select mapping.identifier_type, mapping.identifier, previous.profile_id as was,
         mapping.profile_id as becomes
@@ -45,7 +49,7 @@ bridges as (
         lefts.was as left_was, rights.was as right_was,
         links.rule, links.record_id, links.strength, links.first_seen_at, links.link_id
     from {{ links_in_question() }} as links
-    anti join {{ ref('refused_links') }} as refused on links.link_id = refused.link_id
+    anti join refused on links.link_id = refused.link_id
     left join changed as lefts
         on links.left_type = lefts.identifier_type and links.left_identifier = lefts.identifier
     left join changed as rights

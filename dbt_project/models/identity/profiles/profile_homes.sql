@@ -17,6 +17,10 @@ previous as (
     {{ previous_mapping() }}
 ),
 
+restored as (
+    select profile_id, group_node from {{ ref('restored_homes') }}
+),
+
 held as (
     select given.*, holders.group_node
     from given
@@ -46,7 +50,7 @@ stranded as (
 
 select held.profile_id, coalesce(restored.group_node, held.group_node) as group_node
 from held
-left join {{ ref('restored_homes') }} as restored on held.profile_id = restored.profile_id
+left join restored on held.profile_id = restored.profile_id
 union all
 select given.profile_id, stranded.group_node
 from given

@@ -1,8 +1,7 @@
 {{ config(materialized='ephemeral') }}
 {%- set crm_traits = [
     'first_name', 'last_name', 'birth_date', 'gender', 'country', 'region', 'city', 'postal_code',
-    'income_band',
-    'marital_status', 'household_size', 'education', 'occupation',
+    'income_band', 'marital_status', 'household_size', 'education', 'occupation',
 ] -%}
 {%- set event_traits = {
     'first_name': json_text('traits', 'firstName'), 'last_name': json_text('traits', 'lastName'),
@@ -13,8 +12,7 @@
 } -%}
 {%- set answers = [
     'price_sensitivity', 'brand_loyalty', 'tech_affinity', 'research_habit', 'impulse_buying',
-    'sustainability',
-    'luxury_interest',
+    'sustainability', 'luxury_interest',
 ] -%}
 with
 
@@ -38,6 +36,12 @@ responses as (
         submitted_at < {{ as_of() }}
         and ({{ of_touched('user_id', 'user_id') }}
             or (user_id is null and {{ of_touched('email', 'email') }}))
+),
+
+retail_orders as (
+    select * from {{ ref('stg_online_retail__orders') }}
+    where ordered_at < {{ as_of() }}
+        and {{ of_touched('user_id', "'online_retail:' || customer_id") }}
 ),
 
 places as (
@@ -77,11 +81,8 @@ claims as (
     union all
     {%- endfor %}
     select 'user_id', 'online_retail:' || customer_id, 'country', country, 'online_retail',
-        record_id,
-        ordered_at, ordered_at, 1
-    from {{ ref('stg_online_retail__orders') }}
-    where ordered_at < {{ as_of() }} and {{ of_touched('user_id',
-        "'online_retail:' || customer_id") }}
+        record_id, ordered_at, ordered_at, 1
+    from retail_orders
 )
 
 select

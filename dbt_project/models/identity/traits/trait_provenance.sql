@@ -3,13 +3,17 @@
 ) }}
 with
 
+stated as (
+    select * from {{ ref('trait_candidates') }}
+),
+
 candidates as (
     select
         *,
         count(*) over (partition by profile_id, trait, value) as sources,
         sum(records) over (partition by profile_id, trait, value) as value_records,
         try_cast(value as double) as number
-    from {{ ref('trait_candidates') }}
+    from stated
 ),
 
 ranked as (

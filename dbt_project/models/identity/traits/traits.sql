@@ -3,17 +3,21 @@
 ) }}
 with
 
+golden_changes as (
+    select profile_id from {{ ref('golden_changes') }}
+),
+
 survivors as (
     select * from {{ ref('trait_provenance') }}
     {%- if is_golden_partial() %}
-    where profile_id in (select profile_id from {{ ref('golden_changes') }})
+    where profile_id in (select profile_id from golden_changes)
     {%- endif %}
 ),
 
 mapping as (
     select * from {{ ref('identifier_mapping') }}
     {%- if is_golden_partial() %}
-    where profile_id in (select profile_id from {{ ref('golden_changes') }})
+    where profile_id in (select profile_id from golden_changes)
     {%- endif %}
 ),
 
