@@ -56,7 +56,7 @@ LEFT = frozenset(
 _REF = re.compile(r"\b(?:ref|source)\(")
 _IMPORT = re.compile(
     r"\s*select\b(?:(?!\b(?:select|from|distinct|over)\b).)*\bfrom\s+"
-    r"\{\{\s*(?:ref|source|partial_or_whole)\([^{}]*\)\s*\}\}(?:\s+as\s+\w+)?\s*(?:\bwhere\b.*)?",
+    r"\{\{\s*(?:ref|source|partial_or_full)\([^{}]*\)\s*\}\}(?:\s+as\s+\w+)?\s*(?:\bwhere\b.*)?",
     re.DOTALL,
 )
 _WORK = re.compile(r"\b(?:join|group by|union|except|intersect|order by|qualify|having)\b")
@@ -70,7 +70,7 @@ _ASIDE = re.compile(
 
 def is_import(body: str) -> bool:
     """Whether the body of a CTE is a select of one relation: its rows and columns, no more."""
-    relations = 2 if "partial_or_whole(" in body else 1
+    relations = 2 if "partial_or_full(" in body else 1
     return (
         _IMPORT.fullmatch(body) is not None
         and _WORK.search(body) is None

@@ -2,12 +2,12 @@
 {% macro links_in_question() -%}
     {%- set inside = "(select * exclude (is_inside) from " ~ ref('region_links')
         ~ " where is_inside)" -%}
-    {{ partial_or_whole(inside, ref('identifier_links')) }}
+    {{ partial_or_full(inside, ref('identifier_links')) }}
 {%- endmacro %}
 
 {#- Groups that this run decides on. -#}
 {% macro groups_in_question() -%}
-    {{ partial_or_whole(ref('group_changes'), ref('identifier_groups')) }}
+    {{ partial_or_full(ref('group_changes'), ref('identifier_groups')) }}
 {%- endmacro %}
 
 {#- Names of the identifiers of these groups, and of those that are no more. -#}
@@ -65,5 +65,5 @@
         ) as profiles on members.group_node = profiles.group_node
     )
     {%- endset -%}
-    {{ partial_or_whole(changed, ref('identifier_mapping')) }}
+    {{ partial_or_full(changed, ref('identifier_mapping')) }}
 {%- endmacro %}

@@ -22,23 +22,24 @@ from the beginning.
     {%- endif -%}
 {%- endmacro %}
 
-{#- A relation of this layer as the run before left it; NULL in the first run.
+{#- A relation of this layer as the previous run left it; NULL in the first run.
 
-    Its name is a text, not a ref: whoever reads it builds before it does (link_changes before
-    identifier_links, touched_visits before events, membership_changes before dwell_states), so that
-    an edge would make a circle. Everything else is a ref, taken before the branch that needs it:
-    dbt parses as if every run were whole, and an edge is what the parse has seen. -#}
+    Its name is a text, not a ref: the model that reads it builds before the one that replaces it
+    (link_changes before identifier_links, touched_visits before events, membership_changes before
+    dwell_states), so an edge would make a circle. Every other relation is a ref, taken before the
+    branch that needs it: dbt parses as if each run were a rebuild, and an edge is what it parses.
+-#}
 {% macro kept(name) -%}
     {{ return(adapter.get_relation(target.database, this.schema, name) if execute else none) }}
 {%- endmacro %}
 
-{#- What to read: one relation in a partial run, another in a whole one. Both are arguments, so dbt
+{#- What to read: one relation in a partial run, another in a rebuild. Both are arguments, so dbt
     knows both edges. -#}
-{% macro partial_or_whole(partial, whole) -%}
-    {{ return(partial if is_partial() else whole) }}
+{% macro partial_or_full(partial, full) -%}
+    {{ return(partial if is_partial() else full) }}
 {%- endmacro %}
 
-{#- The model builds after one that it does not read: that one still reads what this one replaces,
-    or must have succeeded before this one may say so. -#}
+{#- The model builds after one that it does not read: that one reads what this one replaces, or must
+    succeed before this one records it. -#}
 {% macro build_after(relation) -%}
 {%- endmacro %}

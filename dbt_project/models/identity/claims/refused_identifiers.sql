@@ -14,5 +14,5 @@ select
     first_seen_at,
     last_seen_at,
     records
-from {{ partial_or_whole(ref('spelling_changes'), ref('identifier_values')) }}
+from {{ partial_or_full(ref('spelling_changes'), ref('identifier_values')) }}
 where refusal is not null and records > 0

@@ -7,7 +7,7 @@ links as (
 
 met as (
     -- Whom an identifier meets counts whole, those beyond the region too.
-    select * from {{ partial_or_whole(ref('region_links'), ref('identifier_links')) }}
+    select * from {{ partial_or_full(ref('region_links'), ref('identifier_links')) }}
 ),
 
 identifiers as (
