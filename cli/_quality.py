@@ -1,5 +1,5 @@
-"""The totals of ``observability.data_quality`` in plain words, a line a kind, with the command that
-shows more.
+"""The totals of ``observability.data_quality`` in plain words, one line per kind, with the command
+that shows more.
 """
 
 from __future__ import annotations
@@ -59,9 +59,7 @@ KINDS = (
 
 
 def lines(lake: duckdb.DuckDBPyConnection) -> list[dict[str, object]]:
-    """counted, what and more for each kind of which there is something; none where the relation is
-    not built.
-    """
+    """counted, what and more for each kind with a count; none if the relation is not built."""
     if not warehouse.relation_exists(lake, RELATION):
         return []
     counts = " union all ".join(

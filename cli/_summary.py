@@ -1,4 +1,4 @@
-"""What a job ends with: rows and seconds per stage, gates, models, segments, syncs, and where each
+"""The summary of a job: rows and seconds per stage, gates, models, segments, syncs, and where each
 page is.
 """
 
@@ -71,7 +71,7 @@ def of(settings: Settings, result: Result, seconds: float) -> dict[str, Any]:
 
 
 def _shown(outcomes: list[StageOutcome]) -> set[str]:
-    """Sections of the summary: all for a job; what the stage is about where it ran alone."""
+    """Sections of the summary: all for a job; those of the stage if it ran alone."""
     stages = {outcome.stage for outcome in outcomes}
     if len(stages) != 1:
         return {"gates", "data quality", "segments", "pages"}

@@ -20,7 +20,7 @@ def check_generated(
         bool, typer.Option("--write", help="write what is stale instead of failing")
     ] = False,
 ) -> None:
-    """Check that every generated file is what its inputs give.
+    """Check that every generated file is current.
 
     Example: segmentry check generated --write
     """

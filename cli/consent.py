@@ -1,4 +1,4 @@
-"""``segmentry consent``: record a decision, and see the refusals that match nobody."""
+"""``segmentry consent``: record a decision, and list the refusals without a match."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``segmentry profile``: all that is known of one person."""
+"""``segmentry profile``: all data of one person."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ def list_records(
     limit: Annotated[int, typer.Option(min=1, help="most records to print")] = 50,
     output: OutputOption = Output.table,
 ) -> None:
-    """List rejected records, the newest batch first; without any value of theirs.
+    """List rejected records, the newest batch first, without their values.
 
     Example: segmentry quarantine list --source crm_contacts --reason missing_field
     """
@@ -72,8 +72,7 @@ def replay(
     batch: Batch = None,
     output: OutputOption = Output.table,
 ) -> None:
-    """Have rejected records judged again by today's rules; the sources they are of are judged in
-    full.
+    """Judge rejected records again by today's rules; their sources are judged in full.
 
     Example: segmentry quarantine replay --source orders
     """

@@ -45,8 +45,9 @@ def command(
     """Run the main job: load, build, score, publish, activate, observe.
 
     A single stage, and a job with --until or --no-send, runs in this process. With --no-send
-    nothing leaves, removals of people who opted out neither. The home's logs/runs keeps what each
-    run prints. Exit status: 0 done, 1 failed, 2 wrong use, 3 a gate or guardrail stopped it.
+    nothing is sent, not even the removal of people who opted out. The home's logs/runs has the
+    output of each run. Exit status: 0 done, 1 failed, 2 wrong use, 3 a gate or guardrail stopped
+    it.
 
     Example: segmentry run --no-airflow --select features+ --no-send
     """

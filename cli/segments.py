@@ -346,7 +346,7 @@ def new(
     ] = "orders_lifetime > 0",
     owner: Annotated[str, typer.Option("--owner", help="team that answers for it")] = "marketing",
 ) -> None:
-    """Write a new segment's SQL and yml to begin from.
+    """Write the SQL and yml of a new segment, to be completed.
 
     Example: segmentry segments new big_spenders --where "revenue_365d >= 1000"
     """
