@@ -8,7 +8,7 @@
     ]) }}
 {%- endmacro %}
 
-{#- Those of them that features__behaviour gives for every window. -#}
+{#- Those of them that features__behaviour has for every window. -#}
 {% macro windowed_measures() -%}
     {{ return([
         'sessions', 'page_views', 'product_views', 'searches', 'cart_adds', 'checkouts',

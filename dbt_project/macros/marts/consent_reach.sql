@@ -1,7 +1,7 @@
 {#-
 Identifiers of the states of a record that a newer state has replaced, with the time each state was
-the newest. Identity reads the newest state alone, so that a corrected address is nobody's there; a
-refusal on it is still the person's.
+the newest. Identity reads only the newest state, so a corrected address belongs to no profile
+there; a refusal on it still counts for the person.
 
 relation: judged records. key: what names the record. changed_at: time of a state. identifiers: type
 to column.

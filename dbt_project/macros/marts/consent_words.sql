@@ -60,7 +60,7 @@ decisions as (
         identifier_type, identifier, profile_id, lower(trim(purpose)) as purpose,
         lower(trim(channel)) as channel,
         coalesce(lower(trim(status)) = 'granted', false) as is_grant,
-        -- A refusal without a time is in force for ever; a grant without one is none.
+        -- A refusal without a time is in force without end; a grant without one does not count.
         coalesce(decided_at, timestamp '9999-12-31') as decided_at
     from {{ ref('consents') }}
     where identifier is not null

@@ -1,6 +1,6 @@
 {#- Casts that give NULL where the text does not fit, instead of an error. -#}
 
-{#- Money and amounts: exact, so that a sum is the same in whatever order it is added up. -#}
+{#- Money and amounts: exact, so that a sum does not depend on the order of its rows. -#}
 {% macro type_amount() -%} decimal(18, 4) {%- endmacro %}
 
 {#- A date, or the date of a timestamp; not 'infinity', a year B.C. or five digits of one. -#}
@@ -50,10 +50,10 @@
 {#- Text without the blanks around it; NULL when nothing is left. -#}
 {% macro filled(text) -%} nullif(trim({{ text }}), '') {%- endmacro %}
 
-{#- The mean as a double, the same whatever the order of the rows: sums of doubles differ in their
-    last bits. -#}
+{#- The mean as a double, independent of the order of the rows: sums of doubles differ in their last
+    bits. -#}
 {% macro exact_average(expression) -%} avg(cast({{ expression }} as decimal(24, 6))) {%- endmacro %}
 
-{#- The sum as a double, the same whatever the order of the rows. -#}
+{#- The sum as a double, independent of the order of the rows. -#}
 {% macro exact_sum(expression) -%} cast(sum(cast({{ expression }} as decimal(24, 6)))
     as double) {%- endmacro %}

@@ -46,8 +46,8 @@ Email, Live Chat), with names that older versions of it had.
         'Started Checkout': 'Checkout Started', 'Searched Products': 'Products Searched'}) }}
 {%- endmacro %}
 
-{#- The known name that a text spells, whatever its case, blanks, hyphens and underscores; any other
-    text as it is. -#}
+{#- The known name that a text spells, in any case, with any blanks, hyphens and underscores; any
+    other text as it is. -#}
 {% macro event_name(text) -%}
     case
         when {{ text }} in ('{{ event_names() | join("', '") }}') then {{ text }}

@@ -36,6 +36,6 @@
     {%- endif -%}
 {%- endmacro %}
 
-{#- The text of a value where there is one: blanks, control characters and marks without width are
+{#- The text of a value, if it has one: blanks, control characters and marks without width are
     none. -#}
 {% macro stated(text) -%} {{ cleaned_edges(text) }} {%- endmacro %}

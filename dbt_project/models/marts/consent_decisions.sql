@@ -6,7 +6,7 @@ declared as (
         status, jurisdiction, occurred_at as decided_at, coalesce(source, 'consents') as source,
         record_id, proof
     from {{ ref('stg_consents__consents') }}
-    -- A refusal counts as soon as it is known, whatever time a run pretends it is.
+    -- A refusal counts as soon as it is known, also in a run with an earlier as_of.
     where purpose is not null and (occurred_at < {{ as_of() }} or status is distinct from 'granted')
 ),
 

@@ -61,7 +61,7 @@ placed as (
     }) }}
 )
 
--- A crawler's event is nobody's, also where it uses the cookie of a person.
+-- A crawler's event belongs to nobody, even if it uses the cookie of a person.
 select event_id, event_at, profile_id, profile_id as visitor_profile_id, is_bot, is_excluded
 from placed
 where not is_excluded

@@ -41,7 +41,7 @@ timed as (
     from read
 ),
 
--- The content of a retry is its message's, but for the context and when it was sent.
+-- The content of a retry is that of its message, except the context and the time of sending.
 named as (
     select
         *,
