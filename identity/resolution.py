@@ -26,6 +26,8 @@ _CODE = (
     "models/staging",
     "macros/staging",
 )
+# Names that transient relations had when they were tables of the lake.
+_FORMER_TRANSIENT = {"held_back_links", "yielding_links"}
 _RULES = (
     "policy_types", "policy_links", "policy_blocks", "policy_cuts", "policy_probabilistic",
     "link_candidates",
@@ -69,11 +71,11 @@ def forget(lake: duckdb.DuckDBPyConnection) -> None:
 
 def drop_former_tables(settings: Settings) -> None:
     """Drop tables of an earlier release that are transient now: a run keeps them in memory."""
-    transient = {
+    transient = _FORMER_TRANSIENT | {
         path.stem
         for path in (settings.dbt_project / "models/identity").rglob("*")
         if path.suffix in {".sql", ".py"}
-        and 'materialized="passing"' in path.read_text().replace("'", '"')
+        and 'materialized="transient"' in path.read_text().replace("'", '"')
     }
     with warehouse.connect(settings) as lake:
         existing = lake.execute(

@@ -23,14 +23,14 @@
     {%- endif -%}
     {{ return(run_query(
         "select distinct source from " ~ batches
-            ~ " where state in ('changed', 'gone') order by source"
+            ~ " where state in ('changed', 'removed') order by source"
     ).columns[0].values() | list) }}
 {%- endmacro %}
 
 {#-
-Whether a source is read again. What it says now takes the place of what it said, so what rests on
-that is put together from all claims. Otherwise there is only more than there was, and what is new
-is added to what is held.
+Whether a source is read again. What it states now replaces what it stated, so all that depends on
+it is computed from all claims. Otherwise there are additions only, and a run adds them to the
+existing rows.
 -#}
 {% macro is_restated() -%}
     {{ return(replaced_sources() | length > 0) }}
@@ -48,7 +48,7 @@ is added to what is held.
     group by all
 {%- endmacro %}
 
-{#- A claim of a source that is read again which has changed, whatever it said of times. -#}
+{#- A changed claim of a source that is read again, in any of its times. -#}
 {% macro same_claim() -%}
     {%- set claim_changes = ref('claim_changes') -%}
     {%- if not is_restated() -%}
@@ -56,11 +56,11 @@ is added to what is held.
     {%- endif -%}
     source in ('{{ replaced_sources() | join("', '") }}') and exists (
         select 1 from {{ claim_changes }} as changes
-        where held.source = changes.source and held.rule = changes.rule
-            and held.left_type = changes.left_type and held.left_value = changes.left_value
-            and held.right_type is not distinct from changes.right_type
-            and held.right_value is not distinct from changes.right_value
-            and held.country is not distinct from changes.country
+        where existing.source = changes.source and existing.rule = changes.rule
+            and existing.left_type = changes.left_type and existing.left_value = changes.left_value
+            and existing.right_type is not distinct from changes.right_type
+            and existing.right_value is not distinct from changes.right_value
+            and existing.country is not distinct from changes.country
     )
 {%- endmacro %}
 

@@ -25,7 +25,7 @@
         from {{ ref('link_changes') }})
 {%- endmacro %}
 
-{#- Rows whose type and text stand in a query; the text is compared first, for pairs are slow to
+{#- Rows whose type and text a query contains; the text is compared first, for pairs are slow to
     compare. -#}
 {% macro named(column, names) -%}
     {{ column }} in (select {{ column }} from ({{ names }}) as names)

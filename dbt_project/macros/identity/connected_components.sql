@@ -19,7 +19,7 @@ temporary tables of this connection.
     {%- do run_query("create or replace temp table " ~ name ~ "_links_0 as " ~ links) -%}
     {%- set rounds = [] -%}
     {#- 64 rounds are beyond any graph that fits an integer node; a run that needs more has a defect
-        and must say so. -#}
+        and must fail. -#}
     {%- for round in range(64) -%}
         {%- if not rounds or rounds[-1] > 0 -%}
             {%- do rounds.append(contract_links(name, round)) -%}

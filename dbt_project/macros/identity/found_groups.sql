@@ -5,7 +5,7 @@
 {% set kept_links -%}
     select links.left_node, links.right_node
     from {{ relations.contested_links }} as links
-    anti join {{ relations.yielding_links }} as yielding on links.link_id = yielding.link_id
+    anti join {{ relations.dropped_links }} as dropped on links.link_id = dropped.link_id
 {%- endset -%}
 with
 
@@ -58,7 +58,7 @@ left join groups on nodes.node = groups.node
 {#- What found_groups reads. -#}
 {% macro relations_of_groups() -%}
     {{ return({
-        'contested_links': ref('contested_links'), 'yielding_links': ref('yielding_links'),
+        'contested_links': ref('contested_links'), 'dropped_links': ref('dropped_links'),
         'wide_components': ref('wide_components'), 'identifiers': ref('identifiers'),
         'region': ref('region'),
     }) }}

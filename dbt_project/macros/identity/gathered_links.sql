@@ -1,4 +1,4 @@
-{#- What claims say of the links between accepted identifiers. -#}
+{#- The links between accepted identifiers that claims state. -#}
 {% macro stated_links(claims, spellings) -%}
     select
         claims.rule,

@@ -1,7 +1,7 @@
 {#-
-Whether golden records are made for the people touched alone. A contact that is corrected shows in
-its claims, for it is one record; of the other sources that say traits a record may be replaced
-without a trace there, and then all are made again.
+Whether golden records are built for affected people only. A contact that is corrected shows in its
+claims, for it is one record; of the other sources with traits a record may be replaced without a
+change there, and then all are rebuilt.
 -#}
 {% macro is_golden_partial() -%}
     {%- set replaced = replaced_sources() -%}
@@ -9,8 +9,8 @@ without a trace there, and then all are made again.
         or 'online_retail' in replaced)) }}
 {%- endmacro %}
 
-{#- Condition: an identifier as written is of somebody touched. -#}
-{% macro of_touched(type, value) -%}
+{#- Condition: an identifier as written belongs to an affected person. -#}
+{% macro belongs_to_affected(type, value) -%}
     {%- set golden_changes = ref('golden_changes') -%}
     {%- set identifier_values = ref('identifier_values') -%}
     {%- if is_golden_partial() -%}
@@ -28,8 +28,8 @@ without a trace there, and then all are made again.
     {%- endif -%}
 {%- endmacro %}
 
-{#- Before rows are appended: out with those of the people touched, or with all of them. -#}
-{% macro replace_touched() -%}
+{#- Removes the rows of affected people, or all rows, before new ones are appended. -#}
+{% macro delete_affected() -%}
     {%- set golden_changes = ref('golden_changes') -%}
     {%- set is_for_some = is_golden_partial() -%}
     {%- if not is_incremental() -%}

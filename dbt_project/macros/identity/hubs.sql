@@ -3,10 +3,10 @@ Identifiers that meet more others than their type may: a kiosk's cookie, a place
 has blocked yet. They join nobody, not even the first that they met.
 
 most_links counts all neighbours, most_people those of any one type that is stronger (for the
-strongest type: of any one other that tells people apart). An identifier that looks made up
-(suspicion) may meet fewer of any one type that tells people
-apart: one, or three where it is but a word; and one that says nothing may meet two of any type.
-met, suspects (node, suspicion > 0), policy_types: names of relations.
+strongest type: of any one other that distinguishes people). An identifier that looks made up
+(suspicion) may meet fewer of any one type that distinguishes people: one, or three if it is only a
+word; one without meaning may meet two of any type. met, suspects (node, suspicion > 0),
+policy_types: names of relations.
 -#}
 {% macro hubs(met, suspects, policy_types) -%}
     select node
@@ -39,8 +39,8 @@ met, suspects (node, suspicion > 0), policy_types: names of relations.
         or (suspicion = 3 and max(number) > 2)
 {%- endmacro %}
 
-{#- Whom identifiers meet that meet more others than the tightest limit of any type, or look made
-    up. -#}
+{#- The neighbours of identifiers that meet more others than the tightest limit of any type, or look
+    made up. -#}
 {% macro neighbours_of_busy(met, suspects, policy_types) -%}
     select met.left_type as identifier_type, met.left_node as node, met.right_type as other_type,
         met.right_node as other

@@ -1,12 +1,11 @@
 {#-
-What one source says of identifiers: first each identifier by itself, then the pairs it puts
-together.
+Identifiers that one source states: first each identifier by itself, then the pairs that it links.
 
 relation: a staging relation with record_id. observed_at: its time column. identifiers: identifier
 type to column (or expression). links: [rule, left type, right type, optional condition]. aliases:
-names used in identifiers that are of another type. country: column that tells a national phone
-number's country; no other claim has one. Records that say the same are one claim with first and
-last time and the first record as evidence.
+names used in identifiers that are of another type. country: column with the country of a national
+phone number; no other claim has one. Records that state the same are one claim with first and last
+time and the first record as evidence.
 -#}
 {% macro identifier_claims(relation, source, observed_at, identifiers, links=[], country='null',
     aliases={}) -%}

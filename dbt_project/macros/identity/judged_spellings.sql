@@ -31,7 +31,7 @@ normalized as (
 ),
 
 blocked as (
-    -- A pattern is held against the value as written, and against its normal form where that
+    -- A pattern is matched against the value as written, and against its normal form if that
     -- differs.
     select
         normalized.*,

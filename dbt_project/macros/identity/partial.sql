@@ -1,7 +1,6 @@
 {#-
-Whether this run resolves only what has changed. `identity.policy` decides that before dbt starts;
-every doubt, and every run that dbt is asked for directly, is a no, and then everything is resolved
-from the beginning.
+Whether this run resolves only what has changed. `identity.resolution` decides that before dbt
+starts. A run that starts without that decision resolves everything from the beginning.
 -#}
 {% macro is_partial() -%}
     {%- if not execute or flags.WHICH not in ('run', 'build') or flags.FULL_REFRESH -%}
@@ -16,7 +15,7 @@ from the beginning.
     {%- if not is_incremental() -%}
     select 1
     {%- elif is_partial() -%}
-    delete from {{ this }} as held where {{ condition }}
+    delete from {{ this }} as existing where {{ condition }}
     {%- else -%}
     delete from {{ this }}
     {%- endif -%}

@@ -1,26 +1,27 @@
 {#- Where a source is read again: links of the identifiers that its claims name, put together from
     all claims. -#}
-{% macro restated_links(said, values, known, all_claims) -%}
+{% macro restated_links(changed_claims, values, known, all_claims) -%}
 {% set key = "md5(concat_ws(chr(31), rule, left_type, left_identifier, right_type, "
     ~ "right_identifier))" -%}
 with
 
-touched as (
+affected as (
     select distinct
         {{ key }} as link_id, left_type, left_identifier
-    from ({{ stated_links(said, known) }}) as stated
+    from ({{ stated_links(changed_claims, known) }}) as stated
 ),
 
-held as (
+existing as (
     select links.* from {{ kept('identifier_links') }} as links
-    semi join touched on links.link_id = touched.link_id
+    semi join affected on links.link_id = affected.link_id
 ),
 
 spellings as (
     select lefts.identifier_type, lefts.value
     from {{ ref('identifier_values') }} as lefts
-    semi join touched
-        on lefts.identifier_type = touched.left_type and lefts.identifier = touched.left_identifier
+    semi join affected
+        on lefts.identifier_type = affected.left_type
+            and lefts.identifier = affected.left_identifier
 ),
 
 claims as (
@@ -32,7 +33,7 @@ claims as (
 
 heard as (
     select stated.* from ({{ stated_links("select * from claims", values) }}) as stated
-    where {{ key }} in (select link_id from touched)
+    where {{ key }} in (select link_id from affected)
 ),
 
 gathered as (
@@ -41,11 +42,11 @@ gathered as (
 
 select
     gathered.*,
-    coalesce(gathered.first_seen_at <> held.first_seen_at, true) as is_moved
+    coalesce(gathered.first_seen_at <> existing.first_seen_at, true) as is_moved
 from gathered
-left join held on gathered.link_id = held.link_id
+left join existing on gathered.link_id = existing.link_id
 union all
-select held.* replace (0 as records), true
-from held
-anti join gathered on held.link_id = gathered.link_id
+select existing.* replace (0 as records), true
+from existing
+anti join gathered on existing.link_id = gathered.link_id
 {%- endmacro %}

@@ -1,4 +1,4 @@
-{{ config(materialized='passing', database='memory') }}
+{{ config(materialized='transient', database='memory') }}
 with
 
 batches as (
@@ -22,8 +22,8 @@ users as (
 ),
 
 renames as (
-    -- What an alias names is a user id from the moment that one is known: that changes what its
-    -- batch says.
+    -- The value of an alias is a user id from the time at which that id is known: that changes the
+    -- claims of its batch.
     select _batch_id, count(*) as renames
     from aliases
     where previous_id in (select user_id from users)
@@ -36,25 +36,25 @@ landed as (
     left join renames on batches._batch_id = renames._batch_id and batches.source = 'events'
 ),
 
-held as (
+existing as (
     {% if is_partial() -%} select * from {{ kept('extracted_batches') }} {%- else -%} select *
         from landed where false {%- endif %}
 )
 
 select
-    coalesce(landed.source, held.source) as source,
-    coalesce(landed._batch_id, held._batch_id) as _batch_id,
+    coalesce(landed.source, existing.source) as source,
+    coalesce(landed._batch_id, existing._batch_id) as _batch_id,
     landed.records,
     landed.digest,
     landed.renames,
     case
-        when held.source is null then 'new'
-        when landed.source is null then 'gone'
+        when existing.source is null then 'new'
+        when landed.source is null then 'removed'
         when
-            (landed.records is distinct from held.records)
-            or (landed.digest is distinct from held.digest)
-            or (landed.renames is distinct from held.renames) then 'changed'
+            (landed.records is distinct from existing.records)
+            or (landed.digest is distinct from existing.digest)
+            or (landed.renames is distinct from existing.renames) then 'changed'
         else 'known'
     end as state
 from landed
-full join held on landed.source = held.source and landed._batch_id = held._batch_id
+full join existing on landed.source = existing.source and landed._batch_id = existing._batch_id

@@ -1,4 +1,4 @@
-{{ config(materialized='passing', database='memory') }}
+{{ config(materialized='transient', database='memory') }}
 {% set replaced = replaced_sources() -%}
 {% set is_reread = "source in ('" ~ replaced | join("', '") ~ "')" -%}
 with
@@ -16,34 +16,34 @@ select * from fresh
 where {{ is_partial() | lower }}
 {%- else %},
 
-held as (
+existing as (
     {{ merged_claims('select * from ' ~ kept('identifier_claims') ~ ' where ' ~ is_reread) }}
 ),
 
-gone as (
-    -- What a source that is read again does not say any more, or says otherwise.
-    select * from held
+removed as (
+    -- What a source that is read again no longer states, or states differently.
+    select * from existing
     except
     select * from fresh
 ),
 
-said as (
+added as (
     select * from fresh where {{ is_reread }}
     except
-    select * from held
+    select * from existing
 )
 
 select * from fresh
 where not {{ is_reread }}
 union all
-select * from said
+select * from added
 union all
-select gone.* exclude (first_seen_at, last_seen_at, record_id, records), null, null, null, 0
-from gone
-anti join said
-    on gone.source = said.source and gone.rule = said.rule
-    and gone.left_type = said.left_type and gone.left_value = said.left_value
-    and gone.right_type is not distinct from said.right_type
-    and gone.right_value is not distinct from said.right_value and gone.country is not distinct
-        from said.country
+select removed.* exclude (first_seen_at, last_seen_at, record_id, records), null, null, null, 0
+from removed
+anti join added
+    on removed.source = added.source and removed.rule = added.rule
+    and removed.left_type = added.left_type and removed.left_value = added.left_value
+    and removed.right_type is not distinct from added.right_type
+    and removed.right_value is not distinct from added.right_value
+    and removed.country is not distinct from added.country
 {%- endif %}

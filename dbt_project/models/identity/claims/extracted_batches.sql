@@ -3,4 +3,4 @@
 {% do build_after(ref('identifier_claims')) -%}
 select source, _batch_id, records, digest, renames
 from {{ ref('claim_batches') }}
-where state not in ({{ "'gone', 'known'" if is_partial() else "'gone'" }})
+where state not in ({{ "'removed', 'known'" if is_partial() else "'removed'" }})

@@ -1,6 +1,6 @@
-{{ config(materialized='passing', database='memory') }}
+{{ config(materialized='transient', database='memory') }}
 {%- set all_claims = ref('identifier_claims') -%}
-{% set touched -%}
+{% set affected -%}
     {%- if is_restated() -%}
     select claims.* from {{ all_claims }} as claims
     semi join {{ ref('claim_changes') }} as changes
@@ -15,15 +15,15 @@
     from {{ ref('claim_changes') }}
     union all
     select
-        'seen', held.identifier_type, held.value, held.country, held.first_seen_at,
-        held.last_seen_at, held.source,
-        held.record_id, held.records
-    from {{ kept('identifier_values') }} as held
+        'seen', existing.identifier_type, existing.value, existing.country, existing.first_seen_at,
+        existing.last_seen_at, existing.source,
+        existing.record_id, existing.records
+    from {{ kept('identifier_values') }} as existing
     semi join {{ ref('claim_changes') }} as changes
-        on held.value = changes.left_value and held.identifier_type = changes.left_type
+        on existing.value = changes.left_value and existing.identifier_type = changes.left_type
             and changes.rule = 'seen'
     {%- else -%}
     select * from {{ ref('claim_changes') }}
     {%- endif -%}
 {%- endset %}
-{{ judged_spellings(touched) }}
+{{ judged_spellings(affected) }}

@@ -1,4 +1,4 @@
-{{ config(materialized='passing', database='memory') }}
+{{ config(materialized='transient', database='memory') }}
 with
 
 components as (
@@ -13,8 +13,8 @@ links as (
     select * from {{ links_in_question() }}
 ),
 
-held as (
-    select * from {{ ref('held_back_links') }}
+excluded as (
+    select * from {{ ref('excluded_links') }}
 ),
 
 policy_types as (
@@ -22,7 +22,7 @@ policy_types as (
 ),
 
 renamed as (
-    -- A user id that an alias says was renamed does not count against the limit of its type.
+    -- A user id that was renamed by an alias does not count against the limit of its type.
     select distinct right_node as node from links where rule = 'alias' and left_type = right_type
 ),
 
@@ -50,4 +50,4 @@ select
 from links
 inner join components on links.left_node = components.node
 inner join crowded on components.component = crowded.component
-anti join held on links.link_id = held.link_id
+anti join excluded on links.link_id = excluded.link_id

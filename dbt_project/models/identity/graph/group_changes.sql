@@ -1,4 +1,4 @@
-{{ config(materialized='passing', database='memory') }}
+{{ config(materialized='transient', database='memory') }}
 {%- set relations = relations_of_groups() -%}
 {% if is_partial() -%}
 {{ found_groups(relations) }}

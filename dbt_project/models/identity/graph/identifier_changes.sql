@@ -1,11 +1,11 @@
-{{ config(materialized='passing', database='memory') }}
+{{ config(materialized='transient', database='memory') }}
 {%- set nobody = gathered_identifiers("select * from " ~ ref('identifier_values') ~ " where false")
     -%}
 {%- set known = kept('identifiers') if is_partial() else "(" ~ nobody ~ ")" -%}
-{%- set same = "spellings.identifier_type = touched.identifier_type "
-    ~ "and spellings.identifier = touched.identifier" -%}
+{%- set same = "spellings.identifier_type = affected.identifier_type "
+    ~ "and spellings.identifier = affected.identifier" -%}
 {%- set spellings = "select spellings.* from " ~ ref('identifier_values')
-    ~ " as spellings semi join touched on " ~ same -%}
+    ~ " as spellings semi join affected on " ~ same -%}
 {%- set more -%}
     select
         spellings.identifier_type, spellings.identifier, claims.first_seen_at, claims.last_seen_at,
@@ -16,18 +16,18 @@
         and claims.country is not distinct from spellings.country
     where claims.rule = 'seen'
     union all
-    select identifier_type, identifier, first_seen_at, last_seen_at, records from held
+    select identifier_type, identifier, first_seen_at, last_seen_at, records from existing
 {%- endset %}
 with
 
-touched as (
+affected as (
     select distinct identifier_type, identifier from {{ ref('spelling_changes') }}
         where identifier is not null
 ),
 
-held as (
+existing as (
     select spellings.* from {{ known }} as spellings
-    semi join touched on {{ same }}
+    semi join affected on {{ same }}
 ),
 
 gathered as (
@@ -35,21 +35,22 @@ gathered as (
 )
 
 select
-    coalesce(held.node, (select coalesce(max(node), 0) from {{ known }} as known)
+    coalesce(existing.node, (select coalesce(max(node), 0) from {{ known }} as known)
         + row_number() over (
-        partition by held.node is null order by touched.identifier_type, touched.identifier
+        partition by existing.node is null order by affected.identifier_type, affected.identifier
     )) as node,
-    touched.identifier_type,
-    touched.identifier,
-    coalesce(gathered.priority, held.priority) as priority,
+    affected.identifier_type,
+    affected.identifier,
+    coalesce(gathered.priority, existing.priority) as priority,
     gathered.first_seen_at,
     gathered.last_seen_at,
     coalesce(gathered.records, 0) as records,
-    coalesce(gathered.suspicion, held.suspicion) as suspicion,
-    coalesce(gathered.first_seen_at <> held.first_seen_at, true) as is_moved
-from touched
+    coalesce(gathered.suspicion, existing.suspicion) as suspicion,
+    coalesce(gathered.first_seen_at <> existing.first_seen_at, true) as is_moved
+from affected
 left join gathered
-    on touched.identifier_type = gathered.identifier_type
-        and touched.identifier = gathered.identifier
-left join held
-    on touched.identifier_type = held.identifier_type and touched.identifier = held.identifier
+    on affected.identifier_type = gathered.identifier_type
+        and affected.identifier = gathered.identifier
+left join existing
+    on affected.identifier_type = existing.identifier_type
+        and affected.identifier = existing.identifier

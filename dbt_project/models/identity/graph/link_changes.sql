@@ -1,5 +1,5 @@
-{{ config(materialized='passing', database='memory') }}
-{% set said = "select * from " ~ ref('claim_changes') -%}
+{{ config(materialized='transient', database='memory') }}
+{% set changed_claims = "select * from " ~ ref('claim_changes') -%}
 {% set values = "select identifier_type, value, country, identifier from "
     ~ ref('identifier_values') -%}
 {% set changed_values = "select identifier_type, value, country, identifier from "
@@ -9,11 +9,11 @@
 {% set identifier_changes = ref('identifier_changes') -%}
 {% set has_restated = is_restated() -%}
 {%- if not is_partial() %}
-select *, true as is_moved from ({{ gathered_links(stated_links(said, changed_values),
+select *, true as is_moved from ({{ gathered_links(stated_links(changed_claims, changed_values),
     identifiers) }}) as links
 {%- elif has_restated %}
-{{ restated_links(said, values, values ~ " union all " ~ changed_values ~ " where records = 0",
-    all_claims) }}
+{{ restated_links(changed_claims, values,
+    values ~ " union all " ~ changed_values ~ " where records = 0", all_claims) }}
 {%- else %}
-{{ added_links(stated_links(said, changed_values), identifier_changes) }}
+{{ added_links(stated_links(changed_claims, changed_values), identifier_changes) }}
 {%- endif %}

@@ -7,12 +7,12 @@
 ) }}
 with
 
-held_back as (
-    select link_id, reason from {{ ref('held_back_links') }}
+excluded as (
+    select link_id, reason from {{ ref('excluded_links') }}
 ),
 
-yielding as (
-    select link_id, reason from {{ ref('yielding_links') }}
+dropped as (
+    select link_id, reason from {{ ref('dropped_links') }}
 ),
 
 restated as (
@@ -24,9 +24,9 @@ changed as (
 ),
 
 refusals as (
-    select * from held_back
+    select * from excluded
     union all
-    select * from yielding
+    select * from dropped
     union all
     select * from restated
 ),

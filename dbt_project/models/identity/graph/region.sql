@@ -1,4 +1,4 @@
-{{ config(materialized='passing', database='memory') }}
+{{ config(materialized='transient', database='memory') }}
 {%- set link_changes = ref('link_changes') -%}
 {%- set identifier_changes = ref('identifier_changes') -%}
 {%- set identifier_links = ref('identifier_links') -%}
@@ -18,7 +18,8 @@ seeds as (
 ),
 
 relieved as (
-    -- An identifier that lost a link may hold back fewer now: everybody it meets is looked at.
+    -- An identifier that lost a link may exclude fewer links now: all its neighbours are decided
+    -- again.
     select left_node as node from links where records = 0
     union
     select right_node from links where records = 0

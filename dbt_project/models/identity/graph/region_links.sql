@@ -1,4 +1,4 @@
-{{ config(materialized='passing', database='memory') }}
+{{ config(materialized='transient', database='memory') }}
 with
 
 links as (

@@ -1,4 +1,4 @@
-{{ config(materialized='passing', database='memory') }}
+{{ config(materialized='transient', database='memory') }}
 {%- set region_links = ref('region_links') -%}
 {% if is_partial() %}
 select links.link_id, refused.reason

@@ -1,8 +1,8 @@
-{{ config(materialized='passing', database='memory') }}
+{{ config(materialized='transient', database='memory') }}
 {% set usable -%}
     select links.left_node, links.right_node
     from {{ links_in_question() }} as links
-    anti join {{ ref('held_back_links') }} as held on links.link_id = held.link_id
+    anti join {{ ref('excluded_links') }} as excluded on links.link_id = excluded.link_id
 {%- endset -%}
 with labels as (
     {{ connected_components(usable, 'wide') }}

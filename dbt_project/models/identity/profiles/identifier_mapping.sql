@@ -16,7 +16,7 @@ members as (
     select identifier_type, identifier, first_seen_at, last_seen_at, group_node
         from {{ ref('group_changes') }}
     union all
-    -- Beyond the region everybody stays where they were.
+    -- Beyond the region every identifier keeps its profile.
     select
         seen_again.identifier_type, seen_again.identifier, seen_again.first_seen_at,
         seen_again.last_seen_at,

@@ -1,4 +1,4 @@
-{{ config(materialized='passing', database='memory') }}
+{{ config(materialized='transient', database='memory') }}
 {%- set names = names_in_question() -%}
 {% if is_partial() -%}
 with

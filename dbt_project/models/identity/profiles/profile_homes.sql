@@ -1,4 +1,4 @@
-{{ config(materialized='passing', database='memory') }}
+{{ config(materialized='transient', database='memory') }}
 with
 
 given as (
@@ -21,7 +21,7 @@ restored as (
     select profile_id, group_node from {{ ref('restored_homes') }}
 ),
 
-held as (
+bound as (
     select given.*, holders.group_node
     from given
     inner join members as holders
@@ -30,8 +30,8 @@ held as (
 ),
 
 stranded as (
-    -- The holder is no more: the id stays with the strongest identifier that was with it, and has
-    -- that one's group hold it from now on. Those that merged into it go the same way.
+    -- The identifier that the id was bound to is removed: the id is bound to the strongest
+    -- identifier that was with it. Ids that merged into it follow.
     select
         given.holder_type,
         given.holder_identifier,
@@ -40,7 +40,7 @@ stranded as (
             group_node := members.group_node
         )).group_node as group_node
     from given
-    anti join held on given.profile_id = held.profile_id
+    anti join bound on given.profile_id = bound.profile_id
     inner join previous on given.profile_id = previous.profile_id
     inner join members
         on previous.identifier_type = members.identifier_type
@@ -48,9 +48,9 @@ stranded as (
     group by given.holder_type, given.holder_identifier
 )
 
-select held.profile_id, coalesce(restored.group_node, held.group_node) as group_node
-from held
-left join restored on held.profile_id = restored.profile_id
+select bound.profile_id, coalesce(restored.group_node, bound.group_node) as group_node
+from bound
+left join restored on bound.profile_id = restored.profile_id
 union all
 select given.profile_id, stranded.group_node
 from given

@@ -22,7 +22,7 @@ placed as (
 
 select
     profile_id,
-    -- The older id survives. An id whose holder this run does not know stands for itself.
+    -- The older id survives. An id without a known identifier resolves to itself.
     case
         when group_node is null then profile_id
         else first_value(profile_id) over (partition by group_node order by given_at, first_seen_at,

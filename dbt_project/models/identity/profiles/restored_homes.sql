@@ -1,4 +1,4 @@
-{{ config(materialized='passing', database='memory') }}
+{{ config(materialized='transient', database='memory') }}
 {% if not has_cuts() -%}
 select cast(null as varchar) as profile_id, cast(null as bigint) as group_node
 where false

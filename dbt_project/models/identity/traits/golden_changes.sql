@@ -1,4 +1,4 @@
-{{ config(materialized='passing', database='memory') }}
+{{ config(materialized='transient', database='memory') }}
 with
 
 mapping as (
@@ -23,7 +23,7 @@ named as (
     select * from group_changes
 ),
 
-touched as (
+affected as (
     select mapping.profile_id from mapping
     semi join named on mapping.identifier = named.identifier
         and mapping.identifier_type = named.identifier_type
@@ -31,7 +31,7 @@ touched as (
     select profile_id from mapping_before
 )
 
-select touched.profile_id, mapping.identifier_type, mapping.identifier
-from touched
-left join mapping on touched.profile_id = mapping.profile_id
+select affected.profile_id, mapping.identifier_type, mapping.identifier
+from affected
+left join mapping on affected.profile_id = mapping.profile_id
 where {{ is_golden_partial() | lower }}

@@ -19,29 +19,29 @@ with
 contacts as (
     select * from {{ ref('stg_crm_contacts__contacts') }}
     where coalesce(created_at, updated_at) < {{ as_of() }}
-        and {{ of_touched('crm_id', 'contact_id') }}
+        and {{ belongs_to_affected('crm_id', 'contact_id') }}
 ),
 
 events as (
     select * from {{ ref('stg_events__events') }}
     where
         event_at < {{ as_of() }}
-        and ({{ of_touched('user_id', 'user_id') }}
-            or (user_id is null and {{ of_touched('cookie', 'anonymous_id') }}))
+        and ({{ belongs_to_affected('user_id', 'user_id') }}
+            or (user_id is null and {{ belongs_to_affected('cookie', 'anonymous_id') }}))
 ),
 
 responses as (
     select * from {{ ref('stg_surveys__responses') }}
     where
         submitted_at < {{ as_of() }}
-        and ({{ of_touched('user_id', 'user_id') }}
-            or (user_id is null and {{ of_touched('email', 'email') }}))
+        and ({{ belongs_to_affected('user_id', 'user_id') }}
+            or (user_id is null and {{ belongs_to_affected('email', 'email') }}))
 ),
 
 retail_orders as (
     select * from {{ ref('stg_online_retail__orders') }}
     where ordered_at < {{ as_of() }}
-        and {{ of_touched('user_id', "'online_retail:' || customer_id") }}
+        and {{ belongs_to_affected('user_id', "'online_retail:' || customer_id") }}
 ),
 
 places as (

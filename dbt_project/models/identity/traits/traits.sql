@@ -1,5 +1,5 @@
 {{ config(
-    materialized='incremental', incremental_strategy='append', pre_hook="{{ replace_touched() }}"
+    materialized='incremental', incremental_strategy='append', pre_hook="{{ delete_affected() }}"
 ) }}
 with
 

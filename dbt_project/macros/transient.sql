@@ -3,7 +3,7 @@ A relation that only the models of one run read: it is in memory, where it costs
 the lake it would cost a commit of the catalog, which takes longer than most of them take to
 compute.
 -#}
-{% materialization passing, adapter='duckdb', supported_languages=['sql', 'python'] %}
+{% materialization transient, adapter='duckdb', supported_languages=['sql', 'python'] %}
     {%- set relation = this.incorporate(type='table') -%}
     {%- do run_query('drop table if exists ' ~ relation) -%}
     {%- call statement('main', language=model['language']) -%}
@@ -15,6 +15,6 @@ compute.
 
 {#- Drops them at the end of a dbt command, because the process may go on and would keep the
     memory. -#}
-{% macro forget_passing() -%}
+{% macro drop_transient_relations() -%}
     drop schema if exists memory.identity cascade
 {%- endmacro %}

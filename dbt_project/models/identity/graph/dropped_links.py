@@ -1,4 +1,4 @@
-"""Decides which links yield where a component would break a limit.
+"""Decides which links are dropped where a component would break a limit.
 
 Links are taken strongest first (rule, then first stated, then key); one that would bring more
 values of a type together than a profile may have is refused. Each component is decided by itself,
@@ -11,7 +11,7 @@ import pyarrow as pa
 
 def model(dbt, session):
     """Refused links with the limit each would break, as an Arrow table."""
-    dbt.config(materialized="passing", database="memory")
+    dbt.config(materialized="transient", database="memory")
     limits = {
         row[0]: row[1]
         for row in (
@@ -40,33 +40,33 @@ def model(dbt, session):
 
 def _refused(links, limits):
     parent = {}
-    held = {}
+    counts = {}
     refused = []
     while batch := links.fetchmany(100_000):
         for link_id, left, right, left_type, right_type, left_renamed, right_renamed in batch:
-            left = _enter(left, left_type, left_renamed, parent, held, limits)
-            right = _enter(right, right_type, right_renamed, parent, held, limits)
+            left = _enter(left, left_type, left_renamed, parent, counts, limits)
+            right = _enter(right, right_type, right_renamed, parent, counts, limits)
             if left == right:
                 continue
-            broken = _broken(held[left], held[right], limits)
+            broken = _broken(counts[left], counts[right], limits)
             if broken:
                 refused.append((link_id, "limit_" + broken))
                 continue
-            if sum(held[left].values()) < sum(held[right].values()):
+            if sum(counts[left].values()) < sum(counts[right].values()):
                 left, right = right, left
             parent[right] = left
-            for kind, number in held.pop(right).items():
-                held[left][kind] = held[left].get(kind, 0) + number
+            for kind, number in counts.pop(right).items():
+                counts[left][kind] = counts[left].get(kind, 0) + number
     return refused
 
 
-def _enter(node, kind, is_renamed, parent, held, limits):
+def _enter(node, kind, is_renamed, parent, counts, limits):
     """The root of a node; a new node counts for its type, unless the type has no limit or it was
     renamed.
     """
     if node not in parent:
         parent[node] = node
-        held[node] = {kind: 1} if kind in limits and not is_renamed else {}
+        counts[node] = {kind: 1} if kind in limits and not is_renamed else {}
     while parent[node] != node:
         parent[node] = parent[parent[node]]
         node = parent[node]
@@ -74,5 +74,5 @@ def _enter(node, kind, is_renamed, parent, held, limits):
 
 
 def _broken(one, other, limits):
-    """The first type (by name) of which the two together would hold too many."""
+    """The first type (by name) of which the two together would have too many."""
     return min((k for k in one if k in other and one[k] + other[k] > limits[k]), default=None)

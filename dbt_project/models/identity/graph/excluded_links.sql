@@ -1,4 +1,4 @@
-{{ config(materialized='passing', database='memory') }}
+{{ config(materialized='transient', database='memory') }}
 with
 
 links as (
@@ -6,7 +6,7 @@ links as (
 ),
 
 met as (
-    -- Whom an identifier meets counts whole, those beyond the region too.
+    -- All neighbours of an identifier count, those beyond the region too.
     select * from {{ partial_or_full(ref('region_links'), ref('identifier_links')) }}
 ),
 
@@ -37,7 +37,7 @@ guests as (
 ),
 
 tills as (
-    -- Several ordered there and nobody logged in: whose it is nobody can tell.
+    -- Several people ordered there and nobody logged in: its owner is unknown.
     select distinct node
     from guests
     group by node, other_type
