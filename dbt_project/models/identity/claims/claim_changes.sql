@@ -11,7 +11,7 @@ fresh as (
 )
 {%- if not replaced %}
 
--- What earlier runs heard stays, and what this run hears is added: nothing is looked up.
+-- Claims of earlier runs stay, and this run appends its own: nothing is looked up.
 select * from fresh
 where {{ is_partial() | lower }}
 {%- else %},

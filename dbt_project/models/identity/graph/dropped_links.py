@@ -2,8 +2,8 @@
 
 Links are taken strongest first (rule, then first stated, then key); one that would bring more
 values of a type together than a profile may have is refused. Each component is decided by itself,
-so the work follows the contested components alone, and the result is a function of the set of
-links, whatever order they arrived in.
+so the work follows the contested components alone, and the result depends on the set of links only,
+not on their order of arrival.
 """
 
 import pyarrow as pa

@@ -11,7 +11,7 @@ homes as (
 ),
 
 placed as (
-    -- An id that was given in this run has no home from before: it is where its holder is.
+    -- An id that was given in this run has no earlier group: it is in the group of its holder.
     select given.*, coalesce(homes.group_node, groups.group_node) as group_node
     from given
     left join homes on given.profile_id = homes.profile_id
