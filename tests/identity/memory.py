@@ -186,7 +186,7 @@ class Memory:
             run(f"create or replace temp table merged as {merged}")
             run(f"create or replace table identity.claim_changes as {_CHANGED}")
             run(
-                "delete from identity.identifier_claims as held where"
+                "delete from identity.identifier_claims as existing where"
                 f" {self.project.call('same_claim')}"
             )
             run(
