@@ -191,7 +191,11 @@ def test_an_unexpected_error_leaves_frames_and_no_values(home: Settings) -> None
 
 
 def _outcome(home: Settings, stage: object) -> jobs.StageOutcome:
-    fake = SimpleNamespace(name="odd", run=lambda context, _item: stage(context))  # type: ignore[operator]
+    fake = SimpleNamespace(
+        name="odd",
+        is_optional=False,
+        run=lambda context, _item: stage(context),  # type: ignore[operator]
+    )
     return jobs.attempt(fake, RunContext(home))  # type: ignore[arg-type]
 
 

@@ -101,7 +101,7 @@ def test_sizes_moves_and_remarks(lake: duckdb.DuckDBPyConnection) -> None:
     }
     longer = {row["segment"]: row["remark"] for row in audit.sizes(lake, FOUND, 61)}
     assert longer["deals"] == "", "observed for 60 days only: nothing is known of 61"
-    assert "still" in {r["segment"]: r["remark"] for r in audit.sizes(lake, FOUND, 29)}["quiet"]
+    assert "unchanged" in {r["segment"]: r["remark"] for r in audit.sizes(lake, FOUND, 29)}["quiet"]
 
 
 def test_conflicts_and_overlaps(lake: duckdb.DuckDBPyConnection) -> None:
