@@ -7,7 +7,7 @@ CANDIDATES_YML = """\
 models:
   - name: candidates
     description: >
-      Everybody a sync's segments name, with the verdict: eligible, or the first reason
+      Every profile that a sync's segments name, with the verdict: eligible, or the first reason
       that keeps the person out. One row per (sync, profile_id).
     columns:
       - name: sync
@@ -108,8 +108,8 @@ SUPPRESSED_YML = """\
 models:
   - name: suppressed_contacts
     description: >
-      Identifiers and profiles that no sync of the channel reaches, whatever consent says: those of
-      activation.suppressions, all that one without an exact match may mean,
+      Identifiers and profiles that no sync of the channel reaches, with or without consent: those
+      of activation.suppressions, all that one without an exact match may mean,
       the profiles they belong to, and profiles whose mail keeps bouncing.
       One row per (identifier_type, identifier, channel); a profile has the type profile_id.
     columns:
@@ -170,8 +170,8 @@ suppressed_profiles as (
 ),
 
 seeds as (
-    -- A suppression counts for whoever the identifier has belonged to, and for whoever shared the
-    -- profile.
+    -- A suppression applies to every profile that has ever had the identifier, and to the profiles
+    -- that shared one with it.
     select distinct
         md5(concat_ws(chr(31), identifier_type, identifier)) as seed_id,
         identifier_type,

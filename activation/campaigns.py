@@ -38,7 +38,7 @@ def take_out(client: Client, session: DestinationSession, identities: list[str])
     """Take people out of the campaign by their external ids; whether all of them are out."""
     for start in range(
         0, len(identities), PAGE // 2
-    ):  # the query stands in the address, which may not be long
+    ):  # the query is part of the address, whose length is limited
         members = _members(client, session, identities[start : start + PAGE // 2])
         if members:
             params = {"ids": ",".join(members), "allOrNone": "false"}

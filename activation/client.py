@@ -21,7 +21,7 @@ import httpx
 
 from segmentry.errors import ConnectionNotConfigured, DestinationError
 
-# The library logs each address at INFO, and addresses may hold a person's identifier.
+# The library logs each address at INFO, and addresses may contain a person's identifier.
 for _name in ("httpx", "httpcore"):
     logging.getLogger(_name).setLevel(logging.WARNING)
 
@@ -41,7 +41,7 @@ class Rate:
 
 
 class Accounts(Protocol):
-    """What the client asks before and tells after each attempt."""
+    """What the client asks before each attempt and reports after it."""
 
     def wait(self, account: str, rate: Rate | None, sleep: Callable[[float], None]) -> None:
         """Wait for the account's next free slot, or raise DestinationError while its breaker is
@@ -74,7 +74,7 @@ class Unanswered(DestinationError):
     may_have_arrived = True
 
 
-# The request has certainly not been taken: the connection was not made, or the answer says "not
+# The request has certainly not been taken: the connection was not made, or the answer is "not
 # now".
 UNTAKEN = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 Throttled = Callable[[httpx.Response], float | None]
@@ -85,7 +85,7 @@ class Client:
 
     throttled: gives the seconds to wait where a vendor hides its throttle in an answer that does
     not look like one. renew: fetches new credentials once after a 401 and gives the headers that
-    carry them. is_stale: whether an answer says what others say with a 401. is_repeatable: False
+    carry them. is_stale: whether an answer means what a 401 means elsewhere. is_repeatable: False
     where a repeated request does harm: one that may have been taken is then not tried again.
     """
 
@@ -120,8 +120,7 @@ class Client:
         self._is_repeatable = is_repeatable
         self._sleep = sleep
         self.requests = 0
-        # Whether the end may hold, or have lost, something by a request since this was last set to
-        # False.
+        # Whether a request may have changed the destination since this was last set to False.
         self.may_have_written = False
 
     def close(self) -> None:
@@ -210,8 +209,8 @@ class Client:
             return seconds
         if response.status_code in RETRIED:
             return retry_after(response.headers) or until_reset(response.headers) or 0.0
-        # A proxy's page or half an answer, with a status of success, says nothing of what the
-        # destination did.
+        # A proxy's page or half an answer, with a status of success, is no proof that the
+        # destination took the request.
         return 0.0 if is_json and response.is_success and not _is_whole(response) else None
 
     def _final(self, response: httpx.Response) -> httpx.Response:
@@ -249,8 +248,8 @@ def decoded(response: httpx.Response) -> Any:
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds of a Retry-After header, which holds a number or a date; None where it holds
-    neither.
+    """Seconds of a Retry-After header, which contains a number or a date; None for any other
+    text.
     """
     text = headers.get("retry-after", "").strip()
     if not text:
@@ -260,17 +259,17 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     except ValueError:
         pass
     try:
-        moment = parsedate_to_datetime(text)
+        stated = parsedate_to_datetime(text)
     except ValueError:
         return None
     return max(
-        0.0, (moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
+        0.0, (stated.replace(tzinfo=stated.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
     )
 
 
 def until_reset(headers: Mapping[str, str]) -> float | None:
-    """Seconds until the moment of an X-RateLimit-Reset header, which holds seconds since 1970; None
-    without one.
+    """Seconds until the time of an X-RateLimit-Reset header, which contains seconds since 1970;
+    None without one.
     """
     text = headers.get("x-ratelimit-reset", "")
     return (
@@ -298,7 +297,7 @@ def checked_url(url: str) -> str:
         )
     if parts.username or parts.password:
         raise ConnectionNotConfigured(
-            "the connection's address holds a user or password",
+            "the connection's address contains a user or password",
             allowed="credentials in the connection's own variables",
             remedy="take them out of the address",
         )

@@ -20,8 +20,7 @@ from segmentry import identifiers, warehouse
 from segmentry.sync_config import SyncConfig
 
 REFUSED = "refused, withdrawn or suppressed"
-# What consent is read from; whoever keeps an answer of the gate keeps it only while these are
-# unchanged.
+# What consent is read from; an answer of the gate is valid only while these are unchanged.
 RELATIONS = (
     "marts.consents",
     "marts.consent_reach",
@@ -127,8 +126,8 @@ class ConsentGate:
         return self._refused_people, self._refused_addresses
 
     def _read_decisions(self) -> None:
-        """Whoever refuses; and, where a grant is needed, whoever has given one: for the address, or
-        for the person.
+        """Read the profiles that opted out and, if an opt-in is needed, the addresses or profiles
+        that opted in.
         """
         if not warehouse.relation_exists(self._lake, "marts.consents"):
             return

@@ -39,7 +39,7 @@ class ConsentPolicy:
 
 
 def load(settings: Settings) -> ConsentPolicy:
-    """The consent policy; marketing and advertising need opt-in whatever the file says."""
+    """The consent policy; marketing and advertising always need opt-in."""
     content = configuration.policies(settings).get("consent", {})
     path = settings.config / "policies.yml"
     purposes = {}

@@ -70,11 +70,11 @@ def _from_environment(name: str) -> dict[str, Any] | None:
         extras = content.get("extra") or {}
         return fields_of(content, json.loads(extras) if isinstance(extras, str) else extras)
     parts = urlsplit(text)
-    told = {
+    stated = {
         "host": unquote(parts.hostname or ""),
         "port": parts.port,
         "login": unquote(parts.username or ""),
         "password": unquote(parts.password or ""),
         "schema": unquote(parts.path.lstrip("/")),
     }
-    return fields_of(told, dict(parse_qsl(parts.query)))
+    return fields_of(stated, dict(parse_qsl(parts.query)))

@@ -1,4 +1,4 @@
-"""What each audience in the lake was built from, next to what the sync's file says now."""
+"""What each audience in the lake was built from, and how the sync's present file differs."""
 
 from __future__ import annotations
 

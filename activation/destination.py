@@ -96,12 +96,12 @@ class Destination(ABC):
     of one request. batch_bytes: most bytes of their JSON. rate: the vendor's limit. options: names
     the sync's options may have. cost_unit: what the vendor charges for. is_snapshot: it takes the
     whole audience at once (files). updates_only: it can keep from creating people. is_repeatable:
-    False where the same call twice is two messages. grains: what a row may stand for; a list of
+    False where the same call twice is two messages. grains: what a row may represent; a list of
     people knows each person once. job_seconds: how long a request that was taken, and whose job's
     id was lost, may go on there. bulk_keeps_nulls: its bulk call leaves the old value where a NULL
     is sent.
 
-    A batch never holds two rows of one person, and it holds removals alone or none.
+    A batch never has two rows of one person, and it has removals alone or none.
     """
 
     settings: ClassVar[tuple[str, ...]] = ()
@@ -126,8 +126,8 @@ class Destination(ABC):
 
     @abstractmethod
     def remove(self, session: DestinationSession, batch: Batch) -> Result:
-        """Take these people out of the audience; never unsubscribe them. Somebody not in it counts
-        as sent.
+        """Remove these people from the audience; never unsubscribe them. A person who is not in it
+        counts as sent.
         """
 
     def poll(self, session: DestinationSession, batch: Batch, job_id: str) -> Result:
@@ -147,7 +147,7 @@ class Destination(ABC):
         raise NotImplementedError
 
     def read_back(self, session: DestinationSession) -> Iterator[str] | None:
-        """Identities the destination's audience holds, or None where it cannot be read."""
+        """Identities in the destination's audience, or None if it cannot be read."""
         return None
 
     def members(self, session: DestinationSession) -> Iterator[str] | None:
@@ -216,7 +216,7 @@ def _in_our_words(found: Iterator[str]) -> Iterator[str]:
 
 
 def _check_no_consent(sync: SyncConfig) -> None:
-    """A column that a tool reads as a subscription could bring somebody back who left: none may be
+    """A column that a tool reads as a subscription could subscribe a person who left: none may be
     mapped.
     """
     for column in sync.columns:

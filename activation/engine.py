@@ -56,9 +56,9 @@ def run_sync(
 def withdraw(settings: Settings, name: str, sync: SyncConfig | None) -> StageReport:
     """Send a sync's withdrawals and nothing else.
 
-    It is for a job that stopped, and for a sync that the job does not run. sync: what its file
-    says; None where the file is deleted or does not fit, so that what the rows were sent with
-    counts.
+    It is for a job that stopped, and for a sync that the job does not run. sync: the
+    configuration of its file; None if the file is deleted or invalid: then the configuration that
+    the rows were sent with applies.
     """
     with open_sync(settings, name) as opened:
         if not deployed.has_rows(opened.ledger, name):
@@ -115,7 +115,7 @@ def _gate(place: SyncPlace) -> ConsentGate:
     try:
         return place.gate()
     except ConfigError:
-        # Enough for withdrawals: whoever refused is refused whatever the policy says.
+        # Enough for withdrawals: an opt-out applies under every policy.
         return place.gate(Basis(is_opt_in=True))
 
 
@@ -226,11 +226,13 @@ def _withdraw_alone(desk: _Desk, sync: SyncConfig | None) -> StageReport:
     chosen = desk.known.sync if desk.known is not None else sync
     name = desk.run.sync
     if chosen is None:
-        note = f"{name}: a destination has rows of it, and neither a file nor the ledger says where"
+        note = (
+            f"{name}: a destination has rows of it, and neither a file nor the ledger states where"
+        )
         remedy = f"put config/syncs/{name}.yml back, with `enabled: false`"
         return StageReport(
             {f"sync {name}": 0},
-            [f"{note}: nobody can be withdrawn there; {remedy}"],
+            [f"{note}: no row can be withdrawn there; {remedy}"],
             "unknown_place",
         )
     standing = Standing(withdrawals.mark(desk.lake))
@@ -297,25 +299,27 @@ def _guard(
     stops = guardrails.stops(sender.lake, plan, consent_policy.load(sender.settings))
     if not stops and "first_run" not in release and (found := _members(sender, plan)):
         stops = [found]
-    held = [stop for stop in stops if stop.guardrail not in release]
-    if not held:
+    stopping = [stop for stop in stops if stop.guardrail not in release]
+    if not stopping:
         return None
-    for stop in held:
+    for stop in stopping:
         runs.raise_review(sender.ledger, sender.run, stop.guardrail, stop.detail)
-    sender.run.notes += [f"{stop.guardrail}: {stop.detail}" for stop in held]
+    sender.run.notes += [f"{stop.guardrail}: {stop.detail}" for stop in stopping]
     error = GuardrailTriggered(
-        f"{sender.sync.name}: " + "; ".join(stop.detail for stop in held) + _besides(sender.run),
+        f"{sender.sync.name}: "
+        + "; ".join(stop.detail for stop in stopping)
+        + _besides(sender.run),
         allowed="what the guardrails of the sync allow; what was sent last stays as it is",
         remedy=(
             f"look at `segmentry sync plan --select {sender.sync.name}`; if it is right, `segmentry"
             f" sync apply --select {sender.sync.name} --release"
-            f" {','.join(s.guardrail for s in held)}`"
+            f" {','.join(s.guardrail for s in stopping)}`"
         ),
     )
     # A file is one whole, and after a change of the mapping all rows are sent: there is no rest
     # without the additions.
     if (
-        {stop.guardrail for stop in held} != {"unmatched"}
+        {stop.guardrail for stop in stopping} != {"unmatched"}
         or sender.destination.is_snapshot
         or plan.is_resync
     ):
@@ -337,7 +341,7 @@ def _members(sender: Sender, plan: SyncPlan) -> guardrails.Stop | None:
     there.
     """
     has_run = runs.state(sender.ledger, plan.sync.name)["config_hash"] is not None
-    if plan.sync.mode != "mirror" or plan.held or has_run:
+    if plan.sync.mode != "mirror" or plan.existing or has_run:
         return None
     try:
         return guardrails.members(plan, sender.destination.members(sender.session))
@@ -345,7 +349,7 @@ def _members(sender: Sender, plan: SyncPlan) -> guardrails.Stop | None:
         raise
     except DestinationError as error:
         return guardrails.Stop(
-            "first_run", f"it cannot be told whether the audience is empty: {error.received}"
+            "first_run", f"it is not known whether the audience is empty: {error.received}"
         )
 
 

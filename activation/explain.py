@@ -1,5 +1,5 @@
-"""Why a sync sends to a person or does not: what was decided, what consent says now, what the
-destination holds.
+"""Why a sync sends to a person or does not: the decision, the person's consent now, and the rows at
+the destination.
 
 ``segmentry sync explain`` calls it.
 """
@@ -53,7 +53,7 @@ def person(settings: Settings, name: str, who: str) -> dict[str, Any]:
         verdict = _verdict(lake, sync, profile)
         segments = _segments(lake, sync, profile)
         leaving = _may_leave(opened.at(sync), profile) if verdict == "eligible" else ""
-        facts = _held(opened.ledger, sync, profile)
+        facts = _ledger_facts(opened.ledger, sync, profile)
     return {
         "answer": _answer(sync, verdict, leaving, facts),
         "sync": sync.name,
@@ -106,16 +106,16 @@ def _may_leave(place: SyncPlace, profile: str) -> str:
     )
 
 
-def _held(ledger: Ledger, sync: SyncConfig, profile: str) -> dict[str, Any]:
-    """What the ledger knows of the person's rows, and the guardrails that hold the sync back."""
+def _ledger_facts(ledger: Ledger, sync: SyncConfig, profile: str) -> dict[str, Any]:
+    """What the ledger has of the person's rows, and the guardrails that stop the sync."""
     with ledger.begin() as connection:
-        # A row without a hash was sent, and nobody knows whether it arrived.
-        held = connection.execute(
+        # A row without a hash was sent, and it is not known whether it arrived.
+        there = connection.execute(
             sa.select(
                 sa.func.count(),
-                sa.func.count() - sa.func.count(t.held_rows.c.payload_hash),
-                sa.func.max(t.held_rows.c.acknowledged_at),
-            ).where(_of(t.held_rows, sync, profile))
+                sa.func.count() - sa.func.count(t.destination_rows.c.payload_hash),
+                sa.func.max(t.destination_rows.c.acknowledged_at),
+            ).where(_of(t.destination_rows, sync, profile))
         ).one()
         waiting = connection.execute(
             sa.select(t.dead_letters.c.reason).where(_of(t.dead_letters, sync, profile)).distinct()
@@ -133,9 +133,9 @@ def _held(ledger: Ledger, sync: SyncConfig, profile: str) -> dict[str, Any]:
         review["guardrail"] for review in runs.open_reviews(ledger) if review["sync"] == sync.name
     ]
     return {
-        "rows_held": int(held[0]),
-        "rows_unconfirmed": int(held[1]),
-        "acknowledged_at": held[2],
+        "rows_held": int(there[0]),
+        "rows_unconfirmed": int(there[1]),
+        "acknowledged_at": there[2],
         "refused_by_destination": reasons,
         "guardrails": ", ".join(stops),
         "changes": [dict(change._mapping) for change in changes],
@@ -148,19 +148,21 @@ def _of(table: sa.Table, sync: SyncConfig, profile: str) -> sa.ColumnElement[boo
 
 def _answer(sync: SyncConfig, verdict: str | None, leaving: str, facts: dict[str, Any]) -> str:
     """One sentence for a person who asks why."""
-    is_held = facts["rows_held"] > 0
+    is_there = facts["rows_held"] > 0
     if verdict is None:
         reason = "no segment of this sync names the person"
     elif verdict != "eligible":
         reason = MEANINGS.get(verdict, verdict)
     elif leaving:
-        reason = f"the person is in the audience, and is held back as it leaves: {leaving}"
+        reason = (
+            f"the person is in the audience, and consent blocks the row as it leaves: {leaving}"
+        )
     elif facts["rows_unconfirmed"]:
         return (
             "unconfirmed: it was sent, and it is not known whether it arrived; the next sync"
             " finds out"
         )
-    elif is_held:
+    elif is_there:
         return "sent: the destination has the person"
     elif not sync.is_enabled:
         reason = "the person is in the audience, and the sync is disabled"
@@ -168,12 +170,11 @@ def _answer(sync: SyncConfig, verdict: str | None, leaving: str, facts: dict[str
         reason = f"the destination refused the person: {facts['refused_by_destination']}"
     elif facts["guardrails"]:
         reason = (
-            "the person is in the audience, and guardrails hold the sync back:"
-            f" {facts['guardrails']}"
+            f"the person is in the audience, and guardrails stop the sync: {facts['guardrails']}"
         )
     else:
         return "to be sent: the person is in the audience; the next sync sends"
-    if is_held:
+    if is_there:
         return (
             f"to be removed: {reason}; the destination still has the person, the next sync removes"
         )

@@ -19,8 +19,8 @@ _SKIPPED = (
     "\u202a-\u202e\u2060-\u2064\ufeff\x00-\x1f]*"
 )
 _SIGN = "=+\\-@\uff1d\uff0b\uff0d\uff20"
-# At the beginning a tab or a line end is enough; further in, such signs stand in many an honest
-# text.
+# At the beginning a tab or a line end is enough; further in, harmless texts have such
+# signs.
 _FIRST = f"(?={_SKIPPED}[{_SIGN}\t\r\n])"
 _FURTHER = f"(?={_SKIPPED}[{_SIGN}])"
 _STARTS = re.compile(f"\\A{_FIRST}|(?<=[;\t\r\n]){_FURTHER}")

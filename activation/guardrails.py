@@ -1,8 +1,8 @@
-"""Guardrails: what a sync may not do by itself. What was sent last stays, and an operator may
-release a guardrail.
+"""Guardrails: limits that stop a sync. What was sent last stays, and an operator may release a
+guardrail.
 
 They judge additions, updates and ordinary removals. Withdrawals (``activation/withdrawals.py``)
-have left before, and no number here counts them.
+leave before, and no number here counts them.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from segmentry.sync_config import SyncConfig
 DEFAULTS: Mapping[str, Any] = {
     "max_removed_share": (
         0.3
-    ),  # a third of an audience seldom leaves in one run; when it does, somebody should look
-    "min_rows_for_share": 50,  # below so many held rows a share says little
+    ),  # a third of an audience seldom leaves in one run; when it does, an operator should look
+    "min_rows_for_share": 50,  # of fewer existing rows a share means little
     "max_changed_share": (
         0.5
     ),  # half of what is there does not change in one run, unless the clock or a rule was wrong
@@ -51,7 +51,7 @@ NAMES = (
     "unmatched",
     "first_run",
 )
-MEMBERS_COUNTED = 1_000  # of an audience that should be empty; further reading tells nothing new
+MEMBERS_COUNTED = 1_000  # of an audience that should be empty; the exact number does not matter
 
 
 @dataclass(frozen=True)
@@ -92,20 +92,20 @@ def released(sync: str, words: Collection[str]) -> set[str]:
 
 
 def _empty(plan: SyncPlan, limits: Mapping[str, Any]) -> Stop | None:
-    if plan.wanted or not plan.held or not plan.counts["remove"] or limits["allow_empty"]:
+    if plan.wanted or not plan.existing or not plan.counts["remove"] or limits["allow_empty"]:
         return None
-    return Stop("empty", f"the audience is empty and all {plan.held:,} row(s) would be removed")
+    return Stop("empty", f"the audience is empty and all {plan.existing:,} row(s) would be removed")
 
 
 def _removals(plan: SyncPlan, limits: Mapping[str, Any]) -> Stop | None:
     removed = plan.counts["remove"]
     if (
-        plan.held < limits["min_rows_for_share"]
-        or removed <= plan.held * limits["max_removed_share"]
+        plan.existing < limits["min_rows_for_share"]
+        or removed <= plan.existing * limits["max_removed_share"]
     ):
         return None
-    share = f"{removed / plan.held:.0%}, at most {limits['max_removed_share']:.0%}"
-    return Stop("removals", f"{removed:,} of {plan.held:,} row(s) would be removed ({share})")
+    share = f"{removed / plan.existing:.0%}, at most {limits['max_removed_share']:.0%}"
+    return Stop("removals", f"{removed:,} of {plan.existing:,} row(s) would be removed ({share})")
 
 
 def _changes(plan: SyncPlan, limits: Mapping[str, Any], are_removals_judged: bool) -> Stop | None:
@@ -115,14 +115,17 @@ def _changes(plan: SyncPlan, limits: Mapping[str, Any], are_removals_judged: boo
     nature; of a new mapping, updates are what the operator asked for. Removals that another
     guardrail stops are released with that one.
     """
-    if plan.sync.mode in ("append", "delete") or plan.held < max(1, limits["min_rows_for_share"]):
+    if plan.sync.mode in ("append", "delete") or plan.existing < max(
+        1, limits["min_rows_for_share"]
+    ):
         return None
     changed = plan.counts["add"]
     changed += 0 if plan.is_resync else plan.counts["update"]
     changed += 0 if are_removals_judged else plan.counts["remove"]
-    if changed <= plan.held * limits["max_changed_share"]:
+    if changed <= plan.existing * limits["max_changed_share"]:
         return None
-    share = f"{changed / plan.held:.0%} of {plan.held:,}, at most {limits['max_changed_share']:.0%}"
+    share = f"{changed / plan.existing:.0%} of {plan.existing:,}"
+    share += f", at most {limits['max_changed_share']:.0%}"
     return Stop(
         "changes", f"{changed:,} row(s) would be added, updated or removed at once ({share})"
     )
@@ -135,21 +138,21 @@ def _additions(plan: SyncPlan, limits: Mapping[str, Any]) -> Stop | None:
     return Stop("additions", f"{plan.counts['add']:,} row(s) would be added, at most {most:,}")
 
 
-def members(plan: SyncPlan, held: Iterable[str] | None) -> Stop | None:
-    """The first run of a mirror into an audience that holds people already; held: who is there,
+def members(plan: SyncPlan, there: Iterable[str] | None) -> Stop | None:
+    """The first run of a mirror into an audience that has members already; there: the members,
     None if unknown.
     """
-    if held is None or {**DEFAULTS, **plan.sync.guardrails}["allow_members"]:
+    if there is None or {**DEFAULTS, **plan.sync.guardrails}["allow_members"]:
         return None
-    there = sum(1 for _ in islice(held, MEMBERS_COUNTED))
-    if not there:
+    count = sum(1 for _ in islice(there, MEMBERS_COUNTED))
+    if not count:
         return None
-    count = f"{there:,}{' or more' if there == MEMBERS_COUNTED else ''}"
+    members_there = f"{count:,}{' or more' if count == MEMBERS_COUNTED else ''}"
     detail = (
-        f"the first run would add {plan.counts['add']:,} row(s) to an audience that holds {count}"
-        " already"
+        f"the first run would add {plan.counts['add']:,} row(s) to an audience that already has"
+        f" {members_there}"
     )
-    return Stop("first_run", f"{detail}; a mirror leaves whom it did not put there")
+    return Stop("first_run", f"{detail}; a mirror does not remove members that it did not add")
 
 
 def _age(lake: duckdb.DuckDBPyConnection, limits: Mapping[str, Any]) -> Stop | None:
@@ -178,8 +181,8 @@ def _gate(lake: duckdb.DuckDBPyConnection) -> Stop | None:
 
 
 def coverage(lake: duckdb.DuckDBPyConnection, sync: SyncConfig) -> float | None:
-    """Share of the people of the sync's segments whose consent lets them be sent; None where nobody
-    is counted.
+    """Share of the people of the sync's segments whose consent lets them be sent; None if there
+    are none.
     """
     if not warehouse.relation_exists(lake, "audiences.candidates"):
         return None
@@ -221,8 +224,8 @@ def _drift(lake: duckdb.DuckDBPyConnection, limits: Mapping[str, Any]) -> Stop |
 def _unmatched(
     lake: duckdb.DuckDBPyConnection, plan: SyncPlan, policy: ConsentPolicy
 ) -> Stop | None:
-    """Refusals of the sync's use that match nobody: whose they are nobody knows, so nobody is added
-    meanwhile.
+    """Refusals of the sync's use that match no profile. Until they match, the sync adds no
+    profile.
 
     They are counted by source, of all times and of the newest days, so that one bad file shows
     among millions.

@@ -40,9 +40,9 @@ class Row:
     """One row of a plan; nobody changes it.
 
     row_key: our name of the row. profile_id: the profile of the row. identity: the value of the
-    sync's key column, which names the profile at the destination. holding: what the ledger counts
-    by: the identity, or the row_key if a profile has several rows. values: columns as sent; empty
-    for a removal. destination_id: the id that the destination gave, if it gives one.
+    sync's key column, which names the profile at the destination. ledger_key: the key in the
+    ledger: the identity, or the row_key if a profile has several rows. values: columns as sent;
+    empty for a removal. destination_id: the id that the destination gave, if it gives one.
     has_been_there: an addition of a row that this sync once removed.
     """
 
@@ -50,7 +50,7 @@ class Row:
     row_key: str
     profile_id: str
     identity: str = field(repr=False)
-    holding: str = field(repr=False)
+    ledger_key: str = field(repr=False)
     payload_hash: str
     values: Mapping[str, Any] = field(default_factory=dict, repr=False)
     destination_id: str | None = None

@@ -18,7 +18,7 @@ from activation import consent_policy, definitions, engine, guardrails, publishe
 from activation import plan as plans
 from activation.destination import Destination, connection_values
 from activation.destination import of as destination_of
-from activation.ledger import dead_letters, held, runs, tables
+from activation.ledger import dead_letters, destination_rows, runs, tables
 from activation.ledger.database import Ledger, now
 from activation.opened import SyncPlace, open_sync
 from segmentry import sync_files, warehouse
@@ -60,7 +60,7 @@ def _planned(settings: Settings, sync: SyncConfig) -> dict[str, Any]:
         "sync": sync.name,
         "destination": sync.destination,
         "audience": made.wanted,
-        "held": made.held + made.withdrawn,
+        "held": made.existing + made.withdrawn,
         "add": made.counts["add"],
         "update": made.counts["update"],
         "remove": made.counts["remove"] + made.withdrawn,
@@ -188,7 +188,7 @@ def _digests(file: Path, select: Sequence[str]) -> dict[str, str]:
 
 
 def publish(settings: Settings) -> None:
-    """Bring the lake's relations to what the ledger holds."""
+    """Publish the ledger to the lake's relations."""
     ledger = Ledger(settings)
     try:
         with warehouse.connect(settings) as lake:
@@ -214,7 +214,7 @@ def retry(settings: Settings, select: Sequence[str]) -> tuple[Shown, list[Segmen
 
 
 def status(settings: Settings, select: Sequence[str]) -> Shown:
-    """Each sync's last run, what its destination holds, and its open reviews."""
+    """Each sync's last run, the number of rows at its destination, and its open reviews."""
     ledger = Ledger(settings)
     try:
         newest = {row["sync"]: row for row in runs.last_runs(ledger)}
@@ -223,7 +223,7 @@ def status(settings: Settings, select: Sequence[str]) -> Shown:
             waiting.setdefault(review["sync"], []).append(
                 f"{review['guardrail']}: {review['detail']}"
             )
-        there = _counts(ledger, tables.held_rows)
+        there = _counts(ledger, tables.destination_rows)
         dead = _counts(ledger, tables.dead_letters)
     finally:
         ledger.close()
@@ -245,7 +245,7 @@ def _built(lake: duckdb.DuckDBPyConnection, sync: SyncConfig) -> str:
         return "not built"
     return (
         "; ".join(definitions.warning(sync, definitions.differences(lake, sync)))
-        or "as the file says"
+        or "matches the file"
     )
 
 
@@ -275,7 +275,7 @@ def _counts(ledger: Ledger, table: sa.Table) -> dict[str, int]:
 def verify(
     settings: Settings, select: Sequence[str], *, repair: bool = False
 ) -> tuple[Shown, list[SegmentryError]]:
-    """Compare what destinations hold with the ledger: matched, missing there, surplus there."""
+    """Compare the rows of destinations with the ledger: matched, missing there, surplus there."""
     shown = []
     missing = []
     failures: list[SegmentryError] = []
@@ -289,7 +289,7 @@ def verify(
                 lost = []
             shown.append(row)
             if lost and repair:
-                held.mark_unconfirmed(opened.ledger, sync.name, lost)
+                destination_rows.mark_unconfirmed(opened.ledger, sync.name, lost)
                 runs.keep_state(opened.ledger, sync.name, fingerprint=None)
                 missing.append(sync.name)
     if missing:
@@ -321,8 +321,8 @@ def _verified(place: SyncPlace) -> tuple[dict[str, Any], list[str]]:
     known = dict(
         zip(
             *(
-                held.of(ledger, sync.name).column(name).to_pylist()
-                for name in ("holding", "identity")
+                destination_rows.of(ledger, sync.name).column(name).to_pylist()
+                for name in ("ledger_key", "identity")
             ),
             strict=True,
         )
@@ -334,7 +334,7 @@ def _verified(place: SyncPlace) -> tuple[dict[str, Any], list[str]]:
             else "a sync that deletes is not read back"
         )
         return {**row, "held": len(known), "note": note}, []
-    lost = [holding for holding, identity in known.items() if identity not in there]
+    lost = [key for key, identity in known.items() if identity not in there]
     here = set(known.values())
     matched = len(known) - len(lost)
     rate = round(matched / len(known), 4) if known else 1.0

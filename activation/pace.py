@@ -1,9 +1,7 @@
-"""Holds back what would reach people at a bad hour or too often. Whoever leaves or refuses is
-removed all the same.
+"""Delays rows that would reach people at a bad hour or too often; removals are never delayed.
 
 ``quiet_hours`` of a sync: nothing is added or changed between two times of day. ``frequency_cap``:
-at most so many rows of one person in so many days. What is held back waits: the next run plans it
-again.
+at most so many rows of one profile in so many days. The next run plans the delayed rows again.
 """
 
 from __future__ import annotations
@@ -22,32 +20,31 @@ if TYPE_CHECKING:
     from segmentry.sync_config import SyncConfig
 
 
-def hold_back(
-    lake: duckdb.DuckDBPyConnection, ledger: Ledger, sync: SyncConfig, moment: datetime
+def drop_waiting_rows(
+    lake: duckdb.DuckDBPyConnection, ledger: Ledger, sync: SyncConfig, at: datetime
 ) -> list[str]:
-    """Drop from ``work.plan`` what has to wait; moment is now, naive UTC. Gives notes of what waits
-    and why.
+    """Drop from ``work.plan`` the rows that have to wait; return notes of how many and why.
+
+    at: the present time, naive UTC.
     """
     notes = []
-    if is_quiet(sync, moment):
+    if is_quiet(sync, at):
         waiting = _drop(lake, "operation <> 'remove'")
         notes += [f"{waiting:,} row(s) wait for the end of the quiet hours"] if waiting else []
     cap = sync.frequency_cap
     if cap is not None:
-        waiting = _over_cap(lake, ledger, sync, moment - timedelta(days=cap.days), cap.most)
+        waiting = _over_cap(lake, ledger, sync, at - timedelta(days=cap.days), cap.most)
         reason = f"have had {cap.most} in {cap.days} day(s)"
-        notes += [f"{waiting:,} row(s) wait, as their people {reason}"] if waiting else []
+        notes += [f"{waiting:,} row(s) wait: their profiles {reason}"] if waiting else []
     return notes
 
 
-def is_quiet(sync: SyncConfig, moment: datetime) -> bool:
-    """Whether the sync has quiet hours and the moment, naive UTC, lies in them; they may pass
-    midnight.
-    """
+def is_quiet(sync: SyncConfig, at: datetime) -> bool:
+    """Whether the time, naive UTC, is within the sync's quiet hours; they may include midnight."""
     quiet = sync.quiet_hours
     if quiet is None:
         return False
-    local = moment.replace(tzinfo=UTC).astimezone(ZoneInfo(quiet.timezone)).time()
+    local = at.replace(tzinfo=UTC).astimezone(ZoneInfo(quiet.timezone)).time()
     if quiet.begin < quiet.end:
         return quiet.begin <= local < quiet.end
     return local >= quiet.begin or local < quiet.end
@@ -66,12 +63,12 @@ def _over_cap(
     lake.unregister("incoming")
     return _drop(
         lake,
-        f"""(row_key, holding) in (
-            select (row_key, holding) from (
+        f"""(row_key, ledger_key) in (
+            select (row_key, ledger_key) from (
                 select
-                    p.row_key, p.holding, coalesce(h.had, 0) as had,
+                    p.row_key, p.ledger_key, coalesce(h.had, 0) as had,
                     row_number() over (partition by p.profile_id
-                        order by p.row_key, p.holding) as turn
+                        order by p.row_key, p.ledger_key) as turn
                 from work.plan p
                 left join work.had h on p.profile_id = h.profile_id
                 where p.operation <> 'remove'

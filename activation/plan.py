@@ -1,5 +1,5 @@
-"""The plan of a sync: what is wanted (its audience) against what the ledger says the destination
-holds.
+"""The plan of a sync: the rows of its audience against the rows that the destination has by the
+ledger.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from segmentry.sync_config import SyncConfig
 class Standing:
     """What is known of consent before a plan is made.
 
-    mark: a number of all that says who must not be reached. withdrawn: withdrawals found, None
-    while nobody has looked. is_settled: no withdrawal is left.
+    mark: a hash of the tables that name who must not be reached. withdrawn: withdrawals found, None
+    before the search. is_settled: no withdrawal is left.
     """
 
     mark: str
@@ -46,7 +46,7 @@ class SyncPlan:
     sync: SyncConfig
     snapshot: int
     wanted: int
-    held: int
+    existing: int
     counts: Counter[str]
     fingerprint: str
     is_resync: bool = False
@@ -70,8 +70,8 @@ def audience(sync: SyncConfig, snapshot: int) -> str:
 
 
 def snapshot_to_read(lake: duckdb.DuckDBPyConnection, sync: SyncConfig) -> int:
-    """The newest snapshot whose audiences passed their gate; the newest of all where no gate has
-    spoken.
+    """The newest snapshot whose audiences passed their gate; the newest of all if no gate has
+    run.
     """
     warehouse.require(lake, f"audiences.aud_{sync.name}", made_by="audiences")
     if warehouse.relation_exists(lake, "observability.published"):
@@ -101,17 +101,19 @@ def make(
     fingerprint = f"{_fingerprint(lake, sync, snapshot)}:{standing.mark}"
     is_resync = state["config_hash"] not in (None, sync.config_hash)
     if not is_resync and fingerprint == state["fingerprint"]:
-        held = int(fingerprint.partition(":")[0])
+        existing = int(fingerprint.partition(":")[0])
         notes = definitions.warning(sync, definitions.differences(lake, sync, snapshot))
-        return SyncPlan(sync, snapshot, held, held, Counter(), fingerprint, notes=notes)
+        return SyncPlan(sync, snapshot, existing, existing, Counter(), fingerprint, notes=notes)
     if standing.withdrawn is None:
         standing.withdrawn = withdrawals.find(lake, ledger, sync, gate)
     _load_wanted(lake, sync, snapshot)
     refused = 0 if sync.mode == "delete" else _drop_refused(lake, sync)
-    lake.execute("delete from work.held where holding in (select holding from work.withdrawn)")
+    lake.execute(
+        "delete from work.existing where ledger_key in (select ledger_key from work.withdrawn)"
+    )
     work.put(lake, "dead", dead_letters.of(ledger, sync.name))
     lake.execute(f"create or replace table work.plan as {_plan_sql(sync, is_resync)}")
-    waiting = pace.hold_back(lake, ledger, sync, now())
+    waiting = pace.drop_waiting_rows(lake, ledger, sync, now())
     counts = Counter(
         {
             name: int(n)
@@ -121,8 +123,8 @@ def make(
         }
     )
     wanted = work.count(lake, "wanted")
-    held = work.count(lake, "held")
-    plan = SyncPlan(sync, snapshot, wanted, held, counts, fingerprint, is_resync, refused)
+    existing = work.count(lake, "existing")
+    plan = SyncPlan(sync, snapshot, wanted, existing, counts, fingerprint, is_resync, refused)
     plan.withdrawn = standing.withdrawn
     plan.digest = _digest(lake)
     plan.has_waiting = bool(waiting)
@@ -138,33 +140,32 @@ def make(
 def rows(
     lake: duckdb.DuckDBPyConnection, plan: SyncPlan, returning: Collection[str] = ()
 ) -> Iterator[list[Row]]:
-    """The plan's rows, some thousands at a time: removals first so that whoever opted out is gone
-    first.
+    """The plan's rows, some thousands at a time, removals first.
 
-    returning: row_keys that were there once and were removed.
+    returning: row_keys that this sync removed earlier.
     """
     names = [column.name for column in plan.sync.columns]
     selected = ", ".join(f'a."{name}"' for name in names)
     cursor = lake.cursor()
     cursor.execute("use lake")
     cursor.execute(
-        "select p.operation, p.row_key, p.profile_id, p.identity, p.holding, p.payload_hash,"
+        "select p.operation, p.row_key, p.profile_id, p.identity, p.ledger_key, p.payload_hash,"
         " p.destination_id, "
         # The key alone joins them: with a condition more, every pair is compared.
         f"{selected} from work.plan p left join {audience(plan.sync, plan.snapshot)} a on p.row_key"
         " = a.row_key"
         # The ledger's own order, so that it is written from its beginning to its end and not all
         # over.
-        " order by p.operation <> 'remove', p.holding, p.row_key"
+        " order by p.operation <> 'remove', p.ledger_key, p.row_key"
     )
     for chunk in _chunks(cursor):
         yield [
             Row(
-                OPERATIONS[operation], key, profile_id, identity, holding, payload_hash,
+                OPERATIONS[operation], key, profile_id, identity, ledger_key, payload_hash,
                 {} if operation == "remove" else dict(zip(names, values, strict=True)),
                 their_id, key in returning,
             )
-            for operation, key, profile_id, identity, holding, payload_hash, their_id, *values
+            for operation, key, profile_id, identity, ledger_key, payload_hash, their_id, *values
             in chunk
         ]  # fmt: skip
 
@@ -176,7 +177,7 @@ def wanted_rows(lake: duckdb.DuckDBPyConnection, plan: SyncPlan) -> Iterator[lis
     cursor = lake.cursor()
     cursor.execute("use lake")
     cursor.execute(
-        f"select w.row_key, w.profile_id, w.identity, w.holding, w.payload_hash, {selected}"
+        f"select w.row_key, w.profile_id, w.identity, w.ledger_key, w.payload_hash, {selected}"
         " from work.wanted w"
         f" join {audience(plan.sync, plan.snapshot)} a on w.row_key = a.row_key order by w.row_key"
     )
@@ -187,15 +188,15 @@ def wanted_rows(lake: duckdb.DuckDBPyConnection, plan: SyncPlan) -> Iterator[lis
                 key,
                 profile_id,
                 identity,
-                holding,
+                ledger_key,
                 payload_hash,
                 dict(zip(names, values, strict=True)),
             )
-            for key, profile_id, identity, holding, payload_hash, *values in chunk
+            for key, profile_id, identity, ledger_key, payload_hash, *values in chunk
         ]
 
 
-_ADDED = "operation <> 'remove' and holding not in (select holding from work.held)"
+_ADDED = "operation <> 'remove' and ledger_key not in (select ledger_key from work.existing)"
 
 
 def additions(lake: duckdb.DuckDBPyConnection) -> int:
@@ -230,7 +231,7 @@ def _fingerprint(lake: duckdb.DuckDBPyConnection, sync: SyncConfig, snapshot: in
             f"select count(*), coalesce(bit_xor(hash(t)), 0) from {audience(sync, snapshot)} t"
         ).fetchone()
     except duckdb.CatalogException:
-        raise _unfit(sync) from None
+        raise _invalid_audience(sync) from None
     return ":".join(str(number) for number in row or ())
 
 
@@ -239,29 +240,29 @@ def _load_wanted(lake: duckdb.DuckDBPyConnection, sync: SyncConfig, snapshot: in
     identity = (
         f'lower(trim("{sync.key}"))' if sync.is_keyed_by_email else f'cast("{sync.key}" as varchar)'
     )
-    holding = identity if sync.grain == "profile" else "row_key"
+    ledger_key = identity if sync.grain == "profile" else "row_key"
     try:
         source = audience(sync, snapshot)
         profile_id = row_profile.sql(tables.column_names(lake, source))
         lake.execute(
             f"create or replace table work.wanted as select row_key, {profile_id} as profile_id,"
-            f" {identity} as identity, {holding} as holding,"
+            f" {identity} as identity, {ledger_key} as ledger_key,"
             f" md5(cast(to_json(struct_pack({packed})) as varchar)) as payload_hash from {source}"
         )
     except (duckdb.BinderException, duckdb.CatalogException):
-        raise _unfit(sync) from None
+        raise _invalid_audience(sync) from None
 
 
-def _unfit(sync: SyncConfig) -> NotReadyError:
+def _invalid_audience(sync: SyncConfig) -> NotReadyError:
     return NotReadyError(
-        f"the published audience of '{sync.name}' has not the columns of {sync.path}",
+        f"the published audience of '{sync.name}' does not have the columns of {sync.path}",
         allowed="an audience built from the present configuration, that passed its gate",
         remedy="run `segmentry run --select audiences+`",
     )
 
 
 def _drop_refused(lake: duckdb.DuckDBPyConnection, sync: SyncConfig) -> int:
-    """Take people out of the wanted rows who refused since the audience was built."""
+    """Drop the wanted rows of profiles that opted out since the audience was built."""
     refused = withdrawals.refused_profile("profile_id")
     if withdrawals.is_address(sync):
         refused += " or identity in (select value from work.refused_addresses)"
@@ -275,47 +276,49 @@ def _plan_sql(sync: SyncConfig, is_resync: bool) -> str:
     # Withdrawals are no part of the plan: of the others, a mirror alone removes those who left.
     removals = "true" if sync.mode == "mirror" else "false"
     # A row whose last call may or may not have arrived has no hash, and is sent again whatever the
-    # mode. With a new mapping or destination, what was sent says nothing of what is there.
+    # mode. After a change of the mapping or the destination, every row is sent.
     updates = "true" if is_resync else "w.payload_hash is distinct from h.payload_hash"
     if sync.mode in ("insert", "append"):
         updates = "h.payload_hash is null"
-    # Where nobody may be created, the first time as well is a change of somebody who has to be
-    # there.
+    # In the mode ``update`` the destination has the profile already: the first call is an update.
     first = "update" if sync.mode == "update" else "add"
     alive = (
         "not exists (select 1 from work.dead d where d.row_key = w.row_key and d.payload_hash ="
         " w.payload_hash)"
     )
     return f"""
-        select 'remove' as operation, h.row_key, h.profile_id, h.identity, h.holding,
+        select 'remove' as operation, h.row_key, h.profile_id, h.identity, h.ledger_key,
             '' as payload_hash, h.destination_id
-        from work.held h anti join work.wanted w on h.holding = w.holding
+        from work.existing h anti join work.wanted w on h.ledger_key = w.ledger_key
         where {removals}
         union all
-        select '{first}', w.row_key, w.profile_id, w.identity, w.holding, w.payload_hash, null
-        from work.wanted w anti join work.held h on h.holding = w.holding
+        select '{first}', w.row_key, w.profile_id, w.identity, w.ledger_key, w.payload_hash, null
+        from work.wanted w anti join work.existing h on h.ledger_key = w.ledger_key
         where {alive}
         union all
-        select 'update', w.row_key, w.profile_id, w.identity, w.holding, w.payload_hash,
+        select 'update', w.row_key, w.profile_id, w.identity, w.ledger_key, w.payload_hash,
             h.destination_id
-        from work.wanted w join work.held h on h.holding = w.holding
+        from work.wanted w join work.existing h on h.ledger_key = w.ledger_key
         where {updates} and {alive}
     """
 
 
-# Everybody of the audience whose removal is not known to have been done.
+# The rows of the audience whose removal is not confirmed.
 _DELETIONS = """
-    select 'remove' as operation, w.row_key, w.profile_id, w.identity, w.holding,
+    select 'remove' as operation, w.row_key, w.profile_id, w.identity, w.ledger_key,
         '' as payload_hash, h.destination_id
-    from work.wanted w left join work.held h on w.holding = h.holding and h.payload_hash is not null
-    where h.holding is null
+    from work.wanted w
+    left join work.existing h on w.ledger_key = h.ledger_key and h.payload_hash is not null
+    where h.ledger_key is null
 """
 
 
 def _digest(lake: duckdb.DuckDBPyConnection) -> str:
     row = lake.execute("""
-        with marks as (select md5(concat_ws('|', operation, row_key, holding, payload_hash)) as mark
-            from work.plan),
+        with marks as (
+            select md5(concat_ws('|', operation, row_key, ledger_key, payload_hash)) as mark
+            from work.plan
+        ),
         parts as (select md5(string_agg(mark, '' order by mark)) as part from marks
             group by substr(mark, 1, 2))
         select md5(string_agg(part, ',' order by part)) from parts

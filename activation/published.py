@@ -65,9 +65,7 @@ def _add_profiles(lake: duckdb.DuckDBPyConnection, relation: str) -> None:
 
 
 def publish(lake: duckdb.DuckDBPyConnection, ledger: Ledger) -> dict[str, int]:
-    """Bring the lake's relations to what the ledger holds; nothing is written where they are equal
-    already.
-    """
+    """Bring the lake's relations to the content of the ledger; write nothing if they are equal."""
     ensure(lake)
     rows = {}
     for name in ("sync_runs", "sync_snapshot", "dead_letters", "reviews"):
@@ -78,8 +76,8 @@ def publish(lake: duckdb.DuckDBPyConnection, ledger: Ledger) -> dict[str, int]:
 
 
 def _replace(lake: duckdb.DuckDBPyConnection, ledger: Ledger, name: str) -> int:
-    held = export.read(ledger, name)
-    lake.register("ledger_rows", held)
+    rows = export.read(ledger, name)
+    lake.register("ledger_rows", rows)
     try:
         target = f"lake.activation.{name}"
         changed = lake.execute(
@@ -93,7 +91,7 @@ def _replace(lake: duckdb.DuckDBPyConnection, ledger: Ledger, name: str) -> int:
             lake.execute("commit")
     finally:
         lake.unregister("ledger_rows")
-    return int(held.num_rows)
+    return int(rows.num_rows)
 
 
 def _append_changes(lake: duckdb.DuckDBPyConnection, ledger: Ledger) -> int:
@@ -114,9 +112,9 @@ def _record_hold_outs(lake: duckdb.DuckDBPyConnection) -> int:
     if not warehouse.relation_exists(lake, "audiences.candidates"):
         return 0
     now = "(select max(as_of) from lake.observability.clock)"
-    held = "lake.activation.hold_outs"
+    target = "lake.activation.hold_outs"
     kept_out = "(select sync, profile_id from lake.audiences.candidates where verdict = 'held_out')"
-    open_rows = f"(select sync, profile_id from {held} where released_at is null)"
+    open_rows = f"(select sync, profile_id from {target} where released_at is null)"
     news = f"select *, {now}, null from ({kept_out} except {open_rows})"
     ended = f"(select * from {open_rows} except select * from {kept_out})"
     counted = lake.execute(
@@ -125,9 +123,9 @@ def _record_hold_outs(lake: duckdb.DuckDBPyConnection) -> int:
     if counted and any(counted):
         lake.execute("begin")
         lake.execute(
-            f"update {held} set released_at = {now} where released_at is null and (sync,"
+            f"update {target} set released_at = {now} where released_at is null and (sync,"
             f" profile_id) in {ended}"
         )
-        lake.execute(f"insert into {held} {news} order by all")
+        lake.execute(f"insert into {target} {news} order by all")
         lake.execute("commit")
     return int(counted[0]) if counted else 0

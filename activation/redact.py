@@ -1,4 +1,4 @@
-"""Keeps people and secrets out of messages: what a vendor says may quote the row it refuses."""
+"""Keeps people and secrets out of messages: a vendor's message may quote the row it refuses."""
 
 from __future__ import annotations
 

@@ -117,7 +117,7 @@ class RemoteFiles(Destination):
                 yield from keys(current[0], session.sync)
 
     def check(self, sync: SyncConfig) -> None:
-        """Hold the format to those there are."""
+        """Check that the format exists."""
         super().check(sync)
         check_format(sync)
 
@@ -189,7 +189,7 @@ def _deliver(session: DestinationSession, there: Store, local: Path, count: int)
 
 
 def manifest_text(session: DestinationSession, path: Path, count: int) -> str:
-    """What says which file is the current one, and how to tell that it is whole."""
+    """The name of the current file, with its length and checksum."""
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     entry = {"path": path.name, "rows": count, "sha256": digest, "bytes": path.stat().st_size}

@@ -74,8 +74,7 @@ def sync(context: RunContext, item: str) -> StageReport:
 
 
 def withdrawals(context: RunContext) -> StageReport:
-    """Remove whoever opted out, is suppressed or was erased from every destination, and do nothing
-    else.
+    """Remove opted-out, suppressed and erased people from every destination, and do nothing else.
 
     It runs when the job stops before its syncs. Consent is brought up to date first, as far as that
     is possible. Every sync is tried; a fault is raised when all of them were.
@@ -96,7 +95,7 @@ def withdrawals(context: RunContext) -> StageReport:
     for name, attempt in attempts:
         try:
             report = attempt()
-        except Exception as error:  # one that fails in an unexpected way holds up no other
+        except Exception as error:  # an unexpected fault of one stops no other
             faults.append(_as_fault(name, error))
             continue
         rows |= {

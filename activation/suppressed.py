@@ -1,9 +1,9 @@
-"""Who is suppressed, read as rows leave: suppressions of now, and whom they reached when the
-audience was built.
+"""Who is suppressed, read as rows leave: the present suppressions, and those that the audience was
+built with.
 
-It says of a row of ``activation.suppressions`` what ``audiences.suppressed_contacts`` says of it:
-its words in any spelling, its identifier in the normal form, and, of one that nobody has exactly,
-everybody whose it may be.
+It reads a row of ``activation.suppressions`` as ``audiences.suppressed_contacts`` does: its words
+in any spelling, its identifier in the normal form, and, if no profile has exactly this identifier,
+every profile that may be meant.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import duckdb
 from segmentry import warehouse
 from segmentry.identifier_words import PROFILE, loose_matches, types_named, word
 
-# Suppressions of now, and whom they reached when the audience was built: an identifier may have
-# moved on since.
+# The present suppressions, and those that the audience was built with: an identifier may have
+# another profile since.
 NOW = "activation.suppressions"
 BUILT = "audiences.suppressed_contacts"
 CHANNELS = ("email", "sms", "push", "ads", "any")
@@ -35,7 +35,7 @@ class Suppressed:
 
 
 def read(lake: duckdb.DuckDBPyConnection, channel: str) -> Suppressed:
-    """Everybody and everything that no sync of the channel may reach."""
+    """Every profile and identifier that no sync of the channel may reach."""
     built, now = (set(_named(_rows(lake, relation), channel)) for relation in (BUILT, NOW))
     found = Suppressed({value for kind, value in built | now if kind == PROFILE})
     others = {one for one in built if one[0] != PROFILE}
@@ -83,7 +83,7 @@ def _normal(lake: duckdb.DuckDBPyConnection, named: Sequence[Named]) -> Sequence
 def _add_owners(
     lake: duckdb.DuckDBPyConnection, named: Sequence[Named], found: Suppressed
 ) -> set[Named]:
-    """Add whose the identifiers are today; returns those that somebody has."""
+    """Add the present profiles of the identifiers; return the identifiers that have a profile."""
     kinds = [kind for kind, _ in named]
     values = [value for _, value in named]
     owned = lake.execute(
@@ -99,7 +99,7 @@ def _add_owners(
 def _add_alike(
     lake: duckdb.DuckDBPyConnection, unplaced: Sequence[Named], found: Suppressed
 ) -> None:
-    """Add everybody and everything that identifiers may mean which nobody has exactly."""
+    """Add the profiles and identifiers that an identifier without an exact match may mean."""
     if not unplaced:
         return
     asked = "(select unnest(?::varchar[]) as identifier_type, unnest(?::varchar[]) as identifier)"

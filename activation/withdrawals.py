@@ -1,8 +1,8 @@
 """Withdrawals: rows that a destination has of people who opted out, are suppressed or were erased.
 
-They are removed before anything else is decided. No guardrail, gate, plan or fault of an audience
-holds them back: to find them takes the ledger and the consent gate, and neither an audience nor a
-profile.
+The sync removes them before anything else is decided. No guardrail, gate, plan or fault of an
+audience stops this: the ledger and the consent gate are enough to find them, without an audience or
+a profile.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import duckdb
 
 from activation import work
 from activation.consent import ConsentGate
-from activation.ledger import held
+from activation.ledger import destination_rows
 from activation.ledger.database import Ledger
 from activation.model import Operation, Row
 from segmentry import identifiers, warehouse
@@ -26,8 +26,8 @@ _NORMAL = {
     "phone": "[+][0-9]+",
     "user_id": "[A-Za-z][A-Za-z0-9_-]*",
 }
-# Tables that say who must not be reached. A change of any of them means: look again.
-SAYING = (
+# Tables that name who must not be reached. After a change of one of them, the sync looks again.
+REFUSAL_SOURCES = (
     "activation.suppressions", "audiences.suppressed_contacts",
     "identity.identifier_mapping", "identity.profile_resolution",
     "marts.consent_matches", "marts.consent_reach", "marts.consents", "marts.identifier_homes",
@@ -35,11 +35,9 @@ SAYING = (
 
 
 def mark(lake: duckdb.DuckDBPyConnection) -> str:
-    """A number of all that says who must not be reached; it does not depend on the order of
-    rows.
-    """
+    """A hash of the tables that name who must not be reached; the order of rows does not matter."""
     numbers = []
-    for relation in SAYING:
+    for relation in REFUSAL_SOURCES:
         if not _exist(lake, relation):
             continue
         row = lake.execute(
@@ -52,7 +50,7 @@ def mark(lake: duckdb.DuckDBPyConnection) -> str:
 def find(
     lake: duckdb.DuckDBPyConnection, ledger: Ledger, sync: SyncConfig, gate: ConsentGate
 ) -> int:
-    """Fill ``work.held``, ``work.refused_people``, ``work.refused_addresses`` and
+    """Fill ``work.existing``, ``work.refused_people``, ``work.refused_addresses`` and
     ``work.withdrawn``.
 
     Returns the number of rows in the last one. A sync of the mode ``delete`` has none: its rows are
@@ -65,10 +63,10 @@ def find(
     work.put_values(lake, "refused_addresses", addresses)
     _add_suppressed(lake, sync)
     _add_former_ids(lake)
-    work.put(lake, "held", held.of(ledger, sync.name))
+    work.put(lake, "existing", destination_rows.of(ledger, sync.name))
     found = "false" if sync.mode == "delete" else " or ".join(_conditions(lake, sync))
     lake.execute(
-        f"create or replace table work.withdrawn as select * from work.held as h where {found}"
+        f"create or replace table work.withdrawn as select * from work.existing as h where {found}"
     )
     return work.count(lake, "withdrawn")
 
@@ -77,32 +75,34 @@ def rows(lake: duckdb.DuckDBPyConnection) -> Iterator[list[Row]]:
     """The removals, some thousands at a time, in the ledger's own order."""
     cursor = lake.cursor()
     cursor.execute(
-        "select row_key, profile_id, identity, holding, destination_id from work.withdrawn"
-        " order by holding"
+        "select row_key, profile_id, identity, ledger_key, destination_id from work.withdrawn"
+        " order by ledger_key"
     )
     while chunk := cursor.fetchmany(CHUNK):
         yield [
-            Row(Operation.remove, key, profile_id, identity, holding, "", {}, their_id)
-            for key, profile_id, identity, holding, their_id in chunk
+            Row(Operation.remove, key, profile_id, identity, ledger_key, "", {}, their_id)
+            for key, profile_id, identity, ledger_key, their_id in chunk
         ]
 
 
 def sharing_an_identity(lake: duckdb.DuckDBPyConnection) -> list[str]:
-    """Holdings of others under an identity that was withdrawn, which a file without it has no row
-    of any more.
+    """Ledger keys of other rows with a withdrawn identity: the new file does not contain them.
 
     They are unconfirmed from now on, so that the plan sends them again.
     """
     lake.execute(
-        "create or replace table work.sharing as select holding from work.held"
+        "create or replace table work.sharing as select ledger_key from work.existing"
         " where identity in (select identity from work.withdrawn)"
-        " and holding not in (select holding from work.withdrawn)"
+        " and ledger_key not in (select ledger_key from work.withdrawn)"
     )
     lake.execute(
-        "update work.held set payload_hash = null where holding in (select holding from"
+        "update work.existing set payload_hash = null where ledger_key in (select ledger_key from"
         " work.sharing)"
     )
-    return [holding for (holding,) in lake.execute("select holding from work.sharing").fetchall()]
+    return [
+        ledger_key
+        for (ledger_key,) in lake.execute("select ledger_key from work.sharing").fetchall()
+    ]
 
 
 def leave_to_the_plan(lake: duckdb.DuckDBPyConnection) -> None:
@@ -143,7 +143,7 @@ def _find_refused_identities(lake: duckdb.DuckDBPyConnection, kind: str) -> None
     """
     lake.execute(
         "create or replace table work.refused_identities as select distinct identity as value from"
-        " work.held where identity in (select value from work.refused_addresses)"
+        " work.existing where identity in (select value from work.refused_addresses)"
     )
     refused = {
         value for (value,) in lake.execute("select value from work.refused_addresses").fetchall()
@@ -153,7 +153,7 @@ def _find_refused_identities(lake: duckdb.DuckDBPyConnection, kind: str) -> None
     # An earlier version may have sent another form than the normal one. Most rows are seen to have
     # it at a glance.
     odd = lake.execute(
-        "select distinct identity from work.held where not regexp_full_match(identity, ?)",
+        "select distinct identity from work.existing where not regexp_full_match(identity, ?)",
         [_NORMAL[kind]],
     ).fetchall()
     found = [(identity,) for (identity,) in odd if identifiers.normal(kind, identity) in refused]

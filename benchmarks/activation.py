@@ -233,7 +233,7 @@ def _record_all_sent(settings: Any) -> None:
         lake.execute("attach ':memory:' as work")
         plans._load_wanted(lake, sync, warehouse.current_snapshot(lake))
         cursor: duckdb.DuckDBPyConnection = lake.execute(
-            "select holding, row_key, profile_id, identity, payload_hash from work.wanted"
+            "select ledger_key, row_key, profile_id, identity, payload_hash from work.wanted"
         )
         with ledger.begin() as connection:
             while chunk := cursor.fetchmany(50_000):

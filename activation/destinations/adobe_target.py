@@ -1,10 +1,10 @@
-"""Adobe Target: profile attributes by third-party id, in bulk, with one attribute that says who is
-in the audience.
+"""Adobe Target: profile attributes by third-party id, in bulk, with one attribute for being in
+the audience.
 
 ``attribute`` names it (default ``in_<sync>``). Target keeps the newest batch of a profile alone
 until its next visit, so every mapped attribute goes with each row. Addresses are not sent as they
-are: Target is no place for them. The answer is a batch id; Target tells of single rows within a day
-and loses about one in a thousand, by its own account.
+are: Target is no place for them. The answer is a batch id; Target reports single rows within
+a day and loses about one in a thousand, by its own account.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Braze: user attributes, with one boolean attribute that says who is in the audience.
+"""Braze: user attributes, with one boolean attribute for being in the audience.
 
 ``attribute`` names it (default ``in_<sync>``); ``identifier`` is external_id (default) or email.
 Subscription states are never written. Removing sets the attribute to false and creates nobody; nor
@@ -36,11 +36,11 @@ class Braze(Destination):
 
     def remove(self, session: DestinationSession, batch: Batch) -> Result:
         """Set that the person is not in the audience."""
-        gone = {_attribute(session): False, "_update_existing_only": True}
-        return _track(session, batch, [{**_user(session, row), **gone} for row in batch.rows])
+        left = {_attribute(session): False, "_update_existing_only": True}
+        return _track(session, batch, [{**_user(session, row), **left} for row in batch.rows])
 
     def check(self, sync: SyncConfig) -> None:
-        """Hold the identifier to those there are."""
+        """Check that the identifier exists."""
         super().check(sync)
         if sync.options.get("identifier", "external_id") not in ("external_id", "email"):
             raise ConfigError(

@@ -1,6 +1,6 @@
 """Customer.io: people and one manual segment, Track API.
 
-``id_type`` says what the key is: id (default) or email. People are written first, as a segment
+``id_type`` is the type of the key: id (default) or email. People are written first, as a segment
 ignores ids it does not know. The attributes ``unsubscribed`` and the subscription preferences are
 never written.
 """
@@ -58,7 +58,7 @@ class CustomerIo(Destination):
         return all_sent(batch.rows)
 
     def check(self, sync: SyncConfig) -> None:
-        """Hold the kind of id to those a segment takes."""
+        """Check that a segment takes the type of id."""
         super().check(sync)
         if sync.options.get("id_type", "id") not in ("id", "email"):
             raise ConfigError(

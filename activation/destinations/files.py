@@ -67,7 +67,7 @@ class Files(Destination):
         return keys(current[0], session.sync) if current else iter(())
 
     def check(self, sync: SyncConfig) -> None:
-        """Hold the format to those there are."""
+        """Check that the format exists."""
         super().check(sync)
         check_format(sync)
 

@@ -51,7 +51,7 @@ class GoogleDataManager(Destination):
         )
 
     def check(self, sync: SyncConfig) -> None:
-        """Hold the columns to what can be matched, and the purpose to the consent that is
+        """Check that the columns can be matched, and that the purpose fits the consent that is
         stated.
         """
         super().check(sync)

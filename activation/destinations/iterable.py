@@ -40,7 +40,7 @@ class Iterable(Destination):
         return _change_list(session, batch, "subscribe", subscribers)
 
     def remove(self, session: DestinationSession, batch: Batch) -> Result:
-        """Take the users off the list. Somebody it does not know is not on it."""
+        """Remove the users from the list. A user that Iterable does not know is not on it."""
         key = session.option("identifier", "email")
         outcomes = _change_list(
             session, batch, "unsubscribe", [{key: row.identity} for row in batch.rows]
@@ -48,7 +48,7 @@ class Iterable(Destination):
         return [o if o.status is Status.retry else RowOutcome(o.row, Status.sent) for o in outcomes]
 
     def check(self, sync: SyncConfig) -> None:
-        """Hold the identifier to those there are."""
+        """Check that the identifier exists."""
         super().check(sync)
         if sync.options.get("identifier", "email") not in ("email", "userId"):
             raise ConfigError(

@@ -1,8 +1,8 @@
 """Klaviyo: profiles and one list, API revision 2026-07-15.
 
 Adds go by bulk import jobs that upsert and add to the list in one step; removals take profiles off
-it. Columns named as Klaviyo's own fields go there, others to properties. Subscriptions are never
-touched: an import leaves consent alone.
+it. Columns named as Klaviyo's own fields go there, others to properties. The sync never
+changes subscriptions: an import leaves consent alone.
 """
 
 from __future__ import annotations

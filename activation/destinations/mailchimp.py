@@ -66,7 +66,7 @@ class Mailchimp(Destination):
                 return
 
     def check(self, sync: SyncConfig) -> None:
-        """Hold status_if_new to what leaves members who are there alone, and the key to the
+        """Check that status_if_new does not change existing members, and that the key is the
         address.
         """
         super().check(sync)

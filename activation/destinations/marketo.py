@@ -1,6 +1,6 @@
 """Marketo: people and one static list.
 
-Marketo answers every request with status 200: throttles, stale tokens and refusals stand in the
+Marketo answers every request with status 200: throttles, stale tokens and refusals are in the
 body. The key column is the lookup field. With mode ``update`` nobody is created. Unsubscriptions
 are never written.
 """

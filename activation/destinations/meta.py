@@ -3,7 +3,7 @@
 Columns are named by Meta's keys in lower case (``email``, ``phone``, ``fn``, ``ln``, ``ct``,
 ``country``, ``extern_id``); each is normalized and hashed here, ``extern_id`` is sent as it is. A
 removal names the person by the same key. The answer counts refused rows and does not name them: a
-batch with some is halved until they stand alone.
+batch with some is halved until each is alone.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class Meta(Destination):
         return super().invalid(row) if usable else "no identifier can be made of the row"
 
     def check(self, sync: SyncConfig) -> None:
-        """Hold the columns to Meta's keys."""
+        """Check that the columns are keys of Meta."""
         super().check(sync)
         known = {*NORMALIZED, "extern_id"}
         unknown = [column.name for column in sync.columns if column.name not in known]

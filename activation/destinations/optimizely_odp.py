@@ -1,8 +1,8 @@
-"""Optimizely Data Platform: customer attributes, with one that says who is in the audience.
+"""Optimizely Data Platform: customer attributes, with one for being in the audience.
 
-``attribute`` names it (default ``in_<sync>``). Its lists are marketing subscriptions and are never
-touched. A request is refused as a whole for one bad row, and is then halved until that row stands
-alone. 202 means queued.
+``attribute`` names it (default ``in_<sync>``). Its lists are marketing subscriptions: the sync
+never changes them. A request is refused as a whole for one bad row, and is then halved until that
+row is alone. 202 means queued.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ class OptimizelyOdp(Destination):
 
     def remove(self, session: DestinationSession, batch: Batch) -> Result:
         """Write that the person is not in the audience."""
-        gone = [{session.sync.key: row.identity, _attribute(session): False} for row in batch.rows]
-        return _deliver(session, batch, gone)
+        left = [{session.sync.key: row.identity, _attribute(session): False} for row in batch.rows]
+        return _deliver(session, batch, left)
 
 
 def _attribute(session: DestinationSession) -> str:

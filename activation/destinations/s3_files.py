@@ -72,16 +72,16 @@ class Prefix:
 def _filesystem(session: DestinationSession) -> Any:
     import s3fs
 
-    told = session.connection
+    connection = session.connection
     settings: dict[str, Any] = {
-        "key": told.get("key_id"),
-        "secret": told.get("secret"),
+        "key": connection.get("key_id"),
+        "secret": connection.get("secret"),
         "use_listings_cache": False,
     }
-    if "endpoint" in told:
-        settings["endpoint_url"] = checked_url(told["endpoint"])
-    if "region" in told:
-        settings["client_kwargs"] = {"region_name": told["region"]}
+    if "endpoint" in connection:
+        settings["endpoint_url"] = checked_url(connection["endpoint"])
+    if "region" in connection:
+        settings["client_kwargs"] = {"region_name": connection["region"]}
     # Checksums in trailers, the newer default, are refused by stores that are not Amazon's.
     settings["config_kwargs"] = {
         "request_checksum_calculation": "when_required",

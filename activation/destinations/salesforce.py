@@ -32,7 +32,7 @@ class Salesforce(Destination):
     batch_rows = 10_000
     batch_bytes = 90_000_000  # of 100 MB
     rate = Rate(25, 1.0)
-    job_seconds = 0.0  # a job whose id was lost was never told to begin
+    job_seconds = 0.0  # a job whose id was lost never begins
     cost_unit = "API records"
 
     def upsert(self, session: DestinationSession, batch: Batch) -> Result:
@@ -82,7 +82,7 @@ class Salesforce(Destination):
         return all_sent(batch.rows)
 
     def check(self, sync: SyncConfig) -> None:
-        """Hold the object to those a campaign has, and ask for the field of the key."""
+        """Check that a campaign has the object, and that the field of the key is given."""
         super().check(sync)
         kind = sync.options.get("object", "Contact")
         field = str(sync.options.get("external_id", ""))
@@ -129,7 +129,7 @@ def _outcome(
 
 
 def throttled(response: httpx.Response) -> float | None:
-    """Salesforce says with status 403 that the day's calls are used up."""
+    """Salesforce answers with status 403 when the day's calls are used up."""
     content = decoded(response) if response.status_code == 403 else []
     codes = [error.get("errorCode") for error in content if isinstance(error, dict)]
     return 3600.0 if "REQUEST_LIMIT_EXCEEDED" in codes else None

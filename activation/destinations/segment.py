@@ -1,4 +1,4 @@
-"""Segment or RudderStack: identify calls with a boolean trait that says who is in the audience.
+"""Segment or RudderStack: identify calls with a boolean trait for being in the audience.
 
 ``trait`` names it (default ``in_<sync>``). ``messageId`` is the same however often a row is tried,
 so that both ends drop repetitions. The answer is 200 even for a row that is dropped later: what is

@@ -2,8 +2,8 @@
 
 ``custom_fields`` maps columns to the ids of custom fields, which must exist; every other column
 must be a field SendGrid reserves. Suppression groups and global unsubscribes are never written. A
-request is refused as a whole for one bad address, and a job tells numbers alone: both are settled
-by halving the batch until the guilty row stands alone.
+request is refused as a whole for one bad address, and a job reports numbers alone: in both
+cases the batch is halved until the guilty row is alone.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class SendGrid(Destination):
         return Pending(http(session).json("PUT", CONTACTS, json=body)["job_id"])
 
     def poll(self, session: DestinationSession, batch: Batch, job_id: str) -> Result:
-        """Everybody sent when the job has no error; else the batch is halved."""
+        """Every row is sent if the job has no error; else the batch is halved."""
         job = http(session).json("GET", f"{CONTACTS}/imports/{job_id}")
         if job["status"] == "pending":
             return Pending(job_id)
@@ -62,7 +62,7 @@ class SendGrid(Destination):
         return all_sent(batch.rows)
 
     def check(self, sync: SyncConfig) -> None:
-        """Hold each column to a reserved field or a custom one, and the key to the address."""
+        """Check that each column is a reserved or custom field, and that the key is the address."""
         super().check(sync)
         known = FIELDS | set(sync.options.get("custom_fields", {}))
         unknown = [column.name for column in sync.columns if column.name not in known]

@@ -87,15 +87,15 @@ class SftpFolder:
 def _signed_in(session: DestinationSession) -> Any:
     import paramiko
 
-    told = session.connection
-    host, _, port = told["host"].partition(":")
-    kind, _, key = told["host_key"].strip().partition(" ")
+    connection = session.connection
+    host, _, port = connection["host"].partition(":")
+    kind, _, key = connection["host_key"].strip().partition(" ")
     expected = paramiko.PKey.from_type_string(kind, base64.b64decode(key.split()[0]))
     transport = paramiko.Transport(socket.create_connection((host, int(port or 22)), TIMEOUT))
-    secret = {"password": told["password"]} if "password" in told else {}
-    if "key_file" in told:
-        secret = {"pkey": paramiko.PKey.from_path(told["key_file"])}
-    transport.connect(hostkey=expected, username=told["user"], **secret)
+    secret = {"password": connection["password"]} if "password" in connection else {}
+    if "key_file" in connection:
+        secret = {"pkey": paramiko.PKey.from_path(connection["key_file"])}
+    transport.connect(hostkey=expected, username=connection["user"], **secret)
     return transport
 
 

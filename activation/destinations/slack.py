@@ -1,7 +1,7 @@
 """Slack: a notice of how many people entered, changed and left, to one channel. No person is named.
 
-Slack cannot tell a repetition: when an answer is lost, the notice is not sent again and its rows
-are ``unknown``.
+Slack does not recognize a repetition: when an answer is lost, the notice is not sent again and
+its rows are ``unknown``.
 """
 
 from __future__ import annotations
@@ -31,20 +31,20 @@ class Slack(Destination):
     grains = ("profile", "membership", "transition")
 
     def upsert(self, session: DestinationSession, batch: Batch) -> Result:
-        """Say how many entered and changed."""
+        """Post how many entered and changed."""
         return _post(session, batch)
 
     def remove(self, session: DestinationSession, batch: Batch) -> Result:
-        """Say how many left."""
+        """Post how many left."""
         return _post(session, batch)
 
 
 def _post(session: DestinationSession, batch: Batch) -> Result:
     counts = Counter(row.operation for row in batch.rows)
-    said = ", ".join(
+    counted = ", ".join(
         f"{counts[operation]:,} {word}" for operation, word in WORDS.items() if counts[operation]
     )
-    body = {"channel": session.connection["channel"], "text": f"{session.sync.name}: {said}"}
+    body = {"channel": session.connection["channel"], "text": f"{session.sync.name}: {counted}"}
     answer = http(session).json("POST", "/api/chat.postMessage", json=body)
     if not answer.get("ok"):
         raise DestinationError(
@@ -56,7 +56,7 @@ def _post(session: DestinationSession, batch: Batch) -> Result:
 
 
 def throttled(response: httpx.Response) -> float | None:
-    """Slack may say 'ratelimited' in an answer of status 200."""
+    """Slack may answer 'ratelimited' with status 200."""
     content = decoded(response)
     if isinstance(content, dict) and content.get("error") == "ratelimited":
         return retry_after(response.headers) or 1.0

@@ -83,7 +83,9 @@ class SqlTable(Destination):
                 )
 
     def check(self, sync: SyncConfig) -> None:
-        """Hold the table's name to letters, digits and underscores, and the key to text."""
+        """Check that the table's name has no other characters than letters, digits and
+        underscores, and that the key is text.
+        """
         super().check(sync)
         name = str(sync.options.get("table", ""))
         key = next(column for column in sync.columns if column.name == sync.key)

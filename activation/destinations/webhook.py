@@ -26,7 +26,7 @@ class Webhook(Destination):
     grains = ("profile", "membership", "transition")
 
     def upsert(self, session: DestinationSession, batch: Batch) -> Result:
-        """Tell who entered or changed."""
+        """Send the rows that entered or changed."""
         sync = session.sync
         people = [
             {
@@ -40,7 +40,7 @@ class Webhook(Destination):
         return _deliver(session, batch, "segment.members.upserted", people)
 
     def remove(self, session: DestinationSession, batch: Batch) -> Result:
-        """Tell who left."""
+        """Send the rows that left."""
         people = [
             {"row_key": row.row_key, "key": row.identity, "operation": "remove"}
             for row in batch.rows
@@ -62,14 +62,14 @@ def _deliver(
     )
 
     def headers() -> dict[str, str]:
-        moment = datetime.now(UTC)
+        sent_at = datetime.now(UTC)
         return {
             "content-type": "application/json",
             "webhook-id": f"msg_{batch.request_id}",
-            "webhook-timestamp": str(int(moment.timestamp())),
+            "webhook-timestamp": str(int(sent_at.timestamp())),
             "webhook-signature": (
                 Signer(session.connection["secret"]).sign(
-                    f"msg_{batch.request_id}", moment, body.decode()
+                    f"msg_{batch.request_id}", sent_at, body.decode()
                 )
             ),
         }

@@ -1,1 +1,1 @@
-"""The ledger: what was meant to be sent, what was, and what every destination holds."""
+"""The ledger: the requests, their outcomes, and the rows that each destination has."""

@@ -30,32 +30,32 @@ class LedgerAccounts:
 
     def wait(self, account: str, rate: Rate | None, sleep: Callable[[float], None]) -> None:
         """Take the next slot of the account and sleep until it comes."""
-        moment = self._clock()
+        asked_at = self._clock()
         with self._ledger.begin() as c:
             row = c.execute(
                 sa.select(t.accounts).where(t.accounts.c.account == account).with_for_update()
             ).first()
-            if row is not None and row.open_until > moment:
+            if row is not None and row.open_until > asked_at:
                 raise DestinationError(
                     "the destination's account is left alone after many failures in a row",
-                    allowed=f"a new attempt in {row.open_until - moment:.0f} s",
+                    allowed=f"a new attempt in {row.open_until - asked_at:.0f} s",
                     remedy=(
                         "run the sync again later; look at the vendor's status page and the"
                         " connection"
                     ),
                 )
-            # The bucket is one number, the next free time. No burst: with one, a window could hold
-            # twice its limit.
+            # The bucket is one number, the next free time. No burst: with one, a window could
+            # have twice its limit.
             interval = rate.seconds / rate.requests if rate else 0.0
-            free_at = max(row.next_free_at if row else 0.0, moment)
+            free_at = max(row.next_free_at if row else 0.0, asked_at)
             values = {
                 "account": account,
                 "next_free_at": free_at + interval,
                 "failures": row.failures if row else 0,
             }
             self._ledger.upsert(c, t.accounts, [{**values, "open_until": 0.0}])
-        if free_at > moment:
-            sleep(free_at - moment)
+        if free_at > asked_at:
+            sleep(free_at - asked_at)
 
     def failed(self, account: str) -> None:
         """Count a failed attempt; open the breaker at the twelfth in a row."""

@@ -77,19 +77,17 @@ def _count_sent(connection: sa.Connection, sync: str, sent: int) -> None:
 def once_removed(ledger: Ledger, sync: str) -> set[str]:
     """Keys of the rows that were ever removed."""
     c = t.changes.c
-    gone = c.sync == sync, c.operation == Operation.remove.value, c.status == Status.sent.value
+    removed = c.sync == sync, c.operation == Operation.remove.value, c.status == Status.sent.value
     with ledger.begin() as connection:
-        return set(connection.execute(sa.select(c.row_key).where(*gone).distinct()).scalars())
+        return set(connection.execute(sa.select(c.row_key).where(*removed).distinct()).scalars())
 
 
-def sent_since(ledger: Ledger, sync: str, moment: datetime) -> dict[str, int]:
-    """How many rows of each person were sent, or may have been, since a moment; removals are not
-    counted.
-    """
+def sent_since(ledger: Ledger, sync: str, since: datetime) -> dict[str, int]:
+    """How many rows of each profile were sent, or may have been, since then, without removals."""
     c = t.changes.c
     counted = Counter[str]()
     arrived = c.status.in_([Status.sent.value, Status.unknown.value])
-    chosen = c.sync == sync, c.sent_at >= moment, arrived, c.operation != Operation.remove.value
+    chosen = c.sync == sync, c.sent_at >= since, arrived, c.operation != Operation.remove.value
     with ledger.begin() as connection:
         for (profile_id,) in connection.execute(sa.select(c.profile_id).where(*chosen)):
             counted[profile_id] += 1

@@ -1,5 +1,5 @@
 """The ledger's database, on SQLite or PostgreSQL by URL: transactions, writes and tables read.
-The other modules of this room say what is written, each for one duty.
+The other modules of this package write and read it, each for one duty.
 """
 
 from __future__ import annotations
@@ -49,11 +49,11 @@ class Ledger:
     ) -> None:
         """Insert rows, or bring those with the same primary key to these values."""
         if rows:
-            values = [tuple(self.moment(value) for value in row.values()) for row in rows]
+            values = [tuple(self.timestamp(value) for value in row.values()) for row in rows]
             self.write(connection, table, list(rows[0]), values)
 
-    def moment(self, value: Any) -> Any:
-        """A moment as ``write`` takes it; any other value as it is."""
+    def timestamp(self, value: Any) -> Any:
+        """A timestamp as ``write`` takes it; any other value as it is."""
         is_text = isinstance(value, datetime) and self.engine.dialect.name == "sqlite"
         return sql.stamped(value) if is_text else value
 

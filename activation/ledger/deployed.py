@@ -1,7 +1,7 @@
 """The configuration that a sync's rows were sent with, kept in the ledger next to them.
 
-A file that was changed, switched off, broken or deleted since says nothing of where the rows are.
-This does.
+A file may be changed, disabled, broken or deleted since. This record still names the place of the
+rows.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from segmentry.sync_config import SyncConfig, parsed
 
 @dataclass(frozen=True)
 class DeployedSync:
-    """A sync as it was last sent with. mark: what said who must not be reached when it had no
-    withdrawal left.
+    """A sync as it was last sent with. mark: the hash of the tables that name who must not be
+    reached, when no withdrawal was left.
     """
 
     sync: SyncConfig
@@ -42,7 +42,7 @@ def of(ledger: Ledger, name: str) -> DeployedSync | None:
 
 
 def keep(ledger: Ledger, sync: SyncConfig, mark: str | None) -> None:
-    """Record what the sync sends with from now on, and what said who must not be reached."""
+    """Record the configuration that the sync sends with from now on, and the mark."""
     known = of(ledger, sync.name)
     if known is not None and known.mark == mark and known.sync.is_same_as(sync):
         return
@@ -55,14 +55,14 @@ def has_rows(ledger: Ledger, name: str) -> bool:
     """Whether a destination has rows of the sync, or may have."""
     with ledger.begin() as c:
         found = sa.select(
-            sa.or_(*(sa.exists().where(x.c.sync == name) for x in (t.held_rows, t.intents)))
+            sa.or_(*(sa.exists().where(x.c.sync == name) for x in (t.destination_rows, t.intents)))
         )
         return bool(c.execute(found).scalar_one())
 
 
 def with_rows(ledger: Ledger) -> list[str]:
     """Names of the syncs of which a destination has rows, or may have."""
-    tables = (t.held_rows, t.intents)
+    tables = (t.destination_rows, t.intents)
     with ledger.begin() as c:
         return sorted(
             {name for x in tables for name in c.execute(sa.select(x.c.sync).distinct()).scalars()}

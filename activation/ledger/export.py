@@ -71,7 +71,7 @@ def _changes_after(after: int) -> sa.Select[Any]:
 
 EXPORTS: dict[str, Export] = {
     "sync_runs": _all(t.sync_runs, _RUNS),
-    "sync_snapshot": _all(t.held_rows, _SNAPSHOT),
+    "sync_snapshot": _all(t.destination_rows, _SNAPSHOT),
     "dead_letters": _all(t.dead_letters, _DEAD),
     "reviews": _all(t.reviews, _REVIEWS),
     "sync_changelog": (_changes_after, _schema(t.changes, _CHANGES)),

@@ -1,4 +1,4 @@
-"""Requests whose end is not known: written before a call, gone when its outcomes are recorded.
+"""Requests without a known outcome: written before a call, deleted when its outcomes are recorded.
 Requests write them, and the recovery of the next run reads them.
 """
 
@@ -19,7 +19,7 @@ from segmentry import row_profile
 
 @dataclass(frozen=True)
 class Intent:
-    """A request that was about to be made and whose end is not known; job_id where the destination
+    """A request that was about to be made and without a known outcome; job_id where the destination
     made a job of it.
     """
 
@@ -50,12 +50,12 @@ def job_started(ledger: Ledger, request_id: str, job_id: str) -> None:
 
 
 def close(connection: sa.Connection, request_id: str) -> None:
-    """Drop a request whose end is known, in the transaction that records its outcomes."""
+    """Drop a request whose outcome is known, in the transaction that records its outcomes."""
     connection.execute(sa.delete(t.intents).where(t.intents.c.request_id == request_id))
 
 
 def of(ledger: Ledger, sync: str) -> list[Intent]:
-    """Requests whose end is not known, oldest first."""
+    """Requests without a known outcome, oldest first."""
     i = t.intents
     with ledger.begin() as c:
         found = c.execute(
@@ -65,7 +65,7 @@ def of(ledger: Ledger, sync: str) -> list[Intent]:
 
 
 def is_open(ledger: Ledger, sync: str) -> bool:
-    """Whether the end of a request of the sync is not known."""
+    """Whether the sync has a request without a known outcome."""
     with ledger.begin() as c:
         return bool(c.execute(sa.select(sa.exists().where(t.intents.c.sync == sync))).scalar_one())
 
@@ -73,7 +73,7 @@ def is_open(ledger: Ledger, sync: str) -> bool:
 def _packed(rows: Sequence[Row]) -> bytes:
     parts = [
         [
-            r.operation._value_, r.row_key, r.identity, r.holding, r.payload_hash,
+            r.operation._value_, r.row_key, r.identity, r.ledger_key, r.payload_hash,
             r.destination_id, r.profile_id,
         ]
         for r in rows
@@ -86,9 +86,9 @@ def _unpacked(packed: bytes) -> list[Row]:
     return [
         Row(
             Operation(operation), key, named[0] if named else row_profile.of_key(key), identity,
-            holding, payload_hash, {}, their_id,
+            ledger_key, payload_hash, {}, their_id,
         )
-        for operation, key, identity, holding, payload_hash, their_id, *named in orjson.loads(
+        for operation, key, identity, ledger_key, payload_hash, their_id, *named in orjson.loads(
             packed
         )
     ]  # fmt: skip

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from activation.ledger import changelog, dead_letters, held, open_requests
+from activation.ledger import changelog, dead_letters, destination_rows, open_requests
 from activation.ledger.database import Ledger, now
 from activation.model import RowOutcome, Status
 
@@ -24,14 +24,14 @@ def record(
 
     keeps_removed: remember who was removed, so that it is done once.
     """
-    moment = now()
-    stamp = ledger.moment(moment)
+    recorded_at = now()
+    stamp = ledger.timestamp(recorded_at)
     settled = [
         o.row.row_key for o in outcomes if o.status is Status.sent or o.status is Status.unknown
     ]
     with ledger.begin() as c:
-        held.record(ledger, c, sync, outcomes, stamp, keeps_removed=keeps_removed)
-        dead_letters.record(ledger, c, sync, outcomes, settled, moment)
+        destination_rows.record(ledger, c, sync, outcomes, stamp, keeps_removed=keeps_removed)
+        dead_letters.record(ledger, c, sync, outcomes, settled, recorded_at)
         changelog.record(ledger, c, sync, run_id, request_id, outcomes, stamp)
         if request_id is not None:
             open_requests.close(c, request_id)

@@ -80,7 +80,7 @@ class Run:
 
 
 def save(ledger: Ledger, run: Run, status: str) -> None:
-    """Write the run as it stands."""
+    """Write the run with its present numbers."""
     with ledger.begin() as c:
         ledger.upsert(c, t.sync_runs, [run.values(status)])
 
@@ -136,8 +136,8 @@ def keep_measure(ledger: Ledger, sync: str, name: str, value: float) -> None:
 
 @contextmanager
 def lease(ledger: Ledger, sync: str) -> Iterator[str]:
-    """Hold the sync for this process: two that ran at once could send twice. Gives the holder's
-    name.
+    """Reserve the sync for this process: two processes at once could send twice. Returns the
+    holder's name.
     """
     pid = os.getpid()
     holder = f"{socket.gethostname()}:{pid}:{_started(pid)}:{uuid.uuid4().hex[:8]}"
@@ -190,9 +190,7 @@ def _take(ledger: Ledger, sync: str, holder: str) -> None:
 
 
 def _is_alive(holder: str, until: float) -> bool:
-    """On this machine whether the process is there, however long it takes; of another the lease
-    alone tells.
-    """
+    """Whether the process runs, on this machine; on another machine, whether its lease is valid."""
     host, pid, started, _ = holder.split(":")
     if host != socket.gethostname():
         return until > time.time()
@@ -200,8 +198,8 @@ def _is_alive(holder: str, until: float) -> bool:
 
 
 def _started(pid: int) -> str:
-    """When the process began, which tells it from a later one with the same number; '' if there is
-    none.
+    """When the process began, to distinguish it from a later one with the same number; '' if
+    it does not exist.
     """
     import psutil
 

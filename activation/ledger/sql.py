@@ -51,7 +51,7 @@ def write_to_sqlite(
     names: Sequence[str],
     rows: Sequence[tuple[Any, ...]],
 ) -> None:
-    """Insert rows; with keys, bring those that have them to these values. Moments are given as
+    """Insert rows; with keys, bring those that have them to these values. Timestamps are given as
     ``stamped`` has them.
     """
     # Straight to the driver: the general way takes about twice as long for each of a million rows.
@@ -65,6 +65,6 @@ def write_to_sqlite(
 
 
 @lru_cache(16)  # a batch has one stamp
-def stamped(moment: datetime) -> str:
-    """A moment in the form in which SQLAlchemy keeps it in SQLite."""
-    return moment.isoformat(" ", "microseconds")
+def stamped(timestamp: datetime) -> str:
+    """A timestamp in the form in which SQLAlchemy stores it in SQLite."""
+    return timestamp.isoformat(" ", "microseconds")

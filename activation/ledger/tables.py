@@ -25,9 +25,9 @@ sync_runs = sa.Table(
     sa.Column("note", sa.String, nullable=False, default=""),
 )
 
-# What each destination holds. payload_hash is NULL while it is not known whether the last call
-# arrived.
-held_rows = sa.Table(
+# What each destination has. payload_hash is NULL while it is not known whether the last call
+# arrived. The names of the table and of its key are those of older ledgers.
+destination_rows = sa.Table(
     "held_rows",
     METADATA,
     sa.Column("sync", sa.String, primary_key=True),
@@ -114,7 +114,9 @@ def _without_profile(table: sa.Table) -> sa.Index:
 
 # Rows that an older version wrote without their profile. ``upgrade.add_profiles`` fills them, and
 # the indexes, which are empty, make it quick to see that there are none.
-WITHOUT_PROFILE = tuple(_without_profile(table) for table in (held_rows, changes, dead_letters))
+WITHOUT_PROFILE = tuple(
+    _without_profile(table) for table in (destination_rows, changes, dead_letters)
+)
 
 # One row per sync: what was last brought to its end, and who is at work on it.
 sync_states = sa.Table(

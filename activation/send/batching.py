@@ -1,4 +1,4 @@
-"""Which rows make one request, and the id by which a receiver tells a repetition.
+"""Which rows make one request, and the id by which a receiver recognizes a repetition.
 ``Sender`` cuts plans and withdrawals by it.
 """
 
@@ -40,11 +40,11 @@ def batches(
 def batch_of(sync: str, sent_before: int, rows: Sequence[Row]) -> Batch:
     """A request of these rows.
 
-    The same rows with the same content, tried again before anything else was acknowledged, bear
-    the same id: that is how a receiver tells a repetition. After an acknowledgement the same
+    The same rows with the same content, tried again before anything else was acknowledged, have
+    the same id: so a receiver recognizes a repetition. After an acknowledgement the same
     content is a new request.
     """
-    text = "\n".join([sync, str(sent_before), *(f"{r.holding}|{r.payload_hash}" for r in rows)])
+    text = "\n".join([sync, str(sent_before), *(f"{r.ledger_key}|{r.payload_hash}" for r in rows)])
     return Batch(hashlib.sha256(text.encode()).hexdigest()[:32], list(rows))
 
 

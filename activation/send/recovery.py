@@ -32,7 +32,7 @@ def recover(sending: Sending) -> None:
 
 
 def _of_job(sending: Sending, intent: Intent) -> list[RowOutcome] | None:
-    """What the job of a request of an earlier run came to; None where nobody can tell any more."""
+    """The outcomes of a job of an earlier run; None if they cannot be known any more."""
     age = now() - intent.created_at
     if intent.job_id is None:
         # Taken or not, nothing is sent after it while it may still be at work: it could undo what

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from activation.client import RequestRefused, Unanswered
 from activation.destination import MALFORMED
-from activation.ledger import held, open_requests
+from activation.ledger import destination_rows, open_requests
 from activation.model import Batch, Operation, Pending, Result, Row, RowOutcome, Status
 from activation.send import jobs
 from activation.send.batching import batch_of
@@ -111,14 +111,13 @@ def _finish(sending: Sending, batch: Batch, result: Result) -> list[RowOutcome] 
 
 
 def _split(sending: Sending, batch: Batch, refusal: RequestRefused) -> None:
-    """Halve a batch that was refused as a whole until the rows that cause it stand alone.
+    """Halve a batch that was refused as a whole until each row that causes it is alone in a batch.
 
-    Rows that an attempt before the refusal may have brought there are recorded as unconfirmed
-    first: a half that an error, a kill or a withdrawn consent keeps from being sent is then sent
-    again, or removed.
+    Rows that an attempt before the refusal may have delivered are first recorded as unconfirmed: if
+    an error, a kill or a withdrawn consent stops a half, the next run sends it again or removes it.
     """
     if sending.session.may_have_written and not batch.is_removal:
-        held.record_unconfirmed(sending.ledger, sending.sync.name, batch.rows)
+        destination_rows.record_unconfirmed(sending.ledger, sending.sync.name, batch.rows)
     if refusal.status not in SPLIT:
         sending.record(
             batch.request_id,

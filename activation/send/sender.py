@@ -59,7 +59,7 @@ class Sender(Sending):
 
 @contextmanager
 def _rare_collections() -> Iterator[None]:
-    """Rows hold no cycles: a search for some, begun at every 700 new objects, is time lost."""
+    """Rows have no reference cycles: a search for them at every 700 new objects wastes time."""
     usual = gc.get_threshold()
     gc.set_threshold(200_000, *usual[1:])
     try:

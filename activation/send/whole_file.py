@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from activation import plan as plans
 from activation import withdrawals
-from activation.ledger import held
+from activation.ledger import destination_rows
 from activation.model import Operation, Row, RowOutcome, Status, all_sent
 from activation.plan import SyncPlan
 from activation.send.sending import Sending
@@ -17,14 +17,14 @@ from segmentry.errors import DestinationError
 
 
 def withdraw(sending: Sending) -> None:
-    """Take the rows of ``work.withdrawn`` out of the file that is there."""
+    """Remove the rows of ``work.withdrawn`` from the current file."""
     removals = [row for rows in withdrawals.rows(sending.lake) for row in rows]
     with _writable():
         sending.destination.withdraw(sending.session, {row.identity for row in removals})
     sending.run.requests += 1
     sending.record(None, all_sent(removals))
     if sharing := withdrawals.sharing_an_identity(sending.lake):
-        held.mark_unconfirmed(sending.ledger, sending.sync.name, sharing)
+        destination_rows.mark_unconfirmed(sending.ledger, sending.sync.name, sharing)
 
 
 def apply(sending: Sending, plan: SyncPlan) -> None:

@@ -1,5 +1,5 @@
-"""A server that forks one life of the engine for each line it reads; a test kills lives at moments
-of its choosing.
+"""A server that forks one life of the engine for each line it reads; a test kills lives when it
+chooses.
 
 Modules are imported and the lake is attached once, before the forks, so that a life begins at once.
 A line is the sync's name and, with a number after it, the transaction of the ledger at which the

@@ -33,7 +33,7 @@ class Reply(Exception):
 
 
 class Receiver:
-    """A webhook that keeps who it holds. ``script`` is asked before each request and may raise
+    """A webhook with the people it was sent. ``script`` is called before each request and may raise
     Reply.
     """
 
@@ -86,7 +86,7 @@ def serving(receiver: Receiver) -> Iterator[str]:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.handle_error = lambda *_: None  # type: ignore[method-assign]  # whoever asked may have been killed
+    server.handle_error = lambda *_: None  # type: ignore[method-assign]  # the client may be killed
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         yield f"http://127.0.0.1:{server.server_port}/hook"
@@ -98,12 +98,12 @@ def serving(receiver: Receiver) -> Iterator[str]:
 @pytest.fixture
 def receiver(monkeypatch: pytest.MonkeyPatch) -> Iterator[Receiver]:
     """A receiver whose address is in the environment, and no waiting between attempts."""
-    held = Receiver()
-    with serving(held) as url:
+    made = Receiver()
+    with serving(made) as url:
         monkeypatch.setenv("SEGMENTRY_WEBHOOK_URL", url)
         monkeypatch.setenv("SEGMENTRY_WEBHOOK_SECRET", SECRET)
         monkeypatch.setattr("activation.client.FIRST_WAIT", 0.001)
-        yield held
+        yield made
 
 
 @pytest.fixture
@@ -133,9 +133,7 @@ def webhook(shop: Shop, name: str = "hook", **content: Any) -> str:
 
 
 def fill(shop: Shop, name: str, people: dict[str, str | None]) -> None:
-    """Make the audience hold exactly these people (name to first name), with consent for each
-    address.
-    """
+    """Give the audience exactly these people (name to first name)."""
     with warehouse.connect(shop.settings) as lake:
         lake.execute("begin")
         lake.execute(f"delete from lake.audiences.aud_{name}")

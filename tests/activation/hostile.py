@@ -47,7 +47,7 @@ _WAITS = {"429 at once": {"retry-after": "0"}, "429 in an hour": {"retry-after":
 
 @dataclass
 class End:
-    """A vendor's account. refused: keys of people who have opted out; whoever of them arrives is a
+    """A vendor's account. refused: keys of people who opted out; each of them that arrives is a
     violation.
     """
 
@@ -66,25 +66,25 @@ class End:
         self.requests += 1
         way = self.script.pop(0) if self.script else "ok"
         self.used[way] += 1
-        taken, _, said = way.partition(": ")
+        taken, _, reply = way.partition(": ")
         rows = self.rows_of(request)
         answer = httpx.Response(200, json={})
         for share in {"nothing": [], "half": [rows[: len(rows) // 2]], "twice": [rows, rows]}.get(
             taken, [rows]
         ):
             answer = self.accept(request, share)
-        return self._said(request, said, answer)
+        return self._reply(request, reply, answer)
 
-    def _said(self, request: httpx.Request, said: str, answer: httpx.Response) -> httpx.Response:
-        if said in _RAISED:
-            raise _RAISED[said]("as the script says", request=request)
-        if said.startswith("429"):
-            return httpx.Response(429, headers=_WAITS.get(said, {}))
-        if said == "cut answer":
+    def _reply(self, request: httpx.Request, reply: str, answer: httpx.Response) -> httpx.Response:
+        if reply in _RAISED:
+            raise _RAISED[reply]("as the script demands", request=request)
+        if reply.startswith("429"):
+            return httpx.Response(429, headers=_WAITS.get(reply, {}))
+        if reply == "cut answer":
             return httpx.Response(answer.status_code, content=b'{"data": [{"id": ')
-        if said and said != "ok":
+        if reply and reply != "ok":
             page = {"content-type": "text/html"}
-            return httpx.Response(int(said[:3]), content=b"<html>Bad gateway</html>", headers=page)
+            return httpx.Response(int(reply[:3]), content=b"<html>Bad gateway</html>", headers=page)
         return answer
 
     def arrive(self, key: str, values: Any) -> None:
@@ -136,7 +136,7 @@ class HostileWebhook(End):
 
 @dataclass
 class HostileSlack(End):
-    """Takes each notice for news. posting: gives who is told of by the call that is being made."""
+    """Takes each notice as new. posting: returns the people that the present call names."""
 
     ways = (*WAYS, "nothing: ratelimited")
     posting: Callable[[], list[str]] = list
@@ -149,10 +149,10 @@ class HostileSlack(End):
             self.arrive(key, True)
         return httpx.Response(200, json={"ok": True})
 
-    def _said(self, request: httpx.Request, said: str, answer: httpx.Response) -> httpx.Response:
-        if said == "ratelimited":
+    def _reply(self, request: httpx.Request, reply: str, answer: httpx.Response) -> httpx.Response:
+        if reply == "ratelimited":
             return httpx.Response(200, json={"ok": False, "error": "ratelimited"})
-        return super()._said(request, said, answer)
+        return super()._reply(request, reply, answer)
 
 
 @dataclass
@@ -177,7 +177,7 @@ class HostileKlaviyo(End):
             self.used[way] += 1
             if found and found.group(1) in self.jobs:
                 self.requests += 1
-                return self._job_gone_wrong(found.group(1), way)
+                return self._fail_job(found.group(1), way)
         return super().handle(request)
 
     def rows_of(self, request: httpx.Request) -> list[Any]:
@@ -195,9 +195,9 @@ class HostileKlaviyo(End):
             return self._import(rows)
         if path == "/api/profile-import":
             profile = rows[0]["attributes"] if rows else {}
-            held = self.people.get(profile.get("email"))
-            if held is not None:
-                held["first_name"] = profile.get("first_name")
+            known = self.people.get(profile.get("email"))
+            if known is not None:
+                known["first_name"] = profile.get("first_name")
             return httpx.Response(200, json={"data": {"id": "x"}})
         if path.endswith("/import-errors"):
             return httpx.Response(200, json={"data": []})
@@ -219,7 +219,7 @@ class HostileKlaviyo(End):
         name = f"job{len(self.jobs)}"
         for row in rows:
             if row["attributes"]["email"] in self.refused:
-                self.violations.append("somebody who refused was given to a job")
+                self.violations.append("a person who opted out was given to a job")
         self.jobs[name] = {"rows": rows, "is_done": False}
         return httpx.Response(202, json={"data": {"id": name}})
 
@@ -227,8 +227,8 @@ class HostileKlaviyo(End):
         job = self.jobs[name]
         for row in [] if job["is_done"] else rows:
             email = row["attributes"]["email"]
-            held = self.people.get(email) or {}
-            self.people[email] = {**held, **row["attributes"]}
+            known = self.people.get(email) or {}
+            self.people[email] = {**known, **row["attributes"]}
             self.arrivals[email] += 1
         job["is_done"] = True
 
@@ -238,7 +238,7 @@ class HostileKlaviyo(End):
         self._finish(name, self.jobs[name]["rows"])
         return self._state(name, "complete", len(self.jobs[name]["rows"]), 0)
 
-    def _job_gone_wrong(self, name: str, way: str) -> httpx.Response:
+    def _fail_job(self, name: str, way: str) -> httpx.Response:
         rows = self.jobs[name]["rows"]
         if way == "late":
             return self._state(name, "processing", 0, 0)
@@ -286,7 +286,7 @@ class HostileMeta(End):
                 self.arrive(key, True)
         return httpx.Response(200, json={"num_received": len(rows), "num_invalid_entries": 0})
 
-    def _said(self, request: httpx.Request, said: str, answer: httpx.Response) -> httpx.Response:
-        if said == "400 throttle":
+    def _reply(self, request: httpx.Request, reply: str, answer: httpx.Response) -> httpx.Response:
+        if reply == "400 throttle":
             return httpx.Response(400, json={"error": {"code": 80003, "message": "too many calls"}})
-        return super()._said(request, said, answer)
+        return super()._reply(request, reply, answer)

@@ -18,10 +18,10 @@ _EMPTY = '<?xml version="1.0"?><Error><Code>{}</Code><Message>no</Message></Erro
 
 
 class Objects:
-    """What the bucket holds. is_open: whether credentials are accepted."""
+    """The objects of the bucket. is_open: whether credentials are accepted."""
 
     def __init__(self) -> None:
-        self.held: dict[str, bytes] = {}
+        self.content: dict[str, bytes] = {}
         self.is_open = True
         self.puts: list[str] = []
 
@@ -31,25 +31,25 @@ class Objects:
         if not self.is_open or "Credential=" not in headers.get("authorization", ""):
             return 403, _EMPTY.format("AccessDenied").encode()
         if method == "PUT":
-            self.held[key] = body
+            self.content[key] = body
             self.puts.append(key)
             return 200, b""
         if method == "DELETE":
-            self.held.pop(key, None)
+            self.content.pop(key, None)
             return 204, b""
         if method == "POST":  # many at once
             return 200, b'<?xml version="1.0"?><DeleteResult></DeleteResult>'
         if not key:
             return 200, self._listed(parse_qs(parts.query).get("prefix", [""])[0])
-        if key not in self.held:
+        if key not in self.content:
             return 404, _EMPTY.format("NoSuchKey").encode()
-        return 200, self.held[key]
+        return 200, self.content[key]
 
     def _listed(self, prefix: str) -> bytes:
         found = "".join(
             f"<Contents><Key>{escape(key)}</Key><Size>{len(data)}</Size><ETag>x</ETag>"
             "<LastModified>2026-06-01T00:00:00Z</LastModified></Contents>"
-            for key, data in sorted(self.held.items())
+            for key, data in sorted(self.content.items())
             if key.startswith(prefix)
         )
         head = (

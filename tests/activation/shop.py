@@ -183,7 +183,7 @@ def _copy(project: Path, name: str) -> None:
 
 
 def _stub(path: Path, name: str) -> None:
-    # Stands for a model of another room: audiences refer to it, and the test has made its table by
-    # hand.
+    # The place of a model of another package: audiences refer to it, and the test makes its table
+    # by hand.
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(f"select 1 as {name}\n", encoding="utf-8")

@@ -56,10 +56,10 @@ def test_only_consented_people_are_in_the_audience(shop: Shop) -> None:
         "p_gus": "refused",
         "p_hal": "unknown_consent",
     }
-    everybody = dict.fromkeys(verdicts(shop, "letters"), "eligible")
-    assert verdicts(shop, "leavers") == everybody, "a removal from a tool needs no consent"
+    everyone = dict.fromkeys(verdicts(shop, "letters"), "eligible")
+    assert verdicts(shop, "leavers") == everyone, "a removal from a tool needs no consent"
     assert {key for (key,) in shop.rows("select row_key from audiences.aud_leavers")} == set(
-        everybody
+        everyone
     )
     assert shop.rows("select row_key, email from audiences.aud_letters order by 1") == [
         ("p_ann", "ann@example.com"),
@@ -106,7 +106,7 @@ def test_suppressed_addresses_profiles_and_bounces_stay_out(shop: Shop) -> None:
         "p_dee": "eligible",
     }
     assert set(verdicts(shop, "leavers").values()) == {"eligible"}, (
-        "whoever is suppressed can be removed"
+        "a suppressed person can be removed"
     )
 
 
@@ -149,13 +149,13 @@ def test_hold_outs_are_stable_and_of_the_asked_share(shop: Shop) -> None:
     shop.sync("notes", hold_out={"share": 0.2, "salt": "spring"})
     shop.sync("other", hold_out={"share": 0.2, "salt": "autumn"})
     build(shop)
-    held = {
+    kept_out = {
         s: {p for p, v in verdicts(shop, s).items() if v == "held_out"}
         for s in ("letters", "notes", "other")
     }
-    print({name: len(people) for name, people in held.items()})
-    assert 330 < len(held["letters"]) < 470
-    assert held["letters"] == held["notes"] != held["other"]
+    print({name: len(people) for name, people in kept_out.items()})
+    assert 330 < len(kept_out["letters"]) < 470
+    assert kept_out["letters"] == kept_out["notes"] != kept_out["other"]
 
 
 @pytest.mark.slow
@@ -250,7 +250,7 @@ def test_a_sync_that_does_not_fit_is_named(
 
 
 @pytest.mark.slow
-def test_the_audience_follows_the_file_and_says_what_it_was_built_from(shop: Shop) -> None:
+def test_the_audience_follows_the_file_and_records_what_it_was_built_from(shop: Shop) -> None:
     shop.sync("letters")
     shop.people("ann")
     shop.people("bob", segment="vip")
@@ -260,7 +260,7 @@ def test_the_audience_follows_the_file_and_says_what_it_was_built_from(shop: Sho
         "the repository is not written to"
     )
     assert list(made.glob("aud_letters.sql"))
-    assert operate.status(shop.settings, [])[0]["audience"] == "as the file says"
+    assert operate.status(shop.settings, [])[0]["audience"] == "matches the file"
     shop.sync("letters", audience={"segments": ["vip"]}, owner="others")
     for note in (
         operate.status(shop.settings, [])[0]["audience"],
@@ -271,7 +271,7 @@ def test_the_audience_follows_the_file_and_says_what_it_was_built_from(shop: Sho
     assert shop.rows("select row_key from audiences.aud_letters") == [("p_bob",)], (
         "there is no copy to forget"
     )
-    assert operate.status(shop.settings, [])[0]["audience"] == "as the file says"
+    assert operate.status(shop.settings, [])[0]["audience"] == "matches the file"
     assert "changed" not in operate.plan(shop.settings, [])[0]["note"]
     shop.sync("letters", enabled=False)
     build(shop)

@@ -66,7 +66,7 @@ def real_models(shop: Shop) -> None:
 
 
 NAMES = ("ann", "bob", "cid", "dee", "eve", "fay")
-SAID = {
+TEXTS = {
     "ann": f'{{"tcString":"{GIVEN}"}}',
     "bob": f'{{"tcString":"{REFUSED}"}}',
     "cid": f'{{"gpp":{{"gppString":"{OPTED_OUT}"}}}}',
@@ -74,7 +74,7 @@ SAID = {
 }
 
 
-def says(shop: Shop, event: str, at: str, who: str, text: str) -> None:
+def insert_text(shop: Shop, event: str, at: str, who: str, text: str) -> None:
     """An event of the person's browser that carries the text."""
     shop.run(
         "insert into lake.staging.stg_events__events values"
@@ -83,7 +83,7 @@ def says(shop: Shop, event: str, at: str, who: str, text: str) -> None:
 
 
 def staged(shop: Shop) -> None:
-    """Everybody but eve has agreed by e-mail; what banners said afterwards is what differs."""
+    """Everyone but eve opted in by e-mail; afterwards the answers on banners differ."""
     shop.people(*NAMES, consent=False)
     known = [("cookie", "c-{}"), ("email", "{}@example.com")]
     shop.put(
@@ -107,12 +107,12 @@ def staged(shop: Shop) -> None:
         for n, (kind, value, text) in strings.items()
     ]
     shop.run(f"insert into lake.staging.stg_consents__consents values {', '.join(records)}")
-    for name, text in SAID.items():
-        says(shop, name, "2026-02-01", name, text)
+    for name, text in TEXTS.items():
+        insert_text(shop, name, "2026-02-01", name, text)
 
 
 @pytest.mark.slow
-def test_what_banners_say_decides_who_is_sent(shop: Shop) -> None:
+def test_answers_on_banners_decide_who_is_sent(shop: Shop) -> None:
     real_models(shop)
     shop.sync("ads", purpose="advertising", channel="ads")
     staged(shop)
@@ -124,21 +124,21 @@ def test_what_banners_say_decides_who_is_sent(shop: Shop) -> None:
     assert verdicts == {
         f"p_{name}": "eligible" if name in ("ann", "eve") else "refused" for name in NAMES
     }
-    told = shop.rows(
+    decisions = shop.rows(
         "select record_id, status, cast(decided_at as varchar), source, proof from marts.consents"
         " where purpose = 'advertising' and source <> 'form' order by 1"
     )
-    assert told == [
+    assert decisions == [
         ("teve", "granted", "2026-01-02 23:59:59.999999", "tcf", GIVEN),
         ("tfay", "denied", "2026-02-01 00:00:00", "gpp", OPTED_OUT),
-        ("vann", "granted", "2026-01-02 23:59:59.999999", "tcf", SAID["ann"]),
-        ("vbob", "denied", "2026-02-01 00:00:00", "tcf", SAID["bob"]),
-        ("vcid", "denied", "2026-02-01 00:00:00", "gpp", SAID["cid"]),
-        ("vdee", "denied", "2026-02-01 00:00:00", "events", SAID["dee"]),
+        ("vann", "granted", "2026-01-02 23:59:59.999999", "tcf", TEXTS["ann"]),
+        ("vbob", "denied", "2026-02-01 00:00:00", "tcf", TEXTS["bob"]),
+        ("vcid", "denied", "2026-02-01 00:00:00", "gpp", TEXTS["cid"]),
+        ("vdee", "denied", "2026-02-01 00:00:00", "events", TEXTS["dee"]),
     ]
     assert engine.run_sync(shop.settings, "ads").rows == {"sync ads": 2}
-    # A banner's refusal that comes after the audience was built takes back who had been sent.
-    says(shop, "late", "2026-05-01", "ann", SAID["bob"])
+    # A refusal on a banner after the build of the audience removes a person who was sent.
+    insert_text(shop, "late", "2026-05-01", "ann", TEXTS["bob"])
     dbt.build(shop.settings, "consent_answers consent_decisions consents")
     engine.run_sync(shop.settings, "ads")
     assert shop.rows("select count(*) from audiences.aud_ads where row_key = 'p_ann'") == [(1,)]

@@ -59,7 +59,7 @@ def test_adds_updates_removals_and_then_silence(shop: Shop, receiver: Receiver) 
     assert kinds == [
         "segment.members.removed",
         "segment.members.upserted",
-    ], "whoever left goes first"
+    ], "people who left go first"
 
 
 def test_who_withdrew_after_the_audience_was_built_is_not_sent_and_removed(
@@ -223,12 +223,14 @@ def test_refused_credentials_stop_the_sync_and_leak_nothing(
     with pytest.raises(DestinationError) as caught:
         send(shop)
     printed = capsys.readouterr()
-    said = "".join([str(caught.value), repr(caught.value), printed.out, printed.err, caplog.text])
-    said += json.dumps(shop_changes(shop)) + json.dumps(
+    printed_text = "".join(
+        [str(caught.value), repr(caught.value), printed.out, printed.err, caplog.text]
+    )
+    printed_text += json.dumps(shop_changes(shop)) + json.dumps(
         operate.status(shop.settings, []), default=str
     )
-    assert "example.com" not in said
-    assert SECRET[6:] not in said
+    assert "example.com" not in printed_text
+    assert SECRET[6:] not in printed_text
     assert receiver.people == {}
 
 
@@ -274,11 +276,11 @@ def test_a_first_run_into_people_who_are_there_is_looked_at_first(
     with sqlite3.connect(tmp_path / "people.sqlite") as table:
         table.execute("create table people (email varchar primary key, first_name varchar)")
         table.execute("insert into people values ('zoe@example.com', 'Zoe')")
-    with pytest.raises(GuardrailTriggered, match="holds 1 already") as caught:
+    with pytest.raises(GuardrailTriggered, match="already has 1;") as caught:
         send(shop, "table")
     assert caught.value.exit_code == 3
     assert "--release first_run" in str(caught.value)
-    assert "holds 1 already" in operate.status(shop.settings, ["table"])[0]["waiting"]
+    assert "already has 1;" in operate.status(shop.settings, ["table"])[0]["waiting"]
     keys = "select email from people order by 1"
     assert table.execute(keys).fetchall() == [("zoe@example.com",)], "nothing was sent"
     assert send(shop, "table", release=["first_run"]) == (1, "done")
@@ -426,7 +428,7 @@ def test_one_broken_sync_stops_no_other(
     assert set(receiver.people) == mails("ann")
 
 
-def test_a_sync_without_its_connection_says_so_and_does_not_fail(shop: Shop) -> None:
+def test_a_sync_without_its_connection_reports_it_and_does_not_fail(shop: Shop) -> None:
     name = webhook(shop)
     consent(shop, "ann")
     fill(shop, name, {"ann": "Ann"})
@@ -467,7 +469,7 @@ def test_the_published_relations_are_idempotent_and_free_of_addresses(
         assert "example.com" not in str(shop.rows(f"select * from activation.{relation}"))
 
 
-def test_files_hold_the_whole_audience_and_only_the_newest(shop: Shop) -> None:
+def test_files_have_the_whole_audience_and_only_the_newest(shop: Shop) -> None:
     shop.sync("letters", options={"format": "csv"})
     shop.run(
         "create table lake.audiences.aud_letters (row_key varchar, email varchar, first_name"

@@ -92,17 +92,19 @@ def test_to_be_sent_then_sent_then_to_be_removed(asked: Shop, receiver: Receiver
     assert answer(asked, "p_bob") == "not sent: no segment of this sync names the person"
 
 
-def test_whoever_opted_out_after_the_build_is_held_back_as_it_leaves(
+def test_consent_blocks_a_person_who_opted_out_after_the_build(
     asked: Shop, receiver: Receiver
 ) -> None:
     consent(asked, "ann")
     fill(asked, "hook", {"ann": "Ann"})
     judged(asked, ann="eligible")
     asked.put("marts.consents", [decision("ann", "withdrawn", "2026-05-02")])
-    assert "held back as it leaves: refused, withdrawn or suppressed" in answer(asked, "p_ann")
+    assert "consent blocks the row as it leaves: refused, withdrawn or suppressed" in answer(
+        asked, "p_ann"
+    )
 
 
-def test_a_refusal_of_the_destination_is_told_with_its_reason(
+def test_a_refusal_of_the_destination_is_reported_with_its_reason(
     asked: Shop, receiver: Receiver
 ) -> None:
     consent(asked, "ann")

@@ -18,7 +18,7 @@ from tests.activation.shop import Shop, decision
 
 __all__ = ["open_lake"]
 
-# A spreadsheet's rule, told in another way: it cuts a cell at each of these, skips what has no
+# A spreadsheet's rule, written in another way: it cuts a cell at each of these, skips what has no
 # width, and runs these.
 CUTS = re.compile("[;\t\r\n]")
 SKIPPED = ' \u00a0\u200b\ufeff"“'

@@ -1,5 +1,5 @@
-"""Whatever an end does, by any schedule: run until quiet, it holds what is wanted and nobody who
-opted out.
+"""An end that fails in any way, by any schedule: after runs until quiet, it has what is wanted and
+nobody who opted out.
 
 The ends are those of tests/activation/hostile.py; the kills are in test_killed.py.
 """
@@ -41,7 +41,7 @@ SCHEDULES = [
     pytest.param(int(os.environ.get("SEGMENTRY_SOAK_SCHEDULES", "200")), marks=pytest.mark.soak),
 ]
 
-# The first half of a batch that had arrived, and was then refused, fails; somebody of the second
+# The first half of a batch that had arrived, and was then refused, fails; a person of the second
 # half opts out.
 TAKEN_AND_HALVED = [
     (
@@ -85,7 +85,7 @@ class World:
         self.home = shop.settings
         self.patch = monkeypatch
         self.number = 0
-        self.said = ""
+        self.error = ""
 
     def begin(self, end: End) -> None:
         """A ledger and an end of their own, nobody in the audience, consent of all but the last."""
@@ -113,7 +113,7 @@ class World:
             return engine.run_sync(self.shop.settings, name, release=["removals", "empty"]).status
         except SegmentryError as error:
             assert "example.com" not in str(error)
-            self.said = str(error)
+            self.error = str(error)
             ledger = Ledger(self.shop.settings)
             with ledger.begin() as connection:
                 connection.exec_driver_sql("update accounts set open_until = 0, failures = 0")
@@ -127,7 +127,7 @@ class World:
             before = end.requests
             if self.run(name) and end.requests == before:
                 return
-        pytest.fail(f"the sync did not come to rest: {self.said}")
+        pytest.fail(f"the sync did not come to rest: {self.error}")
 
     def outcomes(self, name: str) -> dict[str, str]:
         """The last outcome of each row."""
@@ -149,13 +149,13 @@ def world(shop: Shop, open_lake: None, monkeypatch: pytest.MonkeyPatch) -> World
 
 
 def assert_right(world: World, name: str, end: End, wanted: dict[str, str | None]) -> None:
-    """The end holds exactly what is wanted of those who may be reached, and every row has an
+    """The end has exactly what is wanted of those who may be reached, and every row has an
     outcome.
     """
     allowed = {f"{who}@example.com": first for who, first in wanted.items()}
     allowed = {email: first for email, first in allowed.items() if email not in end.refused}
-    held = {email: values.get("first_name") for email, values in end.people.items()}
-    assert held == allowed
+    there = {email: values.get("first_name") for email, values in end.people.items()}
+    assert there == allowed
     assert not end.violations, end.violations
     outcomes = world.outcomes(name)
     arrived = {f"p_{email.partition('@')[0]}" for email in end.arrivals}
@@ -176,7 +176,7 @@ def test_a_webhook_ends_with_what_is_wanted(world: World, schedules: int) -> Non
 
     @quiet(schedules)
     @given(rounds(HostileWebhook.ways))
-    def holds(schedule: list[tuple[dict[str, str | None], list[str], set[str]]]) -> None:
+    def is_right_after(schedule: list[tuple[dict[str, str | None], list[str], set[str]]]) -> None:
         end = HostileWebhook()
         world.begin(end)
         for audience, script, leaving in schedule:
@@ -188,7 +188,7 @@ def test_a_webhook_ends_with_what_is_wanted(world: World, schedules: int) -> Non
         seen.update(end.used)
         assert_right(world, name, end, schedule[-1][0])
 
-    holds()
+    is_right_after()
     print(dict(seen))
 
 
@@ -209,7 +209,7 @@ def test_jobs_that_end_late_or_wrong_end_with_what_is_wanted(world: World, sched
 
     @quiet(schedules)
     @given(rounds(HostileKlaviyo.ways))
-    def holds(schedule: list[tuple[dict[str, str | None], list[str], set[str]]]) -> None:
+    def is_right_after(schedule: list[tuple[dict[str, str | None], list[str], set[str]]]) -> None:
         end = HostileKlaviyo()
         world.begin(end)
         for audience, script, leaving in schedule:
@@ -222,7 +222,7 @@ def test_jobs_that_end_late_or_wrong_end_with_what_is_wanted(world: World, sched
         seen.update(end.used)
         assert_right(world, name, end, schedule[-1][0])
 
-    holds()
+    is_right_after()
     print(dict(seen))
 
 
@@ -244,7 +244,7 @@ def test_throttles_in_other_words_and_counts_that_are_not_so(world: World, sched
     @quiet(schedules)
     @given(rounds(HostileMeta.ways))
     @example(TAKEN_AND_HALVED)
-    def holds(schedule: list[tuple[dict[str, str | None], list[str], set[str]]]) -> None:
+    def is_right_after(schedule: list[tuple[dict[str, str | None], list[str], set[str]]]) -> None:
         end = HostileMeta()
         world.begin(end)
         consent(world.shop, *NAMES[:-1], purpose="advertising", channel="ads")
@@ -270,7 +270,7 @@ def test_throttles_in_other_words_and_counts_that_are_not_so(world: World, sched
         assert not end.violations
         world.outcomes(name)
 
-    holds()
+    is_right_after()
 
 
 @pytest.mark.timeout(3_600)
@@ -299,20 +299,20 @@ def test_a_notice_is_never_repeated(
             st.tuples(people, st.lists(st.sampled_from(ways), max_size=8)), min_size=1, max_size=3
         )
     )
-    def holds(schedule: list[tuple[dict[str, str | None], list[str]]]) -> None:
+    def is_right_after(schedule: list[tuple[dict[str, str | None], list[str]]]) -> None:
         end = HostileSlack(posting=lambda: list(sending))
         world.begin(end)
-        everybody: dict[str, str | None] = {}
+        everyone: dict[str, str | None] = {}
         for audience, script in schedule:
-            everybody |= audience
-            fill(world.shop, name, everybody)
+            everyone |= audience
+            fill(world.shop, name, everyone)
             end.script = list(script)
             world.run(name)
         world.rest(name, end)
         assert not end.violations
-        assert not [email for email, times in end.arrivals.items() if times > 1], "told of twice"
+        assert not [email for email, times in end.arrivals.items() if times > 1], "named twice"
         outcomes = world.outcomes(name)
-        for who in set(everybody) - {NAMES[-1]}:
+        for who in set(everyone) - {NAMES[-1]}:
             arrived = f"{who}@example.com" in end.people
             assert (
                 outcomes[f"p_{who}"] == "sent"
@@ -321,7 +321,7 @@ def test_a_notice_is_never_repeated(
             )
             assert arrived or outcomes[f"p_{who}"] == "unknown", "lost, and nobody knows"
 
-    holds()
+    is_right_after()
 
 
 def test_a_person_of_two_who_were_one_is_corrected_with_the_other(world: World) -> None:
@@ -353,16 +353,16 @@ def test_a_person_of_two_who_were_one_is_corrected_with_the_other(world: World) 
         world.shop.run(f"insert into lake.audiences.aud_{name} values {values}")
         world.run(name)
 
-    def held() -> dict[str, tuple[str, str]]:
+    def people_there() -> dict[str, tuple[str, str]]:
         return {key: (values["email"], values["first_name"]) for key, values in end.people.items()}
 
     audience(("p_n0", "n0", "Ann"), ("p_n1", "n1", "Bob"))
     audience(("p_n0", "n1", "Ann and Bob"))
-    assert held() == {"p_n0": ("n1@example.com", "Ann and Bob")}, (
-        "a merge takes back the one who is gone"
+    assert people_there() == {"p_n0": ("n1@example.com", "Ann and Bob")}, (
+        "a merge removes the former profile"
     )
     audience(("p_n0", "n0", "Ann"), ("p_n1", "n1", "Bob"))
-    assert held() == {"p_n0": ("n0@example.com", "Ann"), "p_n1": ("n1@example.com", "Bob")}
+    assert people_there() == {"p_n0": ("n0@example.com", "Ann"), "p_n1": ("n1@example.com", "Bob")}
 
 
 def test_a_refusal_reaches_what_was_sent_under_an_id_that_has_since_been_merged(

@@ -1,6 +1,4 @@
-"""A process that is killed at any moment, hundreds of times: run again, it ends right all the
-same.
-"""
+"""A process is killed at any time, hundreds of times: the next runs end with the right rows."""
 
 from __future__ import annotations
 
@@ -34,7 +32,7 @@ NAMES = [f"n{number}" for number in range(24)]
 KILLS = int(os.environ.get("SEGMENTRY_KILLS", "200"))
 QUICK_KILLS = 60
 SOAK_KILLS = int(os.environ.get("SEGMENTRY_SOAK_KILLS", "1000"))
-SHARE_OF_NOTICES = 5  # every fifth kill is of a sync whose destination cannot tell a repetition
+SHARE_OF_NOTICES = 5  # every fifth kill is of a sync whose destination recognizes no repetition
 SHARE_OF_FILES = 10
 
 
@@ -175,7 +173,7 @@ def test_killed_hundreds_of_times_it_ends_right(
     dice = lives.dice
     killed = 0
     turn = 0
-    told = 0
+    added = 0
     while killed < kills:
         turn += 1
         assert turn < 6 * kills, "too few lives were killed"
@@ -187,7 +185,7 @@ def test_killed_hundreds_of_times_it_ends_right(
             else "hook"
         )
         if name == "notices":
-            told = _tell_of_more(shop, told)
+            added = _add_people(shop, added)
         elif turn % 3 == 1:
             fill(
                 shop, name, {who: dice.choice([None, str(turn)]) for who in dice.sample(NAMES, 16)}
@@ -207,20 +205,20 @@ def test_killed_hundreds_of_times_it_ends_right(
         killed += ended == "killed"
     print(f"{killed} kills in {turn} lives: {dict(lives.ways)}; {len(receiver.requests)} requests")
     assert len([way for way in lives.ways if lives.ways[way]]) >= 5
-    assert not violations, "somebody who refused arrived"
+    assert not violations, "a person who opted out arrived"
     receiver.script = lambda number, rows: None
     lives.is_over = True
     _assert_the_destination_is_right(shop, receiver, refused)
     _assert_the_files_are_right(shop, refused)
-    _assert_nobody_was_told_of_twice(shop, notices, told)
+    _assert_nobody_is_named_twice(shop, notices, added)
 
 
-def _tell_of_more(shop: Shop, told: int) -> int:
-    """Two more people enter the audience of the notices; each has agreed."""
-    values = ", ".join(f"('p_t{n}', 't{n}@example.com', null)" for n in range(told, told + 4))
+def _add_people(shop: Shop, added: int) -> int:
+    """Four more people, who all opted in, enter the audience of the notices."""
+    values = ", ".join(f"('p_t{n}', 't{n}@example.com', null)" for n in range(added, added + 4))
     shop.run(f"insert into lake.audiences.aud_notices values {values}")
-    shop.put("marts.consents", [decision(f"t{n}") for n in range(told, told + 4)])
-    return told + 4
+    shop.put("marts.consents", [decision(f"t{n}") for n in range(added, added + 4)])
+    return added + 4
 
 
 def _rest(shop: Shop, name: str) -> None:
@@ -255,7 +253,7 @@ def _assert_the_destination_is_right(shop: Shop, receiver: Receiver, refused: se
     allowed = {f"{who}@example.com" for who in wanted if who not in refused}
     assert set(receiver.people) == allowed
     assert {values["first_name"] for values in receiver.people.values()} == {"end"}
-    assert f"{NAMES[-1]}@example.com" not in receiver.ever, "somebody who never agreed arrived"
+    assert f"{NAMES[-1]}@example.com" not in receiver.ever, "a person who never opted in arrived"
     outcomes = _outcomes(shop, "hook")
     assert {who for who in wanted if who not in refused and outcomes[f"p_{who}"] != "sent"} == set()
     assert {f"p_{key.partition('@')[0]}" for key in receiver.ever} <= set(outcomes), (
@@ -283,11 +281,11 @@ def _assert_the_files_are_right(shop: Shop, refused: set[str]) -> None:
     )
 
 
-def _assert_nobody_was_told_of_twice(shop: Shop, notices: list[str], told: int) -> None:
+def _assert_nobody_is_named_twice(shop: Shop, notices: list[str], added: int) -> None:
     _rest(shop, "notices")
     entered = sum(int(text.partition(": ")[2].split()[0]) for text in notices)
     outcomes = Counter(_outcomes(shop, "notices").values())
-    print(f"{told} people, {entered} told of, {dict(outcomes)}")
-    assert sum(outcomes.values()) == told, "a row without an outcome"
+    print(f"{added} people, {entered} named, {dict(outcomes)}")
+    assert sum(outcomes.values()) == added, "a row without an outcome"
     assert set(outcomes) <= {"sent", "unknown"}
-    assert outcomes["sent"] <= entered <= told, "somebody was told of twice, or was said to be"
+    assert outcomes["sent"] <= entered <= added, "a person is named twice, or counted twice"

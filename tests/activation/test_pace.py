@@ -37,7 +37,7 @@ def quiet(begin: str, end: str, timezone: str = "UTC") -> SyncConfig:
 
 
 @pytest.mark.parametrize(
-    ("hours", "moment", "is_quiet"),
+    ("hours", "at", "is_quiet"),
     [
         (("21:00", "08:00"), "2026-06-01T22:30", True),
         (("21:00", "08:00"), "2026-06-01T07:59", True),
@@ -50,9 +50,9 @@ def quiet(begin: str, end: str, timezone: str = "UTC") -> SyncConfig:
     ],
 )
 def test_quiet_hours_pass_midnight_and_keep_to_their_place(
-    hours: tuple[str, ...], moment: str, is_quiet: bool
+    hours: tuple[str, ...], at: str, is_quiet: bool
 ) -> None:
-    assert pace.is_quiet(quiet(*hours), datetime.fromisoformat(moment)) is is_quiet
+    assert pace.is_quiet(quiet(*hours), datetime.fromisoformat(at)) is is_quiet
 
 
 def test_in_quiet_hours_only_removals_go(
@@ -60,26 +60,26 @@ def test_in_quiet_hours_only_removals_go(
 ) -> None:
     name = webhook(shop, quiet_hours={"from": "21:00", "to": "08:00"})
     consent(shop, "ann", "bob", "cid")
-    moments = [
+    times = [
         datetime(2026, 6, 1, 12),
         datetime(2026, 6, 1, 23),
         datetime(2026, 6, 1, 23),
         datetime(2026, 6, 2, 9),
     ]
-    monkeypatch.setattr(plans, "now", lambda: moments[0])
+    monkeypatch.setattr(plans, "now", lambda: times[0])
     fill(shop, name, {"ann": "Ann", "bob": "Bob"})
     assert engine.run_sync(shop.settings, name).status == "done"
-    moments.pop(0)
+    times.pop(0)
     fill(shop, name, {"ann": "Anna", "cid": "Cid"})
     engine.run_sync(shop.settings, name)
     assert {key: values["first_name"] for key, values in receiver.people.items()} == {
         "ann@example.com": "Ann"
     }
     assert engine.run_sync(shop.settings, name).status == "waiting"
-    moments[:] = moments[-1:]
+    times[:] = times[-1:]
     assert engine.run_sync(shop.settings, name).status == "done"
-    held = {key: values["first_name"] for key, values in receiver.people.items()}
-    assert held == {"ann@example.com": "Anna", "cid@example.com": "Cid"}
+    there = {key: values["first_name"] for key, values in receiver.people.items()}
+    assert there == {"ann@example.com": "Anna", "cid@example.com": "Cid"}
 
 
 def test_nobody_has_more_than_the_cap(
@@ -94,7 +94,7 @@ def test_nobody_has_more_than_the_cap(
     assert receiver.people["ann@example.com"]["first_name"] == "two", "the third change waits"
     shop.put("marts.consents", [decision("ann", "withdrawn", "2026-05-20")])
     engine.run_sync(shop.settings, name)
-    assert set(receiver.people) == {"bob@example.com"}, "whoever refuses is removed at once"
+    assert set(receiver.people) == {"bob@example.com"}, "a person who refuses is removed at once"
     fill(shop, name, {"bob": "Robert"})
     later = now() + timedelta(days=8)
     monkeypatch.setattr(plans, "now", lambda: later)

@@ -1,5 +1,5 @@
-"""Files on an SFTP server and in an S3 store: whole, the newest alone, and nothing said of whom
-they hold.
+"""Files on an SFTP server and in an S3 store: whole, the newest alone, and messages without
+the people in them.
 """
 
 from __future__ import annotations
@@ -96,17 +96,19 @@ def test_s3(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
         fill(shop, name, {"ann": "Ann", "bob": None})
         assert engine.run_sync(shop.settings, name).status == "done"
         assert objects.puts[-1] == "vip/manifest.json", "the manifest is the last of all"
-        first = f"vip/{json.loads(objects.held['vip/manifest.json'])['files'][0]['path']}"
-        people = [json.loads(line) for line in objects.held[first].decode().splitlines()]
+        first = f"vip/{json.loads(objects.content['vip/manifest.json'])['files'][0]['path']}"
+        people = [json.loads(line) for line in objects.content[first].decode().splitlines()]
         assert [person["first_name"] for person in people] == ["Ann", None]
         fill(shop, name, {"bob": "Bob"})
         assert engine.run_sync(shop.settings, name).status == "done"
-        assert first not in objects.held
-        assert len(objects.held) == 2
+        assert first not in objects.content
+        assert len(objects.content) == 2
         verified = operate.verify(shop.settings, [name])[0][0]
         assert (verified["matched"], verified["missing"], verified["surplus"]) == (1, 0, 0)
         _withdrawn_while_the_rest_is_stopped(shop, name)
-        (there,) = (held for key, held in objects.held.items() if key != "vip/manifest.json")
+        (there,) = (
+            content for key, content in objects.content.items() if key != "vip/manifest.json"
+        )
         assert json.loads(there) == {"email": "bob@example.com", "first_name": "Bob"}
         objects.is_open = False
         fill(shop, name, {"ann": "Ann"})

@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from activation import engine, operate
-from activation.ledger import held, open_requests, tables, upgrade
+from activation.ledger import destination_rows, open_requests, tables, upgrade
 from activation.ledger.database import Ledger
 from activation.model import Batch, Operation, Row
 from segmentry import row_profile
@@ -127,12 +127,12 @@ def test_a_row_that_an_older_version_writes_after_the_upgrade_gets_its_profile(
 ) -> None:
     ledger = Ledger(shop.settings)
     row = Row(Operation.add, "p_bob:a", "p_bob", "bob@example.com", "p_bob:a", "hash")
-    held.record_unconfirmed(ledger, "hook", [row])
+    destination_rows.record_unconfirmed(ledger, "hook", [row])
     with ledger.begin() as c:
-        c.execute(sa.update(tables.held_rows).values(profile_id=None))
+        c.execute(sa.update(tables.destination_rows).values(profile_id=None))
     ledger.close()
     ledger = Ledger(shop.settings)
-    assert held.of(ledger, "hook").column("profile_id").to_pylist() == ["p_bob"]
+    assert destination_rows.of(ledger, "hook").column("profile_id").to_pylist() == ["p_bob"]
     ledger.close()
 
 

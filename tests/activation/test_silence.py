@@ -1,4 +1,4 @@
-"""What the main job, and so Airflow, is told of a sync that goes wrong in every way: no person, no
+"""What the main job, and so Airflow, receives of a sync that fails in every way: no person, no
 secret.
 """
 
@@ -50,7 +50,7 @@ def test_outcomes_handed_to_airflow_and_what_is_published(
     caplog.set_level(0)
     name = webhook(shop, limits={"batch_rows": 2})
     consent(shop, "ann", "bob", "cid")
-    told: list[Any] = []
+    reported: list[Any] = []
     for number, status in enumerate((403, 404, 500, 400, 200)):
         fill(shop, name, {"ann": str(number), "bob": str(number), "cid": None})
 
@@ -71,22 +71,22 @@ def test_outcomes_handed_to_airflow_and_what_is_published(
 
         receiver.script = script
         outcome = jobs.attempt(stage_named("sync"), RunContext(shop.settings), name)
-        told.append(outcome.as_record())
+        reported.append(outcome.as_record())
         shop.clear_breakers()
-    assert {record["state"] for record in told} == {"failed", "done"}
+    assert {record["state"] for record in reported} == {"failed", "done"}
     published = operate.apply(shop.settings, [])
-    told += [
+    reported += [
         published[0],
         [str(error) for error in published[1]],
         operate.status(shop.settings, []),
     ]
-    told += operate.plan(shop.settings, [])
+    reported += operate.plan(shop.settings, [])
     for relation in ("sync_runs", "sync_changelog", "sync_snapshot", "dead_letters", "reviews"):
-        told.append(shop.rows(f"select * from activation.{relation}"))
+        reported.append(shop.rows(f"select * from activation.{relation}"))
     printed = capfd.readouterr()
-    said = json.dumps(told, default=str) + printed.out + printed.err + caplog.text
-    assert "rejected" in said
-    assert [word for word in FORBIDDEN if word in said] == []
+    text = json.dumps(reported, default=str) + printed.out + printed.err + caplog.text
+    assert "rejected" in text
+    assert [word for word in FORBIDDEN if word in text] == []
 
 
 def test_what_airflow_renders_of_the_tasks(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Whoever opts out leaves every destination, whatever stops the rest of a sync or of the job."""
+"""An opt-out removes a person from every destination, whatever stops the rest of a sync or job."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def _unmatched(shop: Shop, name: str, names: list[str]) -> None:
     _more(shop, name, names)
 
 
-def _unfit(shop: Shop, name: str, names: list[str]) -> None:
+def _invalid(shop: Shop, name: str, names: list[str]) -> None:
     shop.run(f"alter table lake.audiences.aud_{name} drop column first_name")
 
 
@@ -123,7 +123,7 @@ STOPS: dict[str, tuple[dict[str, Any], Callable[[Shop, str, list[str]], None], s
     "gate": ({}, _failed_gate, "did not pass their gate"),
     "coverage": ({}, _less_consent, "consent fell from"),
     "drift": ({"max_drifted_share": 0.1}, _drifted, "have drifted"),
-    "unfit": ({}, _unfit, "has not the columns"),
+    "invalid": ({}, _invalid, "does not have the columns"),
     "missing": ({}, _missing, "aud_missing"),
     # The last one, as its refusals count for every sync that comes after them.
     "unmatched": ({}, _unmatched, "match nobody (100%, at most 20%), and 6 row(s) would be added"),
@@ -131,10 +131,10 @@ STOPS: dict[str, tuple[dict[str, Any], Callable[[Shop, str, list[str]], None], s
 
 
 @pytest.mark.slow
-def test_no_guardrail_and_no_unfit_audience_holds_a_withdrawal_back(
+def test_no_guardrail_and_no_invalid_audience_stops_a_withdrawal(
     shop: Shop, receiver: Receiver
 ) -> None:
-    for name, (guardrails, breaking, said) in STOPS.items():
+    for name, (guardrails, breaking, expected) in STOPS.items():
         shop.run("drop table if exists lake.observability.gate_results")
         webhook(shop, name, guardrails=guardrails)
         names = [f"{name}{number}" for number in range(60)]
@@ -147,10 +147,10 @@ def test_no_guardrail_and_no_unfit_audience_holds_a_withdrawal_back(
         breaking(shop, name, names)
         opt_out(shop, names[2], names[50])
         report = stopped(shop, name)
-        assert said in report
+        assert expected in report
         there = {key for key in receiver.people if key.startswith(name)}
         assert there == mails(*names) - mails(names[2], names[50]), name
-        if name not in ("unfit", "missing"):
+        if name not in ("invalid", "missing"):
             assert "2 withdrawal(s) were sent" in report, name
             assert operate.status(shop.settings, [name])[0]["waiting"]
         run = operate.status(shop.settings, [name])[0]
@@ -168,7 +168,7 @@ def test_many_unmatched_refusals_stop_additions_and_nothing_else(
     consent(shop, *names)
     fill(shop, "letters", dict.fromkeys(names[:50], "x"))
     unmatched(shop, "form", 49)
-    # Another channel, an id of a browser, and a record of which one reading matches somebody: none
+    # Another channel, an id of a browser, and a record of which one reading matches a person: none
     # of them counts.
     unmatched(shop, "stops", 80, channel="sms")
     unmatched(shop, "shop", 60, purpose="analytics")
@@ -257,7 +257,7 @@ def test_the_only_member_and_a_plan_that_was_looked_at(
 def test_people_under_former_ids_under_none_and_by_suppression(
     shop: Shop, receiver: Receiver
 ) -> None:
-    """Whom the ledger knows by an id that was merged away, that nobody has any more, or by an
+    """Rows that the ledger has under a merged id, an id that no profile has any more, or an
     address alone.
     """
     by_mail = webhook(shop, "by_mail", mode="insert")
@@ -271,7 +271,7 @@ def test_people_under_former_ids_under_none_and_by_suppression(
         "create or replace table lake.audiences.aud_by_id (row_key varchar, email varchar, person"
         " varchar)"
     )
-    names = ("merged", "gone", "parted", "listed", "bounced", "ann", "bob", "odd\u200b")
+    names = ("merged", "deleted", "parted", "listed", "bounced", "ann", "bob", "odd\u200b")
     consent(shop, *names[:-1])
     shop.put("marts.consents", [decision(names[-1], identifier="odd@example.com")])
     for name in (by_mail, by_id):
@@ -284,14 +284,14 @@ def test_people_under_former_ids_under_none_and_by_suppression(
     )
     shop.run(
         "create table lake.identity.id_mapping_scd as select 'email' as identifier_type,"
-        " 'gone@example.com' as identifier, 'p_gone' as profile_id union all"
+        " 'deleted@example.com' as identifier, 'p_deleted' as profile_id union all"
         " select 'email', 'parted@example.com', 'p_parted'"
     )
     shop.put(
         "marts.consents",
         [
             decision("new", "withdrawn", "2026-05-20", identifier_type="user_id", identifier="u1"),
-            decision("other", "withdrawn", "2026-05-20", identifier="gone@example.com"),
+            decision("other", "withdrawn", "2026-05-20", identifier="deleted@example.com"),
             decision(
                 "other", "denied", "2026-05-20", identifier="parted@example.com", profile_id=None
             ),
@@ -452,14 +452,14 @@ def test_rows_at_a_place_that_moved_or_that_cannot_be_reached(
     shop: Shop, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("OLD_URL", f"sqlite:///{tmp_path}/old.sqlite")
-    told = {
+    content = {
         "destination": "sql_table",
         "connection": {"url": "OLD_URL"},
         "options": {"table": "people"},
     }
     with sa.create_engine(f"sqlite:///{tmp_path}/old.sqlite").begin() as table:
         table.exec_driver_sql("create table people (email varchar primary key, first_name varchar)")
-    shop.sync("hook", **told)
+    shop.sync("hook", **content)
     shop.run(
         "create table lake.audiences.aud_hook (row_key varchar, email varchar, first_name varchar)"
     )

@@ -1,4 +1,4 @@
-"""What an operator may type wrong, and what is said to it."""
+"""What an operator may type wrong, and the message for it."""
 
 from __future__ import annotations
 

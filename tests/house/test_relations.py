@@ -24,7 +24,7 @@ def test_the_list_of_who_must_not_be_reached_is_made_by_a_model() -> None:
     assert f"- name: {SUPPRESSED}\n" in audience_texts.SUPPRESSED_YML
     there = {*models(), f"audiences.{SUPPRESSED}"}
     for named in (
-        withdrawals.SAYING,
+        withdrawals.REFUSAL_SOURCES,
         consent.RELATIONS,
         consent.STANDINGS,
         [f"marts.{name}" for name in MODELS],
