@@ -114,14 +114,7 @@ def make(
     work.put(lake, "dead", dead_letters.of(ledger, sync.name))
     lake.execute(f"create or replace table work.plan as {_plan_sql(sync, is_resync)}")
     waiting = pace.drop_waiting_rows(lake, ledger, sync, now())
-    counts = Counter(
-        {
-            name: int(n)
-            for name, n in lake.execute(
-                "select operation, count(*) from work.plan group by 1"
-            ).fetchall()
-        }
-    )
+    counts = _count_operations(lake)
     wanted = work.count(lake, "wanted")
     existing = work.count(lake, "existing")
     plan = SyncPlan(sync, snapshot, wanted, existing, counts, fingerprint, is_resync, refused)
@@ -135,6 +128,11 @@ def make(
     if is_resync:
         plan.notes.append(f"the mapping has changed: a full resync of {plan.wanted:,} row(s)")
     return plan
+
+
+def _count_operations(lake: duckdb.DuckDBPyConnection) -> Counter[str]:
+    counted = lake.execute("select operation, count(*) from work.plan group by 1").fetchall()
+    return Counter({name: int(number) for name, number in counted})
 
 
 def rows(
@@ -210,8 +208,7 @@ def additions(lake: duckdb.DuckDBPyConnection) -> int:
 def drop_additions(lake: duckdb.DuckDBPyConnection, plan: SyncPlan) -> None:
     """Take those rows out of the plan; the next run plans them again."""
     lake.execute(f"delete from work.plan where {_ADDED}")
-    counted = lake.execute("select operation, count(*) from work.plan group by 1").fetchall()
-    plan.counts = Counter({name: int(number) for name, number in counted})
+    plan.counts = _count_operations(lake)
     plan.has_waiting = True
 
 
