@@ -42,9 +42,9 @@ def _audience(view: View, name: str, sync: SyncConfig) -> Table:
     # A removal from a tool needs no consent.
     if sync.mode != "delete":
         view.require("marts.profile_standings", made_by="marts")
-        rules.append(Rule("nobody is in it who opted out of the purpose", "opted_out"))
+        rules.append(Rule("no person in it opted out of the purpose", "opted_out"))
         if sync.purpose in _SPOKEN_TO:
-            rules.append(Rule("everybody in it opted in to the purpose", "not opted_in"))
+            rules.append(Rule("each person in it opted in to the purpose", "not opted_in"))
         decided = f", {_matches(sync, 'is_refused')} as opted_out"
         decided += f", {_matches(sync, 'is_granted')} as opted_in"
     # A gate names failing rows by a row_key of its own: the audience's key, which may be one of
