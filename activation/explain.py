@@ -133,7 +133,7 @@ def _ledger_facts(ledger: Ledger, sync: SyncConfig, profile: str) -> dict[str, A
         review["guardrail"] for review in runs.open_reviews(ledger) if review["sync"] == sync.name
     ]
     return {
-        "rows_held": int(there[0]),
+        "rows_acknowledged": int(there[0]),
         "rows_unconfirmed": int(there[1]),
         "acknowledged_at": there[2],
         "refused_by_destination": reasons,
@@ -148,7 +148,7 @@ def _of(table: sa.Table, sync: SyncConfig, profile: str) -> sa.ColumnElement[boo
 
 def _answer(sync: SyncConfig, verdict: str | None, leaving: str, facts: dict[str, Any]) -> str:
     """One sentence for a person who asks why."""
-    is_there = facts["rows_held"] > 0
+    is_there = facts["rows_acknowledged"] > 0
     if verdict is None:
         reason = "no segment of this sync names the person"
     elif verdict != "eligible":

@@ -64,3 +64,22 @@ def test_the_readme_names_every_top_folder() -> None:
     }
     there -= {"build", "segmentry.egg-info", "logs", "__pycache__"}
     assert shown == there, f"only in the README: {shown - there}; only in the tree: {there - shown}"
+
+
+# Files that a page has its reader write, or that `make secrets` or a run writes.
+MADE = re.compile(r"till_orders|points|/generated/|deploy/secrets")
+_PATH = re.compile(r"`((?:[\w.-]+/)+[\w.-]*)`")
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
+def test_a_file_of_the_repository_that_a_page_names_exists(page: Path) -> None:
+    """Paths are relative to the repository, or to the dbt project within it."""
+    roots = (ROOT, ROOT / "dbt_project")
+    missing = [
+        name
+        for name in _PATH.findall(page.read_text(encoding="utf-8"))
+        if any((root / name.partition("/")[0]).is_dir() for root in roots)
+        and not MADE.search(name)
+        and not any((root / name).exists() for root in roots)
+    ]
+    assert not missing
