@@ -12,7 +12,7 @@ import json
 import re
 from collections.abc import Callable, Iterable
 from functools import cache
-from types import SimpleNamespace
+from types import CodeType, SimpleNamespace
 from typing import Any
 
 import duckdb
@@ -82,7 +82,7 @@ class Project:
         for name in re.findall(r"macro macro__(\w+)", "".join(texts)):
             self._jinja.globals[name] = self._wrapper(name)
         for text in texts:
-            self._macros.update(vars(self._jinja.from_string(text).module))
+            self._macros.update(vars(self._template(text).module))
 
     def use_database(self, name: str) -> None:
         """Name every relation with its database, as dbt does, for what outlives the connection."""
@@ -104,8 +104,12 @@ class Project:
 
     def _compiled(self, text: str) -> jinja2.Template:
         if text not in self._templates:
-            self._templates[text] = self._jinja.from_string(text)
+            self._templates[text] = self._template(text)
         return self._templates[text]
+
+    def _template(self, text: str) -> jinja2.Template:
+        environment = self._jinja
+        return jinja2.Template.from_code(environment, _code(text), environment.make_globals(None))
 
     def place(self, layer: str, name: str) -> None:
         """Have what is rendered next be that relation."""
@@ -243,6 +247,14 @@ class Project:
             SimpleNamespace(values=lambda at=at: [row[at] for row in rows]) for at in range(width)
         ]
         return SimpleNamespace(columns=columns, rows=rows)
+
+
+@cache
+def _code(text: str) -> CodeType:
+    """The compiled text, which is the same for each project of a process; to compile is a third of
+    a small test.
+    """
+    return jinja2.Environment(extensions=["jinja2.ext.do"]).compile(text)
 
 
 @cache
