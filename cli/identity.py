@@ -146,7 +146,10 @@ def suggest() -> None:
     settings = Settings.from_environment()
     warehouse.prepare(settings)
     with progress("comparing contacts"):
-        number = linking.suggest(settings)
+        remarks: list[str] = []
+        number = linking.suggest(settings, remarks.append)
+    for remark in remarks:
+        print(remark)
     print(f"{number} pair(s) wait for a review: `segmentry identity reviews`")
 
 

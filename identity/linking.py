@@ -8,7 +8,7 @@ policy needs no review.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -24,11 +24,17 @@ CANDIDATES = "identity.link_candidates"
 # than a million pairs.
 _SAMPLED_PAIRS = 1_000_000
 _SEED = 7
+# From fewer contacts nothing can be learned about how often two people agree by chance.
+LEAST_CONTACTS = 50
+# Columns on which more of all pairs agree do not tell people apart (a column with one value, say).
+MOST_AGREEING = 0.1
 
 
-def suggest(settings: Settings) -> int:
-    """Find likely pairs of contacts and keep them for review; what has been decided stays. Gives
+def suggest(settings: Settings, report: Callable[[str], None] = lambda line: None) -> int:
+    """Find likely pairs of contacts and keep them for review; what has been decided stays. Returns
     how many wait.
+
+    report: gets one line for each reason why contacts or a list of `block` are not compared.
     """
     policy = configuration.policies(settings)["identity"].get("probabilistic")
     if not policy or not policy["use"]:
@@ -52,7 +58,15 @@ def suggest(settings: Settings) -> int:
     with duckdb.connect(config=warehouse.duckdb_config(settings)) as bench:
         bench.register("landed", contacts)
         bench.execute("create table contacts as from landed")
-        found = pairs(bench, "contacts", "contact_id", policy)
+        blocks = _usable_blocks(bench, policy["block"], report)
+        found = (
+            pairs(bench, "contacts", "contact_id", {**policy, "block": blocks})
+            if blocks
+            else (
+                "select contact_id as one, contact_id as other, 0.0 as probability from contacts"
+                " where false"
+            )
+        )
         rows = bench.execute(
             f"""select one, other, probability,
                 greatest(lefts.known_at, rights.known_at) as known_at
@@ -61,6 +75,35 @@ def suggest(settings: Settings) -> int:
             inner join contacts as rights on other = rights.contact_id"""
         ).to_arrow_table()
     return _keep(settings, rows)
+
+
+def _usable_blocks(
+    bench: duckdb.DuckDBPyConnection, blocks: Sequence[Sequence[str]],
+    report: Callable[[str], None],
+) -> list[Sequence[str]]:  # fmt: skip
+    """The lists of columns on which some pairs of contacts agree, and not too many."""
+    (contacts,) = bench.execute("select count(*) from contacts").fetchone() or (0,)
+    if contacts < LEAST_CONTACTS:
+        report(f"{contacts} contact(s); likely pairs are looked for among {LEAST_CONTACTS} or more")
+        return []
+    usable = []
+    for columns in blocks:
+        known = " and ".join(f"{column} is not null" for column in columns)
+        (agreeing,) = bench.execute(
+            "select coalesce(sum(n * (n - 1) / 2), 0) from (select count(*)::bigint as n from"
+            f" contacts where {known} group by {', '.join(columns)})"
+        ).fetchone() or (0,)
+        share = float(agreeing) / (contacts * (contacts - 1) / 2)
+        if not agreeing:
+            report(f"block {', '.join(columns)}: no two contacts agree on it, so it is not used")
+        elif share > MOST_AGREEING:
+            report(
+                f"block {', '.join(columns)}: {share:.0%} of all pairs agree on it, at most"
+                f" {MOST_AGREEING:.0%} are allowed, so it is not used"
+            )
+        else:
+            usable.append(columns)
+    return usable
 
 
 def pairs(
