@@ -26,7 +26,8 @@ _SAMPLED_PAIRS = 1_000_000
 _SEED = 7
 # From fewer contacts nothing can be learned about how often two people agree by chance.
 LEAST_CONTACTS = 50
-# Columns on which more of all pairs agree do not tell people apart (a column with one value, say).
+# Columns on which more of all pairs agree do not separate people: a column with one value, for
+# example.
 MOST_AGREEING = 0.1
 
 

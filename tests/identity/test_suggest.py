@@ -93,7 +93,7 @@ def test_few_contacts_are_not_compared_and_the_reason_is_printed(
     ],
     ids=["nobody_agrees", "one_value", "all_empty"],
 )
-def test_contacts_without_a_block_that_tells_people_apart_give_no_pair(
+def test_contacts_without_a_block_that_separates_people_give_no_pair(
     shop: Settings, made: Callable[[int], Row], reason: str
 ) -> None:
     fill(shop, 60, made)
