@@ -18,7 +18,7 @@ from activation.destination import Destination, DestinationSession, connection_v
 from activation.destination import of as destination_of
 from activation.ledger.accounts import LedgerAccounts
 from activation.ledger.database import Ledger
-from segmentry import warehouse
+from segmentry import snapshots, warehouse
 from segmentry.settings import Settings
 from segmentry.sync_config import SyncConfig
 
@@ -79,7 +79,7 @@ class SyncPlace:
         """The gate that every row passes right before it leaves; basis: None for the policy's."""
         opened = self.opened
         basis = basis or consent_policy.load(opened.settings).basis(self.sync.purpose)
-        newest = warehouse.snapshot_watch(opened.settings, opened.lake)
+        newest = snapshots.watch(opened.settings, opened.lake)
         return ConsentGate(opened.lake, self.sync, basis, newest)
 
     @contextmanager

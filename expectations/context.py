@@ -12,7 +12,8 @@ from typing import Any
 
 from expectations import _compat
 from expectations.suite import Table
-from segmentry import warehouse
+from segmentry import faults, warehouse
+from segmentry.errors import SegmentryError
 from segmentry.settings import Settings, switch_off_telemetry
 
 
@@ -132,9 +133,23 @@ def definition(session: GateSession, name: str, table: Table) -> Any:
 
 def _computed(session: GateSession, name: str, rows: str) -> str:
     """A temporary table of the rows: each expectation asks twice, and a join is computed once."""
+    from sqlalchemy.exc import DBAPIError
+
     relation = f'temp."{name}"'
-    with session.source.get_execution_engine().engine.begin() as connection:
-        connection.exec_driver_sql(f"create or replace temp table {relation} as {rows}")
+    try:
+        with session.source.get_execution_engine().engine.begin() as connection:
+            connection.exec_driver_sql(f"create or replace temp table {relation} as {rows}")
+    except DBAPIError as error:
+        if full := faults.disk_full(error):
+            raise full from None
+        raise SegmentryError(
+            f"the gate cannot read {name.partition('.')[2]} ({type(error.orig).__name__})",
+            allowed="a relation of the lake with the columns that its suite reads",
+            remedy=(
+                "run the stage that makes the relation, as after an upgrade; if that does not help,"
+                " correct the suite in expectations/suites/ that names it"
+            ),
+        ) from None
     return relation
 
 

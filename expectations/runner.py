@@ -138,7 +138,11 @@ def _failures(
                     f"the gate '{gate}' could not evaluate {outcome.expectation_config.type} on"
                     f" {table.relation}",
                     allowed="an expectation that Great Expectations can run on DuckDB",
-                    remedy=f"correct the suite in expectations/suites/ that names {table.relation}",
+                    remedy=(
+                        "run the stage that makes the relation, as after an upgrade; if that does"
+                        f" not help, correct the suite in expectations/suites/ that names"
+                        f" {table.relation}"
+                    ),
                 )
             if not outcome.success:
                 yield _failure(look, outcome, table)

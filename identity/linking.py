@@ -85,7 +85,10 @@ def _usable_blocks(
     """The lists of columns on which some pairs of contacts agree, and not too many."""
     (contacts,) = bench.execute("select count(*) from contacts").fetchone() or (0,)
     if contacts < LEAST_CONTACTS:
-        report(f"{contacts} contact(s); likely pairs are looked for among {LEAST_CONTACTS} or more")
+        report(
+            f"the lake has {contacts} contact(s); at least {LEAST_CONTACTS} are needed to estimate"
+            " which pairs are likely one person"
+        )
         return []
     usable = []
     for columns in blocks:

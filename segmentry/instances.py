@@ -33,27 +33,71 @@ _lock = threading.RLock()
 
 @contextmanager
 def cursor(
-    key: Hashable, opened: Callable[[], duckdb.DuckDBPyConnection]
+    key: Hashable,
+    opened: Callable[[], duckdb.DuckDBPyConnection],
+    begin_session: Callable[[duckdb.DuckDBPyConnection], None],
 ) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection of its own to the instance with this key, which is opened where there is none.
+    """A connection of its own to the instance with this key; opens the instance if none is kept.
 
     Temporary tables, registered frames and transactions are the cursor's own, and end with it.
-    Attached databases, functions and the settings of the instance are shared.
+    Attached databases, functions and the settings of the instance are shared. begin_session: sets
+    what is the connection's own. A fatal error makes an instance refuse every later statement, so
+    one on which the session cannot begin is replaced, and one with an error is not kept.
     """
     with _lock:
-        instance = _instances.get(key)
-        if instance is None:
-            instance = _instances[key] = _Instance(opened())
-        _instances.move_to_end(key)
-        connection = instance.connection.cursor()
+        instance, connection = _kept(key, begin_session) or _fresh(key, opened, begin_session)
         instance.users += 1
     try:
         yield connection
+    except duckdb.Error:
+        with _lock:
+            _drop(key, instance)
+        raise
     finally:
         with _lock:
             connection.close()
             instance.users -= 1
+            if _instances.get(key) is not instance and not instance.users:
+                instance.connection.close()
             close_idle(MOST_IDLE)
+
+
+def _kept(
+    key: Hashable, begin_session: Callable[[duckdb.DuckDBPyConnection], None]
+) -> tuple[_Instance, duckdb.DuckDBPyConnection] | None:
+    if (instance := _instances.get(key)) is None:
+        return None
+    try:
+        connection = instance.connection.cursor()
+        begin_session(connection)
+    except duckdb.Error:
+        _drop(key, instance)
+        return None
+    _instances.move_to_end(key)
+    return instance, connection
+
+
+def _fresh(
+    key: Hashable,
+    opened: Callable[[], duckdb.DuckDBPyConnection],
+    begin_session: Callable[[duckdb.DuckDBPyConnection], None],
+) -> tuple[_Instance, duckdb.DuckDBPyConnection]:
+    instance = _instances[key] = _Instance(opened())
+    try:
+        connection = instance.connection.cursor()
+        begin_session(connection)
+    except BaseException:
+        _drop(key, instance)
+        raise
+    return instance, connection
+
+
+def _drop(key: Hashable, instance: _Instance) -> None:
+    """Give the instance to nobody else; its last user closes it."""
+    if _instances.get(key) is instance:
+        del _instances[key]
+    if not instance.users:
+        instance.connection.close()
 
 
 def close_idle(most: int = 0) -> None:

@@ -122,7 +122,7 @@ def failure(
             stage, item, FAILED, seconds, error=str(full), exit_code=full.exit_code, is_final=False
         )
     message = f"the stage '{stage}' ended with an unexpected {type(error).__name__}"
-    place = _write_frames(stage, error, context)
+    place = _write_frames(stage if item is None else f"{stage}.{item}", error, context)
     text = f"{message}\nTo do: read {place}, and report it with the version of Segmentry"
     return StageOutcome(stage, item, FAILED, seconds, error=text, exit_code=1, is_final=False)
 
@@ -151,10 +151,10 @@ def _success(stage: str, item: str | None, report: StageReport) -> StageOutcome:
     return StageOutcome(stage, item, DONE, report.seconds, dict(report.rows), notes, exit_code=code)
 
 
-def _write_frames(stage: str, error: Exception, context: RunContext) -> str:
+def _write_frames(name: str, error: Exception, context: RunContext) -> str:
     # The frames and types alone: an exception's text may quote a record.
     folder = context.settings.home / "logs"
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{stage}.traceback.txt"
+    path = folder / f"{name}.traceback.txt"
     path.write_text(faults.frames(error), encoding="utf-8")
     return str(path)

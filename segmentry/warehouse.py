@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import fcntl
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -45,41 +44,44 @@ def prepare(settings: Settings) -> None:
         Path(settings.lake_data).mkdir(parents=True, exist_ok=True)
     extensions.install(settings)
     if settings.is_embedded:
-        _catalog_file(settings).parent.mkdir(parents=True, exist_ok=True)
+        catalog_file(settings).parent.mkdir(parents=True, exist_ok=True)
         _follow_a_moved_home(settings)
-    with _opened(settings) as lake:
-        _create_schemas(lake)
-        _choose_file_format(lake)
+    is_new = settings.is_embedded and not catalog_file(settings).exists()
+    with writing(settings) if is_new else nullcontext(), _opened(settings) as lake:
+        if _missing_schemas(lake) or _other_options(lake):
+            # Of processes that start on a new home at once, one creates this and the others wait.
+            with writing(settings):
+                _create(lake)
 
 
-def _create_schemas(lake: duckdb.DuckDBPyConnection) -> None:
-    """Create what is missing in one commit; most starts find nothing to do, and write nothing."""
+def _create(lake: duckdb.DuckDBPyConnection) -> None:
+    if missing := _missing_schemas(lake):
+        created = [f"create schema if not exists lake.{name}" for name in missing]
+        lake.execute("; ".join(["begin", *created, "commit"]))
+    for name, value in _other_options(lake).items():
+        lake.execute(f"call lake.set_option('{name}', '{value}')")
+
+
+def _missing_schemas(lake: duckdb.DuckDBPyConnection) -> list[str]:
     found = lake.execute(
         "select schema_name from duckdb_schemas() where database_name = 'lake'"
     ).fetchall()
-    missing = [schema for schema in SCHEMAS if (schema,) not in found]
-    if missing:
-        lake.execute(
-            "; ".join(
-                (
-                    "begin",
-                    *(f"create schema if not exists lake.{name}" for name in missing),
-                    "commit",
-                )
-            )
-        )
+    return [schema for schema in SCHEMAS if (schema,) not in found]
 
 
-def _choose_file_format(lake: duckdb.DuckDBPyConnection) -> None:
+def _other_options(lake: duckdb.DuckDBPyConnection) -> dict[str, str]:
+    """The options of the file format that the catalog does not have yet."""
     existing = dict(
         lake.execute(
             "select option_name, value from lake.options() where scope = 'GLOBAL'"
         ).fetchall()
     )
-    for name, value in FILE_FORMAT.items():
-        # A version that was set as 2 is stored as V2.
-        if existing.get(name, "").removeprefix("V") != value:
-            lake.execute(f"call lake.set_option('{name}', '{value}')")
+    # A version that was set as 2 is stored as V2.
+    return {
+        name: value
+        for name, value in FILE_FORMAT.items()
+        if existing.get(name, "").removeprefix("V") != value
+    }
 
 
 def _follow_a_moved_home(settings: Settings) -> None:
@@ -90,7 +92,7 @@ def _follow_a_moved_home(settings: Settings) -> None:
     process and removes the files of a log that is in use: every later attach would fail with a disk
     I/O error.
     """
-    catalog = _catalog_file(settings)
+    catalog = catalog_file(settings)
     if not catalog.exists():
         return
     place = (str(catalog), catalog.stat().st_ino, settings.lake_data)
@@ -157,22 +159,20 @@ def _opened(
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     statement = attach_statement(settings, snapshot=snapshot, read_only=read_only)
     country = configuration.shop_country(settings)
-
     config = lake_config(settings)
 
     def opened() -> duckdb.DuckDBPyConnection:
         return _instance(settings, config, statement, country)
 
     # A catalog on a server may restart, and a kept connection to it would be dead.
-    if is_private or not settings.is_embedded or not _catalog_file(settings).exists():
+    if is_private or not settings.is_embedded or not catalog_file(settings).exists():
         with closing(opened()) as connection:
-            _set_session(connection)
+            _begin_session(connection)
             yield connection
         return
-    file = _catalog_file(settings).stat()
+    file = catalog_file(settings).stat()
     key = (file.st_dev, file.st_ino, statement, country, *sorted(config.items()))
-    with instances.cursor(key, opened) as connection:
-        _set_session(connection)
+    with instances.cursor(key, opened, _begin_session) as connection:
         yield connection
 
 
@@ -191,7 +191,7 @@ def _instance(
     return connection
 
 
-def _set_session(connection: duckdb.DuckDBPyConnection) -> None:
+def _begin_session(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute("set TimeZone='UTC'")
     connection.execute("set enable_progress_bar=false")  # it would be in standard output
     connection.execute("use lake")
@@ -200,8 +200,13 @@ def _set_session(connection: duckdb.DuckDBPyConnection) -> None:
 def _attach(connection: duckdb.DuckDBPyConnection, settings: Settings, statement: str) -> None:
     try:
         connection.execute(statement)
-    except duckdb.IOException as error:
+    except duckdb.Error as error:
         if settings.is_embedded:
+            # A command that only reads may be the first after the home was moved or copied.
+            _follow_a_moved_home(settings)
+            connection.execute(statement)
+            return
+        if not isinstance(error, duckdb.IOException):
             raise
         raise SegmentryError(
             f"the lake's catalog does not answer: {without_secrets(str(error))[:400]}",
@@ -236,11 +241,12 @@ def writing(settings: Settings) -> Iterator[None]:
 
 def _is_prepared(settings: Settings) -> bool:
     return settings.extensions.exists() and (
-        not settings.is_embedded or _catalog_file(settings).exists()
+        not settings.is_embedded or catalog_file(settings).exists()
     )
 
 
-def _catalog_file(settings: Settings) -> Path:
+def catalog_file(settings: Settings) -> Path:
+    """The SQLite file of an embedded lake's catalog."""
     return Path(settings.catalog.partition(":")[2])
 
 
@@ -293,42 +299,6 @@ def current_snapshot(lake: duckdb.DuckDBPyConnection) -> int:
     """Id of the newest committed DuckLake snapshot."""
     row = lake.execute("select max(snapshot_id) from ducklake_snapshots('lake')").fetchone()
     return int(row[0]) if row and row[0] is not None else 0
-
-
-# A file that was written less than this ago may be written again without a change of its time: that
-# has ticks of 10 ms.
-SETTLED_NS = 100_000_000
-
-
-def snapshot_watch(settings: Settings, lake: duckdb.DuckDBPyConnection) -> Callable[[], int]:
-    """A function that returns the newest committed snapshot, cheap enough to be called before every
-    request.
-
-    The catalog answers in milliseconds, so the embedded one is asked only when its files have
-    changed. It is never opened here next to DuckDB: closing it would release the locks of DuckDB in
-    this process.
-    """
-    if not settings.is_embedded:
-        return lambda: current_snapshot(lake)
-    catalog = _catalog_file(settings)
-    known: list[tuple[object, int]] = []
-
-    def newest() -> int:
-        mark = [_written(path) for path in (catalog, Path(f"{catalog}-wal"))]
-        if not known or known[0][0] != mark:
-            is_settled = time.time_ns() - max(found[0] for found in mark) > SETTLED_NS
-            known[:] = [(mark if is_settled else None, current_snapshot(lake))]
-        return known[0][1]
-
-    return newest
-
-
-def _written(path: Path) -> tuple[int, int, int]:
-    try:
-        found = path.stat()
-    except FileNotFoundError:
-        return 0, 0, 0
-    return found.st_mtime_ns, found.st_size, found.st_ino
 
 
 def relation_exists(lake: duckdb.DuckDBPyConnection, relation: str) -> bool:

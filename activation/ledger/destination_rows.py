@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from activation.ledger import tables as t
 from activation.ledger.database import Ledger, delete
 from activation.model import Operation, Row, RowOutcome, Status
+from segmentry import row_profile
 
 # In the order in which the values of a row are given.
 COLUMNS = (
@@ -28,12 +29,18 @@ COLUMNS = (
 
 
 def of(ledger: Ledger, sync: str) -> pa.Table:
-    """Rows that the destination has, or may have."""
+    """Rows that the destination has, or may have.
+
+    Each names its profile. A process of an older version may have written rows without one since
+    this ledger was opened, and no opt-out may miss them.
+    """
     c = t.destination_rows.c
+    find = "instr" if ledger.engine.dialect.name == "sqlite" else "strpos"
+    profile_id = sa.func.coalesce(c.profile_id, sa.literal_column(row_profile.of_key_sql(find)))
     columns = {
         "ledger_key": c.holding,
         "row_key": c.row_key,
-        "profile_id": c.profile_id,
+        "profile_id": profile_id,
         "identity": c.identity,
         "destination_id": c.destination_id,
         "payload_hash": c.payload_hash,

@@ -125,14 +125,25 @@ def test_an_opt_out_after_an_upgrade_removes_every_row_of_the_profile(
 def test_a_row_that_an_older_version_writes_after_the_upgrade_gets_its_profile(
     shop: Shop,
 ) -> None:
+    """At once where it is read, and in the table when a ledger is opened next."""
     ledger = Ledger(shop.settings)
-    row = Row(Operation.add, "p_bob:a", "p_bob", "bob@example.com", "p_bob:a", "hash")
-    destination_rows.record_unconfirmed(ledger, "hook", [row])
+    rows = [
+        Row(Operation.add, key, profile, f"{profile}@example.com", key, "hash")
+        for key, profile in (("p_ann", "p_ann"), ("p_bob:a", "p_bob"), ("p_bob:b:in", "p_bob"))
+    ]
+    destination_rows.record_unconfirmed(ledger, "hook", rows)
     with ledger.begin() as c:
         c.execute(sa.update(tables.destination_rows).values(profile_id=None))
+    found = destination_rows.of(ledger, "hook").select(["row_key", "profile_id"]).to_pylist()
+    assert {row["row_key"]: row["profile_id"] for row in found} == {
+        row.row_key: row.profile_id for row in rows
+    }
     ledger.close()
     ledger = Ledger(shop.settings)
-    assert destination_rows.of(ledger, "hook").column("profile_id").to_pylist() == ["p_bob"]
+    table = tables.destination_rows
+    with ledger.begin() as c:
+        stored = c.execute(sa.select(table.c.row_key, table.c.profile_id)).all()
+    assert dict(map(tuple, stored)) == {r.row_key: r.profile_id for r in rows}
     ledger.close()
 
 

@@ -80,7 +80,7 @@ def test_few_contacts_are_not_compared_and_the_reason_is_printed(
         fill(shop, count, lambda n: ("ann", "lee", "1980-01-01", "10115", "berlin", "030"))
     assert run(["identity", "suggest"]) == 0
     printed = capsys.readouterr().out
-    assert f"{count} contact(s); likely pairs are looked for among 50 or more" in printed
+    assert f"the lake has {count} contact(s); at least 50 are needed" in printed
     assert "0 pair(s) wait for a review" in printed
 
 

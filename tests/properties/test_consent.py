@@ -23,7 +23,7 @@ from activation import consent, engine, withdrawals
 from activation import plan as plans
 from activation.destination import Destination, DestinationSession
 from activation.model import Batch, Result, all_sent
-from segmentry import sync_files, warehouse
+from segmentry import snapshots, sync_files, warehouse
 from segmentry.errors import GuardrailTriggered
 from segmentry.settings import Settings
 from tests.consent_histories import History
@@ -166,7 +166,7 @@ def opened(tmp_path: Path, home: Settings, monkeypatch: pytest.MonkeyPatch) -> I
             yield cursor
 
         monkeypatch.setattr(warehouse, "connect", connect)
-        monkeypatch.setattr(warehouse, "snapshot_watch", lambda *_: lambda: shop.snapshot)
+        monkeypatch.setattr(snapshots, "watch", lambda *_: lambda: shop.snapshot)
         monkeypatch.setattr(warehouse, "current_snapshot", lambda *_: shop.snapshot)
         monkeypatch.setattr(
             plans, "audience", lambda sync, _: f"(select * from lake.audiences.aud_{sync.name})"

@@ -132,3 +132,42 @@ def test_few_are_kept(home: Settings) -> None:
         with warehouse.connect(home, snapshot=snapshot) as lake:
             assert _first(lake, "select count(*) from lake.raw.numbers") == rows
     assert len(instances._instances) <= instances.MOST_IDLE
+
+
+def test_an_instance_that_refuses_every_statement_is_replaced(home: Settings) -> None:
+    """As after a fatal error of DuckDB: the withdrawals behind a failed stage still have a lake."""
+    _fill(home, 4)
+    assert _count(home) == 4
+    for instance in instances._instances.values():
+        instance.connection.close()
+    assert _count(home) == 4
+
+
+def test_an_instance_with_an_error_is_not_kept(home: Settings) -> None:
+    _fill(home, 4)
+    with (
+        warehouse.connect(home, read_only=True) as other,
+        pytest.raises(duckdb.Error),
+        warehouse.connect(home, read_only=True) as lake,
+    ):
+        failed = list(instances._instances.values())[-1]
+        try:
+            lake.execute("select error('made up')").fetchall()
+        finally:
+            assert _first(other, "select count(*) from lake.raw.numbers") == 4
+    assert failed not in instances._instances.values()
+    with pytest.raises(duckdb.Error):
+        failed.connection.execute("select 1")
+    assert _count(home) == 4
+
+
+@pytest.mark.parametrize("read_only", [True, False])
+def test_the_first_command_on_a_moved_home_may_be_one_that_reads(
+    home: Settings, tmp_path: Path, read_only: bool
+) -> None:
+    _fill(home, 6)
+    instances.close_idle()
+    shutil.move(home.home, tmp_path / "moved")
+    there = Settings.from_environment({"SEGMENTRY_HOME": str(tmp_path / "moved")})
+    with warehouse.connect(there, read_only=read_only) as lake:
+        assert _first(lake, "select count(*) from lake.raw.numbers") == 6

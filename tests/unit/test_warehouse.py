@@ -161,3 +161,18 @@ def test_new_files_are_lz4_and_a_home_that_was_set_otherwise_keeps_its_rows(home
         )
         assert {codec for (codec,) in found.fetchall()} == {"SNAPPY", "LZ4_RAW"}
     assert _total(home) == 2 * sum(range(5000))
+
+
+def test_processes_that_start_on_a_new_home_at_once_all_find_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SEGMENTRY_HOME", str(tmp_path / "new"))
+    code = (
+        "from segmentry import warehouse; from segmentry.settings import Settings\n"
+        "warehouse.prepare(Settings.from_environment())\n"
+    )
+    started = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(6)]
+    assert [one.wait(timeout=120) for one in started] == [0] * 6
+    with warehouse.connect(Settings.from_environment()) as lake:
+        assert not warehouse._missing_schemas(lake)
+        assert not warehouse._other_options(lake)
