@@ -15,6 +15,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+from cli._lazy import modules_on_first_use
 from segmentry.errors import ConfigError
 
 FOLDER = Path(__file__).parent
@@ -97,7 +98,8 @@ def first_sentence(path: Path) -> str:
 
 
 def _command(name: str) -> Any:
-    module = importlib.import_module(f"cli.{name}")
+    with modules_on_first_use():
+        module = importlib.import_module(f"cli.{name}")
     if isinstance(app := getattr(module, "app", None), typer.Typer):
         return _built(app, name)
     if callable(function := getattr(module, "command", None)):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated
 
-import duckdb
 import typer
 
 from cli._output import Output, OutputOption, show
@@ -41,7 +40,7 @@ def _verdict(name: str, check: Callable[[Settings], str], settings: Settings) ->
         return {"check": name, "verdict": "fine", "detail": check(settings)}
     except SegmentryError as error:
         return {"check": name, "verdict": "fault", "detail": str(error)}
-    except (OSError, duckdb.Error) as error:
+    except (OSError, warehouse.DatabaseError) as error:
         detail = faults.disk_full(error) or without_values(f"{type(error).__name__}: {error}")
         return {
             "check": name,

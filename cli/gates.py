@@ -8,9 +8,8 @@ from typing import Annotated
 import typer
 
 from cli._output import Output, OutputOption, progress, show
-from expectations import runner
-from expectations.record import TABLES
-from expectations.suite import GATES, suites
+from cli._reading import lake_of
+from expectations import record, runner, suite
 from segmentry import clock, releases, warehouse
 from segmentry.errors import UsageError
 from segmentry.settings import Settings
@@ -27,9 +26,9 @@ def list_gates(output: OutputOption = Output.table) -> None:
     """
     show(
         [
-            {"gate": gate, "suite": name, "description": suite.description}
-            for gate in GATES
-            for name, suite in suites(gate).items()
+            {"gate": gate, "suite": name, "description": found.description}
+            for gate in suite.GATES
+            for name, found in suite.suites(gate).items()
         ],
         output,
     )
@@ -65,9 +64,8 @@ def show_gate(gate: Gate, output: OutputOption = Output.table) -> None:
     """
     settings = Settings.from_environment()
     name = _known(gate)
-    warehouse.prepare(settings)
-    with warehouse.connect(settings, read_only=True) as lake:
-        if not all(warehouse.relation_exists(lake, relation) for relation in TABLES):
+    with lake_of(settings) as lake:
+        if not all(warehouse.relation_exists(lake, relation) for relation in record.TABLES):
             raise UsageError("no gate has been checked in this lake", remedy="run `segmentry run`")
         rows = warehouse.records(
             lake,
@@ -104,8 +102,8 @@ def release_gate(
 
 
 def _known(gate: str) -> str:
-    if gate not in GATES:
+    if gate not in suite.GATES:
         raise UsageError(
-            f"there is no gate '{gate}'", allowed=", ".join(GATES), remedy="name one of these"
+            f"there is no gate '{gate}'", allowed=", ".join(suite.GATES), remedy="name one of these"
         )
     return gate

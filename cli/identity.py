@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from cli._output import Output, OutputOption, print_json, progress, show
+from cli._reading import lake_of
 from identity import evidence, linking, people, policy
 from identity.what_if import compare
 from runtime import job
@@ -40,8 +41,7 @@ def explain(one: First, other: Second, output: OutputOption = Output.table) -> N
     Example: segmentry identity explain email:ann@example.com cookie:c-1042
     """
     settings = Settings.from_environment()
-    warehouse.prepare(settings)
-    with warehouse.connect(settings, read_only=True) as lake:
+    with lake_of(settings) as lake:
         left = people.profile_named(lake, one)
         right = people.profile_named(lake, other)
         start, end = (people.spelled(lake, *_parts(text)) for text in (one, other))
@@ -163,8 +163,7 @@ def reviews(
     Example: segmentry identity reviews --limit 50
     """
     settings = Settings.from_environment()
-    warehouse.prepare(settings)
-    with warehouse.connect(settings, read_only=True) as lake:
+    with lake_of(settings) as lake:
         found = linking.waiting(lake, limit)
     show(found, output, title="Likely one person", empty="No pair waits for a review.")
 

@@ -59,7 +59,7 @@ def list_models(output: OutputOption = Output.table) -> None:
     """
     from ml import lifecycle
 
-    show(lifecycle.listing(_context().settings), output)
+    show(lifecycle.listing(Settings.from_environment()), output)
 
 
 @app.command("show")
@@ -70,7 +70,11 @@ def show_model(model: ModelArgument, output: OutputOption = Output.table) -> Non
     """
     from ml import lifecycle
 
-    show(lifecycle.show(_context().settings, model), output, empty=f"{model} has no version yet")
+    show(
+        lifecycle.show(Settings.from_environment(), model),
+        output,
+        empty=f"{model} has no version yet",
+    )
 
 
 @app.command()

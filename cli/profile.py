@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import duckdb
 import typer
 
 from cli._output import Output, OutputOption, print_json, show
+from cli._reading import lake_of
 from identity import people
 from segmentry import row_profile, tables, warehouse
 from segmentry.settings import Settings
+
+if TYPE_CHECKING:
+    import duckdb
 
 Section = list[dict[str, Any]] | dict[str, str]
 
@@ -108,8 +111,7 @@ def command(
     Example: segmentry profile email:ann@example.com
     """
     settings = Settings.from_environment()
-    warehouse.prepare(settings)
-    with warehouse.connect(settings, read_only=True) as lake:
+    with lake_of(settings) as lake:
         profile_id = people.profile_named(lake, identifier)
         sections = {name: _section(lake, name, profile_id) for name in _SECTIONS}
     if output is Output.json:

@@ -14,7 +14,6 @@ from segmentry.errors import UsageError
 from segmentry.settings import Settings
 from sources import quarantine
 from sources.definitions import raw_tables
-from sources.quarantine import Selection
 
 app = typer.Typer(
     no_args_is_help=True, help="Look at rejected records, have them judged again, or dismiss them."
@@ -43,7 +42,8 @@ def list_records(
 
     Example: segmentry quarantine list --source crm_contacts --reason missing_field
     """
-    rows = quarantine.find(_settings(), Selection(source, reason, batch), limit + 1)
+    settings = Settings.from_environment()
+    rows = quarantine.find(settings, quarantine.Selection(source, reason, batch), limit + 1)
     show(rows[:limit], output, empty="no record is in quarantine")
     if len(rows) > limit:
         errors.print(f"the first {limit} are shown; --limit prints more")
@@ -79,7 +79,7 @@ def replay(
     settings = _settings()
     with progress("judging the records again"):
         result = quarantine.replay(
-            settings, Selection(source, reason, batch, record), raw_tables(settings)
+            settings, quarantine.Selection(source, reason, batch, record), raw_tables(settings)
         )
     show([asdict(result)], output)
 
@@ -99,7 +99,7 @@ def dismiss(
     Example: segmentry quarantine dismiss --batch 0123456789abcdef --reason "test records of the
     agency"
     """
-    selection = Selection(source, quarantine_reason, batch, record)
+    selection = quarantine.Selection(source, quarantine_reason, batch, record)
     if selection.is_empty:
         raise UsageError(
             "nothing was selected to dismiss",

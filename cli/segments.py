@@ -8,12 +8,23 @@ from typing import Annotated, Any
 import typer
 
 from cli._output import Output, OutputOption, print_json, progress, show
+from cli._reading import lake_of
 from identity import people
 from segmentry import clock, warehouse
 from segmentry.errors import UsageError
 from segmentry.settings import Settings
-from segments import audit, audit_page, deployed, installed, membership, preview, replay, scaffold
-from segments.predicates import Predicate
+from segments import (
+    audit,
+    audit_page,
+    deployed,
+    installed,
+    limits,
+    membership,
+    predicates,
+    preview,
+    replay,
+    scaffold,
+)
 
 app = typer.Typer(no_args_is_help=True, help="Segments: what they are, who is in them, and why.")
 SegmentName = Annotated[
@@ -31,7 +42,7 @@ def list_segments(output: OutputOption = Output.table) -> None:
     Example: segmentry segments list
     """
     settings = Settings.from_environment()
-    with warehouse.connect(settings, read_only=True) as lake:
+    with lake_of(settings) as lake:
         found = deployed.load_all(settings, lake)
         sizes = membership.sizes(lake)
     rows = [
@@ -60,7 +71,7 @@ def show_segment(name: SegmentName, output: OutputOption = Output.table) -> None
     Example: segmentry segments show loyal_customers
     """
     settings = Settings.from_environment()
-    with warehouse.connect(settings, read_only=True) as lake:
+    with lake_of(settings) as lake:
         found = deployed.named(settings, lake, name)
         size = membership.sizes(lake).get(name, 0)
     segment = found.known
@@ -107,7 +118,7 @@ def preview_segment(
         typer.Option(
             "--weeks",
             min=0,
-            max=replay.MOST_WEEKS,
+            max=limits.MOST_WEEKS,
             help="past weeks to show the size of; 0 is quick",
         ),
     ] = 12,
@@ -140,7 +151,7 @@ def preview_segment(
 
 def _to_preview(
     settings: Settings, file: Path | None, where: str | None
-) -> tuple[installed.Segment, Predicate]:
+) -> tuple[installed.Segment, predicates.Predicate]:
     """The segment of the file, or of the predicate: exactly one of them is given."""
     if file is not None and where is None:
         return preview.read(settings, file)
@@ -172,7 +183,7 @@ def explain(name: SegmentName, person: Person, output: OutputOption = Output.tab
     Example: segmentry segments explain loyal_customers email:ann@example.com
     """
     settings = Settings.from_environment()
-    with warehouse.connect(settings, read_only=True) as lake:
+    with lake_of(settings) as lake:
         segment, state = deployed.evaluated(settings, lake, name)
         found = membership.explanation(lake, segment, people.profile_named(lake, person))
     found["state"] = state
@@ -214,7 +225,7 @@ def history(
     """
     settings = Settings.from_environment()
     empty = "no stays"
-    with warehouse.connect(settings, read_only=True) as lake:
+    with lake_of(settings) as lake:
         if person is not None and segment is None and on is None:
             rows = membership.stays(lake, people.profile_named(lake, person))
         elif person is None and segment is not None and on is not None:

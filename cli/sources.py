@@ -8,12 +8,13 @@ from typing import Annotated, Any
 import typer
 
 from cli._output import Output, OutputOption, show
+from cli._reading import lake_of
 from runtime.console import errors
 from segmentry import warehouse
 from segmentry.settings import Settings
 from sources import checking, landing, sampling, scaffold, stages, withdrawal
+from sources.columns import shown_name
 from sources.definitions import all_sources, source_named
-from sources.readers.seen import shown_name
 
 app = typer.Typer(
     no_args_is_help=True, help="List the sources, check a file, and withdraw a landed batch."
@@ -60,7 +61,7 @@ def show_source(
     settings = Settings.from_environment()
     name = source_named(settings, source).name
     stages.ensure_raw(settings)
-    with warehouse.connect(settings, read_only=True) as lake:
+    with lake_of(settings) as lake:
         has_balance = warehouse.relation_exists(lake, "staging.landing_balance")
     balance = "lake.staging.landing_balance" if has_balance else _NO_BALANCE
     sql = f"""

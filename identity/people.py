@@ -6,7 +6,7 @@ import re
 
 import duckdb
 
-from segmentry import warehouse
+from segmentry import identifiers, warehouse
 from segmentry.errors import UsageError
 
 Node = tuple[str, str]
@@ -66,9 +66,8 @@ def spelled(lake: duckdb.DuckDBPyConnection, kind: str, value: str) -> Node:
             allowed=", ".join(types(lake)),
             remedy="write type:value, such as user_id:1042",
         )
-    (found,) = lake.execute("select normal_identifier(?, ?, null)", [kind, value]).fetchone() or (
-        None,
-    )
+    (country,) = lake.execute("select getvariable('shop_country')").fetchone() or (None,)
+    found = identifiers.judgement(kind, value, None, country)[0]
     forms = [found or value.strip()]
     if kind == "phone":
         digits = re.sub(r"\D", "", value.replace("(0)", ""))

@@ -4,16 +4,19 @@ config/schemas/.
 
 from __future__ import annotations
 
+import json
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import yaml
 
 from segmentry.errors import ConfigError
 from segmentry.settings import ROOT, Settings
 
+# As the schema of the policies has it.
+_COUNTRY = re.compile("[A-Z]{2}")
 SCHEMA_FOLDER = ROOT / "config" / "schemas"
 
 
@@ -80,13 +83,15 @@ def shop_country(settings: Settings) -> str | None:
 def _shop_country(path: Path, written: int, size: int) -> str | None:
     # Every connection asks; that the file is faulty is reported by who needs its rules.
     try:
-        country: str | None = load_file(path, "policies")["identity"].get("default_country")
-    except ConfigError:
+        country = read(path)["identity"]["default_country"]
+    except (ConfigError, LookupError, TypeError):
         return None
-    return country
+    return country if isinstance(country, str) and _COUNTRY.fullmatch(country) else None
 
 
 def _check(content: object, path: Path, kind: str) -> None:
+    import jsonschema  # slow to import, and not every command reads a file that it checks
+
     error = jsonschema.exceptions.best_match(_validator(kind).iter_errors(content))
     if error is None:
         return
@@ -100,6 +105,8 @@ def _check(content: object, path: Path, kind: str) -> None:
 
 @cache
 def _validator(kind: str) -> Any:
+    import jsonschema
+
     path = SCHEMA_FOLDER / f"{kind}.schema.json"
-    schema = yaml.safe_load(path.read_text(encoding="utf-8"))
+    schema = json.loads(path.read_text(encoding="utf-8"))
     return jsonschema.validators.validator_for(schema)(schema)

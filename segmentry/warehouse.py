@@ -21,8 +21,15 @@ from segmentry.settings import Settings
 # commits of two processes that did nothing but write were lost.
 COMMIT_ATTEMPTS = 100
 # Against DuckLake's defaults (snappy, version 1), five million links take 298 MiB for 342 and half
-# the time to read.
-FILE_FORMAT = {"parquet_compression": "lz4", "parquet_version": "2"}
+# the time to read. A table with rows in the catalog makes every process that reads it load the
+# whole catalog as it was when the table was created.
+FILE_FORMAT = {
+    "parquet_compression": "lz4",
+    "parquet_version": "2",
+    "data_inlining_row_limit": "0",
+}
+# What any statement raises that DuckDB refuses.
+DatabaseError = duckdb.Error
 # From here on every extension must be signed; a running DuckDB cannot take it back.
 SIGNED_ONLY = "set allow_unsigned_extensions=false"
 # Homes of which this process is the writer.
@@ -136,54 +143,61 @@ def connect(
     snapshot: int | None = None,
     read_only: bool = False,
     is_private: bool = False,
+    has_functions: bool = True,
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open DuckDB with the lake attached as ``lake`` and in use.
 
     snapshot: read the lake as it was at that DuckLake snapshot id (implies read only). is_private:
     the caller attaches databases or locks settings, so it gets an instance of its own.
+    has_functions: with those of ``segmentry.identifiers``, which load numpy. The variable
+    ``shop_country`` has the country by which national phone numbers are read.
     Times are naive UTC. The connection is closed on leaving.
     """
     if not _is_prepared(settings):
         prepare(settings)
-    with _opened(settings, snapshot=snapshot, read_only=read_only, is_private=is_private) as lake:
+    with _opened(settings, snapshot, read_only, is_private, has_functions) as lake:
         yield lake
 
 
 @contextmanager
 def _opened(
     settings: Settings,
-    *,
     snapshot: int | None = None,
     read_only: bool = False,
     is_private: bool = False,
+    has_functions: bool = True,
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     statement = attach_statement(settings, snapshot=snapshot, read_only=read_only)
     country = configuration.shop_country(settings)
     config = lake_config(settings)
 
     def opened() -> duckdb.DuckDBPyConnection:
-        return _instance(settings, config, statement, country)
+        connection = _instance(settings, config, statement)
+        if has_functions:
+            identifiers.register(connection, country)
+        return connection
+
+    def begin_session(connection: duckdb.DuckDBPyConnection) -> None:
+        _begin_session(connection)
+        connection.execute("set variable shop_country = ?", [country])
 
     # A catalog on a server may restart, and a kept connection to it would be dead.
     if is_private or not settings.is_embedded or not catalog_file(settings).exists():
         with closing(opened()) as connection:
-            _begin_session(connection)
+            begin_session(connection)
             yield connection
         return
     file = catalog_file(settings).stat()
-    key = (file.st_dev, file.st_ino, statement, country, *sorted(config.items()))
-    with instances.cursor(key, opened, _begin_session) as connection:
+    key = (file.st_dev, file.st_ino, statement, country, has_functions, *sorted(config.items()))
+    with instances.cursor(key, opened, begin_session) as connection:
         yield connection
 
 
-def _instance(
-    settings: Settings, config: Any, statement: str, country: str | None
-) -> duckdb.DuckDBPyConnection:
+def _instance(settings: Settings, config: Any, statement: str) -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect(":memory:", config=config)
     try:
         _attach(connection, settings, statement)
         connection.execute(SIGNED_ONLY)
-        identifiers.register(connection, country)
         connection.execute(f"set ducklake_max_retry_count={COMMIT_ATTEMPTS}")
     except BaseException:
         connection.close()

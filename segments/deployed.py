@@ -51,10 +51,12 @@ class DeployedSegment:
         return found
 
 
-def load_all(settings: Settings, lake: duckdb.DuckDBPyConnection) -> dict[str, DeployedSegment]:
-    """Every segment of the lake and of the project, by name."""
-    files, refused = installed.readable(settings)
-    rules = {row["segment"]: row for row in _rules(lake)}
+def load_all(
+    settings: Settings, lake: duckdb.DuckDBPyConnection, only: str | None = None
+) -> dict[str, DeployedSegment]:
+    """Every segment of the lake and of the project, by name. only: at most the one of this name."""
+    files, refused = installed.readable(settings, only)
+    rules = {row["segment"]: row for row in _rules(lake) if only in {None, row["segment"]}}
     words = _vocabulary(lake) if rules else {}
     names = sorted({*files, *rules})
     broken = {path.stem for path in refused if path.stem in installed.names(settings)}
@@ -66,7 +68,7 @@ def load_all(settings: Settings, lake: duckdb.DuckDBPyConnection) -> dict[str, D
 
 def named(settings: Settings, lake: duckdb.DuckDBPyConnection, name: str) -> DeployedSegment:
     """The segment of that name, or UsageError naming those that exist."""
-    found = load_all(settings, lake)
+    found = load_all(settings, lake, only=name)
     return found[name] if name in found else _of_file(installed.named(settings, name))
 
 

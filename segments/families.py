@@ -74,12 +74,15 @@ def members(settings: Settings) -> list[Member]:
     ]
 
 
-def built(settings: Settings, words: Mapping[str, str]) -> dict[str, Segment]:
-    """The members as segments."""
+def built(
+    settings: Settings, words: Mapping[str, str], only: str | None = None
+) -> dict[str, Segment]:
+    """The members as segments. only: at most the one of this name."""
     home = definitions.folder(settings) / FOLDER
     return {
         m.name: definitions.build(home / f"{m.name}.sql", m.entry, m.sql, words)
         for m in members(settings)
+        if only in {None, m.name}
     }
 
 

@@ -43,21 +43,24 @@ def load_all(settings: Settings, words: Mapping[str, str] | None = None) -> dict
     return found
 
 
-def readable(settings: Settings) -> tuple[dict[str, Segment], list[Path]]:
-    """The enabled segments that can be read, in order of name, and the other files of the
-    folder.
+def readable(settings: Settings, only: str | None = None) -> tuple[dict[str, Segment], list[Path]]:
+    """The enabled segments that can be read, in order of name, and the other files of the folder.
+
+    only: at most the segment of this name, and its files.
     """
     words = vocabulary(settings)
     taken = families.names(settings)
     found: dict[str, Segment] = {}
-    for path in _files(settings):
+    paths = [path for path in _files(settings) if only in {None, path.stem}]
+    for path in paths:
         with suppress(SegmentryError):
             _check_place(folder(settings), path, taken)
             if path.suffix == ".sql" and (segment := load(path, words)).is_enabled:
                 found[path.stem] = segment
     accepted = {path for s in found.values() for path in (s.path, s.path.with_suffix(".yml"))}
-    refused = [path for path in _files(settings) if path not in accepted]
-    return dict(sorted({**found, **families.built(settings, words)}.items())), refused
+    refused = [path for path in paths if path not in accepted]
+    built = families.built(settings, words, only)
+    return dict(sorted({**found, **built}.items())), refused
 
 
 def names(settings: Settings) -> list[str]:

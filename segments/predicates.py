@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cache
 
 from segmentry.errors import ConfigError
 
@@ -152,6 +153,7 @@ Leaf = Comparison | Between | In | Is | Truth
 Predicate = Leaf | Not | Junction
 
 
+@cache  # every predicate asks for the type of every column
 def family_of(data_type: str) -> str:
     """The family of a dbt data type; 'other' for one that predicates cannot compare."""
     base = data_type.lower().partition("(")[0].strip()

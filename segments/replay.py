@@ -17,12 +17,10 @@ from segmentry.settings import Settings
 from segments import manifest
 from segments.dwell import Evaluation, Flow, Rules, replayed
 from segments.installed import Segment
+from segments.limits import MOST_WEEKS
 from segments.predicates import columns_of
 
 SCHEMA = "replay"
-# A year of weeks multiplies the rows of every feature model by 53; more is a job for a warehouse of
-# its own.
-MOST_WEEKS = 52
 
 
 def checked(segment: Segment, weeks: int) -> Segment:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 _SEPARATORS = re.compile(r"[\W_]+")
+_NAME = re.compile(r"[^\W\d][\w .:/()-]{0,59}")
 
 
 @dataclass(frozen=True)
@@ -112,3 +113,8 @@ def _stripped(name: str) -> str:
 
 def _key(name: str) -> str:
     return _SEPARATORS.sub("", unicodedata.normalize("NFKC", name)).casefold()
+
+
+def shown_name(name: str) -> str:
+    """A column's name; one that may be a value (a file without a header) only by its length."""
+    return name if _NAME.fullmatch(name) else f"(a name of {len(name)} characters)"

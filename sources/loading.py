@@ -14,9 +14,10 @@ from segmentry import warehouse
 from segmentry.errors import SourceError
 from segmentry.settings import Settings
 from sources import files, landing, readers
+from sources.columns import shown_name
 from sources.definitions import Source, expand
 from sources.readers import mapped
-from sources.readers.seen import Seen, shown_name
+from sources.readers.seen import Seen
 
 # Problems that readers find; other names in a file's account of faults are columns.
 _CODES = frozenset({

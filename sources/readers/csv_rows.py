@@ -10,11 +10,11 @@ from pathlib import Path
 
 import orjson
 
-from sources.columns import canonical_names
+from sources.columns import canonical_names, shown_name
 from sources.definitions import Source
 from sources.readers import lines
 from sources.readers.records import Records
-from sources.readers.seen import Seen, near_names, shown_name
+from sources.readers.seen import Seen, near_names
 
 # A quoted cell may run over this many lines; beyond, its quote was never closed and would swallow
 # the file.

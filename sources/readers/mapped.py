@@ -7,10 +7,11 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 
 from sources import formats
+from sources.columns import shown_name
 from sources.mapping import KEYS, ColumnMapping
 from sources.readers import ndjson
 from sources.readers.records import Records
-from sources.readers.seen import Seen, UnreadColumn, shown_name
+from sources.readers.seen import Seen, UnreadColumn
 
 CONSTANT = "(constant)"
 DERIVED = "(made from the record)"

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sources.columns import SourceFields, canonical_names
+from sources.columns import SourceFields, canonical_names, shown_name
 from sources.guesses import is_opt_out
 
 # Names of columns that a file may add to the account; a sender that uses ids as names would fill
@@ -21,7 +21,6 @@ MAX_NAMES = 500
 NEAR = 0.65
 # From this share of a column's values on, two columns are reported as swapped.
 SWAPPED_SHARE = 0.5
-_NAME = re.compile(r"[^\W\d][\w .:/()-]{0,59}")
 _PHONE = re.compile(r"[+\d][\d ()./-]{5,}")
 
 
@@ -160,11 +159,6 @@ def near_names(written: Sequence[str], absent: Sequence[str]) -> dict[str, str]:
         ):
             found[name] = lowered[near[0]]
     return found
-
-
-def shown_name(name: str) -> str:
-    """A column's name; one that may be a value (a file without a header) only by its length."""
-    return name if _NAME.fullmatch(name) else f"(a name of {len(name)} characters)"
 
 
 def _is_blank(value: object) -> bool:

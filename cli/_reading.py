@@ -1,0 +1,35 @@
+"""The lake as a verb reads it that prints rows, without what only data frames need. Called by the
+verbs that answer at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from segmentry import warehouse
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from segmentry.settings import Settings
+
+
+@contextmanager
+def lake_of(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The lake, read only, without the functions of identifiers.
+
+    When DuckDB 1.5.5 binds a parameter it imports pandas to compare the value with pandas' own
+    nulls, which takes longer than the query. Within this, pandas counts as not installed.
+    """
+    is_hidden = "pandas" not in sys.modules
+    if is_hidden:
+        sys.modules["pandas"] = None  # type: ignore[assignment]
+    try:
+        with warehouse.connect(settings, read_only=True, has_functions=False) as lake:
+            yield lake
+    finally:
+        if is_hidden:
+            del sys.modules["pandas"]
