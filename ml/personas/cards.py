@@ -62,21 +62,22 @@ def deal(
     """
     groups = np.asarray(best.fitted.predict(rows))
     found = naming.effects(people[feature_set.names], groups)
+    present = naming.presence(people[feature_set.names], groups)
     kept: dict[int, naming.Kept] = {}
     if before is not None:
         kept = naming.carry_over(groups, before.ids, before.names, drift.min_persona_overlap)
-    return _deck(found, groups, rows, best, policy, kept, before.deck if before else None)
+    return _deck(found, present, groups, rows, best, policy, kept, before.deck if before else None)
 
 
 def _deck(
-    found: pd.DataFrame, groups: clusterers.Groups, rows: Matrix, best: Choice,
-    policy: TrainingPolicy,
+    found: pd.DataFrame, present: naming.Presence, groups: clusterers.Groups, rows: Matrix,
+    best: Choice, policy: TrainingPolicy,
     kept: Mapping[int, naming.Kept], former: Deck | None,
 ) -> Deck:  # fmt: skip
     vocabulary = {entry["name"]: entry for entry in policy.personas}
     used = names(former) if former else set()
     fresh = found.loc[[g for g in found.index if int(g) not in kept]]
-    proposed = naming.propose(fresh, policy.personas, used) if len(fresh) else {}
+    proposed = naming.propose(fresh, present, policy.personas, used) if len(fresh) else {}
     next_id = former["next_id"] if former else 0
     cards = []
     far = clusterers.distances(best.fitted, rows)[np.arange(len(rows)), groups]

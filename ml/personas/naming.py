@@ -17,6 +17,9 @@ from scipy.optimize import linear_sum_assignment
 # Below this mean effect a vocabulary entry does not describe the group, and its own strongest trait
 # names it.
 LEAST_FIT = 0.15
+# A name is refused when fewer of a group's members than this have the trait that defines it.
+LEAST_MEMBERS = 0.5
+Signs = list[tuple[int, str]]
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,36 @@ class Kept:
     cluster_id: int
     name: str
     overlap: float
+
+
+@dataclass(frozen=True)
+class Presence:
+    """Share of each group's members (rows) in whom a feature (columns) is high, and low."""
+
+    high: pd.DataFrame
+    low: pd.DataFrame
+
+    def share(self, group: int, sign: int, feature: str) -> float:
+        """Of the group's members, those who have the trait: a feature, and 1 for high, -1 for
+        low.
+        """
+        return float((self.high if sign > 0 else self.low)[feature].loc[group])
+
+
+def presence(shown: pd.DataFrame, groups: NDArray[np.int64]) -> Presence:
+    """In whom each feature is high or low; text as indicators.
+
+    High is above the median of all people, or their largest value where the median is that; low is
+    the reverse. A missing value is neither, nor is a value that all people have.
+    """
+    wide = pd.get_dummies(shown, prefix_sep="=", dtype=float)
+    middle = wide.median()
+    most = wide.max()
+    least = wide.min()
+    varies = most > least
+    high = ((wide > middle) | ((wide == most) & (middle == most))) & varies
+    low = ((wide < middle) | ((wide == least) & (middle == least))) & varies
+    return Presence(high.groupby(groups).mean(), low.groupby(groups).mean())
 
 
 def effects(shown: pd.DataFrame, groups: NDArray[np.int64]) -> pd.DataFrame:
@@ -42,13 +75,18 @@ def effects(shown: pd.DataFrame, groups: NDArray[np.int64]) -> pd.DataFrame:
 
 
 def propose(
-    found: pd.DataFrame, vocabulary: Sequence[Mapping[str, Any]], taken: set[str]
+    found: pd.DataFrame,
+    present: Presence,
+    vocabulary: Sequence[Mapping[str, Any]],
+    taken: set[str],
 ) -> dict[int, str]:
-    """A name per group (index of ``found``), each entry used once, none that is taken."""
+    """A name per group (index of ``found``), each entry used once, none that is taken, and none
+    whose defining trait most members lack.
+    """
     free = [entry for entry in vocabulary if entry["name"] not in taken]
-    fits = np.array([[_fit(row, entry) for entry in free] for _, row in found.iterrows()]).reshape(
-        len(found), len(free)
-    )
+    fits = np.array(
+        [[_fit(found.loc[g], present, int(g), entry) for entry in free] for g in found.index]
+    ).reshape(len(found), len(free))
     rows, columns = linear_sum_assignment(-fits)
     names = {
         int(found.index[r]): str(free[c]["name"])
@@ -58,29 +96,44 @@ def propose(
     used = taken | set(names.values())
     for group in found.index:
         if int(group) not in names:
-            names[int(group)] = _own_name(found.loc[group], used)
+            names[int(group)] = _own_name(found.loc[group], present, int(group), used)
             used.add(names[int(group)])
     return names
 
 
-def _fit(row: pd.Series, entry: Mapping[str, Any]) -> float:
-    signed = [
-        sign * float(row[feature])
+def _fit(row: pd.Series, present: Presence, group: int, entry: Mapping[str, Any]) -> float:
+    """How well an entry describes a group; 0 where its defining trait, the strongest of its signs,
+    is absent in most members.
+    """
+    signs = _signs(row, entry)
+    if not signs:
+        return 0.0
+    signed = [sign * float(row[feature]) for sign, feature in signs]
+    if present.share(group, *signs[int(np.argmax(signed))]) < LEAST_MEMBERS:
+        return 0.0
+    # The root of the count favours an entry that many traits support over one that a single trait
+    # supports as much.
+    return float(np.sum(np.clip(signed, -2, 2)) / len(signed) * min(len(signed), 4) ** 0.25)
+
+
+def _signs(row: pd.Series, entry: Mapping[str, Any]) -> Signs:
+    return [
+        (sign, feature)
         for sign, patterns in ((1, entry.get("high", ())), (-1, entry.get("low", ())))
         for pattern in patterns
         for feature in fnmatch.filter(map(str, row.index), pattern)
     ]
-    # The root of the count favours an entry that many traits support over one that a single trait
-    # supports as much.
-    return (
-        float(np.sum(np.clip(signed, -2, 2)) / max(len(signed), 1) * min(len(signed), 4) ** 0.25)
-        if signed
-        else 0.0
+
+
+def _own_name(row: pd.Series, present: Presence, group: int, used: set[str]) -> str:
+    """A name from the strongest trait that most members have; from the strongest of all where they
+    share none.
+    """
+    ranked = row.abs().sort_values(ascending=False, kind="stable").index
+    shared = (
+        f for f in ranked if present.share(group, 1 if row[f] > 0 else -1, str(f)) >= LEAST_MEMBERS
     )
-
-
-def _own_name(row: pd.Series, used: set[str]) -> str:
-    feature = str(row.abs().idxmax())
+    feature = str(next(shared, ranked[0]))
     base = f"{'High' if row[feature] > 0 else 'Low'} {feature.replace('_', ' ').replace('=', ' ')}"
     name = base
     number = 2

@@ -1,0 +1,70 @@
+"""Names of personas: proposed from what most members of a group have."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ml.personas import naming
+
+VOCABULARY = (
+    {"name": "Bargain Hunter", "high": ["coupon_*"]},
+    {"name": "Night Shopper", "high": ["evening_share"], "low": ["morning_share"]},
+    {"name": "Reader", "high": ["top_category=Books"]},
+    {"name": "Newcomer", "low": ["orders"]},
+)
+
+
+def _named(people: pd.DataFrame, groups: list[int]) -> dict[int, str]:
+    of = np.array(groups)
+    return naming.propose(
+        naming.effects(people, of), naming.presence(people, of), VOCABULARY, set()
+    )
+
+
+def test_a_group_gets_the_name_whose_signs_its_members_have() -> None:
+    people = pd.DataFrame(
+        {"coupon_share": [0.9, 0.8, 0.7, 0.0, 0.1, 0.0], "evening_share": [0, 0.1, 0, 0.8, 0.9, 1]}
+    )
+    assert _named(people, [0, 0, 0, 1, 1, 1]) == {0: "Bargain Hunter", 1: "Night Shopper"}
+
+
+@pytest.mark.parametrize("extreme", [5.0, 50.0, 5_000.0])
+def test_a_name_that_one_extreme_member_brings_is_refused(extreme: float) -> None:
+    people = pd.DataFrame(
+        {
+            "coupon_share": [extreme, 0.0, 0.0, 0.0, 0.1, 0.0, 0.1, 0.1],
+            "orders": [9, 8, 9, 8, 1, 2, 1, 2],
+        }
+    )
+    names = _named(people, [0, 0, 0, 0, 1, 1, 1, 1])
+    assert names[1] == "Newcomer"
+    assert names[0] == "High orders"
+
+
+def test_a_sign_without_data_gives_no_name() -> None:
+    people = pd.DataFrame({
+        "coupon_share": [np.nan] * 6, "coupon_rate": [1.0, np.nan, np.nan, np.nan, 0.0, 0.0],
+        "orders": [5, 6, 5, 1, 1, 1],
+    })  # fmt: skip
+    names = _named(people, [0, 0, 0, 1, 1, 1])
+    assert names == {0: "High orders", 1: "Newcomer"}
+
+
+def test_a_category_of_the_minority_gives_no_name_and_one_of_most_does() -> None:
+    few = pd.DataFrame({
+        "top_category": ["Books", "Toys", "Home", "Garden", "Toys", "Toys", "Toys", "Toys"],
+        "orders": [5, 5, 6, 6, 5, 6, 5, 6],
+    })  # fmt: skip
+    assert "Reader" not in _named(few, [0, 0, 0, 0, 1, 1, 1, 1]).values()
+    most = few.assign(top_category=["Books"] * 3 + ["Toys"] * 5)
+    assert _named(most, [0, 0, 0, 0, 1, 1, 1, 1])[0] == "Reader"
+
+
+def test_what_all_people_have_is_nobody_s_trait() -> None:
+    people = pd.DataFrame({"coupon_share": [0.5] * 6, "orders": [3, 4, 5, 1, 1, 1]})
+    assert naming.presence(people, np.array([0, 0, 0, 1, 1, 1])).high["coupon_share"].tolist() == [
+        0.0,
+        0.0,
+    ]
