@@ -35,7 +35,7 @@ class Kept:
 
 @dataclass(frozen=True)
 class Presence:
-    """Share of each group's members (rows) in whom a feature (columns) is high, and low."""
+    """Share of each group's members (rows) whose value of a feature (columns) is high, and low."""
 
     high: pd.DataFrame
     low: pd.DataFrame
@@ -48,7 +48,7 @@ class Presence:
 
 
 def presence(shown: pd.DataFrame, groups: NDArray[np.int64]) -> Presence:
-    """In whom each feature is high or low; text as indicators.
+    """Whose values of each feature are high, and whose are low; text as indicators.
 
     High is above the median of all people, or their largest value where the median is that; low is
     the reverse. A missing value is neither, nor is a value that all people have.
