@@ -62,7 +62,7 @@ def measured(context: RunContext, shop: Path) -> dict[str, Any]:
             "select profile_id, as_of, score from ml.scores where model = 'churn'"
         ).df()
         truth = _truth(lake, shop)
-    champion = tracker.at_alias()
+    champion = tracker.published()
     assert champion is not None
     test = data.test.keys.assign(score=evaluation.probabilities(tracker.load(champion), data.test))
     newest = newest[newest["as_of"] == clock.of(context)]

@@ -33,7 +33,7 @@ from tests.ml.small_lake import CLOCK, write
 PEOPLE = int(os.environ.get("SEGMENTRY_BENCH_ML_PEOPLE", "20000"))
 SCORED = int(os.environ.get("SEGMENTRY_BENCH_ML_SCORED", "500000"))
 FEATURES = 60
-DAYS_BACK = (150, 120, 90, 0)
+DAYS_BACK = (194, 187, 90, 0)
 # Limits of the product: seconds of a training over those of its bare fits, and profiles scored in
 # a second.
 ALLOWED_OVERHEAD = 1.3

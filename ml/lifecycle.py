@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ml.registry import catalogue, promotion
 from ml.registry.protocols import ModelVersion
-from ml.registry.tracking import Tracker
+from ml.registry.tracking import RULE, Tracker
 from ml.spec import Spec
 from ml.trainers.kinds import trainer_of
 from ml.trainers.trainer import TableRow
@@ -22,17 +22,22 @@ def listing(settings: Settings) -> list[TableRow]:
 
 
 def _listed(tracker: Tracker, spec: Spec) -> TableRow:
-    champion = tracker.at_alias("champion")
+    champion = tracker.published()
     versions = tracker.versions()
     measures = tracker.run_of(champion).data.metrics if champion else {}
+    names = [n.replace("test_", "heuristic_") for n in QUALITY] if _is_rule(champion) else QUALITY
     return {
         "model": spec.name,
         "champion": str(champion.version) if champion else None,
         "as_of": champion.tags.get("segmentry.as_of") if champion else None,
-        "quality": next((measures[name] for name in QUALITY if name in measures), None),
+        "quality": next((measures[name] for name in names if name in measures), None),
         "newest": str(versions[0].version) if versions else None,
         "description": spec.description,
     }
+
+
+def _is_rule(version: ModelVersion | None) -> bool:
+    return version is not None and version.version == RULE
 
 
 def show(settings: Settings, model: str) -> list[TableRow]:
@@ -56,7 +61,21 @@ def show(settings: Settings, model: str) -> list[TableRow]:
                 "gates": "; ".join(f"{name}: {text}" for name, text in sorted(gates.items())),
             }
         )
+    published = tracker.published()
+    if published is not None and _is_rule(published):
+        rows.insert(0, _rule_row(published))
     return rows
+
+
+def _rule_row(rule: ModelVersion) -> TableRow:
+    """The row of the plain rule that gives the scores."""
+    return {
+        "version": rule.version,
+        "alias": "published",
+        "as_of": rule.tags.get("segmentry.as_of"),
+        "snapshot_id": rule.tags.get("segmentry.snapshot_id"),
+        "gates": "",
+    }
 
 
 def version_named(tracker: Tracker, version: str | None) -> ModelVersion:
@@ -114,22 +133,25 @@ def promote(context: RunContext, model: str, version: str | None) -> StageReport
 
 
 def rollback(context: RunContext, model: str) -> StageReport:
-    """Give the alias back to the former champion and restore its scores; the version rolled back is
-    not tried again.
+    """Give the alias back to the former champion, or the scores to the plain rule that the champion
+    took over from, and restore the scores; the version rolled back is not tried again.
     """
     spec = catalogue.spec_named(model)
     tracker = Tracker(context.settings, model)
     champion = tracker.at_alias("champion")
     former = tracker.at_alias("previous")
-    if champion is None or former is None:
+    if champion is None or (former is None and tracker.rule() is None):
         raise NotReadyError(
             f"{model} has no former champion to go back to",
-            allowed="a model whose champion replaced another",
+            allowed="a model whose champion replaced another, or a plain rule",
             remedy=f"see `segmentry models show {model}`",
         )
     tracker.client.set_model_version_tag(
         tracker.registered, champion.version, promotion.ROLLED_BACK, "yes"
     )
-    tracker.client.set_registered_model_alias(tracker.registered, "champion", former.version)
-    tracker.client.delete_registered_model_alias(tracker.registered, "previous")
+    if former is None:
+        tracker.client.delete_registered_model_alias(tracker.registered, "champion")
+    else:
+        tracker.client.set_registered_model_alias(tracker.registered, "champion", former.version)
+        tracker.client.delete_registered_model_alias(tracker.registered, "previous")
     return trainer_of(spec).score(context)

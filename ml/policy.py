@@ -13,13 +13,16 @@ from segmentry.settings import Settings
 
 T = TypeVar("T")
 SEARCHES = ("bayesian", "grid")
+LEAST = {"embargo_days": 0, "max_periods": 1}
 
 
 @dataclass(frozen=True)
 class TrainingPolicy:
     """How models are trained and when one may become champion.
 
-    retrain_after_days: age of a model's last training at which it is due again. trials:
+    retrain_after_days: age of a model's last training at which it is due again. embargo_days: days
+    between the last outcome learnt from and the time of the test. max_periods: back-test periods.
+    trials:
     hyperparameter trials per candidate (0: defaults only), for the best two by their defaults.
     search: how trials are chosen, ``bayesian`` or ``grid`` (ends and middle of each range).
     seconds_per_model: ceiling of the search; one that is cut short reports it. min_rows, min_class:
@@ -35,6 +38,8 @@ class TrainingPolicy:
     """
 
     retrain_after_days: int = 7
+    embargo_days: int = 7
+    max_periods: int = 3
     trials: int = 2
     search: str = "bayesian"
     seconds_per_model: float = 90.0
@@ -97,4 +102,11 @@ def _from_policies(kind: type[T], settings: Settings, section: str) -> T:
             allowed=" or ".join(SEARCHES),
             remedy="correct it",
         )
+    for name, least in LEAST.items():
+        if given.get(name, least) < least:
+            raise ConfigError(
+                f"config/policies.yml: {section}.{name} is {given[name]}",
+                allowed=f"{least} or more",
+                remedy="correct it",
+            )
     return kind(**given)

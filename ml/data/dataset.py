@@ -1,5 +1,5 @@
 """Point-in-time training sets: features as of the past, labels from what happened after, split by
-time and person.
+outcome time and person.
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ml.data import frames
+from ml.data import frames, splits
 from ml.data.frames import FeatureSet, Lake
 from ml.estimators import Array
 from ml.policy import TrainingPolicy
 from ml.spec import Learnt
+from segmentry.errors import NotReadyError
 
 KEYS = ("profile_id", "as_of", "bucket", "label")
 # Of 100 buckets of people: 0-59 train, 60-79 validate, 80-99 test. A person's bucket never changes,
@@ -45,6 +46,21 @@ class Part:
 
 
 @dataclass(frozen=True)
+class Period:
+    """One back-test: what is learnt from has all its outcomes before the test's time."""
+
+    train: Part
+    validation: Part
+    test: Part
+
+    @property
+    def as_of(self) -> datetime:
+        """The time of the test's features."""
+        newest: datetime = self.test.keys["as_of"].max().to_pydatetime()
+        return newest
+
+
+@dataclass(frozen=True)
 class TrainingSet:
     """Train, validation and test, with what is needed to make them again."""
 
@@ -60,6 +76,15 @@ class TrainingSet:
     unreviewed: Part | None = None
     # Rows of the test's date: of the people to learn from, and of those to calibrate on.
     recent: tuple[Part, Part] | None = None
+
+    # Back-test periods before that of the test, the newest first.
+    earlier: tuple[Period, ...] = ()
+    horizon_days: int = 0
+
+    @property
+    def newest(self) -> Period:
+        """The back-test period of the three parts."""
+        return Period(self.train, self.validation, self.test)
 
     @property
     def parts(self) -> dict[str, Part]:
@@ -89,25 +114,46 @@ def load(
     )
     query = training_query(spec, feature_set)
     rows = lake.execute(query).df()
-    parts = split(rows, feature_set)
-    _refuse_if_thin(parts, feature_set, policy)
-    feature_set = drop_constant_features(parts[0].features, feature_set)
-    train, validation, test = split(rows, feature_set)
+    windows, feature_set = _tested(rows, spec, feature_set, as_of, policy)
+    newest, *earlier = (_period(rows, window, feature_set) for window in windows)
     plain = TrainingSet(
-        train,
-        validation,
-        test,
+        newest.train,
+        newest.validation,
+        newest.test,
         feature_set,
         content_hash(rows),
         snapshot,
         as_of,
         query,
-        recent=recent(rows, feature_set),
+        recent=recent(rows, windows[0], feature_set),
+        earlier=tuple(one for one in earlier if not _thin(one, policy)),
+        horizon_days=spec.horizon_days,
     )
+    train = plain.train
     if verdicts is None or not len(reviewed := _reviewed(train, verdicts, policy.verdict_weight)):
         return plain
     content = content_hash(pd.concat([rows, reviewed.keys.assign(label=reviewed.labels)], axis=1))
     return replace(plain, train=reviewed, content_hash=content, unreviewed=train)
+
+
+def _tested(
+    rows: pd.DataFrame, spec: Learnt, feature_set: FeatureSet, as_of: datetime,
+    policy: TrainingPolicy,
+) -> tuple[list[splits.Window], FeatureSet]:  # fmt: skip
+    """The back-test periods, and the features that vary; DataRefused if the newest is too thin."""
+    times = [t.to_pydatetime() for t in pd.to_datetime(rows["as_of"].unique())]
+    windows = splits.periods(times, timedelta(days=spec.horizon_days), policy)
+    if not windows:
+        raise DataRefused(_too_short(rows, spec, as_of, policy))
+    newest = _period(rows, windows[0], feature_set)
+    if reason := _thin(newest, policy):
+        raise DataRefused(reason)
+    varying = drop_constant_features(newest.train.features, feature_set)
+    if not varying.numbers:
+        raise DataRefused(
+            "there is nothing to learn from: no numeric column of the features__* tables varies"
+        )
+    return windows, varying
 
 
 def _reviewed(train: Part, verdicts: pd.DataFrame, weight: int) -> Part:
@@ -145,40 +191,58 @@ def training_query(spec: Learnt, feature_set: FeatureSet) -> str:
     return f"with keyed as ({keys})\n{feature_set.select('keyed')}"
 
 
-def split(rows: pd.DataFrame, feature_set: FeatureSet) -> tuple[Part, Part, Part]:
-    """Test on the newest as_of, learn and calibrate on older ones; no person is on two sides.
-
-    With four or more training dates, validation is strictly later than training too. With two or
-    three that would leave only the oldest rows to learn from: there validation has the dates of
-    training, but other people.
+def known(lake: Lake, spec: Learnt, as_of: datetime) -> Part:
+    """All outcomes known at as_of, with the heuristic's feature alone; the first feature of its
+    kind if that one is missing. NotReadyError if no outcome is known.
     """
-    times = sorted(rows["as_of"].unique())
-    if len(times) < 2:
-        return (
-            _part(rows.iloc[:0], feature_set),
-            _part(rows.iloc[:0], feature_set),
-            _part(rows, feature_set),
+    horizon = timedelta(days=spec.horizon_days)
+    times = [t for t in frames.spine_times(lake) if t + horizon <= as_of]
+    frames.set_training_dates(lake, [(t, t + horizon) for t in times])
+    every = frames.feature_set(lake, include=("*",), exclude=spec.exclude, max_categories=None)
+    names = (every.categories if spec.is_choice else every.numbers) or every.names
+    chosen = spec.heuristic if spec.heuristic in names else names[0]
+    feature_set = every.only([chosen])
+    rows = lake.execute(training_query(spec, feature_set)).df()
+    if not len(rows):
+        raise NotReadyError(
+            f"no outcome of {spec.name} is known at {as_of:%Y-%m-%d}",
+            allowed=f"people who were known {spec.horizon_days} days before",
+            remedy="load more history, or wait",
         )
-    newest = times[-1]
-    before = times[-2]
-    is_early = rows["as_of"] < (before if len(times) > 3 else newest)
-    is_between = (rows["as_of"] == before) if len(times) > 3 else is_early
+    return _part(rows, feature_set)
+
+
+def _period(rows: pd.DataFrame, window: splits.Window, feature_set: FeatureSet) -> Period:
+    """The parts of a back-test period; no person is in two."""
+    is_learnt = rows["as_of"].isin(window.learnt)
+    is_tested = rows["as_of"] == window.tested
     bucket = rows["bucket"]
-    train = rows[is_early & (bucket < VALIDATION_FROM)]
-    validation = rows[is_between & bucket.between(VALIDATION_FROM, TEST_FROM - 1)]
-    test = rows[(rows["as_of"] == newest) & (bucket >= TEST_FROM)]
-    return _part(train, feature_set), _part(validation, feature_set), _part(test, feature_set)
+    return Period(
+        _part(rows[is_learnt & (bucket < VALIDATION_FROM)], feature_set),
+        _part(rows[is_learnt & bucket.between(VALIDATION_FROM, TEST_FROM - 1)], feature_set),
+        _part(rows[is_tested & (bucket >= TEST_FROM)], feature_set),
+    )
 
 
-def recent(rows: pd.DataFrame, feature_set: FeatureSet) -> tuple[Part, Part]:
-    """Rows of the newest as_of, without the people of the test part: what a model also learns from
-    after its test.
+def recent(rows: pd.DataFrame, window: splits.Window, feature_set: FeatureSet) -> tuple[Part, Part]:
+    """Rows newer than those learnt from, without the people of the test part: what a model also
+    learns from after its test.
     """
-    newest = rows["as_of"] == rows["as_of"].max()
+    newer = rows["as_of"] > max(window.learnt)
     bucket = rows["bucket"]
     learn = bucket < VALIDATION_FROM
     check = bucket.between(VALIDATION_FROM, TEST_FROM - 1)
-    return _part(rows[newest & learn], feature_set), _part(rows[newest & check], feature_set)
+    return _part(rows[newer & learn], feature_set), _part(rows[newer & check], feature_set)
+
+
+def _too_short(rows: pd.DataFrame, spec: Learnt, as_of: datetime, policy: TrainingPolicy) -> str:
+    needed = 2 * spec.horizon_days + policy.embargo_days
+    oldest = (as_of - rows["as_of"].min()).days if len(rows) else 0
+    return (
+        f"its people are known {oldest} days back; {needed} days are needed, so that the outcomes"
+        f" to learn from ({spec.horizon_days} days) end {policy.embargo_days} day(s) before those"
+        f" to test on ({spec.horizon_days} days) begin (policies: training.embargo_days)"
+    )
 
 
 def joined(one: Part, other: Part) -> Part:
@@ -224,9 +288,9 @@ def content_hash(rows: pd.DataFrame, *context: str) -> str:
     return digest.hexdigest()
 
 
-def _refuse_if_thin(
-    parts: tuple[Part, Part, Part], feature_set: FeatureSet, policy: TrainingPolicy
-) -> None:
+def _thin(period: Period, policy: TrainingPolicy) -> str | None:
+    """Why the period has too few rows to judge a model by; None if it has enough."""
+    parts = (period.train, period.validation, period.test)
     for name, part, share in zip(
         ("train", "validation", "test"), parts, (1.0, 0.2, 0.2), strict=True
     ):
@@ -235,12 +299,9 @@ def _refuse_if_thin(
         least_rows = int(policy.min_rows * share)
         least_class = max(5, int(policy.min_class * share))
         if rows < least_rows or rarer < least_class:
-            raise DataRefused(
+            return (
                 f"the {name} part has {rows} row(s), {rarer} of the rarer outcome; at least"
                 f" {least_rows} rows and {least_class} of each outcome are needed (policies:"
                 " training.min_rows, min_class)"
             )
-    if not drop_constant_features(parts[0].features, feature_set).numbers:
-        raise DataRefused(
-            "there is nothing to learn from: no numeric column of the features__* tables varies"
-        )
+    return None

@@ -23,6 +23,7 @@ MEASURES: Mapping[str, Callable[[Labels, Vector], float]] = {
     "log_loss": metrics.log_loss,
     "ece": metrics.calibration_error,
     "lift_top_decile": metrics.lift,
+    "predicted_over_happened": metrics.predicted_over_happened,
 }
 # Groups with fewer rows, or fewer of either outcome, are too small to judge a model by.
 LEAST_GROUP = 60

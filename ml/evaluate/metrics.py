@@ -90,6 +90,11 @@ def calibration_error(labels: ArrayLike, scores: ArrayLike, bins: int = 10) -> f
     return float(np.sum(np.abs(means - rates) * sizes) / sizes.sum())
 
 
+def predicted_over_happened(labels: ArrayLike, scores: ArrayLike) -> float:
+    """The sum of the probabilities over the number of true cases: 1 if they add up to what came."""
+    return float(np.sum(scores) / max(float(np.sum(labels)), EPSILON))
+
+
 def chance_calibration_error(
     scores: ArrayLike, seed: int, draws: int = 200, level: float = 0.95
 ) -> float:

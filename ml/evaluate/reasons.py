@@ -42,7 +42,7 @@ def of_scores(ask: Ask, model: Model, people: pd.DataFrame, scores: Vector) -> p
     return pd.concat(
         [
             _ranked(people, features, effects, order[:, rank], rank, drivers, usual)
-            for rank in range(REASONS)
+            for rank in range(order.shape[1])
         ]
     )
 

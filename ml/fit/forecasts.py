@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ml import threads
-from ml.data.dataset import TrainingSet
+from ml.data import dataset
+from ml.data.dataset import Period, TrainingSet
 from ml.estimators import Model
-from ml.evaluate import forecasts, metrics
+from ml.evaluate import backtest, forecasts, metrics
 from ml.evaluate.metrics import Interval
 from ml.fit import candidates, pipeline, search
 from ml.fit.search import BestFit, Dropped
@@ -19,18 +20,20 @@ from ml.spec import ForecastSpec
 
 @dataclass(frozen=True)
 class FittedForecast:
-    """The candidate chosen by validation, every candidate, and what each and the rule showed on the
-    test part.
+    """The candidate chosen by validation, as tested and finished with the newest outcomes; every
+    candidate, and what each and the rule showed on the test part and in each back-test period.
     """
 
+    model: Model
     chosen: BestFit
     found: list[BestFit]
     table: Mapping[str, Mapping[str, Interval]]
+    periods: backtest.Periods
     dropped: Sequence[Dropped] = ()
 
     @property
-    def model(self) -> Model:
-        """The chosen model."""
+    def tested(self) -> Model:
+        """The chosen model as tested."""
         return self.chosen.fitted
 
 
@@ -47,7 +50,40 @@ def fit(spec: ForecastSpec, data: TrainingSet, policy: TrainingPolicy) -> Fitted
         few = replace(policy, resamples=min(policy.resamples, metrics.LEAST_RESAMPLES))
         table = {"rule": forecasts.measured(rule, data.test, few)}
         table |= {f.candidate: forecasts.measured(f.fitted, data.test, few) for f in searched.found}
-    return FittedForecast(searched.best, searched.found, table, searched.dropped)
+        best = searched.best
+        newest = backtest.measured(
+            data.newest.as_of, data.horizon_days, len(data.test), table[best.candidate],
+            table["rule"],
+        )  # fmt: skip
+        earlier = [_earlier(best.fitted, spec, data, one, few) for one in data.earlier]
+        final = finished(best.fitted, data)
+    periods = (newest, *earlier)
+    return FittedForecast(final, best, searched.found, table, periods, searched.dropped)
+
+
+def finished(fitted: Model, data: TrainingSet) -> Model:
+    """The chosen candidate fitted once more, with rows newer than those learnt from too, of the
+    same people; itself if the set has none.
+    """
+    from sklearn.base import clone
+
+    if data.recent is None or not len(data.recent[0]):
+        return fitted
+    learn = dataset.joined(data.train, data.recent[0])
+    return clone(fitted).fit(learn.features, learn.labels)
+
+
+def _earlier(
+    fitted: Model, spec: ForecastSpec, data: TrainingSet, period: Period, policy: TrainingPolicy
+) -> backtest.Measured:
+    """The chosen candidate and the rule, fitted to what was known before an earlier period."""
+    from sklearn.base import clone
+
+    then = replace(data, train=period.train, validation=period.validation, test=period.test)
+    again = clone(fitted).fit(period.train.features, period.train.labels)
+    models = (again, fit_rule(spec.heuristic, then))
+    ours, theirs = (forecasts.measured(each, period.test, policy) for each in models)
+    return backtest.measured(period.as_of, data.horizon_days, len(period.test), ours, theirs)
 
 
 def fit_rule(heuristic: str, data: TrainingSet) -> Model:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ml import threads
 from ml.data import dataset
-from ml.data.dataset import TrainingSet
+from ml.data.dataset import Period, TrainingSet
 from ml.estimators import Model
-from ml.evaluate import calibration, evaluation, metrics
+from ml.evaluate import backtest, calibration, evaluation, metrics
 from ml.evaluate.evaluation import Evaluation
 from ml.fit import candidates, pipeline, search
 from ml.fit.search import BestFit, Dropped
@@ -20,16 +20,18 @@ from ml.spec import ModelSpec
 
 @dataclass(frozen=True)
 class Trained:
-    """The chosen, calibrated model, finished with the newest outcomes, and how it did before that;
-    the heuristic.
+    """The chosen, calibrated model as tested, and finished with the newest outcomes; how it and the
+    heuristic did in each back-test period.
     """
 
     model: Model
+    tested: Model
     rule: Model
     chosen: BestFit
     found: list[BestFit]
     ours: Evaluation
     theirs: Evaluation
+    periods: backtest.Periods
     dropped: Sequence[Dropped] = ()
 
 
@@ -44,13 +46,34 @@ def fit(spec: ModelSpec, data: TrainingSet, policy: TrainingPolicy) -> Trained:
         model = calibration.calibrate(chosen.fitted, data.validation)
         rule = fit_rule(spec.heuristic, data)
         ours, theirs = (_evaluate(each, spec, data, policy) for each in (model, rule))
-        model = finished(chosen.fitted, data) or model
-        return Trained(model, rule, chosen, searched.found, ours, theirs, searched.dropped)
+        horizon = data.horizon_days
+        newest = backtest.measured(
+            data.newest.as_of, horizon, len(data.test), ours.metrics, theirs.metrics
+        )
+        earlier = [_earlier(chosen.fitted, spec, data, one, policy) for one in data.earlier]
+        final = finished(chosen.fitted, data) or model
+        return Trained(
+            final, model, rule, chosen, searched.found, ours, theirs, (newest, *earlier),
+            searched.dropped,
+        )  # fmt: skip
+
+
+def _earlier(
+    fitted: Model, spec: ModelSpec, data: TrainingSet, period: Period, policy: TrainingPolicy
+) -> backtest.Measured:
+    """The chosen candidate and the rule, fitted to what was known before an earlier period."""
+    from sklearn.base import clone
+
+    then = replace(data, train=period.train, validation=period.validation, test=period.test)
+    again = clone(fitted).fit(period.train.features, period.train.labels)
+    models = (calibration.calibrate(again, period.validation), fit_rule(spec.heuristic, then))
+    ours, theirs = (_evaluate(each, spec, then, policy).metrics for each in models)
+    return backtest.measured(period.as_of, data.horizon_days, len(period.test), ours, theirs)
 
 
 def finished(fitted: Model, data: TrainingSet) -> Model | None:
-    """The chosen candidate fitted once more, with rows of the test's date too; None if the set has
-    no further rows of it.
+    """The chosen candidate fitted once more, with rows newer than those learnt from too; None if
+    the set has none.
 
     It never learns from the people of the test part. The newest outcomes matter most in a young
     shop: at the older dates no customer has been silent for long.

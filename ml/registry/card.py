@@ -4,12 +4,11 @@ trainers call it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from ml.data.dataset import TrainingSet
+from ml.evaluate import backtest
 from ml.evaluate.evaluation import Evaluation
-from ml.evaluate.metrics import Interval
-from ml.fit.search import BestFit
+from ml.fit.forecasts import FittedForecast
+from ml.fit.supervised import Trained
 from ml.spec import ForecastSpec, ModelSpec
 
 
@@ -26,7 +25,7 @@ def _data(data: TrainingSet) -> list[str]:
         *(_part_row(name, part) for name, part in data.parts.items()),
         "",
         (
-            "No person is in two parts, and the test lies later than what was learnt from."
+            "No person is in two parts, and the outcomes learnt from end before the test's time."
             " After the test the chosen"
         ),
         (
@@ -36,15 +35,10 @@ def _data(data: TrainingSet) -> list[str]:
     ]
 
 
-def write(
-    spec: ModelSpec,
-    data: TrainingSet,
-    chosen: BestFit,
-    found: list[BestFit],
-    ours: Evaluation,
-    rule: Evaluation,
-) -> str:
+def write(spec: ModelSpec, data: TrainingSet, trained: Trained) -> str:
     """The card as Markdown."""
+    chosen = trained.chosen
+    ours = trained.ours
     return "\n".join(
         [
             f"# {spec.name}",
@@ -56,10 +50,7 @@ def write(
             "",
             *_data(data),
             "",
-            "## Quality on the test part (90% intervals)",
-            "| metric | model | heuristic |",
-            "|---|---|---|",
-            *(f"| {name} | {i} | {rule.metrics[name]} |" for name, i in ours.metrics.items()),
+            *backtest.lines(trained.periods),
             "",
             (
                 f"At threshold {ours.threshold:.3f}: F1 {ours.at_threshold['f1']:.3f}, cost per"
@@ -71,7 +62,10 @@ def write(
             *_groups(ours),
             "",
             "## Candidates (log loss on validation)",
-            *(f"- {f.candidate}: {f.best.loss:.4f} in {len(f.trials)} fit(s)" for f in found),
+            *(
+                f"- {f.candidate}: {f.best.loss:.4f} in {len(f.trials)} fit(s)"
+                for f in trained.found
+            ),
             "",
             "## Limits",
             (
@@ -106,10 +100,10 @@ def _part_row(name: str, part: object) -> str:
     )
 
 
-def write_forecast(
-    spec: ForecastSpec, data: TrainingSet, chosen: str, table: Mapping[str, Mapping[str, Interval]]
-) -> str:
+def write_forecast(spec: ForecastSpec, data: TrainingSet, fitted: FittedForecast) -> str:
     """The card of a forecast as Markdown, all candidates side by side."""
+    table = fitted.table
+    chosen = fitted.chosen.candidate
     names = list(table["rule"])
     return "\n".join(
         [
@@ -134,6 +128,12 @@ def write_forecast(
                 for c, found in table.items()
             ),
             "",
+            *backtest.lines(fitted.periods),
+            "",
+            (
+                "After the test the chosen candidate was fitted once more, with"
+                f" {_recent(data)} newer row(s) of the people it had learnt from."
+            ),
             "The score predicts what is likely, not what causes it.",
             "",
         ]

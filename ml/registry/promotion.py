@@ -4,6 +4,7 @@ champion.
 
 from __future__ import annotations
 
+from ml.registry import tracking
 from ml.registry.protocols import ModelVersion
 from ml.registry.tracking import Tracker
 
@@ -16,7 +17,9 @@ def is_settled(version: ModelVersion, champion: ModelVersion | None) -> bool:
     """
     if version.tags.get(ROLLED_BACK):
         return True
-    return champion is not None and int(champion.version) >= int(version.version)
+    if champion is None or champion.version == tracking.RULE:
+        return False
+    return int(champion.version) >= int(version.version)
 
 
 def promote(tracker: Tracker, version: ModelVersion, why: str) -> bool:

@@ -40,11 +40,18 @@ TABLES = {
     ),
     "ml.verdicts": "profile_id varchar, model varchar, as_of timestamp, verdict integer",
     "ml.persona_verdicts": "profile_id varchar, model varchar, as_of timestamp, verdict varchar",
+    "ml.model_metrics": (
+        "model varchar, model_version varchar, as_of timestamp, period_as_of timestamp,"
+        " period_until timestamp, tested_rows bigint, metric varchar, model_value double, model_low"
+        " double, model_high double, rule_value double, rule_low double, rule_high double"
+    ),
     "ml.score_runs": (
         "model varchar, as_of timestamp, model_version varchar, content_hash varchar, scored_rows"
         " bigint, scored_at timestamp"
     ),
 }
+# A relation, the condition of rows to delete with its parameters, and the rows in their place.
+Write = tuple[str, str, list[Any], pd.DataFrame]
 # Columns that other rooms do not create the relation with.
 ADDED = (("ml.cluster_assignments", "status varchar"), ("ml.scores", "outcome varchar"))
 
@@ -72,9 +79,7 @@ def is_current(lake: Lake, model: str, as_of: datetime, version: str, content_ha
     return bool(row and row[0])
 
 
-def replace_rows(
-    settings: Settings, lake: Lake, writes: list[tuple[str, str, list[Any], pd.DataFrame]]
-) -> None:
+def replace_rows(settings: Settings, lake: Lake, writes: list[Write]) -> None:
     """In one transaction: for each (relation, condition, parameters, rows), delete the rows that
     match the condition, and insert.
     """
@@ -82,7 +87,7 @@ def replace_rows(
         _replace_rows(lake, writes)
 
 
-def _replace_rows(lake: Lake, writes: list[tuple[str, str, list[Any], pd.DataFrame]]) -> None:
+def _replace_rows(lake: Lake, writes: list[Write]) -> None:
     lake.execute("begin")
     for relation, condition, parameters, rows in writes:
         lake.execute(f"delete from lake.{relation} where {condition}", parameters)

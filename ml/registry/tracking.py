@@ -13,6 +13,7 @@ import time
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
+from dataclasses import dataclass, field
 from datetime import datetime
 from io import StringIO
 from pathlib import Path
@@ -55,6 +56,9 @@ TRUSTED = (
 REQUIREMENTS = ("scikit-learn", "lightgbm", "skops", "pandas", "numpy", "scipy")
 COMPLETE = "segmentry.complete"
 MODEL_FILE = "model.skops"
+TESTED = "tested"  # artifact: the fit that a version's figures and gates are of, if it is another
+RULE = "rule"  # artifact: a plain rule, published while there is no champion; its version's name
+RULE_OF = "segmentry.rule"  # tag of a run whose rule is complete: when it was published
 
 
 def _use(uri: str) -> None:
@@ -71,6 +75,16 @@ def _use(uri: str) -> None:
         os.environ.pop("MLFLOW_TRACKING_URI", None)
     else:
         os.environ["MLFLOW_TRACKING_URI"] = before
+
+
+@dataclass(frozen=True)
+class KeptVersion:
+    """A fitted pipeline that a run keeps without registering it."""
+
+    version: str
+    run_id: str
+    source: str
+    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 class Tracker:
@@ -211,8 +225,43 @@ class Tracker:
 
         with quiet():
             folder = mlflow.artifacts.download_artifacts(artifact_uri=version.source)
-            model: Steps = skops.io.load(Path(folder) / MODEL_FILE, trusted=list(TRUSTED))
+            file = f"{version.version}.skops" if isinstance(version, KeptVersion) else MODEL_FILE
+            model: Steps = skops.io.load(Path(folder) / file, trusted=list(TRUSTED))
             return model
+
+    def tested(self, version: ModelVersion) -> Steps:
+        """The fit that a version's figures are of: it has seen no outcome of its test's time. The
+        registered model itself where that was not kept.
+        """
+        if not self.has_artifact(version.run_id, TESTED):
+            return self.load(version)
+        return self.load(KeptVersion(TESTED, version.run_id, f"runs:/{version.run_id}/{TESTED}"))
+
+    def rule(self) -> ModelVersion | None:
+        """The newest plain rule that a training published, or None."""
+        found = self.client.search_runs(
+            [self.experiment], f"tags.`{RULE_OF}` != ''", order_by=["start_time desc"]
+        )
+        if not found:
+            return None
+        run = max(found, key=lambda r: r.data.tags[RULE_OF])
+        place = run.info.run_id
+        tags = {**run.data.tags, "segmentry.key": f"{run.data.tags['segmentry.key']}:{RULE}"}
+        return KeptVersion(RULE, place, f"runs:/{place}/{RULE}", tags)
+
+    def published(self) -> ModelVersion | None:
+        """What gives the scores: the champion, or the plain rule while there is none."""
+        return self.at_alias("champion") or self.rule()
+
+    def keep(self, run_id: str, name: str, model: Model, texts: Mapping[str, str]) -> None:
+        """Keep a fitted pipeline, and texts next to it, as an artifact of a run."""
+        import skops.io
+
+        with tempfile.TemporaryDirectory() as folder, quiet():
+            skops.io.dump(model, Path(folder) / f"{name}.skops")
+            for file, text in texts.items():
+                (Path(folder) / file).write_text(text, encoding="utf-8")
+            self.client.log_artifacts(run_id, folder, name)
 
     def record_gates(self, version: ModelVersion, gates: Iterable[Gate]) -> None:
         """Write how each gate went to the version's tags."""
@@ -229,9 +278,8 @@ class Tracker:
 
     def noted(self, name: str) -> dict[str, Any]:
         """The values last noted under that name; empty if there are none."""
-        found: dict[str, Any] = json.loads(
-            self.client.get_registered_model(self.registered).tags.get(name, "{}")
-        )
+        models = self.client.search_registered_models(f"name = '{self.registered}'")
+        found: dict[str, Any] = json.loads(models[0].tags.get(name, "{}")) if models else {}
         return found
 
     def run_of(self, version: ModelVersion) -> TrackedRun:

@@ -20,6 +20,7 @@ from ml.policy import TrainingPolicy
 from ml.registry import card
 from ml.registry.protocols import TrackedRun
 from ml.spec import ForecastSpec
+from ml.trainers import runs
 from ml.trainers.labelled import LabelledTrainer
 from ml.trainers.trainer import TableRow
 
@@ -44,13 +45,17 @@ class ForecastTrainer(LabelledTrainer[ForecastSpec, FittedForecast]):
         for prefix, name in (("test", chosen.candidate), ("heuristic", "rule")):
             found = fitted.table[name]
             mlflow.log_metrics({f"{prefix}_{metric}": i.value for metric, i in found.items()})
-        forecast = quality.predict(chosen.fitted, data.test)[1]
+            ends = {f"{prefix}_{metric}_low": i.low for metric, i in found.items()}
+            ends |= {f"{prefix}_{metric}_high": i.high for metric, i in found.items()}
+            mlflow.log_metrics(ends)
+        runs.log_periods(fitted.periods)
+        forecast = quality.predict(fitted.model, data.test)[1]
         reference = drift.reference(data.test.features, forecast)
         mlflow.log_dict(reference, drift.ARTIFACT)
 
     def card(self, fitted: FittedForecast, data: TrainingSet) -> str:
         """The model card, all candidates side by side."""
-        return card.write_forecast(self.spec, data, fitted.chosen.candidate, fitted.table)
+        return card.write_forecast(self.spec, data, fitted)
 
     def rule(self, data: TrainingSet) -> Model:
         """The plain rule on its one feature."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Generic, Protocol, TypeVar
@@ -17,7 +18,7 @@ from ml import threads
 from ml.data import columns, dataset, frames
 from ml.data.dataset import DataRefused, TrainingSet
 from ml.estimators import Model
-from ml.evaluate import answers, drift, leakage, reasons
+from ml.evaluate import answers, backtest, drift, leakage, reasons
 from ml.evaluate.answers import Answers, Ask
 from ml.evaluate.gates import Gate, PromotionVerdict
 from ml.evaluate.metrics import Vector
@@ -25,9 +26,10 @@ from ml.fit.search import BestFit, Dropped
 from ml.policy import DriftPolicy, TrainingPolicy
 from ml.registry import promotion, store
 from ml.registry.protocols import ModelVersion, TrackedRun
-from ml.registry.tracking import Tracker, identity, log_model
+from ml.registry.store import Write
+from ml.registry.tracking import TESTED, Tracker, identity, log_model
 from ml.spec import Learnt
-from ml.trainers import runs, scoring
+from ml.trainers import rules, runs, scoring
 from ml.trainers.trainer import Proposal, TableRow, Trainer
 from segmentry import clock, warehouse
 from segmentry.errors import NotReadyError
@@ -43,6 +45,10 @@ class Fitted(Protocol):
     @property
     def model(self) -> Model:
         """What is registered."""
+
+    @property
+    def tested(self) -> Model:
+        """The fit that the figures and the gates are of."""
 
     @property
     def dropped(self) -> Sequence[Dropped]:
@@ -128,9 +134,7 @@ class LabelledTrainer(Trainer[LearntKind], Generic[LearntKind, FittedKind]):
             try:
                 data = dataset.load(lake, snapshot, self.spec, as_of, policy, verdicts)
             except DataRefused as refusal:
-                return runs.refuse(
-                    tracker, self.spec.name, as_of.isoformat(), snapshot, str(refusal)
-                )
+                return self._without_model(context, tracker, snapshot, str(refusal))
             leakage.check(lake, data)
         key = runs.training_key(self.spec, policy, as_of.isoformat(), data.content_hash)
         run = tracker.finished(key)
@@ -139,12 +143,22 @@ class LabelledTrainer(Trainer[LearntKind], Generic[LearntKind, FittedKind]):
             try:
                 self._fit_and_log(tracker, data, policy, key)
             except DataRefused as refusal:
-                return runs.refuse(
-                    tracker, self.spec.name, as_of.isoformat(), data.snapshot, str(refusal)
-                )
+                return self._without_model(context, tracker, data.snapshot, str(refusal))
             run = tracker.trained(key)
         report = self._decide(context, tracker, run, data, policy, is_new=is_new)
         return runs.with_dropped(report, self.spec.name, run)
+
+    def _without_model(
+        self, context: RunContext, tracker: Tracker, snapshot: int, reason: str
+    ) -> StageReport:
+        """Record the refusal; without a champion, the plain rule is published."""
+        as_of = clock.of(context)
+        name = self.spec.name
+        report = runs.refuse(tracker, name, as_of.isoformat(), snapshot, reason)
+        if tracker.at_alias("champion") is not None:
+            return report
+        run = runs.refused_run(tracker, name, as_of.isoformat(), snapshot, reason)
+        return self._with_rule(context, tracker, report, run, reason)
 
     def _fit_and_log(
         self, tracker: Tracker, data: TrainingSet, policy: TrainingPolicy, key: str
@@ -164,6 +178,8 @@ class LabelledTrainer(Trainer[LearntKind], Generic[LearntKind, FittedKind]):
             classifies = hasattr(fitted.model, "classes_")
             example = runs.example_rows(data.train.features)
             log_model(fitted.model, example, classifies=classifies)
+            if fitted.tested is not fitted.model:
+                tracker.keep(run.info.run_id, TESTED, fitted.tested, {})
         tracker.complete(run.info.run_id)
 
     def _decide(
@@ -173,21 +189,39 @@ class LabelledTrainer(Trainer[LearntKind], Generic[LearntKind, FittedKind]):
         version = tracker.version_of(run)
         champion = tracker.at_alias("champion")
         name = self.spec.name
-        summary = self.summarize(run)
         rows = {f"training rows of {name}": len(data.train)}
-        if champion is not None and promotion.is_settled(version, champion):
+        if promotion.is_settled(version, champion):
+            if champion is None:
+                why = f"version {version.version} was rolled back"
+                report = StageReport(rows, [f"{name} has no champion; {why}"], status="unchanged")
+                return self._with_rule(context, tracker, report, run, why)
+            summary = self.summarize(tracker.run_of(champion))
             return runs.settled(rows, name, champion, summary)
-        challenger = tracker.load(version)
-        current = tracker.load(champion) if champion else None
-        found = self.judge(challenger, current, data, policy)
-        verdict = PromotionVerdict((*found.gates, self.steady(context, version, challenger)))
+        current = tracker.tested(champion) if champion else None
+        found = self.judge(tracker.tested(version), current, data, policy)
+        steady = self.steady(context, version, tracker.load(version))
+        verdict = PromotionVerdict((*found.gates, steady))
         tracker.record_gates(version, verdict.gates)
         if champion is not None and current is not None:
             self.note_outcomes(tracker, champion, current, data)
         if verdict.passed:
+            summary = self.summarize(run)
             return runs.promoted(tracker, rows, version, run.data.params["candidate"], summary)
         status = "done" if is_new else "unchanged"
-        return runs.refused(rows, name, champion, version, verdict, status)
+        report = runs.refused(rows, name, champion, version, verdict, status)
+        if champion is not None:
+            return report
+        why = f"version {version.version} is refused: {verdict.failures}"
+        return self._with_rule(context, tracker, report, run, why)
+
+    def _with_rule(
+        self, context: RunContext, tracker: Tracker, report: StageReport, run: TrackedRun,
+        reason: str,
+    ) -> StageReport:  # fmt: skip
+        """Publish the plain rule, which the run keeps; the report names it."""
+        with frames.published(context.settings) as (lake, _):
+            note = rules.publish(tracker, self.spec, lake, run, clock.of(context), reason)
+        return replace(report, notes=[*report.notes, note])
 
     def steady(self, context: RunContext, version: ModelVersion, challenger: Model) -> Gate:
         """The gate on drift: the people to score are like those of the test; drift of both features
@@ -224,10 +258,10 @@ class LabelledTrainer(Trainer[LearntKind], Generic[LearntKind, FittedKind]):
         tracker = self.tracker(context.settings)
         policy = TrainingPolicy.read(context.settings)
         champion = tracker.at_alias("champion")
-        challenger = tracker.load(version)
-        current = tracker.load(champion) if champion is not None else None
-        found = self.judge(challenger, current, self.training_set(context), policy)
-        return PromotionVerdict((*found.gates, self.steady(context, version, challenger)))
+        current = tracker.tested(champion) if champion is not None else None
+        found = self.judge(tracker.tested(version), current, self.training_set(context), policy)
+        steady = self.steady(context, version, tracker.load(version))
+        return PromotionVerdict((*found.gates, steady))
 
     def compare(self, context: RunContext, versions: Mapping[str, ModelVersion]) -> list[TableRow]:
         """The versions and the plain rule side by side on the newest test window, each metric with
@@ -237,7 +271,8 @@ class LabelledTrainer(Trainer[LearntKind], Generic[LearntKind, FittedKind]):
         tracker = self.tracker(context.settings)
         data = self.training_set(context)
         models: dict[str, Model] = {
-            f"{role} {version.version}": tracker.load(version) for role, version in versions.items()
+            f"{role} {version.version}": tracker.tested(version)
+            for role, version in versions.items()
         }
         return self.measures({**models, "heuristic": self.rule(data)}, data, policy)
 
@@ -276,10 +311,10 @@ class LabelledTrainer(Trainer[LearntKind], Generic[LearntKind, FittedKind]):
         """Write ml.scores, with their reasons, drift and cases."""
         tracker = self.tracker(context.settings)
         name = self.spec.name
-        champion = tracker.at_alias("champion")
+        champion = tracker.published()
         if champion is None:
             return StageReport(
-                notes=[f"{name} has no champion: nothing is scored"], status="skipped"
+                notes=[f"{name} has no champion and no rule: nothing is scored"], status="skipped"
             )
         as_of = clock.of(context)
         limits = DriftPolicy.read(context.settings)
@@ -303,11 +338,22 @@ class LabelledTrainer(Trainer[LearntKind], Generic[LearntKind, FittedKind]):
             done = store.run_row(name, as_of, version, content, len(rows), rows.attrs["at"])
             writes = {"ml.scores": rows, **extra, "ml.score_runs": done}
             same: list[object] = [name, as_of]
+            measured = self._metrics(tracker, champion)
             shifted = scoring.drift_writes(name, as_of, version, moved, outcomes, limits)
             replaced = [(to, scoring.SAME_RUN, same, made) for to, made in writes.items()]
-            store.replace_rows(context.settings, lake, [*replaced, *shifted])
+            store.replace_rows(context.settings, lake, [*replaced, *shifted, *measured])
         notes = [f"{name} {version}: {len(rows):,} people scored", *drift.note(moved, limits)]
         return StageReport({"ml.scores": len(rows)}, notes)
+
+    def _metrics(self, tracker: Tracker, version: ModelVersion) -> list[Write]:
+        """The write of the version's back-test to ml.model_metrics; none if it was not tested."""
+        if not tracker.has_artifact(version.run_id, backtest.ARTIFACT):
+            return []
+        kept = tracker.artifact(version.run_id, backtest.ARTIFACT)["periods"]
+        as_of = datetime.fromisoformat(version.tags["segmentry.as_of"])
+        made = backtest.table(self.spec.name, version.version, as_of, kept)
+        same: list[object] = [self.spec.name, str(version.version), as_of]
+        return [("ml.model_metrics", "model = ? and model_version = ? and as_of = ?", same, made)]
 
     def _shadow(
         self, tracker: Tracker, champion: ModelVersion, people: pd.DataFrame, as_of: datetime

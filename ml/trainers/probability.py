@@ -23,7 +23,7 @@ from ml.registry import card
 from ml.registry.protocols import ModelVersion, TrackedRun
 from ml.registry.tracking import Tracker
 from ml.spec import ModelSpec
-from ml.trainers import scoring
+from ml.trainers import runs, scoring
 from ml.trainers.labelled import LabelledTrainer
 from ml.trainers.trainer import TableRow
 from segmentry.settings import Settings
@@ -43,6 +43,7 @@ class ProbabilityTrainer(LabelledTrainer[ModelSpec, Trained]):
         mlflow.log_params({"candidate": fitted.chosen.candidate, **fitted.chosen.best.parameters})
         mlflow.log_metrics({**fitted.ours.flat("test"), **fitted.theirs.flat("heuristic")})
         mlflow.log_metric("test_rate", float(data.test.labels.mean()))
+        runs.log_periods(fitted.periods)
         mlflow.log_dict(fitted.ours.by_group, "auc_by_group.json")
         # The newest people it was judged on are the nearest to those it will score.
         mlflow.log_dict(
@@ -60,7 +61,7 @@ class ProbabilityTrainer(LabelledTrainer[ModelSpec, Trained]):
 
     def card(self, fitted: Trained, data: TrainingSet) -> str:
         """The model card."""
-        return card.write(self.spec, data, fitted.chosen, fitted.found, fitted.ours, fitted.theirs)
+        return card.write(self.spec, data, fitted)
 
     def rule(self, data: TrainingSet) -> Model:
         """The heuristic's one feature as a probability."""

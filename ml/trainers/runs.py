@@ -11,6 +11,7 @@ from datetime import datetime
 import pandas as pd
 
 from ml.data.dataset import TrainingSet
+from ml.evaluate import backtest
 from ml.evaluate.gates import PromotionVerdict
 from ml.fit.search import BestFit, Dropped
 from ml.policy import TrainingPolicy
@@ -34,21 +35,26 @@ def training_key(spec: Spec, policy: TrainingPolicy, as_of: str, content: str) -
 
 
 def refuse(tracker: Tracker, model: str, as_of: str, snapshot: int, reason: str) -> StageReport:
-    """Record in MLflow that the data do not allow training; the job continues without this model's
-    scores.
-    """
-    key = hashlib.sha256("\0".join([model, as_of, reason]).encode()).hexdigest()[:40]
-    if tracker.finished(key) is None:
-        tags = {
-            "segmentry.key": key,
-            "segmentry.as_of": as_of,
-            "segmentry.snapshot_id": str(snapshot),
-            "segmentry.refused": reason,
-        }
-        with tracker.run(f"refused as of {as_of}", tags) as run:
-            pass
-        tracker.complete(run.info.run_id)
+    """Record in MLflow that the data do not allow training; the job goes on."""
+    refused_run(tracker, model, as_of, snapshot, reason)
     return StageReport(notes=[f"{model} is not trained: {reason}"], status="refused")
+
+
+def refused_run(tracker: Tracker, model: str, as_of: str, snapshot: int, reason: str) -> TrackedRun:
+    """The run that records why the data do not allow training at that time."""
+    key = hashlib.sha256("\0".join([model, as_of, reason]).encode()).hexdigest()[:40]
+    if (found := tracker.finished(key)) is not None:
+        return found
+    tags = {
+        "segmentry.key": key,
+        "segmentry.as_of": as_of,
+        "segmentry.snapshot_id": str(snapshot),
+        "segmentry.refused": reason,
+    }
+    with tracker.run(f"refused as of {as_of}", tags) as run:
+        pass
+    tracker.complete(run.info.run_id)
+    return tracker.trained(key)
 
 
 def example_rows(features: pd.DataFrame) -> pd.DataFrame:
@@ -100,6 +106,14 @@ def with_dropped(report: StageReport, model: str, run: TrackedRun) -> StageRepor
         return report
     note = f"{model}: left out, as it cannot be fitted on these data: {reasons}"
     return replace(report, notes=[*report.notes, note])
+
+
+def log_periods(periods: backtest.Periods) -> None:
+    """The metrics of each back-test period, and what they let one expect, to the current run."""
+    import mlflow
+
+    mlflow.log_metrics(backtest.flat(periods))
+    mlflow.log_dict({"periods": backtest.as_rows(periods)}, backtest.ARTIFACT)
 
 
 def log_set(model: str, horizon_days: int, data: TrainingSet) -> None:

@@ -11,7 +11,7 @@ from segmentry import warehouse
 from segmentry.settings import Settings
 
 CLOCK = datetime(2026, 7, 1)
-DAYS_BACK = (150, 120, 90, 0)
+DAYS_BACK = (284, 187, 90, 0)  # outcomes of 90 days and an embargo of 7 lie between two times
 TASTES = ("Books", "Electronics", "Toys")
 
 
