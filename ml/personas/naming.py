@@ -14,6 +14,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
+from ml.data.frames import NOT_KNOWN
+
 # Below this mean effect a vocabulary entry does not describe the group, and its own strongest trait
 # names it.
 LEAST_FIT = 0.15
@@ -130,10 +132,12 @@ def _own_name(row: pd.Series, present: Presence, group: int, used: set[str]) -> 
     share none.
     """
     ranked = row.abs().sort_values(ascending=False, kind="stable").index
+    # That most members have no value of a text is no trait of theirs.
+    ranked = [str(f) for f in ranked if not str(f).endswith(f"={NOT_KNOWN}")] or [str(ranked[0])]
     shared = (
-        f for f in ranked if present.share(group, 1 if row[f] > 0 else -1, str(f)) >= LEAST_MEMBERS
+        f for f in ranked if present.share(group, 1 if row[f] > 0 else -1, f) >= LEAST_MEMBERS
     )
-    feature = str(next(shared, ranked[0]))
+    feature = next(shared, ranked[0])
     base = f"{'High' if row[feature] > 0 else 'Low'} {feature.replace('_', ' ').replace('=', ' ')}"
     name = base
     number = 2

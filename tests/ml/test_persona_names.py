@@ -68,3 +68,15 @@ def test_what_all_people_have_is_nobody_s_trait() -> None:
         0.0,
         0.0,
     ]
+
+
+def test_a_missing_text_names_nobody() -> None:
+    people = pd.DataFrame(
+        {
+            "top_category": ["(not known)"] * 3 + ["Toys", "Home", "Garden"],
+            "visits": [3, 2, 3, 1, 2, 1],
+        }
+    )
+    names = _named(people, [0, 0, 0, 1, 1, 1])
+    assert names[0] == "High visits"
+    assert "(not known)" not in " ".join(names.values())
