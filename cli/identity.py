@@ -12,7 +12,7 @@ import typer
 
 from cli._output import Output, OutputOption, print_json, progress, show
 from cli._reading import lake_of
-from identity import evidence, linking, people, policy
+from identity import audit, evidence, linking, people, policy
 from identity.what_if import compare
 from runtime import job
 from runtime.console import errors
@@ -105,6 +105,65 @@ def unmerge(one: First, other: Second) -> None:
         after = [people.profile_named(lake, text) for text in (one, other)]
     print(f"{len(cuts)} link(s) cut. {one} is {after[0]}, {other} is {after[1]}.")
     print("Next: `segmentry sync plan` shows the corrections, `segmentry run` sends them.")
+
+
+class AuditVerdict(StrEnum):
+    """What an operator may decide about a profile."""
+
+    fine = "fine"
+    wrong = "wrong"
+
+
+@app.command("audit")
+def audit_profiles(
+    limit: Annotated[int, typer.Option(min=1, help="most profiles to print")] = 20,
+    output: OutputOption = Output.table,
+) -> None:
+    """List the profiles that are most likely two people, with what is odd about each.
+
+    Signals: size, contacts with different names or birth dates, visits from two countries at once,
+    sudden growth, identifiers that changed places, one weak link that joins two parts. Nothing is
+    changed. A profile that `segmentry identity verdict` found fine is left out until it changes.
+
+    Example: segmentry identity audit --limit 50
+    """
+    settings = Settings.from_environment()
+    with progress("looking for profiles of two people"), lake_of(settings) as lake:
+        found = audit.suspicious(lake, limit, errors.print)
+    rows = [
+        {
+            "profile_id": one.profile_id,
+            "points": one.points,
+            "signals": ", ".join(one.signals),
+            "evidence": "; ".join(one.evidence),
+            "verdict": one.verdict or "",
+        }
+        for one in found
+    ]
+    show(rows, output, title="Likely two people", empty="No profile looks like two people.")
+    if rows and output is Output.table:
+        print("Next: `segmentry profile ID`, then `segmentry identity unmerge` or `... verdict`.")
+
+
+@app.command("verdict")
+def judge_profile(
+    profile_id: Annotated[str, typer.Argument(help="as `segmentry identity audit` lists it")],
+    verdict: Annotated[AuditVerdict, typer.Argument(help="fine or wrong")],
+    reason: Annotated[
+        str | None, typer.Option(help="why; recorded with your name and the time")
+    ] = None,
+) -> None:
+    """Record whether a profile that the audit lists is one person.
+
+    Example: segmentry identity verdict 6218928988b60e0b fine --reason "a family shop account"
+    """
+    settings = Settings.from_environment()
+    with lake_of(settings) as lake:
+        found = audit.profile_of(lake, people.profile_named(lake, profile_id))
+    audit.decide(settings, found, verdict.value, reason)
+    print(f"{found} is recorded as {verdict.value}.")
+    if verdict is AuditVerdict.wrong:
+        print("Next: `segmentry identity unmerge` separates two of its identifiers.")
 
 
 @app.command("what-if")
