@@ -131,9 +131,9 @@ def _own_name(row: pd.Series, present: Presence, group: int, used: set[str]) -> 
     """A name from the strongest trait that most members have; from the strongest of all where they
     share none.
     """
-    ranked = row.abs().sort_values(ascending=False, kind="stable").index
+    strongest = [str(f) for f in row.abs().sort_values(ascending=False, kind="stable").index]
     # That most members have no value of a text is no trait of theirs.
-    ranked = [str(f) for f in ranked if not str(f).endswith(f"={NOT_KNOWN}")] or [str(ranked[0])]
+    ranked = [f for f in strongest if not f.endswith(f"={NOT_KNOWN}")] or strongest[:1]
     shared = (
         f for f in ranked if present.share(group, 1 if row[f] > 0 else -1, f) >= LEAST_MEMBERS
     )
