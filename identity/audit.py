@@ -23,7 +23,7 @@ from segmentry.settings import Settings
 VERDICTS = "identity.audit_verdicts"
 FINE = "fine"
 WRONG = "wrong"
-# Links of this rule and of weaker ones say what was used, not what belongs to whom.
+# Links of this rule and of weaker ones record a use, and no owner.
 WEAK_FROM = "order"
 # Parts of a profile that one weak link joins are reported from so many identifiers each on.
 LEAST_PART = 3

@@ -177,7 +177,7 @@ def test_two_weak_links_confirm_each_other(lake: Lake) -> None:
     assert lake.audited() == {}
 
 
-def test_a_verdict_holds_until_the_profile_has_other_identifiers(lake: Lake) -> None:
+def test_a_verdict_counts_until_the_profile_has_other_identifiers(lake: Lake) -> None:
     _two_people(lake, "p", "order", ("user_id", "email"))
     audit.decide(lake.settings, "p", audit.FINE, "a family account")
     assert lake.audited() == {}
