@@ -46,6 +46,29 @@ _SECTIONS: dict[str, tuple[str, str, str]] = {
         group by all
         order by mapping.first_seen_at, mapping.identifier_type, mapping.identifier""",
     ),
+    "shared": (
+        "identity.refused_links",
+        "identity",
+        """with ends as (
+            select left_type as kind, left_identifier as value, right_type as other_type,
+                right_identifier as other, rule, reason from identity.refused_links
+            union all
+            select right_type, right_identifier, left_type, left_identifier, rule, reason
+            from identity.refused_links
+        )
+        select ends.kind || ':' || ends.value as identifier,
+            ends.other_type || ':' || ends.other as with_identifier,
+            theirs.profile_id as of_profile,
+            string_agg(distinct ends.rule, ', ' order by ends.rule) as rules, ends.reason
+        from identity.identifier_mapping as own
+        inner join ends on own.identifier_type = ends.kind and own.identifier = ends.value
+        inner join identity.identifier_mapping as theirs
+            on ends.other_type = theirs.identifier_type and ends.other = theirs.identifier
+        where own.profile_id = ? and (ends.reason = 'hub' or starts_with(ends.reason, 'shared_'))
+        group by all
+        order by identifier, with_identifier
+        limit 100""",
+    ),
     "merges": (
         "identity.merge_events",
         "identity",

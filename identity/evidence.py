@@ -8,10 +8,46 @@ from typing import Any
 
 import duckdb
 
+from identity import shared
 from identity.people import Node
-from segmentry import warehouse
+from segmentry import tables, warehouse
 
 Row = dict[str, Any]
+
+# A third profile is an identifier to which links of both are refused.
+_REFUSALS = """
+with placed as (
+    select refused.*, lefts.profile_id as left_profile, rights.profile_id as right_profile
+    from identity.refused_links as refused
+    inner join identity.identifier_mapping as lefts
+        on refused.left_type = lefts.identifier_type
+            and refused.left_identifier = lefts.identifier
+    inner join identity.identifier_mapping as rights
+        on refused.right_type = rights.identifier_type
+            and refused.right_identifier = rights.identifier
+    where lefts.profile_id in ($1, $2) or rights.profile_id in ($1, $2)
+),
+sides as (
+    select left_profile as own, right_profile as met from placed
+    union
+    select right_profile, left_profile from placed
+),
+thirds as (
+    select met from sides where own = $1
+    intersect
+    select met from sides where own = $2
+)
+select *, {detail} as detail_text
+from placed
+where
+    left_profile <> right_profile
+    and (
+        (left_profile in ($1, $2) and right_profile in ($1, $2))
+        or left_profile in (select met from thirds)
+        or right_profile in (select met from thirds)
+    )
+order by first_seen_at, link_id
+"""
 
 
 def links_of(lake: duckdb.DuckDBPyConnection, profile_id: str) -> list[Row]:
@@ -58,25 +94,26 @@ def ends(link: Mapping[str, Any]) -> tuple[Node, Node]:
 
 
 def refusals(lake: duckdb.DuckDBPyConnection, one: str, other: str) -> list[Row]:
-    """Refused links between two profiles."""
-    return warehouse.records(
+    """Refused links between two profiles, and those of both to an identifier that they share."""
+    has_detail = "detail" in tables.column_names(lake, "lake.identity.refused_links")
+    rows = warehouse.records(
         lake,
-        """select refused.rule, refused.left_type || ':' || refused.left_identifier as "from",
-            refused.right_type || ':' || refused.right_identifier as "to", refused.reason,
-                refused.first_seen_at,
-            refused.source, refused.record_id
-        from identity.refused_links as refused
-        inner join identity.identifier_mapping as lefts
-            on refused.left_type = lefts.identifier_type
-                and refused.left_identifier = lefts.identifier
-        inner join identity.identifier_mapping as rights
-            on refused.right_type = rights.identifier_type
-                and refused.right_identifier = rights.identifier
-        where (lefts.profile_id = ? and rights.profile_id = ?)
-            or (lefts.profile_id = ? and rights.profile_id = ?)
-        order by refused.first_seen_at, refused.link_id""",
-        [one, other, other, one],
+        _REFUSALS.replace("{detail}", "detail" if has_detail else "cast(null as varchar)"),
+        [one, other],
     )
+    return [
+        {
+            "rule": row["rule"],
+            "from": ":".join(ends(row)[0]),
+            "to": ":".join(ends(row)[1]),
+            "reason": row["reason"],
+            "why": shared.why(lake, row),
+            "first_seen_at": row["first_seen_at"],
+            "source": row["source"],
+            "record_id": row["record_id"],
+        }
+        for row in rows
+    ]
 
 
 def cut_between(

@@ -23,9 +23,12 @@ _OF_DEVICES = frozenset({"cookie", "device_id"})
 _COLUMNS: Mapping[str, str] = {
     "policy_types": (
         "identifier_type varchar, priority integer, most_per_profile bigint, most_links bigint, "
-        "most_people bigint, is_personal boolean, has_low_limits boolean"
+        "most_people bigint, is_personal boolean, has_low_limits boolean, most_by_use bigint"
     ),
-    "policy_links": "rule varchar, strength integer, is_used boolean, alone_on varchar",
+    "policy_links": (
+        "rule varchar, strength integer, is_used boolean, alone_on varchar, level integer, "
+        "is_ownership boolean"
+    ),
     "policy_blocks": "identifier_type varchar, pattern varchar, reason varchar",
     "policy_traits": (
         "trait varchar, attribute_group varchar, strategy varchar, source varchar, position integer"
@@ -65,6 +68,7 @@ def table_columns() -> dict[str, str]:
 def policy_rows(policy: Mapping[str, Any]) -> dict[str, list[Row]]:
     """The identity part of the policy as rows of its tables."""
     guessing = policy.get("probabilistic", {})
+    levels = _levels(policy["rules"])
     return {
         "policy_probabilistic": [(guessing.get("use", False), guessing.get("link_above"))],
         "policy_types": [
@@ -74,11 +78,19 @@ def policy_rows(policy: Mapping[str, Any]) -> dict[str, list[Row]]:
                 *(kind.get(limit) for limit in ("most_per_profile", "most_links", "most_people")),
                 kind.get("personal", kind["name"] not in _OF_DEVICES),
                 kind.get("low_limits", True),
+                kind.get("most_by_use"),
             )
             for rank, kind in enumerate(policy["types"], start=1)
         ],
         "policy_links": [
-            (rule["name"], rank, rule.get("use", True), rule.get("alone_on"))
+            (
+                rule["name"],
+                rank,
+                rule.get("use", True),
+                rule.get("alone_on"),
+                levels[rule["name"]],
+                rule.get("proves") == "ownership",
+            )
             for rank, rule in enumerate(policy["rules"], start=1)
         ],
         "policy_blocks": [
@@ -89,6 +101,15 @@ def policy_rows(policy: Mapping[str, Any]) -> dict[str, list[Row]]:
             for trait, choice in policy["traits"].items()
             for position, source in enumerate(choice["sources"] or ["*"], start=1)
         ],
+    }
+
+
+def _levels(rules: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """The level of each rule: its rank, or that of the first rule that proves the same."""
+    first: dict[str, int] = {}
+    return {
+        rule["name"]: first.setdefault(rule["proves"], rank) if "proves" in rule else rank
+        for rank, rule in enumerate(rules, start=1)
     }
 
 

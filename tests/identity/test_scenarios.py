@@ -30,8 +30,12 @@ def test_two_user_ids_behind_one_cookie_stay_two_people() -> None:
             Link("login", "user_id:u2", "cookie:own", 3),
         ]
     )
-    assert memory.groups() == groups({"user_id:u1", "cookie:shared"}, {"user_id:u2", "cookie:own"})
-    assert memory.refused() == {frozenset({"user_id:u2", "cookie:shared"}): "limit_user_id"}
+    assert memory.groups() == groups(
+        {"user_id:u1"}, {"cookie:shared"}, {"user_id:u2", "cookie:own"}
+    ), "it is nobody's, not the first one's"
+    assert memory.refused() == {
+        frozenset({f"user_id:u{n}", "cookie:shared"}): "shared_cookie" for n in (1, 2)
+    }
 
 
 def test_a_device_shared_by_a_family_joins_nobody_who_logs_in() -> None:
@@ -44,9 +48,11 @@ def test_a_device_shared_by_a_family_joins_nobody_who_logs_in() -> None:
         ]
     )
     assert memory.groups() == groups(
-        {"user_id:mother", "cookie:c1", "device_id:tablet"}, {"user_id:father", "cookie:c2"}
+        {"user_id:mother", "cookie:c1"}, {"user_id:father", "cookie:c2"}, {"device_id:tablet"}
     )
-    assert memory.refused() == {frozenset({"cookie:c2", "device_id:tablet"}): "limit_user_id"}
+    assert memory.refused() == {
+        frozenset({f"cookie:c{n}", "device_id:tablet"}): "shared_device_id" for n in (1, 2)
+    }
 
 
 def test_a_merge_followed_by_a_login_of_another_person() -> None:
@@ -78,20 +84,26 @@ def test_a_renamed_user_id_is_one_person_with_its_old_name() -> None:
             Link("alias", "user_id:new", "user_id:old", 5),
             Link("login", "user_id:old", "cookie:c1", 1),
             Link("login", "user_id:new", "cookie:c2", 6),
-            Link("login", "user_id:other", "cookie:c2", 7),
+            Link("login", "user_id:other", "cookie:c3", 7),
+            Link("email_click", "email:a@example.com", "cookie:c2", 8),
+            Link("email_click", "email:a@example.com", "cookie:c3", 8),
         ]
     )
     assert memory.groups() == groups(
-        {"user_id:new", "user_id:old", "cookie:c1", "cookie:c2"}, {"user_id:other"}
+        {"user_id:new", "user_id:old", "cookie:c1", "cookie:c2"},
+        {"user_id:other", "cookie:c3"},
+        {"email:a@example.com"},
     )
 
 
-def test_a_profile_has_at_most_five_devices() -> None:
-    links = [Link("device", "user_id:u1", f"device_id:d{n}", n) for n in range(7)]
+def test_beyond_the_limit_of_devices_none_is_the_persons() -> None:
+    links = [Link("device", "user_id:u1", f"device_id:d{n}", n) for n in range(21)]
+    devices = {f"device_id:d{n}" for n in range(21)}
+    memory = resolved(links[:20])
+    assert memory.groups() == groups({"user_id:u1"} | devices - {"device_id:d20"})
     memory = resolved(links)
-    kept = {"user_id:u1"} | {f"device_id:d{n}" for n in range(5)}
-    assert memory.groups() == groups(kept, {"device_id:d5"}, {"device_id:d6"})
-    assert set(memory.refused().values()) == {"limit_device_id"}
+    assert memory.groups() == groups({"user_id:u1"}, *({one} for one in devices))
+    assert set(memory.refused().values()) == {"shared_user_id"}
 
 
 def test_a_kiosk_cookie_joins_nobody_and_is_reported() -> None:
@@ -137,9 +149,30 @@ def test_a_chain_of_ten_thousand_people_is_cut_between_any_two() -> None:
         Link("login", *sorted(pair, reverse=True), day) for day, pair in enumerate(pairwise(ends))
     ]
     memory = resolved([Link(x.rule, x.left, x.right, x.day % 100) for x in links])
-    assert max(len(group) for group in memory.groups()) <= 3
-    assert len(memory.groups()) == 5_000
-    assert all(sum(name.startswith("user_id") for name in group) == 1 for group in memory.groups())
+    # Each cookie but the last one is of two people, so it is nobody's.
+    sizes = sorted(len(group) for group in memory.groups())
+    assert sizes == [1] * 9_998 + [2]
+    assert all(sum(name.startswith("user_id") for name in group) <= 1 for group in memory.groups())
+
+
+def test_where_no_identifier_is_shared_all_links_of_the_place_are_refused() -> None:
+    chain = [
+        Link("device", "cookie:c1", "device_id:d1", 1),
+        Link("device", "cookie:c2", "device_id:d1", 2),
+        Link("device", "cookie:c2", "device_id:d2", 3),
+        Link("device", "cookie:c3", "device_id:d2", 4),
+    ]
+    ends = [Link("login", "user_id:u1", "cookie:c1"), Link("login", "user_id:u3", "cookie:c3")]
+    loose = Link("device", "cookie:c9", "device_id:d1", 0)
+    memory = resolved([*chain, *ends, loose])
+    assert memory.groups() == groups(
+        {"user_id:u1", "cookie:c1"},
+        {"device_id:d1", "cookie:c9"},
+        {"cookie:c2"},
+        {"device_id:d2"},
+        {"user_id:u3", "cookie:c3"},
+    )
+    assert set(memory.refused().values()) == {"limit_user_id"}
 
 
 @pytest.mark.parametrize("hub", ["cookie:hub", "user_id:hub"])

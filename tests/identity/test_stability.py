@@ -86,14 +86,14 @@ def test_undoing_a_merge_restores_ids_and_members() -> None:
     assert memory.mapping()["cookie:c1"] == older, "it stays undone"
 
 
-def test_an_id_follows_the_user_when_a_cookie_turns_out_to_be_of_another() -> None:
+def test_an_id_follows_the_user_when_a_cookie_turns_out_to_be_of_another_too() -> None:
     memory = Memory()
     memory.add([Link("login", "user_id:u1", "cookie:c1", 20)])
     memory.resolve(FEBRUARY)
     first = memory.mapping()["user_id:u1"]
     memory.add([Link("login", "user_id:u2", "cookie:c1", 3)])  # late data: u2 was there before
     memory.resolve()
-    assert memory.groups() == groups({"user_id:u2", "cookie:c1"}, {"user_id:u1"})
+    assert memory.groups() == groups({"user_id:u2"}, {"cookie:c1"}, {"user_id:u1"})
     assert memory.mapping()["user_id:u1"] == first
     assert memory.mapping()["user_id:u2"] != first
     assert memory.rows("select event, surviving_profile_id from identity.merge_events") == [

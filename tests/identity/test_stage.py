@@ -64,14 +64,18 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
         yield found
 
 
-def test_records_of_all_sources_make_three_people(lake: Lake) -> None:
+def test_records_of_all_sources_make_three_people_and_a_shared_cookie_nobody(lake: Lake) -> None:
     ann = {
-        "user_id:u1", "crm_id:k1", "email:ann@example.com", "phone:+4930901820", "cookie:shared",
-        "cookie:laptop",
-        "device_id:d1", "device_id:d2",
+        "user_id:u1", "crm_id:k1", "email:ann@example.com", "phone:+4930901820", "cookie:laptop",
     }  # fmt: skip
-    assert lake.groups() == groups(ann, {"user_id:u2"}, {"crm_id:k2", "email:ann@work.example.com"})
-    assert lake.refused() == {frozenset({"user_id:u2", "cookie:shared"}): "limit_user_id"}
+    shared = [{"cookie:shared"}, {"device_id:d1"}, {"device_id:d2"}]
+    assert lake.groups() == groups(
+        ann, {"user_id:u2"}, {"crm_id:k2", "email:ann@work.example.com"}, *shared
+    )
+    assert lake.refused() == {
+        frozenset({other, "cookie:shared"}): "shared_cookie"
+        for other in ("user_id:u1", "user_id:u2", "device_id:d1", "device_id:d2")
+    }
 
 
 def test_events_on_a_shared_cookie_go_to_who_is_logged_in(lake: Lake) -> None:
@@ -164,7 +168,8 @@ def test_explain_shows_why_two_are_two(lake: Lake, capsys: pytest.CaptureFixture
     code, out, _ = call(capsys, "identity", "explain", "user_id:u2", "cookie:shared")
     assert code == 0
     assert "Two people" in out
-    assert "limit_user_id" in out
+    assert "shared_cookie" in out
+    assert "shared by 2 people with 2 of the type user_id, limit 1" in " ".join(out.split())
 
 
 @pytest.mark.parametrize("spelling", ["+49 (0)30 901820", "0049-30-901820", "030 901820"])
@@ -190,10 +195,10 @@ def test_what_if_compares_and_changes_nothing(
     code, out, err = call(capsys, "identity", "what-if", str(changed), "--output", "json")
     assert code == 0, err
     found = json.loads(out)
-    # The laptop's cookie and the second device leave Ann, her second contact joins her.
+    # The laptop's cookie leaves Ann, her second contact joins her; devices are of nobody.
     assert found["profiles"] == {
-        "profiles_now": 3, "profiles_then": 4, "would_split": 1, "would_merge": 1,
-        "links_refused_then": 3,
+        "profiles_now": 6, "profiles_then": 6, "would_split": 1, "would_merge": 1,
+        "links_refused_then": 5,
     }  # fmt: skip
     assert (found["segments"], found["destinations"]) == ([], []), "none has been built"
     assert lake.rows("select * from identity.identifier_mapping order by all") == before
@@ -279,7 +284,7 @@ def test_changed_rules_reach_the_lake_without_a_new_parse(lake: Lake, tmp_path: 
     shutil.copytree(ROOT / "config", config)
     text = (config / "policies.yml").read_text()
     (config / "policies.yml").write_text(
-        text.replace("{name: crm_phone}", "{name: crm_phone, use: false}")
+        text.replace("{name: crm_phone, ", "{name: crm_phone, use: false, ")
     )
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("SEGMENTRY_CONFIG", str(config))

@@ -21,6 +21,10 @@ policy_types as (
     select * from {{ source('identity_policy', 'policy_types') }}
 ),
 
+policy_links as (
+    select * from {{ source('identity_policy', 'policy_links') }}
+),
+
 renamed as (
     -- A user id that was renamed by an alias does not count against the limit of its type.
     select distinct right_node as node from links where rule = 'alias' and left_type = right_type
@@ -32,8 +36,10 @@ crowded as (
     inner join nodes on components.node = nodes.node
     inner join policy_types on nodes.identifier_type = policy_types.identifier_type
     anti join renamed on nodes.node = renamed.node
-    group by components.component, nodes.identifier_type, policy_types.most_per_profile
-    having count(*) > policy_types.most_per_profile
+    group by
+        components.component, nodes.identifier_type, policy_types.most_per_profile,
+        policy_types.most_by_use
+    having count(*) > least(policy_types.most_per_profile, policy_types.most_by_use)
 )
 
 select
@@ -45,9 +51,10 @@ select
     links.right_type,
     links.left_node in (select node from renamed) as is_left_renamed,
     links.right_node in (select node from renamed) as is_right_renamed,
-    links.strength,
-    links.first_seen_at
+    coalesce(policy_links.level, 99) as level,
+    coalesce(policy_links.is_ownership, false) as is_ownership
 from links
+left join policy_links on links.rule = policy_links.rule
 inner join components on links.left_node = components.node
 inner join crowded on components.component = crowded.component
 anti join excluded on links.link_id = excluded.link_id

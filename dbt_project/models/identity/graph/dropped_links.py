@@ -1,78 +1,237 @@
 """Decides which links are dropped where a component would break a limit.
 
-Links are taken strongest first (rule, then first stated, then key); one that would bring more
-values of a type together than a profile may have is refused. Each component is decided by itself,
-so the work follows the contested components alone, and the result depends on the set of links only,
-not on their order of arrival.
+Links are taken level by level, the strongest first. Within a level no link comes first: all are
+judged by what the stronger levels have joined, so the result depends on the set of links only. A
+link that alone would break a limit is dropped. An identifier whose neighbours together would break
+one is shared: it joins none of them, and nobody by a weaker link either. Where a limit breaks and
+no single identifier is shared, all links between those who cannot be one person are dropped.
 """
 
+from itertools import groupby
+
 import pyarrow as pa
+
+# Types of which a value names one record of one system. If such an identifier meets too many of one
+# type, that shows nothing of its links to other types; of an address or a browser it does.
+_KEYS = {"user_id", "crm_id", "loyalty_id"}
+_COLUMNS = (
+    "link_id, left_node, right_node, left_type, right_type, is_left_renamed, is_right_renamed,"
+    " level, is_ownership, component"
+)
 
 
 def model(dbt, session):
     """Refused links with the limit each would break, as an Arrow table."""
     dbt.config(materialized="transient", database="memory")
-    limits = {
-        row[0]: row[1]
-        for row in (
-            dbt.source("identity_policy", "policy_types")
-            .project("identifier_type, most_per_profile")
-            .fetchall()
-        )
-        if row[1] is not None
-    }
-    links = (
-        dbt.ref("contested_links")
-        .order("component, strength, first_seen_at, link_id")
-        .project(
-            "link_id, left_node, right_node, left_type, right_type, is_left_renamed,"
-            " is_right_renamed"
-        )
+    policy = (
+        dbt.source("identity_policy", "policy_types")
+        .project("identifier_type, most_per_profile, most_by_use")
+        .fetchall()
     )
-    refused = _refused(links, limits)
+    limits = {row[0]: row[1] for row in policy if row[1] is not None}
+    by_use = {row[0]: row[2] for row in policy if row[2] is not None}
+    links = dbt.ref("contested_links").order("component, level, link_id").project(_COLUMNS)
+    refused = []
+    for _, rows in groupby(_rows(links), key=lambda row: row[9]):
+        people = _People(limits, by_use)
+        for _, level in groupby(rows, key=lambda row: row[7]):
+            refused += people.judged(list(level))
     return pa.table(
         {
-            "link_id": pa.array([link for link, _ in refused], pa.string()),
-            "reason": pa.array([reason for _, reason in refused], pa.string()),
+            name: pa.array([row[at] for row in refused], pa.string())
+            for at, name in enumerate(("link_id", "reason", "detail"))
         }
     )
 
 
-def _refused(links, limits):
-    parent = {}
-    counts = {}
-    refused = []
+def _rows(links):
     while batch := links.fetchmany(100_000):
-        for link_id, left, right, left_type, right_type, left_renamed, right_renamed in batch:
-            left = _enter(left, left_type, left_renamed, parent, counts, limits)
-            right = _enter(right, right_type, right_renamed, parent, counts, limits)
-            if left == right:
+        yield from batch
+
+
+class _People:
+    """The people of one component: identifiers that are joined so far, by union-find."""
+
+    def __init__(self, limits, by_use):
+        self.limits = limits
+        self.by_use = by_use
+        self.parent = {}
+        self.counts = {}
+        self.kinds = {}
+        # What is shared: an identifier with all others, or a key with those of one type; and why.
+        self.shared = {}
+
+    def judged(self, links):
+        """Refused links of one level; the others join their identifiers."""
+        for _, left, right, left_type, right_type, left_renamed, right_renamed, *_ in links:
+            self._enter(left, left_type, left_renamed)
+            self._enter(right, right_type, right_renamed)
+        refused = []
+        opened = []
+        for link in links:
+            reason = self._reason(link)
+            if reason:
+                refused.append((link[0], *reason))
+            elif self._root(link[1]) != self._root(link[2]):
+                opened.append(link)
+        self.shared.update(self._found_shared(opened))
+        left = []
+        for link in opened:
+            reason = self._shared_end(link)
+            if reason:
+                refused.append((link[0], *reason))
+            else:
+                left.append(link)
+        return refused + self._join(left)
+
+    def _enter(self, node, kind, is_renamed):
+        """A new node counts for its type, unless the type has no limit or it was renamed."""
+        if node not in self.parent:
+            self.parent[node] = node
+            self.kinds[node] = kind
+            is_counted = (kind in self.limits or kind in self.by_use) and not is_renamed
+            self.counts[node] = {kind: 1} if is_counted else {}
+
+    def _root(self, node):
+        parent = self.parent
+        while parent[node] != node:
+            parent[node] = parent[parent[node]]
+            node = parent[node]
+        return node
+
+    def _unite(self, one, other):
+        one = self._root(one)
+        other = self._root(other)
+        if one == other:
+            return
+        if sum(self.counts[one].values()) < sum(self.counts[other].values()):
+            one, other = other, one
+        self.parent[other] = one
+        self.counts[one] = _total([self.counts[one], self.counts.pop(other)])
+
+    def _reason(self, link):
+        """Why a link cannot join, by what stronger links have joined; None if it can."""
+        left = self._root(link[1])
+        right = self._root(link[2])
+        if left == right:
+            return None
+        if shared := self._shared_end(link):
+            return shared
+        broken = self._broken(_total([self.counts[left], self.counts[right]]))
+        return broken and (f"limit_{broken[0]}", f"together {_limit(*broken)}")
+
+    def _shared_end(self, link):
+        for node, other_type in ((link[1], link[4]), (link[2], link[3])):
+            kind = self.kinds[node]
+            detail = self.shared.get((node, other_type if kind in _KEYS else None))
+            if detail:
+                return f"shared_{kind}", detail
+        return None
+
+    def _found_shared(self, links):
+        """Identifiers that would bring together more than one person may have."""
+        near = {}
+        for _, left, right, left_type, right_type, _, _, _, is_ownership, _ in links:
+            near.setdefault(left, []).append((right, right_type, is_ownership))
+            near.setdefault(right, []).append((left, left_type, is_ownership))
+        found = {}
+        for node, others in near.items():
+            people = {self._root(other) for other, *_ in others}
+            total = _total([self.counts[one] for one in {self._root(node), *people}])
+            broken = self._broken(total) or self._overused(
+                {self._root(other) for other, _, is_ownership in others if not is_ownership}
+            )
+            if not broken:
                 continue
-            broken = _broken(counts[left], counts[right], limits)
-            if broken:
-                refused.append((link_id, "limit_" + broken))
+            detail = f"shared by {len(people)} people with {_limit(*broken)}"
+            types = {kind for _, kind, _ in others} if self.kinds[node] in _KEYS else {None}
+            found.update({(node, kind): detail for kind in types})
+        return found
+
+    def _broken(self, counts):
+        """The first type (by name) that has too many values, with their number and the limit."""
+        return min(
+            ((k, n, self.limits[k]) for k, n in counts.items() if n > self.limits.get(k, n)),
+            default=None,
+        )
+
+    def _overused(self, people):
+        """The same for people who are brought together by links that prove no ownership."""
+        if len(people) <= min(self.by_use.values(), default=len(people)):
+            return None
+        having = {kind: sum(kind in self.counts[one] for one in people) for kind in self.by_use}
+        return min(
+            ((k, n, self.by_use[k]) for k, n in having.items() if n > self.by_use[k]), default=None
+        )
+
+    def _join(self, links):
+        """Join what these links join, but not where a limit breaks; returns what is refused."""
+        near = {}
+        for link in links:
+            left = self._root(link[1])
+            right = self._root(link[2])
+            near.setdefault(left, set()).add(right)
+            near.setdefault(right, set()).add(left)
+        refused_between = {}
+        pairs = []
+        for members in _components(near):
+            total = _total([self.counts[one] for one in members])
+            broken = self._broken(total)
+            if not broken:
+                pairs += [(members[0], one) for one in members[1:]]
                 continue
-            if sum(counts[left].values()) < sum(counts[right].values()):
-                left, right = right, left
-            parent[right] = left
-            for kind, number in counts.pop(right).items():
-                counts[left][kind] = counts[left].get(kind, 0) + number
-    return refused
+            ends = self._loose_ends(
+                members, near, {k for k in total if self._broken({k: total[k]})}
+            )
+            pairs += ends.items()
+            refused_between.update({one: broken for one in members if one not in ends})
+        refused = []
+        for link in links:
+            broken = refused_between.get(self._root(link[1]))
+            if broken and self._root(link[2]) in refused_between:
+                refused.append((link[0], f"limit_{broken[0]}", f"together {_limit(*broken)}"))
+        for one, other in pairs:
+            self._unite(one, other)
+        return refused
+
+    def _loose_ends(self, members, near, kinds):
+        """Members that hang on one other and bring nothing of these types, with that other one."""
+        degrees = {one: len(near[one]) for one in members}
+        waiting = [
+            one for one in members if degrees[one] == 1 and kinds.isdisjoint(self.counts[one])
+        ]
+        ends = {}
+        while waiting:
+            one = waiting.pop()
+            (other,) = (x for x in near[one] if x not in ends)
+            ends[one] = other
+            degrees[other] -= 1
+            if degrees[other] == 1 and kinds.isdisjoint(self.counts[other]):
+                waiting.append(other)
+        return ends
 
 
-def _enter(node, kind, is_renamed, parent, counts, limits):
-    """The root of a node; a new node counts for its type, unless the type has no limit or it was
-    renamed.
-    """
-    if node not in parent:
-        parent[node] = node
-        counts[node] = {kind: 1} if kind in limits and not is_renamed else {}
-    while parent[node] != node:
-        parent[node] = parent[parent[node]]
-        node = parent[node]
-    return node
+def _components(near):
+    seen = set()
+    for start in near:
+        if start in seen:
+            continue
+        seen.add(start)
+        members = [start]
+        for node in members:
+            new = near[node] - seen
+            seen |= new
+            members += new
+        yield members
 
 
-def _broken(one, other, limits):
-    """The first type (by name) of which the two together would have too many."""
-    return min((k for k in one if k in other and one[k] + other[k] > limits[k]), default=None)
+def _total(parts):
+    total = {}
+    for counts in parts:
+        for kind, number in counts.items():
+            total[kind] = total.get(kind, 0) + number
+    return total
+
+
+def _limit(kind, number, limit):
+    return f"{number} of the type {kind}, limit {limit}"

@@ -8,15 +8,15 @@
 with
 
 excluded as (
-    select link_id, reason from {{ ref('excluded_links') }}
+    select link_id, reason, cast(null as varchar) as detail from {{ ref('excluded_links') }}
 ),
 
 dropped as (
-    select link_id, reason from {{ ref('dropped_links') }}
+    select link_id, reason, detail from {{ ref('dropped_links') }}
 ),
 
 restated as (
-    select link_id, reason from {{ ref('restated_refusals') }}
+    select link_id, reason, detail from {{ ref('restated_refusals') }}
 ),
 
 changed as (
@@ -49,6 +49,7 @@ select
     links.first_seen_at,
     links.last_seen_at,
     links.source,
-    links.record_id
+    links.record_id,
+    refusals.detail
 from refusals
 inner join links on refusals.link_id = links.link_id

@@ -12,11 +12,19 @@ mapping as (
     from {{ golden_changes if is_golden_partial() else identifier_mapping }}
 ),
 
+points as (
+    -- E-mail and phone are identifiers and traits at once; a shared one is a trait of each person.
+    select * from mapping where identifier_type in ('email', 'phone')
+    union
+    select profile_id, identifier_type, identifier from {{ ref('contact_points') }}
+),
+
 accepted as (
     select * from {{ ref('identifier_values') }}
     where identifier is not null
     {%- if is_golden_partial() %}
-        and identifier in (select identifier from {{ golden_changes }})
+        and (identifier in (select identifier from {{ golden_changes }})
+            or identifier in (select identifier from points))
     {%- endif %}
 ),
 
@@ -37,24 +45,30 @@ strategies as (
 ),
 
 addresses as (
-    -- E-mail and phone are identifiers and traits at once.
     select
-        spellings.left_type as identifier_type, accepted.identifier, spellings.left_type as trait,
-        accepted.identifier as value, spellings.source, spellings.record_id,
-        spellings.first_seen_at as first_at, spellings.last_seen_at as observed_at,
-        spellings.records
+        points.profile_id, spellings.left_type as trait, accepted.identifier as value,
+        spellings.source, spellings.record_id, spellings.first_seen_at as first_at,
+        spellings.last_seen_at as observed_at, spellings.records
     from spellings
     inner join accepted
         on spellings.left_type = accepted.identifier_type and spellings.left_value = accepted.value
         and spellings.country is not distinct from accepted.country
+    inner join points
+        on accepted.identifier_type = points.identifier_type
+            and accepted.identifier = points.identifier
 ),
 
 named as (
     -- Claims name people as their records spell them.
-    select claims.* replace (accepted.identifier as identifier)
+    select
+        mapping.profile_id, claims.trait, claims.value, claims.source, claims.record_id,
+        claims.first_at, claims.observed_at, claims.records
     from claims
     inner join accepted
         on claims.identifier_type = accepted.identifier_type and claims.identifier = accepted.value
+    inner join mapping
+        on accepted.identifier_type = mapping.identifier_type
+            and accepted.identifier = mapping.identifier
 ),
 
 statements as (
@@ -64,7 +78,7 @@ statements as (
 )
 
 select
-    mapping.profile_id,
+    statements.profile_id,
     statements.trait,
     statements.value,
     statements.source,
@@ -76,9 +90,6 @@ select
     max(statements.observed_at) as observed_at,
     cast(sum(statements.records) as bigint) as records
 from statements
-inner join mapping
-    on statements.identifier_type = mapping.identifier_type
-        and statements.identifier = mapping.identifier
 left join choices on statements.trait = choices.trait and statements.source = choices.source
 left join strategies on statements.trait = strategies.trait
 group by all
