@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
-from activation import credentials
+from activation import credentials, subscriptions
 from activation.client import Accounts, Client, Rate, RequestRefused
 from activation.model import Batch, Result, Row, RowOutcome, Status
 from segmentry import discovery
@@ -21,6 +21,9 @@ from segmentry.sync_config import SyncConfig
 
 # What reading an answer of another shape than the documented one raises.
 MALFORMED = (LookupError, TypeError, AttributeError, ValueError)
+# Of a place of one's own, and of a router: what is done there, the file alone states.
+EVERY_PURPOSE = ("marketing", "advertising", "personalization", "analytics")
+EVERY_CHANNEL = ("email", "sms", "push", "ads", "any")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _PHONE = re.compile(r"\+[1-9]\d{6,14}")
 
@@ -99,7 +102,7 @@ class Destination(ABC):
     False where the same call twice is two messages. grains: what a row may represent; a list of
     people knows each person once. job_seconds: how long a request that was taken, and whose job's
     id was lost, may go on there. bulk_keeps_nulls: its bulk call leaves the old value where a NULL
-    is sent.
+    is sent. purposes, channels: what it is for; consent for anything else is no consent for it.
 
     A batch never has two rows of one person, and it has removals alone or none.
     """
@@ -117,6 +120,8 @@ class Destination(ABC):
     grains: ClassVar[tuple[str, ...]] = ("profile",)
     job_seconds: ClassVar[float] = 0.0
     bulk_keeps_nulls: ClassVar[bool] = False
+    purposes: ClassVar[tuple[str, ...]] = ()
+    channels: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
     def upsert(self, session: DestinationSession, batch: Batch) -> Result:
@@ -167,7 +172,6 @@ class Destination(ABC):
 
     def check(self, sync: SyncConfig) -> None:
         """Raise ConfigError where the sync's file does not fit this destination."""
-        _check_no_consent(sync)
         unknown = sorted(set(sync.options) - set(self.options))
         strange = sorted(set(sync.connection) - {*self.settings, *self.optional_settings})
         if unknown or strange:
@@ -215,32 +219,34 @@ def _in_our_words(found: Iterator[str]) -> Iterator[str]:
     )
 
 
+def _check_use(sync: SyncConfig, destination: Destination) -> None:
+    """Consent is asked for the sync's purpose and channel: they must be what the tool does."""
+    stated = {
+        "purpose": (sync.purpose, destination.purposes),
+        "channel": (sync.channel, destination.channels),
+    }
+    for word, (value, allowed) in stated.items():
+        if value not in allowed:
+            raise ConfigError(
+                f"{sync.path}: the destination '{sync.destination}' is not for the {word}"
+                f" '{value}'",
+                allowed=", ".join(allowed),
+                remedy=f"state the {word} for which people have consented there, or use another"
+                " destination; withdrawals are sent all the same",
+            )
+
+
 def _check_no_consent(sync: SyncConfig) -> None:
     """A column that a tool reads as a subscription could subscribe a person who left: none may be
     mapped.
     """
-    for column in sync.columns:
-        if column.name.lower().replace("_", "") in _CONSENT_FIELDS:
-            raise ConfigError(
-                f"{sync.path}: columns/{column.name} is a consent or subscription field of"
-                " marketing tools",
-                allowed="columns that describe the person",
-                remedy="remove it: consent is never written by a sync",
-            )
-
-
-_CONSENT_FIELDS = frozenset(
-    {
-        "consent", "subscribed", "unsubscribed", "subscription", "subscriptions",
-        "subscriptiongroups", "status",
-        "emailsubscribe", "pushsubscribe", "smssubscribe", "optin", "optout", "hasoptedoutofemail",
-        "donotcall",
-        "hsemailoptout", "hsmarketablestatus", "ciosubscriptionpreferences", "unsubscribedreason",
-        "marketingsuspended", "emailinvalid", "interests", "synctags", "emaillistids",
-        "unsubscribedchannelids",
-        "unsubscribedmessagetypeids", "subscribedmessagetypeids",
-    }
-)  # fmt: skip
+    if places := subscriptions.carried_by(sync):
+        raise ConfigError(
+            f"{sync.path}: {places[0]} is a consent or subscription field of marketing tools",
+            allowed="columns that describe the person; columns of profiles.profiles that begin with"
+            f" {subscriptions.FROM_LEDGER}, under a name that no tool acts upon",
+            remedy="remove it: a subscription comes from the consent decisions alone",
+        )
 
 
 def by_index(batch: Batch, errors: Mapping[int, str]) -> list[RowOutcome]:
@@ -267,7 +273,26 @@ def all_destinations() -> dict[str, Destination]:
 
 
 def of(sync: SyncConfig) -> Destination:
-    """The sync's destination, after its file was checked against it."""
+    """The sync's destination, after its file was checked against it, and that the tool is for its
+    use.
+    """
+    destination = _named(sync)
+    _check_use(sync, destination)
+    _check_no_consent(sync)
+    destination.check(sync)
+    return destination
+
+
+def to_withdraw_from(sync: SyncConfig) -> Destination:
+    """The destination of a sync of which nobody is added any more: an earlier version may have sent
+    for a use that is refused now, and people leave from there all the same.
+    """
+    destination = _named(sync)
+    destination.check(sync)
+    return destination
+
+
+def _named(sync: SyncConfig) -> Destination:
     found = all_destinations()
     if sync.destination not in found:
         raise ConfigError(
@@ -275,9 +300,7 @@ def of(sync: SyncConfig) -> Destination:
             allowed=", ".join(found),
             remedy="use one of these, or add activation/destinations/<name>.py",
         )
-    destination = found[sync.destination]
-    destination.check(sync)
-    return destination
+    return found[sync.destination]
 
 
 def connection_values(

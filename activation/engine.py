@@ -13,6 +13,7 @@ from activation import plan as plans
 from activation.client import Unanswered
 from activation.consent import ConsentGate
 from activation.consent_policy import Basis
+from activation.destination import of as destination_of
 from activation.ledger import deployed, open_requests, runs
 from activation.ledger.database import Ledger
 from activation.ledger.deployed import DeployedSync
@@ -267,6 +268,7 @@ def _send_rest(
     run = desk.run
     ledger = desk.ledger
     sync = sender.sync
+    destination_of(sync)  # what is refused here has had its withdrawals
     plan = plans.make(desk.lake, ledger, sync, sender.gate, runs.state(ledger, run.sync), standing)
     run.lake_snapshot = plan.snapshot
     run.planned += plan.counts

@@ -14,8 +14,12 @@ import duckdb
 from activation import consent_policy
 from activation.consent import ConsentGate
 from activation.consent_policy import Basis
-from activation.destination import Destination, DestinationSession, connection_values
-from activation.destination import of as destination_of
+from activation.destination import (
+    Destination,
+    DestinationSession,
+    connection_values,
+    to_withdraw_from,
+)
 from activation.ledger.accounts import LedgerAccounts
 from activation.ledger.database import Ledger
 from segmentry import snapshots, warehouse
@@ -64,7 +68,7 @@ class SyncPlace:
     @cached_property
     def destination(self) -> Destination:
         """What kind of tool it is; ConfigError where the configuration does not fit it."""
-        return destination_of(self.sync)
+        return to_withdraw_from(self.sync)
 
     @property
     def missing(self) -> list[str]:

@@ -45,7 +45,7 @@ def _planned(settings: Settings, sync: SyncConfig) -> dict[str, Any]:
     with open_sync(settings, sync.name) as opened:
         place = opened.at(sync)
         ledger = opened.ledger
-        destination = place.destination
+        destination = destination_of(sync)
         missing = place.missing
         lake = opened.lake
         made = plans.make(lake, ledger, sync, place.gate(), runs.state(ledger, sync.name))

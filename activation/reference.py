@@ -35,6 +35,8 @@ def _section(name: str, destination: Destination) -> str:
     rows = [
         ("connection", _listed(settings)),
         ("options", _listed(destination.options)),
+        ("purposes", _listed(destination.purposes)),
+        ("channels", _listed(destination.channels)),
         (
             "rows of a request",
             "all" if destination.is_snapshot else f"at most {destination.batch_rows:,}",

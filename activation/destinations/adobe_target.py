@@ -25,6 +25,8 @@ class AdobeTarget(Destination):
     """One Target client."""
 
     settings = ("url", "client")
+    purposes = ("marketing", "personalization")
+    channels = ("email", "sms", "push", "any")
     optional_settings = ("token",)
     options = ("attribute",)
     batch_rows = 50_000  # of 500,000

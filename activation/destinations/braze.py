@@ -21,6 +21,8 @@ class Braze(Destination):
     """One Braze workspace."""
 
     settings = ("url", "api_key")
+    purposes = ("marketing", "personalization")
+    channels = ("email", "sms", "push", "any")
     options = ("attribute", "identifier")
     batch_rows = 75
     rate = Rate(3_000, 3.0)

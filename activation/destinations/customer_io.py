@@ -21,6 +21,8 @@ class CustomerIo(Destination):
     """One Customer.io segment."""
 
     settings = ("url", "site_id", "api_key", "segment_id")
+    purposes = ("marketing", "personalization")
+    channels = ("email", "sms", "push", "any")
     options = ("id_type",)
     batch_rows = 500  # of the 1,000 a segment call takes
     batch_bytes = 450_000  # of 500 KB

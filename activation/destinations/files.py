@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-from activation.destination import Destination, DestinationSession
+from activation.destination import EVERY_CHANNEL, EVERY_PURPOSE, Destination, DestinationSession
 from activation.file_formats import OPTIONS, keys, write, write_without
 from activation.model import Batch, Result, Row, all_sent
 from activation.remote_files import (
@@ -31,6 +31,8 @@ class Files(Destination):
     """Files on this machine."""
 
     options = OPTIONS
+    purposes = EVERY_PURPOSE
+    channels = EVERY_CHANNEL
     is_snapshot = True
     cost_unit = "files"
     grains = ("profile", "membership", "transition")

@@ -24,6 +24,8 @@ class GoogleDataManager(Destination):
     """One Customer Match list."""
 
     settings = ("url", "token", "account_id", "list_id")
+    purposes = ("advertising",)
+    channels = ("ads",)
     batch_rows = 5_000  # of 10,000 members
     rate = Rate(300, 60.0)
     cost_unit = "members"

@@ -22,6 +22,8 @@ class HubSpot(Destination):
     """One HubSpot list."""
 
     settings = ("url", "token", "list_id")
+    purposes = ("marketing", "personalization")
+    channels = ("email", "sms", "any")
     options = ("id_property",)
     batch_rows = 100
     rate = Rate(100, 10.0)  # the lowest plan: 100 in 10 s

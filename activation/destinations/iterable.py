@@ -21,6 +21,8 @@ class Iterable(Destination):
     """One Iterable list."""
 
     settings = ("url", "api_key", "list_id")
+    purposes = ("marketing",)
+    channels = ("email", "sms", "push", "any")
     options = ("identifier",)
     batch_rows = 1_000
     batch_bytes = 3_500_000  # of 4 MB

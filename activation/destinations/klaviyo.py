@@ -35,6 +35,8 @@ class Klaviyo(Destination):
     """One list."""
 
     settings = ("url", "api_key", "list_id")
+    purposes = ("marketing",)
+    channels = ("email", "sms", "push", "any")
     batch_rows = 1_000  # of the 10,000 a job may have: a list relationship takes 1,000 at once
     batch_bytes = 4_500_000  # of 5 MB
     rate = Rate(140, 60.0)  # of 150 a minute for jobs and list changes

@@ -25,6 +25,8 @@ class Mailchimp(Destination):
     """One static segment of a Mailchimp audience."""
 
     settings = ("url", "api_key", "list_id", "segment_id")
+    purposes = ("marketing",)
+    channels = ("email",)
     options = ("status_if_new",)
     batch_rows = 500
     rate = Rate(10, 1.0)  # ten connections at once; an answer takes about a second

@@ -32,6 +32,8 @@ class Marketo(Destination):
     """One static list."""
 
     settings = ("url", "client_id", "client_secret", "list_id")
+    purposes = ("marketing",)
+    channels = ("email", "sms", "push", "any")
     batch_rows = 300
     batch_bytes = 900_000  # of 1 MB
     rate = Rate(90, 20.0)  # of 100 in 20 seconds

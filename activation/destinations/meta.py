@@ -36,6 +36,8 @@ class Meta(Destination):
     """One Custom Audience."""
 
     settings = ("url", "token", "audience_id")
+    purposes = ("advertising",)
+    channels = ("ads",)
     batch_rows = 5_000  # of 10,000
     rate = Rate(5, 1.0)
     cost_unit = "matched people"

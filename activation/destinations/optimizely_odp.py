@@ -18,6 +18,8 @@ class OptimizelyOdp(Destination):
     """One ODP account."""
 
     settings = ("url", "api_key")
+    purposes = ("marketing", "personalization", "analytics")
+    channels = ("email", "sms", "push", "any")
     options = ("attribute",)
     batch_rows = 500
     rate = Rate(10, 1.0)

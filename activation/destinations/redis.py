@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from activation.destination import Destination, DestinationSession
+from activation.destination import EVERY_CHANNEL, EVERY_PURPOSE, Destination, DestinationSession
 from activation.model import Batch, Result, RowOutcome, Status, all_sent
 from segmentry.errors import DestinationError
 
@@ -19,6 +19,8 @@ class Redis(Destination):
     """One Redis database."""
 
     settings = ("url",)
+    purposes = EVERY_PURPOSE
+    channels = EVERY_CHANNEL
     options = ("prefix",)
     batch_rows = 1_000
     cost_unit = "keys"

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from activation.client import checked_url
-from activation.destination import DestinationSession
+from activation.destination import EVERY_CHANNEL, EVERY_PURPOSE, DestinationSession
 from activation.remote_files import RemoteFiles, Store
 from segmentry.errors import DestinationError
 
@@ -23,6 +23,8 @@ class S3Files(RemoteFiles):
     """One prefix of a bucket."""
 
     settings = ("place",)
+    purposes = EVERY_PURPOSE
+    channels = EVERY_CHANNEL
     optional_settings = ("key_id", "secret", "endpoint", "region")
 
     @contextmanager

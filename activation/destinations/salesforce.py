@@ -28,6 +28,8 @@ class Salesforce(Destination):
     """One campaign."""
 
     settings = ("url", "token", "campaign_id")
+    purposes = ("marketing", "personalization")
+    channels = ("email", "sms", "any")
     options = ("object", "external_id")
     batch_rows = 10_000
     batch_bytes = 90_000_000  # of 100 MB

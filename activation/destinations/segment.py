@@ -13,7 +13,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from activation.client import Client, Rate
-from activation.destination import Destination, DestinationSession, given
+from activation.destination import (
+    EVERY_CHANNEL,
+    EVERY_PURPOSE,
+    Destination,
+    DestinationSession,
+    given,
+)
 from activation.model import Batch, Result, Row, all_sent
 
 NAMESPACE = uuid.UUID(
@@ -26,6 +32,8 @@ class SegmentTracking(Destination):
     """One Segment source, or a RudderStack data plane."""
 
     settings = ("url", "write_key")
+    purposes = EVERY_PURPOSE
+    channels = EVERY_CHANNEL
     options = ("trait",)
     batch_rows = 2_000  # of 2,500
     batch_bytes = 300_000  # of 500 KB, the context of each message included

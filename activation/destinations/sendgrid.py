@@ -29,6 +29,8 @@ class SendGrid(Destination):
     """One SendGrid list."""
 
     settings = ("url", "api_key", "list_id")
+    purposes = ("marketing",)
+    channels = ("email",)
     options = ("custom_fields",)
     batch_rows = 1_000  # of 30,000: a smaller batch is halved sooner
     batch_bytes = 5_000_000  # of 6 MB

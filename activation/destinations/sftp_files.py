@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from activation.destination import DestinationSession
+from activation.destination import EVERY_CHANNEL, EVERY_PURPOSE, DestinationSession
 from activation.remote_files import RemoteFiles, Store
 from segmentry.errors import DestinationError
 
@@ -27,6 +27,8 @@ class SftpFiles(RemoteFiles):
     """One folder of an SFTP server."""
 
     settings = ("host", "user", "host_key", "folder")
+    purposes = EVERY_PURPOSE
+    channels = EVERY_CHANNEL
     optional_settings = ("password", "key_file")
 
     @contextmanager

@@ -11,7 +11,7 @@ from collections import Counter
 import httpx
 
 from activation.client import Client, Rate, decoded, retry_after
-from activation.destination import Destination, DestinationSession
+from activation.destination import EVERY_CHANNEL, EVERY_PURPOSE, Destination, DestinationSession
 from activation.model import Batch, Operation, Result, all_sent
 from activation.redact import clean
 from segmentry.errors import DestinationError
@@ -23,6 +23,8 @@ class Slack(Destination):
     """One Slack channel."""
 
     settings = ("url", "token", "channel")
+    purposes = EVERY_PURPOSE
+    channels = EVERY_CHANNEL
     batch_rows = 1_000_000  # one notice for all
     batch_bytes = 1_000_000_000
     rate = Rate(1, 1.0)

@@ -13,7 +13,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from activation.destination import Destination, DestinationSession
+from activation.destination import EVERY_CHANNEL, EVERY_PURPOSE, Destination, DestinationSession
 from activation.model import Batch, Result, Row, RowOutcome, Status, all_sent
 from segmentry.errors import ConfigError, DestinationError
 from segmentry.sync_config import SyncConfig
@@ -32,6 +32,8 @@ class SqlTable(Destination):
     """One table."""
 
     settings = ("url",)
+    purposes = EVERY_PURPOSE
+    channels = EVERY_CHANNEL
     options = ("table",)
     batch_rows = 1_000
     cost_unit = "rows"

@@ -11,7 +11,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from activation.client import decoded
-from activation.destination import Destination, DestinationSession, given
+from activation.destination import (
+    EVERY_CHANNEL,
+    EVERY_PURPOSE,
+    Destination,
+    DestinationSession,
+    given,
+)
 from activation.model import Batch, Result, RowOutcome, Status, all_sent
 from activation.redact import clean
 
@@ -20,6 +26,8 @@ class Webhook(Destination):
     """Signed HTTP notices."""
 
     settings = ("url", "secret")
+    purposes = EVERY_PURPOSE
+    channels = EVERY_CHANNEL
     options = ("type",)
     batch_rows = 1_000
     cost_unit = "requests"

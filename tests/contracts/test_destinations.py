@@ -62,7 +62,7 @@ class Bench:
                 "destination": name,
                 "audience": {"segments": "all"},
                 "purpose": vendor.purpose,
-                "channel": "email",
+                "channel": vendor.channel,
                 "address": "email",
                 "key": "email",
                 "columns": columns,
@@ -299,6 +299,48 @@ def test_no_secret_and_no_address_is_ever_printed(name: str, bench: Callable[...
 def test_a_consent_field_cannot_be_mapped(name: str, bench: Callable[..., Bench]) -> None:
     with pytest.raises(ConfigError, match="consent or subscription field"):
         bench(name, columns={"email": {"from": "email"}, "email_subscribe": {"from": "first_name"}})
+
+
+ADVERTISING = {"meta", "google_data_manager"}
+MAILS_ALONE = {"mailchimp", "sendgrid"}
+ONES_OWN = {"segment", "slack", "webhook"}
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    ("purpose", "channel"),
+    [
+        ("analytics", "any"),
+        ("marketing", "ads"),
+        ("advertising", "email"),
+        ("advertising", "any"),
+        ("personalization", "ads"),
+    ],
+)
+def test_a_use_that_the_tool_is_not_for_is_refused(
+    name: str, purpose: str, channel: str, bench: Callable[..., Bench]
+) -> None:
+    if name in ONES_OWN or (name, purpose) == ("optimizely_odp", "analytics"):
+        bench(name, purpose=purpose, channel=channel)
+        return
+    with pytest.raises(ConfigError, match=r"is not for the (purpose|channel)") as caught:
+        bench(name, purpose=purpose, channel=channel)
+    made = destinations.all_destinations()[name]
+    assert caught.value.allowed in {", ".join(made.purposes), ", ".join(made.channels)}
+
+
+def test_every_destination_states_what_it_is_for() -> None:
+    for name, made in destinations.all_destinations().items():
+        assert made.purposes, name
+        assert set(made.purposes) <= set(destinations.EVERY_PURPOSE), name
+        assert made.channels, name
+        assert set(made.channels) <= set(destinations.EVERY_CHANNEL), name
+        is_ads = "ads" in made.channels
+        assert is_ads == ("advertising" in made.purposes), name
+        if name in ADVERTISING:
+            assert made.purposes == ("advertising",)
+        if name in MAILS_ALONE:
+            assert made.channels == ("email",)
 
 
 # What in a request of mode update keeps the tool from creating people.

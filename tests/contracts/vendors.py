@@ -31,6 +31,7 @@ class Vendor:
     options: dict[str, Any] = field(default_factory=dict)
     columns: dict[str, Any] | None = None
     purpose: str = "marketing"
+    channel: str = "email"
     specs: tuple[str, ...] = ()
     prefix: str = ""
     refuses_alone: bool = True
@@ -347,13 +348,18 @@ VENDORS: dict[str, Vendor] = {
         accepted, {"url": "U", "token": "K", "channel": "L"}, refuses_alone=False, names_rows=False
     ),
     "meta": Vendor(
-        meta, {"url": "U", "token": "K", "audience_id": "L"}, columns=EMAIL, purpose="advertising"
+        meta,
+        {"url": "U", "token": "K", "audience_id": "L"},
+        columns=EMAIL,
+        purpose="advertising",
+        channel="ads",
     ),
     "google_data_manager": Vendor(
         accepted,
         {"url": "U", "token": "K", "account_id": "L", "list_id": "L"},
         columns=EMAIL,
         purpose="advertising",
+        channel="ads",
         refuses_alone=False,
     ),
     "webhook": Vendor(webhook, {"url": "U", "secret": "S"}),
