@@ -23,7 +23,7 @@ _ACTED_UPON = frozenset(
         "unsubscribedmessagetypeids", "subscribedmessagetypeids",
     }
 )  # fmt: skip
-# Words that speak of a permission to reach somebody, between underscores.
+# Words that speak of a permission to reach a person, between underscores.
 _PERMISSION = re.compile(
     r"consent|unsub(?!sid)|subscri|legal_?basis|legitimate_?interest|suppress|gdpr|ccpa"
     r"|(?<!ad)(?<!sh)opt(?:ed|s)?_?(?:in|out)(?=_|s?$|of|email|sms|push|date|status)"
@@ -62,7 +62,7 @@ def carried_by(sync: SyncConfig) -> list[str]:
 
 
 def is_permission(text: str) -> bool:
-    """Whether a name, in whatever spelling, speaks of a permission to reach somebody."""
+    """Whether a name, in whatever spelling, speaks of a permission to reach a person."""
     words = _words(text)
     return bool(_PERMISSION.search(words)) and not _BOUGHT.search(words)
 
