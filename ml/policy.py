@@ -71,7 +71,10 @@ class TrainingPolicy:
 
 @dataclass(frozen=True)
 class DriftPolicy:
-    """Thresholds of drift. psi_*: population stability index; calibration: growth of ECE."""
+    """Thresholds of drift. psi_*: population stability index; calibration: growth of ECE.
+    max_drifted_share: share of the features' importance. ages: features (patterns) that move as
+    people and the shop age; what that moves them by is not drift.
+    """
 
     psi_warning: float = 0.1
     psi_alarm: float = 0.25
@@ -79,6 +82,9 @@ class DriftPolicy:
     max_label_shift: float = 0.1
     max_calibration_growth: float = 0.05
     min_persona_overlap: float = 0.5
+    ages: list[str] = field(
+        default_factory=lambda: ["*_365d", "*_lifetime", "days_since_first_*", "longest_*"]
+    )
 
     @classmethod
     def read(cls, settings: Settings) -> Self:

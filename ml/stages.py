@@ -48,8 +48,15 @@ def _drifted(context: RunContext) -> set[str]:
             where (model, as_of) in (select (model, max(as_of)) from observability.drift
                 group by model)
             group by model
-            having avg((verdict in ('alarm', 'gone'))::integer) > ?
-                or bool_or(feature in ('(score)', '(label)', '(calibration)') and verdict = 'alarm')
+            having bool_or(
+                feature in ('(features)', '(score)', '(label)', '(calibration)')
+                and verdict in ('alarm', 'gone')
+            )
+            -- Scorings before drift was weighted have no row of all features.
+            or (
+                not bool_or(feature = '(features)')
+                and avg((verdict in ('alarm', 'gone'))::integer) > ?
+            )
             """,
             [limit],
         ).fetchall()

@@ -4,8 +4,9 @@ of the score.
 
 from __future__ import annotations
 
+import fnmatch
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -22,6 +23,7 @@ SCORE = "(score)"
 # own rows again.
 LABEL = "(label)"
 CALIBRATION = "(calibration)"
+FEATURES = "(features)"  # the importance of the features that have drifted, as a share
 PERSONA = "(persona)"  # how many people are of each
 MISSING = "(missing)"
 REMOVED = "gone"  # verdict on a column that the features do not have any more
@@ -33,21 +35,42 @@ LEAST_SHARE = 1e-4
 @dataclass(frozen=True)
 class Shift:
     """One column's shift. psi: population stability index; ks: greatest distance of the
-    distributions, by bins.
+    distributions, by bins. weight: the feature's share of what moves the scores. expected: the psi
+    that comes with age alone, which the verdict does not count.
     """
 
     column: str
     psi: float
     ks: float
     verdict: str
+    weight: float = 0.0
+    expected: float = 0.0
 
 
-def reference(features: pd.DataFrame, scores: Vector) -> dict[str, Any]:
+def reference(
+    features: pd.DataFrame, scores: Vector, weights: Mapping[str, float] | None = None
+) -> dict[str, Any]:
     """What a training keeps to compare with later: bin edges and shares per column, and no row of
-    a person.
+    a person. weights: the importance of each feature; without them all count alike.
     """
     kept = {str(name): _summary(features[name]) for name in features}
+    for name in kept if weights is not None else ():
+        kept[name]["weight"] = float((weights or {}).get(name, 0.0))
     return kept | {SCORE: _summary(pd.Series(scores))}
+
+
+def with_ageing(kept: dict[str, Any], before: pd.DataFrame, rows: int) -> dict[str, Any]:
+    """The reference with what time alone does to each column: its shift from the rows before, which
+    lie about as far before the reference as it lies before today.
+
+    rows: those the reference was made of. What chance shows between so many rows is not ageing.
+    """
+    for name in (str(n) for n in before if n in kept):
+        then = shares(before[name], _edges(kept[name]))
+        bins = len({*kept[name]["shares"], *then})
+        chance = (bins - 1) * (1 / max(rows, 1) + 1 / max(len(before), 1))
+        kept[name]["ageing"] = max(0.0, _index(then, kept[name]["shares"])[0] - chance)
+    return kept
 
 
 def _summary(values: pd.Series) -> dict[str, Any]:
@@ -85,39 +108,108 @@ def against(kept: Mapping[str, Any], now: pd.DataFrame, policy: DriftPolicy) -> 
     """Shifts of today's columns from a kept reference, the largest first; a removed column counts
     as drifted.
     """
-    found = [_shift(name, one, now.get(name), policy) for name, one in kept.items()]
+    even = 1 / max(len(kept) - 1, 1)
+    found = [
+        replace(
+            _shift(name, one, now.get(name), policy),
+            weight=0.0 if name == SCORE else one.get("weight", even),
+        )
+        for name, one in kept.items()
+    ]
     return sorted(found, key=lambda s: (-s.psi, s.column))
 
 
 def _shift(name: str, kept: Mapping[str, Any], now: pd.Series | None, policy: DriftPolicy) -> Shift:
     if now is None or not len(now):
         return Shift(name, float("inf"), 1.0, REMOVED)
-    edges = None if kept["edges"] is None else np.asarray(kept["edges"], dtype=float)
-    now_has = shares(now, edges)
-    names = sorted({*kept["shares"], *now_has})
-    old, new = (
-        np.array([one.get(n, 0.0) for n in names], dtype=float) for one in (kept["shares"], now_has)
+    index, distance = _index(kept["shares"], shares(now, _edges(kept)))
+    # The score ages with the features that it follows.
+    ages = name == SCORE or any(fnmatch.fnmatch(name, pattern) for pattern in policy.ages)
+    expected = float(kept.get("ageing", 0.0)) if ages else 0.0
+    beyond = index - expected
+    verdict = (
+        "alarm"
+        if beyond >= policy.psi_alarm
+        else "warning"
+        if beyond >= policy.psi_warning
+        else "stable"
     )
+    return Shift(name, index, distance, verdict, expected=expected)
+
+
+def _edges(kept: Mapping[str, Any]) -> Vector | None:
+    return None if kept["edges"] is None else np.asarray(kept["edges"], dtype=float)
+
+
+def _index(then: Mapping[str, float], now: Mapping[str, float]) -> tuple[float, float]:
+    """Population stability index of two sets of shares, and the greatest distance by bins."""
+    names = sorted({*then, *now})
+    old, new = (np.array([one.get(n, 0.0) for n in names], dtype=float) for one in (then, now))
     before = np.maximum(old, LEAST_SHARE)
     after = np.maximum(new, LEAST_SHARE)
     index = float(((after - before) * np.log(after / before)).sum())
-    distance = float(np.abs(old.cumsum() - new.cumsum()).max())
-    verdict = (
-        "alarm"
-        if index >= policy.psi_alarm
-        else "warning"
-        if index >= policy.psi_warning
-        else "stable"
-    )
-    return Shift(name, index, distance, verdict)
+    return index, float(np.abs(old.cumsum() - new.cumsum()).max())
 
 
 def is_harmful(found: list[Shift], policy: DriftPolicy) -> bool:
-    """Whether too many features have drifted and the scores with them: what drifts without effect
-    harms nobody.
+    """Whether the score has drifted, or features that carry too much of it: what drifts without
+    effect harms no score.
     """
-    moved = {s.column for s in found if s.verdict in {"alarm", REMOVED}}
-    return alarming_share(found) > policy.max_drifted_share and SCORE in moved
+    return bool(reasons_against(found, policy))
+
+
+def reasons_against(found: list[Shift], policy: DriftPolicy) -> list[str]:
+    """What has drifted beyond what is allowed, each with its figure and its limit."""
+    reasons = []
+    for one in found:
+        if one.column == SCORE and one.verdict in {"alarm", REMOVED}:
+            reasons.append(f"the score has drifted, {_beyond(one, policy)}")
+    share = drifted_weight(found)
+    if share > policy.max_drifted_share:
+        moved = [s for s in found if _is_drifted(s)]
+        names = ", ".join(f"{s.column} {s.psi:.2f}" for s in sorted(moved, key=_by_weight)[:5])
+        reasons.append(
+            f"features with {share:.1%} of the importance have drifted, at most"
+            f" {policy.max_drifted_share:.1%} may (PSI: {names})"
+        )
+    return reasons
+
+
+def _beyond(one: Shift, policy: DriftPolicy) -> str:
+    aged = f", of which {one.expected:.3f} comes with age" if one.expected else ""
+    return f"PSI {one.psi:.3f}{aged}; less than {policy.psi_alarm:.3f} may"
+
+
+def summary(found: list[Shift], policy: DriftPolicy) -> str:
+    """The two figures that decide, each with its limit."""
+    scores = "; ".join(f"score {_beyond(s, policy)}" for s in found if s.column == SCORE)
+    share = drifted_weight(found)
+    return f"{scores}; features drifted {share:.1%} of the importance, at most" + (
+        f" {policy.max_drifted_share:.1%} may"
+    )
+
+
+def _is_drifted(one: Shift) -> bool:
+    return one.column != SCORE and one.verdict in {"alarm", REMOVED}
+
+
+def _by_weight(one: Shift) -> tuple[float, str]:
+    return -one.weight, one.column
+
+
+def drifted_weight(found: list[Shift]) -> float:
+    """Share of the features' importance that lies on features beyond the alarm."""
+    whole = sum(s.weight for s in found if s.column != SCORE)
+    return sum(s.weight for s in found if _is_drifted(s)) / whole if whole else 0.0
+
+
+def of_features(found: list[Shift], policy: DriftPolicy) -> list[Shift]:
+    """The row of all features together; none without features."""
+    if not found:
+        return []
+    share = drifted_weight(found)
+    verdict = "alarm" if share > policy.max_drifted_share else "stable"
+    return [Shift(FEATURES, share, share, verdict)]
 
 
 def of_outcomes(rate: Sequence[float], error: Sequence[float], policy: DriftPolicy) -> list[Shift]:
@@ -146,11 +238,6 @@ def of_personas(
     return [_shift(PERSONA, {"edges": None, "shares": shares_then}, now, policy)]
 
 
-def alarming_share(found: list[Shift]) -> float:
-    """Share of columns that have drifted beyond the alarm."""
-    return sum(s.verdict in {"alarm", REMOVED} for s in found) / max(len(found), 1)
-
-
 def rows(model: str, as_of: datetime, version: str, found: list[Shift]) -> pd.DataFrame:
     """Rows of observability.drift."""
     return pd.DataFrame(
@@ -167,14 +254,10 @@ def rows(model: str, as_of: datetime, version: str, found: list[Shift]) -> pd.Da
 
 
 def note(found: list[Shift], policy: DriftPolicy) -> list[str]:
-    """A line for the operator when more features have drifted than the policy allows, naming the
-    furthest.
+    """Lines for the operator when the score, or features that carry it, have drifted more than the
+    policy allows.
     """
-    share = alarming_share(found)
-    if share <= policy.max_drifted_share:
-        return []
-    names = ", ".join(f"{s.column} {s.psi:.2f}" for s in found[:5])
     return [
-        f"{share:.0%} of features have drifted (PSI: {names}): train again, or find out what"
-        " changed"
+        f"{reason}: train again, or find out what changed"
+        for reason in reasons_against(found, policy)
     ]

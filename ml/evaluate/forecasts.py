@@ -10,7 +10,7 @@ from ml.data import columns
 from ml.data.dataset import Part, TrainingSet
 from ml.estimators import Array, Model
 from ml.evaluate import losses, metrics
-from ml.evaluate.gates import Gate, PromotionVerdict, fast, timed
+from ml.evaluate.gates import Gate, PromotionVerdict, difference, fast, timed
 from ml.evaluate.metrics import Interval, Vector
 from ml.policy import TrainingPolicy
 
@@ -75,27 +75,28 @@ def judge(
 ) -> PromotionVerdict:
     """Every gate, on the test part."""
     part = data.test
+    measure = "deviance" if part.labels.dtype.kind == "f" else "log loss"
     ours, seconds = timed(lambda: losses.each(challenger, part), policy)
     gates = [
-        better("the heuristic", ours, losses.each(rule, part), policy),
+        better("the heuristic", ours, losses.each(rule, part), measure, policy),
         fast(seconds, len(part), policy),
     ]
     if part.labels.dtype.kind == "f":
         gates.append(_total(challenger, part, policy))
     if champion is not None:
         theirs = losses.each(champion, columns.fitted_to(champion, part))
-        gates.append(better("the champion", ours, theirs, policy))
+        gates.append(better("the champion", ours, theirs, measure, policy))
     return PromotionVerdict(tuple(gates))
 
 
-def better(rival: str, ours: Vector, theirs: Vector, policy: TrainingPolicy) -> Gate:
+def better(rival: str, ours: Vector, theirs: Vector, measure: str, policy: TrainingPolicy) -> Gate:
     """Less loss than the rival on the same rows, by more than noise."""
-    gain = theirs - ours
-    samples = metrics.draws(len(gain), policy.resamples, policy.seed)
-    low = float(np.quantile(gain[samples].mean(axis=1), 1 - policy.confidence))
-    return Gate(
-        f"better than {rival}", low > 0, f"loss less by {gain.mean():.3f} (sure of {low:.3f})"
-    )
+    change = ours - theirs
+    samples = metrics.draws(len(change), policy.resamples, policy.seed)
+    ends = [1 - policy.confidence, policy.confidence]
+    low, high = np.quantile(change[samples].mean(axis=1), ends)
+    found = Interval(float(change.mean()), float(low), float(high))
+    return Gate(f"better than {rival}", found.high < 0, f"{measure} {difference(found)}")
 
 
 def _total(model: Model, part: Part, policy: TrainingPolicy) -> Gate:

@@ -13,7 +13,7 @@ from ml.data.columns import fitted_to
 from ml.data.dataset import Part, TrainingSet
 from ml.estimators import Model
 from ml.evaluate import evaluation, metrics
-from ml.evaluate.metrics import Vector
+from ml.evaluate.metrics import Interval, Vector
 from ml.policy import TrainingPolicy
 
 
@@ -66,16 +66,22 @@ def judge(
 
 def beats(rival: str, part: Part, ours: Vector, theirs: Vector, policy: TrainingPolicy) -> Gate:
     """Better than the rival by more than noise: in ranking, or in log loss while ranking no
-    worse.
+    worse. The detail names the measure that decides, with its interval.
     """
     samples = metrics.draws(len(part), policy.resamples, policy.seed)
     sure = policy.confidence
     auc = metrics.paired_gain(metrics.roc_auc, part.labels, ours, theirs, samples, sure)
     loss = metrics.paired_gain(metrics.log_loss, part.labels, ours, theirs, samples, sure)
-    passed = bool(auc.low > 0 or (loss.high < 0 and auc.value >= 0))
-    return Gate(
-        f"better than {rival}", passed, f"AUC {_signed(auc.value)} (sure of {_signed(auc.low)})"
-    )
+    ranking = f"AUC {difference(auc)}"
+    if auc.low > 0:
+        return Gate(f"better than {rival}", True, ranking)
+    passed = bool(loss.high < 0 and auc.value >= 0)
+    detail = f"log loss {difference(loss)} decides; {ranking}"
+    if not passed:
+        detail = f"neither {ranking} nor log loss {difference(loss)} is surely better"
+        if loss.high < 0:
+            detail = f"{ranking} decides: it ranks worse; log loss {difference(loss)}"
+    return Gate(f"better than {rival}", passed, detail)
 
 
 def calibrated(part: Part, scores: Vector, policy: TrainingPolicy) -> Gate:
@@ -136,5 +142,6 @@ def fast(seconds: float, rows: int, policy: TrainingPolicy) -> Gate:
     return Gate("latency", pace <= policy.max_seconds_per_100k, f"{pace:.1f} s per 100,000 people")
 
 
-def _signed(value: float) -> str:
-    return f"{value:+.3f}"
+def difference(gain: Interval) -> str:
+    """A difference with its interval."""
+    return f"{gain.value:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}]"

@@ -19,6 +19,7 @@ from ml.evaluate.answers import Ask
 from ml.evaluate.metrics import Vector
 
 SAMPLE = 30  # people that drivers are chosen by; each feature is one more prediction for them
+WEIGHED = 150  # people that the importance of features is measured by
 DRIVERS = 8  # features asked about: each is one more prediction of every person's score
 REASONS = 3  # reasons per person
 
@@ -45,6 +46,14 @@ def of_scores(ask: Ask, model: Model, people: pd.DataFrame, scores: Vector) -> p
             for rank in range(order.shape[1])
         ]
     )
+
+
+def importance(ask: Ask, features: pd.DataFrame) -> dict[str, float]:
+    """Each feature's share of what moves the scores of a sample of these people."""
+    usual = {str(name): _usual(features[name]) for name in features}
+    moved = _moved(ask, features.iloc[:: max(1, len(features) // WEIGHED)], usual)
+    whole = sum(moved.values())
+    return {name: value / whole if whole else 0.0 for name, value in moved.items()}
 
 
 def _moved(ask: Ask, sample: pd.DataFrame, usual: dict[str, Any]) -> dict[str, float]:

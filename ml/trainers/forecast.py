@@ -10,7 +10,6 @@ import pandas as pd
 from ml.data import columns
 from ml.data.dataset import TrainingSet
 from ml.estimators import Model
-from ml.evaluate import drift
 from ml.evaluate import forecasts as quality
 from ml.evaluate.answers import Answers
 from ml.evaluate.gates import PromotionVerdict
@@ -50,8 +49,7 @@ class ForecastTrainer(LabelledTrainer[ForecastSpec, FittedForecast]):
             mlflow.log_metrics(ends)
         runs.log_periods(fitted.periods)
         forecast = quality.predict(fitted.model, data.test)[1]
-        reference = drift.reference(data.test.features, forecast)
-        mlflow.log_dict(reference, drift.ARTIFACT)
+        runs.log_reference(self.asked(fitted.model), data, forecast)
 
     def card(self, fitted: FittedForecast, data: TrainingSet) -> str:
         """The model card, all candidates side by side."""
@@ -89,12 +87,8 @@ class ForecastTrainer(LabelledTrainer[ForecastSpec, FittedForecast]):
 
     def summarize(self, run: TrackedRun) -> str:
         """The error on the test part, next to the rule's."""
-        measured = run.data.metrics
-        name = next(n for n in ("mean_absolute_error", "log_loss") if f"test_{n}" in measured)
-        words = name.replace("_", " ")
-        reached = measured[f"test_{name}"]
-        plain = measured[f"heuristic_{name}"]
-        return f"test {words} {reached:.3f} against {plain:.3f} of the heuristic"
+        name = "log_loss" if self.spec.is_choice else "mean_absolute_error"
+        return runs.quoted(run, name, name.replace("_", " "))
 
     def profile_columns(self) -> dict[str, str]:
         """The score, and the choice under the model's own name."""

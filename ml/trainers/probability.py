@@ -12,7 +12,7 @@ import pandas as pd
 from ml.data import columns
 from ml.data.dataset import TrainingSet
 from ml.estimators import Model
-from ml.evaluate import drift, evaluation, gates, losses, metrics, plots, reviews
+from ml.evaluate import evaluation, gates, losses, metrics, plots, reviews
 from ml.evaluate.answers import Answers
 from ml.evaluate.gates import PromotionVerdict
 from ml.evaluate.metrics import Vector
@@ -45,11 +45,8 @@ class ProbabilityTrainer(LabelledTrainer[ModelSpec, Trained]):
         mlflow.log_metric("test_rate", float(data.test.labels.mean()))
         runs.log_periods(fitted.periods)
         mlflow.log_dict(fitted.ours.by_group, "auc_by_group.json")
-        # The newest people it was judged on are the nearest to those it will score.
-        mlflow.log_dict(
-            drift.reference(data.test.features, evaluation.probabilities(fitted.model, data.test)),
-            drift.ARTIFACT,
-        )
+        scored = evaluation.probabilities(fitted.model, data.test)
+        runs.log_reference(self.asked(fitted.model), data, scored)
         as_of = data.test.keys["as_of"].max()
         title = f"{self.spec.name} on the test part, as of {as_of:%Y-%m-%d}"
         scores = (fitted.ours.scores, fitted.theirs.scores)
@@ -97,9 +94,7 @@ class ProbabilityTrainer(LabelledTrainer[ModelSpec, Trained]):
 
     def summarize(self, run: TrackedRun) -> str:
         """The AUC on the test part, next to the heuristic's."""
-        reached = run.data.metrics["test_roc_auc"]
-        plain = run.data.metrics["heuristic_roc_auc"]
-        return f"test AUC {reached:.3f} against {plain:.3f} of the heuristic"
+        return runs.quoted(run, "roc_auc", "AUC")
 
     def verdicts(self, settings: Settings) -> pd.DataFrame | None:
         """People's verdicts on cases: labels that replace outcomes."""

@@ -11,8 +11,10 @@ from datetime import datetime
 import pandas as pd
 
 from ml.data.dataset import TrainingSet
-from ml.evaluate import backtest
+from ml.evaluate import answers, backtest, drift, reasons
+from ml.evaluate.answers import Ask
 from ml.evaluate.gates import PromotionVerdict
+from ml.evaluate.metrics import Vector
 from ml.fit.search import BestFit, Dropped
 from ml.policy import TrainingPolicy
 from ml.registry import promotion
@@ -106,6 +108,34 @@ def with_dropped(report: StageReport, model: str, run: TrackedRun) -> StageRepor
         return report
     note = f"{model}: left out, as it cannot be fitted on these data: {reasons}"
     return replace(report, notes=[*report.notes, note])
+
+
+def log_reference(ask: Ask, data: TrainingSet, scores: Vector) -> None:
+    """Log to the current run what drift is measured against: the newest people the model was judged
+    on, and how those of about as long before differed from them.
+    """
+    import mlflow
+
+    features = data.test.features
+    kept = drift.reference(features, scores, reasons.importance(ask, features))
+    older = data.validation
+    newest = (older.keys["as_of"] == older.keys["as_of"].max()).to_numpy()
+    before = older.features[newest].reset_index(drop=True)
+    before = before.assign(**{drift.SCORE: answers.of_all(ask, before).scores})
+    mlflow.log_dict(drift.with_ageing(kept, before, len(features)), drift.ARTIFACT)
+
+
+def quoted(run: TrackedRun, metric: str, words: str) -> str:
+    """A metric of a run on the test part with its interval, next to the heuristic's."""
+    found = run.data.metrics
+    name = f"test_{metric}"
+    if name not in found:
+        return "no figures are kept"
+    ends = ""
+    if f"{name}_low" in found:
+        ends = f" [{found[f'{name}_low']:.3f}, {found[f'{name}_high']:.3f}]"
+    plain = found[f"heuristic_{metric}"]
+    return f"test {words} {found[name]:.3f}{ends} against {plain:.3f} of the heuristic"
 
 
 def log_periods(periods: backtest.Periods) -> None:

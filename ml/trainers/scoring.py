@@ -12,7 +12,7 @@ from ml.evaluate.drift import Shift
 from ml.evaluate.gates import Gate
 from ml.policy import DriftPolicy
 from ml.registry.protocols import ModelVersion
-from ml.registry.tracking import Tracker
+from ml.registry.tracking import RULE, Tracker
 
 SAME_RUN = "model = ? and as_of = ?"
 OUTCOMES = (  # where a training notes the outcome of those the champion was tested on
@@ -47,7 +47,7 @@ def drift_writes(
             relation,
             f"{SAME_RUN} and not {OF_OUTCOMES}",
             same,
-            drift.rows(model, as_of, version, moved),
+            drift.rows(model, as_of, version, [*moved, *drift.of_features(moved, policy)]),
         )
     ]
     if outcomes:
@@ -65,7 +65,8 @@ def shifts(
     policy: DriftPolicy,
 ) -> list[Shift]:
     """How far today's people and their scores are from those the champion learnt from."""
-    if not tracker.has_artifact(champion.run_id, drift.ARTIFACT):
+    # The reference next to a rule is that of the model that was refused.
+    if champion.version == RULE or not tracker.has_artifact(champion.run_id, drift.ARTIFACT):
         return []
     return drift.against(
         tracker.artifact(champion.run_id, drift.ARTIFACT),
@@ -75,10 +76,6 @@ def shifts(
 
 
 def steadiness(moved: list[Shift], limits: DriftPolicy) -> Gate:
-    """The gate on drift: fails where features and scores have moved further than allowed."""
-    share = drift.alarming_share(moved)
-    of_score = next(s.psi for s in moved if s.column == drift.SCORE)
-    detail = (
-        f"{share:.0%} of features, allowed {limits.max_drifted_share:.0%}; score {of_score:.2f}"
-    )
-    return Gate("drift", not drift.is_harmful(moved, limits), detail)
+    """The gate on drift: fails where the score, or features that carry it, have drifted too far."""
+    found = drift.reasons_against(moved, limits)
+    return Gate("drift", not found, "; ".join(found) or drift.summary(moved, limits))

@@ -297,8 +297,15 @@ def test_a_worse_challenger_is_refused_and_a_rollback_restores_the_scores(tmp_pa
     promotion.promote(tracker, version, "test")
     stages.score(context, "churn")
     assert rows(context.settings, sql) != first
+    # A report is about the champion's own figures, not about those of another version.
+    (note,) = stages.train(context, "churn").notes
+    assert note.startswith("churn 2 stays champion (no figures")
     lifecycle.rollback(context, "churn")
     assert rows(context.settings, sql) == first
+    (note,) = stages.train(context, "churn").notes
+    assert re.fullmatch(
+        r"churn 1 stays champion \(test AUC 0\.\d+ \[0\.\d+, 0\.\d+\] against .*\)", note
+    )
     with pytest.raises(NotReadyError, match="no former champion"):
         lifecycle.rollback(context, "churn")
 
