@@ -47,7 +47,7 @@ def run_sync(
     release = guardrails.released(name, release)
     with open_sync(settings, name) as opened:
         if not (missing := opened.at(sync).missing):
-            with _desk(opened) as desk:
+            with desk_of(opened) as desk:
                 return _run(desk, sync, release, digest)
     withdraw(settings, name, sync)
     note = f"{name}: not configured, set {', '.join(missing)} to send"
@@ -64,12 +64,12 @@ def withdraw(settings: Settings, name: str, sync: SyncConfig | None) -> StageRep
     with open_sync(settings, name) as opened:
         if not deployed.has_rows(opened.ledger, name):
             return StageReport({f"sync {name}": 0}, [], "unchanged")
-        with _desk(opened) as desk:
+        with desk_of(opened) as desk:
             return _withdraw_alone(desk, sync)
 
 
 @dataclass
-class _Desk:
+class Desk:
     """One run of one sync, with what it works on."""
 
     opened: OpenSync
@@ -80,16 +80,17 @@ class _Desk:
 
 
 @contextmanager
-def _desk(opened: OpenSync) -> Iterator[_Desk]:
+def desk_of(opened: OpenSync) -> Iterator[Desk]:
+    """The sync, for this process alone as long as it lasts."""
     name = opened.name
     ledger = opened.ledger
     with runs.lease(ledger, name) as holder:
         lake = opened.lake  # a lake that cannot be opened is no run of the sync
-        yield _Desk(opened, ledger, lake, Run(name, holder=holder), deployed.of(ledger, name))
+        yield Desk(opened, ledger, lake, Run(name, holder=holder), deployed.of(ledger, name))
 
 
 @contextmanager
-def _sender(desk: _Desk, sync: SyncConfig) -> Iterator[Sender]:
+def sender_at(desk: Desk, sync: SyncConfig) -> Iterator[Sender]:
     """A sender to the place that the sync's configuration names; what it counted is added to the
     run.
     """
@@ -121,7 +122,7 @@ def _gate(place: SyncPlace) -> ConsentGate:
 
 
 @contextmanager
-def _recorded(desk: _Desk) -> Iterator[dict[str, str]]:
+def recorded(desk: Desk) -> Iterator[dict[str, str]]:
     """The run in the ledger, whatever its outcome; its status is set by the caller under
     ``status``.
     """
@@ -145,16 +146,14 @@ def _recorded(desk: _Desk) -> Iterator[dict[str, str]]:
         runs.save(ledger, run, outcome["status"])
 
 
-def _run(
-    desk: _Desk, sync: SyncConfig, release: Collection[str], digest: str | None
-) -> StageReport:
-    with _recorded(desk) as outcome:
+def _run(desk: Desk, sync: SyncConfig, release: Collection[str], digest: str | None) -> StageReport:
+    with recorded(desk) as outcome:
         standing = Standing(withdrawals.mark(desk.lake))
         if (former := _former(desk, sync)) is not None:
-            with _sender(desk, former) as sender:
+            with sender_at(desk, former) as sender:
                 sender.recover()
                 _withdraw(desk, sender, Standing(standing.mark))
-        with _sender(desk, sync) as sender:
+        with sender_at(desk, sync) as sender:
             sender.recover()
             lost = _withdraw(desk, sender, standing)
             try:
@@ -167,7 +166,7 @@ def _run(
     return report(desk.run, outcome["status"])
 
 
-def _former(desk: _Desk, sync: SyncConfig) -> SyncConfig | None:
+def _former(desk: Desk, sync: SyncConfig) -> SyncConfig | None:
     """The configuration by which rows are at another place than the sync's file names now, where
     that is known.
     """
@@ -179,7 +178,7 @@ def _former(desk: _Desk, sync: SyncConfig) -> SyncConfig | None:
         return None
 
 
-def _withdraw(desk: _Desk, sender: Sender, standing: Standing) -> DestinationError | None:
+def _withdraw(desk: Desk, sender: Sender, standing: Standing) -> DestinationError | None:
     """Send withdrawals, if there may be any.
 
     Returns the error of a file that could not be fetched: the plan, which writes the whole file,
@@ -212,7 +211,7 @@ def _withdraw(desk: _Desk, sender: Sender, standing: Standing) -> DestinationErr
     return lost
 
 
-def _withdraw_alone(desk: _Desk, sync: SyncConfig | None) -> StageReport:
+def _withdraw_alone(desk: Desk, sync: SyncConfig | None) -> StageReport:
     """Withdraw from where the rows are, by what they were sent with; by the file alone where that
     is not known.
     """
@@ -253,7 +252,7 @@ def _withdraw_alone(desk: _Desk, sync: SyncConfig | None) -> StageReport:
         if desk.known is not None:
             deployed.keep(desk.ledger, chosen, standing.mark)
         return StageReport({f"sync {name}": 0}, [], "unchanged")
-    with _recorded(desk) as outcome, _sender(desk, chosen) as sender:
+    with recorded(desk) as outcome, sender_at(desk, chosen) as sender:
         sender.recover()
         lost = _withdraw(desk, sender, standing)
         if lost is not None:
@@ -263,7 +262,7 @@ def _withdraw_alone(desk: _Desk, sync: SyncConfig | None) -> StageReport:
 
 
 def _send_rest(
-    desk: _Desk, sender: Sender, standing: Standing, release: Collection[str], digest: str | None
+    desk: Desk, sender: Sender, standing: Standing, release: Collection[str], digest: str | None
 ) -> str:
     run = desk.run
     ledger = desk.ledger

@@ -14,7 +14,7 @@ from typing import Any
 import duckdb
 import sqlalchemy as sa
 
-from activation import consent_policy, definitions, engine, guardrails, published
+from activation import consent_policy, definitions, engine, guardrails, published, retirement
 from activation import plan as plans
 from activation.destination import Destination, connection_values
 from activation.destination import of as destination_of
@@ -227,8 +227,9 @@ def status(settings: Settings, select: Sequence[str]) -> Shown:
         dead = _counts(ledger, tables.dead_letters)
     finally:
         ledger.close()
+    orphans = [] if select else retirement.orphans(settings)
     with warehouse.connect(settings, read_only=True) as lake:
-        return [
+        rows = [
             {
                 **_status_row(sync, newest.get(sync.name), waiting.get(sync.name, [])),
                 "held": there.get(sync.name, 0),
@@ -237,6 +238,21 @@ def status(settings: Settings, select: Sequence[str]) -> Shown:
             }
             for sync in chosen(settings, select)
         ]
+    return rows + [_orphan_row(one, newest.get(one.name)) for one in orphans]
+
+
+def _orphan_row(orphan: retirement.Orphan, run: dict[str, Any] | None) -> dict[str, Any]:
+    return {
+        "sync": orphan.name,
+        "destination": orphan.destination,
+        "status": "orphaned",
+        "finished_at": run["finished_at"] if run else None,
+        "held": orphan.rows,
+        "refused": 0,
+        "waiting": "",
+        "note": orphan.warning,
+        "audience": "none",
+    }
 
 
 def _built(lake: duckdb.DuckDBPyConnection, sync: SyncConfig) -> str:

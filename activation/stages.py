@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 import duckdb
 
-from activation import definitions, engine, generate, published
+from activation import definitions, engine, generate, published, retirement
 from activation.destination import of as destination_of
 from activation.ledger import deployed
 from activation.ledger.database import Ledger
@@ -70,7 +71,9 @@ def sync(context: RunContext, item: str) -> StageReport:
     found = sync_files.load(context.settings).get(item)
     if found is not None and found.is_scheduled:
         return engine.run_sync(context.settings, item)
-    return engine.withdraw(context.settings, item, found)
+    report = engine.withdraw(context.settings, item, found)
+    warnings = [one.warning for one in retirement.orphans(context.settings) if one.name == item]
+    return replace(report, notes=[*report.notes, *warnings])
 
 
 def withdrawals(context: RunContext) -> StageReport:

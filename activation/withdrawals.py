@@ -48,13 +48,18 @@ def mark(lake: duckdb.DuckDBPyConnection) -> str:
 
 
 def find(
-    lake: duckdb.DuckDBPyConnection, ledger: Ledger, sync: SyncConfig, gate: ConsentGate
+    lake: duckdb.DuckDBPyConnection,
+    ledger: Ledger,
+    sync: SyncConfig,
+    gate: ConsentGate,
+    *,
+    is_all: bool = False,
 ) -> int:
     """Fill ``work.existing``, ``work.refused_people``, ``work.refused_addresses`` and
     ``work.withdrawn``.
 
     Returns the number of rows in the last one. A sync of the mode ``delete`` has none: its rows are
-    removals.
+    removals. is_all: every row is withdrawn, because the sync ends.
     """
     gate.refresh()
     work.attach(lake)
@@ -64,7 +69,8 @@ def find(
     _add_suppressed(lake, sync)
     _add_former_ids(lake)
     work.put(lake, "existing", destination_rows.of(ledger, sync.name))
-    found = "false" if sync.mode == "delete" else " or ".join(_conditions(lake, sync))
+    conditions = ["true"] if is_all else _conditions(lake, sync)
+    found = "false" if sync.mode == "delete" else " or ".join(conditions)
     lake.execute(
         f"create or replace table work.withdrawn as select * from work.existing as h where {found}"
     )

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from activation import retirement
 from cli._output import Output, OutputOption, show
 from runtime import health
 from runtime.console import errors
@@ -63,6 +64,16 @@ def _syncs(settings: Settings) -> str:
     return f"{len(sync_files.load(settings))} sync(s)"
 
 
+def _orphaned_syncs(settings: Settings) -> str:
+    if found := retirement.orphans(settings):
+        raise SegmentryError(
+            "; ".join(one.warning for one in found),
+            allowed="rows at destinations of enabled syncs alone",
+            remedy="retire each of them, or enable it again",
+        )
+    return "no destination has rows of a deleted or disabled sync"
+
+
 def _policies(settings: Settings) -> str:
     configuration.policies(settings)
     return "valid"
@@ -72,6 +83,7 @@ _CHECKS: dict[str, Callable[[Settings], str]] = {
     "lake": _lake,
     "sources": _sources,
     "syncs": _syncs,
+    "orphaned syncs": _orphaned_syncs,
     "policies": _policies,
     **health.CHECKS,
 }

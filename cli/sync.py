@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from activation import explain as explaining
-from activation import operate
+from activation import operate, retirement
 from cli._output import Output, OutputOption, print_json, progress, show
 from runtime.console import errors
 from segmentry.errors import SegmentryError
@@ -88,6 +88,33 @@ def status(select: Select = None, output: OutputOption = Output.table) -> None:
     show(
         operate.status(Settings.from_environment(), select or []), output, empty="there is no sync"
     )
+
+
+@app.command("retire")
+def retire(
+    name: Annotated[str, typer.Argument(help="an orphaned sync, as `sync status` lists it")],
+    yes: Annotated[
+        bool, typer.Option("--yes", help="remove the rows; else only state them")
+    ] = False,
+) -> None:
+    """Remove every row of a deleted or disabled sync from its destination, and close the sync.
+
+    The rows are removed by the configuration and the connection that they were sent with. A
+    campaign or file that has been used already is not undone.
+
+    Example: segmentry sync retire old_newsletter --yes
+    """
+    settings = Settings.from_environment()
+    found = retirement.orphan_named(settings, name)
+    if not yes:
+        print(f"{found.rows:,} row(s) of {name} would be removed from {found.destination}.")
+        print(f"Next: `segmentry sync retire {name} --yes`")
+        return
+    with progress("Removing ..."):
+        report = retirement.retire(settings, name)
+    print("\n".join(report.notes))
+    if report.status != retirement.RETIRED:
+        raise typer.Exit(1)
 
 
 @app.command("explain")

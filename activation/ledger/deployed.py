@@ -69,6 +69,16 @@ def with_rows(ledger: Ledger) -> list[str]:
         )
 
 
+def forget(ledger: Ledger, name: str) -> None:
+    """Close a sync: it has no rows, no refused rows and no configuration any more. The record of
+    what was sent stays.
+    """
+    tables = (t.destination_rows, t.dead_letters, t.sync_configs, t.sync_measures)
+    with ledger.begin() as c:
+        for table in tables:
+            c.execute(sa.delete(table).where(table.c.sync == name))
+
+
 def is_same_place(one: SyncConfig, other: SyncConfig) -> bool:
     """Whether rows of both are at one place, under one key."""
     return not one.differing(other.as_json(), _PLACE)

@@ -49,6 +49,14 @@ def of(ledger: Ledger, sync: str) -> pa.Table:
     return ledger.read(statement, pa.schema([(name, pa.string()) for name in columns]))
 
 
+def count(ledger: Ledger, sync: str) -> int:
+    """How many rows the destination has of a sync, or may have."""
+    with ledger.begin() as c:
+        mine = t.destination_rows.c.sync == sync
+        found: int = c.execute(sa.select(sa.func.count()).where(mine)).scalar_one()
+    return found
+
+
 def mark_unconfirmed(ledger: Ledger, sync: str, ledger_keys: Sequence[str]) -> None:
     """Mark rows that the destination may not have, so that the next plan sends them again."""
     table = t.destination_rows
