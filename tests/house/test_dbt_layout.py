@@ -15,40 +15,20 @@ LEFT = frozenset(
     [
         "claim_batches",
         "claim_changes",
-        "claims__events",
-        "claims__reviews",
-        "consent_decisions",
-        "consent_matches",
-        "currency_rates",
-        "data_quality",
-        "dwell_states",
-        "held_records",
         "id_mapping_scd",
         "identifier_changes",
         "identifier_claims",
         "identifier_groups",
-        "identifier_homes",
         "identifier_links",
         "identifier_mapping",
         "identifier_values",
         "identifiers",
-        "landing_balance",
         "link_changes",
-        "membership_changes",
-        "order_rates",
         "profile_resolution",
-        "profiles",
-        "quarantine",
-        "quarantined_refusals",
-        "record_hours",
         "region",
-        "reporting_currency",
         "restated_refusals",
-        "segment_matches",
         "spelling_changes",
-        "stg_exchange_rates__rates",
         "trait_candidates",
-        "unconverted_amounts",
         "wide_components",
     ]
 )
@@ -79,8 +59,8 @@ def is_import(body: str) -> bool:
 
 
 def ctes(text: str) -> Iterator[tuple[int, int, str]]:
-    """Start, end and body of each CTE."""
-    for match in re.finditer(r"\b\w+ as \(", text):
+    """Start, end and body of each CTE; a loop gives each of its CTEs a name of its own."""
+    for match in re.finditer(r"(?:\b\w+|\w+\{\{[^{}]*\}\}) as \(", text):
         depth = 1
         end = match.end()
         while depth and end < len(text):
@@ -126,6 +106,11 @@ def test_the_layout_is_recognized() -> None:
     both = "with\n\na as (\n    select * from {{ ref('a') }} where x < {{ as_of() }}\n),\n\n"
     assert has_layout(both + "b as (select x from a group by x)\n\nselect x from b\n")
     assert has_layout("select x from {{ ref('a') }}\nwhere y\n")
+    each = (
+        "{% for n in all() %}\nof_{{ n }} as (\n    select x from {{ ref(n) }}\n),\n{% endfor %}\n"
+    )
+    assert has_layout(f"with\n\n{each}b as (select x from of_c)\n\nselect x from b\n")
+    assert not has_layout(f"with\n\n{each.replace('x from', 'distinct x from')}select 1")
     assert not has_layout(both + "select * from a join {{ ref('b') }} on true\n")
     assert not has_layout("select * from {{ ref('a') }} join {{ ref('b') }} using (x)\n")
     assert not has_layout(both + "b as (select distinct x from {{ ref('b') }})\n\nselect * from b")

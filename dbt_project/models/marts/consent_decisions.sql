@@ -1,11 +1,32 @@
 with
 
+consents as (
+    select * from {{ ref('stg_consents__consents') }}
+),
+
+email_events as (
+    select * from {{ ref('stg_email_events__email_events') }}
+    where event_type in ('unsubscribe', 'spam_report')
+),
+
+events as (
+    select * from {{ ref('stg_events__events') }} where consent is not null
+),
+
+answers as (
+    select * from {{ ref('consent_answers') }} where purpose is not null
+),
+
+quarantined as (
+    select * from {{ ref('quarantined_refusals') }}
+),
+
 declared as (
     select
         'consents:' || consent_id as decision_id, identifier_type, identifier, purpose, channel,
         status, jurisdiction, occurred_at as decided_at, coalesce(source, 'consents') as source,
         record_id, proof
-    from {{ ref('stg_consents__consents') }}
+    from consents
     -- A refusal counts as soon as it is known, also in a run with an earlier as_of.
     where purpose is not null and (occurred_at < {{ as_of() }} or status is distinct from 'granted')
 ),
@@ -15,32 +36,13 @@ withdrawn as (
     select
         'email_events:' || event_id as decision_id, 'email' as identifier_type, email as identifier,
         'marketing' as purpose, 'email' as channel, 'withdrawn' as status,
-        cast(null as varchar) as jurisdiction,
-        occurred_at as decided_at, event_type as source, record_id, cast(null as varchar) as proof
-    from {{ ref('stg_email_events__email_events') }}
-    where event_type in ('unsubscribe', 'spam_report')
-),
-
-texts as (
-    -- A banner's answer rides on every event; it counts where it differs from the one before.
-    select event_id, event_at, anonymous_id, user_id, country, record_id, consent
-    from {{ ref('stg_events__events') }}
-    where consent is not null
-    qualify consent is distinct from
-        lag(consent) over (partition by user_id, anonymous_id order by event_at, event_id)
+        cast(null as varchar) as jurisdiction, occurred_at as decided_at, event_type as source,
+        record_id, cast(null as varchar) as proof
+    from email_events
 ),
 
 changed as (
-    select
-        texts.*, answers.purpose, answers.is_granted, answers.stated_in, answers.stated_at,
-        lag(answers.is_granted) over answered as was_granted,
-        lag(answers.stated_at) over answered as was_stated_at
-    from texts
-    inner join {{ ref('consent_answers') }} as answers on texts.consent = answers.consent
-    where answers.purpose is not null and (texts.event_at < {{ as_of() }} or not answers.is_granted)
-    window answered as (
-        partition by user_id, anonymous_id, answers.purpose order by event_at, event_id
-    )
+    {{ changed_answers('events', 'answers') }}
 ),
 
 answered as (
@@ -55,13 +57,11 @@ stated as (
         'consents:' || consent_id || ':' || answers.purpose as decision_id,
         records.identifier_type, records.identifier, answers.purpose, 'any' as channel,
         case when answers.is_granted then 'granted' else 'denied' end as status,
-        records.jurisdiction,
-        {{ answered_at('records.occurred_at') }} as decided_at,
+        records.jurisdiction, {{ answered_at('records.occurred_at') }} as decided_at,
         answers.stated_in as source, records.record_id, records.consent_string as proof
-    from {{ ref('stg_consents__consents') }} as records
-    inner join {{ ref('consent_answers') }} as answers on records.consent_string = answers.consent
-    where answers.purpose is not null
-        and (records.occurred_at < {{ as_of() }} or not answers.is_granted)
+    from consents as records
+    inner join answers on records.consent_string = answers.consent
+    where records.occurred_at < {{ as_of() }} or not answers.is_granted
 ),
 
 decisions as (
@@ -70,7 +70,7 @@ decisions as (
     select
         decision_id, identifier_type, identifier, purpose, channel, status, jurisdiction,
         decided_at, source, record_id, proof
-    from {{ ref('quarantined_refusals') }}
+    from quarantined
     union all
     select * from withdrawn
     union all

@@ -1,7 +1,23 @@
 with
 
+decisions as (
+    select identifier_type, identifier, status from {{ ref('consent_decisions') }}
+),
+
+email_events as (
+    select * from {{ ref('stg_email_events__email_events') }}
+),
+
+spellings as (
+    select identifier_type, value, identifier from {{ ref('identifier_values') }}
+),
+
+claims as (
+    select * from {{ ref('identifier_claims') }} where rule = 'seen'
+),
+
 refusals as (
-    select distinct identifier_type, identifier from {{ ref('consent_decisions') }}
+    select distinct identifier_type, identifier from decisions
     where status <> 'granted'
 ),
 
@@ -10,7 +26,7 @@ mapping as (
 ),
 
 grants as (
-    select distinct identifier_type, identifier from {{ ref('consent_decisions') }}
+    select distinct identifier_type, identifier from decisions
     where status = 'granted'
 ),
 
@@ -18,17 +34,17 @@ mails as (
     -- Mail that was sent to an address shows that it is known; an unsubscription from it does not.
     select distinct 'email' as identifier_type, {{ normalize_identifier("'email'", 'email') }}
         as identifier
-    from {{ ref('stg_email_events__email_events') }}
+    from email_events
     where event_type not in ('unsubscribe', 'spam_report')
 ),
 
 stated as (
     select spellings.identifier_type, spellings.identifier
-    from {{ ref('identifier_values') }} as spellings
-    inner join {{ ref('identifier_claims') }} as claims
+    from spellings
+    inner join claims
         on spellings.identifier_type = claims.left_type and spellings.value = claims.left_value
     where
-        claims.rule = 'seen' and claims.source not in ('consents', 'email_events')
+        claims.source not in ('consents', 'email_events')
         and spellings.identifier in (select identifier from refusals)
 ),
 

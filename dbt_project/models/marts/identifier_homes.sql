@@ -4,16 +4,30 @@ mapping as (
     select * from {{ ref('identifier_mapping') }}
 ),
 
+history as (
+    select * from {{ ref('id_mapping_scd') }}
+),
+
+contacts as (
+    select * from {{ ref('base_crm_contacts') }}
+),
+
+orders as (
+    select * from {{ ref('base_orders') }}
+),
+
+tickets as (
+    select * from {{ ref('base_support_tickets') }}
+),
+
 periods as (
     select
-        history.identifier_type,
-        history.identifier,
+        history.identifier_type, history.identifier,
         history.profile_id as home,
-        history.valid_from as began_at,
-        history.valid_to as ended_at,
+        history.valid_from as began_at, history.valid_to as ended_at,
         history.valid_to is null and coalesce(mapping.profile_id = history.profile_id, false)
             as is_current
-    from {{ ref('id_mapping_scd') }} as history
+    from history
     left join mapping
         on history.identifier_type = mapping.identifier_type
             and history.identifier = mapping.identifier
@@ -26,27 +40,23 @@ changed as (
 ),
 
 superseded as (
-    {{ superseded_identifiers('crm_contacts', ref('base_crm_contacts'), 'contact_id', 'updated_at',
-        {
+    {{ superseded_identifiers('crm_contacts', 'contacts', 'contact_id', 'updated_at', {
         'crm_id': 'contact_id', 'user_id': 'user_id', 'email': 'email', 'phone': 'phone',
         'loyalty_id': 'loyalty_id'
     }, 'country') }}
     union all
-    {{ superseded_identifiers('orders', ref('base_orders'), 'order_id', 'updated_at', {
+    {{ superseded_identifiers('orders', 'orders', 'order_id', 'updated_at', {
         'user_id': 'user_id', 'email': 'email', 'phone': 'phone', 'cookie': 'anonymous_id'
     }) }}
     union all
-    {{ superseded_identifiers('support_tickets', ref('base_support_tickets'), 'ticket_id',
-        'updated_at', {
-        'user_id': 'user_id', 'email': 'email'
-    }) }}
+    {{ superseded_identifiers('support_tickets', 'tickets', 'ticket_id', 'updated_at',
+        {'user_id': 'user_id', 'email': 'email'}) }}
 ),
 
 homes as (
     select identifier_type, identifier, home, began_at, ended_at, is_current from changed
     union all
-    select identifier_type, identifier, home, began_at, ended_at, false as is_current
-        from superseded
+    select identifier_type, identifier, home, began_at, ended_at, false from superseded
     where identifier is not null
 ),
 
@@ -70,8 +80,8 @@ final as (
         coalesce(homes.ended_at - interval 1 microsecond, timestamp '9999-12-31') as latest_at,
         accompanied.identifier is null
         and homes.ended_at is not null
-        and homes.ended_at = max(homes.ended_at) over (partition by homes.identifier_type,
-            homes.identifier) as is_last
+        and homes.ended_at = max(homes.ended_at) over (
+            partition by homes.identifier_type, homes.identifier) as is_last
     from homes
     left join accompanied
         on homes.identifier_type = accompanied.identifier_type
@@ -82,9 +92,7 @@ select
     identifier_type,
     identifier,
     home,
-    began_at,
-    ended_at,
-    latest_at,
+    began_at, ended_at, latest_at,
     -- A refusal on an identifier that no profile has now counts for the last profile that had it.
     case when is_last then timestamp '9999-12-31' else latest_at end as counts_until,
     is_current

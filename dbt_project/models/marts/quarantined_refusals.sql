@@ -6,6 +6,15 @@ types as (
     select * from {{ consent_types() }}
 ),
 
+stated as (
+    select * from {{ ref('consent_answers') }} where purpose is not null and not is_granted
+),
+
+consents as (
+    select * from {{ ref('base_consents') }}
+    where outcome = 'quarantined' and identifier is not null
+),
+
 records as (
     select
         records.* replace (
@@ -14,14 +23,13 @@ records as (
             {{ own_key('records.identifier', 'consents', "types.identifier_type = 'crm_id'"
                 ~ " and records.identifier_type is distinct from 'crm_id'") }} as identifier
         )
-    from {{ ref('base_consents') }} as records
+    from consents as records
     inner join types
         on
             records.identifier_type = types.identifier_type
             -- A type that nobody knows may be any.
             or records.identifier_type is null
             or records.identifier_type not in {{ consent_types('list') }}
-    where records.outcome = 'quarantined' and records.identifier is not null
 ),
 
 mails as (
@@ -89,5 +97,4 @@ select
     answers.record_id,
     answers.consent as proof
 from answers
-inner join {{ ref('consent_answers') }} as stated on answers.consent = stated.consent
-where stated.purpose is not null and not stated.is_granted
+inner join stated on answers.consent = stated.consent

@@ -23,10 +23,19 @@ events as (
     select * from {{ ref('stg_events__events') }}
 ),
 
+items as (
+    select * from {{ ref('stg_orders__order_items') }}
+),
+
+timed as (
+    select _batch_id, event_time_basis from {{ ref('base_events') }}
+    where outcome = 'accepted' and event_time_basis not in ('stated', 'original')
+),
+
 categories as (
     select 'events' as source, _batch_id, category from events
     union all
-    select 'orders', _batch_id, category from {{ ref('stg_orders__order_items') }}
+    select 'orders', _batch_id, category from items
 ),
 
 counts as (
@@ -48,13 +57,12 @@ counts as (
     {{ names_counted(source, 'columns_unread', 'unread') }}
     {%- endfor %}
     union all
-    {{ values_counted('orders', relation=ref('stg_orders__order_items'), prefix='items.') }}
+    {{ values_counted('orders', relation='items', prefix='items.') }}
     union all
     {{ names_counted('orders', 'amounts_marked', 'marks') }}
     union all
     select 'events', _batch_id, 'times_by_basis', event_time_basis, count(*)
-    from {{ ref('base_events') }}
-    where outcome = 'accepted' and event_time_basis not in ('stated', 'original')
+    from timed
     group by all
     union all
     select 'events', _batch_id, 'event_names_unknown', {{ shown_name('event') }}, count(*)

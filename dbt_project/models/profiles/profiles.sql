@@ -4,6 +4,14 @@ with spine as (
 
 ),
 
+{% for subject in feature_subjects() %}
+features__{{ subject }} as (
+
+    select * from {{ ref('features__' ~ subject) }}
+
+),
+
+{% endfor -%}
 traits as (
 
     select * from {{ ref('traits') }}
@@ -35,7 +43,7 @@ from spine
 left join traits on spine.profile_id = traits.profile_id
 {% for subject in feature_subjects() %}
 {% set features = 'features__' ~ subject %}
-inner join {{ ref(features) }} as {{ features }}
+inner join {{ features }}
     on spine.profile_id = {{ features }}.profile_id and spine.as_of = {{ features }}.as_of
 {% endfor %}
 left join scores on spine.profile_id = scores.profile_id

@@ -1,10 +1,26 @@
 -- Landed is counted in raw, the rest in what staging made of it: what one of them lost shows as a
 -- difference.
-with landed as (
+with
+
+{% for name in landed_sources() %}
+raw_{{ name }} as (
+    select _source, _batch_id, _file, _loaded_at from {{ source('raw', name) }}
+),
+
+base_{{ name }} as (
+    select _source, _batch_id, outcome from {{ ref('base_' ~ name) }}
+),
+
+{% endfor -%}
+held as (
+    select _source, _batch_id, reason from {{ ref('held_records') }}
+),
+
+landed as (
     {%- for name in landed_sources() %}
     select _source as source, _batch_id as batch_id, min(_file) as file,
         min(_loaded_at) as loaded_at, count(*) as landed
-    from {{ source('raw', name) }}
+    from raw_{{ name }}
     group by _source, _batch_id
     {{ 'union all' if not loop.last }}
     {%- endfor %}
@@ -13,18 +29,18 @@ with landed as (
 judged as (
     {%- for name in landed_sources() %}
     select _source as source, _batch_id as batch_id, outcome, count(*) as records
-    from {{ ref('base_' ~ name) }}
+    from base_{{ name }}
     group by _source, _batch_id, outcome
     union all
     {%- endfor %}
     -- The record of a deferred order counts as quarantined, not as accepted.
-    select _source, _batch_id, 'accepted', -count(*) from {{ ref('held_records') }}
+    select _source, _batch_id, 'accepted', -count(*) from held
         group by _source, _batch_id
     union all
-    select _source, _batch_id, 'quarantined', count(*) from {{ ref('held_records') }}
+    select _source, _batch_id, 'quarantined', count(*) from held
         group by _source, _batch_id
     union all
-    select _source, _batch_id, 'deferred', count(*) from {{ ref('held_records') }}
+    select _source, _batch_id, 'deferred', count(*) from held
     where reason = 'unknown_rate'
     group by _source, _batch_id
 ),

@@ -1,4 +1,13 @@
-with accepted as (
+with
+
+{% for name in landed_sources() %}
+base_{{ name }} as (
+    select * from {{ ref('base_' ~ name) }}
+    where outcome = 'accepted' and occurred_at is not null
+),
+
+{% endfor -%}
+accepted as (
     {%- for name in landed_sources() %}
     select
         _source as source,
@@ -7,8 +16,7 @@ with accepted as (
         {{ people_mask(record_person(name)) }} as people_mask,
         min(occurred_at) as oldest_at,
         max(occurred_at) as newest_at
-    from {{ ref('base_' ~ name) }}
-    where outcome = 'accepted' and occurred_at is not null
+    from base_{{ name }}
     group by _source, {{ full_hour('occurred_at') }}
     {{ 'union all' if not loop.last }}
     {%- endfor %}

@@ -1,7 +1,9 @@
-with records as (
-    select *
-    from {{ ref('base_exchange_rates') }}
-    where outcome = 'accepted'
+with accepted as (
+    select * from {{ ref('base_exchange_rates') }} where outcome = 'accepted'
+),
+
+records as (
+    select * from accepted
     qualify {{ is_newest_state('rate_date', 'rate_date') }}
 ),
 

@@ -2,6 +2,10 @@ with policy as (
     select * from {{ ref('reporting_currency') }}
 ),
 
+rates as (
+    select * from {{ ref('stg_exchange_rates__rates') }} where currency <> 'EUR'
+),
+
 -- A rate counts until the next one, at most for the days that the policy allows.
 landed as (
     select
@@ -15,9 +19,8 @@ landed as (
             rates.rate_date + cast(policy.max_rate_age_days + 1 as integer)
         ) as valid_to,
         rates.per_eur
-    from {{ ref('stg_exchange_rates__rates') }} as rates
+    from rates
     cross join policy
-    where rates.currency <> 'EUR'
 ),
 
 quoted as (

@@ -4,28 +4,38 @@ with deferred as (
     where deferral_reason is not null
 ),
 
+placed as (
+    select _source, _file, _line, _batch_id, _loaded_at, record_id, order_id
+    from {{ ref('base_orders') }}
+    where outcome = 'accepted'
+),
+
+invoices as (
+    select _source, _file, _line, _batch_id, _loaded_at, record_id, invoice_id as order_id
+    from {{ ref('base_online_retail') }}
+    where outcome = 'accepted'
+),
+
+{% for name in ['orders', 'online_retail'] %}
+raw_{{ name }} as (
+    select _batch_id as batch_id, _line as line, _raw from {{ source('raw', name) }}
+),
+
+{% endfor -%}
 records as (
-    select base.*, deferred.deferral_reason
-    from (
-        select _source, _file, _line, _batch_id, _loaded_at, record_id, order_id
-        from {{ ref('base_orders') }}
-        where outcome = 'accepted'
-    ) as base
-    inner join deferred on deferred.source = 'orders' and base.order_id = deferred.order_id
+    select placed.*, deferred.deferral_reason
+    from placed
+    inner join deferred on deferred.source = 'orders' and placed.order_id = deferred.order_id
     union all
-    select base.*, deferred.deferral_reason
-    from (
-        select _source, _file, _line, _batch_id, _loaded_at, record_id, invoice_id as order_id
-        from {{ ref('base_online_retail') }}
-        where outcome = 'accepted'
-    ) as base
-    inner join deferred on deferred.source = 'online_retail' and base.order_id = deferred.order_id
+    select invoices.*, deferred.deferral_reason
+    from invoices
+    inner join deferred
+        on deferred.source = 'online_retail' and invoices.order_id = deferred.order_id
 ),
 
 landed as (
     {%- for name in ['orders', 'online_retail'] %}
-    select _batch_id as batch_id, _line as line, _raw
-    from {{ source('raw', name) }}
+    select batch_id, line, _raw from raw_{{ name }}
     where exists (select 1 from deferred where deferred.source = '{{ name }}')
     {{ 'union all' if not loop.last }}
     {%- endfor %}

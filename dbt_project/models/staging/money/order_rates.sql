@@ -2,23 +2,35 @@ with policy as (
     select * from {{ ref('reporting_currency') }}
 ),
 
+placed as (
+    select * from {{ ref('stg_orders__orders') }}
+),
+
+invoices as (
+    select * from {{ ref('stg_online_retail__orders') }}
+),
+
+rates as (
+    select * from {{ ref('currency_rates') }}
+),
+
 orders as (
     select
-        'orders' as source, base.order_id, coalesce(base.currency, policy.default_currency)
-            as currency,
-        base.ordered_at, base.total as amount
-    from {{ ref('stg_orders__orders') }} as base
+        'orders' as source, placed.order_id,
+        coalesce(placed.currency, policy.default_currency) as currency,
+        placed.ordered_at, placed.total as amount
+    from placed
     cross join policy
     union all
     select 'online_retail', order_id, currency, ordered_at, greatest(total, refunded)
-    from {{ ref('stg_online_retail__orders') }}
+    from invoices
 ),
 
 rated as (
     select orders.*, policy.reporting_currency, policy.max_order_total, rates.rate
     from orders
     cross join policy
-    left join {{ ref('currency_rates') }} as rates
+    left join rates
         on orders.currency = rates.currency
         and cast(orders.ordered_at as date) >= rates.valid_from
         and cast(orders.ordered_at as date) < rates.valid_to

@@ -2,14 +2,26 @@ with policy as (
     select * from {{ source('observability', 'money_policy') }}
 ),
 
+placed as (
+    select * from {{ ref('stg_orders__orders') }}
+),
+
+invoices as (
+    select * from {{ ref('stg_online_retail__orders') }}
+),
+
+quoted as (
+    select * from {{ ref('stg_exchange_rates__rates') }}
+),
+
 orders as (
-    select coalesce(base.currency, policy.default_currency) as currency, count(*) as orders
-    from {{ ref('stg_orders__orders') }} as base
+    select coalesce(placed.currency, policy.default_currency) as currency, count(*) as orders
+    from placed
     cross join policy
-    group by coalesce(base.currency, policy.default_currency)
+    group by coalesce(placed.currency, policy.default_currency)
     union all
     select currency, count(*)
-    from {{ ref('stg_online_retail__orders') }}
+    from invoices
     group by currency
 ),
 
@@ -20,7 +32,7 @@ totals as (
 ),
 
 rates as (
-    select count(*) as rates from {{ ref('stg_exchange_rates__rates') }}
+    select count(*) as rates from quoted
 ),
 
 -- Without any rate a shop of one currency is reported in that one. Some stray orders of another do

@@ -9,6 +9,12 @@ with proposed as (
 
 ),
 
+matches as (
+
+    select * from {{ ref('segment_matches') }}
+
+),
+
 published as (
 
     {%- if rules is not none and states is not none %}
@@ -51,7 +57,7 @@ compared as (
         coalesce(matches.is_match or before.is_member, false)
             and matches.profile_id is not null as is_after
     from before
-    full outer join {{ ref('segment_matches') }} as matches
+    full outer join matches
         on before.segment = matches.segment and before.profile_id = matches.profile_id
 
 ),

@@ -1,9 +1,21 @@
 {{ config(materialized='view') }}
+with
+
+{% for definition in segment_definitions() if definition.predicate is none %}
+matches_of_{{ definition.segment }} as (
+    select profile_id from {{ ref(definition.segment) }}
+),
+
+{% endfor -%}
+matches as (
+    select * from {{ ref('predicate_matches') }}
+)
+
 select
     segment,
     profile_id,
     is_match
-from {{ ref('predicate_matches') }}
+from matches
 {% for definition in segment_definitions() if definition.predicate is none %}
 
 union all
@@ -12,5 +24,5 @@ select
     '{{ definition.segment }}',
     profile_id,
     true
-from {{ ref(definition.segment) }}
+from matches_of_{{ definition.segment }}
 {% endfor %}

@@ -22,10 +22,16 @@ rules as (
 
 ),
 
+matched as (
+
+    select * from {{ ref('segment_matches') }}
+
+),
+
 matches as (
 
     select matched.*, rules.definition_version, rules.enter_after
-    from {{ ref('segment_matches') }} as matched
+    from matched
     inner join rules on matched.segment = rules.segment
 
 ),
