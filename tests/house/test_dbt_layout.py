@@ -1,5 +1,5 @@
 """The layout of a model: import CTEs first, then CTEs of one job each, then a select of these. The
-models of LEFT are written by macros or read a relation in a way that an import would make slower.
+models of LEFT are written by macros.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ LEFT = frozenset(
     ]
 )
 
+_CTE = re.compile(r"(?:\b\w+|\w+\{\{[^{}]*\}\}) as (?:\{\{ streamed\(\) \}\} )?\(")
 _REF = re.compile(r"\b(?:ref|source)\(")
 _IMPORT = re.compile(
     r"\s*select\b(?:(?!\b(?:select|from|distinct|over)\b).)*\bfrom\s+"
@@ -60,7 +61,7 @@ def is_import(body: str) -> bool:
 
 def ctes(text: str) -> Iterator[tuple[int, int, str]]:
     """Start, end and body of each CTE; a loop gives each of its CTEs a name of its own."""
-    for match in re.finditer(r"(?:\b\w+|\w+\{\{[^{}]*\}\}) as \(", text):
+    for match in _CTE.finditer(text):
         depth = 1
         end = match.end()
         while depth and end < len(text):
@@ -110,6 +111,8 @@ def test_the_layout_is_recognized() -> None:
         "{% for n in all() %}\nof_{{ n }} as (\n    select x from {{ ref(n) }}\n),\n{% endfor %}\n"
     )
     assert has_layout(f"with\n\n{each}b as (select x from of_c)\n\nselect x from b\n")
+    streamed = both.replace("a as (", "a as {{ streamed() }} (")
+    assert has_layout(streamed + "b as (select x from a union all select y from a) select x from b")
     assert not has_layout(f"with\n\n{each.replace('x from', 'distinct x from')}select 1")
     assert not has_layout(both + "select * from a join {{ ref('b') }} on true\n")
     assert not has_layout("select * from {{ ref('a') }} join {{ ref('b') }} using (x)\n")

@@ -1,6 +1,6 @@
 with
 
-consents as (
+consents as {{ streamed() }} (
     select * from {{ ref('stg_consents__consents') }}
 ),
 

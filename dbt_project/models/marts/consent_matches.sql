@@ -1,6 +1,6 @@
 with
 
-decisions as (
+decisions as {{ streamed() }} (
     select identifier_type, identifier, status from {{ ref('consent_decisions') }}
 ),
 

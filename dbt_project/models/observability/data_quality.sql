@@ -23,7 +23,7 @@ events as (
     select * from {{ ref('stg_events__events') }}
 ),
 
-items as (
+items as {{ streamed() }} (
     select * from {{ ref('stg_orders__order_items') }}
 ),
 
