@@ -11,7 +11,10 @@ from segmentry.errors import SegmentryError
 from segmentry.settings import Settings
 from segments import installed
 
-app = typer.Typer(no_args_is_help=True, help="Check generated files and segment predicates.")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Check generated files, segment predicates and features.",
+)
 
 
 @app.command("generated")
@@ -52,3 +55,20 @@ def check_segments() -> None:
     print(f"{len(predicates)} segments are predicates over known columns")
     if free := [segment.name for segment in found if segment.predicate is None]:
         print(f"{len(free)} of free SQL, whose text is not checked: {', '.join(free)}")
+
+
+@app.command("leakage")
+def check_leakage() -> None:
+    """Compute the features of past dates again from what was known then, and name those that knew
+    more.
+
+    It reads the lake at the snapshot that models learn from. Exit status 3: a feature looked ahead.
+
+    Example: segmentry check leakage
+    """
+    from ml.evaluate import leakage
+
+    found = leakage.recomputed(Settings.from_environment())
+    print(f"{found.columns} columns are as they were known, in {found.rows:,} row(s) of the past")
+    for table, reason in sorted(found.unproven.items()):
+        print(f"warning: features.{table} is not proven: {reason}")

@@ -7,11 +7,13 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from ml.data import dataset, frames
+from ml.data import dataset, frames, statements
 from ml.data.dataset import TrainingSet
 from ml.data.frames import Lake
-from ml.evaluate import metrics
-from segmentry.errors import GateFailed
+from ml.evaluate import metrics, recomputation
+from ml.evaluate.recomputation import Findings
+from segmentry.errors import GateFailed, NotReadyError
+from segmentry.settings import Settings
 
 # A single feature that ranks the outcome this well, on people and a time it was not chosen on, is
 # the outcome itself.
@@ -122,3 +124,32 @@ def future_times(lake: Lake, data: TrainingSet) -> list[str]:
         if row and row[0]:
             faults.append(f"features.{table}.{column} is at or after as_of in {row[0]} row(s)")
     return faults
+
+
+def recomputed(settings: Settings) -> Findings:
+    """Compute the features of every past date again from what was known then; GateFailed naming
+    each column that differs.
+    """
+    with frames.published(settings) as (lake, snapshot):
+        times = frames.spine_times(lake)[:-1]
+        tables = {table for table, _, _ in frames.columns(lake)}
+    if not times:
+        raise NotReadyError(
+            "the lake has features of no past date",
+            allowed="features of a date before the run's clock",
+            remedy="add an entry to spine_days in dbt_project/dbt_project.yml, then run `features`",
+        )
+    found = recomputation.compare(
+        settings, statements.compiled(settings), tables, times, snapshot=snapshot
+    )
+    if found.differences:
+        raise GateFailed(
+            "features know what was not known yet:\n  "
+            + "\n  ".join(str(each) for each in found.differences),
+            allowed="the same values from a lake in which every record of later is missing",
+            remedy=(
+                "correct the model in dbt_project/models/features/, or what it reads: count a"
+                " record from when it was known, and a change of it from when it changed"
+            ),
+        )
+    return found

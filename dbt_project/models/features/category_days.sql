@@ -1,3 +1,5 @@
+{#- An order counts from when it was placed, and is taken back when it was cancelled: a cancellation
+    of later than an as_of has not happened there yet. -#}
 with events as (
 
     select * from {{ ref('events') }} where profile_id is not null and event_at < {{ as_of() }}
@@ -13,7 +15,7 @@ order_items as (
 
 orders as (
 
-    select * from {{ ref('orders') }} where not is_cancelled
+    select * from {{ ref('orders') }}
 
 ),
 
@@ -26,6 +28,27 @@ products as (
 categories as (
 
     select * from {{ ref('categories') }}
+
+),
+
+purchases as (
+
+    select
+        order_items.*,
+        1 as sign,
+        order_items.ordered_at as known_at
+    from order_items
+    inner join orders on order_items.order_id = orders.order_id
+
+    union all
+
+    select
+        order_items.*,
+        -1,
+        greatest(orders.updated_at, orders.ordered_at)
+    from order_items
+    inner join orders on order_items.order_id = orders.order_id
+    where orders.is_cancelled and greatest(orders.updated_at, orders.ordered_at) < {{ as_of() }}
 
 ),
 
@@ -47,16 +70,15 @@ touches as (
     union all
 
     select
-        order_items.profile_id,
-        coalesce(order_items.category, products.category),
+        purchases.profile_id,
+        coalesce(purchases.category, products.category),
         coalesce(products.is_luxury, false),
-        order_items.ordered_at,
+        purchases.known_at,
         0,
-        order_items.quantity,
-        order_items.amount
-    from order_items
-    inner join orders on order_items.order_id = orders.order_id
-    left join products on order_items.product_id = products.product_id
+        purchases.sign * purchases.quantity,
+        purchases.sign * purchases.amount
+    from purchases
+    left join products on purchases.product_id = products.product_id
 
 )
 
