@@ -42,7 +42,7 @@ class Made:
 
 
 @contextmanager
-def beside(
+def gathered(
     settings: Settings, statements: Statements, wanted: Sequence[str], snapshot: int
 ) -> Iterator[tuple[Lake, bool]]:
     """A connection that has copies of the wanted relations and of all inputs behind them in the
@@ -199,7 +199,9 @@ def _states(stored: str, known: Known, time: str, columns: Sequence[str]) -> str
     """The states that were known; of a record that had begun, and of which the lake has only later
     states, the first one without what changes.
     """
-    began, changed, key = known.began_at, str(known.changed_at), known.key
+    began = known.began_at
+    changed = str(known.changed_at)
+    key = known.key
     old = f"from {stored} where {changed} < {time}"
     since = f"coalesce({began}, {time} - interval 1 microsecond)"
     replaced = [f"case when false then {name} end as {name}" for name in known.changing]

@@ -91,7 +91,7 @@ def compiled(settings: Settings) -> Statements:
         f"{layer}.{path.stem}": path.read_text(encoding="utf-8")
         for layer in LAYERS
         for path in sorted((folder / layer).rglob("*.sql"))
-        # Tests are compiled next to the models, and a model that is gone stays.
+        # Tests are compiled next to the models, and the file of a removed model stays.
         if path.relative_to(folder) in existing
     }
     return Statements(texts, {**SOURCES, **stated(project)})

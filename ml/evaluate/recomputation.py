@@ -64,7 +64,7 @@ def compare(
     found = _Found()
     names = sorted(set(tables))
     wanted = [f"features.{name}" for name in names]
-    with past.beside(settings, statements, wanted, snapshot) as (connection, is_sample):
+    with past.gathered(settings, statements, wanted, snapshot) as (connection, is_sample):
         theirs = past.STORED if is_stored and not is_sample else past.PRESENT
         if theirs == past.PRESENT:
             past.fill(connection, statements, wanted, None, name=theirs)
@@ -149,7 +149,8 @@ def _columns(connection: Lake, relation: str) -> dict[str, str]:
 
 
 def _differs(name: str, kind: str) -> str:
-    ours, theirs = f'ours."{name}"', f'theirs."{name}"'
+    ours = f'ours."{name}"'
+    theirs = f'theirs."{name}"'
     differs = f"{ours} is distinct from {theirs}"
     if kind not in _FRACTIONS:
         return differs

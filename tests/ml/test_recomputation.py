@@ -54,7 +54,8 @@ def feature(expression: str, relation: str, condition: str) -> str:
     """
 
 
-EVENTS, ORDERS = '"lake"."marts"."events"', '"lake"."marts"."orders"'
+EVENTS = '"lake"."marts"."events"'
+ORDERS = '"lake"."marts"."orders"'
 MAPPING = '"lake"."identity"."identifier_mapping"'
 POPULAR = f"""(
     select events.profile_id, events.event_at, popular.views from {EVENTS} as events
@@ -284,7 +285,7 @@ def test_what_cannot_be_proven_is_named(shop: Settings) -> None:
 
 
 def test_a_record_of_one_late_state_is_kept_without_what_changes(shop: Settings) -> None:
-    """The newest state of a first load does not say what the order was before."""
+    """The newest state of a first load does not state what the order was before."""
     counted = {"features.features__n": feature("count(order_id) as n", ORDERS, BEFORE)}
     assert compared(shop, counted).differences == ()
     without = {"staging.base_orders": Known(began_at="updated_at")}

@@ -1,4 +1,4 @@
-{#- An order counts from when it was placed, and is taken back when it was cancelled: a cancellation
+{#- An order counts from when it was placed, and is removed when it was cancelled: a cancellation
     of later than an as_of has not happened there yet. -#}
 with events as (
 
