@@ -57,13 +57,15 @@ class Accounts(Protocol):
 
 class RequestRefused(Exception):
     """The destination refused the request as it is; status 413 means that it was too large. body is
-    never shown.
+    never shown as it is. counts_rows: the request was taken, and some of its rows were counted as
+    refused without being named.
     """
 
-    def __init__(self, status: int, body: Any = None) -> None:
+    def __init__(self, status: int, body: Any = None, *, counts_rows: bool = False) -> None:
         super().__init__(f"refused with status {status}")
         self.status = status
         self.body = body
+        self.counts_rows = counts_rows
 
 
 class Unanswered(DestinationError):

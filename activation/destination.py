@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
-from activation import credentials, subscriptions
+from activation import credentials, subscriptions, values
 from activation.client import Accounts, Client, Rate, RequestRefused
 from activation.model import Batch, Result, Row, RowOutcome, Status
 from segmentry import discovery
@@ -103,6 +103,8 @@ class Destination(ABC):
     people knows each person once. job_seconds: how long a request that was taken, and whose job's
     id was lost, may go on there. bulk_keeps_nulls: its bulk call leaves the old value where a NULL
     is sent. purposes, channels: what it is for; consent for anything else is no consent for it.
+    request_errors: the vendor's codes that no row can cause; a sync stops at them.
+    forms: how it writes dates, times and numbers.
 
     A batch never has two rows of one person, and it has removals alone or none.
     """
@@ -120,6 +122,8 @@ class Destination(ABC):
     grains: ClassVar[tuple[str, ...]] = ("profile",)
     job_seconds: ClassVar[float] = 0.0
     bulk_keeps_nulls: ClassVar[bool] = False
+    request_errors: ClassVar[frozenset[str]] = frozenset()
+    forms: ClassVar[str] = values.AS_JSON
     purposes: ClassVar[tuple[str, ...]] = ()
     channels: ClassVar[tuple[str, ...]] = ()
 
@@ -258,13 +262,12 @@ def by_index(batch: Batch, errors: Mapping[int, str]) -> list[RowOutcome]:
 
 
 def given(row: Row, sync: SyncConfig) -> dict[str, Any]:
-    """The row's values without those that are NULL and to be left alone."""
+    """The row's values as JSON has them, without those that are NULL and to be left alone."""
     left = sync.left_alone
+    found = {name: values.for_json(value) for name, value in row.values.items()}
     if not left:
-        return dict(row.values)
-    return {
-        name: value for name, value in row.values.items() if value is not None or name not in left
-    }
+        return found
+    return {name: value for name, value in found.items() if value is not None or name not in left}
 
 
 def all_destinations() -> dict[str, Destination]:
@@ -307,15 +310,15 @@ def connection_values(
     sync: SyncConfig, destination: Destination
 ) -> tuple[dict[str, str], list[str]]:
     """Values of the connection's settings, and the names of those that are needed and missing."""
-    values = {}
+    found = {}
     missing = []
     for setting in (*destination.settings, *destination.optional_settings):
         reference = sync.connection.get(setting)
         value = credentials.value(reference) if reference else ""
         if value:
-            values[setting] = value
+            found[setting] = value
         elif setting in destination.settings:
             missing.append(
                 credentials.described(reference) if reference else f"connection/{setting}"
             )
-    return values, missing
+    return found, missing

@@ -14,7 +14,7 @@ from activation.client import Unanswered
 from activation.consent import ConsentGate
 from activation.consent_policy import Basis
 from activation.destination import of as destination_of
-from activation.ledger import deployed, open_requests, runs
+from activation.ledger import dead_letters, deployed, open_requests, runs
 from activation.ledger.database import Ledger
 from activation.ledger.deployed import DeployedSync
 from activation.ledger.runs import Run
@@ -361,7 +361,10 @@ def _conclude(sender: Sender, plan: SyncPlan, standing: Standing) -> str:
     run = sender.run
     ledger = sender.ledger
     unsettled = (
-        run.failed["retry"] or run.failed["blocked"] or open_requests.is_open(ledger, run.sync)
+        run.failed["retry"]
+        or run.failed["blocked"]
+        or open_requests.is_open(ledger, run.sync)
+        or dead_letters.may_return(ledger, run.sync)
     )
     is_at_rest = not (unsettled or plan.has_waiting) and standing.is_settled
     fingerprint = plan.fingerprint if is_at_rest else None

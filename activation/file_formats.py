@@ -7,15 +7,21 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from activation import formulas
+from activation import formulas, values
 from activation.model import Row
 from segmentry.errors import DestinationError
 from segmentry.sync_config import SyncColumn, SyncConfig
 
+FORMS = (
+    "CSV: all as text, dates as `2026-05-01`, times as `2026-05-01 09:30:00` in UTC, `true` and"
+    " `false`, lists and structs as JSON; NDJSON: as JSON has them, dates and times as text;"
+    " Parquet: its own types"
+)
 OPTIONS = ("format", "formulas")
 # Of the option ``formulas``: what is done to a text that a spreadsheet would run. Only CSV is
 # opened by spreadsheets.
@@ -89,9 +95,8 @@ def _is_neutral(sync: SyncConfig) -> bool:
 
 
 def _text(value: Any) -> str:
-    if value is None:
-        return ""
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    # A time stays as it was always written here, for those who read the files.
+    return str(value) if isinstance(value, datetime) else values.for_text(value)
 
 
 def _cell(value: Any) -> str:

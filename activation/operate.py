@@ -22,11 +22,15 @@ from activation.ledger import dead_letters, destination_rows, runs, tables
 from activation.ledger.database import Ledger, now
 from activation.opened import SyncPlace, open_sync
 from segmentry import sync_files, warehouse
-from segmentry.errors import SegmentryError, UsageError
+from segmentry.errors import ConnectionNotConfigured, SegmentryError, UsageError
 from segmentry.settings import Settings
 from segmentry.sync_config import SyncConfig
 
 Shown = list[dict[str, Any]]
+
+
+# What a run of a sync may come to that leaves something for an operator to do.
+UNDONE = frozenset({"partial", "not_configured"})
 
 
 def chosen(settings: Settings, select: Sequence[str]) -> list[SyncConfig]:
@@ -330,7 +334,11 @@ def _verified(place: SyncPlace) -> tuple[dict[str, Any], list[str]]:
     ledger = place.opened.ledger
     row = _unverified(sync)
     if place.missing:
-        return {**row, "note": f"set {', '.join(place.missing)} to read back"}, []
+        raise ConnectionNotConfigured(
+            f"{sync.name}: set {', '.join(place.missing)} to read back",
+            allowed="a connection with all its settings",
+            remedy="set what is named, then run it again",
+        )
     with place.session("verify") as session:
         found = place.destination.members(session)
         there = None if found is None else {str(identity) for identity in found}

@@ -41,6 +41,7 @@ def _section(name: str, destination: Destination) -> str:
             "rows of a request",
             "all" if destination.is_snapshot else f"at most {destination.batch_rows:,}",
         ),
+        ("values", destination.forms),
         ("rate", _rate(destination.rate)),
         ("charged by", destination.cost_unit),
         ("grains", _listed(destination.grains)),

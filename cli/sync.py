@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -65,6 +66,7 @@ def apply(
         rows, failures = operate.apply(settings, select or [], released, file)
     show(rows, output, empty="there is no sync to run")
     _fail(failures)
+    _fail_undone(rows)
 
 
 @app.command("retry")
@@ -77,6 +79,7 @@ def retry(select: Select = None, output: OutputOption = Output.table) -> None:
         rows, failures = operate.retry(Settings.from_environment(), select or [])
     show(rows, output, empty="there is no sync to run")
     _fail(failures)
+    _fail_undone(rows)
 
 
 @app.command("status")
@@ -167,6 +170,14 @@ def verify(
         rows, failures = operate.verify(Settings.from_environment(), select or [], repair=repair)
     show(rows, output, empty="there is no sync")
     _fail(failures)
+    if any((row["missing"] and not repair) or row["surplus"] for row in rows):
+        raise typer.Exit(1)
+
+
+def _fail_undone(rows: Sequence[Mapping[str, object]]) -> None:
+    """End with 1 where a row was not taken, or a credential is missing: the table names it."""
+    if any(row["status"] in operate.UNDONE for row in rows):
+        raise typer.Exit(1)
 
 
 def _fail(failures: list[SegmentryError]) -> None:

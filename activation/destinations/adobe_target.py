@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import quote
 
+from activation import values
 from activation.client import Client, Rate, RequestRefused
 from activation.destination import Destination, DestinationSession
 from activation.model import Batch, Result, all_sent
@@ -25,6 +26,7 @@ class AdobeTarget(Destination):
     """One Target client."""
 
     settings = ("url", "client")
+    forms = values.AS_TEXT
     purposes = ("marketing", "personalization")
     channels = ("email", "sms", "push", "any")
     optional_settings = ("token",)
@@ -82,9 +84,7 @@ def _deliver(
 
 
 def _text(value: Any) -> str:
-    if value is None:
-        return ""
-    return quote(str(value).lower() if isinstance(value, bool) else str(value), safe="")
+    return quote(values.for_text(value), safe="")
 
 
 def http(session: DestinationSession) -> Client:

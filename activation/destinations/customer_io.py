@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 
+from activation import refusals
 from activation.client import Client, Rate
 from activation.destination import Destination, DestinationSession, by_index, given
 from activation.model import Batch, Result, Status, all_sent
@@ -72,9 +73,9 @@ class CustomerIo(Destination):
 
 def _change_segment(session: DestinationSession, change: str, ids: list[str]) -> None:
     path = f"/api/v1/segments/{session.connection['segment_id']}/{change}"
-    http(session).call(
-        "POST", path, params={"id_type": session.option("id_type", "id")}, json={"ids": ids}
-    )
+    params = {"id_type": session.option("id_type", "id")}
+    with refusals.of_no_person():
+        http(session).call("POST", path, params=params, json={"ids": ids})
 
 
 def http(session: DestinationSession) -> Client:

@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from activation.destination import EVERY_CHANNEL, EVERY_PURPOSE, Destination, DestinationSession
-from activation.file_formats import OPTIONS, keys, write, write_without
+from activation.file_formats import FORMS, OPTIONS, keys, write, write_without
 from activation.model import Batch, Result, Row, all_sent
 from activation.remote_files import (
     MANIFEST,
@@ -31,6 +31,7 @@ class Files(Destination):
     """Files on this machine."""
 
     options = OPTIONS
+    forms = FORMS
     purposes = EVERY_PURPOSE
     channels = EVERY_CHANNEL
     is_snapshot = True

@@ -17,6 +17,9 @@ from activation.model import Batch, Result, Row, all_sent
 from segmentry.errors import ConfigError
 from segmentry.sync_config import SyncConfig
 
+REQUEST_ERRORS = frozenset(
+    {"UNAUTHENTICATED", "PERMISSION_DENIED", "FAILED_PRECONDITION", "NOT_FOUND"}
+)
 NORMALIZED = {"email": ("emailAddress", google_email), "phone": ("phoneNumber", google_phone)}
 
 
@@ -24,6 +27,8 @@ class GoogleDataManager(Destination):
     """One Customer Match list."""
 
     settings = ("url", "token", "account_id", "list_id")
+    request_errors = REQUEST_ERRORS
+    forms = "normalized and hashed"
     purposes = ("advertising",)
     channels = ("ads",)
     batch_rows = 5_000  # of 10,000 members

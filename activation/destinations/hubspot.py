@@ -10,11 +10,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from activation import refusals, values
 from activation.client import Client, Rate
 from activation.destination import Destination, DestinationSession, given
 from activation.model import Batch, Result, Row, RowOutcome, Status, all_sent
 from activation.redact import clean
 
+REQUEST_ERRORS = frozenset(
+    {
+        "EXPIRED_AUTHENTICATION", "INVALID_AUTHENTICATION", "MISSING_SCOPES", "BANNED",
+        "PROPERTY_DOESNT_EXIST", "OBJECT_NOT_FOUND", "INVALID_LIST_PROCESSING_TYPE",
+        "ListError.INVALID_PROCESSING_TYPE",
+    }
+)  # fmt: skip
 CONTACTS = "/crm/v3/objects/contacts/batch"
 
 
@@ -22,6 +30,8 @@ class HubSpot(Destination):
     """One HubSpot list."""
 
     settings = ("url", "token", "list_id")
+    request_errors = REQUEST_ERRORS
+    forms = values.AS_TEXT
     purposes = ("marketing", "personalization")
     channels = ("email", "sms", "any")
     options = ("id_property",)
@@ -37,7 +47,7 @@ class HubSpot(Destination):
                 "idProperty": session.option("id_property", session.sync.key),
                 "objectWriteTraceId": str(place),
                 "properties": {
-                    name: _text(value) for name, value in given(row, session.sync).items()
+                    name: values.for_text(value) for name, value in given(row, session.sync).items()
                 },
             }
             for place, row in enumerate(batch.rows)
@@ -113,7 +123,8 @@ def _change_list(
 ) -> None:
     body = {"recordIdsToAdd": add or [], "recordIdsToRemove": remove or []}
     path = f"/crm/v3/lists/{session.connection['list_id']}/memberships/add-and-remove"
-    http(session).call("PUT", path, json=body)
+    with refusals.of_no_person():  # a list that HubSpot fills itself takes nobody
+        http(session).call("PUT", path, json=body)
 
 
 def _record_ids(session: DestinationSession, rows: list[Row]) -> list[str]:
@@ -127,12 +138,6 @@ def _record_ids(session: DestinationSession, rows: list[Row]) -> list[str]:
         str(found["id"])
         for found in http(session).json("POST", f"{CONTACTS}/read", json=body).get("results", [])
     ]
-
-
-def _text(value: Any) -> str:
-    if value is None:
-        return ""  # an empty text clears a property
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 DESTINATION = HubSpot()

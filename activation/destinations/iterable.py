@@ -14,6 +14,11 @@ from activation.model import Batch, Result, Row, RowOutcome, Status
 from segmentry.errors import ConfigError
 from segmentry.sync_config import SyncConfig
 
+# An address that is bad is named in an answer of status 200.
+REQUEST_ERRORS = frozenset(
+    {"BadApiKey", "BadAuthorizationHeader", "BadJsonBody", "ForbiddenParamsError", "UnknownListId",
+     "InvalidListId", "NotFound", "JwtUserIdMismatched"}
+)  # fmt: skip
 REFUSALS = ("invalid", "notFound", "invalidData", "conflict", "forgotten")
 
 
@@ -21,6 +26,7 @@ class Iterable(Destination):
     """One Iterable list."""
 
     settings = ("url", "api_key", "list_id")
+    request_errors = REQUEST_ERRORS
     purposes = ("marketing",)
     channels = ("email", "sms", "push", "any")
     options = ("identifier",)

@@ -16,17 +16,16 @@ from activation.destination import Destination, DestinationSession, by_index, gi
 from activation.model import Batch, Operation, Pending, Result, Row, RowOutcome, Status, all_sent
 from activation.redact import clean
 
+REQUEST_ERRORS = frozenset(
+    {
+        "authentication_failed", "not_authenticated", "permission_denied", "not_found",
+        "method_not_allowed", "unsupported_revision", "invalid_revision",
+    }
+)  # fmt: skip
 FIELDS = {
-    "email",
-    "phone_number",
-    "external_id",
-    "first_name",
-    "last_name",
-    "organization",
-    "title",
-    "image",
-    "locale",
-}
+    "email", "phone_number", "external_id", "first_name", "last_name", "organization", "title",
+    "image", "locale",
+}  # fmt: skip
 JOBS = "/api/profile-bulk-import-jobs"
 PAGE = 100  # profiles of one page, and addresses of one filter
 
@@ -35,6 +34,7 @@ class Klaviyo(Destination):
     """One list."""
 
     settings = ("url", "api_key", "list_id")
+    request_errors = REQUEST_ERRORS
     purposes = ("marketing",)
     channels = ("email", "sms", "push", "any")
     batch_rows = 1_000  # of the 10,000 a job may have: a list relationship takes 1,000 at once

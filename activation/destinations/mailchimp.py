@@ -11,13 +11,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from activation import refusals
 from activation.client import Client, Rate, RequestRefused
 from activation.destination import Destination, DestinationSession, given
 from activation.hashing import mailchimp_key
 from activation.model import Batch, Result, Row, RowOutcome, Status, all_sent
+from activation.redact import clean
 from segmentry.errors import ConfigError
 from segmentry.sync_config import SyncConfig
 
+ALIKE = 8  # so many refusals alike, and none else, are not the people's
 STATUSES = ("transactional", "pending", "subscribed")
 
 
@@ -35,7 +38,11 @@ class Mailchimp(Destination):
 
     def upsert(self, session: DestinationSession, batch: Batch) -> Result:
         """Write each member, then put those that were taken into the segment."""
-        outcomes = [_member(session, row) for row in batch.rows]
+        outcomes: list[RowOutcome] = []
+        for row in batch.rows:
+            outcomes.append(_member(session, row))
+            if len(outcomes) == ALIKE and len({(o.status, o.reason) for o in outcomes}) == 1:
+                _stop_if_refused(outcomes[0])
         taken = [outcome.row.identity for outcome in outcomes if outcome.status is Status.sent]
         refused = _change_segment(session, "members_to_add", taken) if taken else set()
         return [
@@ -106,8 +113,16 @@ def _member(session: DestinationSession, row: Row) -> RowOutcome:
         is_absent = refusal.status == 404 and session.sync.mode == "update"
         if refusal.status not in (400, 405, 414) and not is_absent:
             raise
-        return RowOutcome(row, Status.rejected, f"refused with status {refusal.status}")
+        body = refusal.body if isinstance(refusal.body, dict) else {}
+        reason = f"refused with status {refusal.status}: {clean(body.get('title', ''))}"
+        return RowOutcome(row, Status.rejected, reason.removesuffix(": "))
     return RowOutcome(row, Status.sent)
+
+
+def _stop_if_refused(outcome: RowOutcome) -> None:
+    """The first members of a batch were all answered alike: if refused, the request is wrong."""
+    if outcome.status is Status.rejected:
+        raise refusals.stop(outcome.reason, "the audience's required fields and the options")
 
 
 def _segment(session: DestinationSession) -> str:
@@ -115,7 +130,8 @@ def _segment(session: DestinationSession) -> str:
 
 
 def _change_segment(session: DestinationSession, change: str, emails: list[str]) -> set[str]:
-    answer = http(session).json("POST", _segment(session), json={change: emails})
+    with refusals.of_no_person():
+        answer = http(session).json("POST", _segment(session), json={change: emails})
     return {
         email.lower()
         for error in answer.get("errors", [])

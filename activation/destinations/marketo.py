@@ -25,7 +25,8 @@ THROTTLES = {
     **dict.fromkeys(("502", "604", "608", "611", "614", "713"), 5.0),
 }
 STALE = {"600", "601", "602"}
-ROW_CODES = {"1003", "1004", "1005", "1006", "1007", "1008", "609"}
+# What one person of the batch may cause; a field that does not exist (1006) is nobody's fault.
+ROW_CODES = {"1003", "1004", "1005", "1007"}
 
 
 class Marketo(Destination):
@@ -75,7 +76,7 @@ def _answer(
         return list(answer.get("result", []))
     code = str(answer["errors"][0]["code"])
     if code in ROW_CODES:
-        raise RequestRefused(400)
+        raise RequestRefused(400, {"errors": answer["errors"]})
     raise DestinationError(
         f"Marketo refused a request with code {clean(code)}",
         allowed="a request that the API user may make",

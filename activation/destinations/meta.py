@@ -30,12 +30,20 @@ NORMALIZED: dict[str, Callable[[str], str]] = {
 }
 THROTTLES = {4, 17, 613, 80003, 80004, 1, 2}
 BLOCKED = 1713230
+# Tokens, permissions, objects that are not there, terms that were not accepted; 200 to 299 are
+# permissions too.
+REQUEST_ERRORS = frozenset(
+    ["3", "10", "102", "104", "190", "294", "368", "803", "2500", "1870034", "1870088"]
+    + [str(code) for code in range(200, 300)]
+)
 
 
 class Meta(Destination):
     """One Custom Audience."""
 
     settings = ("url", "token", "audience_id")
+    request_errors = REQUEST_ERRORS
+    forms = "normalized and hashed"
     purposes = ("advertising",)
     channels = ("ads",)
     batch_rows = 5_000  # of 10,000
@@ -105,7 +113,7 @@ def _change(
     if not answer.get("num_invalid_entries") and received >= len(batch.rows):
         return all_sent(batch.rows)
     if len(batch.rows) > 1:
-        raise RequestRefused(400)
+        raise RequestRefused(400, counts_rows=True)
     if not received:
         return [RowOutcome(batch.rows[0], Status.retry, "not counted as received")]
     return [RowOutcome(batch.rows[0], Status.rejected, "counted as invalid")]

@@ -8,8 +8,10 @@ unlinked.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
+from activation import values
 from activation.destination import EVERY_CHANNEL, EVERY_PURPOSE, Destination, DestinationSession
 from activation.model import Batch, Result, RowOutcome, Status, all_sent
 from segmentry.errors import DestinationError
@@ -19,6 +21,7 @@ class Redis(Destination):
     """One Redis database."""
 
     settings = ("url",)
+    forms = values.AS_TEXT.replace("T09:30:00Z` in UTC", " 09:30:00`")
     purposes = EVERY_PURPOSE
     channels = EVERY_CHANNEL
     options = ("prefix",)
@@ -103,7 +106,8 @@ def _escaped(text: str) -> str:
 
 
 def _text(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    # A time stays as it was always written here, for those who read it.
+    return str(value) if isinstance(value, datetime) else values.for_text(value)
 
 
 DESTINATION = Redis()

@@ -15,6 +15,7 @@ from typing import Any
 
 from activation.client import checked_url
 from activation.destination import EVERY_CHANNEL, EVERY_PURPOSE, DestinationSession
+from activation.file_formats import FORMS
 from activation.remote_files import RemoteFiles, Store
 from segmentry.errors import DestinationError
 
@@ -23,6 +24,7 @@ class S3Files(RemoteFiles):
     """One prefix of a bucket."""
 
     settings = ("place",)
+    forms = FORMS
     purposes = EVERY_PURPOSE
     channels = EVERY_CHANNEL
     optional_settings = ("key_id", "secret", "endpoint", "region")

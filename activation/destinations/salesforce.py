@@ -13,7 +13,7 @@ import io
 
 import httpx
 
-from activation import campaigns
+from activation import campaigns, values
 from activation.client import Client, Rate, decoded
 from activation.destination import Destination, DestinationSession
 from activation.model import Batch, Pending, Result, Row, RowOutcome, Status, all_sent
@@ -22,12 +22,21 @@ from segmentry.errors import ConfigError
 from segmentry.sync_config import SyncConfig
 
 API = campaigns.API
+REQUEST_ERRORS = frozenset(
+    {
+        "INVALID_SESSION_ID", "API_DISABLED_FOR_ORG", "API_CURRENTLY_DISABLED", "FEATURENOTENABLED",
+        "INVALID_FIELD", "INVALID_TYPE", "INVALIDENTITY", "INVALIDJOB", "INVALIDJOBSTATE",
+        "EXCEEDEDQUOTA", "NOT_FOUND", "INSUFFICIENT_ACCESS", "INVALID_OPERATION",
+    }
+)  # fmt: skip
 
 
 class Salesforce(Destination):
     """One campaign."""
 
     settings = ("url", "token", "campaign_id")
+    request_errors = REQUEST_ERRORS
+    forms = values.AS_TEXT
     purposes = ("marketing", "personalization")
     channels = ("email", "sms", "any")
     options = ("object", "external_id")
@@ -106,7 +115,7 @@ def _csv(session: DestinationSession, batch: Batch) -> bytes:
     for row in batch.rows:
         blank = [(row.values[c.name], "#N/A" if c.when_null == "clear" else "") for c in others]
         writer.writerow(
-            [row.identity, *(empty if value is None else value for value, empty in blank)]
+            [row.identity, *(empty if v is None else values.for_text(v) for v, empty in blank)]
         )
     return text.getvalue().encode()
 

@@ -29,6 +29,7 @@ class SendGrid(Destination):
     """One SendGrid list."""
 
     settings = ("url", "api_key", "list_id")
+    request_errors = frozenset({"list_ids"})
     purposes = ("marketing",)
     channels = ("email",)
     options = ("custom_fields",)
@@ -50,7 +51,7 @@ class SendGrid(Destination):
         if job["status"] == "pending":
             return Pending(job_id)
         if job["status"] != "completed" or job.get("results", {}).get("errored_count"):
-            raise RequestRefused(400)
+            raise RequestRefused(400, counts_rows=True)
         return all_sent(batch.rows)
 
     def remove(self, session: DestinationSession, batch: Batch) -> Result:

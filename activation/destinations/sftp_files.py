@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from activation.destination import EVERY_CHANNEL, EVERY_PURPOSE, DestinationSession
+from activation.file_formats import FORMS
 from activation.remote_files import RemoteFiles, Store
 from segmentry.errors import DestinationError
 
@@ -27,6 +28,7 @@ class SftpFiles(RemoteFiles):
     """One folder of an SFTP server."""
 
     settings = ("host", "user", "host_key", "folder")
+    forms = FORMS
     purposes = EVERY_PURPOSE
     channels = EVERY_CHANNEL
     optional_settings = ("password", "key_file")

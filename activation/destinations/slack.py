@@ -23,6 +23,7 @@ class Slack(Destination):
     """One Slack channel."""
 
     settings = ("url", "token", "channel")
+    forms = "none are sent"
     purposes = EVERY_PURPOSE
     channels = EVERY_CHANNEL
     batch_rows = 1_000_000  # one notice for all

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
 
+from activation import values
 from activation.destination import EVERY_CHANNEL, EVERY_PURPOSE, Destination, DestinationSession
 from activation.model import Batch, Result, Row, RowOutcome, Status, all_sent
 from segmentry.errors import ConfigError, DestinationError
@@ -32,6 +34,7 @@ class SqlTable(Destination):
     """One table."""
 
     settings = ("url",)
+    forms = "columns of the database's own types; times in UTC; lists and structs as JSON"
     purposes = EVERY_PURPOSE
     channels = EVERY_CHANNEL
     options = ("table",)
@@ -62,7 +65,7 @@ class SqlTable(Destination):
                     if others
                     else statement.on_conflict_do_nothing()
                 ),
-                [{**row.values, session.sync.key: row.identity} for row in batch.rows],
+                [{**_cells(row), session.sync.key: row.identity} for row in batch.rows],
             )
         return all_sent(batch.rows)
 
@@ -107,10 +110,20 @@ class SqlTable(Destination):
             )
 
 
+def _cells(row: Row) -> dict[str, Any]:
+    return {name: _cell(value) for name, value in row.values.items()}
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, datetime) and value.tzinfo is not None:
+        return value.astimezone(UTC).replace(tzinfo=None)
+    return values.for_text(value) if isinstance(value, list | dict | tuple) else value
+
+
 def _updated(connection: sa.Connection, table: sa.Table, key: str, row: Row) -> RowOutcome:
-    values = {name: value for name, value in row.values.items() if name != key}
-    statement = sa.update(table).where(table.c[key] == row.identity).values(**values)
-    if values and connection.execute(statement).rowcount:
+    cells = {name: value for name, value in _cells(row).items() if name != key}
+    statement = sa.update(table).where(table.c[key] == row.identity).values(**cells)
+    if cells and connection.execute(statement).rowcount:
         return RowOutcome(row, Status.sent)
     return RowOutcome(row, Status.rejected, "not there")
 

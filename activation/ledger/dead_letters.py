@@ -1,26 +1,53 @@
-"""Rows that were refused or do not fit: not tried again until they change or an operator retries.
-Outcomes write them, plans leave them out, and ``segmentry sync retry`` forgets them.
+"""Rows that were refused, which are tried again ever later, or that do not fit, until they change.
+Outcomes write them, plans leave out those that wait, and ``segmentry sync retry`` forgets them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
 import sqlalchemy as sa
 
 from activation.ledger import tables as t
-from activation.ledger.database import Ledger, delete
+from activation.ledger.database import Ledger, delete, now
 from activation.model import RowOutcome, Status
+
+# The next run tries a refused row again at once, as the fault may have been the tool's; after that
+# the wait doubles with each refusal.
+FIRST_WAIT = timedelta(hours=1)
+LONGEST_WAIT = timedelta(days=7)
 
 
 def of(ledger: Ledger, sync: str) -> pa.Table:
-    """Rows not to be tried again as they are."""
+    """Rows not to be tried again now, as they are."""
     d = t.dead_letters.c
     schema = pa.schema([("row_key", pa.string()), ("payload_hash", pa.string())])
-    return ledger.read(sa.select(d.row_key, d.payload_hash).where(d.sync == sync), schema)
+    waiting = sa.or_(d.status != Status.rejected.value, *_waits(now()))
+    return ledger.read(sa.select(d.row_key, d.payload_hash).where(d.sync == sync, waiting), schema)
+
+
+def _waits(at: datetime) -> list[sa.ColumnElement[bool]]:
+    """Conditions of the rows that wait: one for each number of refusals, and one for all above."""
+    d = t.dead_letters.c
+    wait = FIRST_WAIT
+    attempts = 2
+    conditions = []
+    while wait < LONGEST_WAIT:
+        conditions.append(sa.and_(d.attempts == attempts, d.last_at > at - wait))
+        wait = wait * 2
+        attempts += 1
+    return [*conditions, sa.and_(d.attempts >= attempts, d.last_at > at - LONGEST_WAIT)]
+
+
+def may_return(ledger: Ledger, sync: str) -> bool:
+    """Whether a refused row will be tried again, now or later."""
+    d = t.dead_letters.c
+    found = sa.exists().where(d.sync == sync, d.status == Status.rejected.value)
+    with ledger.engine.connect() as c:
+        return bool(c.execute(sa.select(found)).scalar_one())
 
 
 def forget(ledger: Ledger, sync: str) -> int:

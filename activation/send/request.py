@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from activation.client import RequestRefused, Unanswered
 from activation.destination import MALFORMED
@@ -13,22 +14,27 @@ from activation.model import Batch, Operation, Pending, Result, Row, RowOutcome,
 from activation.send import jobs
 from activation.send.batching import batch_of
 from activation.send.sending import Sending, unreadable
+from activation.send.splitting import Refused, Splitting
 from segmentry.errors import DestinationError
-
-SPLIT = frozenset({400, 409, 413, 422})  # answers that one row of the batch may have caused
 
 
 def send(sending: Sending, rows: Sequence[Row]) -> None:
     """Send the rows of one request, those alone that may leave as of now."""
+    refused = _attempt(sending, rows)
+    if refused is not None:
+        Splitting(sending, partial(_attempt, sending)).split(refused)
+
+
+def _attempt(sending: Sending, rows: Sequence[Row]) -> Refused | None:
+    """One request; its rows without an outcome where it was refused as a whole."""
     if not (rows := _leaving(sending, rows)):
-        return
+        return None
     batch = batch_of(sending.sync.name, sending.sent_before, rows)
     open_requests.intend(sending.ledger, sending.sync.name, sending.run.run_id, batch)
     try:
         result = _call(sending, batch)
     except RequestRefused as refusal:
-        _split(sending, batch, refusal)
-        return
+        return _refused(sending, batch, refusal)
     except DestinationError as error:
         arrived = isinstance(error, Unanswered) and error.may_have_arrived
         if arrived and sending.destination.job_seconds:
@@ -45,7 +51,7 @@ def send(sending: Sending, rows: Sequence[Row]) -> None:
             [sending.unconfirmed(r, "the answer could not be read") for r in batch.rows],
         )
         raise unreadable(error) from None
-    _conclude(sending, batch, result)
+    return _conclude(sending, batch, result)
 
 
 def _leaving(sending: Sending, rows: Sequence[Row]) -> Sequence[Row]:
@@ -76,19 +82,18 @@ def _call(sending: Sending, batch: Batch) -> Result:
     return call(sending.session, batch)
 
 
-def _conclude(sending: Sending, batch: Batch, result: Result) -> None:
+def _conclude(sending: Sending, batch: Batch, result: Result) -> Refused | None:
     """Settle what was answered. A job whose result cannot be had stays open: the next run asks for
     it first.
     """
     try:
         outcomes = _finish(sending, batch, result)
     except RequestRefused as refusal:
-        _split(sending, batch, refusal)
-        return
+        return _refused(sending, batch, refusal)
     except MALFORMED as error:
         raise unreadable(error) from None
     if outcomes is None:
-        return
+        return None
     named = {outcome.row.row_key for outcome in outcomes}
     missing = [
         sending.unconfirmed(r, "the answer does not name the row")
@@ -96,6 +101,7 @@ def _conclude(sending: Sending, batch: Batch, result: Result) -> None:
         if r.row_key not in named
     ]
     sending.record(batch.request_id, [*outcomes, *missing])
+    return None
 
 
 def _finish(sending: Sending, batch: Batch, result: Result) -> list[RowOutcome] | None:
@@ -110,29 +116,14 @@ def _finish(sending: Sending, batch: Batch, result: Result) -> list[RowOutcome] 
     return outcomes
 
 
-def _split(sending: Sending, batch: Batch, refusal: RequestRefused) -> None:
-    """Halve a batch that was refused as a whole until each row that causes it is alone in a batch.
+def _refused(sending: Sending, batch: Batch, refusal: RequestRefused) -> Refused:
+    """A batch that was refused as a whole.
 
     Rows that an attempt before the refusal may have delivered are first recorded as unconfirmed: if
-    an error, a kill or a withdrawn consent stops a half, the next run sends it again or removes it.
+    an error, a kill or a withdrawn consent stops what follows, the next run sends them again or
+    removes them.
     """
     if sending.session.may_have_written and not batch.is_removal:
         destination_rows.record_unconfirmed(sending.ledger, sending.sync.name, batch.rows)
-    if refusal.status not in SPLIT:
-        sending.record(
-            batch.request_id,
-            [RowOutcome(r, Status.retry, f"status {refusal.status}") for r in batch.rows],
-        )
-        raise DestinationError(
-            f"the destination refused a request with status {refusal.status}",
-            allowed="an audience that exists there and accepts writes",
-            remedy=f"check the options and the connection of {sending.sync.path.name}",
-        )
-    if len(batch.rows) == 1:
-        reason = f"refused with status {refusal.status}"
-        sending.record(batch.request_id, [RowOutcome(batch.rows[0], Status.rejected, reason)])
-        return
     sending.record(batch.request_id, [])
-    middle = len(batch.rows) // 2
-    for half in (batch.rows[:middle], batch.rows[middle:]):
-        send(sending, half)
+    return Refused(batch.rows, batch.request_id, refusal)

@@ -196,8 +196,10 @@ def test_a_refused_batch_is_split_down_to_the_guilty_row(shop: Shop, receiver: R
     assert send(shop) == (19, "partial")
     assert set(receiver.people) == mails(*names) - mails("n7")
     before = len(receiver.requests)
+    assert send(shop) == (0, "partial")
+    assert len(receiver.requests) == before + 1, "the next run tries a refused row again"
     assert send(shop)[0] == 0
-    assert len(receiver.requests) == before, "a refused row is not tried again by itself"
+    assert len(receiver.requests) == before + 1, "after that it waits"
     receiver.script = lambda number, rows: None
     shown, failures = operate.retry(shop.settings, [])
     assert not failures
