@@ -139,6 +139,12 @@ class Destination(ABC):
         counts as sent.
         """
 
+    def requests_of(self, rows: int, *, is_removal: bool) -> int:
+        """Requests that one batch of so many rows takes when all goes well, look-ups and second
+        calls included.
+        """
+        return 1
+
     def poll(self, session: DestinationSession, batch: Batch, job_id: str) -> Result:
         """The job's outcomes, or Pending again; for destinations that answer with jobs."""
         raise NotImplementedError

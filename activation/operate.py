@@ -88,7 +88,13 @@ def _requests(destination: Destination, made: plans.SyncPlan) -> int:
     if destination.is_snapshot:
         return int(not made.is_empty) + int(made.withdrawn > 0)
     parts = (made.counts["add"] + made.counts["update"], made.counts["remove"], made.withdrawn)
-    return sum(-(-rows // destination.batch_rows) for rows in parts)
+    own = made.sync.limits.batch_rows
+    most = destination.batch_rows if own is None else min(own, destination.batch_rows)
+    return sum(
+        rows // most * destination.requests_of(most, is_removal=is_removal)
+        + (destination.requests_of(rows % most, is_removal=is_removal) if rows % most else 0)
+        for rows, is_removal in zip(parts, (False, True, True), strict=True)
+    )
 
 
 def write_plan(path: Path, rows: Shown) -> None:

@@ -30,6 +30,10 @@ class CustomerIo(Destination):
     rate = Rate(100, 1.0)
     cost_unit = "profiles"
 
+    def requests_of(self, rows: int, *, is_removal: bool) -> int:
+        """The people, then the segment."""
+        return 1 if is_removal else 2
+
     def upsert(self, session: DestinationSession, batch: Batch) -> Result:
         """Write the people, then put those that were taken into the segment."""
         kind = session.option("id_type", "id")

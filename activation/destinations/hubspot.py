@@ -39,6 +39,10 @@ class HubSpot(Destination):
     rate = Rate(100, 10.0)  # the lowest plan: 100 in 10 s
     cost_unit = "contacts"
 
+    def requests_of(self, rows: int, *, is_removal: bool) -> int:
+        """The contacts, then the list; a removal has their ids."""
+        return 1 if is_removal else 2
+
     def upsert(self, session: DestinationSession, batch: Batch) -> Result:
         """Upsert the contacts, then put those that were taken on the list."""
         inputs = [

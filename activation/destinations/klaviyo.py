@@ -44,6 +44,10 @@ class Klaviyo(Destination):
     bulk_keeps_nulls = True
     cost_unit = "active profiles"
 
+    def requests_of(self, rows: int, *, is_removal: bool) -> int:
+        """A job and a look at it; a removal looks up the profiles first."""
+        return -(-rows // PAGE) + 1 if is_removal else 2
+
     def upsert(self, session: DestinationSession, batch: Batch) -> Result:
         """Upsert the profiles and put them on the list, by one job."""
         for row in batch.rows:

@@ -36,6 +36,10 @@ class Mailchimp(Destination):
     cost_unit = "contacts"
     updates_only = True
 
+    def requests_of(self, rows: int, *, is_removal: bool) -> int:
+        """A member is one request; the segment is one more."""
+        return 1 if is_removal else rows + 1
+
     def upsert(self, session: DestinationSession, batch: Batch) -> Result:
         """Write each member, then put those that were taken into the segment."""
         outcomes: list[RowOutcome] = []

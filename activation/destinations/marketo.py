@@ -41,6 +41,10 @@ class Marketo(Destination):
     cost_unit = "people"
     updates_only = True
 
+    def requests_of(self, rows: int, *, is_removal: bool) -> int:
+        """The people, then the list; a removal has their ids."""
+        return 1 if is_removal else 2
+
     def upsert(self, session: DestinationSession, batch: Batch) -> Result:
         """Write the people, then put those that were taken on the list."""
         body = {

@@ -46,6 +46,13 @@ class Salesforce(Destination):
     job_seconds = 0.0  # a job whose id was lost never begins
     cost_unit = "API records"
 
+    def requests_of(self, rows: int, *, is_removal: bool) -> int:
+        """A job of three calls, a look at it, two results and the campaign; a removal looks up the
+        members of each page first.
+        """
+        page = campaigns.PAGE
+        return -(-rows * 2 // page) * 2 if is_removal else 6 - (-rows // page)
+
     def upsert(self, session: DestinationSession, batch: Batch) -> Result:
         """Upsert the people by one job."""
         kind = session.option("object", "Contact")

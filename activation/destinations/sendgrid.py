@@ -39,6 +39,10 @@ class SendGrid(Destination):
     job_seconds = 60.0
     cost_unit = "contacts"
 
+    def requests_of(self, rows: int, *, is_removal: bool) -> int:
+        """A job and a look at it; a removal looks up the contacts of each page first."""
+        return -(-rows // PAGE) * 2 if is_removal else 2
+
     def upsert(self, session: DestinationSession, batch: Batch) -> Result:
         """Upsert the contacts onto the list, by a job."""
         contacts = [_contact(session, given(row, session.sync)) for row in batch.rows]
