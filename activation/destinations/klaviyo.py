@@ -82,10 +82,8 @@ class Klaviyo(Destination):
         unnamed = (job.get("failed_count") or 0) - len(reasons)
         if unnamed > 0 or (job.get("completed_count") or 0) + len(reasons) < len(batch.rows):
             # Numbers that leave rows open: none of the batch can be taken for sent.
-            return [
-                RowOutcome(row, Status.retry, "the job does not account for every row")
-                for row in batch.rows
-            ]
+            reason = "the job does not account for every row"
+            return [RowOutcome(row, Status.retry, reason) for row in batch.rows]
         return by_index(batch, reasons)
 
     def remove(self, session: DestinationSession, batch: Batch) -> Result:
@@ -119,10 +117,8 @@ def _profile(session: DestinationSession, row: Row, *, clears: bool = False) -> 
     values = {n: v for n, v in given(row, session.sync).items() if clears or v is not None}
     attributes = {name: value for name, value in values.items() if name in FIELDS}
     properties = {name: value for name, value in values.items() if name not in FIELDS}
-    return {
-        "type": "profile",
-        "attributes": {**attributes, **({"properties": properties} if properties else {})},
-    }
+    extra = {"properties": properties} if properties else {}
+    return {"type": "profile", "attributes": {**attributes, **extra}}
 
 
 def _ids(session: DestinationSession, identities: Sequence[str]) -> list[str]:

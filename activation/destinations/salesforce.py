@@ -47,9 +47,7 @@ class Salesforce(Destination):
     cost_unit = "API records"
 
     def requests_of(self, rows: int, *, is_removal: bool) -> int:
-        """A job of three calls, a look at it, two results and the campaign; a removal looks up the
-        members of each page first.
-        """
+        """A job of three calls, a look, two results, the campaign; a removal has look-ups."""
         page = campaigns.PAGE
         return -(-rows * 2 // page) * 2 if is_removal else 6 - (-rows // page)
 
