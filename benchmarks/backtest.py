@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -67,7 +68,9 @@ def measured(seed: int) -> dict[str, Any]:
                 """,
                 [clock.of(context)],
             ).df()
-        return {"seed": seed, "figures": {**_churn(context, came), **_value(context, came)}}
+        found = {"seed": seed, "figures": {**_churn(context, came), **_value(context, came)}}
+        print(json.dumps(found), file=sys.stderr, flush=True)
+        return found
 
 
 def _expected(context: RunContext, model: str) -> dict[str, metrics.Interval]:
