@@ -21,6 +21,9 @@ def command(
     end_date: Annotated[
         str, typer.Option("--end-date", help="last day with data, YYYY-MM-DD")
     ] = "2026-06-30",
+    hard: Annotated[
+        bool, typer.Option("--hard", help="add hard cases of identity: agents, families, offices")
+    ] = False,
     force: Annotated[
         bool, typer.Option("--force", help="replace another simulation in DIR")
     ] = False,
@@ -34,7 +37,7 @@ def command(
     from simulator.run import SimulationRequest
 
     request = SimulationRequest(
-        people=people, days=days, seed=seed, out=out, end_date=_date(end_date)
+        people=people, days=days, seed=seed, out=out, end_date=_date(end_date), is_hard=hard
     )
     counts, is_new = folder.fill(request, lambda text: errors.print(text), force=force)
     if not is_new:

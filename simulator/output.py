@@ -56,6 +56,7 @@ def _arguments(request: SimulationRequest) -> dict[str, Any]:
         "seed": request.seed,
         "end_date": request.end_date.isoformat(),
         "edition": EDITION,
+        **({"hard": True} if request.is_hard else {}),
     }
 
 

@@ -14,6 +14,7 @@ from simulator import (
     catalogue,
     consents,
     contacts,
+    hard,
     mail,
     orders,
     plans,
@@ -44,13 +45,14 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True)
 class SimulationRequest:
-    """What to simulate; end_date is the last day with data."""
+    """What to simulate; end_date is the last day with data, is_hard adds hard cases of identity."""
 
     people: int
     days: int
     seed: int
     out: Path
     end_date: date = DEFAULT_END
+    is_hard: bool = False
 
     @property
     def first_day(self) -> date:
@@ -298,4 +300,8 @@ def simulate(request: SimulationRequest, report: Progress) -> dict[str, int]:
     """Write a shop's files and its truth under ``request.out``; returns the number of records of
     each source.
     """
-    return Simulation(request, report).run()
+    counts = Simulation(request, report).run()
+    if request.is_hard:
+        for source, records in hard.write(request.out, request.seed, request.end_date).items():
+            counts[source] = counts.get(source, 0) + records
+    return counts

@@ -140,3 +140,30 @@ def test_probabilities_agree_with_what_happened(tmp_path: Path) -> None:
     print("customers {}, churn {:.3f} against {:.3f}, upsell {:.3f} against {:.3f}".format(*row))
     assert abs(row[1] - row[2]) < 0.05
     assert abs(row[3] - row[4]) < 0.05
+
+
+def test_hard_cases_are_added_and_the_shop_stays_the_same(shop: Path, tmp_path: Path) -> None:
+    out = tmp_path / "hard"
+    assert run([*ARGUMENTS, str(out), "--hard"]) == 0
+    plain = _digests(shop)
+    hard = _digests(out)
+    changed = {name for name, digest in plain.items() if hard[name] != digest}
+    assert changed == {
+        f"truth/{name}" for name in ("identifiers.parquet", "shared.parquet", "simulation.json")
+    }
+    assert len(hard.keys() - plain.keys()) == 4
+    cases = duckdb.sql(
+        f"""select hard.case as name, count(distinct person_id) as people, count(*) as rows
+        from read_parquet('{out}/truth/hard.parquet') as hard
+        inner join read_parquet('{out}/truth/identifiers.parquet') as stated using (person_id)
+        group by all"""
+    ).fetchall()
+    people = {name: number for name, number, _ in cases}
+    assert len(people) >= 20
+    assert (people["agent 60 contacts"], people["family 4 accounts"]) == (61, 4)
+    double = duckdb.sql(
+        f"""select identifier_type, identifier
+        from read_parquet('{out}/truth/identifiers.parquet')
+        where not is_shared group by all having count(distinct person_id) > 1"""
+    ).fetchall()
+    assert double == [], "an identifier is of one person or shared"
