@@ -233,7 +233,7 @@ def _agents(cases: Cases) -> None:
 
 
 def _families(cases: Cases) -> None:
-    """One e-mail address, with accounts or in the CRM alone; each member has an own phone number."""
+    """One e-mail address, with accounts or in the CRM alone; each has an own phone number."""
     for size in FAMILIES:
         for has_account in (True, False):
             known = "accounts" if has_account else "contacts"
