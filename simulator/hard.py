@@ -32,7 +32,7 @@ BUYERS = (3, 10)
 
 
 @dataclass(frozen=True)
-class Member:
+class CaseMember:
     """One person of a case, with the identifiers that are the person's alone."""
 
     at: int
@@ -73,7 +73,7 @@ class Member:
 
 
 @dataclass
-class Cases:
+class HardCases:
     """Records and truth of all hard cases, in memory: a few thousand rows."""
 
     seed: int
@@ -90,7 +90,7 @@ class Cases:
         self.case = ""
         self._next = FIRST
 
-    def people(self, case: str, number: int, *, one_name: bool = False) -> list[Member]:
+    def people(self, case: str, number: int, *, one_name: bool = False) -> list[CaseMember]:
         """New people of a case; one_name: of one family."""
         self.case = case
         last = words.LAST[int(self.rng.integers(len(words.LAST)))]
@@ -100,12 +100,12 @@ class Cases:
             first = words.FEMALE + words.MALE
             place = int(self.rng.integers(len(PLACES)))
             name = first[(self._next * 7) % len(first)]
-            members.append(Member(self._next, name, last if one_name else own, place))
+            members.append(CaseMember(self._next, name, last if one_name else own, place))
             self._next += 1
         self.cases += [(member.person_id, case) for member in members]
         return members
 
-    def owns(self, member: Member, kind: str, value: str) -> None:
+    def owns(self, member: CaseMember, kind: str, value: str) -> None:
         """An identifier that is the person's alone."""
         self.truth.append((member.person_id, kind, value, False, True, False))
 
@@ -114,7 +114,7 @@ class Cases:
         self.shared.append((kind, value, self.case.split()[0]))
         return value
 
-    def contact(self, member: Member, *, email: str, phone: str, has_account: bool) -> None:
+    def contact(self, member: CaseMember, *, email: str, phone: str, has_account: bool) -> None:
         """A contact in the CRM; an address that is the member's own is noted as such."""
         self.owns(member, "crm_id", member.contact_id)
         for kind, value in (("email", email), ("phone", phone)):
@@ -129,7 +129,7 @@ class Cases:
         }  # fmt: skip
         self.contacts.append([shown.get(name, "") for name in contacts.HEADER])
 
-    def account(self, member: Member, *, email: str | None = None) -> None:
+    def account(self, member: CaseMember, *, email: str | None = None) -> None:
         """An account with a browser of its own."""
         cookie = self.cookie()
         self.owns(member, "user_id", member.user_id)
@@ -142,7 +142,7 @@ class Cases:
         """A browser's id."""
         return str(uuid.UUID(bytes=self.rng.bytes(16), version=4))
 
-    def login(self, member: Member, cookie: str, email: str) -> None:
+    def login(self, member: CaseMember, cookie: str, email: str) -> None:
         """The member logs in on a browser."""
         at = self._time()
         event = {
@@ -184,7 +184,7 @@ class Cases:
 
 def write(out: Path, seed: int, end: date) -> dict[str, int]:
     """Write the cases behind the files of a shop and its truth; returns the number of records."""
-    cases = Cases(seed, end)
+    cases = HardCases(seed, end)
     for make in (_agents, _families, _offices, _kiosks, _buyers):
         make(cases)
     sheet = Rows(out / "crm_contacts" / "crm_contacts-hard.csv", contacts.HEADER)
@@ -214,9 +214,9 @@ def _append(path: Path, rows: Sequence[Sequence[Any]]) -> None:
     pq.write_table(pa.concat_tables([table, more]), path, compression="zstd")
 
 
-def _agents(cases: Cases) -> None:
+def _agents(cases: HardCases) -> None:
     """An account that orders for customers: with accounts, in the CRM, or known by orders alone."""
-    kinds: dict[str, Callable[[Member], None]] = {
+    kinds: dict[str, Callable[[CaseMember], None]] = {
         "accounts": cases.account,
         "contacts": lambda one: cases.contact(
             one, email=one.email, phone=one.phone, has_account=False
@@ -232,7 +232,7 @@ def _agents(cases: Cases) -> None:
                 cases.order(agent.user_id, customer.email, None)
 
 
-def _families(cases: Cases) -> None:
+def _families(cases: HardCases) -> None:
     """One e-mail address, with accounts or in the CRM alone; each has an own phone number."""
     for size in FAMILIES:
         for has_account in (True, False):
@@ -245,7 +245,7 @@ def _families(cases: Cases) -> None:
                 cases.contact(one, email=email, phone=one.phone, has_account=has_account)
 
 
-def _offices(cases: Cases) -> None:
+def _offices(cases: HardCases) -> None:
     """One phone number for all contacts of an office."""
     for size in OFFICES:
         for has_account in (True, False):
@@ -258,7 +258,7 @@ def _offices(cases: Cases) -> None:
                 cases.contact(one, email=one.email, phone=phone, has_account=has_account)
 
 
-def _kiosks(cases: Cases) -> None:
+def _kiosks(cases: HardCases) -> None:
     """A browser on which accounts log in and guests order."""
     for size in KIOSKS:
         *members, guest = cases.people(f"kiosk {size}", size + 1)
@@ -271,7 +271,7 @@ def _kiosks(cases: Cases) -> None:
         cases.order(None, guest.email, guest.phone, anonymous_id=cookie)
 
 
-def _buyers(cases: Cases) -> None:
+def _buyers(cases: HardCases) -> None:
     """Buyers of one company: own accounts, the company's address and number in all their orders."""
     for size in BUYERS:
         members = cases.people(f"company {size}", size)
