@@ -9,9 +9,8 @@ with events as (
 
 orders as (
 
-    select * from {{ ref('orders') }} where profile_id is not null and ordered_at < {{ as_of() }}
-        -- One that was cancelled later had moved the person by then; it never stood if at once.
-        and (not is_cancelled or updated_at > ordered_at)
+    select * from {{ ref('orders') }} where profile_id is not null and not is_cancelled
+        and ordered_at < {{ as_of() }}
 
 ),
 
