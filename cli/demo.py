@@ -23,7 +23,7 @@ from segmentry.settings import Settings
 
 def command(
     people: Annotated[int, typer.Option(help="people of the shop")] = 5_000,
-    days: Annotated[int, typer.Option(help="days with data")] = 180,
+    days: Annotated[int, typer.Option(help="days with data")] = 270,
     seed: Annotated[int, typer.Option(help="same arguments, same shop")] = 1,
     airflow: Annotated[
         bool, typer.Option(help="through Airflow's scheduler, or all stages in this process")
