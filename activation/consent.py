@@ -154,6 +154,10 @@ class ConsentGate:
             # A row may still be there under a profile that its address has left: who has it now
             # opted out.
             self._refused_addresses.update(*_values(cursor, _ADDRESSES_OF_REFUSED, use))
+        if warehouse.relation_exists(self._lake, "identity.traits"):
+            # Several people may state one address, which belongs to none of them: a message to
+            # another of them would reach the one who refused.
+            self._refused_addresses.update(*_values(cursor, _STATED_BY_REFUSED, use))
         if self._basis.is_opt_in:
             self._granted = KnownHashes(_values(cursor, f"{addresses} and is_granted", use))
 
@@ -196,5 +200,11 @@ _ADDRESSES_OF_REFUSED = """
     inner join marts.profile_standings as s on m.profile_id = s.profile_id
     where m.identifier_type = $kind and s.purpose = $purpose and s.channel = $channel
         and s.is_refused
+"""
+_STATED_BY_REFUSED = """
+    select case $kind when 'email' then t.email when 'phone' then t.phone end
+    from identity.traits as t
+    inner join marts.profile_standings as s on t.profile_id = s.profile_id
+    where s.purpose = $purpose and s.channel = $channel and s.is_refused
 """
 STANDINGS = ("marts.consent_standings", "marts.profile_standings")
