@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from activation import withdrawals
 from activation.engine import Desk, desk_of, recorded, report, sender_at
-from activation.ledger import deployed, destination_rows, open_requests, runs
+from activation.ledger import database, deployed, destination_rows, open_requests, runs
 from activation.ledger.database import Ledger
 from activation.opened import open_sync
 from segmentry import sync_files
@@ -46,6 +46,8 @@ class Orphan:
 
 def orphans(settings: Settings) -> list[Orphan]:
     """Every orphaned sync, by name. A file that is invalid is a fault of its own and no orphan."""
+    if not database.exists(settings):
+        return []
     fitting, faults = sync_files.load_each(settings)
     ledger = Ledger(settings)
     try:

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -16,6 +17,12 @@ from sqlalchemy.dialects.postgresql import insert as postgres_insert
 from activation.ledger import sql, upgrade
 from activation.ledger import tables as t
 from segmentry.settings import Settings
+
+
+def exists(settings: Settings) -> bool:
+    """Whether there is a ledger; whoever opens it first makes it."""
+    url = sa.make_url(settings.ledger_url)
+    return url.get_backend_name() != "sqlite" or Path(url.database or "").exists()
 
 
 def now() -> datetime:

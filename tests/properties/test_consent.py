@@ -171,7 +171,7 @@ def opened(tmp_path: Path, home: Settings, monkeypatch: pytest.MonkeyPatch) -> I
         monkeypatch.setattr(
             plans, "audience", lambda sync, _: f"(select * from lake.audiences.aud_{sync.name})"
         )
-        monkeypatch.setattr("activation.opened.destination_of", lambda _: shop.recorder)
+        monkeypatch.setattr("activation.opened.to_withdraw_from", lambda _: shop.recorder)
         return shop
 
     yield make

@@ -47,7 +47,10 @@ def project() -> Project:
         f"create table marts.sessions ({SESSION} orders bigint, dwell_seconds bigint, device_type"
         f" varchar, timezone varchar, {', '.join(f'{name} varchar' for name in PLACES)})"
     )
-    lake.execute("create table marts.orders (order_id varchar, is_cancelled boolean)")
+    lake.execute(
+        "create table marts.orders (order_id varchar, is_cancelled boolean, ordered_at timestamp,"
+        " updated_at timestamp)"
+    )
     lake.execute(
         "create table marts.order_items (order_id varchar, profile_id varchar, ordered_at"
         " timestamp, product_id varchar, category varchar, quantity bigint, amount double)"
