@@ -97,3 +97,22 @@ def test_reasons_have_no_personal_value(text: str) -> None:
     cleaned = redact.clean(text)
     assert not any(part in cleaned for part in ("ann", "Ann", "example", "170", "1234567", "pk_a"))
     assert cleaned
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "no rights at hook?token=1f2",
+        "see https://api.example/v1/lists?api_key=1f2 for more",
+        "access_token=1f2 is wrong",
+        "Refused: signature:1f2.",
+        "PASSWORD=1f2",
+    ],
+)
+def test_reasons_have_no_secret(text: str) -> None:
+    assert "1f2" not in redact.clean(text)
+
+
+def test_a_reason_keeps_its_words() -> None:
+    text = "Error validating access token: Session has expired on Friday. Why? Ask again"
+    assert redact.clean(text) == text
