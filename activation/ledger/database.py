@@ -20,7 +20,7 @@ from segmentry.settings import Settings
 
 
 def exists(settings: Settings) -> bool:
-    """Whether there is a ledger; whoever opens it first makes it."""
+    """Whether there is a ledger; the first process that opens it makes it."""
     url = sa.make_url(settings.ledger_url)
     return url.get_backend_name() != "sqlite" or Path(url.database or "").exists()
 
