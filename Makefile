@@ -49,6 +49,7 @@ soak: $(READY)  ## the long tests: a thousand kills, two hundred schedules, a se
 	@$(BIN)/python -m pytest -m soak
 	@$(BIN)/python -m pytest tests/properties --hypothesis-profile=search
 	@SEGMENTRY_ALL_KINDS=1 $(BIN)/python -m pytest tests/e2e/test_corrupted_files.py
+	@SEGMENTRY_ALL_SHOPS=1 $(BIN)/python -m pytest tests/e2e/test_degenerate_shops.py
 
 check: $(READY)  ## linters, types, import rule, budgets, generated files
 	@$(BIN)/ruff check .

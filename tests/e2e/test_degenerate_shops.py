@@ -4,6 +4,7 @@ nothing is invented.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -19,19 +20,15 @@ def simulated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return _shop_checks.simulated(tmp_path_factory.mktemp("simulated"), people=60, days=120)
 
 
+# Each is a whole job of about two minutes: `make soak` runs them all.
+CHOSEN = ("no_order", "one_customer", "one_day", "silence")
+ALL = (
+    *CHOSEN, "all_cancelled", "few_people", "no_repeat", "one_product", "only_guests",
+)  # fmt: skip
+
+
 @pytest.fixture(
-    scope="module",
-    params=[
-        "all_cancelled",
-        "few_people",
-        "no_order",
-        "no_repeat",
-        "one_customer",
-        "one_day",
-        "one_product",
-        "only_guests",
-        "silence",
-    ],
+    scope="module", params=ALL if os.environ.get("SEGMENTRY_ALL_SHOPS") == "1" else CHOSEN
 )
 def shop(
     request: pytest.FixtureRequest, simulated: Path, tmp_path_factory: pytest.TempPathFactory
