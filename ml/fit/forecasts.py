@@ -12,7 +12,7 @@ from ml.data.dataset import Period, TrainingSet
 from ml.estimators import Model
 from ml.evaluate import backtest, forecasts, metrics
 from ml.evaluate.metrics import Interval
-from ml.fit import candidates, pipeline, search
+from ml.fit import candidates, earlier, pipeline, search
 from ml.fit.search import BestFit, Dropped
 from ml.policy import TrainingPolicy
 from ml.spec import ForecastSpec
@@ -55,10 +55,13 @@ def fit(spec: ForecastSpec, data: TrainingSet, policy: TrainingPolicy) -> Fitted
             data.newest.as_of, data.horizon_days, len(data.test), table[best.candidate],
             table["rule"],
         )  # fmt: skip
-        earlier = [_earlier(best.fitted, spec, data, one, few) for one in data.earlier]
+        older, unfitted = earlier.measured_each(
+            data.earlier, lambda one: _earlier(best.fitted, spec, data, one, few)
+        )
         final = finished(best.fitted, data)
-    periods = (newest, *earlier)
-    return FittedForecast(final, best, searched.found, table, periods, searched.dropped)
+    periods = (newest, *older)
+    dropped = (*searched.dropped, *unfitted)
+    return FittedForecast(final, best, searched.found, table, periods, dropped)
 
 
 def finished(fitted: Model, data: TrainingSet) -> Model:

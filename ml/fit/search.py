@@ -84,7 +84,7 @@ class Prepared:
 
 @dataclass(frozen=True)
 class Dropped:
-    """A candidate that could not be fitted on these data, and the kind of error that it raised."""
+    """A candidate or a back-test period that could not be fitted, and the kind of error raised."""
 
     candidate: str
     reason: str

@@ -12,7 +12,7 @@ from ml.data.dataset import Period, TrainingSet
 from ml.estimators import Model
 from ml.evaluate import backtest, calibration, evaluation, metrics
 from ml.evaluate.evaluation import Evaluation
-from ml.fit import candidates, pipeline, search
+from ml.fit import candidates, earlier, pipeline, search
 from ml.fit.search import BestFit, Dropped
 from ml.policy import TrainingPolicy
 from ml.spec import ModelSpec
@@ -50,11 +50,13 @@ def fit(spec: ModelSpec, data: TrainingSet, policy: TrainingPolicy) -> Trained:
         newest = backtest.measured(
             data.newest.as_of, horizon, len(data.test), ours.metrics, theirs.metrics
         )
-        earlier = [_earlier(chosen.fitted, spec, data, one, policy) for one in data.earlier]
+        older, unfitted = earlier.measured_each(
+            data.earlier, lambda one: _earlier(chosen.fitted, spec, data, one, policy)
+        )
         final = finished(chosen.fitted, data) or model
         return Trained(
-            final, model, rule, chosen, searched.found, ours, theirs, (newest, *earlier),
-            searched.dropped,
+            final, model, rule, chosen, searched.found, ours, theirs, (newest, *older),
+            (*searched.dropped, *unfitted),
         )  # fmt: skip
 
 

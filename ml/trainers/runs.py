@@ -90,7 +90,7 @@ def log_trials(tracker: Tracker, searched: list[BestFit], parent: str) -> None:
 
 
 def log_dropped(dropped: Sequence[Dropped]) -> str:
-    """Tag the current run with candidates that could not be fitted; returns lines for the card."""
+    """Tag the current run with what could not be fitted; returns lines for the card."""
     if not dropped:
         return ""
     import mlflow
@@ -98,12 +98,12 @@ def log_dropped(dropped: Sequence[Dropped]) -> str:
     reasons = [f"{each.candidate} ({each.reason})" for each in dropped]
     mlflow.set_tag(DROPPED, ", ".join(reasons))
     return "\n".join(
-        ["## Candidates that cannot be fitted on these data", *(f"- {r}" for r in reasons), ""]
+        ["## Left out, as it cannot be fitted on these data", *(f"- {r}" for r in reasons), ""]
     )
 
 
 def with_dropped(report: StageReport, model: str, run: TrackedRun) -> StageReport:
-    """The report, with a note of the candidates that could not be fitted."""
+    """The report, with a note of the candidates and periods that could not be fitted."""
     if not (reasons := run.data.tags.get(DROPPED)):
         return report
     note = f"{model}: left out, as it cannot be fitted on these data: {reasons}"
