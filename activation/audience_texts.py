@@ -55,7 +55,7 @@ standings as (
 ),
 
 addresses as (
-    select * from {{ ref('consent_standings') }}
+    select * from {{ ref('address_standings') }}
 ),
 
 suppressed_addresses as (

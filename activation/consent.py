@@ -1,6 +1,6 @@
 """Consent is asked for again for every row, right before it leaves, in the lake's newest snapshot.
 
-The rule is the one by which the audience was built: marts.consent_standings and
+The rule is the one by which the audience was built: marts.address_standings and
 marts.profile_standings, views that are computed as they are read. Only the time of asking differs,
 so that a decision of after the build still counts.
 """
@@ -146,18 +146,10 @@ class ConsentGate:
             return
         use["kind"] = self._sync.address
         addresses = (
-            "select identifier from marts.consent_standings"
+            "select identifier from marts.address_standings"
             " where identifier_type = $kind and purpose = $purpose and channel = $channel"
         )
         self._refused_addresses.update(*_values(cursor, f"{addresses} and is_refused", use))
-        if warehouse.relation_exists(self._lake, "identity.identifier_mapping"):
-            # A row may still be there under a profile that its address has left: who has it now
-            # opted out.
-            self._refused_addresses.update(*_values(cursor, _ADDRESSES_OF_REFUSED, use))
-        if warehouse.relation_exists(self._lake, "identity.traits"):
-            # Several people may state one address, which belongs to none of them: a message to
-            # another of them would reach the one who refused.
-            self._refused_addresses.update(*_values(cursor, _STATED_BY_REFUSED, use))
         if self._basis.is_opt_in:
             self._granted = KnownHashes(_values(cursor, f"{addresses} and is_granted", use))
 
@@ -194,17 +186,4 @@ def _values(
         yield [value for value in batch.column(0).to_pylist() if value is not None]
 
 
-_ADDRESSES_OF_REFUSED = """
-    select m.identifier
-    from identity.identifier_mapping as m
-    inner join marts.profile_standings as s on m.profile_id = s.profile_id
-    where m.identifier_type = $kind and s.purpose = $purpose and s.channel = $channel
-        and s.is_refused
-"""
-_STATED_BY_REFUSED = """
-    select case $kind when 'email' then t.email when 'phone' then t.phone end
-    from identity.traits as t
-    inner join marts.profile_standings as s on t.profile_id = s.profile_id
-    where s.purpose = $purpose and s.channel = $channel and s.is_refused
-"""
-STANDINGS = ("marts.consent_standings", "marts.profile_standings")
+STANDINGS = ("marts.address_standings", "marts.profile_standings")

@@ -16,7 +16,7 @@ from segmentry.stages import RunContext, StageReport
 MODELS = (
     "consent_answers", "quarantined_refusals", "consent_decisions", "consent_matches", "consents",
     "identifier_homes",
-    "consent_reach", "consent_standings", "profile_standings",
+    "consent_reach", "consent_standings", "profile_standings", "address_standings",
 )  # fmt: skip
 # Suppressions and the contacts they match. It belongs to the audiences, and reads none of them.
 SUPPRESSED = "suppressed_contacts"
@@ -24,7 +24,8 @@ SUPPRESSED = "suppressed_contacts"
 NEEDED = (
     "observability.clock", "staging.base_consents", "staging.stg_events__events",
     "identity.identifier_mapping",
-    "identity.id_mapping_scd", "identity.profile_resolution",
+    "identity.id_mapping_scd", "identity.profile_resolution", "identity.traits",
+    "identity.refused_links", "identity.policy_links",
 )  # fmt: skip
 
 

@@ -10,16 +10,27 @@ REACH = (
     "decision_id varchar, identifier_type varchar, identifier varchar, profile_id varchar,"
     " reached_by varchar, purpose varchar, channel varchar, decided_at timestamp, left_at timestamp"
 )
-VIEWS = ("consent_standings", "profile_standings")
+# What the views read of identity.
+IDENTITY = {
+    "identifier_mapping": "identifier_type varchar, identifier varchar, profile_id varchar",
+    "traits": "profile_id varchar, email varchar, phone varchar",
+    "refused_links": "rule varchar, reason varchar, left_type varchar, left_identifier varchar,"
+    " right_type varchar, right_identifier varchar",
+    "policy_links": "rule varchar, is_ownership boolean",
+}
+VIEWS = ("consent_standings", "profile_standings", "address_standings")
 
 
 def create(lake: duckdb.DuckDBPyConnection) -> None:
-    """Create marts.consent_reach, empty, where it is missing, and the views over it and
-    marts.consents.
+    """Create the views over marts.consents, and what else they read, empty, where it is
+    missing.
     """
-    project = Project(lake, ("portable", "staging", "marts"))
+    project = Project(lake, ("portable", "staging", "identity", "marts"))
     project.use_database("lake")
     lake.execute(f"create table if not exists lake.marts.consent_reach ({REACH})")
+    lake.execute("create schema if not exists lake.identity")
+    for name, columns in IDENTITY.items():
+        lake.execute(f"create table if not exists lake.identity.{name} ({columns})")
     for name in VIEWS:
         lake.execute(
             f"create or replace view lake.marts.{name} as {project.render(f'marts/{name}')}"

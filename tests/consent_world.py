@@ -59,7 +59,7 @@ IDENTITY = (
 )
 CONSENT = (
     "consent_answers! quarantined_refusals consent_decisions consent_matches consents"
-    " identifier_homes consent_reach consent_standings profile_standings"
+    " identifier_homes consent_reach consent_standings profile_standings address_standings"
 )
 
 
@@ -142,11 +142,12 @@ class World:
 
     def decide(self) -> None:
         """What is brought up to date of consent, in a run and after a gate that failed."""
+        self.run(f"create or replace table identity.traits as {_TRAITS}")
         self._build("marts", CONSENT)
 
     def build_standings(self) -> None:
         """Build the views over the current relations of consent: here they are tables."""
-        self._build("marts", "consent_standings profile_standings")
+        self._build("marts", "consent_standings profile_standings address_standings")
 
     def publish(self) -> None:
         """Profiles with their addresses, all in one segment, and the audiences of the
@@ -155,7 +156,10 @@ class World:
         self.run("create or replace table marts.messages as select null as profile_id,"
                  " null as event_type,"
                  " null::timestamp as occurred_at where false")  # fmt: skip
-        self.run(_PROFILES)
+        self.run(
+            "create or replace table profiles.profiles as"
+            f" select *, 'X' as first_name, 'DE' as country from ({_TRAITS})"
+        )
         self.run(
             "create or replace table segments.segment_memberships as select 'all' as segment,"
             " profile_id, timestamp '2026-01-01' as entered_at,"
@@ -192,16 +196,13 @@ class World:
         return self.run(sql).fetchall()
 
 
-_PROFILES = """
-create or replace table profiles.profiles as
+_TRAITS = """
 select
     profile_id,
     max_by(identifier, (last_seen_at, identifier)) filter (where identifier_type = 'email')
         as email,
     max_by(identifier, (last_seen_at, identifier)) filter (where identifier_type = 'phone')
-        as phone,
-    'X' as first_name,
-    'DE' as country
+        as phone
 from identity.identifier_mapping
 group by profile_id
 """

@@ -41,7 +41,8 @@ def _audience(view: View, name: str, sync: SyncConfig) -> Table:
     decided = ""
     # A removal from a tool needs no consent.
     if sync.mode != "delete":
-        view.require("marts.profile_standings", made_by="marts")
+        for standings in ("marts.profile_standings", "marts.address_standings"):
+            view.require(standings, made_by="marts")
         rules.append(Rule("no person in it opted out of the purpose", "opted_out"))
         if sync.purpose in _SPOKEN_TO:
             rules.append(Rule("each person in it opted in to the purpose", "not opted_in"))
@@ -72,7 +73,7 @@ def _matches(sync: SyncConfig, decided: str) -> str:
     if (column := sync.address_column) is None:
         return person
     address = (
-        f"exists (select 1 from {_standing(sync, 'consent_standings')} as s where s.{decided} and"
+        f"exists (select 1 from {_standing(sync, 'address_standings')} as s where s.{decided} and"
         f" s.identifier_type = '{sync.address}' and s.identifier = t.{column})"
     )
     return f"({person} or {address})" if decided == "is_refused" else address

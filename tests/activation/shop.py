@@ -167,7 +167,7 @@ def _project(folder: Path) -> Path:
         shutil.copyfile(ROOT / "dbt_project" / name, project / name)
     for name in ("observability/_sources.yml", "audiences/_sources.yml"):
         _copy(project, name)
-    for relation in (*TABLES, "marts.consent_standings", "marts.profile_standings"):
+    for relation in (*TABLES, *(f"marts.{view}" for view in consent_views.VIEWS)):
         schema, _, name = relation.partition(".")
         if schema != "observability":
             _stub(project / "models" / schema / f"{name}.sql", name)

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 import yaml
 
-from activation import consent, engine, withdrawals
+from activation import engine, withdrawals
 from activation import plan as plans
 from activation.destination import Destination, DestinationSession
 from activation.model import Batch, Result, all_sent
@@ -252,10 +252,17 @@ def _with_folded_ids(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shop.world, "decide", decide_folded)
 
 
-def _without_addresses_of_refused(_: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        consent, "_ADDRESSES_OF_REFUSED", "select null where $kind || $purpose || $channel is null"
-    )
+def _without_addresses_of_refused(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    decide = shop.world.decide
+
+    def decide_alone() -> None:
+        decide()
+        shop.world.run(
+            "create or replace table marts.address_standings as"
+            " select * exclude (profile_id) from marts.consent_standings"
+        )
+
+    monkeypatch.setattr(shop.world, "decide", decide_alone)
 
 
 @pytest.mark.soak
