@@ -2,6 +2,7 @@
 
 Records are sorted by hour and cut where nothing happened for long. The newest group counts when
 enough people are in it; one record with a wrong clock, or one device that sends many, does not.
+Records about nobody, such as a catalogue's, count only where there are no others.
 """
 
 from __future__ import annotations
@@ -55,6 +56,11 @@ class Group:
         return sum(hour.records for hour in self.hours)
 
     @property
+    def records_of_people(self) -> int:
+        """Records of sources that are about people."""
+        return sum(hour.records for hour in self.hours if hour.people)
+
+    @property
     def people(self) -> int:
         """Different people in the group, at most 62."""
         mask = 0
@@ -64,8 +70,8 @@ class Group:
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """Sources in the group."""
-        return tuple(sorted({hour.source for hour in self.hours}))
+        """Sources in the group that are about people."""
+        return tuple(sorted({hour.source for hour in self.hours if hour.people}))
 
     @property
     def newest_at(self) -> datetime:
@@ -90,13 +96,13 @@ def find(hours: Sequence[Hour], longest_lead: timedelta) -> Bulk | None:
     groups = _groups(sorted(hours), longest_lead)
     if not groups:
         return None
-    total = sum(group.records for group in groups)
+    total = sum(group.records_of_people for group in groups)
     supported = [place for place, group in enumerate(groups) if _is_supported(group, total)]
-    # Without any, the largest group is the bulk, and of equal ones the newest.
+    # Without any, the group of most records is the bulk, and of equal ones the newest.
     last = (
         supported[-1]
         if supported
-        else max(range(len(groups)), key=lambda place: (groups[place].records, place))
+        else max(range(len(groups)), key=lambda place: (*_weight(groups[place]), place))
     )
     return Bulk(groups[last].newest_at, tuple(groups[last + 1 :]))
 
@@ -123,7 +129,13 @@ def _is_supported(group: Group, total: int) -> bool:
     needed = min(max(math.ceil(PEOPLE_PER_RECORD * total), FEWEST_PEOPLE), ENOUGH_PEOPLE)
     if len(group.sources) > 1:
         needed = (needed + 1) // 2
-    return group.people >= needed or (total <= HANDFUL and group.records >= LARGE_SHARE * total)
+    is_large = total <= HANDFUL and group.records_of_people >= LARGE_SHARE * total
+    return group.people >= needed or (group.people > 0 and is_large)
+
+
+def _weight(group: Group) -> tuple[int, int]:
+    """Records of people first; all others decide between groups without any."""
+    return group.records_of_people, group.records
 
 
 def moves_alone(hours: Sequence[Hour], before: datetime, newest_at: datetime) -> bool:

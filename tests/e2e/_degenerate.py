@@ -45,13 +45,12 @@ def _no_category(folder: Path) -> None:
 
 
 def _one_customer(folder: Path) -> None:
-    """Without a catalogue: one that is 60 days older than all orders would keep the clock."""
     _orders(
         folder,
         "select * from orders where user_id = (select user_id from orders where user_id is not null"
         " group by user_id order by count(*) desc, user_id limit 1)",
     )
-    _keep(folder, "orders")
+    _keep(folder, "orders", "products")
 
 
 def _no_repeat(folder: Path) -> None:

@@ -74,6 +74,19 @@ def test_records_of_today_count_after_a_pause_and_from_a_source_that_is_newer_th
     assert bulk.find([], LONGEST) is None
 
 
+@pytest.mark.parametrize("products", [1, 40, 5000])
+def test_a_catalogue_is_about_nobody(products: int) -> None:
+    old = END - 90 * DAY
+    catalogue = hour(old, (), "products", records=products)
+    assert newest([catalogue, *FEW]) == END
+    assert newest([catalogue, hour(END, [1], "orders")]) == END
+    later = hour(END + 90 * DAY, (), "products", records=products)
+    assert newest([*FEW, later]) == END
+    assert newest([*MANY, later]) == END
+    # Where there is nothing else, its time is the clock's.
+    assert newest([catalogue]) == old
+
+
 def prepare(settings: Settings, hours: Iterable[bulk.Hour], loaded_at: datetime) -> None:
     with warehouse.connect(settings) as lake:
         lake.execute(
