@@ -76,6 +76,16 @@ def sync(context: RunContext, item: str) -> StageReport:
     return replace(report, notes=[*report.notes, *warnings])
 
 
+def refreshed_sync(context: RunContext, item: str) -> StageReport:
+    """Run a sync whose file states `schedule: each_refresh`; every other one has its withdrawals
+    sent, and no more.
+    """
+    found = sync_files.load(context.settings).get(item)
+    if found is not None and found.is_refreshed:
+        return engine.run_sync(context.settings, item)
+    return engine.withdraw(context.settings, item, found)
+
+
 def withdrawals(context: RunContext) -> StageReport:
     """Remove opted-out, suppressed and erased people from every destination, and do nothing else.
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -40,8 +41,12 @@ _SECTIONS = (
 )
 
 
-def of(settings: Settings, result: Result, seconds: float) -> dict[str, Any]:
-    """The summary as plain values."""
+def of(
+    settings: Settings, result: Result, seconds: float, sections: Collection[str] | None = None
+) -> dict[str, Any]:
+    """The summary as plain values. sections: those to show of gates, data quality, segments and
+    pages; None for what fits the stages that ran.
+    """
     outcomes = result.outcomes
     summary: dict[str, Any] = {
         "exit_code": result.exit_code,
@@ -49,7 +54,7 @@ def of(settings: Settings, result: Result, seconds: float) -> dict[str, Any]:
         "chain_seconds": round(result.chain_seconds, 1),
         "stages": [_stage(outcome) for outcome in outcomes],
     }
-    shown = _shown(outcomes)
+    shown = _shown(outcomes) if sections is None else sections
     with warehouse.connect(settings, read_only=True) as lake:
         for name, relation, sql in _SECTIONS:
             if name in shown and warehouse.relation_exists(lake, relation):

@@ -17,20 +17,20 @@ from segmentry.stages import STAGES, RunContext, stage_named
 @task
 def run_stage(name: str, **options: Any) -> None:
     """Run a stage."""
-    _settle(jobs.attempt(stage_named(name), _run_context(name, options)))
+    _settle(jobs.attempt(stage_named(name), context_of(name, options)))
 
 
 @task(map_index_template="{{ item }}")
 def run_item(name: str, item: str, **options: Any) -> None:
     """Run one item of a mapped stage."""
     get_current_context()["item"] = item  # type: ignore[typeddict-unknown-key]
-    _settle(jobs.attempt(stage_named(name), _run_context(name, options), item))
+    _settle(jobs.attempt(stage_named(name), context_of(name, options), item))
 
 
 @task
 def list_items(name: str, **options: Any) -> list[str]:
     """List the items of a mapped stage."""
-    found = jobs.list_items(stage_named(name), _run_context(name, options))
+    found = jobs.list_items(stage_named(name), context_of(name, options))
     if isinstance(found, jobs.StageOutcome):
         _settle(found)
     return found if isinstance(found, list) else []
@@ -42,7 +42,7 @@ def hand_over() -> None:
     _pass_on(_job_options())
 
 
-def _run_context(name: str, options: dict[str, Any]) -> RunContext:
+def context_of(name: str, options: dict[str, Any]) -> RunContext:
     """What the job was started with; skips a stage that lies before the one the job starts at."""
     from segmentry import clock  # imports the database driver, which no parse should pay for
 

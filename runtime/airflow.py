@@ -75,7 +75,7 @@ def environment(settings: Settings, port: int, *, schedules: bool) -> dict[str, 
     timetables = (
         {}
         if schedules
-        else {f"SEGMENTRY_CRON_{dag}": "off" for dag in ("INGEST", "OBSERVE", "TRAIN")}
+        else {f"SEGMENTRY_CRON_{dag}": "off" for dag in ("INGEST", "OBSERVE", "TRAIN", "REFRESH")}
     )
     return {**defaults, **given, **fixed, **timetables}
 

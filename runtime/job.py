@@ -1,15 +1,13 @@
-"""The main job from the command line: one at a time per home, through Airflow or in this
-process.
+"""The main job, and a refresh, from the command line: one at a time per home, through Airflow or in
+this process.
 """
 
 from __future__ import annotations
 
-import fcntl
-import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -19,8 +17,9 @@ from runtime import airflow, login, run_log
 from runtime.airflow_api import Airflow
 from runtime.console import errors
 from runtime.processes import Registry, free_port
-from segmentry import jobs, warehouse
+from segmentry import jobs, refresh, warehouse
 from segmentry.errors import SegmentryError
+from segmentry.job_lock import only_one
 from segmentry.jobs import StageOutcome
 from segmentry.settings import Settings
 from segmentry.stages import RunContext, Stage, select
@@ -80,7 +79,7 @@ def run(settings: Settings, request: JobRequest) -> Result:
     """Run the job with progress on standard error."""
     stages = request.stages
     warehouse.prepare(settings)
-    with _only_one(settings), _stoppable(), _source(settings, request, stages) as source:
+    with only_one(settings), _stoppable(), _source(settings, request, stages) as source:
         return _followed(settings, source, stages)
 
 
@@ -99,16 +98,32 @@ def recompute(settings: Settings, first: Callable[[], None]) -> Result:
         if has_segments
         else stages[:1]
     )
-    with _only_one(settings), _stoppable():
+    with only_one(settings), _stoppable():
         first()
         return _followed(settings, jobs.run(chosen, RunContext(settings)), chosen)
 
 
+def refreshed(settings: Settings, *, sends: bool) -> Result:
+    """Bring memberships and audiences up to date with what arrived, with progress on standard
+    error. sends: whether destinations are called.
+    """
+    warehouse.prepare(settings)
+    chosen = refresh.stages(sends=sends)
+    with only_one(settings), _stoppable():
+        outcomes = refresh.run(RunContext(settings), chosen)
+        return _followed(settings, outcomes, chosen, folder="refreshes")
+
+
 def _followed(
-    settings: Settings, source: Iterator[StageOutcome], stages: tuple[Stage, ...]
+    settings: Settings,
+    source: Iterator[StageOutcome],
+    stages: tuple[Stage, ...],
+    folder: str = "runs",
 ) -> Result:
-    """Outcomes as they come, each printed on standard error and in the run's log."""
-    log = run_log.opened(settings)
+    """Outcomes as they come, each printed on standard error and in the run's log, which lies in
+    that folder of the home's logs.
+    """
+    log = run_log.opened(settings, folder)
     result = Result(log=log)
     started = time.monotonic()
     for outcome in source:
@@ -172,26 +187,6 @@ def _airflow_of(settings: Settings, request: JobRequest) -> Iterator[Airflow]:
 
 
 @contextmanager
-def _only_one(settings: Settings) -> Iterator[None]:
-    path = settings.home / "run.lock"
-    with path.open("a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.seek(0)
-            holder = file.read().strip() or "unknown"
-            raise SegmentryError(
-                f"another job (process {holder}) is running in {os.path.relpath(settings.home)}",
-                allowed="one job at a time per home",
-                remedy="wait until it has ended, or set SEGMENTRY_HOME to another folder",
-            ) from None
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
-        yield
-
-
-@contextmanager
 def _stoppable() -> Iterator[None]:
     """Let SIGTERM end the job as Ctrl-C does, so that what was started is stopped."""
     if threading.current_thread() is not threading.main_thread():
@@ -213,18 +208,9 @@ def _interrupt(_number: int, _frame: object) -> None:
     raise KeyboardInterrupt
 
 
-def _lines(outcome: StageOutcome, stages: tuple[Stage, ...]) -> list[tuple[str, str]]:
+def _lines(outcome: StageOutcome, stages: Sequence[Stage]) -> list[tuple[str, str]]:
     """The printed lines of an outcome, with their styles."""
-    names = [stage.name for stage in stages]
-    place = f"{names.index(outcome.stage) + 1} of {len(names)}" if outcome.stage in names else ""
-    rows = f"{sum(outcome.rows.values()):,} rows" if outcome.rows else ""
-    lines = [
-        (
-            f"  {place:>8}  {outcome.name:<24} {outcome.state:<8}"
-            f" {outcome.seconds:6.1f} s  {rows}".rstrip(),
-            "",
-        )
-    ]
+    lines = [(jobs.line(outcome, stages), "")]
     if outcome.error:
         lines.append((f"    {outcome.error}".replace("\n", "\n    "), "red"))
     return lines

@@ -1,5 +1,5 @@
-"""One file per run under the home's logs/runs: the lines that the terminal shows, with the time of
-each.
+"""One file per run under the home's logs/runs, and per refresh under logs/refreshes: the lines that
+the terminal shows, with the time of each.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from segmentry.settings import Settings
 KEPT = 100
 
 
-def opened(settings: Settings) -> Path:
-    """A new, empty file for a run that begins; the oldest beyond KEPT are removed."""
-    folder = settings.home / "logs" / "runs"
+def opened(settings: Settings, name: str = "runs") -> Path:
+    """A new, empty file of that folder for a run; the oldest beyond KEPT are removed."""
+    folder = settings.home / "logs" / name
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{_now():%Y-%m-%dT%H-%M-%S.%fZ}.log"
     path.touch()

@@ -80,6 +80,23 @@ def is_current(settings: Settings, layer: str) -> bool:
         )
 
 
+def is_refreshed(settings: Settings, name: str) -> bool:
+    """Whether nothing has landed since what this mark was made from, and nothing else has changed
+    since it was made.
+    """
+    with warehouse.connect(settings, read_only=True) as lake:
+        if not warehouse.relation_exists(lake, MARKS):
+            return False
+        sql = f"select read_from, written_at, fingerprint from lake.{MARKS} where layer = ?"
+        mark = lake.execute(sql, [name]).fetchone()
+        if mark is None or mark[2] != fingerprint(settings) or not _is_kept(lake, mark[0]):
+            return False
+        landed, *made = SCHEMAS
+        return not _is_any_changed(lake, mark[0], (landed,), "audiences") and not _is_any_changed(
+            lake, mark[1], made, "audiences"
+        )
+
+
 def is_intact(settings: Settings, layer: str) -> bool:
     """Whether the layer is what its last build left, by the same text of the project: then it may
     be added to.

@@ -127,6 +127,16 @@ def failure(
     return StageOutcome(stage, item, FAILED, seconds, error=text, exit_code=1, is_final=False)
 
 
+def line(outcome: StageOutcome, stages: Sequence[Stage]) -> str:
+    """One line for people: the place in the order, the name, how it ended, seconds and rows."""
+    names = [stage.name for stage in stages]
+    place = f"{names.index(outcome.stage) + 1} of {len(names)}" if outcome.stage in names else ""
+    rows = f"{sum(outcome.rows.values()):,} rows" if outcome.rows else ""
+    return (
+        f"  {place:>8}  {outcome.name:<24} {outcome.state:<8} {outcome.seconds:6.1f} s  {rows}"
+    ).rstrip()
+
+
 def _passed_over(outcome: StageOutcome) -> StageOutcome:
     """A failure that the job goes on without: a gate's stop and a fault of the code alike."""
     notes = (f"failed, what it made before stays in use: {outcome.error}",)

@@ -114,7 +114,12 @@ class SyncConfig:
     @property
     def is_scheduled(self) -> bool:
         """Whether the main job runs it, and not an operator alone."""
-        return self.is_enabled and self.schedule == "each_run"
+        return self.is_enabled and self.schedule in ("each_run", "each_refresh")
+
+    @property
+    def is_refreshed(self) -> bool:
+        """Whether a refresh between two main jobs runs it too."""
+        return self.is_enabled and self.schedule == "each_refresh"
 
     @cached_property
     def left_alone(self) -> frozenset[str]:

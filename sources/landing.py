@@ -36,6 +36,9 @@ COLUMNS = "observability.landed_columns"
 COLUMN_COLUMNS = (
     "source varchar, batch_id varchar, written varchar, read_as varchar, records bigint"
 )
+# Files whose content was landed under another name or time of change, as after a move.
+MARKS = "observability.file_marks"
+MARK_COLUMNS = "source varchar, file varchar, bytes bigint, modified_ns bigint"
 # What the problem of a load that was withdrawn begins with.
 WITHDRAWN = "withdrawn"
 _ARROW = pa.schema([("line", pa.int64()), ("raw", pa.string()), ("problem", pa.string())])
@@ -262,13 +265,25 @@ def times(lake: duckdb.DuckDBPyConnection) -> dict[str, datetime]:
 
 
 def marks(lake: duckdb.DuckDBPyConnection, source: str) -> set[tuple[str, int, int]]:
-    """(path, bytes, time of change) of the files that the source has landed."""
-    if not warehouse.relation_exists(lake, LOADS):
-        return set()
-    rows = lake.execute(
-        f"select file, bytes, modified_ns from lake.{LOADS} where source = ?", [source]
-    ).fetchall()
-    return {(row[0], row[1], row[2]) for row in rows}
+    """(path, bytes, time of change) of the files of which the source has landed the content."""
+    found: set[tuple[str, int, int]] = set()
+    for relation in (LOADS, MARKS):
+        if warehouse.relation_exists(lake, relation):
+            sql = f"select file, bytes, modified_ns from lake.{relation} where source = ?"
+            found.update((row[0], row[1], row[2]) for row in lake.execute(sql, [source]).fetchall())
+    return found
+
+
+def remember(lake: duckdb.DuckDBPyConnection, items: Iterable[Input]) -> None:
+    """Have files whose content is landed already be known by name, size and time of change."""
+    rows = [(one.source, one.file, one.bytes, one.modified_ns) for one in items]
+    if not rows:
+        return
+    lake.execute(f"create table if not exists lake.{MARKS} ({MARK_COLUMNS})")
+    # One commit for all of them: a home that was moved has thousands.
+    lake.execute("begin")
+    lake.executemany(f"insert into lake.{MARKS} values (?, ?, ?, ?)", rows)
+    lake.execute("commit")
 
 
 def last_cursor(lake: duckdb.DuckDBPyConnection, source: str, file: str) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import duckdb
 
@@ -75,6 +75,7 @@ class _Load:
     is_forced: bool
     refuses_faulty: bool
     on_progress: OnProgress | None
+    landed_before: list[landing.Input] = field(default_factory=list)
 
 
 def configured_files(settings: Settings, source: Source) -> list[files.FoundFile]:
@@ -111,6 +112,7 @@ def load(
         known = landing.marks(lake, source.name)
         load_ = _Load(lake, source, known, is_forced, refuses_faulty and not is_forced, on_progress)
         reports = list(_load_files(load_, found))
+        landing.remember(lake, load_.landed_before)
         if not paths:
             reports.extend(_extract(settings, lake, source))
     return reports
@@ -174,6 +176,8 @@ def _load_file(load_: _Load, file: files.FoundFile) -> FileReport:
         and landing.withdrawn_because(load_.lake, source.name, file.name, item.sha256) is not None
     )
     if is_landed and not (load_.is_forced and is_withdrawn):
+        if not is_withdrawn:
+            load_.landed_before.append(item)
         return _loaded_before(load_, file, item.sha256)
     seen = Seen(source.known)
     records = readers.read(file.path, file.format, source, seen)

@@ -45,7 +45,7 @@ def bag(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 def test_parsing_is_silent(bag: dict[str, Any]) -> None:
     assert bag["errors"] == {}
     assert bag["used"] == []
-    assert len(bag["dags"]) == len(DAGS) + 1, "the DAGs of the main job, and train"
+    assert set(bag["dags"]) == {*DAGS, "train", "refresh"}
     assert HEAVY.isdisjoint(bag["imported"]), bag["imported"]
 
 
@@ -79,6 +79,9 @@ def test_the_dags_follow_the_order_of_the_stages(bag: dict[str, Any]) -> None:
 
 def test_only_the_last_task_of_a_dag_leaves_its_asset(bag: dict[str, Any]) -> None:
     for name, dag in bag["dags"].items():
+        if name == "refresh":  # what it made is sent by its own sync stage
+            assert not dag["tasks"][0]["outlets"]
+            continue
         leaving = [task for task in dag["tasks"] if task["outlets"]]
         assert leaving == [task for task in dag["tasks"] if task["id"] not in BESIDES][-1:], name
         assert not leaving[0]["is_mapped"], "an item may not speak for the others"
@@ -89,7 +92,7 @@ def test_tasks_have_retries_limits_and_slots(bag: dict[str, Any]) -> None:
         assert (dag["catchup"], dag["max_active_runs"], dag["paused"]) == (False, 1, False)
         for task in dag["tasks"]:
             name = task["id"].removesuffix("_items")
-            if name in ("hand_over", "end"):
+            if name in ("hand_over", "end", "refresh"):
                 continue
             stage = stage_named(name)
             assert task["retries"] == 2
@@ -133,6 +136,15 @@ def test_every_sync_is_a_task_and_what_they_did_is_recorded_whatever_happens(
     assert tasks["sync"]["is_mapped"]
     assert tasks["acknowledge"]["is_teardown"]
     assert tasks["acknowledge"]["fails_run"]
+
+
+def test_a_refresh_is_one_task_that_writes_alone_and_follows_every_five_minutes(
+    bag: dict[str, Any],
+) -> None:
+    refresh = bag["dags"]["refresh"]
+    assert refresh["cron"] == "*/5 * * * *"
+    (task,) = refresh["tasks"]
+    assert (task["pool"], task["retries"], task["timeout"]) == ("lake_writer", 0, 1800)
 
 
 def test_training_is_weekly_and_starts_scoring(bag: dict[str, Any]) -> None:
