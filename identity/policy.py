@@ -12,6 +12,7 @@ from typing import Any
 
 import duckdb
 
+from identity import differences
 from segmentry import configuration, warehouse
 from segmentry.settings import Settings
 
@@ -27,8 +28,9 @@ _COLUMNS: Mapping[str, str] = {
     ),
     "policy_links": (
         "rule varchar, strength integer, is_used boolean, alone_on varchar, level integer, "
-        "is_ownership boolean"
+        "is_ownership boolean, is_certain boolean"
     ),
+    "policy_differences": "trait varchar",
     "policy_blocks": "identifier_type varchar, pattern varchar, reason varchar",
     "policy_traits": (
         "trait varchar, attribute_group varchar, strategy varchar, source varchar, position integer"
@@ -69,7 +71,9 @@ def policy_rows(policy: Mapping[str, Any]) -> dict[str, list[Row]]:
     """The identity part of the policy as rows of its tables."""
     guessing = policy.get("probabilistic", {})
     levels = _levels(policy["rules"])
+    weak_from = _weak_from(policy["rules"])
     return {
+        "policy_differences": [(trait,) for trait in policy.get("differences", differences.TRAITS)],
         "policy_probabilistic": [(guessing.get("use", False), guessing.get("link_above"))],
         "policy_types": [
             (
@@ -90,6 +94,7 @@ def policy_rows(policy: Mapping[str, Any]) -> dict[str, list[Row]]:
                 rule.get("alone_on"),
                 levels[rule["name"]],
                 rule.get("proves") == "ownership",
+                rank < weak_from,
             )
             for rank, rule in enumerate(policy["rules"], start=1)
         ],
@@ -111,6 +116,18 @@ def _levels(rules: Sequence[Mapping[str, Any]]) -> dict[str, int]:
         rule["name"]: first.setdefault(rule["proves"], rank) if "proves" in rule else rank
         for rank, rule in enumerate(rules, start=1)
     }
+
+
+def _weak_from(rules: Sequence[Mapping[str, Any]]) -> int:
+    """The rank of the first rule that proves ownership or use; without one, a rank beyond all."""
+    return next(
+        (
+            rank
+            for rank, rule in enumerate(rules, start=1)
+            if rule.get("proves") in {"ownership", "use"}
+        ),
+        len(rules) + 1,
+    )
 
 
 def separate(settings: Settings, pairs: Sequence[tuple[Identifier, Identifier]]) -> None:

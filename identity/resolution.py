@@ -11,6 +11,7 @@ import hashlib
 
 import duckdb
 
+from identity import differences
 from segmentry import configuration, freshness, identifiers, warehouse
 from segmentry.settings import Settings
 
@@ -31,7 +32,7 @@ _FORMER_TRANSIENT = {"held_back_links", "yielding_links"}
 _RULES = (
     "policy_types", "policy_links", "policy_blocks", "policy_cuts", "policy_probabilistic",
     "link_candidates",
-    "policy_traits",
+    "policy_traits", "policy_differences",
 )  # fmt: skip
 
 
@@ -90,7 +91,9 @@ def drop_former_tables(settings: Settings) -> None:
 def fingerprint(settings: Settings) -> str:
     """One value for the SQL and the rules."""
     country = configuration.shop_country(settings)
-    digest = hashlib.sha256(f"identifiers {identifiers.VERSION} {country}".encode())
+    digest = hashlib.sha256(
+        f"identifiers {identifiers.VERSION} {country} differences {differences.VERSION}".encode()
+    )
     for folder in _CODE:
         for path in sorted((settings.dbt_project / folder).glob("**/*")):
             if path.suffix in {".sql", ".py"}:

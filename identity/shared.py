@@ -50,6 +50,8 @@ def why(lake: duckdb.DuckDBPyConnection, link: Mapping[str, Any]) -> str:
     kind = reason.partition("_")[2]
     if reason.startswith("shared_"):
         return f"the {kind} is {detail or 'shared'}: none of its links joins people"
+    if reason.startswith("differs_"):
+        return f"they have {detail}"
     return detail or f"together they would have too many of the type {kind}"
 
 

@@ -4,7 +4,8 @@ without dbt.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -40,8 +41,17 @@ from lost anti join added
     and lost.left_value = added.left_value and lost.right_type is not distinct from added.right_type
     and lost.right_value is not distinct from added.right_value
 """
+_STAGING = """
+create table staging.stg_crm_contacts__contacts (contact_id varchar, first_name varchar,
+    last_name varchar, birth_date date, gender varchar, created_at timestamp,
+    updated_at timestamp, _batch_id varchar);
+create table staging.stg_events__events (user_id varchar, traits varchar, trait_birthday date,
+    trait_gender varchar, event_at timestamp, _batch_id varchar)
+"""
 # The models in the order of dbt, and how each is built.
 _MODELS = {
+    "statement_changes": "table",
+    "person_statements": "append",
     "spelling_changes": "table",
     "identifier_values": "append",
     "refused_identifiers": "append",
@@ -53,6 +63,7 @@ _MODELS = {
     "region_links": "table",
     "excluded_links": "table",
     "wide_components": "table",
+    "described_nodes": "table",
     "contested_links": "table",
     "dropped_links": "python",
     "restated_refusals": "table",
@@ -87,11 +98,14 @@ class Memory:
         default_factory=lambda: dict(policies(Settings.from_environment())["identity"])
     )
     connection: duckdb.DuckDBPyConnection = field(default_factory=duckdb.connect)
+    batches: list[tuple[str, str, str]] = field(default_factory=list)
+    read: int = 0
 
     def __post_init__(self) -> None:
         self.connection.execute("set threads = 1")
         for schema in ("staging", "identity", "observability"):
             self.connection.execute(f"create schema {schema}")
+        self.connection.execute(_STAGING)
         self.connection.execute("create table observability.clock (as_of timestamp)")
         self.connection.execute(
             """create table claims (source varchar, rule varchar, left_type varchar,
@@ -109,6 +123,8 @@ class Memory:
             self.connection.execute(f"create table if not exists identity.{name} ({columns})")
         for name, rows in policy_rows(policy).items():
             self.connection.execute(f"delete from identity.{name}")
+            if not rows:
+                continue
             marks = ", ".join("?" for _ in rows[0])
             self.connection.executemany(f"insert into identity.{name} values ({marks})", rows)
 
@@ -143,6 +159,36 @@ class Memory:
         for link in links:
             self.connection.execute("delete from claims where record_id = ?", [link.record_id])
 
+    def describe(self, name: str, person: str) -> None:
+        """State ``first|last|birth date|gender`` of the person of ``type:identifier``, a contact
+        or an account; what was stated of a contact before is replaced.
+        """
+        kind, value = name.split(":", 1)
+        first, last, birth, gender = [*(person.split("|")), "", "", ""][:4]
+        run = self.connection.execute
+        batch = f"b{len(self.batches)}"
+        self.batches.append((kind, value, batch))
+        if kind == "user_id":
+            traits = json.dumps({"firstName": first, "lastName": last})
+            row = [value, traits, birth or None, gender or None, START, batch]
+            run("insert into staging.stg_events__events values (?, ?, ?, ?, ?, ?)", row)
+            return
+        run("delete from staging.stg_crm_contacts__contacts where contact_id = ?", [value])
+        row = [value, first, last, birth or None, gender or None, START, START, batch]
+        run("insert into staging.stg_crm_contacts__contacts values (?, ?, ?, ?, ?, ?, ?, ?)", row)
+
+    def _new_batches(self) -> str:
+        """Batches of descriptions since the last run: rows of claim_batches."""
+        of = {"crm_id": "crm_contacts", "user_id": "events"}
+        rows = []
+        for at, (kind, value, batch) in enumerate(self.batches):
+            known = any(one[:2] == (kind, value) for one in self.batches[: self.read])
+            if at >= self.read:
+                state = "changed" if known and kind == "crm_id" else "new"
+                rows.append(f" union all select '{of[kind]}', '{batch}', '{state}'")
+        self.read = len(self.batches)
+        return "".join(rows)
+
     def resolve(self, as_of: datetime = AS_OF, *, is_whole: bool = False) -> None:
         """One run of the identity stage: incremental, as in the stage, unless a full one is asked
         for or the rules have changed.
@@ -176,6 +222,7 @@ class Memory:
         )
         state = "changed" if is_restated else "new"
         batch = f"select 's' as source, 'b' as _batch_id, '{state}' as state"
+        batch += self._new_batches()
         run(f"create or replace table identity.claim_batches as {batch}")
         run("create or replace temp table stated as " + _CLAIMED.format(statements="audible"))
         if not is_partial:
@@ -242,10 +289,12 @@ def _claims(link: Link) -> Iterable[tuple[str, Sequence[str | None], Sequence[st
         yield link.rule, ends[0], ends[1]
 
 
-def resolved(links: Sequence[Link], **more: Any) -> Memory:
-    """A home in which these links were landed and resolved once."""
+def resolved(links: Sequence[Link], people: Mapping[str, str] | None = None, **more: Any) -> Memory:
+    """A home in which these links were landed and resolved once; people: as for `describe`."""
     memory = Memory(**more)
     memory.add(links)
+    for name, person in (people or {}).items():
+        memory.describe(name, person)
     memory.resolve()
     return memory
 

@@ -5,19 +5,29 @@ judged by what the stronger levels have joined, so the result depends on the set
 link that alone would break a limit is dropped. An identifier whose neighbours together would break
 one is shared: it joins none of them, and nobody by a weaker link either. Where a limit breaks and
 no single identifier is shared, all links between those who cannot be one person are dropped.
+
+Contacts and accounts that state different birth dates or names are treated like values over a
+limit, except by levels that are certain.
 """
 
-from itertools import groupby
+from itertools import combinations, groupby
 
 import pyarrow as pa
+
+from identity import differences
 
 # Types of which a value names one record of one system. If such an identifier meets too many of one
 # type, that shows nothing of its links to other types; of an address or a browser it does.
 _KEYS = {"user_id", "crm_id", "loyalty_id"}
 _COLUMNS = (
     "link_id, left_node, right_node, left_type, right_type, is_left_renamed, is_right_renamed,"
-    " level, is_ownership, component"
+    " level, is_ownership, component, is_certain"
 )
+_TRAITS = ("first_name", "last_name", "birth_date", "gender")
+_WORDS = {"birth_date": "different birth dates", "name": "different names"}
+# Among more descriptions it is not computed who differs from whom: all count as different. Two
+# hundred are twenty thousand comparisons, a tenth of a second.
+_MOST_COMPARED = 200
 
 
 def model(dbt, session):
@@ -30,10 +40,12 @@ def model(dbt, session):
     )
     limits = {row[0]: row[1] for row in policy if row[1] is not None}
     by_use = {row[0]: row[2] for row in policy if row[2] is not None}
+    compared = {row[0] for row in dbt.source("identity_policy", "policy_differences").fetchall()}
+    described = _described(dbt.ref("described_nodes"))
     links = dbt.ref("contested_links").order("component, level, link_id").project(_COLUMNS)
     refused = []
-    for _, rows in groupby(_rows(links), key=lambda row: row[9]):
-        people = _People(limits, by_use)
+    for component, rows in groupby(_rows(links), key=lambda row: row[9]):
+        people = _People(limits, by_use, described.get(component, {}), compared)
         for _, level in groupby(rows, key=lambda row: row[7]):
             refused += people.judged(list(level))
     return pa.table(
@@ -49,12 +61,31 @@ def _rows(links):
         yield from batch
 
 
+def _described(statements):
+    """What is stated of the person of each node, by component."""
+    found = {}
+    rows = statements.project(f"component, node, {', '.join(_TRAITS)}").fetchall()
+    for component, node, *values in rows:
+        stated = found.setdefault(component, {}).setdefault(node, tuple(set() for _ in _TRAITS))
+        for known, value in zip(stated, values, strict=True):
+            known.update({value} - {None})
+    return {
+        component: {node: differences.person(*stated) for node, stated in nodes.items()}
+        for component, nodes in found.items()
+    }
+
+
 class _People:
     """The people of one component: identifiers that are joined so far, by union-find."""
 
-    def __init__(self, limits, by_use):
+    def __init__(self, limits, by_use, described, compared):
         self.limits = limits
         self.by_use = by_use
+        self.described = described
+        self.compared = compared
+        self.is_certain = False
+        self.stated = {}
+        self.has_key = {}
         self.parent = {}
         self.counts = {}
         self.kinds = {}
@@ -63,6 +94,7 @@ class _People:
 
     def judged(self, links):
         """Refused links of one level; the others join their identifiers."""
+        self.is_certain = all(link[10] for link in links)
         for _, left, right, left_type, right_type, left_renamed, right_renamed, *_ in links:
             self._enter(left, left_type, left_renamed)
             self._enter(right, right_type, right_renamed)
@@ -91,6 +123,8 @@ class _People:
             self.kinds[node] = kind
             is_counted = (kind in self.limits or kind in self.by_use) and not is_renamed
             self.counts[node] = {kind: 1} if is_counted else {}
+            self.stated[node] = {self.described[node]} if node in self.described else set()
+            self.has_key[node] = kind in _KEYS
 
     def _root(self, node):
         parent = self.parent
@@ -108,6 +142,8 @@ class _People:
             one, other = other, one
         self.parent[other] = one
         self.counts[one] = _total([self.counts[one], self.counts.pop(other)])
+        self.stated[one] = self.stated[one] | self.stated.pop(other)
+        self.has_key[one] = self.has_key[one] or self.has_key.pop(other)
 
     def _reason(self, link):
         """Why a link cannot join, by what stronger links have joined; None if it can."""
@@ -118,7 +154,24 @@ class _People:
         if shared := self._shared_end(link):
             return shared
         broken = self._broken(_total([self.counts[left], self.counts[right]]))
-        return broken and (f"limit_{broken[0]}", f"together {_limit(*broken)}")
+        if broken:
+            return f"limit_{broken[0]}", f"together {_limit(*broken)}"
+        trait = self._difference([left, right])
+        return trait and (f"differs_{trait}", _WORDS[trait])
+
+    def _difference(self, people):
+        """The trait (of the first two by their values) in which some of these people differ."""
+        if self.is_certain or not self.compared:
+            return None
+        stating = {}
+        for one in people:
+            for stated in self.stated[one]:
+                stating.setdefault(stated, set()).add(one)
+        for one, other in combinations(sorted(stating), 2):
+            trait = differences.difference(one, other)
+            if trait in self.compared and len(stating[one] | stating[other]) > 1:
+                return trait
+        return None
 
     def _shared_end(self, link):
         for node, other_type in ((link[1], link[4]), (link[2], link[3])):
@@ -131,19 +184,21 @@ class _People:
     def _found_shared(self, links):
         """Identifiers that would bring together more than one person may have."""
         near = {}
-        for _, left, right, left_type, right_type, _, _, _, is_ownership, _ in links:
+        for _, left, right, left_type, right_type, _, _, _, is_ownership, *_ in links:
             near.setdefault(left, []).append((right, right_type, is_ownership))
             near.setdefault(right, []).append((left, left_type, is_ownership))
         found = {}
         for node, others in near.items():
             people = {self._root(other) for other, *_ in others}
-            total = _total([self.counts[one] for one in {self._root(node), *people}])
-            broken = self._broken(total) or self._overused(
+            everyone = {self._root(node), *people}
+            broken = self._broken(_total([self.counts[one] for one in everyone])) or self._overused(
                 {self._root(other) for other, _, is_ownership in others if not is_ownership}
             )
-            if not broken:
+            trait = None if broken else self._difference(everyone)
+            if not broken and not trait:
                 continue
-            detail = f"shared by {len(people)} people with {_limit(*broken)}"
+            what = _limit(*broken) if broken else _WORDS[trait]
+            detail = f"shared by {len(people)} people with {what}"
             types = {kind for _, kind, _ in others} if self.kinds[node] in _KEYS else {None}
             found.update({(node, kind): detail for kind in types})
         return found
@@ -172,41 +227,71 @@ class _People:
             right = self._root(link[2])
             near.setdefault(left, set()).add(right)
             near.setdefault(right, set()).add(left)
-        refused_between = {}
+        refused = {}
         pairs = []
         for members in _components(near):
             total = _total([self.counts[one] for one in members])
             broken = self._broken(total)
-            if not broken:
+            trait = None if broken else self._difference(members)
+            if not broken and not trait:
                 pairs += [(members[0], one) for one in members[1:]]
                 continue
-            ends = self._loose_ends(
-                members, near, {k for k in total if self._broken({k: total[k]})}
-            )
+            kinds = {k for k in total if self._broken({k: total[k]})}
+            ends = self._loose_ends(members, near, self._fixed(members, kinds, bool(trait)))
             pairs += ends.items()
-            refused_between.update({one: broken for one in members if one not in ends})
-        refused = []
-        for link in links:
-            broken = refused_between.get(self._root(link[1]))
-            if broken and self._root(link[2]) in refused_between:
-                refused.append((link[0], f"limit_{broken[0]}", f"together {_limit(*broken)}"))
+            why = (
+                (f"limit_{broken[0]}", f"together {_limit(*broken)}") if broken
+                else (f"differs_{trait}", _WORDS[trait])
+            )  # fmt: skip
+            refused.update({one: (why, trait) for one in members if one not in ends})
+        found = [
+            (link, *refused[self._root(link[1])])
+            for link in links
+            if self._root(link[1]) in refused and self._root(link[2]) in refused
+        ]
+        answer = [(link[0], *self._named(link, why, trait)) for link, why, trait in found]
         for one, other in pairs:
             self._unite(one, other)
-        return refused
+        return answer
 
-    def _loose_ends(self, members, near, kinds):
-        """Members that hang on one other and bring nothing of these types, with that other one."""
+    def _named(self, link, why, trait):
+        """An address or a browser between people who differ is shared from this level on."""
+        between = [node for node in link[1:3] if trait and self.kinds[node] not in _KEYS]
+        for node in between:
+            self.shared[(node, None)] = f"shared by people with {_WORDS[trait]}"
+        return self._shared_end(link) if between else why
+
+    def _fixed(self, members, kinds, is_different):
+        """Members that are no loose ends: with one of these types, or who differ from another."""
+        stated = set().union(*(self.stated[one] for one in members))
+        if self.is_certain or len(stated) > _MOST_COMPARED:
+            different = set() if self.is_certain else stated
+        else:
+            different = {
+                one
+                for pair in combinations(stated, 2)
+                if differences.difference(*pair) in self.compared
+                for one in pair
+            }
+        return {
+            one
+            for one in members
+            if not kinds.isdisjoint(self.counts[one])
+            or not different.isdisjoint(self.stated[one])
+            or (is_different and self.has_key[one])
+        }
+
+    def _loose_ends(self, members, near, fixed):
+        """Members that hang on one other and are not fixed, with that other one."""
         degrees = {one: len(near[one]) for one in members}
-        waiting = [
-            one for one in members if degrees[one] == 1 and kinds.isdisjoint(self.counts[one])
-        ]
+        waiting = [one for one in members if degrees[one] == 1 and one not in fixed]
         ends = {}
         while waiting:
             one = waiting.pop()
             (other,) = (x for x in near[one] if x not in ends)
             ends[one] = other
             degrees[other] -= 1
-            if degrees[other] == 1 and kinds.isdisjoint(self.counts[other]):
+            if degrees[other] == 1 and other not in fixed:
                 waiting.append(other)
         return ends
 

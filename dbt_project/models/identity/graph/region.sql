@@ -9,12 +9,26 @@ links as (
     select * from {{ link_changes }} where is_moved
 ),
 
+described as (
+    -- What is stated of a person has changed.
+    select known.node
+    from {{ ref('statement_changes') }} as statements
+    inner join {{ ref('identifier_values') }} as spellings
+        on statements.value = spellings.value
+            and statements.identifier_type = spellings.identifier_type
+    inner join {{ ref('identifiers') }} as known
+        on spellings.identifier = known.identifier
+            and spellings.identifier_type = known.identifier_type
+),
+
 seeds as (
     select node from {{ identifier_changes }} where is_moved
     union
     select left_node from links
     union
     select right_node from links
+    union
+    select node from described
 ),
 
 relieved as (
