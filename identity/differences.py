@@ -27,7 +27,9 @@ TRAITS = (BIRTH_DATE, NAME)
 # comparison. Below 0.88 sons and daughters of one family would be one person.
 _ALIKE = 0.88
 # Likeness of two values.
-_SAME, _NEAR, _DIFFERENT = 2, 1, 0
+_SAME = 2
+_NEAR = 1
+_DIFFERENT = 0
 # Dates that forms and imports use where they know only a year or nothing: the first of January.
 _UNKNOWN_DAY = "-01-01"
 _TITLES = {"mr", "mrs", "ms", "miss", "dr", "prof", "herr", "frau", "mme", "sr", "jr", "ing", "mag"}
@@ -43,8 +45,8 @@ _SOUNDS = tuple(
 
 
 _VOWELS = re.compile("[aeiou]")
-# Consonants from which on they tell a name: "mhmd" is Mohammed, "ptr" is Peter and Petra.
-_TELLING = 4
+# From so many consonants on they identify a name: "mhmd" is Mohammed, "ptr" is Peter and Petra.
+_LEAST_CONSONANTS = 4
 
 
 @dataclass(frozen=True, order=True)
@@ -179,7 +181,7 @@ def _is_one_sound(one: str, other: str) -> bool:
     if jellyfish.jaro_winkler_similarity(one, other) >= _ALIKE:
         return True
     frames = [_VOWELS.sub("", name) for name in (one, other)]
-    return len(frames[0]) >= _TELLING and frames[0] == frames[1]
+    return len(frames[0]) >= _LEAST_CONSONANTS and frames[0] == frames[1]
 
 
 @lru_cache(maxsize=1 << 16)

@@ -31,6 +31,7 @@ TABLES = {
         " record_id)) as first, max(last_seen_at) as last_seen_at, sum(records) as records"
     ),
     "identifier_values": "*",
+    "person_statements": "*",
     "identifiers": "* exclude (node)",
     "identifier_links": "* exclude (left_node, right_node)",
     "refused_links": "*",
@@ -67,6 +68,7 @@ def land_first(lake: Lake) -> None:
             "email": "bob@example.com",
             "phone": "030 901820",
             "country": "DE",
+            "first_name": "Bob",
             "day": 2,
         },
     )

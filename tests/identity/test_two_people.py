@@ -70,7 +70,7 @@ def test_a_contact_that_was_entered_twice_is_one_person(one: str, other: str) ->
     assert not memory.refused()
 
 
-def test_an_order_with_somebody_elses_address_joins_nobody() -> None:
+def test_an_order_with_the_address_of_another_joins_nobody() -> None:
     links = [
         Link("crm_email", "crm_id:K1", "email:k1@post.example"),
         Link("login", "user_id:u77", "cookie:c1"),

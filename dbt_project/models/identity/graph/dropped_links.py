@@ -25,7 +25,7 @@ _COLUMNS = (
 )
 _TRAITS = ("first_name", "last_name", "birth_date", "gender")
 _WORDS = {"birth_date": "different birth dates", "name": "different names"}
-# Among more descriptions it is not computed who differs from whom: all count as different. Two
+# Among more descriptions the pairs that differ are not computed: all count as different. Two
 # hundred are twenty thousand comparisons, a tenth of a second.
 _MOST_COMPARED = 200
 

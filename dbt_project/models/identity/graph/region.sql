@@ -2,6 +2,9 @@
 {%- set link_changes = ref('link_changes') -%}
 {%- set identifier_changes = ref('identifier_changes') -%}
 {%- set identifier_links = ref('identifier_links') -%}
+{%- set identifier_values = ref('identifier_values') -%}
+{%- set identifiers = ref('identifiers') -%}
+{%- set statement_changes = ref('statement_changes') -%}
 {% if is_partial() %}
 with
 
@@ -12,11 +15,11 @@ links as (
 described as (
     -- What is stated of a person has changed.
     select known.node
-    from {{ ref('statement_changes') }} as statements
-    inner join {{ ref('identifier_values') }} as spellings
+    from {{ statement_changes }} as statements
+    inner join {{ identifier_values }} as spellings
         on statements.value = spellings.value
             and statements.identifier_type = spellings.identifier_type
-    inner join {{ ref('identifiers') }} as known
+    inner join {{ identifiers }} as known
         on spellings.identifier = known.identifier
             and spellings.identifier_type = known.identifier_type
 ),
