@@ -1,4 +1,4 @@
-"""The same through dbt on a lake: a contact that is corrected, and what `identity explain` prints."""
+"""Through dbt on a lake: a contact that is corrected, and what `identity explain` prints."""
 
 from __future__ import annotations
 
