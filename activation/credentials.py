@@ -41,6 +41,14 @@ def value(reference: str) -> str:
     return ""
 
 
+def former(reference: str) -> str:
+    """The reference of the value that a setting had before: of another variable or connection, with
+    a suffix.
+    """
+    found = _REFERENCE.fullmatch(reference)
+    return f"airflow:{found[1]}_former:{found[2]}" if found else f"{reference}_FORMER"
+
+
 def described(reference: str) -> str:
     """The reference as a message names it."""
     found = _REFERENCE.fullmatch(reference)

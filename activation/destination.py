@@ -24,8 +24,29 @@ MALFORMED = (LookupError, TypeError, AttributeError, ValueError)
 # Of a place of one's own, and of a router: what is done there, the file alone states.
 EVERY_PURPOSE = ("marketing", "advertising", "personalization", "analytics")
 EVERY_CHANNEL = ("email", "sms", "push", "ads", "any")
+# Settings that change while the account stays.
+CREDENTIALS = frozenset(
+    {"api_key", "token", "secret", "password", "key_file", "client_id", "client_secret"}
+)
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _PHONE = re.compile(r"\+[1-9]\d{6,14}")
+
+
+@dataclass(frozen=True)
+class PlaceNames:
+    """What names the place that rows are written to.
+
+    settings: another value of one of them is another place. account: those that name the account;
+    as long as they stay, the present credentials reach every place of it. options: what changes
+    where or as which attribute a row is written, with the value that counts without it; ``{sync}``
+    is the name of the sync. is_by_sync: the place has the sync's name. A credential is named only
+    where nothing else names the account.
+    """
+
+    settings: tuple[str, ...] = ()
+    account: tuple[str, ...] = ()
+    options: Mapping[str, str] = field(default_factory=dict)
+    is_by_sync: bool = False
 
 
 @dataclass(frozen=True)
@@ -104,6 +125,8 @@ class Destination(ABC):
     id was lost, may go on there. bulk_keeps_nulls: its bulk call leaves the old value where a NULL
     is sent. purposes, channels: what it is for; consent for anything else is no consent for it.
     request_errors: the vendor's codes that no row can cause; a sync stops at them.
+    place: what names the place of the rows; None for all settings but credentials, the account by
+    its url, and every option.
     forms: how it writes dates, times and numbers.
 
     A batch never has two rows of one person, and it has removals alone or none.
@@ -126,6 +149,16 @@ class Destination(ABC):
     forms: ClassVar[str] = values.AS_JSON
     purposes: ClassVar[tuple[str, ...]] = ()
     channels: ClassVar[tuple[str, ...]] = ()
+    place: ClassVar[PlaceNames | None] = None
+
+    @property
+    def place_names(self) -> PlaceNames:
+        """What names the place of the rows, stated or not."""
+        if self.place is not None:
+            return self.place
+        names = tuple(name for name in self.settings if name not in CREDENTIALS)
+        by_url = tuple(name for name in names if name == "url")
+        return PlaceNames(names, by_url, dict.fromkeys(self.options, ""))
 
     @abstractmethod
     def upsert(self, session: DestinationSession, batch: Batch) -> Result:

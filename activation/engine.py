@@ -2,33 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Collection
 
-import duckdb
-
-from activation import consent_policy, guardrails, withdrawals
+from activation import consent_policy, guardrails, moving, renaming, withdrawals
 from activation import plan as plans
 from activation.client import Unanswered
-from activation.consent import ConsentGate
-from activation.consent_policy import Basis
+from activation.desk import Desk, desk_of, gate_of, recorded, report, sender_at, sent_words
 from activation.destination import of as destination_of
 from activation.ledger import dead_letters, deployed, open_requests, runs
-from activation.ledger.database import Ledger
 from activation.ledger.deployed import DeployedSync
 from activation.ledger.runs import Run
-from activation.opened import OpenSync, SyncPlace, open_sync
+from activation.moving import Move
+from activation.opened import SyncPlace, open_sync
 from activation.plan import Standing, SyncPlan
 from activation.send.sender import Sender
-from segmentry import clock, sync_files
-from segmentry.errors import (
-    ConfigError,
-    ConnectionNotConfigured,
-    DestinationError,
-    GuardrailTriggered,
-    SegmentryError,
-)
+from segmentry import sync_files
+from segmentry.errors import DestinationError, GuardrailTriggered
 from segmentry.settings import Settings
 from segmentry.stages import StageReport
 from segmentry.sync_config import SyncConfig
@@ -46,6 +35,7 @@ def run_sync(
     sync = sync_files.one(settings, name)
     release = guardrails.released(name, release)
     with open_sync(settings, name) as opened:
+        renaming.settle(opened.ledger, sync)
         if not (missing := opened.at(sync).missing):
             with desk_of(opened) as desk:
                 return _run(desk, sync, release, digest)
@@ -62,98 +52,20 @@ def withdraw(settings: Settings, name: str, sync: SyncConfig | None) -> StageRep
     the rows were sent with applies.
     """
     with open_sync(settings, name) as opened:
+        if sync is not None:
+            renaming.settle(opened.ledger, sync)
         if not deployed.has_rows(opened.ledger, name):
             return StageReport({f"sync {name}": 0}, [], "unchanged")
         with desk_of(opened) as desk:
             return _withdraw_alone(desk, sync)
 
 
-@dataclass
-class Desk:
-    """One run of one sync, with what it works on."""
-
-    opened: OpenSync
-    ledger: Ledger
-    lake: duckdb.DuckDBPyConnection
-    run: Run
-    known: DeployedSync | None
-
-
-@contextmanager
-def desk_of(opened: OpenSync) -> Iterator[Desk]:
-    """The sync, for this process alone as long as it lasts."""
-    name = opened.name
-    ledger = opened.ledger
-    with runs.lease(ledger, name) as holder:
-        lake = opened.lake  # a lake that cannot be opened is no run of the sync
-        yield Desk(opened, ledger, lake, Run(name, holder=holder), deployed.of(ledger, name))
-
-
-@contextmanager
-def sender_at(desk: Desk, sync: SyncConfig) -> Iterator[Sender]:
-    """A sender to the place that the sync's configuration names; what it counted is added to the
-    run.
-    """
-    place = desk.opened.at(sync)
-    run = desk.run
-    with place.session(run.run_id) as session:
-        try:
-            yield Sender(
-                desk.opened.settings,
-                sync,
-                place.destination,
-                session,
-                desk.lake,
-                desk.ledger,
-                _gate(place),
-                run,
-            )
-        finally:
-            run.requests += session.requests
-            run.notes += session.notes
-
-
-def _gate(place: SyncPlace) -> ConsentGate:
-    try:
-        return place.gate()
-    except ConfigError:
-        # Enough for withdrawals: an opt-out applies under every policy.
-        return place.gate(Basis(is_opt_in=True))
-
-
-@contextmanager
-def recorded(desk: Desk) -> Iterator[dict[str, str]]:
-    """The run in the ledger, whatever its outcome; its status is set by the caller under
-    ``status``.
-    """
-    run = desk.run
-    ledger = desk.ledger
-    runs.close_abandoned(ledger, run.sync)
-    run.as_of = clock.read_from(desk.lake)
-    runs.save(ledger, run, "running")
-    outcome = {"status": "failed"}
-    try:
-        yield outcome
-    except GuardrailTriggered:
-        outcome["status"] = "stopped"
-        raise
-    except SegmentryError as error:
-        run.notes.append(error.received)
-        raise
-    finally:
-        if run.withdrawn:
-            run.notes.append(_sent_words(run))
-        runs.save(ledger, run, outcome["status"])
-
-
 def _run(desk: Desk, sync: SyncConfig, release: Collection[str], digest: str | None) -> StageReport:
     with recorded(desk) as outcome:
         standing = Standing(withdrawals.mark(desk.lake))
-        if (former := _former(desk, sync)) is not None:
-            with sender_at(desk, former) as sender:
-                sender.recover()
-                _withdraw(desk, sender, Standing(standing.mark))
-        with sender_at(desk, sync) as sender:
+        if (move := moving.find(desk.opened, sync, desk.known)) is not None:
+            release = _move(desk, move, standing, release, digest)
+        with sender_at(desk, desk.opened.at(sync)) as sender:
             sender.recover()
             lost = _withdraw(desk, sender, standing)
             try:
@@ -166,16 +78,30 @@ def _run(desk: Desk, sync: SyncConfig, release: Collection[str], digest: str | N
     return report(desk.run, outcome["status"])
 
 
-def _former(desk: Desk, sync: SyncConfig) -> SyncConfig | None:
-    """The configuration by which rows are at another place than the sync's file names now, where
-    that is known.
+def _move(
+    desk: Desk, move: Move, standing: Standing, release: Collection[str], digest: str | None
+) -> Collection[str]:
+    """Leave the former place, when withdrawals were sent there and nothing stops the filling of the
+    new one. Returns the guardrails that are released at the new place.
     """
-    if desk.known is None or deployed.is_same_place(desk.known.sync, sync):
-        return None
-    try:
-        return None if desk.opened.at(desk.known.sync).missing else desk.known.sync
-    except ConfigError:  # the destination is not known any more
-        return None
+    if move.former is not None:
+        with sender_at(desk, move.former) as sender:
+            sender.recover()
+            _withdraw(desk, sender, Standing(standing.mark))
+    if not move.is_elsewhere:
+        # Its members are rows of this sync, which are removed.
+        release = {*release, "first_run"}
+    destination_of(move.now.sync)  # what is refused here has had its withdrawals
+    if not moving.is_same(move, release):
+        with sender_at(desk, move.now) as sender:
+            plan = plans.make(
+                desk.lake, desk.ledger, move.now.sync, sender.gate, runs.NO_STATE,
+                Standing(standing.mark, is_moving=True),
+            )  # fmt: skip
+            if (stopped := _guard(sender, plan, release, digest)) is not None:
+                raise stopped
+    moving.leave(desk, move, release)
+    return release
 
 
 def _withdraw(desk: Desk, sender: Sender, standing: Standing) -> DestinationError | None:
@@ -207,7 +133,7 @@ def _withdraw(desk: Desk, sender: Sender, standing: Standing) -> DestinationErro
         )
     standing.is_settled = not left and lost is None
     if known is not None and standing.is_settled and known.sync.is_same_as(sync):
-        deployed.keep(desk.ledger, sync, standing.mark)
+        deployed.keep(desk.ledger, sync, standing.mark, sender.written)
     return lost
 
 
@@ -215,16 +141,8 @@ def _withdraw_alone(desk: Desk, sync: SyncConfig | None) -> StageReport:
     """Withdraw from where the rows are, by what they were sent with; by the file alone where that
     is not known.
     """
-    if (
-        sync is not None
-        and desk.known is not None
-        and deployed.is_same_place(desk.known.sync, sync)
-    ):
-        desk.known = DeployedSync(
-            sync, desk.known.mark if desk.known.sync.is_same_as(sync) else None
-        )
-    chosen = desk.known.sync if desk.known is not None else sync
     name = desk.run.sync
+    chosen, place = _place_of_rows(desk, sync)
     if chosen is None:
         note = (
             f"{name}: a destination has rows of it, and neither a file nor the ledger states where"
@@ -238,27 +156,43 @@ def _withdraw_alone(desk: Desk, sync: SyncConfig | None) -> StageReport:
     standing = Standing(withdrawals.mark(desk.lake))
     if desk.known is not None and desk.known.mark == standing.mark:
         return StageReport({f"sync {name}": 0}, [], "unchanged")
-    place = desk.opened.at(chosen)
-    missing = place.missing
-    found = withdrawals.find(desk.lake, desk.ledger, chosen, _gate(place))
-    if found and missing:
-        raise ConnectionNotConfigured(
-            f"{name}: {found:,} row(s) of people who opted out are at the destination, and it"
-            " cannot be reached",
-            allowed="a connection by which they can be removed",
-            remedy=f"set {', '.join(missing)}, then run the job again",
+    found = withdrawals.find(desk.lake, desk.ledger, chosen, gate_of(desk.opened.at(chosen)))
+    is_open = open_requests.is_open(desk.ledger, name)
+    if found and place is None:
+        raise moving.unreachable(
+            desk.known or DeployedSync(chosen, None),
+            f"{found:,} row(s) of people who opted out are at the destination",
         )
-    if not found and not open_requests.is_open(desk.ledger, name):
-        if desk.known is not None:
-            deployed.keep(desk.ledger, chosen, standing.mark)
+    if not found and (place is None or not is_open):
+        if desk.known is not None and not is_open:
+            deployed.keep(desk.ledger, chosen, standing.mark, desk.known.place)
         return StageReport({f"sync {name}": 0}, [], "unchanged")
-    with recorded(desk) as outcome, sender_at(desk, chosen) as sender:
+    assert place is not None
+    with recorded(desk) as outcome, sender_at(desk, place) as sender:
         sender.recover()
         lost = _withdraw(desk, sender, standing)
         if lost is not None:
             raise lost
         outcome["status"] = "withdrawals"
     return report(desk.run, outcome["status"])
+
+
+def _place_of_rows(
+    desk: Desk, sync: SyncConfig | None
+) -> tuple[SyncConfig | None, SyncPlace | None]:
+    """The configuration by which rows are withdrawn, and their place if it can be reached. That of
+    the file counts where it names the same place.
+    """
+    known = desk.known
+    if sync is not None and (known is None or moving.find(desk.opened, sync, known) is None):
+        place = desk.opened.at(sync)
+        if known is not None:
+            mark = known.mark if known.sync.is_same_as(sync) else None
+            desk.known = DeployedSync(sync, mark, place.written)
+        return sync, None if place.missing else place
+    if known is None:
+        return None, None
+    return known.sync, moving.former_place(desk.opened, known)
 
 
 def _send_rest(
@@ -274,7 +208,7 @@ def _send_rest(
     run.notes += plan.notes
     stopped = _guard(sender, plan, release, digest)
     if not plan.is_empty:
-        deployed.keep(ledger, sync, standing.mark if standing.is_settled else None)
+        deployed.keep(ledger, sync, standing.mark if standing.is_settled else None, sender.written)
         sender.apply(plan)
     if stopped is not None:
         raise stopped
@@ -330,19 +264,14 @@ def _guard(
 
 
 def _besides(run: Run) -> str:
-    return f"; {_sent_words(run)}" if run.withdrawn else ""
-
-
-def _sent_words(run: Run) -> str:
-    return f"{run.withdrawn:,} withdrawal(s) were sent"
+    return f"; {sent_words(run)}" if run.withdrawn else ""
 
 
 def _members(sender: Sender, plan: SyncPlan) -> guardrails.Stop | None:
     """The guardrail of a first run: the destination is asked once, when nothing is known to be
     there.
     """
-    has_run = runs.state(sender.ledger, plan.sync.name)["config_hash"] is not None
-    if plan.sync.mode != "mirror" or plan.existing or has_run:
+    if plan.sync.mode != "mirror" or plan.existing or not plan.is_first_run:
         return None
     try:
         return guardrails.members(plan, sender.destination.members(sender.session))
@@ -370,7 +299,8 @@ def _conclude(sender: Sender, plan: SyncPlan, standing: Standing) -> str:
     fingerprint = plan.fingerprint if is_at_rest else None
     runs.keep_state(ledger, run.sync, config_hash=sender.sync.config_hash, fingerprint=fingerprint)
     if plan.is_empty:
-        deployed.keep(ledger, sender.sync, standing.mark if standing.is_settled else None)
+        mark = standing.mark if standing.is_settled else None
+        deployed.keep(ledger, sender.sync, mark, sender.written)
     runs.close_reviews(ledger, run.sync, "released")
     if plan.coverage is not None:
         runs.keep_measure(ledger, run.sync, "coverage", plan.coverage)
@@ -381,18 +311,3 @@ def _conclude(sender: Sender, plan: SyncPlan, standing: Standing) -> str:
             f"{run.failed['unknown']:,} row(s) may have arrived and are not sent again"
         )
     return "partial" if any(run.failed.values()) else "done"
-
-
-def report(run: Run, status: str) -> StageReport:
-    """What the run did, for people and programs."""
-    sent = ", ".join(
-        f"{run.sent[name]:,} {name}" for name in ("add", "update", "remove") if run.sent[name]
-    )
-    failed = ", ".join(f"{count:,} {name}" for name, count in sorted(run.failed.items()) if count)
-    text = f"{run.sync}: {status}; sent {sent or 'nothing'}" + (f"; {failed}" if failed else "")
-    withdrawn = f"; {_sent_words(run)}" if run.withdrawn else ""
-    return StageReport(
-        {f"sync {run.sync}": run.sent.total()},
-        [f"{text}; {run.requests:,} request(s){withdrawn}"],
-        status,
-    )

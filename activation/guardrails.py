@@ -50,6 +50,8 @@ NAMES = (
     "drift",
     "unmatched",
     "first_run",
+    "former_place",
+    "same_place",
 )
 MEMBERS_COUNTED = 1_000  # of an audience that should be empty; the exact number does not matter
 

@@ -6,12 +6,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import duckdb
 
-from activation import consent_policy
+from activation import consent_policy, places
 from activation.consent import ConsentGate
 from activation.consent_policy import Basis
 from activation.destination import (
@@ -22,6 +22,7 @@ from activation.destination import (
 )
 from activation.ledger.accounts import LedgerAccounts
 from activation.ledger.database import Ledger
+from activation.places import WrittenPlace
 from segmentry import snapshots, warehouse
 from segmentry.settings import Settings
 from segmentry.sync_config import SyncConfig
@@ -49,11 +50,11 @@ class OpenSync:
             warehouse.connect(self.settings, read_only=True, is_private=True)
         )
 
-    def at(self, sync: SyncConfig) -> SyncPlace:
+    def at(self, sync: SyncConfig, values: Mapping[str, str] | None = None) -> SyncPlace:
         """The place that a configuration of the sync names: that of its file, or of what its rows
-        were sent with.
+        were sent with. values: those of its connection; None for the present ones.
         """
-        return SyncPlace(self, sync)
+        return SyncPlace(self, sync, values)
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,7 @@ class SyncPlace:
 
     opened: OpenSync
     sync: SyncConfig
+    given: Mapping[str, str] | None = None
 
     @cached_property
     def destination(self) -> Destination:
@@ -75,9 +77,22 @@ class SyncPlace:
         """Settings of the connection that are needed and have no value."""
         return self._connection[1]
 
+    @property
+    def values(self) -> Mapping[str, str]:
+        """The values of the connection, by setting."""
+        return self._connection[0]
+
+    @cached_property
+    def written(self) -> WrittenPlace:
+        """What the ledger records of the place."""
+        return places.of(self.sync, self.destination, self.values)
+
     @cached_property
     def _connection(self) -> tuple[Mapping[str, str], list[str]]:
-        return connection_values(self.sync, self.destination)
+        found, missing = connection_values(self.sync, self.destination)
+        if self.given is None:
+            return found, missing
+        return self.given, [name for name in self.destination.settings if name not in self.given]
 
     def gate(self, basis: Basis | None = None) -> ConsentGate:
         """The gate that every row passes right before it leaves; basis: None for the policy's."""
@@ -91,8 +106,9 @@ class SyncPlace:
         """Talk to the destination, for one run."""
         settings = self.opened.settings
         accounts = LedgerAccounts(self.opened.ledger)
-        outbox = settings.outbox / self.sync.name
-        session = DestinationSession(self.sync, self._connection[0], accounts, outbox, run_id)
+        known = replace(self.sync, name=self.sync.known_as)
+        outbox = settings.outbox / known.name
+        session = DestinationSession(known, self.values, accounts, outbox, run_id)
         try:
             yield session
         finally:

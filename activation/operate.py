@@ -14,7 +14,16 @@ from typing import Any
 import duckdb
 import sqlalchemy as sa
 
-from activation import consent_policy, definitions, engine, guardrails, published, retirement
+from activation import (
+    consent_policy,
+    definitions,
+    engine,
+    guardrails,
+    moving,
+    published,
+    renaming,
+    retirement,
+)
 from activation import plan as plans
 from activation.destination import Destination, connection_values
 from activation.destination import of as destination_of
@@ -52,7 +61,8 @@ def _planned(settings: Settings, sync: SyncConfig) -> dict[str, Any]:
         destination = destination_of(sync)
         missing = place.missing
         lake = opened.lake
-        made = plans.make(lake, ledger, sync, place.gate(), runs.state(ledger, sync.name))
+        renaming.settle(ledger, sync)
+        made = moving.planned(opened, place)
         made.coverage = guardrails.coverage(lake, sync)
         made.coverage_before = runs.measure(ledger, sync.name, "coverage")
         stopping = (
@@ -64,10 +74,10 @@ def _planned(settings: Settings, sync: SyncConfig) -> dict[str, Any]:
         "sync": sync.name,
         "destination": sync.destination,
         "audience": made.wanted,
-        "held": made.existing + made.withdrawn,
+        "held": made.existing + made.withdrawn + made.left_behind,
         "add": made.counts["add"],
         "update": made.counts["update"],
-        "remove": made.counts["remove"] + made.withdrawn,
+        "remove": made.counts["remove"] + made.withdrawn + made.left_behind,
         "withdraw": made.withdrawn,
         "requests": requests,
         "minutes": round(requests * rate.seconds / rate.requests / 60, 2) if rate else 0.0,
@@ -242,6 +252,7 @@ def status(settings: Settings, select: Sequence[str]) -> Shown:
         rows = [
             {
                 **_status_row(sync, newest.get(sync.name), waiting.get(sync.name, [])),
+                **_moving(settings, sync),
                 "held": there.get(sync.name, 0),
                 "refused": dead.get(sync.name, 0),
                 "audience": _built(lake, sync),
@@ -263,6 +274,13 @@ def _orphan_row(orphan: retirement.Orphan, run: dict[str, Any] | None) -> dict[s
         "note": orphan.warning,
         "audience": "none",
     }
+
+
+def _moving(settings: Settings, sync: SyncConfig) -> dict[str, str]:
+    """The note of a sync whose rows are at another place than it names."""
+    with open_sync(settings, sync.name) as opened:
+        move = moving.announced(opened, sync)
+    return {} if move is None else {"note": move.note}
 
 
 def _built(lake: duckdb.DuckDBPyConnection, sync: SyncConfig) -> str:

@@ -26,12 +26,14 @@ class Standing:
     """What is known of consent before a plan is made.
 
     mark: a hash of the tables that name who must not be reached. withdrawn: withdrawals found, None
-    before the search. is_settled: no withdrawal is left.
+    before the search. is_settled: no withdrawal is left. is_moving: the rows of the ledger are at a
+    former place and are removed there; the plan is that of the new one.
     """
 
     mark: str
     withdrawn: int | None = None
     is_settled: bool = True
+    is_moving: bool = False
 
 
 @dataclass
@@ -40,7 +42,7 @@ class SyncPlan:
     numbers.
 
     withdrawn: rows of people who must not be reached any more. They are removed first, and no other
-    number counts them.
+    number counts them. left_behind: rows at a former place, which are removed there.
     """
 
     sync: SyncConfig
@@ -50,8 +52,10 @@ class SyncPlan:
     counts: Counter[str]
     fingerprint: str
     is_resync: bool = False
+    is_first_run: bool = False
     refused: int = 0
     withdrawn: int = 0
+    left_behind: int = 0
     digest: str = ""
     has_waiting: bool = False
     coverage: float | None = None
@@ -112,12 +116,17 @@ def make(
         "delete from work.existing where ledger_key in (select ledger_key from work.withdrawn)"
     )
     work.put(lake, "dead", dead_letters.of(ledger, sync.name))
+    if standing.is_moving:
+        lake.execute("delete from work.existing")
+        lake.execute("delete from work.dead")
     lake.execute(f"create or replace table work.plan as {_plan_sql(sync, is_resync)}")
     waiting = pace.drop_waiting_rows(lake, ledger, sync, now())
     counts = _count_operations(lake)
     wanted = work.count(lake, "wanted")
     existing = work.count(lake, "existing")
-    plan = SyncPlan(sync, snapshot, wanted, existing, counts, fingerprint, is_resync, refused)
+    plan = SyncPlan(sync, snapshot, wanted, existing, counts, fingerprint, is_resync)
+    plan.refused = refused
+    plan.is_first_run = state["config_hash"] is None
     plan.withdrawn = standing.withdrawn
     plan.digest = _digest(lake)
     plan.has_waiting = bool(waiting)
@@ -126,8 +135,17 @@ def make(
         *definitions.warning(sync, definitions.differences(lake, sync, snapshot)),
     ]
     if is_resync:
-        plan.notes.append(f"the mapping has changed: a full resync of {plan.wanted:,} row(s)")
+        plan.notes.append(_resync_note(plan))
     return plan
+
+
+def _resync_note(plan: SyncPlan) -> str:
+    if plan.sync.mode in ("insert", "append"):
+        return (
+            f"the mapping has changed: new rows have the new one, and the mode '{plan.sync.mode}'"
+            f" sends no row again ({plan.existing:,} keep the former one)"
+        )
+    return f"the mapping has changed: a full resync of {plan.wanted:,} row(s)"
 
 
 def _count_operations(lake: duckdb.DuckDBPyConnection) -> Counter[str]:
@@ -283,6 +301,8 @@ def _plan_sql(sync: SyncConfig, is_resync: bool) -> str:
         "not exists (select 1 from work.dead d where d.row_key = w.row_key and d.payload_hash ="
         " w.payload_hash)"
     )
+    if is_resync:
+        alive = "true"
     return f"""
         select 'remove' as operation, h.row_key, h.profile_id, h.identity, h.ledger_key,
             '' as payload_hash, h.destination_id

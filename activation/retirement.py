@@ -7,17 +7,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from activation import withdrawals
-from activation.engine import Desk, desk_of, recorded, report, sender_at
-from activation.ledger import database, deployed, destination_rows, open_requests, runs
+from activation import moving, renaming
+from activation.desk import Desk, desk_of, recorded, report
+from activation.ledger import database, deployed, destination_rows, runs
 from activation.ledger.database import Ledger
-from activation.opened import open_sync
+from activation.ledger.deployed import FORMER, DeployedSync
+from activation.opened import SyncPlace, open_sync
 from segmentry import sync_files
-from segmentry.errors import ConnectionNotConfigured, SegmentryError, UsageError
+from segmentry.errors import SegmentryError, UsageError
 from segmentry.settings import Settings
 from segmentry.stages import StageReport
 from segmentry.sync_config import SyncConfig
 
+MOVED = "its sync goes on at another place"
 DELETED = "its file is deleted"
 DISABLED = "its file is disabled"
 RETIRED = "retired"
@@ -40,8 +42,12 @@ class Orphan:
         return (
             f"{self.name} is orphaned: {self.why}, and {self.rows:,} row(s) are still at"
             f" {self.destination or 'its destination'}. Opt-outs are removed there, nobody else is:"
-            f" run `segmentry sync retire {self.name}`, or enable it again"
+            f" run `segmentry sync retire {self.name}`{self._or_else}"
         )
+
+    @property
+    def _or_else(self) -> str:
+        return "" if self.why == MOVED else ", or enable it again"
 
 
 def orphans(settings: Settings) -> list[Orphan]:
@@ -51,6 +57,8 @@ def orphans(settings: Settings) -> list[Orphan]:
     fitting, faults = sync_files.load_each(settings)
     ledger = Ledger(settings)
     try:
+        for sync in fitting.values():
+            renaming.settle(ledger, sync)
         return [
             found
             for name in deployed.with_rows(ledger)
@@ -68,7 +76,7 @@ def _orphan(ledger: Ledger, name: str, files: Mapping[str, SyncConfig]) -> Orpha
     sent_with = known.sync if known is not None else file
     return Orphan(
         name,
-        DELETED if file is None else DISABLED,
+        MOVED if FORMER in name else DELETED if file is None else DISABLED,
         sent_with.destination if sent_with is not None else "",
         destination_rows.count(ledger, name),
     )
@@ -107,42 +115,41 @@ def retire(settings: Settings, name: str) -> StageReport:
     """
     orphan_named(settings, name)
     with open_sync(settings, name) as opened, desk_of(opened) as desk:
-        return _emptied(desk, _sent_with(desk, settings))
+        with recorded(desk) as outcome:
+            outcome["status"] = _retired(desk, settings)
+        return report(desk.run, outcome["status"])
 
 
-def _sent_with(desk: Desk, settings: Settings) -> SyncConfig:
+def _retired(desk: Desk, settings: Settings) -> str:
     name = desk.run.sync
-    file = sync_files.load_each(settings)[0].get(name)
-    sync = desk.known.sync if desk.known is not None else file
-    if sync is None:
+    place = _place_of_rows(desk, settings)
+    if place is not None and (left := moving.empty(desk, place)):
+        desk.run.notes.append(
+            f"{left:,} row(s) are still at the destination: run the command again"
+        )
+        return "partial"
+    if place is None:
+        desk.run.notes.append("its rows were sent to simulated tools, which have ended")
+    deployed.forget(desk.ledger, name)
+    runs.keep_state(desk.ledger, name, config_hash=None, fingerprint=None)
+    runs.close_reviews(desk.ledger, name, RETIRED)
+    return RETIRED
+
+
+def _place_of_rows(desk: Desk, settings: Settings) -> SyncPlace | None:
+    """Where the rows are; None where that was simulated and has ended."""
+    name = desk.run.sync
+    known = desk.known
+    if known is None and (file := sync_files.load_each(settings)[0].get(name)) is not None:
+        known = DeployedSync(file, None)
+    if known is None:
         raise SegmentryError(
             f"{name}: neither a file nor the ledger states where its rows are",
             allowed="a sync whose configuration is known",
             remedy=f"put config/syncs/{name}.yml back, with `enabled: false`",
         )
-    if missing := desk.opened.at(sync).missing:
-        raise ConnectionNotConfigured(
-            f"{name}: its rows cannot be removed, because the destination cannot be reached",
-            allowed="the connection that the rows were sent with",
-            remedy=f"set {', '.join(missing)}, then run the command again",
-        )
-    return sync
-
-
-def _emptied(desk: Desk, sync: SyncConfig) -> StageReport:
-    with recorded(desk) as outcome, sender_at(desk, sync) as sender:
-        sender.recover()
-        found = withdrawals.find(desk.lake, desk.ledger, sync, sender.gate, is_all=True)
-        desk.run.planned["remove"] += found
-        left = sender.withdraw(found) if found else 0
-        if left or open_requests.is_open(desk.ledger, sync.name):
-            desk.run.notes.append(
-                f"{left:,} row(s) are still at the destination: run the command again"
-            )
-            outcome["status"] = "partial"
-        else:
-            deployed.forget(desk.ledger, sync.name)
-            runs.keep_state(desk.ledger, sync.name, config_hash=None, fingerprint=None)
-            runs.close_reviews(desk.ledger, sync.name, RETIRED)
-            outcome["status"] = RETIRED
-    return report(desk.run, outcome["status"])
+    place = moving.former_place(desk.opened, known)
+    if place is None and not moving.recorded_place(desk.opened, known).is_simulated:
+        rows = destination_rows.count(desk.ledger, name)
+        raise moving.unreachable(known, f"{rows:,} row(s) are at the destination")
+    return place

@@ -8,7 +8,7 @@ from functools import partial
 
 import duckdb
 
-from activation import definitions, engine, generate, published, retirement
+from activation import definitions, engine, generate, published, renaming, retirement
 from activation.destination import of as destination_of
 from activation.ledger import deployed
 from activation.ledger.database import Ledger
@@ -143,8 +143,11 @@ def _all_faults(faults: list[SegmentryError]) -> SegmentryError:
 
 
 def _with_rows(context: RunContext) -> list[str]:
+    fitting, _ = sync_files.load_each(context.settings)
     ledger = Ledger(context.settings)
     try:
+        for sync in fitting.values():
+            renaming.settle(ledger, sync)
         return deployed.with_rows(ledger)
     finally:
         ledger.close()

@@ -16,6 +16,7 @@ from typing import Any
 
 _SOURCES = ("from", "constant", "template", "member_of", "segments", "row")
 _FORMER_GUARDRAILS = "brakes"
+_RENAMED_FROM = "renamed_from"
 # A change of these makes a full resync due.
 _SENT_WITH = ("destination", "options", "key", "columns")
 
@@ -110,6 +111,25 @@ class SyncConfig:
     frequency_cap: FrequencyCap | None
     limits: SyncLimits
     _written: Mapping[str, Any] = field(repr=False)
+
+    @property
+    def renamed_from(self) -> str | None:
+        """The name that the sync had before, and that its destination still knows it by."""
+        former = self._written.get(_RENAMED_FROM)
+        return None if former is None else str(former)
+
+    @property
+    def known_as(self) -> str:
+        """The name that the destination knows the sync by: folders, attributes and messages have
+        it.
+        """
+        return self.renamed_from or self.name
+
+    def recorded_under(self, name: str) -> str:
+        """The file as ``as_json`` has it, for another name under which the destination goes on
+        knowing it as before.
+        """
+        return _json({**self._written, "name": name, _RENAMED_FROM: self.known_as})
 
     @property
     def is_scheduled(self) -> bool:

@@ -4,6 +4,8 @@ Every room that needs a sync reads it here: activation, the gates, ml and the do
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -26,6 +28,9 @@ def load_each(settings: Settings) -> tuple[dict[str, SyncConfig], dict[str, Conf
                 fitting[path.stem] = sync
         except ConfigError as error:
             faults[path.stem] = error
+    faulty = _faulty_renames(fitting, faults)
+    faults |= faulty
+    fitting = {name: sync for name, sync in fitting.items() if name not in faulty}
     return fitting, faults
 
 
@@ -36,6 +41,8 @@ def load(settings: Settings) -> dict[str, SyncConfig]:
     syncs = {name: parsed(name, content, _path(folder, name)) for name, content in found.items()}
     for sync in syncs.values():
         _check(sync)
+    if faulty := _faulty_renames(syncs, ()):
+        raise next(iter(faulty.values()))
     return syncs
 
 
@@ -49,6 +56,31 @@ def one(settings: Settings, name: str) -> SyncConfig:
             remedy="use one of these names, or add config/syncs/<name>.yml",
         )
     return syncs[name]
+
+
+def _faulty_renames(
+    syncs: Mapping[str, SyncConfig], others: Collection[str]
+) -> dict[str, ConfigError]:
+    """The syncs whose ``renamed_from`` cannot be true, with why. others: names of invalid files."""
+    claims = Counter(sync.renamed_from for sync in syncs.values())
+    faults = {}
+    for name, sync in syncs.items():
+        former = sync.renamed_from
+        if former is None:
+            continue
+        if former in syncs or former in others:
+            why = f"the sync '{former}', whose file exists"
+        elif claims[former] > 1:
+            why = f"'{former}', as another file does"
+        else:
+            continue
+        faults[name] = ConfigError(
+            f"{sync.path}: renamed_from names {why}",
+            allowed="the former name of one sync, whose file is deleted",
+            remedy=f"delete the file of '{former}', or remove renamed_from here: one file has the"
+            " rows of a sync",
+        )
+    return faults
 
 
 def _path(folder: Path, name: str) -> Path:

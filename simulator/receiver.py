@@ -256,6 +256,7 @@ def main(home: str, parent: str | None = None) -> None:
     server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(tools))
     url = f"http://127.0.0.1:{server.server_port}"
     announced = {
+        "SEGMENTRY_SIMULATED_TOOLS": url,  # by it the ledger knows that rows went to no real tool
         "SEGMENTRY_WEBHOOK_URL": f"{url}/webhook",
         "SEGMENTRY_WEBHOOK_SECRET": tools.webhook_secret,
         "SEGMENTRY_KLAVIYO_URL": url,

@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from activation import values
 from activation.client import Client, Rate, RequestRefused
-from activation.destination import Destination, DestinationSession
+from activation.destination import Destination, DestinationSession, PlaceNames
 from activation.model import Batch, Result, all_sent
 from segmentry.errors import ConfigError
 from segmentry.sync_config import SyncConfig
@@ -26,6 +26,7 @@ class AdobeTarget(Destination):
     """One Target client."""
 
     settings = ("url", "client")
+    place = PlaceNames(("url", "client"), ("url", "client"), {"attribute": "in_{sync}"})
     forms = values.AS_TEXT
     purposes = ("marketing", "personalization")
     channels = ("email", "sms", "push", "any")

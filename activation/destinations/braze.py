@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from activation.client import Client, Rate
-from activation.destination import Destination, DestinationSession, by_index, given
+from activation.destination import Destination, DestinationSession, PlaceNames, by_index, given
 from activation.model import Batch, Result, Row, RowOutcome, Status
 from activation.redact import clean
 from segmentry.errors import ConfigError
@@ -21,6 +21,12 @@ class Braze(Destination):
     """One Braze workspace."""
 
     settings = ("url", "api_key")
+    optional_settings = ("account",)  # its own name, so that a new key is no other account
+    place = PlaceNames(
+        ("url", "api_key"),
+        ("url", "api_key"),
+        {"attribute": "in_{sync}", "identifier": "external_id"},
+    )
     purposes = ("marketing", "personalization")
     channels = ("email", "sms", "push", "any")
     options = ("attribute", "identifier")

@@ -11,7 +11,7 @@ import base64
 
 from activation import refusals
 from activation.client import Client, Rate
-from activation.destination import Destination, DestinationSession, by_index, given
+from activation.destination import Destination, DestinationSession, PlaceNames, by_index, given
 from activation.model import Batch, Result, Status, all_sent
 from activation.redact import clean
 from segmentry.errors import ConfigError
@@ -22,6 +22,7 @@ class CustomerIo(Destination):
     """One Customer.io segment."""
 
     settings = ("url", "site_id", "api_key", "segment_id")
+    place = PlaceNames(("url", "site_id", "segment_id"), ("url", "site_id"), {"id_type": "id"})
     purposes = ("marketing", "personalization")
     channels = ("email", "sms", "push", "any")
     options = ("id_type",)

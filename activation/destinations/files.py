@@ -13,7 +13,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-from activation.destination import EVERY_CHANNEL, EVERY_PURPOSE, Destination, DestinationSession
+from activation.destination import (
+    EVERY_CHANNEL,
+    EVERY_PURPOSE,
+    Destination,
+    DestinationSession,
+    PlaceNames,
+)
 from activation.file_formats import FORMS, OPTIONS, keys, write, write_without
 from activation.model import Batch, Result, Row, all_sent
 from activation.remote_files import (
@@ -31,6 +37,7 @@ class Files(Destination):
     """Files on this machine."""
 
     options = OPTIONS
+    place = PlaceNames(is_by_sync=True)
     forms = FORMS
     purposes = EVERY_PURPOSE
     channels = EVERY_CHANNEL

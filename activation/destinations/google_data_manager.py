@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from activation.client import Client, Rate
-from activation.destination import Destination, DestinationSession
+from activation.destination import Destination, DestinationSession, PlaceNames
 from activation.hashing import google_email, google_phone, sha256
 from activation.model import Batch, Result, Row, all_sent
 from segmentry.errors import ConfigError
@@ -27,6 +27,7 @@ class GoogleDataManager(Destination):
     """One Customer Match list."""
 
     settings = ("url", "token", "account_id", "list_id")
+    place = PlaceNames(("url", "account_id", "list_id"), ("url", "account_id"))
     request_errors = REQUEST_ERRORS
     forms = "normalized and hashed"
     purposes = ("advertising",)

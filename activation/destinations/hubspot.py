@@ -12,7 +12,7 @@ from typing import Any
 
 from activation import refusals, values
 from activation.client import Client, Rate
-from activation.destination import Destination, DestinationSession, given
+from activation.destination import Destination, DestinationSession, PlaceNames, given
 from activation.model import Batch, Result, Row, RowOutcome, Status, all_sent
 from activation.redact import clean
 
@@ -30,6 +30,8 @@ class HubSpot(Destination):
     """One HubSpot list."""
 
     settings = ("url", "token", "list_id")
+    optional_settings = ("account",)  # its own name, so that a new key is no other account
+    place = PlaceNames(("url", "token", "list_id"), ("url", "token"), {"id_property": ""})
     request_errors = REQUEST_ERRORS
     forms = values.AS_TEXT
     purposes = ("marketing", "personalization")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from activation.client import Client, Rate
-from activation.destination import Destination, DestinationSession, given
+from activation.destination import Destination, DestinationSession, PlaceNames, given
 from activation.model import Batch, Result, Row, RowOutcome, Status
 from segmentry.errors import ConfigError
 from segmentry.sync_config import SyncConfig
@@ -26,6 +26,8 @@ class Iterable(Destination):
     """One Iterable list."""
 
     settings = ("url", "api_key", "list_id")
+    optional_settings = ("account",)  # its own name, so that a new key is no other account
+    place = PlaceNames(("url", "api_key", "list_id"), ("url", "api_key"), {"identifier": "email"})
     request_errors = REQUEST_ERRORS
     purposes = ("marketing",)
     channels = ("email", "sms", "push", "any")

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from activation.client import Client, Rate
-from activation.destination import Destination, DestinationSession, by_index, given
+from activation.destination import Destination, DestinationSession, PlaceNames, by_index, given
 from activation.model import Batch, Operation, Pending, Result, Row, RowOutcome, Status, all_sent
 from activation.redact import clean
 
@@ -34,6 +34,7 @@ class Klaviyo(Destination):
     """One list."""
 
     settings = ("url", "api_key", "list_id")
+    place = PlaceNames(("url", "list_id"), ("url", "api_key"))
     request_errors = REQUEST_ERRORS
     purposes = ("marketing",)
     channels = ("email", "sms", "push", "any")

@@ -13,7 +13,7 @@ from typing import Any
 
 from activation import refusals
 from activation.client import Client, Rate, RequestRefused
-from activation.destination import Destination, DestinationSession, given
+from activation.destination import Destination, DestinationSession, PlaceNames, given
 from activation.hashing import mailchimp_key
 from activation.model import Batch, Result, Row, RowOutcome, Status, all_sent
 from activation.redact import clean
@@ -28,6 +28,7 @@ class Mailchimp(Destination):
     """One static segment of a Mailchimp audience."""
 
     settings = ("url", "api_key", "list_id", "segment_id")
+    place = PlaceNames(("url", "list_id", "segment_id"), ("url", "api_key"))
     purposes = ("marketing",)
     channels = ("email",)
     options = ("status_if_new",)

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 
 from activation.client import Client, Rate, RequestRefused, decoded
-from activation.destination import Destination, DestinationSession, given
+from activation.destination import Destination, DestinationSession, PlaceNames, given
 from activation.model import Batch, Result, Row, RowOutcome, Status, all_sent
 from activation.redact import clean
 from segmentry.errors import DestinationError
@@ -33,6 +33,7 @@ class Marketo(Destination):
     """One static list."""
 
     settings = ("url", "client_id", "client_secret", "list_id")
+    place = PlaceNames(("url", "list_id"), ("url",))
     purposes = ("marketing",)
     channels = ("email", "sms", "push", "any")
     batch_rows = 300

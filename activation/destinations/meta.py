@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 
 from activation.client import Client, Rate, RequestRefused, decoded
-from activation.destination import Destination, DestinationSession
+from activation.destination import Destination, DestinationSession, PlaceNames
 from activation.hashing import meta_email, meta_name, meta_phone, meta_place, sha256
 from activation.model import Batch, Result, Row, RowOutcome, Status, all_sent
 from segmentry.errors import ConfigError, DestinationError
@@ -42,6 +42,7 @@ class Meta(Destination):
     """One Custom Audience."""
 
     settings = ("url", "token", "audience_id")
+    place = PlaceNames(("url", "audience_id"), ("url", "token"))
     request_errors = REQUEST_ERRORS
     forms = "normalized and hashed"
     purposes = ("advertising",)

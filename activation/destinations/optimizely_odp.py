@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from activation.client import Client, Rate
-from activation.destination import Destination, DestinationSession, given
+from activation.destination import Destination, DestinationSession, PlaceNames, given
 from activation.model import Batch, Result, all_sent
 
 
@@ -18,6 +18,7 @@ class OptimizelyOdp(Destination):
     """One ODP account."""
 
     settings = ("url", "api_key")
+    place = PlaceNames(("url", "api_key"), ("url", "api_key"), {"attribute": "in_{sync}"})
     purposes = ("marketing", "personalization", "analytics")
     channels = ("email", "sms", "push", "any")
     options = ("attribute",)

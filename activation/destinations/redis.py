@@ -12,7 +12,13 @@ from datetime import datetime
 from typing import Any
 
 from activation import values
-from activation.destination import EVERY_CHANNEL, EVERY_PURPOSE, Destination, DestinationSession
+from activation.destination import (
+    EVERY_CHANNEL,
+    EVERY_PURPOSE,
+    Destination,
+    DestinationSession,
+    PlaceNames,
+)
 from activation.model import Batch, Result, RowOutcome, Status, all_sent
 from segmentry.errors import DestinationError
 
@@ -21,6 +27,7 @@ class Redis(Destination):
     """One Redis database."""
 
     settings = ("url",)
+    place = PlaceNames(("url",), ("url",), {"prefix": "{sync}:"})
     forms = values.AS_TEXT.replace("T09:30:00Z` in UTC", " 09:30:00`")
     purposes = EVERY_PURPOSE
     channels = EVERY_CHANNEL

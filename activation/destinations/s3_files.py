@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from activation.client import checked_url
-from activation.destination import EVERY_CHANNEL, EVERY_PURPOSE, DestinationSession
+from activation.destination import EVERY_CHANNEL, EVERY_PURPOSE, DestinationSession, PlaceNames
 from activation.file_formats import FORMS
 from activation.remote_files import RemoteFiles, Store
 from segmentry.errors import DestinationError
@@ -24,6 +24,7 @@ class S3Files(RemoteFiles):
     """One prefix of a bucket."""
 
     settings = ("place",)
+    place = PlaceNames(("place", "endpoint"), ("endpoint",), is_by_sync=True)
     forms = FORMS
     purposes = EVERY_PURPOSE
     channels = EVERY_CHANNEL

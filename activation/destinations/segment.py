@@ -18,6 +18,7 @@ from activation.destination import (
     EVERY_PURPOSE,
     Destination,
     DestinationSession,
+    PlaceNames,
     given,
 )
 from activation.model import Batch, Result, Row, all_sent
@@ -32,6 +33,7 @@ class SegmentTracking(Destination):
     """One Segment source, or a RudderStack data plane."""
 
     settings = ("url", "write_key")
+    place = PlaceNames(("url", "write_key"), ("url", "write_key"), {"trait": "in_{sync}"})
     purposes = EVERY_PURPOSE
     channels = EVERY_CHANNEL
     options = ("trait",)

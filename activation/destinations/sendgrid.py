@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from activation.client import Client, Rate, RequestRefused
-from activation.destination import Destination, DestinationSession, given
+from activation.destination import Destination, DestinationSession, PlaceNames, given
 from activation.model import Batch, Pending, Result, all_sent
 from segmentry.errors import ConfigError
 from segmentry.sync_config import SyncConfig
@@ -29,6 +29,7 @@ class SendGrid(Destination):
     """One SendGrid list."""
 
     settings = ("url", "api_key", "list_id")
+    place = PlaceNames(("url", "list_id"), ("url", "api_key"))
     request_errors = frozenset({"list_ids"})
     purposes = ("marketing",)
     channels = ("email",)

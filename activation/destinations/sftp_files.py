@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from activation.destination import EVERY_CHANNEL, EVERY_PURPOSE, DestinationSession
+from activation.destination import EVERY_CHANNEL, EVERY_PURPOSE, DestinationSession, PlaceNames
 from activation.file_formats import FORMS
 from activation.remote_files import RemoteFiles, Store
 from segmentry.errors import DestinationError
@@ -28,6 +28,7 @@ class SftpFiles(RemoteFiles):
     """One folder of an SFTP server."""
 
     settings = ("host", "user", "host_key", "folder")
+    place = PlaceNames(("host", "folder"), ("host",), is_by_sync=True)
     forms = FORMS
     purposes = EVERY_PURPOSE
     channels = EVERY_CHANNEL

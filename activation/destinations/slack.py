@@ -11,7 +11,13 @@ from collections import Counter
 import httpx
 
 from activation.client import Client, Rate, decoded, retry_after
-from activation.destination import EVERY_CHANNEL, EVERY_PURPOSE, Destination, DestinationSession
+from activation.destination import (
+    EVERY_CHANNEL,
+    EVERY_PURPOSE,
+    Destination,
+    DestinationSession,
+    PlaceNames,
+)
 from activation.model import Batch, Operation, Result, all_sent
 from activation.redact import clean
 from segmentry.errors import DestinationError
@@ -23,6 +29,7 @@ class Slack(Destination):
     """One Slack channel."""
 
     settings = ("url", "token", "channel")
+    place = PlaceNames(("url", "channel"), ("url", "token"))
     forms = "none are sent"
     purposes = EVERY_PURPOSE
     channels = EVERY_CHANNEL

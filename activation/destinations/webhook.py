@@ -16,6 +16,7 @@ from activation.destination import (
     EVERY_PURPOSE,
     Destination,
     DestinationSession,
+    PlaceNames,
     given,
 )
 from activation.model import Batch, Result, RowOutcome, Status, all_sent
@@ -26,6 +27,7 @@ class Webhook(Destination):
     """Signed HTTP notices."""
 
     settings = ("url", "secret")
+    place = PlaceNames(("url",), ("url",))
     purposes = EVERY_PURPOSE
     channels = EVERY_CHANNEL
     options = ("type",)

@@ -39,6 +39,7 @@ class Ledger:
         self.engine = sql.engine(settings.ledger_url)
         t.METADATA.create_all(self.engine)
         upgrade.rename_columns(self.engine, t.RENAMED)
+        upgrade.add_columns(self.engine, t.ADDED)
         upgrade.add_profiles(self.engine, t.WITHOUT_PROFILE)
 
     def close(self) -> None:

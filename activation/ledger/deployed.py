@@ -8,23 +8,29 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 
+from activation import places
 from activation.ledger import tables as t
 from activation.ledger.database import Ledger, now
+from activation.places import WrittenPlace
 from segmentry.sync_config import SyncConfig, parsed
 
 
 @dataclass(frozen=True)
 class DeployedSync:
     """A sync as it was last sent with. mark: the hash of the tables that name who must not be
-    reached, when no withdrawal was left.
+    reached, when no withdrawal was left. place: where its rows are; None where an older version
+    sent them.
     """
 
     sync: SyncConfig
     mark: str | None
+    place: WrittenPlace | None = None
 
     def is_settled(self, sync: SyncConfig, mark: str) -> bool:
         """Whether no row sent with this configuration can be a withdrawal."""
@@ -38,17 +44,31 @@ def of(ledger: Ledger, name: str) -> DeployedSync | None:
     if row is None:
         return None
     where = Path(f"the deployed configuration of {name}")
-    return DeployedSync(parsed(name, json.loads(row.content), where), row.mark)
+    place = None if row.place is None else places.from_json(row.place)
+    return DeployedSync(parsed(name, json.loads(row.content), where), row.mark, place)
 
 
-def keep(ledger: Ledger, sync: SyncConfig, mark: str | None) -> None:
-    """Record the configuration that the sync sends with from now on, and the mark."""
+def keep(ledger: Ledger, sync: SyncConfig, mark: str | None, place: WrittenPlace | None) -> None:
+    """Record the configuration that the sync sends with from now on, the mark and the place."""
     known = of(ledger, sync.name)
-    if known is not None and known.mark == mark and known.sync.is_same_as(sync):
+    if (
+        known is not None
+        and (known.mark, known.place) == (mark, place)
+        and known.sync.is_same_as(sync)
+    ):
         return
     with ledger.begin() as c:
-        values = {"sync": sync.name, "content": sync.as_json(), "mark": mark, "saved_at": now()}
-        ledger.upsert(c, t.sync_configs, [values])
+        ledger.upsert(c, t.sync_configs, [_row(sync.name, sync.as_json(), mark, place)])
+
+
+def _row(name: str, content: str, mark: str | None, place: WrittenPlace | None) -> dict[str, Any]:
+    return {
+        "sync": name,
+        "content": content,
+        "mark": mark,
+        "place": None if place is None else place.as_json(),
+        "saved_at": now(),
+    }
 
 
 def has_rows(ledger: Ledger, name: str) -> bool:
@@ -79,9 +99,44 @@ def forget(ledger: Ledger, name: str) -> None:
             c.execute(sa.delete(table).where(table.c.sync == name))
 
 
-def is_same_place(one: SyncConfig, other: SyncConfig) -> bool:
-    """Whether rows of both are at one place, under one key."""
-    return not one.differing(other.as_json(), _PLACE)
+def move(ledger: Ledger, sync: SyncConfig, place: WrittenPlace) -> None:
+    """Record that the sync has no rows yet, at another place than before: nothing of the former
+    place is remembered, and every row is sent.
+    """
+    with ledger.begin() as c:
+        _forget_rows(c, sync.name)
+        ledger.upsert(c, t.sync_configs, [_row(sync.name, sync.as_json(), None, place)])
 
 
-_PLACE = ("destination", "connection", "options", "key", "columns")
+def abandon(ledger: Ledger, known: DeployedSync, sync: SyncConfig, place: WrittenPlace) -> str:
+    """The same, and record the rows at the former place under a name of their own, which is
+    returned.
+
+    They are those of an orphaned sync from then on: people who opt out are removed there as soon as
+    the place can be reached.
+    """
+    name = sync.name
+    with ledger.begin() as c:
+        taken = set(c.execute(sa.select(t.sync_configs.c.sync)).scalars())
+        orphan = next(found for n in count(1) if (found := f"{name}{FORMER}{n}") not in taken)
+        for table in (t.destination_rows, t.intents):
+            c.execute(sa.update(table).where(table.c.sync == name).values(sync=orphan))
+        left = _row(orphan, known.sync.recorded_under(orphan), None, known.place)
+        here = _row(name, sync.as_json(), None, place)
+        ledger.upsert(c, t.sync_configs, [left, here])
+        _forget_rows(c, name)
+    return orphan
+
+
+def _forget_rows(c: sa.Connection, name: str) -> None:
+    for table in (t.destination_rows, t.intents, t.dead_letters):
+        c.execute(sa.delete(table).where(table.c.sync == name))
+    state = t.sync_states
+    c.execute(
+        sa.update(state).where(state.c.sync == name).values(config_hash=None, fingerprint=None)
+    )
+
+
+# Between a sync's name and a number: the name of the rows that it left at a former place. No file
+# can have it.
+FORMER = ".former_"

@@ -9,7 +9,7 @@ import socket
 import time
 import uuid
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -102,6 +102,10 @@ def last_runs(ledger: Ledger) -> list[dict[str, Any]]:
     return [newest[name] for name in sorted(newest)]
 
 
+# The state of a sync that has never come to an end.
+NO_STATE: Mapping[str, Any] = {"config_hash": None, "fingerprint": None}
+
+
 def state(ledger: Ledger, sync: str) -> dict[str, Any]:
     """What was last brought to its end: config_hash and fingerprint, None where nothing was."""
     with ledger.begin() as c:
@@ -110,7 +114,7 @@ def state(ledger: Ledger, sync: str) -> dict[str, Any]:
             .mappings()
             .first()
         )
-    return dict(row) if row else {"config_hash": None, "fingerprint": None}
+    return dict(row or NO_STATE)
 
 
 def keep_state(ledger: Ledger, sync: str, **values: Any) -> None:
@@ -187,6 +191,16 @@ def _take(ledger: Ledger, sync: str, holder: str) -> None:
             c.execute(sa.insert(t.sync_states).values(sync=sync, **values))
         else:
             c.execute(sa.update(t.sync_states).where(t.sync_states.c.sync == sync).values(**values))
+
+
+def is_taken(connection: sa.Connection, sync: str) -> bool:
+    """Whether a process runs the sync."""
+    row = connection.execute(
+        sa.select(t.sync_states).where(t.sync_states.c.sync == sync).with_for_update()
+    ).first()
+    return bool(
+        row is not None and row.lease_holder and _is_alive(row.lease_holder, row.lease_until)
+    )
 
 
 def _is_alive(holder: str, until: float) -> bool:

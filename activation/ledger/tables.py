@@ -101,6 +101,9 @@ reviews = sa.Table(
     sa.Column("raised_at", sa.DateTime, nullable=False),
 )
 
+# Columns that older ledgers do not have: table, name. ``upgrade.add_columns`` adds them, empty.
+ADDED = (("sync_configs", "place"),)
+
 # Columns that older ledgers have under another name: table, former name, name.
 # ``upgrade.rename_columns`` renames.
 RENAMED = (("reviews", "brake", "guardrail"),)
@@ -129,13 +132,15 @@ sync_states = sa.Table(
     sa.Column("lease_until", sa.Float),
 )
 
-# What each sync's rows were sent with: its file as JSON, which names variables and no secret.
+# What each sync's rows were sent with: its file as JSON, which names variables and no secret. place
+# is where they are, and NULL in a ledger of before it was recorded.
 sync_configs = sa.Table(
     "sync_configs",
     METADATA,
     sa.Column("sync", sa.String, primary_key=True),
     sa.Column("content", sa.String, nullable=False),
     sa.Column("mark", sa.String),
+    sa.Column("place", sa.String),
     sa.Column("saved_at", sa.DateTime, nullable=False),
 )
 

@@ -22,6 +22,16 @@ def rename_columns(database: sa.Engine, renamed: Sequence[tuple[str, str, str]])
                 connection.exec_driver_sql(f"alter table {table} rename column {former} to {name}")
 
 
+def add_columns(database: sa.Engine, added: Sequence[tuple[str, str]]) -> None:
+    """Add texts that an older ledger does not have, NULL in every row: table, name."""
+    for table, name in added:
+        if _has_column(database, table, name):
+            continue
+        with _locked(database, table) as connection:
+            if not _has_column(connection, table, name):
+                connection.exec_driver_sql(f"alter table {table} add column {name} varchar")
+
+
 def add_profiles(database: sa.Engine, indexes: Sequence[sa.Index]) -> None:
     """Give each row without a profile the profile that its key names.
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import duckdb
 
+from activation import places
 from activation.consent import ConsentGate
 from activation.destination import Destination, DestinationSession
 from activation.ledger import outcomes as recorded
@@ -17,6 +18,7 @@ from activation.ledger import runs
 from activation.ledger.database import Ledger
 from activation.ledger.runs import Run
 from activation.model import Row, RowOutcome, Status
+from activation.places import WrittenPlace
 from segmentry.errors import DestinationError
 from segmentry.settings import Settings
 from segmentry.sync_config import SyncConfig
@@ -40,6 +42,11 @@ class Sending:
     sleep: Callable[[float], None] = time.sleep
     sent_before: int = 0
     returning: Collection[str] = ()
+
+    @property
+    def written(self) -> WrittenPlace:
+        """What the ledger records of the place."""
+        return places.of(self.sync, self.destination, self.session.connection)
 
     def record(self, request_id: str | None, outcomes: list[RowOutcome]) -> None:
         """Record the outcomes of a request's rows, and count them."""
