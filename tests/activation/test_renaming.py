@@ -60,7 +60,7 @@ def test_its_rows_move_and_nothing_is_sent(shop: Shop, receiver: Receiver, hook:
     assert retirement.orphans(shop.settings) == []
     context = RunContext(shop.settings)
     assert stages.sync_items(context) == ["members"]
-    assert operate.plan(shop.settings, ["members"])[0]["held"] == 3
+    assert operate.plan(shop.settings, ["members"])[0]["add"] == 0
     assert _send(shop, "members") == (0, "unchanged")
     assert len(receiver.requests) == 1
     shop.put("marts.consents", [decision("ann", "withdrawn", "2026-05-20")])
