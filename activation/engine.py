@@ -12,7 +12,7 @@ from activation.destination import of as destination_of
 from activation.ledger import dead_letters, deployed, open_requests, runs
 from activation.ledger.deployed import DeployedSync
 from activation.ledger.runs import Run
-from activation.moving import Move
+from activation.moving import PlaceChange
 from activation.opened import SyncPlace, open_sync
 from activation.plan import Standing, SyncPlan
 from activation.send.sender import Sender
@@ -79,7 +79,7 @@ def _run(desk: Desk, sync: SyncConfig, release: Collection[str], digest: str | N
 
 
 def _move(
-    desk: Desk, move: Move, standing: Standing, release: Collection[str], digest: str | None
+    desk: Desk, move: PlaceChange, standing: Standing, release: Collection[str], digest: str | None
 ) -> Collection[str]:
     """Leave the former place, when withdrawals were sent there and nothing stops the filling of the
     new one. Returns the guardrails that are released at the new place.

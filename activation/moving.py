@@ -29,7 +29,7 @@ SAME = "same_place"
 
 
 @dataclass(frozen=True)
-class Move:
+class PlaceChange:
     """What has to happen before a sync can go on at another place.
 
     now: the new place. former: where the rows are; None if it cannot be reached. differing: names
@@ -99,7 +99,7 @@ class Move:
         )
 
 
-def find(opened: OpenSync, sync: SyncConfig, known: DeployedSync | None) -> Move | None:
+def find(opened: OpenSync, sync: SyncConfig, known: DeployedSync | None) -> PlaceChange | None:
     """The move that the sync's file and connection ask for; None where its rows are there already,
     or nothing is known of them.
     """
@@ -113,10 +113,10 @@ def find(opened: OpenSync, sync: SyncConfig, known: DeployedSync | None) -> Move
     if open_requests.is_open(opened.ledger, sync.name):
         rows = max(rows, 1)
     former = former_place(opened, known)
-    return Move(known, now, before, former, tuple(differing), rows)
+    return PlaceChange(known, now, before, former, tuple(differing), rows)
 
 
-def announced(opened: OpenSync, sync: SyncConfig) -> Move | None:
+def announced(opened: OpenSync, sync: SyncConfig) -> PlaceChange | None:
     """The move that the next run makes; None too where the new place cannot be reached."""
     if opened.at(sync).missing:
         return None
@@ -200,12 +200,12 @@ def emptied(desk: Desk, sender: Sender) -> int:
     return left or int(open_requests.is_open(desk.ledger, sync.name))
 
 
-def is_same(move: Move, release: Collection[str]) -> bool:
+def is_same(move: PlaceChange, release: Collection[str]) -> bool:
     """Whether an operator has confirmed that a key of the same account was replaced."""
     return SAME in release and move.may_be_same
 
 
-def leave(desk: Desk, move: Move, release: Collection[str]) -> None:
+def leave(desk: Desk, move: PlaceChange, release: Collection[str]) -> None:
     """Remove the rows from the former place, and record the new one.
 
     A kill before the end leaves the former place recorded: the next run removes what is left there.
@@ -224,7 +224,7 @@ def leave(desk: Desk, move: Move, release: Collection[str]) -> None:
     desk.known = deployed.of(ledger, sync.name)
 
 
-def _leave(desk: Desk, move: Move, release: Collection[str]) -> None:
+def _leave(desk: Desk, move: PlaceChange, release: Collection[str]) -> None:
     sync = move.now.sync
     error: Exception | None = None
     if move.former is None:
