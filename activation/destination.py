@@ -5,9 +5,10 @@ lines.
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -124,7 +125,9 @@ class Destination(ABC):
     people knows each person once. job_seconds: how long a request that was taken, and whose job's
     id was lost, may go on there. bulk_keeps_nulls: its bulk call leaves the old value where a NULL
     is sent. purposes, channels: what it is for; consent for anything else is no consent for it.
-    request_errors: the vendor's codes that no row can cause; a sync stops at them.
+    identifying: where it keeps a row under each of several identifiers, those of which each alone
+    names a person there: a removal repeats all that were sent. request_errors: the vendor's codes
+    that no row can cause; a sync stops at them.
     place: what names the place of the rows; None for all settings but credentials, the account by
     its url, and every option.
     forms: how it writes dates, times and numbers.
@@ -145,6 +148,7 @@ class Destination(ABC):
     grains: ClassVar[tuple[str, ...]] = ("profile",)
     job_seconds: ClassVar[float] = 0.0
     bulk_keeps_nulls: ClassVar[bool] = False
+    identifying: ClassVar[tuple[str, ...]] = ()
     request_errors: ClassVar[frozenset[str]] = frozenset()
     forms: ClassVar[str] = values.AS_JSON
     purposes: ClassVar[tuple[str, ...]] = ()
@@ -171,6 +175,13 @@ class Destination(ABC):
         """Remove these people from the audience; never unsubscribe them. A person who is not in it
         counts as sent.
         """
+
+    def identifiers(self, sync: SyncConfig, values: Mapping[str, Any]) -> str | None:
+        """What names a row of these values there, as the tool gets it: JSON of ``as_identifiers``,
+        which the ledger keeps and ``remove`` finds in the row; None where the key alone names it.
+        For destinations with ``identifying``.
+        """
+        return None
 
     def requests_of(self, rows: int, *, is_removal: bool) -> int:
         """Requests that one batch of so many rows takes when all goes well, look-ups and second
@@ -290,6 +301,23 @@ def _check_no_consent(sync: SyncConfig) -> None:
             f" {subscriptions.FROM_LEDGER}, under a name that no tool acts upon",
             remedy="remove it: a subscription comes from the consent decisions alone",
         )
+
+
+def as_identifiers(found: Mapping[str, Any] | Sequence[Any]) -> str | None:
+    """Identifiers as the ledger keeps them: the same text for the same content; None for none."""
+    return json.dumps(found, sort_keys=True, separators=(",", ":")) if found else None
+
+
+def sent_identifiers(row: Row) -> Any:
+    """What ``as_identifiers`` made of the row when it was sent; None where nothing was kept."""
+    return None if row.identifiers is None else json.loads(row.identifiers)
+
+
+def is_address(text: str) -> bool:
+    """Whether the text is an e-mail address or a phone number: the ledger keeps no such identifier
+    as it is.
+    """
+    return bool(_EMAIL.fullmatch(text.strip()) or _PHONE.fullmatch(text.strip()))
 
 
 def by_index(batch: Batch, errors: Mapping[int, str]) -> list[RowOutcome]:

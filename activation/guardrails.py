@@ -100,7 +100,7 @@ def _empty(plan: SyncPlan, limits: Mapping[str, Any]) -> Stop | None:
 
 
 def _removals(plan: SyncPlan, limits: Mapping[str, Any]) -> Stop | None:
-    removed = plan.counts["remove"]
+    removed = plan.counts["remove"] - plan.replaced
     if (
         plan.existing < limits["min_rows_for_share"]
         or removed <= plan.existing * limits["max_removed_share"]
@@ -121,9 +121,9 @@ def _changes(plan: SyncPlan, limits: Mapping[str, Any], are_removals_judged: boo
         1, limits["min_rows_for_share"]
     ):
         return None
-    changed = plan.counts["add"]
-    changed += 0 if plan.is_resync else plan.counts["update"]
-    changed += 0 if are_removals_judged else plan.counts["remove"]
+    changed = plan.counts["add"] - plan.replaced
+    changed += 0 if plan.is_resync else plan.counts["update"] + plan.replaced
+    changed += 0 if are_removals_judged else plan.counts["remove"] - plan.replaced
     if changed <= plan.existing * limits["max_changed_share"]:
         return None
     share = f"{changed / plan.existing:.0%} of {plan.existing:,}"
@@ -135,9 +135,10 @@ def _changes(plan: SyncPlan, limits: Mapping[str, Any], are_removals_judged: boo
 
 def _additions(plan: SyncPlan, limits: Mapping[str, Any]) -> Stop | None:
     most = limits["max_added_rows"]
-    if most is None or plan.counts["add"] <= most:
+    added = plan.counts["add"] - plan.replaced
+    if most is None or added <= most:
         return None
-    return Stop("additions", f"{plan.counts['add']:,} row(s) would be added, at most {most:,}")
+    return Stop("additions", f"{added:,} row(s) would be added, at most {most:,}")
 
 
 def members(plan: SyncPlan, there: Iterable[str] | None) -> Stop | None:

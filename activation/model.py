@@ -43,7 +43,9 @@ class Row:
     sync's key column, which names the profile at the destination. ledger_key: the key in the
     ledger: the identity, or the row_key if a profile has several rows. values: columns as sent;
     empty for a removal. destination_id: the id that the destination gave, if it gives one.
-    has_been_there: an addition of a row that this sync once removed.
+    has_been_there: an addition of a row that this sync once removed. identifiers: what names the
+    profile at the destination, as the destination gets it; of a removal, what it got before; None
+    where the identity alone names it.
     """
 
     operation: Operation
@@ -55,6 +57,7 @@ class Row:
     values: Mapping[str, Any] = field(default_factory=dict, repr=False)
     destination_id: str | None = None
     has_been_there: bool = False
+    identifiers: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,13 @@ ledger.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import duckdb
 
-from activation import definitions, pace, withdrawals, work
+from activation import definitions, pace, replacements, withdrawals, work
 from activation.consent import ConsentGate
 from activation.ledger import dead_letters
 from activation.ledger.database import Ledger, now
@@ -42,7 +42,8 @@ class SyncPlan:
     numbers.
 
     withdrawn: rows of people who must not be reached any more. They are removed first, and no other
-    number counts them. left_behind: rows at a former place, which are removed there.
+    number counts them. left_behind: rows at a former place, which are removed there. replaced: rows
+    whose identifiers changed, each counted as a removal and an addition.
     """
 
     sync: SyncConfig
@@ -56,6 +57,7 @@ class SyncPlan:
     refused: int = 0
     withdrawn: int = 0
     left_behind: int = 0
+    replaced: int = 0
     digest: str = ""
     has_waiting: bool = False
     coverage: float | None = None
@@ -121,6 +123,7 @@ def make(
         lake.execute("delete from work.dead")
     lake.execute(f"create or replace table work.plan as {_plan_sql(sync, is_resync)}")
     waiting = pace.drop_waiting_rows(lake, ledger, sync, now())
+    replaced = replacements.plan(lake, sync, audience(sync, snapshot))
     counts = _count_operations(lake)
     wanted = work.count(lake, "wanted")
     existing = work.count(lake, "existing")
@@ -128,12 +131,11 @@ def make(
     plan.refused = refused
     plan.is_first_run = state["config_hash"] is None
     plan.withdrawn = standing.withdrawn
+    plan.replaced = replaced
     plan.digest = _digest(lake)
     plan.has_waiting = bool(waiting)
-    plan.notes += [
-        *waiting,
-        *definitions.warning(sync, definitions.differences(lake, sync, snapshot)),
-    ]
+    plan.notes += [*waiting, *replacements.note(replaced)]
+    plan.notes += definitions.warning(sync, definitions.differences(lake, sync, snapshot))
     if is_resync:
         plan.notes.append(_resync_note(plan))
     return plan
@@ -162,11 +164,12 @@ def rows(
     """
     names = [column.name for column in plan.sync.columns]
     selected = ", ".join(f'a."{name}"' for name in names)
+    identifiers_of = _identifiers_of(plan.sync, names)
     cursor = lake.cursor()
     cursor.execute("use lake")
     cursor.execute(
         "select p.operation, p.row_key, p.profile_id, p.identity, p.ledger_key, p.payload_hash,"
-        " p.destination_id, "
+        " p.destination_id, p.identifiers, "
         # The key alone joins them: with a condition more, every pair is compared.
         f"{selected} from work.plan p left join {audience(plan.sync, plan.snapshot)} a on p.row_key"
         " = a.row_key"
@@ -179,11 +182,27 @@ def rows(
             Row(
                 OPERATIONS[operation], key, profile_id, identity, ledger_key, payload_hash,
                 {} if operation == "remove" else dict(zip(names, values, strict=True)),
-                their_id, key in returning,
+                their_id, key in returning, identifiers_of(operation, former, values),
             )
-            for operation, key, profile_id, identity, ledger_key, payload_hash, their_id, *values
-            in chunk
+            for operation, key, profile_id, identity, ledger_key, payload_hash, their_id,
+                former, *values in chunk
         ]  # fmt: skip
+
+
+def _identifiers_of(
+    sync: SyncConfig, names: Sequence[str]
+) -> Callable[[str, str | None, Sequence[Any]], str | None]:
+    """The identifiers of a row of the plan: of an ordinary removal those that were sent, else those
+    of its values.
+    """
+    identify = replacements.identify_by(sync)
+
+    def found(operation: str, former: str | None, values: Sequence[Any]) -> str | None:
+        if operation == "remove" and (identify is None or sync.mode != "delete"):
+            return former
+        return None if identify is None else identify(dict(zip(names, values, strict=True)))
+
+    return found
 
 
 def wanted_rows(lake: duckdb.DuckDBPyConnection, plan: SyncPlan) -> Iterator[list[Row]]:
@@ -305,16 +324,17 @@ def _plan_sql(sync: SyncConfig, is_resync: bool) -> str:
         alive = "true"
     return f"""
         select 'remove' as operation, h.row_key, h.profile_id, h.identity, h.ledger_key,
-            '' as payload_hash, h.destination_id
+            '' as payload_hash, h.destination_id, h.identifiers
         from work.existing h anti join work.wanted w on h.ledger_key = w.ledger_key
         where {removals}
         union all
-        select '{first}', w.row_key, w.profile_id, w.identity, w.ledger_key, w.payload_hash, null
+        select '{first}', w.row_key, w.profile_id, w.identity, w.ledger_key, w.payload_hash, null,
+            null
         from work.wanted w anti join work.existing h on h.ledger_key = w.ledger_key
         where {alive}
         union all
         select 'update', w.row_key, w.profile_id, w.identity, w.ledger_key, w.payload_hash,
-            h.destination_id
+            h.destination_id, h.identifiers
         from work.wanted w join work.existing h on h.ledger_key = w.ledger_key
         where {updates} and {alive}
     """
@@ -323,7 +343,7 @@ def _plan_sql(sync: SyncConfig, is_resync: bool) -> str:
 # The rows of the audience whose removal is not confirmed.
 _DELETIONS = """
     select 'remove' as operation, w.row_key, w.profile_id, w.identity, w.ledger_key,
-        '' as payload_hash, h.destination_id
+        '' as payload_hash, h.destination_id, h.identifiers
     from work.wanted w
     left join work.existing h on w.ledger_key = h.ledger_key and h.payload_hash is not null
     where h.ledger_key is null

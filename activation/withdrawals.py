@@ -81,14 +81,17 @@ def rows(lake: duckdb.DuckDBPyConnection) -> Iterator[list[Row]]:
     """The removals, some thousands at a time, in the ledger's own order."""
     cursor = lake.cursor()
     cursor.execute(
-        "select row_key, profile_id, identity, ledger_key, destination_id from work.withdrawn"
-        " order by ledger_key"
+        "select row_key, profile_id, identity, ledger_key, destination_id, identifiers"
+        " from work.withdrawn order by ledger_key"
     )
     while chunk := cursor.fetchmany(CHUNK):
         yield [
-            Row(Operation.remove, key, profile_id, identity, ledger_key, "", {}, their_id)
-            for key, profile_id, identity, ledger_key, their_id in chunk
-        ]
+            Row(
+                Operation.remove, key, profile_id, identity, ledger_key, "", {}, their_id,
+                identifiers=identifiers,
+            )
+            for key, profile_id, identity, ledger_key, their_id, identifiers in chunk
+        ]  # fmt: skip
 
 
 def sharing_an_identity(lake: duckdb.DuckDBPyConnection) -> list[str]:

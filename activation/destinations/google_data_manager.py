@@ -3,15 +3,23 @@
 Columns are ``email`` and ``phone``. Google answers with a request id and matches later, counting
 reasons without naming rows: a row is taken for sent when its request was accepted. Consent is
 stated as granted, as only rows with consent for the purpose leave; the advertiser's terms must have
-been accepted.
+been accepted. A removal repeats every identifier that was sent, and a changed one is removed before
+the new one is added.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from activation.client import Client, Rate
-from activation.destination import Destination, DestinationSession, PlaceNames
+from activation.destination import (
+    Destination,
+    DestinationSession,
+    PlaceNames,
+    as_identifiers,
+    sent_identifiers,
+)
 from activation.hashing import google_email, google_phone, sha256
 from activation.model import Batch, Result, Row, all_sent
 from segmentry.errors import ConfigError
@@ -35,6 +43,7 @@ class GoogleDataManager(Destination):
     batch_rows = 5_000  # of 10,000 members
     rate = Rate(300, 60.0)
     cost_unit = "members"
+    identifying = ("emailAddress", "phoneNumber")
 
     def upsert(self, session: DestinationSession, batch: Batch) -> Result:
         """Add members by their hashes."""
@@ -46,9 +55,16 @@ class GoogleDataManager(Destination):
         return _change(session, batch, "ingest", members, terms)
 
     def remove(self, session: DestinationSession, batch: Batch) -> Result:
-        """Take members out by the key they were added with."""
-        members = [{"userData": _user_data({session.sync.key: row.identity})} for row in batch.rows]
+        """Take members out by every identifier they were added with."""
+        key = session.sync.key
+        members = [
+            {"userData": _sent(row) or _user_data({key: row.identity})} for row in batch.rows
+        ]
         return _change(session, batch, "remove", members, {})
+
+    def identifiers(self, sync: SyncConfig, values: Mapping[str, Any]) -> str | None:
+        """The identifiers as they are sent."""
+        return as_identifiers(_user_data(dict(values))["userIdentifiers"])
 
     def invalid(self, row: Row) -> str:
         """A hash of nothing must never be sent."""
@@ -82,6 +98,11 @@ def _user_data(values: dict[str, Any]) -> dict[str, Any]:
         normal = normalize(str(values[name])) if values.get(name) is not None else ""
         identifiers += [{field: sha256(normal)}] if normal else []
     return {"userIdentifiers": identifiers}
+
+
+def _sent(row: Row) -> dict[str, Any] | None:
+    identifiers = sent_identifiers(row)
+    return {"userIdentifiers": identifiers} if isinstance(identifiers, list) else None
 
 
 def _change(

@@ -2,19 +2,27 @@
 
 Columns are named by Meta's keys in lower case (``email``, ``phone``, ``fn``, ``ln``, ``ct``,
 ``country``, ``extern_id``); each is normalized and hashed here, ``extern_id`` is sent as it is. A
-removal names the person by the same key. The answer counts refused rows and does not name them: a
-batch with some is halved until each is alone.
+removal repeats every identifier that was sent, and a changed one is removed before the new one is
+added; an ``extern_id`` that is an address is repeated if it is the key alone. The answer counts
+refused rows and does not name them: a batch with some is halved until each is alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import httpx
 
 from activation.client import Client, Rate, RequestRefused, decoded
-from activation.destination import Destination, DestinationSession, PlaceNames
+from activation.destination import (
+    Destination,
+    DestinationSession,
+    PlaceNames,
+    as_identifiers,
+    is_address,
+    sent_identifiers,
+)
 from activation.hashing import meta_email, meta_name, meta_phone, meta_place, sha256
 from activation.model import Batch, Result, Row, RowOutcome, Status, all_sent
 from segmentry.errors import ConfigError, DestinationError
@@ -50,6 +58,7 @@ class Meta(Destination):
     batch_rows = 5_000  # of 10,000
     rate = Rate(5, 1.0)
     cost_unit = "matched people"
+    identifying = ("email", "phone", "extern_id")
 
     def upsert(self, session: DestinationSession, batch: Batch) -> Result:
         """Add people by their hashes."""
@@ -58,11 +67,16 @@ class Meta(Destination):
         return _change(session, batch, "POST", schema, data)
 
     def remove(self, session: DestinationSession, batch: Batch) -> Result:
-        """Take people out by the key they were added with."""
-        key = session.sync.key
-        return _change(
-            session, batch, "DELETE", [key], [[_cell(key, row.identity)] for row in batch.rows]
-        )
+        """Take people out by every identifier they were added with."""
+        people = [_sent(session.sync.key, row) for row in batch.rows]
+        schema = sorted({name for person in people for name in person})
+        data = [[person.get(name, "") for name in schema] for person in people]
+        return _change(session, batch, "DELETE", schema, data)
+
+    def identifiers(self, sync: SyncConfig, values: Mapping[str, Any]) -> str | None:
+        """Every cell that is not empty."""
+        cells = {name: _cell(name, value) for name, value in values.items()}
+        return as_identifiers({n: c for n, c in cells.items() if c and not is_address(c)})
 
     def invalid(self, row: Row) -> str:
         """A hash of nothing must never be sent."""
@@ -91,6 +105,12 @@ def _cell(name: str, value: Any) -> str:
     if value is None:
         return ""
     return str(value) if name == "extern_id" else sha256(NORMALIZED[name](str(value)))
+
+
+def _sent(key: str, row: Row) -> dict[str, str]:
+    identifiers = sent_identifiers(row)
+    found = identifiers if isinstance(identifiers, dict) else {}
+    return {key: _cell(key, row.identity), **found}
 
 
 def _change(

@@ -25,6 +25,7 @@ COLUMNS = (
     "destination_id",
     "payload_hash",
     "acknowledged_at",
+    "identifiers",
 )
 
 
@@ -44,6 +45,7 @@ def of(ledger: Ledger, sync: str) -> pa.Table:
         "identity": c.identity,
         "destination_id": c.destination_id,
         "payload_hash": c.payload_hash,
+        "identifiers": c.identifiers,
     }
     statement = sa.select(*columns.values()).where(c.sync == sync)
     return ledger.read(statement, pa.schema([(name, pa.string()) for name in columns]))
@@ -113,6 +115,7 @@ def _present_and_removed(
                         their_id,
                         row.payload_hash,
                         stamp,
+                        row.identifiers,
                     )
                 )
             else:
@@ -125,4 +128,4 @@ def _present_and_removed(
 def _unconfirmed(sync: str, row: Row) -> tuple[Any, ...]:
     """A row without a payload hash: the next plan updates or removes it."""
     named = (sync, row.ledger_key, row.row_key, row.profile_id, row.identity)
-    return (*named, row.destination_id, None, None)
+    return (*named, row.destination_id, None, None, row.identifiers)

@@ -74,7 +74,7 @@ def _packed(rows: Sequence[Row]) -> bytes:
     parts = [
         [
             r.operation._value_, r.row_key, r.identity, r.ledger_key, r.payload_hash,
-            r.destination_id, r.profile_id,
+            r.destination_id, r.profile_id, r.identifiers,
         ]
         for r in rows
     ]  # fmt: skip
@@ -82,11 +82,12 @@ def _packed(rows: Sequence[Row]) -> bytes:
 
 
 def _unpacked(packed: bytes) -> list[Row]:
-    # A request of an older version does not name its profiles.
+    # A request of an older version names no profiles, or no identifiers.
     return [
         Row(
             Operation(operation), key, named[0] if named else row_profile.of_key(key), identity,
             ledger_key, payload_hash, {}, their_id,
+            identifiers=named[1] if len(named) > 1 else None,
         )
         for operation, key, identity, ledger_key, payload_hash, their_id, *named in orjson.loads(
             packed

@@ -26,7 +26,8 @@ sync_runs = sa.Table(
 )
 
 # What each destination has. payload_hash is NULL while it is not known whether the last call
-# arrived. The names of the table and of its key are those of older ledgers.
+# arrived. identifiers is what the destination got, hashed as it got it: no address is in the clear.
+# The names of the table and of its key are those of older ledgers.
 destination_rows = sa.Table(
     "held_rows",
     METADATA,
@@ -38,6 +39,7 @@ destination_rows = sa.Table(
     sa.Column("destination_id", sa.String),
     sa.Column("payload_hash", sa.String),
     sa.Column("acknowledged_at", sa.DateTime),
+    sa.Column("identifiers", sa.String),
     sqlite_with_rowid=False,  # kept in the order of its key, once, and not next to it
 )
 
@@ -102,7 +104,7 @@ reviews = sa.Table(
 )
 
 # Columns that older ledgers do not have: table, name. ``upgrade.add_columns`` adds them, empty.
-ADDED = (("sync_configs", "place"),)
+ADDED = (("sync_configs", "place"), ("held_rows", "identifiers"))
 
 # Columns that older ledgers have under another name: table, former name, name.
 # ``upgrade.rename_columns`` renames.

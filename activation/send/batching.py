@@ -66,4 +66,4 @@ def _length(rows: Sequence[Row]) -> int:
     # A measure of the rows' JSON: the limits of the destinations leave room for what each writes
     # around it.
     values = orjson.dumps([row.values for row in rows], default=str)
-    return len(values) + sum(96 + len(row.identity) for row in rows)
+    return len(values) + sum(96 + len(row.identity) + len(row.identifiers or "") for row in rows)

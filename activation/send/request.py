@@ -68,6 +68,8 @@ def _leaving(sending: Sending, rows: Sequence[Row]) -> Sequence[Row]:
             kept_back.append(RowOutcome(row, Status.blocked, refusal))
         elif reason := sending.destination.invalid(row):
             kept_back.append(RowOutcome(row, Status.invalid, reason))
+        elif (waiting := sending.not_yet(row)) is not None:
+            kept_back.append(waiting)
         else:
             leaving.append(row)
     if kept_back:

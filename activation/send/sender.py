@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from activation import plan as plans
-from activation import withdrawals
-from activation.ledger import changelog
+from activation import replacements, withdrawals
+from activation.ledger import changelog, destination_rows
 from activation.model import Row
 from activation.plan import SyncPlan
 from activation.send import recovery, request, whole_file
@@ -38,6 +38,7 @@ class Sender(Sending):
         if self.destination.is_snapshot:
             whole_file.withdraw(self)
         else:
+            self._expect_again("select ledger_key, identifiers from work.withdrawn")
             self._send(withdrawals.rows(self.lake))
         removed = self.run.sent["remove"] - before
         self.run.withdrawn += removed
@@ -48,7 +49,15 @@ class Sender(Sending):
         if self.destination.is_snapshot:
             whole_file.apply(self, plan)
         else:
+            self._expect_again(replacements.LEAVING)
             self._send(plans.rows(self.lake, plan, self.returning))
+
+    def _expect_again(self, leaving: str) -> None:
+        """Before rows leave, mark those that share an identifier with one of them as unconfirmed: a
+        kill after the removal then leaves them to the next plan, which sends them again.
+        """
+        if found := replacements.find_sharing(self.lake, self.sync, leaving):
+            destination_rows.mark_unconfirmed(self.ledger, self.sync.name, found)
 
     def _send(self, chunks: Iterable[list[Row]]) -> None:
         with _rare_collections():

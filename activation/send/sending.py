@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import duckdb
 
@@ -17,7 +17,7 @@ from activation.ledger import outcomes as recorded
 from activation.ledger import runs
 from activation.ledger.database import Ledger
 from activation.ledger.runs import Run
-from activation.model import Row, RowOutcome, Status
+from activation.model import Operation, Row, RowOutcome, Status
 from activation.places import WrittenPlace
 from segmentry.errors import DestinationError
 from segmentry.settings import Settings
@@ -29,6 +29,8 @@ class Sending:
     """One run of one sync. sleep can be replaced in tests.
 
     sent_before: rows ever acknowledged. returning: row_keys that were there once and were removed.
+    not_removed: ledger keys of the rows whose removal failed in this run, with the identifiers that
+    are still there.
     """
 
     settings: Settings
@@ -42,6 +44,7 @@ class Sending:
     sleep: Callable[[float], None] = time.sleep
     sent_before: int = 0
     returning: Collection[str] = ()
+    not_removed: dict[str, str | None] = field(default_factory=dict)
 
     @property
     def written(self) -> WrittenPlace:
@@ -55,7 +58,28 @@ class Sending:
             self.ledger, self.sync.name, self.run.run_id, request_id, outcomes, keeps_removed=keeps
         )
         self.run.count(outcomes)
+        if self.destination.identifying:
+            self._note_removals(outcomes)
         self.sent_before += sum(outcome.status is Status.sent for outcome in outcomes)
+
+    def _note_removals(self, outcomes: list[RowOutcome]) -> None:
+        for outcome in outcomes:
+            row = outcome.row
+            if row.operation is not Operation.remove:
+                continue
+            if outcome.status is Status.sent:
+                self.not_removed.pop(row.ledger_key, None)
+            else:
+                self.not_removed[row.ledger_key] = row.identifiers
+
+    def not_yet(self, row: Row) -> RowOutcome | None:
+        """The outcome of an addition whose removal failed before: the ledger goes on knowing the
+        identifiers that are there, and the next run removes them first.
+        """
+        if row.ledger_key not in self.not_removed:
+            return None
+        former = replace(row, identifiers=self.not_removed[row.ledger_key])
+        return RowOutcome(former, Status.retry, "what was sent before is not removed yet")
 
     def unconfirmed(self, row: Row, reason: str, *, may_have_arrived: bool = True) -> RowOutcome:
         """The outcome of a row of which nobody knows whether it arrived."""

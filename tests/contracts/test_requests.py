@@ -13,6 +13,7 @@ from activation import operate
 from activation.model import Batch, Operation, Pending, Row
 from segmentry.sync_config import SyncLimits
 from tests.contracts.test_destinations import NAMES, Bench, person
+from tests.contracts.vendors import content_of
 
 SIZES = [1, 2, 99, 100, 101, 201]
 SIGN_IN = "/identity/"
@@ -47,6 +48,48 @@ def _send(made: Bench, rows: list[Row]) -> None:
     result: Any = call(made.session, batch)
     while isinstance(result, Pending):
         result = made.destination.poll(made.session, batch, result.job_id)
+
+
+PERSON = {
+    "meta": {"email": "Ann@Example.com", "phone": "+447700900101", "fn": "Ann", "extern_id": "u-1"},
+    "google_data_manager": {"email": "Ann@Example.com", "phone": "+447700900101"},
+}
+
+
+@pytest.mark.parametrize("name", sorted(PERSON))
+def test_a_removal_repeats_every_identifier_that_was_sent(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    columns = {column: {"from": column} for column in PERSON[name]}
+    made = Bench(name, monkeypatch, columns=columns)
+    identifiers = made.destination.identifiers(made.sync, PERSON[name])
+    added = _row(Operation.add, PERSON[name], identifiers)
+    _send(made, [added])
+    _send(made, [_row(Operation.remove, {}, identifiers)])
+    parts = [_identifiers_of(name, content_of(r)) for r, _ in made.journal.calls]
+    assert parts[0] == parts[1]
+    assert len(parts[0]) == len(PERSON[name])
+    _send(made, [_row(Operation.remove, {}, None)])
+    by_key = _identifiers_of(name, content_of(made.journal.calls[-1][0]))
+    assert by_key < parts[0], "a row of an older ledger is removed by its key"
+
+
+def test_every_destination_that_names_rows_by_values_makes_identifiers() -> None:
+    found = {name for name, one in destinations.all_destinations().items() if one.identifying}
+    assert found == set(PERSON)
+
+
+def _row(operation: Operation, values: dict[str, Any], identifiers: str | None) -> Row:
+    email = "ann@example.com"
+    return Row(operation, "p_ann", "p_ann", email, email, "hash", values, identifiers=identifiers)
+
+
+def _identifiers_of(name: str, body: Any) -> set[tuple[str, str]]:
+    if name == "meta":
+        row = body["payload"]["data"][0]
+        return {pair for pair in zip(body["payload"]["schema"], row, strict=True) if pair[1]}
+    named = body["audienceMembers"][0]["userData"]["userIdentifiers"]
+    return {pair for one in named for pair in one.items()}
 
 
 @pytest.mark.parametrize("rows", [0, 1, 2, 3, 4, 10_000])
