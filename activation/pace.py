@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import duckdb
-import pyarrow as pa
 
 from activation.ledger import changelog
 
@@ -53,6 +52,9 @@ def is_quiet(sync: SyncConfig, at: datetime) -> bool:
 def _over_cap(
     lake: duckdb.DuckDBPyConnection, ledger: Ledger, sync: SyncConfig, since: datetime, most: int
 ) -> int:
+    # Imported where a cap needs it: commands that only read a plan start without.
+    import pyarrow as pa
+
     counts = changelog.sent_since(ledger, sync.name, since)
     columns = {
         "profile_id": pa.array(list(counts), pa.string()),

@@ -36,7 +36,7 @@ def run_refresh() -> None:
     try:
         with only_one(context.settings):
             for outcome in refresh.run(context, chosen):
-                print(jobs.line(outcome, chosen), *outcome.notes, sep="\n    ", flush=True)
+                print(*jobs.lines(outcome, chosen), *outcome.notes, sep="\n    ", flush=True)
                 outcomes.append(outcome)
     except JobIsRunning as error:
         raise AirflowSkipException(str(error)) from None

@@ -76,6 +76,7 @@ def _job_options() -> dict[str, Any]:
 
 def _settle(outcome: jobs.StageOutcome) -> None:
     context = get_current_context()
+    print(*jobs.lines(outcome, STAGES), *outcome.notes, sep="\n    ", flush=True)
     context["ti"].xcom_push(key="outcome", value=outcome.as_record())
     if outcome.error is not None:
         raise (AirflowFailException if outcome.is_final else AirflowException)(

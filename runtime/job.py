@@ -127,8 +127,8 @@ def _followed(
     result = Result(log=log)
     started = time.monotonic()
     for outcome in source:
-        for line, style in _lines(outcome, stages):
-            errors.print(line, soft_wrap=True, style=style)
+        for number, line in enumerate(jobs.lines(outcome, stages)):
+            errors.print(line, soft_wrap=True, style="red" if number else "")
             run_log.add(log, line)
         result.outcomes.append(outcome)
     result.chain_seconds = time.monotonic() - started
@@ -206,11 +206,3 @@ def _stoppable() -> Iterator[None]:
 
 def _interrupt(_number: int, _frame: object) -> None:
     raise KeyboardInterrupt
-
-
-def _lines(outcome: StageOutcome, stages: Sequence[Stage]) -> list[tuple[str, str]]:
-    """The printed lines of an outcome, with their styles."""
-    lines = [(jobs.line(outcome, stages), "")]
-    if outcome.error:
-        lines.append((f"    {outcome.error}".replace("\n", "\n    "), "red"))
-    return lines

@@ -1,8 +1,13 @@
-"""dbt's log, written by us: dbt's own files would quote values of records."""
+"""dbt's log, written by us: dbt's own files would quote values of records.
+
+A line per model goes to Python's log too, which Airflow keeps for each task. A process without a
+handler, such as the command line, prints none of them.
+"""
 
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -14,11 +19,17 @@ from segmentry.redaction import without_values
 # One file before this one is kept: together they cover months of runs.
 MOST_BYTES = 10_000_000
 _LEVELS = frozenset(("info", "warn", "error"))
+# dbt's names of the events "a model, a seed or a snapshot is done".
+_DONE = frozenset(("LogModelResult", "LogSeedResult", "LogSnapshotResult"))
+_TASK_LEVELS = {"warn": logging.WARNING, "error": logging.ERROR}
+_task_log = logging.getLogger("segmentry.dbt")
+# Without it Python prints warnings on standard error where no handler is set.
+_task_log.addHandler(logging.NullHandler())
 
 
 def writer(path: Path) -> Callable[[Any], None]:
     """A callback for dbt's runner that appends each event from the level info to the file, without
-    values.
+    values, and logs those that state a model's end, a warning or an error.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with suppress(FileNotFoundError):
@@ -26,10 +37,15 @@ def writer(path: Path) -> Callable[[Any], None]:
             path.replace(path.with_name(f"{path.name}.1"))
 
     def write(event: Any) -> None:
-        if str(event.info.level) in _LEVELS:
-            time = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S")
-            with path.open("a", encoding="utf-8") as file:
-                file.write(f"{time} [{event.info.level:<5}] {without_values(event.info.msg)}\n")
+        level = str(event.info.level)
+        if level not in _LEVELS:
+            return
+        text = without_values(event.info.msg)
+        time = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        with path.open("a", encoding="utf-8") as file:
+            file.write(f"{time} [{level:<5}] {text}\n")
+        if level in _TASK_LEVELS or event.info.name in _DONE:
+            _task_log.log(_TASK_LEVELS.get(level, logging.INFO), "%s", text)
 
     return write
 

@@ -137,6 +137,14 @@ def line(outcome: StageOutcome, stages: Sequence[Stage]) -> str:
     ).rstrip()
 
 
+def lines(outcome: StageOutcome, stages: Sequence[Stage]) -> list[str]:
+    """What a terminal, the log of a run and the log of a task have of an outcome: its line, and the
+    error that ended it.
+    """
+    error = f"    {outcome.error}".replace("\n", "\n    ")
+    return [line(outcome, stages), *([error] if outcome.error else [])]
+
+
 def _passed_over(outcome: StageOutcome) -> StageOutcome:
     """A failure that the job goes on without: a gate's stop and a fault of the code alike."""
     notes = (f"failed, what it made before stays in use: {outcome.error}",)

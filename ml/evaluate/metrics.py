@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import rankdata
 
 from ml.spec import Costs
 
@@ -39,6 +38,9 @@ def roc_auc(labels: ArrayLike, scores: ArrayLike) -> float:
     total = truth.size
     if positives in (0, total):
         return float("nan")
+    # Half a second to import, which commands that print stored figures do not pay.
+    from scipy.stats import rankdata
+
     ranks = rankdata(np.asarray(scores, dtype=float))
     return float(
         (ranks[truth].sum() - positives * (positives + 1) / 2) / (positives * (total - positives))

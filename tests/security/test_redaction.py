@@ -102,11 +102,31 @@ def test_dbts_log_and_results_have_no_values(tmp_path: Path) -> None:
     )
 
 
+def test_python_s_log_has_the_ends_of_models_and_what_went_wrong(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write = dbt_log.writer(tmp_path / "dbt.log")
+    with caplog.at_level("INFO", logger="segmentry.dbt"):
+        for level, name, text in (
+            ("info", "LogStartLine", "1 of 2 START sql table model marts.orders"),
+            ("info", "LogModelResult", "1 of 2 OK created sql table model marts.orders"),
+            ("info", "LogTestResult", "2 of 2 PASS not_null_orders"),
+            ("warn", "LogTestResult", "WARN 3 values_balance"),
+            ("error", "RunResultError", "Could not convert string 'ann@example.com' to INT32"),
+        ):
+            write(SimpleNamespace(info=SimpleNamespace(level=level, name=name, msg=text)))
+    assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
+        ("INFO", "1 of 2 OK created sql table model marts.orders"),
+        ("WARNING", "WARN 3 values_balance"),
+        ("ERROR", "Could not convert string … to INT32"),
+    ]
+
+
 def test_a_log_that_is_long_makes_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dbt_log, "MOST_BYTES", 10)
     path = tmp_path / "dbt.log"
     path.write_text("a line that is long\n", encoding="utf-8")
-    dbt_log.writer(path)(SimpleNamespace(info=SimpleNamespace(level="info", msg="new")))
+    dbt_log.writer(path)(SimpleNamespace(info=SimpleNamespace(level="info", name="Note", msg="new")))
     assert path.read_text(encoding="utf-8").endswith("new\n")
     assert (tmp_path / "dbt.log.1").read_text(encoding="utf-8") == "a line that is long\n"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from runtime import job, run_log
+from segmentry import jobs
 from segmentry.errors import UsageError
 from segmentry.jobs import StageOutcome
 from segmentry.settings import Settings
@@ -50,12 +51,12 @@ def test_a_job_that_stops_early_or_sends_nothing_needs_no_airflow() -> None:
 
 def test_lines_number_the_stages_and_show_the_whole_error() -> None:
     stages = select("identity+", "texts")
-    ((line, style),) = job._lines(StageOutcome("marts", rows={"marts.orders": 1200}), stages)
-    assert "2 of 3" in line and "1,200 rows" in line and not style
-    lines = job._lines(
+    (line,) = jobs.lines(StageOutcome("marts", rows={"marts.orders": 1200}), stages)
+    assert "2 of 3" in line and "1,200 rows" in line
+    lines = jobs.lines(
         StageOutcome("texts", state="failed", error="it broke\nTo do: fix it"), stages
     )
-    assert [text.count("\n") for text, _ in lines] == [0, 1]
+    assert [text.count("\n") for text in lines] == [0, 1]
 
 
 def test_each_run_has_a_log_and_the_oldest_are_removed(
