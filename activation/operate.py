@@ -248,7 +248,7 @@ def status(settings: Settings, select: Sequence[str]) -> Shown:
     finally:
         ledger.close()
     orphans = [] if select else retirement.orphans(settings)
-    with warehouse.connect(settings, read_only=True) as lake:
+    with warehouse.connect(settings, read_only=True, has_functions=False) as lake:
         rows = [
             {
                 **_status_row(sync, newest.get(sync.name), waiting.get(sync.name, [])),

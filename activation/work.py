@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import duckdb
-import pyarrow as pa
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 def attach(lake: duckdb.DuckDBPyConnection) -> None:
@@ -22,6 +26,9 @@ def put(lake: duckdb.DuckDBPyConnection, name: str, table: pa.Table) -> None:
 
 def put_values(lake: duckdb.DuckDBPyConnection, name: str, values: set[str]) -> None:
     """Fill ``work.<name>`` with one column, ``value``."""
+    # Imported where rows are exchanged: commands that only count start without.
+    import pyarrow as pa
+
     put(lake, name, pa.table({"value": pa.array(sorted(values), pa.string())}))
 
 

@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -54,7 +55,7 @@ def show(
 
 
 def print_json(value: object) -> None:
-    """Print one value as JSON; dates and times as ISO 8601, unknown types as text."""
+    """Print one value as JSON; times as ISO 8601 with their zone, unknown types as text."""
     print(json.dumps(value, indent=2, default=_plain, ensure_ascii=False))
 
 
@@ -67,12 +68,21 @@ def _cell(value: object) -> str:
         return f"{value:,}"
     if isinstance(value, float):
         return f"{value:,.4g}"
+    if isinstance(value, datetime):
+        return with_zone(value).isoformat(" ").replace("+00:00", "Z")
     return str(value)
 
 
 def _plain(value: object) -> object:
+    if isinstance(value, datetime):
+        return with_zone(value).isoformat().replace("+00:00", "Z")
     isoformat = getattr(value, "isoformat", None)
     return isoformat() if callable(isoformat) else str(value)
+
+
+def with_zone(time: datetime) -> datetime:
+    """The time with its zone: what the lake and the ledger have without one is UTC."""
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 @contextmanager

@@ -19,17 +19,26 @@ if TYPE_CHECKING:
 
 @contextmanager
 def lake_of(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
-    """The lake, read only, without the functions of identifiers.
+    """The lake, read only, without the functions of identifiers and without pandas."""
+    with (
+        without_pandas(),
+        warehouse.connect(settings, read_only=True, has_functions=False) as lake,
+    ):
+        yield lake
+
+
+@contextmanager
+def without_pandas() -> Iterator[None]:
+    """Within this, pandas counts as not installed, unless it is loaded already.
 
     When DuckDB 1.5.5 binds a parameter it imports pandas to compare the value with pandas' own
-    nulls, which takes longer than the query. Within this, pandas counts as not installed.
+    nulls, which takes longer than the query.
     """
     is_hidden = "pandas" not in sys.modules
     if is_hidden:
         sys.modules["pandas"] = None  # type: ignore[assignment]
     try:
-        with warehouse.connect(settings, read_only=True, has_functions=False) as lake:
-            yield lake
+        yield
     finally:
         if is_hidden:
             del sys.modules["pandas"]

@@ -11,6 +11,7 @@ import typer
 from activation import explain as explaining
 from activation import operate, retirement
 from cli._output import Output, OutputOption, print_json, progress, show
+from cli._reading import without_pandas
 from runtime.console import errors
 from segmentry.errors import SegmentryError
 from segmentry.settings import Settings
@@ -88,9 +89,9 @@ def status(select: Select = None, output: OutputOption = Output.table) -> None:
 
     Example: segmentry sync status
     """
-    show(
-        operate.status(Settings.from_environment(), select or []), output, empty="there is no sync"
-    )
+    with without_pandas():
+        rows = operate.status(Settings.from_environment(), select or [])
+    show(rows, output, empty="there is no sync")
 
 
 @app.command("retire")

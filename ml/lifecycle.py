@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from ml.registry import catalogue, promotion
 from ml.registry.protocols import ModelVersion
 from ml.registry.tracking import RULE, Tracker
@@ -29,11 +31,16 @@ def _listed(tracker: Tracker, spec: Spec) -> TableRow:
     return {
         "model": spec.name,
         "champion": str(champion.version) if champion else None,
-        "as_of": champion.tags.get("segmentry.as_of") if champion else None,
+        "as_of": _as_of(champion) if champion else None,
         "quality": next((measures[name] for name in names if name in measures), None),
         "newest": str(versions[0].version) if versions else None,
         "description": spec.description,
     }
+
+
+def _as_of(version: ModelVersion) -> datetime | None:
+    stated = version.tags.get("segmentry.as_of")
+    return datetime.fromisoformat(stated) if stated else None
 
 
 def _is_rule(version: ModelVersion | None) -> bool:
@@ -56,7 +63,7 @@ def show(settings: Settings, model: str) -> list[TableRow]:
             {
                 "version": str(version.version),
                 "alias": ", ".join(borne),
-                "as_of": version.tags.get("segmentry.as_of"),
+                "as_of": _as_of(version),
                 "snapshot_id": version.tags.get("segmentry.snapshot_id"),
                 "gates": "; ".join(f"{name}: {text}" for name, text in sorted(gates.items())),
             }
@@ -72,7 +79,7 @@ def _rule_row(rule: ModelVersion) -> TableRow:
     return {
         "version": rule.version,
         "alias": "published",
-        "as_of": rule.tags.get("segmentry.as_of"),
+        "as_of": _as_of(rule),
         "snapshot_id": rule.tags.get("segmentry.snapshot_id"),
         "gates": "",
     }

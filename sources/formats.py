@@ -19,6 +19,7 @@ from segmentry.errors import ConfigError
 UNREADABLE = " - not in the declared format"
 _GROUPS = {",": r"[. '\u2019\u00a0\u202f]", ".": r"[, '\u2019\u00a0\u202f]"}
 _TIME_PARTS = re.compile(r"%[HIMSfpcXzZT]")
+_YEAR = re.compile(r"%[YyGcxDF]")
 _ISO = re.compile(r"\d{4}-\d\d-\d\d([T ].*)?")
 
 
@@ -84,6 +85,9 @@ def applied(formats: Formats, fields: dict[str, str]) -> None:
 
 
 def _is_whole(pattern: str) -> bool:
+    # Python 3.13 warns of a day without a year, which this refuses by itself.
+    if not _YEAR.search(pattern):
+        return False
     try:
         return _parser(pattern)(datetime(2001, 2, 13).strftime(pattern)).startswith("2001-02-13")
     except ValueError:

@@ -8,15 +8,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert as postgres_insert
 
 from activation.ledger import sql, upgrade
 from activation.ledger import tables as t
 from segmentry.settings import Settings
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 def exists(settings: Settings) -> bool:
@@ -89,6 +91,9 @@ class Ledger:
 
     def read(self, statement: sa.Select[Any], schema: pa.Schema) -> pa.Table:
         """The rows of a statement as a table, for DuckDB."""
+        # Imported where rows are exchanged: commands that only count start without.
+        import pyarrow as pa
+
         batches = []
         with self.engine.connect() as c:
             result = c.execution_options(yield_per=50_000).execute(statement)

@@ -6,14 +6,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
 import sqlalchemy as sa
 
 from activation.ledger import tables as t
 from activation.ledger.database import Ledger, delete, now
 from activation.model import RowOutcome, Status
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 # The next run tries a refused row again at once, as the fault may have been the tool's; after that
 # the wait doubles with each refusal.
@@ -24,6 +26,9 @@ LONGEST_WAIT = timedelta(days=7)
 def of(ledger: Ledger, sync: str) -> pa.Table:
     """Rows not to be tried again now, as they are."""
     d = t.dead_letters.c
+    # Imported where rows are exchanged: commands that only count start without.
+    import pyarrow as pa
+
     schema = pa.schema([("row_key", pa.string()), ("payload_hash", pa.string())])
     waiting = sa.or_(d.status != Status.rejected.value, *_waits(now()))
     return ledger.read(sa.select(d.row_key, d.payload_hash).where(d.sync == sync, waiting), schema)

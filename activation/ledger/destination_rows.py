@@ -5,15 +5,17 @@ Plans and withdrawals read them, outcomes and verify write them.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
 import sqlalchemy as sa
 
 from activation.ledger import tables as t
 from activation.ledger.database import Ledger, delete
 from activation.model import Operation, Row, RowOutcome, Status
 from segmentry import row_profile
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 # In the order in which the values of a row are given.
 COLUMNS = (
@@ -48,6 +50,9 @@ def of(ledger: Ledger, sync: str) -> pa.Table:
         "identifiers": c.identifiers,
     }
     statement = sa.select(*columns.values()).where(c.sync == sync)
+    # Imported where rows are exchanged: commands that only count start without.
+    import pyarrow as pa
+
     return ledger.read(statement, pa.schema([(name, pa.string()) for name in columns]))
 
 

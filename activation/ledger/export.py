@@ -5,23 +5,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
 import sqlalchemy as sa
 
 from activation.ledger import tables as t
 from activation.ledger.database import Ledger
 
-Export = tuple[Callable[[int], "sa.Select[Any]"], pa.Schema]
+if TYPE_CHECKING:
+    import pyarrow as pa
 
-_TYPES: dict[type[Any], pa.DataType] = {
-    sa.String: pa.string(),
-    sa.DateTime: pa.timestamp("us"),
-    sa.BigInteger: pa.int64(),
-    sa.Integer: pa.int64(),
-    sa.Float: pa.float64(),
-}
+Export = tuple[Callable[[int], "sa.Select[Any]"], sa.Table, tuple[str, ...]]
 
 _RUNS = (
     "run_id", "sync", "status", "as_of", "lake_snapshot", "planned_add", "planned_update",
@@ -50,7 +44,17 @@ _SNAPSHOT = ("sync", "row_key", "payload_hash", "acknowledged_at", "profile_id")
 
 
 def _schema(table: sa.Table, names: tuple[str, ...]) -> pa.Schema:
-    return pa.schema([(name, _TYPES[type(table.c[name].type)]) for name in names])
+    # Imported where rows are exchanged: commands that only count start without.
+    import pyarrow as pa
+
+    types: dict[type[Any], pa.DataType] = {
+        sa.String: pa.string(),
+        sa.DateTime: pa.timestamp("us"),
+        sa.BigInteger: pa.int64(),
+        sa.Integer: pa.int64(),
+        sa.Float: pa.float64(),
+    }
+    return pa.schema([(name, types[type(table.c[name].type)]) for name in names])
 
 
 def _columns(table: sa.Table, names: tuple[str, ...]) -> list[sa.Column[Any]]:
@@ -58,7 +62,7 @@ def _columns(table: sa.Table, names: tuple[str, ...]) -> list[sa.Column[Any]]:
 
 
 def _all(table: sa.Table, names: tuple[str, ...]) -> Export:
-    return (lambda _: sa.select(*_columns(table, names))), _schema(table, names)
+    return (lambda _: sa.select(*_columns(table, names))), table, names
 
 
 def _changes_after(after: int) -> sa.Select[Any]:
@@ -74,11 +78,11 @@ EXPORTS: dict[str, Export] = {
     "sync_snapshot": _all(t.destination_rows, _SNAPSHOT),
     "dead_letters": _all(t.dead_letters, _DEAD),
     "reviews": _all(t.reviews, _REVIEWS),
-    "sync_changelog": (_changes_after, _schema(t.changes, _CHANGES)),
+    "sync_changelog": (_changes_after, t.changes, _CHANGES),
 }
 
 
 def read(ledger: Ledger, name: str, after: int = 0) -> pa.Table:
     """A relation as it is published to the lake; after: of changes, the last that is there."""
-    statement, schema = EXPORTS[name]
-    return ledger.read(statement(after), schema)
+    statement, table, names = EXPORTS[name]
+    return ledger.read(statement(after), _schema(table, names))

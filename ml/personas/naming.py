@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 from ml.data.frames import NOT_KNOWN
 
@@ -22,6 +21,15 @@ LEAST_FIT = 0.15
 # A name is refused when fewer of a group's members than this have the trait that defines it.
 LEAST_MEMBERS = 0.5
 Signs = list[tuple[int, str]]
+
+
+def _assigned(costs: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Rows and columns of the pairs with the least sum of costs."""
+    # A second to import, which commands that list models do not pay.
+    from scipy.optimize import linear_sum_assignment
+
+    rows, columns = linear_sum_assignment(costs)
+    return rows, columns
 
 
 @dataclass(frozen=True)
@@ -89,7 +97,7 @@ def propose(
     fits = np.array(
         [[_fit(found.loc[g], present, int(g), entry) for entry in free] for g in found.index]
     ).reshape(len(found), len(free))
-    rows, columns = linear_sum_assignment(-fits)
+    rows, columns = _assigned(-fits)
     names = {
         int(found.index[r]): str(free[c]["name"])
         for r, c in zip(rows, columns, strict=True)
@@ -160,7 +168,7 @@ def carry_over(
     table = pd.crosstab(ours, theirs)
     sizes = table.sum(axis=1).to_numpy()[:, None] + table.sum(axis=0).to_numpy()[None, :]
     overlap = 2 * table.to_numpy() / sizes
-    rows, columns = linear_sum_assignment(-overlap)
+    rows, columns = _assigned(-overlap)
     return {
         int(table.index[r]): Kept(
             int(table.columns[c]), names[int(table.columns[c])], float(overlap[r, c])

@@ -118,7 +118,7 @@ def test_python_s_log_has_the_ends_of_models_and_what_went_wrong(
     assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
         ("INFO", "1 of 2 OK created sql table model marts.orders"),
         ("WARNING", "WARN 3 values_balance"),
-        ("ERROR", "Could not convert string … to INT32"),
+        ("ERROR", "Could not convert string '…' to INT32"),
     ]
 
 
@@ -126,7 +126,9 @@ def test_a_log_that_is_long_makes_room(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(dbt_log, "MOST_BYTES", 10)
     path = tmp_path / "dbt.log"
     path.write_text("a line that is long\n", encoding="utf-8")
-    dbt_log.writer(path)(SimpleNamespace(info=SimpleNamespace(level="info", name="Note", msg="new")))
+    dbt_log.writer(path)(
+        SimpleNamespace(info=SimpleNamespace(level="info", name="Note", msg="new"))
+    )
     assert path.read_text(encoding="utf-8").endswith("new\n")
     assert (tmp_path / "dbt.log.1").read_text(encoding="utf-8") == "a line that is long\n"
 

@@ -72,6 +72,13 @@ def test_a_verb_that_prints_rows_loads_no_data_frames(words: str, tmp_path: Path
     assert not loaded & {"pandas", "numpy", "pyarrow"}
 
 
+def test_the_state_of_syncs_loads_no_data_frames(tmp_path: Path) -> None:
+    warehouse.prepare(Settings.from_environment({"SEGMENTRY_HOME": str(tmp_path)}))
+    code, loaded = _called("sync status", tmp_path)
+    assert code == 0 and {"duckdb", "sqlalchemy"} <= loaded
+    assert not loaded & {"pandas", "pyarrow"}
+
+
 def test_data_frames_work_again_after_such_a_verb(tmp_path: Path) -> None:
     settings = Settings.from_environment({"SEGMENTRY_HOME": str(tmp_path)})
     with lake_of(settings) as lake:
