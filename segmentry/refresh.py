@@ -16,8 +16,8 @@ from segmentry.stages import SENDING, STAGES, WITHDRAWALS, RunContext, Stage
 
 NAME = "refresh"
 NOTHING = "nothing has arrived and nothing has changed since the last refresh"
-# Texts, scores and what is observed are those of the newest main job.
-LEFT_OUT = frozenset({"texts", "train", "score", "observe"})
+# Texts, scores, and what is measured and observed are those of the newest main job.
+LEFT_OUT = frozenset({"texts", "train", "score", "measure", "observe"})
 _ENTRIES = {"sync": "activation.stages:refreshed_sync"}
 
 

@@ -134,6 +134,7 @@ STAGES: tuple[Stage, ...] = (
         is_isolated=True,
     ),
     Stage("acknowledge", "activate", "activation.stages:acknowledge"),
+    Stage("measure", "observe", "experiments.stages:measure"),
     Stage("observe", "observe", "segmentry.layers:observability"),
 )
 

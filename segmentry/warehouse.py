@@ -39,7 +39,7 @@ _turns: set[Path] = set()
 _followed: set[tuple[str, int, str]] = set()
 SCHEMAS = (
     "raw", "staging", "identity", "marts", "features", "profiles", "segments",
-    "audiences", "ml", "activation", "observability",
+    "audiences", "ml", "activation", "measurement", "observability",
 )  # fmt: skip
 
 

@@ -160,7 +160,7 @@ def run_with_a_broken_task(home: Path) -> None:
     done = _double.segmentry(home, "run", "--select", "gate_audiences+")
     assert done.returncode == 1
     names = _double.names(home)
-    assert in_order(names) == ["gate_audiences", "sync", "acknowledge", "observe"]
+    assert in_order(names) == ["gate_audiences", "sync", "acknowledge", "measure", "observe"]
     tried = [names.count(f"sync[{item}]") for item in ("one", "two", "vip")]
     assert tried == [3, 1, 1], "the broken one alone is retried"
     assert "the double broke" in done.stderr

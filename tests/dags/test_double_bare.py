@@ -101,7 +101,8 @@ def test_a_broken_sync_stops_no_other_and_is_reported_at_the_end(
     _double.script(place, fail={"sync[one]": kind})
     found, summary, _ = run()
     assert found == code
-    assert _double.names(place)[-4:] == ["sync[one]", "sync[two]", "acknowledge", "observe"]
+    behind = ["acknowledge", "measure", "observe"]
+    assert _double.names(place)[-5:] == ["sync[one]", "sync[two]", *behind]
     states = {row["sync"]: row["state"] for row in summary["syncs"]}
     assert states == {"one": "stopped" if kind == "gate" else "failed", "two": "done"}
 

@@ -28,7 +28,7 @@ def test_until_names_the_last_stage() -> None:
 
 def test_no_send_leaves_out_every_stage_that_calls_a_destination_and_no_other() -> None:
     assert set(NAMES) - set(names(sends=False)) == {"sync", "acknowledge"}
-    assert names("audiences+", sends=False) == ["audiences", "gate_audiences", "observe"]
+    assert names("audiences+", sends=False) == ["audiences", "gate_audiences", "measure", "observe"]
 
 
 @pytest.mark.parametrize(

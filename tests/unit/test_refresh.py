@@ -153,5 +153,5 @@ def test_rows_that_wait_leave_though_nothing_has_arrived(
 def test_a_refresh_has_the_stages_of_the_main_job_without_its_models() -> None:
     names = [stage.name for stage in refresh.stages()]
     assert names == [stage.name for stage in STAGES if stage.name not in refresh.LEFT_OUT]
-    assert {"texts", "train", "score", "observe"} == refresh.LEFT_OUT
+    assert {"texts", "train", "score", "measure", "observe"} == refresh.LEFT_OUT
     assert [stage.name for stage in refresh.stages(sends=False)] == names[: names.index("sync")]

@@ -1,0 +1,1 @@
+"""Metrics, experiments, and the lift of syncs: what was done, and what it changed."""
