@@ -5,15 +5,13 @@ lines.
 from __future__ import annotations
 
 import hashlib
-import json
-import re
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
-from activation import credentials, subscriptions, values
+from activation import addresses, credentials, subscriptions, values
 from activation.client import Accounts, Client, Rate, RequestRefused
 from activation.model import Batch, Result, Row, RowOutcome, Status
 from segmentry import discovery
@@ -29,8 +27,6 @@ EVERY_CHANNEL = ("email", "sms", "push", "ads", "any")
 CREDENTIALS = frozenset(
     {"api_key", "token", "secret", "password", "key_file", "client_id", "client_secret"}
 )
-_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
-_PHONE = re.compile(r"\+[1-9]\d{6,14}")
 
 
 @dataclass(frozen=True)
@@ -177,9 +173,9 @@ class Destination(ABC):
         """
 
     def identifiers(self, sync: SyncConfig, values: Mapping[str, Any]) -> str | None:
-        """What names a row of these values there, as the tool gets it: JSON of ``as_identifiers``,
-        which the ledger keeps and ``remove`` finds in the row; None where the key alone names it.
-        For destinations with ``identifying``.
+        """What names a row of these values there, as the tool gets it: a text of
+        ``addresses.as_identifiers``, which the ledger keeps and ``remove`` finds in the row; None
+        where the key alone names it. For destinations with ``identifying``.
         """
         return None
 
@@ -217,12 +213,18 @@ class Destination(ABC):
     def invalid(self, row: Row) -> str:
         """Why the row cannot be sent at all, or ''."""
         email = row.values.get("email")
-        if email is not None and not _EMAIL.fullmatch(str(email)):
+        if email is not None and not addresses.is_email(str(email)):
             return "email is not an address"
         phone = row.values.get("phone_number")
-        if phone is not None and not _PHONE.fullmatch(str(phone)):
+        if phone is not None and not addresses.is_phone(str(phone)):
             return "phone_number is not E.164"
         return "" if row.identity else "the key is empty"
+
+    def check_addition(self, sync: SyncConfig) -> None:  # noqa: B027
+        """Raise ConfigError where nobody can be added by the sync's file.
+
+        An earlier version may have taken the file: people leave by it all the same.
+        """
 
     def check(self, sync: SyncConfig) -> None:
         """Raise ConfigError where the sync's file does not fit this destination."""
@@ -303,23 +305,6 @@ def _check_no_consent(sync: SyncConfig) -> None:
         )
 
 
-def as_identifiers(found: Mapping[str, Any] | Sequence[Any]) -> str | None:
-    """Identifiers as the ledger keeps them: the same text for the same content; None for none."""
-    return json.dumps(found, sort_keys=True, separators=(",", ":")) if found else None
-
-
-def sent_identifiers(row: Row) -> Any:
-    """What ``as_identifiers`` made of the row when it was sent; None where nothing was kept."""
-    return None if row.identifiers is None else json.loads(row.identifiers)
-
-
-def is_address(text: str) -> bool:
-    """Whether the text is an e-mail address or a phone number: the ledger keeps no such identifier
-    as it is.
-    """
-    return bool(_EMAIL.fullmatch(text.strip()) or _PHONE.fullmatch(text.strip()))
-
-
 def by_index(batch: Batch, errors: Mapping[int, str]) -> list[RowOutcome]:
     """Outcomes of a batch of which the rows at these places were refused, with reasons."""
     return [
@@ -350,6 +335,7 @@ def of(sync: SyncConfig) -> Destination:
     _check_use(sync, destination)
     _check_no_consent(sync)
     destination.check(sync)
+    destination.check_addition(sync)
     return destination
 
 

@@ -42,6 +42,53 @@ def meta_place(value: str) -> str:
     return "".join(c for c in value.lower() if c.isalpha())
 
 
+def meta_country(value: str) -> str:
+    """Meta: the two letters of ISO 3166; '' for anything else, which would match nobody."""
+    code = value.strip().lower()
+    return code if re.fullmatch("[a-z]{2}", code) else ""
+
+
+def meta_zip(value: str) -> str:
+    """Meta: lower case, no spaces and dashes; of a ZIP+4 of the USA the first five digits."""
+    code = value.strip().lower()
+    return code[:5] if re.fullmatch(r"\d{5}-\d{4}", code) else re.sub(r"[\s-]", "", code)
+
+
+def meta_gender(value: str) -> str:
+    """Meta: f or m; '' for anything else."""
+    word = value.strip().lower()
+    return word[:1] if word in {"f", "m", "female", "male"} else ""
+
+
+def meta_birth(part: str, value: str) -> str:
+    """Meta: the year (YYYY), month (MM) or day (DD) of a date in ISO form, or that part alone;
+    '' for anything else. part: doby, dobm or dobd.
+    """
+    text = value.strip()
+    if date := re.match(r"(\d{4})-(\d{2})-(\d{2})(?:$|[T ])", text):
+        return date.group(("doby", "dobm", "dobd").index(part) + 1)
+    if part == "doby":
+        return text if re.fullmatch(r"(19|20)\d{2}", text) else ""
+    most = 12 if part == "dobm" else 31
+    is_part = re.fullmatch(r"\d{1,2}", text) and 1 <= int(text) <= most
+    return text.zfill(2) if is_part else ""
+
+
+def meta_device(value: str) -> str:
+    """Meta: a mobile advertiser id in lower case with its hyphens, not hashed; '' for no UUID, and
+    for the one of zeros, which a device gives whose owner has refused.
+    """
+    device = value.strip().lower()
+    is_uuid = re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", device)
+    return device if is_uuid and device.strip("0-") else ""
+
+
+def google_region(value: str) -> str:
+    """Google: the two letters of ISO 3166 in upper case, not hashed; '' for anything else."""
+    code = value.strip().upper()
+    return code if re.fullmatch("[A-Z]{2}", code) else ""
+
+
 def google_email(value: str) -> str:
     """Google: lower case; of a Gmail address the dots of the local part go; '' where it is no
     address.

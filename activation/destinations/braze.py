@@ -2,7 +2,8 @@
 
 ``attribute`` names it (default ``in_<sync>``); ``identifier`` is external_id (default) or email.
 Subscription states are never written. Removing sets the attribute to false and creates nobody; nor
-does the mode ``update``.
+does the mode ``update``. A changed row is sent with every mapped attribute, each of which Braze
+counts as a data point; the bulk endpoint is not used.
 """
 
 from __future__ import annotations

@@ -1,26 +1,28 @@
 """Google Customer Match through the Data Manager API: hashed e-mail addresses and phone numbers.
 
-Columns are ``email`` and ``phone``. Google answers with a request id and matches later, counting
-reasons without naming rows: a row is taken for sent when its request was accepted. Consent is
-stated as granted, as only rows with consent for the purpose leave; the advertiser's terms must have
-been accepted. A removal repeats every identifier that was sent, and a changed one is removed before
-the new one is added.
+Columns are ``email`` and ``phone``, and for an address ``given_name``, ``family_name``,
+``region_code`` (two letters of a country) and ``postal_code``, all four: Google takes the latter
+two as they are. ``login_account_id`` is the account that manages the account. Google answers with
+a request id and matches later, counting reasons without naming rows: a row is taken for sent when
+its request was accepted. Consent is stated as granted, as only rows with consent for the purpose
+leave; the advertiser's terms must have been accepted. A removal repeats every identifier that was
+sent, and a changed one is removed before the new one is added. The state of a request that Google
+finishes later is not asked for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from activation.addresses import as_identifiers, sent_identifiers
 from activation.client import Client, Rate
 from activation.destination import (
     Destination,
     DestinationSession,
     PlaceNames,
-    as_identifiers,
-    sent_identifiers,
 )
-from activation.hashing import google_email, google_phone, sha256
+from activation.hashing import google_email, google_name, google_phone, google_region, sha256
 from activation.model import Batch, Result, Row, all_sent
 from segmentry.errors import ConfigError
 from segmentry.sync_config import SyncConfig
@@ -29,12 +31,19 @@ REQUEST_ERRORS = frozenset(
     {"UNAUTHENTICATED", "PERMISSION_DENIED", "FAILED_PRECONDITION", "NOT_FOUND"}
 )
 NORMALIZED = {"email": ("emailAddress", google_email), "phone": ("phoneNumber", google_phone)}
+ADDRESS: dict[str, tuple[str, Callable[[str], str]]] = {
+    "given_name": ("givenName", lambda value: sha256(google_name(value))),
+    "family_name": ("familyName", lambda value: sha256(google_name(value))),
+    "region_code": ("regionCode", google_region),
+    "postal_code": ("postalCode", str.strip),
+}
 
 
 class GoogleDataManager(Destination):
     """One Customer Match list."""
 
     settings = ("url", "token", "account_id", "list_id")
+    optional_settings = ("login_account_id",)
     place = PlaceNames(("url", "account_id", "list_id"), ("url", "account_id"))
     request_errors = REQUEST_ERRORS
     forms = "normalized and hashed"
@@ -43,7 +52,7 @@ class GoogleDataManager(Destination):
     batch_rows = 5_000  # of 10,000 members
     rate = Rate(300, 60.0)
     cost_unit = "members"
-    identifying = ("emailAddress", "phoneNumber")
+    identifying = ("emailAddress", "phoneNumber", "address")
 
     def upsert(self, session: DestinationSession, batch: Batch) -> Result:
         """Add members by their hashes."""
@@ -79,24 +88,33 @@ class GoogleDataManager(Destination):
         stated.
         """
         super().check(sync)
-        unknown = [column.name for column in sync.columns if column.name not in NORMALIZED]
-        if unknown or sync.purpose != "advertising":
+        names = {column.name for column in sync.columns}
+        unknown = sorted(names - {*NORMALIZED, *ADDRESS})
+        if not unknown and names & set(ADDRESS):
+            unknown = sorted(set(ADDRESS) - names)
+        if unknown or sync.key not in NORMALIZED or sync.purpose != "advertising":
             raise ConfigError(
                 (
                     f"{sync.path}: columns/{unknown[0]}"
                     if unknown
                     else f"{sync.path}: the purpose is '{sync.purpose}'"
                 ),
-                allowed="columns email and phone; the purpose advertising",
-                remedy="rename or remove the column, or correct the purpose",
+                allowed=f"columns email and phone, or all of {', '.join(ADDRESS)} too; as key email"
+                " or phone; the purpose advertising",
+                remedy="rename, add or remove the column, or correct the purpose",
             )
 
 
 def _user_data(values: dict[str, Any]) -> dict[str, Any]:
-    identifiers = []
+    identifiers: list[dict[str, Any]] = []
     for name, (field, normalize) in NORMALIZED.items():
         normal = normalize(str(values[name])) if values.get(name) is not None else ""
         identifiers += [{field: sha256(normal)}] if normal else []
+    parts = {
+        field: normalize(str(values[name])) if values.get(name) is not None else ""
+        for name, (field, normalize) in ADDRESS.items()
+    }
+    identifiers += [{"address": parts}] if all(parts.values()) else []
     return {"userIdentifiers": identifiers}
 
 
@@ -113,8 +131,11 @@ def _change(
     terms: dict[str, Any],
 ) -> Result:
     account = {"accountType": "GOOGLE_ADS", "accountId": session.connection["account_id"]}
+    login = session.connection.get("login_account_id")
+    by_login = {"loginAccount": {**account, "accountId": login}} if login else {}
     destination = {
         "operatingAccount": account,
+        **by_login,
         "productDestinationId": session.connection["list_id"],
     }
     body = {"destinations": [destination], "audienceMembers": members, "encoding": "HEX", **terms}

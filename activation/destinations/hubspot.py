@@ -2,7 +2,8 @@
 
 Upserts go 100 at a time by a unique property (``id_property``, default the key column), each row
 with a trace id: so one bad row does not refuse the others. Subscription preferences and marketing
-status are never written.
+status are never written. A removal by a record id that HubSpot does not know any more looks the
+contact up by the key.
 """
 
 from __future__ import annotations
@@ -70,8 +71,12 @@ class HubSpot(Destination):
         known = [row.destination_id for row in batch.rows if row.destination_id]
         unknown = [row for row in batch.rows if not row.destination_id]
         known += _record_ids(session, unknown) if unknown else []
-        if known:
-            _change_list(session, remove=known)
+        missing = _change_list(session, remove=known) if known else set()
+        # A contact that was merged into another one has that one's id, and is on the list by it.
+        stale = [row for row in batch.rows if row.destination_id in missing]
+        present = set(_record_ids(session, stale)) - set(known) if stale else set()
+        if present:
+            _change_list(session, remove=sorted(present))
         return all_sent(batch.rows)
 
     def read_back(self, session: DestinationSession) -> Iterator[str]:
@@ -126,11 +131,12 @@ def _outcomes(batch: Batch, answer: Any) -> list[RowOutcome]:
 
 def _change_list(
     session: DestinationSession, *, add: list[str] | None = None, remove: list[str] | None = None
-) -> None:
+) -> set[str]:
     body = {"recordIdsToAdd": add or [], "recordIdsToRemove": remove or []}
     path = f"/crm/v3/lists/{session.connection['list_id']}/memberships/add-and-remove"
     with refusals.of_no_person():  # a list that HubSpot fills itself takes nobody
-        http(session).call("PUT", path, json=body)
+        answer = http(session).json("PUT", path, json=body)
+    return {str(record) for record in answer.get("recordIdsMissing") or []}
 
 
 def _record_ids(session: DestinationSession, rows: list[Row]) -> list[str]:

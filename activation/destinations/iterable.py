@@ -1,7 +1,7 @@
 """Iterable: users and one static list.
 
-A list call carries the users' fields along. Removing takes them off the list and never unsubscribes
-a channel; the subscription endpoints are never called.
+A list call carries the users' fields along. Removing takes them off the list and states that no
+channel is unsubscribed; the subscription endpoints are never called.
 """
 
 from __future__ import annotations
@@ -52,9 +52,8 @@ class Iterable(Destination):
     def remove(self, session: DestinationSession, batch: Batch) -> Result:
         """Remove the users from the list. A user that Iterable does not know is not on it."""
         key = session.option("identifier", "email")
-        outcomes = _change_list(
-            session, batch, "unsubscribe", [{key: row.identity} for row in batch.rows]
-        )
+        people = [{key: row.identity} for row in batch.rows]
+        outcomes = _change_list(session, batch, "unsubscribe", people, channelUnsubscribe=False)
         return [o if o.status is Status.retry else RowOutcome(o.row, Status.sent) for o in outcomes]
 
     def check(self, sync: SyncConfig) -> None:
@@ -69,9 +68,13 @@ class Iterable(Destination):
 
 
 def _change_list(
-    session: DestinationSession, batch: Batch, change: str, subscribers: list[dict[str, Any]]
+    session: DestinationSession,
+    batch: Batch,
+    change: str,
+    subscribers: list[dict[str, Any]],
+    **more: Any,
 ) -> list[RowOutcome]:
-    body = {"listId": int(session.connection["list_id"]), "subscribers": subscribers}
+    body = {"listId": int(session.connection["list_id"]), "subscribers": subscribers, **more}
     answer = http(session).json("POST", f"/api/lists/{change}", json=body)
     named = {**answer, **(answer.get("failedUpdates") or {})}
     refused = {

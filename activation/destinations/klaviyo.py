@@ -1,20 +1,29 @@
 """Klaviyo: profiles and one list, API revision 2026-07-15.
 
 Adds go by bulk import jobs that upsert and add to the list in one step; removals take profiles off
-it. Columns named as Klaviyo's own fields go there, others to properties. The sync never
-changes subscriptions: an import leaves consent alone.
+it. Columns named as Klaviyo's own fields go there (``phone`` to ``phone_number``, those of a place
+to ``location``), others to properties. The key is one that Klaviyo matches profiles by: ``email``,
+``phone_number`` or ``phone``, ``external_id``. The sync never changes subscriptions: an import
+leaves consent alone.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from activation.addresses import is_phone
 from activation.client import Client, Rate
-from activation.destination import Destination, DestinationSession, PlaceNames, by_index, given
+from activation.destination import (
+    Destination,
+    DestinationSession,
+    PlaceNames,
+    by_index,
+    given,
+)
+from activation.klaviyo_profile import attributes, check_key, failed_row, field
 from activation.model import Batch, Operation, Pending, Result, Row, RowOutcome, Status, all_sent
-from activation.redact import clean
+from segmentry.sync_config import SyncConfig
 
 REQUEST_ERRORS = frozenset(
     {
@@ -22,10 +31,6 @@ REQUEST_ERRORS = frozenset(
         "method_not_allowed", "unsupported_revision", "invalid_revision",
     }
 )  # fmt: skip
-FIELDS = {
-    "email", "phone_number", "external_id", "first_name", "last_name", "organization", "title",
-    "image", "locale",
-}  # fmt: skip
 JOBS = "/api/profile-bulk-import-jobs"
 PAGE = 100  # profiles of one page, and addresses of one filter
 
@@ -78,7 +83,7 @@ class Klaviyo(Destination):
             else []
         )
         reasons = dict(
-            found for error in errors if (found := _place(batch.rows, error)) is not None
+            found for error in errors if (found := failed_row(batch.rows, error)) is not None
         )
         unnamed = (job.get("failed_count") or 0) - len(reasons)
         if unnamed > 0 or (job.get("completed_count") or 0) + len(reasons) < len(batch.rows):
@@ -97,10 +102,19 @@ class Klaviyo(Destination):
 
     def read_back(self, session: DestinationSession) -> Iterator[str]:
         """Addresses of the profiles on the list."""
-        for profile in _pages(
-            session, f"/api/lists/{session.connection['list_id']}/profiles?page[size]={PAGE}"
-        ):
-            yield str(profile["attributes"].get(session.sync.key) or "").lower()
+        path = f"/api/lists/{session.connection['list_id']}/profiles?page[size]={PAGE}"
+        for profile in _pages(session, path):
+            yield str(profile["attributes"].get(field(session.sync.key)) or "").lower()
+
+    def invalid(self, row: Row) -> str:
+        """A phone number must be E.164 under its other name too."""
+        phone = row.values.get("phone")
+        is_number = phone is None or is_phone(str(phone))
+        return super().invalid(row) if is_number else "phone is not E.164"
+
+    def check_addition(self, sync: SyncConfig) -> None:
+        """Check that Klaviyo matches profiles by the key."""
+        check_key(sync)
 
 
 def http(session: DestinationSession) -> Client:
@@ -116,10 +130,7 @@ def http(session: DestinationSession) -> Client:
 
 def _profile(session: DestinationSession, row: Row, *, clears: bool = False) -> dict[str, Any]:
     values = {n: v for n, v in given(row, session.sync).items() if clears or v is not None}
-    attributes = {name: value for name, value in values.items() if name in FIELDS}
-    properties = {name: value for name, value in values.items() if name not in FIELDS}
-    extra = {"properties": properties} if properties else {}
-    return {"type": "profile", "attributes": {**attributes, **extra}}
+    return {"type": "profile", "attributes": attributes(values)}
 
 
 def _ids(session: DestinationSession, identities: Sequence[str]) -> list[str]:
@@ -128,7 +139,10 @@ def _ids(session: DestinationSession, identities: Sequence[str]) -> list[str]:
         listed = ",".join(
             '"' + identity.replace('"', "") + '"' for identity in identities[start : start + PAGE]
         )
-        params = {"filter": f"any({session.sync.key},[{listed}])", "page[size]": str(PAGE)}
+        params = {
+            "filter": f"any({field(session.sync.key)},[{listed}])",
+            "page[size]": str(PAGE),
+        }
         found += [profile["id"] for profile in _pages(session, "/api/profiles", params)]
     return found
 
@@ -141,18 +155,6 @@ def _pages(
     while following := (answer.get("links") or {}).get("next"):
         answer = http(session).json("GET", "/api/" + following.partition("/api/")[2])
         yield from answer["data"]
-
-
-def _place(rows: Sequence[Row], error: dict[str, Any]) -> tuple[int, str] | None:
-    attributes = error["attributes"]
-    reason = clean(f"{attributes.get('code', 'invalid')}: {attributes.get('detail', '')}")
-    found = re.search(
-        r"/profiles/data/(\d+)", str((attributes.get("source") or {}).get("pointer", ""))
-    )
-    if found and int(found.group(1)) < len(rows):
-        return int(found.group(1)), reason
-    stated = {str(value).lower() for value in (attributes.get("original_payload") or {}).values()}
-    return next(((i, reason) for i, row in enumerate(rows) if row.identity.lower() in stated), None)
 
 
 DESTINATION = Klaviyo()

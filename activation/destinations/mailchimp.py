@@ -3,7 +3,8 @@
 A member is written with ``status_if_new`` alone (option of that name: transactional, pending or
 subscribed; default transactional), so the status of a member who is there, an opt-out above all, is
 never changed. Columns go to merge fields of their names in upper case. Removing takes people out of
-the segment and leaves them in the audience. With mode ``update`` no member is created.
+the segment and leaves them in the audience. A column's name is a tag of at most 10 characters. Each
+member is one request: batch operations are not used. With mode ``update`` no member is created.
 """
 
 from __future__ import annotations
@@ -11,12 +12,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from activation import refusals
+from activation import mailchimp_members, refusals
 from activation.client import Client, Rate, RequestRefused
 from activation.destination import Destination, DestinationSession, PlaceNames, given
 from activation.hashing import mailchimp_key
 from activation.model import Batch, Result, Row, RowOutcome, Status, all_sent
-from activation.redact import clean
 from segmentry.errors import ConfigError
 from segmentry.sync_config import SyncConfig
 
@@ -79,6 +79,10 @@ class Mailchimp(Destination):
             if len(members) < 1000:
                 return
 
+    def check_addition(self, sync: SyncConfig) -> None:
+        """Check that each column can be the tag of a merge field."""
+        mailchimp_members.check_tags(sync)
+
     def check(self, sync: SyncConfig) -> None:
         """Check that status_if_new does not change existing members, and that the key is the
         address.
@@ -118,15 +122,13 @@ def _member(session: DestinationSession, row: Row) -> RowOutcome:
         is_absent = refusal.status == 404 and session.sync.mode == "update"
         if refusal.status not in (400, 405, 414) and not is_absent:
             raise
-        body = refusal.body if isinstance(refusal.body, dict) else {}
-        reason = f"refused with status {refusal.status}: {clean(body.get('title', ''))}"
-        return RowOutcome(row, Status.rejected, reason.removesuffix(": "))
+        return mailchimp_members.refused(row, refusal)
     return RowOutcome(row, Status.sent)
 
 
 def _stop_if_refused(outcome: RowOutcome) -> None:
     """The first members of a batch were all answered alike: if refused, the request is wrong."""
-    if outcome.status is Status.rejected:
+    if outcome.status is Status.rejected and outcome.reason != mailchimp_members.LEFT:
         raise refusals.stop(outcome.reason, "the audience's required fields and the options")
 
 

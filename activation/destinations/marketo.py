@@ -2,12 +2,14 @@
 
 Marketo answers every request with status 200: throttles, stale tokens and refusals are in the
 body. The key column is the lookup field. With mode ``update`` nobody is created. Unsubscriptions
-are never written.
+are never written. A person who is not put on the list is tried again; a removal by an id that
+Marketo does not know any more looks the person up by the key.
 """
 
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 
 import httpx
 
@@ -18,6 +20,7 @@ from activation.redact import clean
 from segmentry.errors import DestinationError
 
 LEADS = "/rest/v1/leads.json"
+LONGEST_QUERY = 7_000  # of 8 KB of an address, the rest of which is short
 THROTTLES = {
     "606": 20.0,
     "607": 3600.0,
@@ -56,16 +59,23 @@ class Marketo(Destination):
         results = _answer(session, "POST", LEADS, json=body)
         outcomes = [_outcome(row, result) for row, result in zip(batch.rows, results, strict=False)]
         added = [outcome.destination_id for outcome in outcomes if outcome.destination_id]
-        if added:
-            _change_list(session, "POST", added)
-        return outcomes
+        skipped = _change_list(session, "POST", added) if added else {}
+        return [
+            RowOutcome(o.row, Status.retry, f"not put on the list: {skipped[o.destination_id]}")
+            if o.destination_id in skipped
+            else o
+            for o in outcomes
+        ]
 
     def remove(self, session: DestinationSession, batch: Batch) -> Result:
         """Take the people off the list."""
         known = [row.destination_id for row in batch.rows if row.destination_id]
         known += _ids(session, [row.identity for row in batch.rows if not row.destination_id])
-        if known:
-            _change_list(session, "DELETE", known)
+        skipped = _change_list(session, "DELETE", known) if known else {}
+        # A person who was merged into another one has that one's id, and is on the list by it.
+        stale = [row.identity for row in batch.rows if row.destination_id in skipped]
+        if present := sorted(set(_ids(session, stale)) - set(known)):
+            _change_list(session, "DELETE", present)
         return all_sent(batch.rows)
 
     def invalid(self, row: Row) -> str:
@@ -98,18 +108,28 @@ def _outcome(row: Row, result: dict[str, Any]) -> RowOutcome:
     return RowOutcome(row, Status.rejected, clean(f"code {reasons[0].get('code', 'unknown')}"))
 
 
-def _change_list(session: DestinationSession, method: str, ids: list[str]) -> None:
+def _change_list(session: DestinationSession, method: str, ids: list[str]) -> dict[str, str]:
+    """Ids that were skipped for a reason, with its code; who is there, or not, already has none."""
     path = f"/rest/v1/lists/{session.connection['list_id']}/leads.json"
     # The specification asks for the body as well, the documentation for the ids in the address.
     people = {"input": [{"id": int(lead)} for lead in ids]}
-    _answer(session, method, path, params=[("id", lead) for lead in ids], json=people)
+    results = _answer(session, method, path, params=[("id", lead) for lead in ids], json=people)
+    return {
+        str(result["id"]): clean(f"code {result['reasons'][0].get('code', 'unknown')}")
+        for result in results
+        if result.get("status") == "skipped" and result.get("reasons")
+    }
 
 
 def _ids(session: DestinationSession, keys: list[str]) -> list[str]:
     if not keys:
         return []
     asked = {"filterType": session.sync.key, "filterValues": ",".join(keys), "fields": "id"}
-    return [str(lead["id"]) for lead in _answer(session, "GET", LEADS, params=asked)]
+    if len(urlencode(asked)) > LONGEST_QUERY:
+        found = _answer(session, "POST", LEADS, params={"_method": "GET"}, data=asked)
+    else:
+        found = _answer(session, "GET", LEADS, params=asked)
+    return [str(lead["id"]) for lead in found]
 
 
 def _code(response: httpx.Response) -> str:

@@ -1,41 +1,35 @@
 """Meta Custom Audiences: hashed identifiers, Graph API.
 
-Columns are named by Meta's keys in lower case (``email``, ``phone``, ``fn``, ``ln``, ``ct``,
-``country``, ``extern_id``); each is normalized and hashed here, ``extern_id`` is sent as it is. A
+Columns are named by Meta's keys in lower case (``email``, ``phone``, ``fn``, ``ln``, ``fi``,
+``ct``, ``st``, ``zip``, ``country`` of two letters, ``gen``, ``doby``, ``dobm``, ``dobd``,
+``madid``, ``extern_id``); each is normalized and hashed here, ``extern_id`` and ``madid`` are not
+hashed. A date of birth may be mapped to each of its parts. A value without such a form is left
+empty. A
 removal repeats every identifier that was sent, and a changed one is removed before the new one is
 added; an ``extern_id`` that is an address is repeated if it is the key alone. The answer counts
-refused rows and does not name them: a batch with some is halved until each is alone.
+refused rows and does not name them: a batch with some is halved until each is alone. The mark of
+limited data use is not sent: leave such people out of the audience.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import httpx
 
+from activation.addresses import as_identifiers, is_address, sent_identifiers
 from activation.client import Client, Rate, RequestRefused, decoded
 from activation.destination import (
     Destination,
     DestinationSession,
     PlaceNames,
-    as_identifiers,
-    is_address,
-    sent_identifiers,
 )
-from activation.hashing import meta_email, meta_name, meta_phone, meta_place, sha256
+from activation.meta_keys import NAMING, NORMALIZED, PLAIN, cell
 from activation.model import Batch, Result, Row, RowOutcome, Status, all_sent
 from segmentry.errors import ConfigError, DestinationError
 from segmentry.sync_config import SyncConfig
 
-NORMALIZED: dict[str, Callable[[str], str]] = {
-    "email": meta_email,
-    "phone": meta_phone,
-    "fn": meta_name,
-    "ln": meta_name,
-    "ct": meta_place,
-    "country": meta_place,
-}
 THROTTLES = {4, 17, 613, 80003, 80004, 1, 2}
 BLOCKED = 1713230
 # Tokens, permissions, objects that are not there, terms that were not accepted; 200 to 299 are
@@ -58,12 +52,12 @@ class Meta(Destination):
     batch_rows = 5_000  # of 10,000
     rate = Rate(5, 1.0)
     cost_unit = "matched people"
-    identifying = ("email", "phone", "extern_id")
+    identifying = NAMING
 
     def upsert(self, session: DestinationSession, batch: Batch) -> Result:
         """Add people by their hashes."""
         schema = [column.name for column in session.sync.columns]
-        data = [[_cell(name, row.values.get(name)) for name in schema] for row in batch.rows]
+        data = [[cell(name, row.values.get(name)) for name in schema] for row in batch.rows]
         return _change(session, batch, "POST", schema, data)
 
     def remove(self, session: DestinationSession, batch: Batch) -> Result:
@@ -75,42 +69,32 @@ class Meta(Destination):
 
     def identifiers(self, sync: SyncConfig, values: Mapping[str, Any]) -> str | None:
         """Every cell that is not empty."""
-        cells = {name: _cell(name, value) for name, value in values.items()}
+        cells = {name: cell(name, value) for name, value in values.items()}
         return as_identifiers({n: c for n, c in cells.items() if c and not is_address(c)})
 
     def invalid(self, row: Row) -> str:
         """A hash of nothing must never be sent."""
-        usable = any(
-            _cell(name, value)
-            for name, value in row.values.items()
-            if name in ("email", "phone", "extern_id")
-        )
+        usable = any(cell(name, value) for name, value in row.values.items() if name in NAMING)
         return super().invalid(row) if usable else "no identifier can be made of the row"
 
     def check(self, sync: SyncConfig) -> None:
         """Check that the columns are keys of Meta."""
         super().check(sync)
-        known = {*NORMALIZED, "extern_id"}
+        known = {*NORMALIZED, *PLAIN}
         unknown = [column.name for column in sync.columns if column.name not in known]
-        if unknown or sync.key not in ("email", "phone", "extern_id"):
+        if unknown or sync.key not in NAMING:
             raise ConfigError(
                 f"{sync.path}: columns are {', '.join(column.name for column in sync.columns)}, the"
                 f" key is {sync.key}",
-                allowed=f"columns of {', '.join(sorted(known))}; as key email, phone or extern_id",
+                allowed=f"columns of {', '.join(sorted(known))}; as key {' or '.join(NAMING)}",
                 remedy="rename the columns",
             )
-
-
-def _cell(name: str, value: Any) -> str:
-    if value is None:
-        return ""
-    return str(value) if name == "extern_id" else sha256(NORMALIZED[name](str(value)))
 
 
 def _sent(key: str, row: Row) -> dict[str, str]:
     identifiers = sent_identifiers(row)
     found = identifiers if isinstance(identifiers, dict) else {}
-    return {key: _cell(key, row.identity), **found}
+    return {key: cell(key, row.identity), **found}
 
 
 def _change(

@@ -2,8 +2,8 @@
 
 ``external_id`` names the unique field that the key fills; ``object`` is Contact (default) or Lead.
 A job upserts; those it took become members of the campaign, of which a second creation is refused
-as a duplicate and counts as there. An empty cell would leave a value alone, so NULL is sent as
-#N/A. The fields for opt-outs are never written.
+as a duplicate and counts as there; the next run sends a row again whose record was locked. An empty
+cell would leave a value alone, so NULL is sent as #N/A. The fields for opt-outs are never written.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ REQUEST_ERRORS = frozenset(
         "EXCEEDEDQUOTA", "NOT_FOUND", "INSUFFICIENT_ACCESS", "INVALID_OPERATION",
     }
 )  # fmt: skip
+LOCKED = "UNABLE_TO_LOCK_ROW"  # by another process; the row itself is right
 
 
 class Salesforce(Destination):
@@ -134,13 +135,11 @@ def _outcome(
     row: Row, their_id: str | None, failure: dict[str, str] | None, lost: set[str]
 ) -> RowOutcome:
     if failure is not None:
-        return RowOutcome(row, Status.rejected, clean(failure["sf__Error"].partition(":")[0]))
+        code = clean(failure["sf__Error"].partition(":")[0])
+        return RowOutcome(row, Status.retry if code == LOCKED else Status.rejected, code)
     if their_id is None or their_id in lost:
-        return RowOutcome(
-            row,
-            Status.retry,
-            "not put into the campaign" if their_id else "the job does not name the row",
-        )
+        reason = "not put into the campaign" if their_id else "the job does not name the row"
+        return RowOutcome(row, Status.retry, reason)
     return RowOutcome(row, Status.sent, "", their_id)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import sqlite3
 from typing import Any
 
@@ -15,6 +16,7 @@ from segmentry.errors import SegmentryError
 from tests.activation.ad_platform import COLUMNS, AdPlatform, Person, ads, agree, fill, platform
 from tests.activation.engine_shop import open_lake
 from tests.activation.shop import Shop
+from tests.activation.test_killed import Lives
 
 __all__ = ["open_lake", "platform"]
 
@@ -191,6 +193,31 @@ def test_what_a_failed_request_left_is_removed_later(
     fill(shop, platform, sent)
     _run(shop)
     assert platform.members == platform.should_have(sent)
+
+
+@pytest.mark.timeout(300)
+def test_a_kill_at_any_step_of_a_change_leaves_no_former_identifier(
+    shop: Shop, platform: AdPlatform
+) -> None:
+    """Each life has another phone number to bring, and is killed one transaction later."""
+    sent = _start(shop, platform)
+    lives = Lives(shop, random.Random(5))
+    try:
+        ends = []
+        for step in range(8, 21):
+            phone = None if step % 5 == 0 else f"+120255501{step:02}"
+            sent = {**sent, "ann": {**ANN, "phone": phone, "fn": f"Ann {step}"}}
+            fill(shop, platform, sent)
+            ends.append(lives.live("ads", step if step % 2 else -step))
+    finally:
+        lives.close()
+    assert ends.count("killed") > 5, ends
+    changes = [change for change, _ in platform.requests]
+    assert {"add", "remove"} <= set(changes[1:])
+    for _ in range(3):
+        _run(shop)
+    assert platform.members == platform.should_have(sent)
+    assert _run(shop) == "unchanged"
 
 
 def test_an_addition_waits_for_a_removal_that_was_not_taken(
