@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from activation import explain as explaining
+from activation import history as histories
 from activation import operate, retirement
 from cli._output import Output, OutputOption, print_json, progress, show
 from cli._reading import without_pandas
@@ -153,6 +154,25 @@ def explain(
         title="\nwhat was done",
         empty="\nnothing was ever done with the person's rows",
     )
+
+
+@app.command("history")
+def history(
+    name: Annotated[
+        str, typer.Argument(metavar="SYNC", help="name of a sync, one that is deleted too")
+    ],
+    person: Annotated[
+        str,
+        typer.Option("--profile", help="profile_id, or type:value such as email:ann@example.com"),
+    ],
+    output: OutputOption = Output.table,
+) -> None:
+    """Show everything that a sync ever did with a person's rows, oldest first.
+
+    Example: segmentry sync history newsletter_file --profile email:ann@example.com
+    """
+    rows = histories.person(Settings.from_environment(), name, person)
+    show(rows, output, empty="nothing was ever done with the person's rows")
 
 
 @app.command("verify")
