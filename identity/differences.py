@@ -75,6 +75,18 @@ def person(
     )
 
 
+def merged(one: Person | None, other: Person | None) -> Person | None:
+    """What records of both state: of several values the most similar ones are compared."""
+    if one is None or other is None:
+        return one or other
+    return Person(
+        *(
+            tuple(sorted({*getattr(one, name), *getattr(other, name)}))
+            for name in ("first_names", "last_names", "birth_dates", "genders")
+        )
+    )
+
+
 def _all_folded(names: Collection[str]) -> tuple[str, ...]:
     return tuple(sorted({folded for name in names if (folded := fold(name))}))
 

@@ -167,22 +167,43 @@ def waiting(lake: duckdb.DuckDBPyConnection, limit: int) -> list[dict[str, Any]]
 
 
 def decide(settings: Settings, one: str, other: str, verdict: str) -> None:
-    """Record a reviewer's decision on a candidate; a later one replaces an earlier one."""
+    """Record a reviewer's decision on a candidate or on two other contacts; a later one replaces an
+    earlier one.
+
+    Raises UsageError if the two are no candidate and not two contacts that identity knows.
+    """
     pair = sorted((one, other))
     at: datetime = clock.read(settings)
     with warehouse.connect(settings) as lake:
         warehouse.require(lake, CANDIDATES, made_by="identity")
         where = "where left_crm_id = ? and right_crm_id = ?"
         if not lake.execute(f"select 1 from lake.{CANDIDATES} {where}", pair).fetchone():
-            raise UsageError(
-                "these two are no candidate",
-                allowed="a pair that `segmentry identity reviews` lists",
-                remedy="check the two CRM ids",
-            )
+            _add_pair(lake, pair)
         lake.execute(
             f"update lake.{CANDIDATES} set verdict = ?, decided_at = ? {where}",
             [verdict, at, *pair],
         )
+
+
+def _add_pair(lake: duckdb.DuckDBPyConnection, pair: Sequence[str]) -> None:
+    """Make two contacts a candidate that no search has found; known since the later of the two."""
+    found: list[tuple[Any, ...]] = []
+    if warehouse.relation_exists(lake, "identity.identifier_groups"):
+        found = lake.execute(
+            "select first_seen_at from lake.identity.identifier_groups"
+            " where identifier_type = 'crm_id' and identifier in (?, ?)",
+            pair,
+        ).fetchall()
+    if len(found) < 2:
+        raise UsageError(
+            "these two are no candidate, and not two known contacts",
+            allowed="a pair that `segmentry identity reviews` lists, or two CRM ids",
+            remedy="check the two CRM ids",
+        )
+    lake.execute(
+        f"insert into lake.{CANDIDATES} values (?, ?, null, ?, null, null)",
+        [*pair, max(at for (at,) in found)],
+    )
 
 
 def _keep(settings: Settings, rows: Any) -> int:

@@ -64,6 +64,7 @@ _MODELS = {
     "excluded_links": "table",
     "wide_components": "table",
     "described_nodes": "table",
+    "refused_pairs": "table",
     "contested_links": "table",
     "dropped_links": "python",
     "restated_refusals": "table",
@@ -135,6 +136,16 @@ class Memory:
             "insert into identity.policy_cuts values (?, ?, ?, ?)",
             [*left.split(":", 1), *right.split(":", 1)],
         )
+
+    def review(self, one: str, other: str, verdict: str) -> None:
+        """A reviewer's decision on two contacts; an accepted pair is a link too."""
+        self.is_rule_changed = True
+        self.connection.execute(
+            "insert into identity.link_candidates values (?, ?, 1, ?, ?, ?)",
+            [one.split(":")[1], other.split(":")[1], START, verdict, START],
+        )
+        if verdict == "accepted":
+            self.add([Link("review", one, other)])
 
     def add(self, links: Iterable[Link]) -> None:
         """Land statements."""

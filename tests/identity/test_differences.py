@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from identity.differences import BIRTH_DATE, NAME, Person, difference, person
+from identity.differences import BIRTH_DATE, NAME, Person, difference, merged, person
 
 
 def stated(text: str) -> Person:
@@ -79,6 +79,14 @@ def test_several_values_of_one_identifier_differ_only_if_all_do() -> None:
     renamed = person(["Anna", "Petra"], ["Huber"])
     assert difference(renamed, stated("Anna|Huber")) is None
     assert difference(renamed, stated("Jakub|Huber")) == NAME
+
+
+def test_what_was_joined_is_compared_as_one_person() -> None:
+    both = merged(stated("Anna|Huber"), stated("|Klein|1980-03-04"))
+    assert both == person(["Anna"], ["Huber", "Klein"], ["1980-03-04"])
+    assert difference(both, stated("Anna|Klein")) is None
+    assert difference(both, stated("Jakub|Klein")) == NAME
+    assert merged(None, both) == merged(both, None) == both
 
 
 names = st.text(alphabet="abeiklnorst -.ßéИв", max_size=12)

@@ -137,6 +137,11 @@ def test_without_differences_in_the_policy_nothing_is_compared() -> None:
     assert len(resolved(contacts(2), named(2), policy=policy).groups()) == 1
     policy["differences"] = ["birth_date"]
     assert len(resolved(contacts(2), named(2), policy=policy).groups()) == 1
+    people = {"crm_id:K0": "Anna|Huber|1950-06-07", "crm_id:K1": "Peter|Huber|1979-11-23"}
+    for traits in (["birth_date"], ["name"]):
+        policy["differences"] = traits
+        memory = resolved(contacts(2), people, policy=policy)
+        assert len(memory.groups()) == 3
 
 
 def test_a_corrected_name_joins_and_separates_in_the_next_run() -> None:
@@ -146,6 +151,80 @@ def test_a_corrected_name_joins_and_separates_in_the_next_run() -> None:
         memory.describe("crm_id:K1", name)
         memory.resolve(AS_OF + timedelta(days=day))
         assert len(memory.groups()) == number
+
+
+def test_a_reviewer_decides_against_names() -> None:
+    memory = resolved(contacts(3), named(3))
+    memory.review("crm_id:K0", "crm_id:K1", "accepted")
+    memory.resolve()
+    assert {"crm_id:K0", "crm_id:K1", phone(0), phone(1)} in memory.groups()
+    assert {"crm_id:K2", phone(2)} in memory.groups()
+
+
+def test_two_contacts_of_a_refused_pair_are_two_people_whatever_they_share() -> None:
+    links = [
+        *contacts(2),
+        Link("order", "user_id:u77", phone(0)),
+        Link("crm_email", "crm_id:K5", FAMILY),
+    ]
+    memory = resolved(links)
+    assert len(memory.groups()) == 1
+    memory.review("crm_id:K0", "crm_id:K1", "refused")
+    memory.resolve()
+    assert memory.groups() == groups(
+        {"crm_id:K0", phone(0), "user_id:u77"}, {"crm_id:K1", phone(1)}, {FAMILY}, {"crm_id:K5"}
+    )
+    (detail,) = {row[0] for row in memory.rows("select detail from identity.refused_links")}
+    assert detail == "shared by 3 people with a reviewer's decision that they are two"
+
+
+STRANGERS = {
+    "crm_id:S0": "Xenia|Adler", "crm_id:S1": "Gustav|Baker|1949-02-03",
+    "user_id:s0": "Wendy|Carter", "user_id:s1": "Quentin|Dubois|1999-12-24",
+}  # fmt: skip
+OWN = [("email:k0@post.example", 0), ("email:k1@post.example", 1), (phone(0), 0), (phone(1), 1)]
+claim = st.builds(
+    lambda who, address, rule: Link(
+        ("crm_email" if address.startswith("email") else "crm_phone") if who[0] == "c" else rule,
+        who,
+        address,
+        30,
+    ),
+    st.sampled_from(sorted(STRANGERS)),
+    st.sampled_from([address for address, _ in OWN]),
+    st.sampled_from(["trait", "billing", "order", "form"]),
+)
+
+
+@pytest.mark.slow
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(claim, max_size=12), st.booleans())
+def test_records_of_named_strangers_never_move_an_address_to_another_person(
+    claims: list[Link], is_later: bool
+) -> None:
+    owned = [Link("crm_phone", f"crm_id:K{n}", phone(n)) for n in (0, 1)]
+    owned += [Link("crm_email", f"crm_id:K{n}", f"email:k{n}@post.example") for n in (0, 1)]
+    memory = resolved(owned, named(2) | STRANGERS)
+    if not is_later:
+        memory = Memory()
+        memory.add(owned)
+        for name, person in (named(2) | STRANGERS).items():
+            memory.describe(name, person)
+    memory.add(claims)
+    memory.resolve()
+    of = memory.mapping()
+    refused = memory.refused()
+    for address, number in OWN:
+        owner = f"crm_id:K{number}"
+        keys = {
+            name for name, profile in of.items()
+            if profile == of[address] and name.startswith(("user_id:", "crm_id:"))
+        }  # fmt: skip
+        assert keys <= {owner}, address
+        if not keys:
+            assert refused[frozenset({owner, address})].startswith(("shared_", "hub")), (
+                "the owner keeps it as a contact point"
+            )
 
 
 CONTACTS = [f"crm_id:K{n}" for n in range(4)]

@@ -52,3 +52,11 @@ def test_a_corrected_name_decides_again_who_is_one_person(
     correct(lake, "k2", "Jakub", 6)
     lake.resolve()
     assert lake.groups() == two
+    assert run(["identity", "review", "k1", "k3", "accepted"]) == 2
+    assert "not two known contacts" in capsys.readouterr().err
+    assert run(["identity", "review", "k2", "k1", "accepted"]) == 0
+    lake.resolve()
+    assert len(lake.groups()) == 1, "whatever their names are"
+    assert run(["identity", "review", "k1", "k2", "refused"]) == 0
+    lake.resolve()
+    assert lake.groups() == two

@@ -29,6 +29,10 @@ described_nodes as (
     select component from {{ ref('described_nodes') }}
 ),
 
+refused_pairs as (
+    select component from {{ ref('refused_pairs') }}
+),
+
 renamed as (
     -- A user id that was renamed by an alias does not count against the limit of its type.
     select distinct right_node as node from links where rule = 'alias' and left_type = right_type
@@ -50,6 +54,8 @@ contested as (
     select component from crowded
     union
     select component from described_nodes
+    union
+    select component from refused_pairs
 )
 
 select

@@ -24,7 +24,12 @@ _COLUMNS = (
     " level, is_ownership, component, is_certain"
 )
 _TRAITS = ("first_name", "last_name", "birth_date", "gender")
-_WORDS = {"birth_date": "different birth dates", "name": "different names"}
+_DIFFERENCE_OF = {"birth_date": "birth_date"}
+_WORDS = {
+    "birth_date": "different birth dates",
+    "name": "different names",
+    "review": "a reviewer's decision that they are two",
+}
 # Among more descriptions the pairs that differ are not computed: all count as different. Two
 # hundred are twenty thousand comparisons, a tenth of a second.
 _MOST_COMPARED = 200
@@ -41,11 +46,14 @@ def model(dbt, session):
     limits = {row[0]: row[1] for row in policy if row[1] is not None}
     by_use = {row[0]: row[2] for row in policy if row[2] is not None}
     compared = {row[0] for row in dbt.source("identity_policy", "policy_differences").fetchall()}
-    described = _described(dbt.ref("described_nodes"))
+    described = _described(dbt.ref("described_nodes"), compared)
+    foes = _foes(dbt.ref("refused_pairs"))
     links = dbt.ref("contested_links").order("component, level, link_id").project(_COLUMNS)
     refused = []
     for component, rows in groupby(_rows(links), key=lambda row: row[9]):
-        people = _People(limits, by_use, described.get(component, {}), compared)
+        people = _People(
+            limits, by_use, described.get(component, {}), compared, foes.get(component, {})
+        )
         for _, level in groupby(rows, key=lambda row: row[7]):
             refused += people.judged(list(level))
     return pa.table(
@@ -61,30 +69,49 @@ def _rows(links):
         yield from batch
 
 
-def _described(statements):
-    """What is stated of the person of each node, by component."""
+def _described(statements, compared):
+    """What is stated of the person of each node, by component; nothing that is not compared."""
     found = {}
     rows = statements.project(f"component, node, {', '.join(_TRAITS)}").fetchall()
     for component, node, *values in rows:
         stated = found.setdefault(component, {}).setdefault(node, tuple(set() for _ in _TRAITS))
         for known, value in zip(stated, values, strict=True):
             known.update({value} - {None})
+    unused = [
+        at for at, trait in enumerate(_TRAITS) if _DIFFERENCE_OF.get(trait, "name") not in compared
+    ]
+    for nodes in found.values():
+        for stated in nodes.values():
+            for at in unused:
+                stated[at].clear()
     return {
         component: {node: differences.person(*stated) for node, stated in nodes.items()}
         for component, nodes in found.items()
     }
 
 
+def _foes(pairs):
+    """Nodes that a reviewer found to be another person than a node, by component."""
+    found = {}
+    for component, left, right in pairs.project("component, left_node, right_node").fetchall():
+        of = found.setdefault(component, {})
+        of.setdefault(left, set()).add(right)
+        of.setdefault(right, set()).add(left)
+    return found
+
+
 class _People:
     """The people of one component: identifiers that are joined so far, by union-find."""
 
-    def __init__(self, limits, by_use, described, compared):
+    def __init__(self, limits, by_use, described, compared, foes):
         self.limits = limits
         self.by_use = by_use
         self.described = described
         self.compared = compared
+        self.foes = foes
         self.is_certain = False
         self.stated = {}
+        self.reviewed = {}
         self.has_key = {}
         self.parent = {}
         self.counts = {}
@@ -123,7 +150,8 @@ class _People:
             self.kinds[node] = kind
             is_counted = (kind in self.limits or kind in self.by_use) and not is_renamed
             self.counts[node] = {kind: 1} if is_counted else {}
-            self.stated[node] = {self.described[node]} if node in self.described else set()
+            self.stated[node] = self.described.get(node)
+            self.reviewed[node] = {node} if node in self.foes else set()
             self.has_key[node] = kind in _KEYS
 
     def _root(self, node):
@@ -142,7 +170,8 @@ class _People:
             one, other = other, one
         self.parent[other] = one
         self.counts[one] = _total([self.counts[one], self.counts.pop(other)])
-        self.stated[one] = self.stated[one] | self.stated.pop(other)
+        self.stated[one] = differences.merged(self.stated[one], self.stated.pop(other))
+        self.reviewed[one] = self.reviewed[one] | self.reviewed.pop(other)
         self.has_key[one] = self.has_key[one] or self.has_key.pop(other)
 
     def _reason(self, link):
@@ -161,15 +190,15 @@ class _People:
 
     def _difference(self, people):
         """The trait (of the first two by their values) in which some of these people differ."""
-        if self.is_certain or not self.compared:
+        if self.is_certain:
             return None
-        stating = {}
-        for one in people:
-            for stated in self.stated[one]:
-                stating.setdefault(stated, set()).add(one)
-        for one, other in combinations(sorted(stating), 2):
+        if self._are_refused(people):
+            return "review"
+        # Two who state the same never differ.
+        stated = {self.stated[one] for one in people} - {None}
+        for one, other in combinations(sorted(stated), 2):
             trait = differences.difference(one, other)
-            if trait in self.compared and len(stating[one] | stating[other]) > 1:
+            if trait in self.compared:
                 return trait
         return None
 
@@ -180,6 +209,11 @@ class _People:
             if detail:
                 return f"shared_{kind}", detail
         return None
+
+    def _are_refused(self, people):
+        """Whether a reviewer found two contacts of different ones of these to be two people."""
+        of = {node: one for one in people for node in self.reviewed[one]}
+        return any(of.get(foe, one) != one for node, one in of.items() for foe in self.foes[node])
 
     def _found_shared(self, links):
         """Identifiers that would bring together more than one person may have."""
@@ -263,7 +297,7 @@ class _People:
 
     def _fixed(self, members, kinds, is_different):
         """Members that are no loose ends: with one of these types, or who differ from another."""
-        stated = set().union(*(self.stated[one] for one in members))
+        stated = {self.stated[one] for one in members} - {None}
         if self.is_certain or len(stated) > _MOST_COMPARED:
             different = set() if self.is_certain else stated
         else:
@@ -277,7 +311,8 @@ class _People:
             one
             for one in members
             if not kinds.isdisjoint(self.counts[one])
-            or not different.isdisjoint(self.stated[one])
+            or self.stated[one] in different
+            or self.reviewed[one]
             or (is_different and self.has_key[one])
         }
 
