@@ -202,7 +202,27 @@ def _compared(
             f"{per}{BEFORE}" if is_adjusted else None,
             confidence_level=LEVEL,
         )
-    return measure.analyze(pair, control, variant, variant="variant")
+    known = {
+        name: _aggregates(pair[pair["variant"] == name], metric) for name in (control, variant)
+    }
+    return measure.analyze(known, control, variant)
+
+
+def _aggregates(group: pd.DataFrame, metric: Metric) -> Any:
+    """Means, variances and covariances of a group: all that the comparison needs."""
+    import numpy as np
+    from tea_tasting.aggr import Aggregates
+
+    columns = [name for part in metric.parts for name in (part, f"{part}{BEFORE}") if name in group]
+    values = group[columns].to_numpy(dtype=float)
+    spread = np.atleast_2d(np.cov(values, rowvar=False))
+    pairs = list(enumerate(columns))
+    return Aggregates(
+        count_=len(group),
+        mean_=dict(zip(columns, values.mean(axis=0).tolist(), strict=True)),
+        var_={name: float(spread[i, i]) for i, name in pairs},
+        cov_={(a, b): float(spread[i, j]) for i, a in pairs for j, b in pairs if i < j},
+    )
 
 
 def _standard_error(result: Any) -> float:
@@ -212,6 +232,12 @@ def _standard_error(result: Any) -> float:
 
     width = float(result.effect_size_ci_upper) - float(result.effect_size_ci_lower)
     return width / 2 / float(stats.norm.ppf((1 + LEVEL) / 2))
+
+
+def corrected_together(found: Mapping[str, Sequence[Effect]]) -> dict[str, tuple[Effect, ...]]:
+    """The same groups of effects, p-values corrected over all of them at once."""
+    corrected = iter(_corrected([effect for effects in found.values() for effect in effects]))
+    return {name: tuple(next(corrected) for _ in effects) for name, effects in found.items()}
 
 
 def _corrected(found: Sequence[Effect]) -> list[Effect]:

@@ -10,6 +10,7 @@ from typing import Any
 from experiments import analysis
 from experiments.analysis import Effect
 from experiments.lift import SyncLift, totals, variance_reduction
+from experiments.reading import Reading
 from segmentry import page
 from segmentry.settings import Settings
 
@@ -28,6 +29,33 @@ def write_lifts(settings: Settings, lifts: Sequence[SyncLift]) -> Path:
     parts = [page.section(f"{one.kind} {one.name}", one.sentence, _lift(one)) for one in lifts]
     nothing = "<p>No sync has a hold-out. Add hold_out to a file of config/syncs.</p>"
     return _write(lifts_place(settings), "What syncs have changed", parts or [nothing])
+
+
+def reading_place(settings: Settings, name: str) -> Path:
+    """Where the page of an experiment is."""
+    return settings.home / "measurement" / f"experiment_{name}.html"
+
+
+def write_reading(settings: Settings, reading: Reading) -> Path:
+    """Write the page of an experiment again."""
+    people = {f"exposed to {name}": f"{count:,}" for name, count in reading.ratio.people.items()}
+    facts = {
+        **people,
+        "p of the split": f"{reading.ratio.p_value:.3f}",
+        "in two variants, left out": f"{reading.crossed:,}",
+    }
+    parts = [page.section("Verdict", reading.sentence, page.tiles(facts))]
+    if not reading.ratio.is_broken:
+        parts.append(page.section("Effects", "Corrected by Holm.", effects(reading.effects)))
+        by_segment = "Members at exposure; p corrected over all segments. A hint, not a verdict."
+        rows = [
+            {"segment": segment, **_row(effect)}
+            for segment, found in reading.by_segment.items()
+            for effect in found
+        ]
+        parts.append(page.section("By segment", by_segment, page.table(rows)))
+    place = reading_place(settings, reading.experiment.name)
+    return _write(place, f"Experiment {reading.experiment.name}", parts)
 
 
 def _write(place: Path, title: str, parts: Sequence[str]) -> Path:
