@@ -1,7 +1,7 @@
 """dbt's log, written by us: dbt's own files would quote values of records.
 
-A line per model goes to Python's log too, which Airflow keeps for each task. A process without a
-handler, such as the command line, prints none of them.
+A process that calls ``to_python_log``, as a task of Airflow does, has a line per model in Python's
+log too.
 """
 
 from __future__ import annotations
@@ -23,8 +23,15 @@ _LEVELS = frozenset(("info", "warn", "error"))
 _DONE = frozenset(("LogModelResult", "LogSeedResult", "LogSnapshotResult"))
 _TASK_LEVELS = {"warn": logging.WARNING, "error": logging.ERROR}
 _task_log = logging.getLogger("segmentry.dbt")
-# Without it Python prints warnings on standard error where no handler is set.
+# Otherwise a library that sets up Python's log would bring the lines to the terminal.
+_task_log.propagate = False
 _task_log.addHandler(logging.NullHandler())
+
+
+def to_python_log() -> None:
+    """Let the lines of models, warnings and errors of this process reach Python's log."""
+    _task_log.propagate = True
+    _task_log.setLevel(logging.INFO)
 
 
 def writer(path: Path) -> Callable[[Any], None]:

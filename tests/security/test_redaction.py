@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import errno
 import json
+import logging
 import os
 from pathlib import Path
 from types import SimpleNamespace
@@ -102,20 +103,30 @@ def test_dbts_log_and_results_have_no_values(tmp_path: Path) -> None:
     )
 
 
-def test_python_s_log_has_the_ends_of_models_and_what_went_wrong(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+def test_python_s_log_has_the_ends_of_models_and_what_went_wrong_when_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    found: list[tuple[str, str]] = []
+    handler = logging.Handler()
+    monkeypatch.setattr(
+        handler, "emit", lambda record: found.append((record.levelname, record.getMessage()))
+    )
+    log = logging.getLogger("segmentry.dbt")
+    monkeypatch.setattr(log, "propagate", False)
+    monkeypatch.setattr(log.root, "handlers", [handler])
     write = dbt_log.writer(tmp_path / "dbt.log")
-    with caplog.at_level("INFO", logger="segmentry.dbt"):
-        for level, name, text in (
-            ("info", "LogStartLine", "1 of 2 START sql table model marts.orders"),
-            ("info", "LogModelResult", "1 of 2 OK created sql table model marts.orders"),
-            ("info", "LogTestResult", "2 of 2 PASS not_null_orders"),
-            ("warn", "LogTestResult", "WARN 3 values_balance"),
-            ("error", "RunResultError", "Could not convert string 'ann@example.com' to INT32"),
-        ):
-            write(SimpleNamespace(info=SimpleNamespace(level=level, name=name, msg=text)))
-    assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
+    write(SimpleNamespace(info=SimpleNamespace(level="warn", name="Note", msg="not asked for")))
+    assert not found
+    dbt_log.to_python_log()
+    for level, name, text in (
+        ("info", "LogStartLine", "1 of 2 START sql table model marts.orders"),
+        ("info", "LogModelResult", "1 of 2 OK created sql table model marts.orders"),
+        ("info", "LogTestResult", "2 of 2 PASS not_null_orders"),
+        ("warn", "LogTestResult", "WARN 3 values_balance"),
+        ("error", "RunResultError", "Could not convert string 'ann@example.com' to INT32"),
+    ):
+        write(SimpleNamespace(info=SimpleNamespace(level=level, name=name, msg=text)))
+    assert found == [
         ("INFO", "1 of 2 OK created sql table model marts.orders"),
         ("WARNING", "WARN 3 values_balance"),
         ("ERROR", "Could not convert string '…' to INT32"),
