@@ -53,7 +53,8 @@ def _least(words: list[str]) -> tuple[float, float]:
     program = [sys.executable, "-c", "from cli.main import main; main()", *words]
     found = []
     for _ in range(RUNS):
-        began, used = time.monotonic(), _processor_seconds()
+        began = time.monotonic()
+        used = _processor_seconds()
         subprocess.run(
             program,
             env=os.environ,
