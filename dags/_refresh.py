@@ -25,7 +25,7 @@ def wire() -> None:
 def run_refresh() -> None:
     """Run a refresh; skipped where nothing has arrived or another job runs."""
     from segmentry import refresh
-    from segmentry.job_lock import JobIsRunning, only_one
+    from segmentry.job_lock import REFRESH, JobIsRunning, only_one
 
     running = get_current_context()["ti"].get_dr_count
     if busy := [dag for dag in DAGS if running(dag_id=dag, states=["running", "queued"])]:
@@ -34,7 +34,7 @@ def run_refresh() -> None:
     chosen = refresh.stages()
     outcomes: list[jobs.StageOutcome] = []
     try:
-        with only_one(context.settings):
+        with only_one(context.settings, REFRESH):
             for outcome in refresh.run(context, chosen):
                 print(*jobs.lines(outcome, chosen), *outcome.notes, sep="\n    ", flush=True)
                 outcomes.append(outcome)

@@ -17,7 +17,7 @@ from runtime import airflow, login, run_log
 from runtime.airflow_api import Airflow
 from runtime.console import errors
 from runtime.processes import Registry, free_port
-from segmentry import jobs, refresh, warehouse
+from segmentry import job_lock, jobs, refresh, warehouse
 from segmentry.errors import SegmentryError
 from segmentry.job_lock import only_one
 from segmentry.jobs import StageOutcome
@@ -79,7 +79,11 @@ def run(settings: Settings, request: JobRequest) -> Result:
     """Run the job with progress on standard error."""
     stages = request.stages
     warehouse.prepare(settings)
-    with only_one(settings), _stoppable(), _source(settings, request, stages) as source:
+    with (
+        _stoppable(),
+        only_one(settings, on_wait=errors.print),
+        _source(settings, request, stages) as source,
+    ):
         return _followed(settings, source, stages)
 
 
@@ -98,7 +102,7 @@ def recompute(settings: Settings, first: Callable[[], None]) -> Result:
         if has_segments
         else stages[:1]
     )
-    with only_one(settings), _stoppable():
+    with _stoppable(), only_one(settings, on_wait=errors.print):
         first()
         return _followed(settings, jobs.run(chosen, RunContext(settings)), chosen)
 
@@ -109,7 +113,7 @@ def refreshed(settings: Settings, *, sends: bool) -> Result:
     """
     warehouse.prepare(settings)
     chosen = refresh.stages(sends=sends)
-    with only_one(settings), _stoppable():
+    with _stoppable(), only_one(settings, job_lock.REFRESH):
         outcomes = refresh.run(RunContext(settings), chosen)
         return _followed(settings, outcomes, chosen, folder="refreshes")
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import threading
+import time
 from collections.abc import Callable
+from concurrent import futures
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
 
-from segmentry import freshness, refresh, warehouse
+from segmentry import freshness, job_lock, refresh, warehouse
 from segmentry.errors import GateFailed, SourceError
 from segmentry.settings import Settings
 from segmentry.stages import STAGES, RunContext, Stage, StageReport
@@ -155,3 +159,36 @@ def test_a_refresh_has_the_stages_of_the_main_job_without_its_models() -> None:
     assert names == [stage.name for stage in STAGES if stage.name not in refresh.LEFT_OUT]
     assert {"texts", "train", "score", "measure", "observe"} == refresh.LEFT_OUT
     assert [stage.name for stage in refresh.stages(sends=False)] == names[: names.index("sync")]
+
+
+def test_a_job_waits_for_a_refresh_and_for_no_other_job(home: Settings) -> None:
+    waited: list[str] = []
+    order: list[str] = []
+    is_there = threading.Event()
+
+    def refreshes() -> None:
+        with job_lock.only_one(home, job_lock.REFRESH):
+            is_there.set()
+            while not waited:
+                time.sleep(0.01)
+            order.append("refreshed")
+
+    with futures.ThreadPoolExecutor() as pool:
+        other = pool.submit(refreshes)
+        assert is_there.wait(10)
+        words = r"^a refresh \(process \d+\) is running"
+        with (
+            pytest.raises(job_lock.JobIsRunning, match=words),
+            job_lock.only_one(home, job_lock.REFRESH),
+        ):
+            pass
+        with job_lock.only_one(home, on_wait=waited.append):
+            order.append("the job")
+            with (
+                pytest.raises(job_lock.JobIsRunning, match=r"^another job \(process \d+\)"),
+                job_lock.only_one(home, on_wait=waited.append),
+            ):
+                pass
+        other.result()
+    assert order == ["refreshed", "the job"]
+    assert waited == [f"waiting for a refresh (process {os.getpid()}) to end"]
