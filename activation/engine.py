@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 
 from activation import consent_policy, guardrails, moving, renaming, withdrawals
 from activation import plan as plans
@@ -63,7 +64,9 @@ def withdraw(settings: Settings, name: str, sync: SyncConfig | None) -> StageRep
 def _run(desk: Desk, sync: SyncConfig, release: Collection[str], digest: str | None) -> StageReport:
     with recorded(desk) as outcome:
         standing = Standing(withdrawals.mark(desk.lake))
+        announced = []
         if (move := moving.find(desk.opened, sync, desk.known)) is not None:
+            announced = [f"{sync.name}: {move.note}"]
             release = _move(desk, move, standing, release, digest)
         with sender_at(desk, desk.opened.at(sync)) as sender:
             sender.recover()
@@ -75,7 +78,8 @@ def _run(desk: Desk, sync: SyncConfig, release: Collection[str], digest: str | N
                     raise lost from None
                 raise
         outcome["status"] = status
-    return report(desk.run, outcome["status"])
+    done = report(desk.run, outcome["status"])
+    return replace(done, notes=[*announced, *done.notes])
 
 
 def _move(
@@ -88,6 +92,7 @@ def _move(
         with sender_at(desk, move.former) as sender:
             sender.recover()
             _withdraw(desk, sender, Standing(standing.mark))
+    moving.require_answer(move, release)
     if not move.is_elsewhere:
         # Its members are rows of this sync, which are removed.
         release = {*release, "first_run"}

@@ -78,8 +78,8 @@ class PlaceChange:
     def note(self) -> str:
         """What the next run does about it."""
         if self.is_forgotten:
-            where = " to simulated tools" if self.before.is_simulated else ""
-            return f"{self.words}: every row is sent to the new place, as none{where} counts there"
+            where = "they went to simulated tools, and " if self.before.is_simulated else ""
+            return f"{self.words}: {where}every row is sent to the new place"
         if self.former is None:
             return f"{self.words}: {self.rows:,} row(s) are at a place that cannot be reached"
         return (
@@ -138,8 +138,9 @@ def recorded_place(opened: OpenSync, known: DeployedSync) -> WrittenPlace:
 def former_place(opened: OpenSync, known: DeployedSync) -> SyncPlace | None:
     """The place of the rows, with a connection that is known to reach it; None without one.
 
-    It is that of the present credentials as long as they name the same account, and else of the
-    variables with the suffix ``_FORMER``.
+    It is that of the present credentials, or of the variables with the suffix ``_FORMER``, if they
+    name the account of the rows. By a key of another account nobody is found there, and a tool
+    answers a removal of nobody like any other.
     """
     recorded = recorded_place(opened, known)
     try:
@@ -147,13 +148,11 @@ def former_place(opened: OpenSync, known: DeployedSync) -> SyncPlace | None:
     except ConfigError:
         return None
     present = connection_values(known.sync, destination)[0]
-    stated = {**present, **places.kept_values(recorded)}
-    stated = {setting: value for setting, value in stated.items() if value}
-    former = {**stated, **_former_values(known.sync)}
-    for values in (stated, former):
+    kept = {name: value for name, value in places.kept_values(recorded).items() if value}
+    for values in ({**present, **kept}, {**present, **_former_values(known.sync), **kept}):
         place = opened.at(known.sync, values)
-        is_reached = place.written.account == recorded.account or values is not stated
-        if not place.missing and is_reached and not recorded.differing(place.written):
+        is_account = place.written.account == recorded.account
+        if not place.missing and is_account and not recorded.differing(place.written):
             return place
     return None
 
@@ -203,6 +202,13 @@ def emptied(desk: Desk, sender: Sender) -> int:
 def is_same(move: PlaceChange, release: Collection[str]) -> bool:
     """Whether an operator has confirmed that a key of the same account was replaced."""
     return SAME in release and move.may_be_same
+
+
+def require_answer(move: PlaceChange, release: Collection[str]) -> None:
+    """Raise where the rows cannot be removed and no operator has decided about them."""
+    is_decided = move.is_forgotten or is_same(move, release) or LEAVE in release
+    if move.former is None and not is_decided:
+        raise move.unreachable()
 
 
 def leave(desk: Desk, move: PlaceChange, release: Collection[str]) -> None:

@@ -105,6 +105,7 @@ def move(ledger: Ledger, sync: SyncConfig, place: WrittenPlace) -> None:
     """
     with ledger.begin() as c:
         _forget_rows(c, sync.name)
+        _adopt(c, sync, place)
         ledger.upsert(c, t.sync_configs, [_row(sync.name, sync.as_json(), None, place)])
 
 
@@ -123,9 +124,30 @@ def abandon(ledger: Ledger, known: DeployedSync, sync: SyncConfig, place: Writte
             c.execute(sa.update(table).where(table.c.sync == name).values(sync=orphan))
         left = _row(orphan, known.sync.recorded_under(orphan), None, known.place)
         here = _row(name, sync.as_json(), None, place)
-        ledger.upsert(c, t.sync_configs, [left, here])
         _forget_rows(c, name)
+        _adopt(c, sync, place)
+        ledger.upsert(c, t.sync_configs, [left, here])
     return orphan
+
+
+def _adopt(c: sa.Connection, sync: SyncConfig, place: WrittenPlace) -> None:
+    """Give a sync the rows that were once left behind at the place to which it comes. They are
+    unconfirmed: the next plan sends or removes them.
+    """
+    configs = t.sync_configs.c
+    rows = t.destination_rows
+    names = {sync.name, sync.known_as}
+    for orphan, text in c.execute(sa.select(configs.sync, configs.place)).all():
+        if orphan.partition(FORMER)[0] not in names or orphan in names or text is None:
+            continue
+        if places.from_json(text).differing(place):
+            continue
+        known = sa.select(rows.c.holding).where(rows.c.sync == sync.name)
+        c.execute(sa.delete(rows).where(rows.c.sync == orphan, rows.c.holding.in_(known)))
+        for table in (rows, t.intents):
+            c.execute(sa.update(table).where(table.c.sync == orphan).values(sync=sync.name))
+        c.execute(sa.delete(t.sync_configs).where(configs.sync == orphan))
+    c.execute(sa.update(rows).where(rows.c.sync == sync.name).values(payload_hash=None))
 
 
 def _forget_rows(c: sa.Connection, name: str) -> None:
