@@ -18,6 +18,7 @@ from activation.consent_policy import Basis
 from activation.model import Row
 from segmentry import identifiers, warehouse
 from segmentry.sync_config import SyncConfig
+from segmentry.tombstones import Tombstones
 
 REFUSED = "refused, withdrawn or suppressed"
 # What consent is read from; an answer of the gate is valid only while these are unchanged.
@@ -62,9 +63,11 @@ class ConsentGate:
         sync: SyncConfig,
         basis: Basis,
         newest: Callable[[], int] | None = None,
+        graves: Tombstones | None = None,
     ) -> None:
         self._lake = lake
         self._newest = newest or (lambda: warehouse.current_snapshot(lake))
+        self._graves = graves
         self._sync = sync
         self._basis = basis
         self._snapshot = -1
@@ -90,7 +93,26 @@ class ConsentGate:
         return True
 
     def refusals(self, rows: Sequence[Row]) -> list[str]:
-        """Why each row may not leave, or '' where it may."""
+        """Why each row may not leave, or '' where it may. A forgotten person is never reached."""
+        found = self._standing(rows)
+        if not self._graves:
+            return found
+        return [
+            why or (REFUSED if self._is_forgotten(row) else "")
+            for row, why in zip(rows, found, strict=True)
+        ]
+
+    def _is_forgotten(self, row: Row) -> bool:
+        if self._graves is None:
+            return False
+        column = self._sync.address_column
+        address = str(row.values.get(column) or "") if column is not None else ""
+        kind = self._sync.address
+        return self._graves.has("profile_id", row.profile_id) or (
+            kind is not None and bool(address) and self._graves.has(kind, address)
+        )
+
+    def _standing(self, rows: Sequence[Row]) -> list[str]:
         people = [row.profile_id for row in rows]
         if self._sync.address is None or (column := self._sync.address_column) is None:
             granted = self._granted.of(people)

@@ -23,9 +23,10 @@ from activation.destination import (
 from activation.ledger.accounts import LedgerAccounts
 from activation.ledger.database import Ledger
 from activation.places import WrittenPlace
-from segmentry import snapshots, warehouse
+from segmentry import configuration, snapshots, warehouse
 from segmentry.settings import Settings
 from segmentry.sync_config import SyncConfig
+from segmentry.tombstones import Tombstones
 
 
 class OpenSync:
@@ -99,7 +100,8 @@ class SyncPlace:
         opened = self.opened
         basis = basis or consent_policy.load(opened.settings).basis(self.sync.purpose)
         newest = snapshots.watch(opened.settings, opened.lake)
-        return ConsentGate(opened.lake, self.sync, basis, newest)
+        graves = Tombstones(opened.settings, configuration.shop_country(opened.settings))
+        return ConsentGate(opened.lake, self.sync, basis, newest, graves)
 
     @contextmanager
     def session(self, run_id: str) -> Iterator[DestinationSession]:

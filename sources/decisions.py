@@ -14,10 +14,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from identity import people
-from segmentry import identifiers, warehouse, withdrawals
+from segmentry import configuration, identifiers, warehouse, withdrawals
 from segmentry.errors import SegmentryError, UsageError
 from segmentry.settings import Settings
 from segmentry.stages import RunContext
+from segmentry.tombstones import Tombstones
 from sources import landing, stages
 from sources.readers.records import Records
 
@@ -147,7 +148,13 @@ def _land(
     item = landing.Input(SOURCE, f"operator/{at:%Y-%m-%dT%H-%M-%S.%f}", digest)
     with landing.one_at_a_time(settings), warehouse.connect(settings) as lake:
         landing.ensure_tables(lake, [SOURCE])
-        landing.land(lake, item, [records])
+        graves = Tombstones(settings, configuration.shop_country(settings))
+        if landing.land(lake, item, [records], graves=graves).forgotten and decision.is_grant:
+            raise UsageError(
+                "the identifier is that of a forgotten person, and nothing is recorded",
+                allowed="an identifier without a tombstone",
+                remedy="docs/how-to/privacy.md describes how a person who was forgotten returns",
+            )
 
 
 def _take_effect(settings: Settings, named: Sequence[tuple[str, str]], decision: Decision) -> str:

@@ -16,8 +16,10 @@ from urllib.parse import urlsplit
 import duckdb
 import orjson
 
+from segmentry import configuration
 from segmentry.errors import SourceError
 from segmentry.settings import Settings
+from segmentry.tombstones import Tombstones
 from sources import landing
 from sources.definitions import Source, expand
 from sources.readers import lines, mapped, ndjson
@@ -81,7 +83,12 @@ def _land(
     with NamedTemporaryFile(dir=settings.scratch, suffix=".ndjson") as spool:
         _write(reached.watch(extraction.rows(reached.value)), spool, extraction.name)
         return landing.land(
-            lake, item, _records(source, Path(spool.name)), cursor=reached.text(), only_new=True
+            lake,
+            item,
+            _records(source, Path(spool.name)),
+            cursor=reached.text(),
+            only_new=True,
+            graves=Tombstones(settings, configuration.shop_country(settings)),
         )
 
 

@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from segmentry import warehouse
 from segmentry.settings import Settings
+from segmentry.tombstones import Tombstones
 from sources.readers.records import UNREADABLE, Records
 from sources.readers.seen import UnreadColumn
 
@@ -39,6 +40,9 @@ COLUMN_COLUMNS = (
 # Files whose content was landed under another name or time of change, as after a move.
 MARKS = "observability.file_marks"
 MARK_COLUMNS = "source varchar, file varchar, bytes bigint, modified_ns bigint"
+# Records of forgotten people that arrived again: counted, and not kept.
+FORGOTTEN = "observability.forgotten_records"
+FORGOTTEN_COLUMNS = "source varchar, batch_id varchar, records bigint, arrived_at timestamp"
 # What the problem of a load that was withdrawn begins with.
 WITHDRAWN = "withdrawn"
 _ARROW = pa.schema([("line", pa.int64()), ("raw", pa.string()), ("problem", pa.string())])
@@ -79,7 +83,7 @@ class LandingOutcome:
     unreadable.
 
     failure: what the records' own source raised; then nothing was landed. faults: problems by their
-    code.
+    code. forgotten: records that were left out because they name a forgotten person.
     """
 
     records: int = 0
@@ -87,6 +91,7 @@ class LandingOutcome:
     unreadable: str = ""
     failure: Exception | None = None
     faults: Counter[str] = field(default_factory=Counter)
+    forgotten: int = 0
 
 
 def ensure_tables(lake: duckdb.DuckDBPyConnection, tables: Iterable[str]) -> None:
@@ -125,6 +130,7 @@ def land(
     only_new: bool = False,
     replaces: bool = False,
     before_commit: Callable[[LandingOutcome], None] | None = None,
+    graves: Tombstones | None = None,
 ) -> LandingOutcome:
     """Land the records and the load's own row in one transaction: all or nothing, whenever the
     process dies.
@@ -132,7 +138,7 @@ def land(
     only_new: leave out records whose text this file has landed before, and keep no trace of a load
     without any other (for extractions, which read a row again). replaces: first remove what is left
     of a withdrawn load of this content. cursor: where the next extraction goes on. before_commit:
-    the last check; what it raises leaves nothing.
+    the last check; what it raises leaves nothing. graves: whose records are left out.
     """
     outcome = LandingOutcome()
     loaded_at = datetime.now(UTC).replace(tzinfo=None)
@@ -140,10 +146,8 @@ def land(
     try:
         if replaces:
             _remove(lake, item)
-        lake.register(
-            "incoming",
-            pa.RecordBatchReader.from_batches(_ARROW, _batches(records, outcome, on_records)),
-        )
+        incoming = _batches(records, outcome, on_records, graves)
+        lake.register("incoming", pa.RecordBatchReader.from_batches(_ARROW, incoming))
         outcome.records = _insert(lake, item, loaded_at, only_new)
         if outcome.failure is not None:
             raise outcome.failure
@@ -165,6 +169,15 @@ def land(
     return outcome
 
 
+def _count_forgotten(
+    lake: duckdb.DuckDBPyConnection, item: Input, outcome: LandingOutcome, loaded_at: datetime
+) -> None:
+    if outcome.forgotten:
+        lake.execute(f"create table if not exists lake.{FORGOTTEN} ({FORGOTTEN_COLUMNS})")
+        counted = [item.source, item.batch_id, outcome.forgotten, loaded_at]
+        lake.execute(f"insert into lake.{FORGOTTEN} values (?, ?, ?, ?)", counted)
+
+
 def _write_load(
     lake: duckdb.DuckDBPyConnection,
     item: Input,
@@ -172,6 +185,7 @@ def _write_load(
     loaded_at: datetime,
     cursor: str | None,
 ) -> None:
+    _count_forgotten(lake, item, outcome, loaded_at)
     lake.execute(
         f"insert into lake.{LOADS} values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [item.source, item.file, item.sha256, item.bytes, item.modified_ns, outcome.records,
@@ -199,7 +213,10 @@ def _insert(
 
 
 def _batches(
-    records: Iterable[Records], outcome: LandingOutcome, on_records: OnRecords | None
+    records: Iterable[Records],
+    outcome: LandingOutcome,
+    on_records: OnRecords | None,
+    graves: Tombstones | None,
 ) -> Iterator[pa.RecordBatch]:
     """Arrow batches; DuckDB turns what is raised while it reads into an error of its own, so that
     is kept aside.
@@ -207,6 +224,10 @@ def _batches(
     try:
         for read in records:
             batch = read.in_pieces()
+            if graves:
+                before = len(batch.lines)
+                batch = batch.only(lambda raw: not graves.names_forgotten(raw))
+                outcome.forgotten += before - len(batch.lines)
             faults = [problem for problem in batch.problems if problem is not None]
             outcome.problems += len(faults)
             outcome.faults.update(fault.partition(":")[0] for fault in faults)

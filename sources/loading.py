@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 import duckdb
 
 from identity import resolution
-from segmentry import warehouse
+from segmentry import configuration, warehouse
 from segmentry.errors import SourceError
 from segmentry.settings import Settings
+from segmentry.tombstones import Tombstones
 from sources import files, landing, readers
 from sources.columns import shown_name
 from sources.definitions import Source, expand
@@ -75,6 +76,7 @@ class _Load:
     is_forced: bool
     refuses_faulty: bool
     on_progress: OnProgress | None
+    graves: Tombstones
     landed_before: list[landing.Input] = field(default_factory=list)
 
 
@@ -110,7 +112,9 @@ def load(
     )
     with landing.one_at_a_time(settings), warehouse.connect(settings) as lake:
         known = landing.marks(lake, source.name)
-        load_ = _Load(lake, source, known, is_forced, refuses_faulty and not is_forced, on_progress)
+        refuses = refuses_faulty and not is_forced
+        graves = Tombstones(settings, configuration.shop_country(settings))
+        load_ = _Load(lake, source, known, is_forced, refuses, on_progress, graves)
         reports = list(_load_files(load_, found))
         landing.remember(lake, load_.landed_before)
         if not paths:
@@ -201,8 +205,9 @@ def _load_file(load_: _Load, file: files.FoundFile) -> FileReport:
 
     counter = _counter(file.name, load_.on_progress)
     outcome = landing.land(
-        load_.lake, item, records, on_records=counter, replaces=is_withdrawn, before_commit=check
-    )
+        load_.lake, item, records, on_records=counter, replaces=is_withdrawn, before_commit=check,
+        graves=load_.graves,
+    )  # fmt: skip
     return report_of(file, source, outcome, seen)
 
 
@@ -221,8 +226,11 @@ def report_of(
     counts = (outcome.records, outcome.problems)
     if outcome.unreadable:
         return FileReport(source.name, file.name, "unreadable", *counts, outcome.unreadable)
+    forgotten = [f"{outcome.forgotten:,} record(s) of forgotten people left out"]
+    forgotten = forgotten if outcome.forgotten else []
     if not outcome.records:
-        return FileReport(source.name, file.name, "empty", *counts, "the file has no record")
+        why = "; ".join(forgotten) or "the file has no record"
+        return FileReport(source.name, file.name, "empty", *counts, why)
     unread = [shown_name(name) for name in seen.unread()]
     details = [f"not read: {_listed(unread)}"] if unread else []
     absent = seen.absent()
@@ -233,7 +241,7 @@ def report_of(
         file.name,
         "landed",
         *counts,
-        "; ".join([*seen.hints(), *details]),
+        "; ".join([*seen.hints(), *details, *forgotten]),
         tuple(unread),
         tuple(absent),
     )

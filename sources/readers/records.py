@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 UNREADABLE = "unreadable_file"
@@ -32,6 +33,14 @@ class Records:
     def after(self, number: int) -> Records:
         """The records behind the first ones."""
         return Records(self.lines[number:], self.raws[number:], self.problems[number:])
+
+    def only(self, is_kept: Callable[[str], bool]) -> Records:
+        """The records whose text is kept."""
+        kept = Records()
+        for line, raw, problem in zip(self.lines, self.raws, self.problems, strict=True):
+            if is_kept(raw):
+                kept.add(line, raw, problem)
+        return kept
 
     def in_pieces(self) -> Records:
         """The same, with each text that is too long cut into pieces that have its line number and

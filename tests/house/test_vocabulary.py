@@ -82,6 +82,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     "dbt_project/macros/marts/affected_visits.sql": frozenset({"touched"}),
     "dbt_project/models/marts/events.yml": frozenset({"touched"}),
     "dbt_project/models/marts/sessions.yml": frozenset({"touched"}),
+    "privacy/lake.py": frozenset({"touched"}),
     "dbt_project/models/marts/touched_visits.yml": frozenset({"touched"}),
     "dbt_project/models/features/features__patterns.sql": frozenset({"moments"}),
     "dbt_project/models/features/features__patterns.yml": frozenset({"moments"}),

@@ -1,0 +1,232 @@
+"""Erases people from a home: one step for each kind of store, each safe to repeat."""
+
+from __future__ import annotations
+
+import fcntl
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from identity import resolution
+from privacy import catalog, databases, destinations, files, lake, models, record, search, texts
+from privacy.record import Erasure
+from privacy.search import ValueScan
+from privacy.subjects import Subject, find, tombstones_of
+from privacy.values import Matcher
+from segmentry import tombstones, warehouse
+from segmentry.errors import SegmentryError, UsageError
+from segmentry.settings import Settings
+from sources import landing
+
+# Folders under the home whose files are records: of sources, and of syncs.
+_RECORDS = ("inbox", "outbox")
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a step is given."""
+
+    settings: Settings
+    erasure: Erasure
+    scan: ValueScan
+
+    @property
+    def subject(self) -> Subject:
+        """Who is erased."""
+        return self.erasure.subject
+
+
+# What a step changed, and what it had to leave.
+Outcome = tuple[dict[str, Any], list[str]]
+
+
+@dataclass(frozen=True)
+class ErasureReport:
+    """How an erasure ended. certificate: where it is, if nothing is left."""
+
+    erasure: Erasure
+    seconds: float
+    certificate: Path | None = None
+
+
+def plan(settings: Settings, asked: Sequence[str]) -> tuple[Subject, dict[str, Any]]:
+    """Who would be erased, and how much of them is where; without an identifier."""
+    if not asked:
+        raise UsageError(
+            "nobody is named",
+            allowed="type:value, a profile_id, or --file FILE with one of them a line",
+            remedy="name who is to be forgotten",
+        )
+    with warehouse.connect(settings) as connection:
+        subject = find(connection, asked)
+        profiles = list(subject.profiles)
+        counts = {
+            f"rows of {relation}": _rows(connection, relation, profiles)
+            for relation in ("marts.events", "marts.orders", "segments.segment_memberships")
+        }
+    at = destinations.rows_at(settings, subject, _scan(subject))
+    return subject, {
+        "requests": len(asked),
+        "profiles, current and former": len(profiles),
+        **{f"identifiers of type {kind}": count for kind, count in subject.types.items()},
+        **counts,
+        **{f"rows at the destination of {sync}": rows for sync, rows in at.items()},
+    }
+
+
+def _rows(connection: Any, relation: str, profiles: Sequence[str]) -> int:
+    if not warehouse.relation_exists(connection, relation):
+        return 0
+    row = connection.execute(
+        f"select count(*) from lake.{relation} where list_contains(?, profile_id)", [profiles]
+    ).fetchone()
+    return int(row[0])
+
+
+def forget(settings: Settings, subject: Subject, people: int) -> ErasureReport:
+    """Erase the people from every store. What was begun before and killed goes on where it was."""
+    named = [*(f"{kind}:{value}" for kind, value in subject.identifiers), *subject.profiles]
+    name = tombstones.pseudonym(settings, named)
+    return finish(settings, record.begin(settings, name, subject, people))
+
+
+def finish(settings: Settings, erasure: Erasure) -> ErasureReport:
+    """Do the steps that are not done yet; a step that leaves something keeps the erasure open."""
+    started = time.monotonic()
+    work = Work(settings, erasure, _scan(erasure.subject))
+    erasure.left = []
+    with _no_job(settings), warehouse.writing(settings):
+        for name, step in _STEPS:
+            if name in erasure.done and name != _LAST:
+                continue
+            done, left = step(work)
+            if left:
+                erasure.left += left
+                record.keep(settings, erasure)
+                break
+            erasure.done[name] = done
+            record.keep(settings, erasure)
+    seconds = time.monotonic() - started
+    if erasure.left:
+        return ErasureReport(erasure, seconds)
+    return ErasureReport(erasure, seconds, record.close(settings, erasure))
+
+
+@contextmanager
+def _no_job(settings: Settings) -> Iterator[None]:
+    """Keep jobs of the home away: one that runs would read snapshots that expire."""
+    with (settings.home / "run.lock").open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise SegmentryError(
+                "a job or another erasure is running in this home",
+                allowed="an erasure while nothing else runs",
+                remedy="wait until it has ended, then run `segmentry privacy forget` again",
+            ) from None
+        yield
+
+
+def _scan(subject: Subject) -> ValueScan:
+    return ValueScan(Matcher(subject.values))
+
+
+def _remember(work: Work) -> Outcome:
+    tombstones.add(work.settings, tombstones_of(work.subject))
+    return {"identifiers": len(work.subject.identifiers)}, []
+
+
+def _destinations(work: Work) -> Outcome:
+    return destinations.remove(work.settings, work.subject, work.scan)
+
+
+def _files(work: Work) -> Outcome:
+    settings = work.settings
+    counts: dict[str, Any] = {}
+    with landing.one_at_a_time(settings), warehouse.connect(settings) as connection:
+        judge = files.judge(connection, work.subject, work.scan)
+        marks = files.keep_as_landed(connection)
+        for path in _record_files(settings):
+            removed = files.clean(path, judge, marks)
+            if removed:
+                place = str(path.relative_to(settings.home).parent)
+                counts[place] = counts.get(place, 0) + removed
+        batches = lake.batches_of(connection, work.subject)
+        elsewhere = files.outside(connection, settings.home, batches)
+    if elsewhere:
+        counts["landed files outside the home, for their owner to clean"] = elsewhere
+    return counts, []
+
+
+def _record_files(settings: Settings) -> list[Path]:
+    found = [
+        path
+        for name in _RECORDS
+        for path in search.files(settings.home / name)
+        if not path.name.startswith(".") and path.name != "manifest.json"
+    ]
+    return sorted(found)
+
+
+def _ledger(work: Work) -> Outcome:
+    rows = databases.erase_from_ledger(work.settings, work.subject, work.scan)
+    return {"rows": rows}, []
+
+
+def _lake(work: Work) -> Outcome:
+    with (
+        landing.one_at_a_time(work.settings),
+        warehouse.connect(work.settings, is_private=True) as connection,
+    ):
+        counts = lake.erase(connection, work.subject)
+        resolution.forget(connection)
+    return dict(counts), []
+
+
+def _catalog(work: Work) -> Outcome:
+    return dict(catalog.clean(work.settings)), []
+
+
+def _databases(work: Work) -> Outcome:
+    return dict(databases.clean(work.settings, work.scan)), databases.servers(work.settings)
+
+
+def _texts(work: Work) -> Outcome:
+    return dict(texts.clean(work.settings.home, work.scan)), []
+
+
+def _models(work: Work) -> Outcome:
+    return {"versions marked": models.mark(work.settings, work.erasure.name)}, []
+
+
+def _search(work: Work) -> Outcome:
+    """The search that the certificate is written on; what it finds keeps the erasure open."""
+    found = search.find(work.settings.home, work.scan.matcher)
+    if found:  # later attempts clean again
+        for name in ("catalog", "databases", "texts"):
+            work.erasure.done.pop(name, None)
+    named = work.scan.matcher.cleaned
+    return {"found": 0}, [f"{count:,} value(s) in {named(place)}" for place, count in found.items()]
+
+
+_LAST = "search"
+_STEPS: Sequence[tuple[str, Callable[[Work], Outcome]]] = (
+    ("tombstones", _remember),
+    ("destinations", _destinations),
+    ("files", _files),
+    ("ledger", _ledger),
+    ("lake", _lake),
+    ("models", _models),
+    ("catalog", _catalog),
+    ("databases", _databases),
+    ("texts", _texts),
+    (_LAST, _search),
+)
+
+
+def steps() -> list[str]:
+    """Names of the steps, in order."""
+    return [name for name, _ in _STEPS]
