@@ -14,8 +14,8 @@ import orjson
 
 from collector import records
 from collector.journal import Journal
-from collector.keys import Rules
-from collector.records import Refused
+from collector.keys import CollectorRules
+from collector.records import RequestRefused
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -29,7 +29,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Answer:
+class HttpReply:
     """A response: status, body and its content type."""
 
     status: int
@@ -40,7 +40,7 @@ class Answer:
 class Collector:
     """The application over one journal; it closes the journal when the server ends."""
 
-    def __init__(self, rules: Rules, journal: Journal) -> None:
+    def __init__(self, rules: CollectorRules, journal: Journal) -> None:
         self._rules = rules
         self._journal = journal
 
@@ -52,7 +52,7 @@ class Collector:
             headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]}
             try:
                 answer = await self._answer(scope, headers, receive)
-            except Refused as refusal:
+            except RequestRefused as refusal:
                 _log.warning("refused with %d: %s", refusal.status, refusal.reason)
                 answer = _json({"success": False, "message": refusal.reason}, refusal.status)
             await _send(answer, self._cors(headers.get("origin", "")), send)
@@ -66,21 +66,22 @@ class Collector:
             if message["type"] == "lifespan.shutdown":
                 return
 
-    async def _answer(self, scope: Scope, headers: dict[str, str], receive: Receive) -> Answer:
-        path, method = scope["path"].strip("/"), scope["method"]
+    async def _answer(self, scope: Scope, headers: dict[str, str], receive: Receive) -> HttpReply:
+        path = scope["path"].strip("/")
+        method = scope["method"]
         if path == "healthz":
             return _json({"status": "ok"})
         if method == "OPTIONS":
-            return Answer(204, b"")
+            return HttpReply(204, b"")
         query = {k: v[0] for k, v in parse_qs(scope["query_string"].decode("latin-1")).items()}
         if method == "GET" and path.startswith("v1/pixel/"):
             content = records.of_pixel(query.get("data", ""))
             await self._take(content, _call(path.removeprefix("v1/pixel/")), scope, headers, query)
-            return Answer(200, PIXEL, "image/gif")
+            return HttpReply(200, PIXEL, "image/gif")
         if method == "GET":
             return self._settings(path, scope, headers, query)
         if method != "POST":
-            raise Refused(405, "the method is not GET, POST or OPTIONS")
+            raise RequestRefused(405, "the method is not GET, POST or OPTIONS")
         call = _call(path.removeprefix("v1/"))
         content = await self._body(headers, receive)
         await self._take(content, call, scope, headers, query)
@@ -88,7 +89,7 @@ class Collector:
 
     def _settings(
         self, path: str, scope: Scope, headers: dict[str, str], query: dict[str, str]
-    ) -> Answer:
+    ) -> HttpReply:
         parts = path.split("/")
         if path == "sourceConfig":
             key = self._key({}, headers, query)
@@ -97,7 +98,7 @@ class Collector:
             key = self._permitted(parts[2], headers)
             host = {"apiHost": f"{headers.get('host', '')}/v1", "protocol": scope["scheme"]}
             return _json({"integrations": {"Segment.io": {"apiKey": key, **host}}, "plan": {}})
-        raise Refused(404, "there is nothing at this path")
+        raise RequestRefused(404, "there is nothing at this path")
 
     async def _body(self, headers: dict[str, str], receive: Receive) -> bytes:
         most = self._rules.most_bytes
@@ -106,11 +107,11 @@ class Collector:
         while more:
             message = await receive()
             if message["type"] == "http.disconnect":
-                raise Refused(400, "the client left before the body was complete")
+                raise RequestRefused(400, "the client left before the body was complete")
             content += message.get("body", b"")
             more = message.get("more_body", False)
             if len(content) > most:
-                raise Refused(413, f"the body has more than {most} bytes")
+                raise RequestRefused(413, f"the body has more than {most} bytes")
         return records.unpacked(content, most)
 
     async def _take(
@@ -123,7 +124,7 @@ class Collector:
     ) -> None:
         try:
             body = records.parsed(content)
-        except Refused as refusal:
+        except RequestRefused as refusal:
             # Kept only of a client that knows a key: others could fill the quarantine.
             self._key({}, headers, query)
             await self._write(records.malformed_line(content))
@@ -132,7 +133,7 @@ class Collector:
         peer = (scope.get("client") or ("",))[0] if headers.get("origin") else ""
         try:
             lines = records.lines(body, call, self._rules, peer)
-        except Refused as refusal:
+        except RequestRefused as refusal:
             await self._write(records.malformed_line(content))
             raise refusal from None
         if lines:
@@ -142,7 +143,7 @@ class Collector:
         try:
             await asyncio.wrap_future(self._journal.append(lines))
         except OSError:
-            raise Refused(
+            raise RequestRefused(
                 503, "the disk takes no more: send the same request again later"
             ) from None
 
@@ -153,10 +154,12 @@ class Collector:
     def _permitted(self, key: Any, headers: dict[str, str]) -> str:
         origins = self._rules.origins.get(key) if isinstance(key, str) else None
         if origins is None:
-            raise Refused(401, "the write key is missing or unknown: see config/collector.yml")
+            raise RequestRefused(
+                401, "the write key is missing or unknown: see config/collector.yml"
+            )
         origin = headers.get("origin")
         if origin and "*" not in origins and origin not in origins:
-            raise Refused(403, "the write key does not permit this origin")
+            raise RequestRefused(403, "the write key does not permit this origin")
         return str(key)
 
     def _cors(self, origin: str) -> list[tuple[bytes, bytes]]:
@@ -173,7 +176,7 @@ class Collector:
 
 def _call(name: str) -> str:
     if name not in CALLS:
-        raise Refused(404, "there is nothing at this path")
+        raise RequestRefused(404, "there is nothing at this path")
     return CALLS[name]
 
 
@@ -195,11 +198,11 @@ def _rudder_settings(key: str) -> dict[str, Any]:
     return {"source": source, "updatedAt": "2020-01-01T00:00:00.000Z"}
 
 
-def _json(content: dict[str, Any], status: int = 200) -> Answer:
-    return Answer(status, orjson.dumps(content))
+def _json(content: dict[str, Any], status: int = 200) -> HttpReply:
+    return HttpReply(status, orjson.dumps(content))
 
 
-async def _send(answer: Answer, extra: list[tuple[bytes, bytes]], send: Send) -> None:
+async def _send(answer: HttpReply, extra: list[tuple[bytes, bytes]], send: Send) -> None:
     headers = [
         (b"content-type", answer.kind.encode()),
         (b"content-length", str(len(answer.body)).encode()),

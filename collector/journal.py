@@ -23,11 +23,13 @@ class Journal:
     """
 
     def __init__(self, inbox: Path, file_bytes: int, file_seconds: float) -> None:
-        self._spool, self._events = inbox / ".collector", inbox / "events"
+        self._spool = inbox / ".collector"
+        self._events = inbox / "events"
         for folder in (self._spool, self._events):
             folder.mkdir(parents=True, exist_ok=True)
         self._open_path = self._spool / "open.ndjson"
-        self._file_bytes, self._file_seconds = file_bytes, file_seconds
+        self._file_bytes = file_bytes
+        self._file_seconds = file_seconds
         self._lock = os.open(self._spool / "lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -107,7 +109,8 @@ class Journal:
         if self._file < 0:
             flags = os.O_WRONLY | os.O_CREAT
             self._file = os.open(self._open_path, flags, 0o600)
-            self._size, self._opened = 0, time.monotonic()
+            self._size = 0
+            self._opened = time.monotonic()
             _sync_folder(self._spool)
         # What an earlier failure left behind the last acknowledged byte is overwritten or cut.
         os.ftruncate(self._file, self._size)
@@ -140,7 +143,8 @@ class Journal:
             _sync_folder(self._events)
         if self._file >= 0:
             os.close(self._file)
-        self._file, self._size = -1, 0
+        self._file = -1
+        self._size = 0
 
 
 def _sync_folder(folder: Path) -> None:

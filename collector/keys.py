@@ -11,7 +11,7 @@ from segmentry.settings import Settings
 
 
 @dataclass(frozen=True)
-class Rules:
+class CollectorRules:
     """origins: write key to the origins that may use it, "*" for all; a request without an origin
     is a server's. most_bytes: of a body, unpacked. file_bytes and file_seconds: when a file goes to
     the inbox. ip: truncated, full or none. kept_when_refused: names of track events that are
@@ -30,7 +30,7 @@ class Rules:
         return any(origin in found or "*" in found for found in self.origins.values())
 
 
-def load(settings: Settings) -> Rules:
+def load(settings: Settings) -> CollectorRules:
     """The rules, or ConfigError that names what is wrong; without a write key nothing is served."""
     path = settings.config / "collector.yml"
     content: dict[str, Any] = configuration.load_file(path, "collector")
@@ -49,7 +49,7 @@ def load(settings: Settings) -> Rules:
             allowed="one entry or more under write_keys",
             remedy="add {name: shop, key: <a value of your own>, origins: [https://your.shop]}",
         )
-    return Rules(
+    return CollectorRules(
         origins,
         content["most_bytes"],
         content["file_bytes"],

@@ -12,14 +12,14 @@ from typing import Any
 
 import orjson
 
-from collector.keys import Rules
+from collector.keys import CollectorRules
 from segmentry import consent_strings
 
 # What a record takes from its batch where it has none of its own.
 HANDED_DOWN = ("sentAt", "context", "integrations")
 
 
-class Refused(Exception):
+class RequestRefused(Exception):
     """The request is refused: an HTTP status and a reason without any value of the request."""
 
     def __init__(self, status: int, reason: str) -> None:
@@ -36,11 +36,11 @@ def unpacked(body: bytes, most: int) -> bytes:
     try:
         content = unpacker.decompress(body, most + 1)
     except zlib.error:
-        raise Refused(400, "the body starts as gzip and is not gzip") from None
+        raise RequestRefused(400, "the body starts as gzip and is not gzip") from None
     if len(content) > most:
-        raise Refused(413, f"the body has more than {most} bytes")
+        raise RequestRefused(413, f"the body has more than {most} bytes")
     if not unpacker.eof:
-        raise Refused(400, "the gzip body is not complete")
+        raise RequestRefused(400, "the gzip body is not complete")
     return content
 
 
@@ -50,9 +50,9 @@ def parsed(content: bytes) -> dict[str, Any]:
         found = orjson.loads(content)
         orjson.dumps(found)  # nesting that cannot be written is refused here
     except (orjson.JSONDecodeError, TypeError):
-        raise Refused(400, "the body is not JSON, or is nested too deeply") from None
+        raise RequestRefused(400, "the body is not JSON, or is nested too deeply") from None
     if not isinstance(found, dict):
-        raise Refused(400, "the body is not a JSON object")
+        raise RequestRefused(400, "the body is not a JSON object")
     return found
 
 
@@ -62,7 +62,7 @@ def of_pixel(data: str) -> bytes:
         padded = data.replace("-", "+").replace("_", "/") + "=" * (-len(data) % 4)
         return base64.b64decode(padded, validate=True)
     except ValueError:
-        raise Refused(400, "data is not base64") from None
+        raise RequestRefused(400, "data is not base64") from None
 
 
 def malformed_line(content: bytes) -> bytes:
@@ -70,7 +70,7 @@ def malformed_line(content: bytes) -> bytes:
     return orjson.dumps(content.decode("utf-8", "replace")) + b"\n"
 
 
-def lines(body: dict[str, Any], kind: str, rules: Rules, peer: str) -> bytes:
+def lines(body: dict[str, Any], kind: str, rules: CollectorRules, peer: str) -> bytes:
     """One line per event. kind: type of call of the path; batch for a batch. peer: address of a
     browser, empty for a server.
     """
@@ -86,13 +86,13 @@ def _items(body: dict[str, Any], kind: str) -> Iterator[Any]:
         return
     batch = body.get("batch")
     if not isinstance(batch, list):
-        raise Refused(400, "batch is not a list of events")
+        raise RequestRefused(400, "batch is not a list of events")
     handed = {name: body[name] for name in HANDED_DOWN if name in body}
     for item in batch:
         yield {**handed, **item} if isinstance(item, dict) else item
 
 
-def _event(item: Any, kind: str, rules: Rules, peer: str, now: str) -> Any:
+def _event(item: Any, kind: str, rules: CollectorRules, peer: str, now: str) -> Any:
     if not isinstance(item, dict):
         return item
     event = {name: value for name, value in item.items() if name != "writeKey"}
@@ -109,7 +109,7 @@ def _event(item: Any, kind: str, rules: Rules, peer: str, now: str) -> Any:
     return event
 
 
-def _permitted(event: dict[str, Any], rules: Rules) -> dict[str, Any]:
+def _permitted(event: dict[str, Any], rules: CollectorRules) -> dict[str, Any]:
     context = event.get("context")
     consent = context.get("consent") if isinstance(context, dict) else None
     if consent is None:

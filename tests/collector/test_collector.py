@@ -19,12 +19,12 @@ import pytest
 from collector import journal as journals
 from collector.app import Collector
 from collector.journal import Journal
-from collector.keys import Rules, load
+from collector.keys import CollectorRules, load
 from segmentry.errors import ConfigError, UsageError
 from segmentry.settings import ROOT, Settings
 
 PAGE = "https://shop.example"
-RULES = Rules(
+RULES = CollectorRules(
     {"web-key": frozenset({PAGE}), "server-key": frozenset()},
     most_bytes=20_000,
     file_bytes=10_000_000,
@@ -233,7 +233,8 @@ def test_the_file_of_keys_is_checked(tmp_path: Path) -> None:
     text = (ROOT / "config" / "collector.yml").read_text()
     (tmp_path / "collector.yml").write_text(text)
     assert load(Settings.from_environment(env)).ip == "truncated"
-    start, end = text.index("write_keys:"), text.index("# Of one")
+    start = text.index("write_keys:")
+    end = text.index("# Of one")
     (tmp_path / "collector.yml").write_text(text[:start] + "write_keys: []\n" + text[end:])
     with pytest.raises(ConfigError, match="no write key"):
         load(Settings.from_environment(env))
