@@ -15,7 +15,7 @@ import orjson
 from collector import records
 from collector.journal import Journal
 from collector.keys import CollectorRules
-from collector.records import RequestRefused
+from collector.records import BadRequest
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -52,7 +52,7 @@ class Collector:
             headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]}
             try:
                 answer = await self._answer(scope, headers, receive)
-            except RequestRefused as refusal:
+            except BadRequest as refusal:
                 _log.warning("refused with %d: %s", refusal.status, refusal.reason)
                 answer = _json({"success": False, "message": refusal.reason}, refusal.status)
             await _send(answer, self._cors(headers.get("origin", "")), send)
@@ -81,7 +81,7 @@ class Collector:
         if method == "GET":
             return self._settings(path, scope, headers, query)
         if method != "POST":
-            raise RequestRefused(405, "the method is not GET, POST or OPTIONS")
+            raise BadRequest(405, "the method is not GET, POST or OPTIONS")
         call = _call(path.removeprefix("v1/"))
         content = await self._body(headers, receive)
         await self._take(content, call, scope, headers, query)
@@ -98,7 +98,7 @@ class Collector:
             key = self._permitted(parts[2], headers)
             host = {"apiHost": f"{headers.get('host', '')}/v1", "protocol": scope["scheme"]}
             return _json({"integrations": {"Segment.io": {"apiKey": key, **host}}, "plan": {}})
-        raise RequestRefused(404, "there is nothing at this path")
+        raise BadRequest(404, "there is nothing at this path")
 
     async def _body(self, headers: dict[str, str], receive: Receive) -> bytes:
         most = self._rules.most_bytes
@@ -107,11 +107,11 @@ class Collector:
         while more:
             message = await receive()
             if message["type"] == "http.disconnect":
-                raise RequestRefused(400, "the client left before the body was complete")
+                raise BadRequest(400, "the client left before the body was complete")
             content += message.get("body", b"")
             more = message.get("more_body", False)
             if len(content) > most:
-                raise RequestRefused(413, f"the body has more than {most} bytes")
+                raise BadRequest(413, f"the body has more than {most} bytes")
         return records.unpacked(content, most)
 
     async def _take(
@@ -124,7 +124,7 @@ class Collector:
     ) -> None:
         try:
             body = records.parsed(content)
-        except RequestRefused as refusal:
+        except BadRequest as refusal:
             # Kept only of a client that knows a key: others could fill the quarantine.
             self._key({}, headers, query)
             await self._write(records.malformed_line(content))
@@ -133,7 +133,7 @@ class Collector:
         peer = (scope.get("client") or ("",))[0] if headers.get("origin") else ""
         try:
             lines = records.lines(body, call, self._rules, peer)
-        except RequestRefused as refusal:
+        except BadRequest as refusal:
             await self._write(records.malformed_line(content))
             raise refusal from None
         if lines:
@@ -143,7 +143,7 @@ class Collector:
         try:
             await asyncio.wrap_future(self._journal.append(lines))
         except OSError:
-            raise RequestRefused(
+            raise BadRequest(
                 503, "the disk takes no more: send the same request again later"
             ) from None
 
@@ -154,12 +154,10 @@ class Collector:
     def _permitted(self, key: Any, headers: dict[str, str]) -> str:
         origins = self._rules.origins.get(key) if isinstance(key, str) else None
         if origins is None:
-            raise RequestRefused(
-                401, "the write key is missing or unknown: see config/collector.yml"
-            )
+            raise BadRequest(401, "write key missing or unknown: see config/collector.yml")
         origin = headers.get("origin")
         if origin and "*" not in origins and origin not in origins:
-            raise RequestRefused(403, "the write key does not permit this origin")
+            raise BadRequest(403, "the write key does not permit this origin")
         return str(key)
 
     def _cors(self, origin: str) -> list[tuple[bytes, bytes]]:
@@ -176,7 +174,7 @@ class Collector:
 
 def _call(name: str) -> str:
     if name not in CALLS:
-        raise RequestRefused(404, "there is nothing at this path")
+        raise BadRequest(404, "there is nothing at this path")
     return CALLS[name]
 
 

@@ -19,7 +19,7 @@ from segmentry import consent_strings
 HANDED_DOWN = ("sentAt", "context", "integrations")
 
 
-class RequestRefused(Exception):
+class BadRequest(Exception):
     """The request is refused: an HTTP status and a reason without any value of the request."""
 
     def __init__(self, status: int, reason: str) -> None:
@@ -36,11 +36,11 @@ def unpacked(body: bytes, most: int) -> bytes:
     try:
         content = unpacker.decompress(body, most + 1)
     except zlib.error:
-        raise RequestRefused(400, "the body starts as gzip and is not gzip") from None
+        raise BadRequest(400, "the body starts as gzip and is not gzip") from None
     if len(content) > most:
-        raise RequestRefused(413, f"the body has more than {most} bytes")
+        raise BadRequest(413, f"the body has more than {most} bytes")
     if not unpacker.eof:
-        raise RequestRefused(400, "the gzip body is not complete")
+        raise BadRequest(400, "the gzip body is not complete")
     return content
 
 
@@ -50,9 +50,9 @@ def parsed(content: bytes) -> dict[str, Any]:
         found = orjson.loads(content)
         orjson.dumps(found)  # nesting that cannot be written is refused here
     except (orjson.JSONDecodeError, TypeError):
-        raise RequestRefused(400, "the body is not JSON, or is nested too deeply") from None
+        raise BadRequest(400, "the body is not JSON, or is nested too deeply") from None
     if not isinstance(found, dict):
-        raise RequestRefused(400, "the body is not a JSON object")
+        raise BadRequest(400, "the body is not a JSON object")
     return found
 
 
@@ -62,7 +62,7 @@ def of_pixel(data: str) -> bytes:
         padded = data.replace("-", "+").replace("_", "/") + "=" * (-len(data) % 4)
         return base64.b64decode(padded, validate=True)
     except ValueError:
-        raise RequestRefused(400, "data is not base64") from None
+        raise BadRequest(400, "data is not base64") from None
 
 
 def malformed_line(content: bytes) -> bytes:
@@ -86,7 +86,7 @@ def _items(body: dict[str, Any], kind: str) -> Iterator[Any]:
         return
     batch = body.get("batch")
     if not isinstance(batch, list):
-        raise RequestRefused(400, "batch is not a list of events")
+        raise BadRequest(400, "batch is not a list of events")
     handed = {name: body[name] for name in HANDED_DOWN if name in body}
     for item in batch:
         yield {**handed, **item} if isinstance(item, dict) else item
