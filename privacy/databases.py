@@ -4,6 +4,7 @@ Airflow, MLflow and the simulated tools keep under the home.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -19,6 +20,7 @@ from segmentry import warehouse
 from segmentry.settings import Settings
 
 _LEDGER_TABLES = (t.destination_rows, t.changes, t.dead_letters)
+_AIRFLOW = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"
 # Of the vendor, and of the lake, each with a way of its own.
 _OWN_WAY = ("receiver.sqlite",)
 
@@ -87,10 +89,17 @@ def databases(settings: Settings) -> list[Path]:
 
 
 def servers(settings: Settings) -> list[str]:
-    """Databases on a server, of which this room only reaches the ledger and the catalog."""
+    """What lies on a server and is not searched here; the ledger and the catalog are reached there.
+
+    Airflow's database is named where this process has Airflow's variable for it.
+    """
     found = []
     if not settings.mlflow_uri.startswith("sqlite"):
         found.append("MLflow's server: delete the runs' tags and artifacts of the people there")
+    if not os.environ.get(_AIRFLOW, "sqlite").startswith("sqlite"):
+        found.append("Airflow's server: delete its logs and XComs of runs with the people there")
+    if "://" in settings.lake_data:
+        found.append("the object store of the lake: see that no older version of a file is kept")
     return found
 
 

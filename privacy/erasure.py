@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import fcntl
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +15,8 @@ from privacy.search import ValueScan
 from privacy.subjects import Subject, find, tombstones_of
 from privacy.values import Matcher
 from segmentry import tombstones, warehouse
-from segmentry.errors import SegmentryError, UsageError
+from segmentry.errors import UsageError
+from segmentry.job_lock import only_one
 from segmentry.settings import Settings
 from sources import landing
 
@@ -98,7 +97,8 @@ def finish(settings: Settings, erasure: Erasure) -> ErasureReport:
     started = time.monotonic()
     work = Work(settings, erasure, _scan(erasure.subject))
     erasure.left = []
-    with _no_job(settings), warehouse.writing(settings):
+    # A job that runs would read snapshots that expire.
+    with only_one(settings, "erasure"), warehouse.writing(settings):
         for name, step in _STEPS:
             if name in erasure.done and name != _LAST:
                 continue
@@ -113,21 +113,6 @@ def finish(settings: Settings, erasure: Erasure) -> ErasureReport:
     if erasure.left:
         return ErasureReport(erasure, seconds)
     return ErasureReport(erasure, seconds, record.close(settings, erasure))
-
-
-@contextmanager
-def _no_job(settings: Settings) -> Iterator[None]:
-    """Keep jobs of the home away: one that runs would read snapshots that expire."""
-    with (settings.home / "run.lock").open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise SegmentryError(
-                "a job or another erasure is running in this home",
-                allowed="an erasure while nothing else runs",
-                remedy="wait until it has ended, then run `segmentry privacy forget` again",
-            ) from None
-        yield
 
 
 def _scan(subject: Subject) -> ValueScan:

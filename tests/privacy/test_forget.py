@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from cli.main import run
-from privacy import erasure, record
+from privacy import databases, erasure, record
 from privacy.values import Matcher
 from segmentry import tombstones, warehouse
 from segmentry.settings import Settings
@@ -224,3 +224,22 @@ def test_the_key_is_private_and_needed(home: Settings) -> None:
     key.unlink()
     with pytest.raises(tombstones.ConfigError, match="key of the tombstones"):
         tombstones.Tombstones(home)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "named"),
+    [
+        ("MLFLOW_TRACKING_URI", "http://mlflow.example.com:5000", "MLflow's server"),
+        ("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", "postgresql://db/airflow", "Airflow's server"),
+        ("SEGMENTRY_LAKE_DATA", "s3://shop/lake", "the object store of the lake"),
+    ],
+)
+def test_what_lies_on_a_server_is_named_as_not_searched(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, value: str, named: str
+) -> None:
+    monkeypatch.delenv("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", raising=False)
+    local = {"SEGMENTRY_HOME": str(tmp_path)}
+    assert databases.servers(Settings.from_environment(local)) == []
+    monkeypatch.setenv(name, value)
+    (found,) = databases.servers(Settings.from_environment({**local, name: value}))
+    assert found.startswith(named)
