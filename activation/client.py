@@ -68,6 +68,10 @@ class RequestRefused(Exception):
         self.counts_rows = counts_rows
 
 
+class ConsentChanged(Exception):
+    """A person of the request may not be reached any more; the request did not leave."""
+
+
 class Unanswered(DestinationError):
     """Every attempt failed. may_have_arrived: whether one of them may have been taken all the
     same.
@@ -89,6 +93,7 @@ class Client:
     not look like one. renew: fetches new credentials once after a 401 and gives the headers that
     carry them. is_stale: whether an answer means what a 401 means elsewhere. is_repeatable: False
     where a repeated request does harm: one that may have been taken is then not tried again.
+    before: is called right before each attempt, and may raise ConsentChanged.
     """
 
     def __init__(
@@ -105,6 +110,7 @@ class Client:
         is_repeatable: bool = True,
         transport: httpx.BaseTransport | None = None,
         sleep: Callable[[float], None] = time.sleep,
+        before: Callable[[], None] = lambda: None,
     ) -> None:
         self._base = checked_url(base_url)
         self._http = httpx.Client(
@@ -121,6 +127,7 @@ class Client:
         self._is_stale = is_stale
         self._is_repeatable = is_repeatable
         self._sleep = sleep
+        self._before = before
         self.requests = 0
         # Whether a request may have changed the destination since this was last set to False.
         self.may_have_written = False
@@ -154,6 +161,9 @@ class Client:
             wait = FIRST_WAIT * 2**attempt
             try:
                 response = self._once(method, path, parts)
+            except ConsentChanged:
+                self.may_have_written |= method != "GET" and taken
+                raise
             except httpx.TransportError as error:
                 last = type(error).__name__
                 taken = taken or not isinstance(error, UNTAKEN)
@@ -188,6 +198,7 @@ class Client:
             raise _unanswered(error.received, error.allowed, error.remedy, taken) from None
 
     def _once(self, method: str, path: str, parts: Mapping[str, Any]) -> httpx.Response:
+        self._before()
         self.requests += 1
         # Signatures carry the time of the attempt, so headers are made again for each.
         parts = (
@@ -197,6 +208,7 @@ class Client:
         response = self._http.request(method, self._base + path, **parts)
         if self._renew is not None and self._is_stale(response):
             self.sign_in()
+            self._before()
             self.requests += 1
             response = self._http.request(method, self._base + path, **parts)
         return response

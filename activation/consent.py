@@ -26,6 +26,7 @@ RELATIONS = (
     "marts.consents",
     "marts.consent_reach",
     "activation.suppressions",
+    "activation.waiting_refusals",
     "audiences.suppressed_contacts",
 )
 

@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -59,6 +60,8 @@ class DestinationSession:
     run_id: str
     clients: dict[str, Client] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    # Called before each attempt of each request; see watching().
+    checks: list[Callable[[], None]] = field(default_factory=list)
 
     def option(self, name: str, default: Any = None) -> Any:
         """An option of the sync's file."""
@@ -80,6 +83,7 @@ class DestinationSession:
                 account=account,
                 headers=headers,
                 rate=self.rate(rate),
+                before=self._before,
                 **parts,
             )
         return self.clients["http"]
@@ -98,6 +102,21 @@ class DestinationSession:
         """The requests of another batch begin."""
         for client in self.clients.values():
             client.may_have_written = False
+
+    @contextmanager
+    def watching(self, check: Callable[[], None]) -> Iterator[None]:
+        """Have the check called before each attempt of each request that is made meanwhile; it
+        raises ConsentChanged where the request may not leave.
+        """
+        self.checks.append(check)
+        try:
+            yield
+        finally:
+            self.checks.remove(check)
+
+    def _before(self) -> None:
+        for check in self.checks:
+            check()
 
     def close(self) -> None:
         """Close the clients."""

@@ -7,7 +7,7 @@ import duckdb
 from activation.ledger import export
 from activation.ledger.database import Ledger
 from activation.ledger.tables import RENAMED
-from segmentry import row_profile, tables, warehouse
+from segmentry import row_profile, tables, waiting, warehouse
 
 COLUMNS: dict[str, str] = {
     "sync_runs": (
@@ -38,6 +38,7 @@ COLUMNS: dict[str, str] = {
         "identifier_type varchar, identifier varchar, channel varchar, reason varchar,"
         " suppressed_at timestamp"
     ),
+    "waiting_refusals": waiting.COLUMNS,
 }
 
 

@@ -53,8 +53,8 @@ def withdraw(
     channel: ChannelOption = Channel.any,
     output: OutputOption = Output.table,
 ) -> None:
-    """Record that a person opted out. It counts for the next sync, with everything that the
-    identifier may mean.
+    """Record that a person opted out. It counts for every request that starts from now on, with
+    everything that the identifier may mean.
 
     Example: segmentry consent withdraw email:ann@example.com --purpose marketing
     """

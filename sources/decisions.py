@@ -1,5 +1,8 @@
-"""A decision that an operator records: landed like any record of the source `consents`, and counted
-at once.
+"""Decisions that an operator or a marketing tool states: they land as records of the source
+`consents`.
+
+A refusal counts at once: it first becomes a row of ``segmentry.waiting``, which every sync reads
+before its next request. A grant counts from the next run on, by the rule alone.
 """
 
 from __future__ import annotations
@@ -8,24 +11,23 @@ import getpass
 import hashlib
 import json
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from identity import people
-from segmentry import configuration, identifiers, warehouse, withdrawals
-from segmentry.errors import SegmentryError, UsageError
+from segmentry import configuration, identifiers, waiting, warehouse, withdrawals
+from segmentry.errors import UsageError
 from segmentry.settings import Settings
 from segmentry.stages import RunContext
 from segmentry.tombstones import Tombstones
-from sources import landing, stages
+from segmentry.waiting import Refusal
+from sources import landing
 from sources.readers.records import Records
 
 SOURCE = "consents"
 TYPES = ("email", "phone", "user_id", "crm_id", "loyalty_id", "cookie", "device_id")
-# Reason of a suppression that replaces a refusal while staging cannot be built.
-STOPGAP = "consent withdraw"
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,33 @@ class Decision:
         return self.status == "granted"
 
 
+@dataclass(frozen=True)
+class Statement:
+    """A decision on one identifier. consent_id: None to make one of the content. by: who states
+    it.
+    """
+
+    identifier_type: str
+    identifier: str
+    decision: Decision
+    decided_at: datetime
+    source: str = "operator"
+    consent_id: str | None = None
+
+    @property
+    def record_id(self) -> str:
+        """The id of the record: the one given, or a hash of the content."""
+        if self.consent_id is not None:
+            return self.consent_id
+        decision = self.decision
+        parts = [
+            self.identifier_type, self.identifier, decision.status, decision.purpose,
+            decision.channel, self.decided_at.isoformat(),
+        ]  # fmt: skip
+        digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:24]
+        return f"{self.source}:{digest}"
+
+
 def record(settings: Settings, identifier: str, decision: Decision) -> dict[str, Any]:
     """Land the decision and apply it; returns one row that states what was done, without the
     identifier's value.
@@ -50,21 +79,67 @@ def record(settings: Settings, identifier: str, decision: Decision) -> dict[str,
     Raises UsageError for an identifier that is none, and for a grant that is not for one identifier
     and one purpose.
     """
-    _check(decision)
+    check(decision)
     warehouse.prepare(settings)
-    with warehouse.writing(settings):
-        named = _named(settings, identifier, decision)
-        at = datetime.now(UTC).replace(tzinfo=None)
-        _land(settings, named, decision, at)
-        counts_by = _take_effect(settings, named, decision)
-        match = withdrawals.matches(settings, [_consent_id(one, decision, at) for one in named])
-    return {
-        "status": decision.status, "purpose": decision.purpose, "channel": decision.channel,
-        "identifiers": len(named), "match": match, "counts": counts_by, "decided_at": at,
-    }  # fmt: skip
+    at = datetime.now(UTC).replace(tzinfo=None)
+    named = _named(settings, identifier, decision)
+    return record_all(settings, [Statement(kind, value, decision, at) for kind, value in named])
 
 
-def _check(decision: Decision) -> None:
+def record_all(settings: Settings, statements: Sequence[Statement]) -> dict[str, Any]:
+    """Record statements of one kind, grants or refusals; returns what was done, without a value.
+
+    A refusal counts when this returns. A repeated call with the same statements changes nothing.
+    """
+    first = statements[0]
+    row = {
+        "status": first.decision.status,
+        "purpose": _common([one.decision.purpose for one in statements]),
+        "channel": _common([one.decision.channel for one in statements]),
+        "identifiers": len(statements),
+    }
+    last = {"decided_at": max(one.decided_at for one in statements)}
+    if first.decision.is_grant:
+        _land(settings, *_file(statements), is_patient=True, is_grant=True)
+        return {**row, "match": "", "profiles": 0, "counts": "from the next run on", **last}
+    file, lines = _file(statements)
+    refusals = [
+        Refusal(
+            one.record_id, one.identifier_type, one.identifier, one.decision.purpose,
+            one.decision.channel, one.decided_at, file, line, raw,
+        )
+        for one, (line, raw) in zip(statements, lines, strict=True)
+    ]  # fmt: skip
+    matches = waiting.add(settings, refusals)
+    _land(settings, file, lines, is_patient=False)
+    row["match"] = ", ".join(
+        match if len(matches) == 1 else f"{count:,} {match}" for match, count in matches.items()
+    )
+    return {**row, **_effect(settings, [one.consent_id for one in refusals]), **last}
+
+
+def _common(words: Sequence[str]) -> str:
+    return words[0] if len(set(words)) == 1 else "several"
+
+
+def _effect(settings: Settings, consent_ids: Sequence[str]) -> dict[str, Any]:
+    """What refusals change. A lake that an older version built has the rule rebuilt first."""
+    with warehouse.connect(settings, read_only=True) as lake:
+        is_old = warehouse.relation_exists(lake, "marts.consents") and not (
+            warehouse.relation_exists(lake, waiting.REACH)
+        )
+    if is_old:
+        with warehouse.writing(settings):
+            withdrawals.refresh(RunContext(settings))
+    profiles, syncs = waiting.reached(settings, consent_ids)
+    counts = "now, for every request from here on"
+    if syncs:
+        counts += f"; removed from {', '.join(syncs)} by the next `segmentry sync apply` or run"
+    return {"profiles": profiles, "counts": counts}
+
+
+def check(decision: Decision) -> None:
+    """Raise UsageError for a grant that does not state one purpose and a proof."""
     if decision.is_grant and decision.purpose == "any":
         raise UsageError(
             "a grant of the purpose 'any' was given",
@@ -86,6 +161,12 @@ def _named(settings: Settings, text: str, decision: Decision) -> Sequence[tuple[
     kind, colon, value = text.partition(":")
     if not colon:
         return _of_profile(settings, text, decision)
+    check_identifier(kind, value, is_grant=decision.is_grant)
+    return [(kind, value)]
+
+
+def check_identifier(kind: str, value: str, *, is_grant: bool) -> None:
+    """Raise UsageError for an identifier that is none."""
     if kind not in TYPES:
         raise UsageError(
             f"'{kind}' is not a type of identifier",
@@ -96,13 +177,12 @@ def _named(settings: Settings, text: str, decision: Decision) -> Sequence[tuple[
     is_loose = bool(identifiers.loose_keys(kind, value))
     # A refusal that is written in another way may still mean a known person; a grant must name its
     # identifier exactly.
-    if fault is not None and (decision.is_grant or not is_loose):
+    if fault is not None and (is_grant or not is_loose):
         raise UsageError(
             f"the value given is no identifier of the type '{kind}': {fault}",
             allowed="a value such as " + _EXAMPLES.get(kind, f"{kind}:A-1042"),
             remedy="check the value; write a phone number with + and its country code",
         )
-    return [(kind, value)]
 
 
 _EXAMPLES = {"email": "email:ann@example.com", "phone": "phone:+4917612345678"}
@@ -122,65 +202,77 @@ def _of_profile(settings: Settings, text: str, decision: Decision) -> Sequence[t
             " where profile_id = ? order by all",
             [profile_id],
         ).fetchall()
-    return [(kind, value) for kind, value in rows if kind in TYPES]
+    named = [(kind, value) for kind, value in rows if kind in TYPES]
+    if not named:
+        raise UsageError(
+            "the profile has no identifier that a decision can be recorded for",
+            allowed="a profile with one of " + ", ".join(TYPES),
+            remedy="name an identifier of the person as type:value",
+        )
+    return named
 
 
-def _consent_id(named: tuple[str, str], decision: Decision, at: datetime) -> str:
-    parts = "\n".join([*named, decision.status, decision.purpose, decision.channel, at.isoformat()])
-    return f"operator:{hashlib.sha256(parts.encode()).hexdigest()[:24]}"
+def _file(statements: Sequence[Statement]) -> tuple[str, list[tuple[int, str]]]:
+    """The name that the records land under, and each with its line."""
+    by = f"{getpass.getuser()} at {socket.gethostname()}"
+    lines = [
+        (line, json.dumps(_content(one, by), ensure_ascii=False))
+        for line, one in enumerate(statements, start=1)
+    ]
+    first = statements[0]
+    return f"{first.source}/{first.decided_at:%Y-%m-%dT%H-%M-%S.%f}", lines
+
+
+def _content(one: Statement, by: str) -> Mapping[str, Any]:
+    return {
+        "consent_id": one.record_id, "identifier_type": one.identifier_type,
+        "identifier": one.identifier,
+        "purpose": one.decision.purpose, "channel": one.decision.channel,
+        "status": one.decision.status,
+        "occurred_at": f"{one.decided_at.isoformat()}Z", "source": one.source,
+        "proof": one.decision.proof or None, "recorded_by": by,
+    }  # fmt: skip
+
+
+def land_waiting(settings: Settings) -> None:
+    """Land the records of refusals that could not be landed as they were made, and remove the
+    refusals that the rule has from their record.
+    """
+    with warehouse.connect(settings) as lake:
+        waiting.remove_those_the_rule_has(lake)
+        left = waiting.files(lake)
+    for file, lines in left:
+        _land(settings, file, lines, is_patient=True)
 
 
 def _land(
-    settings: Settings, named: Sequence[tuple[str, str]], decision: Decision, at: datetime
+    settings: Settings,
+    file: str,
+    lines: Sequence[tuple[int, str]],
+    *,
+    is_patient: bool,
+    is_grant: bool = False,
 ) -> None:
-    by = f"{getpass.getuser()} at {socket.gethostname()}"
+    """Land records once. Without patience, one that meets a load is left to the next run's."""
     records = Records()
-    for line, (kind, value) in enumerate(named, start=1):
-        content = {
-            "consent_id": _consent_id((kind, value), decision, at), "identifier_type": kind,
-            "identifier": value,
-            "purpose": decision.purpose, "channel": decision.channel, "status": decision.status,
-            "occurred_at": f"{at.isoformat()}Z", "source": "operator",
-            "proof": decision.proof or None, "recorded_by": by,
-        }  # fmt: skip
-        records.add(line, json.dumps(content, ensure_ascii=False))
+    for line, raw in lines:
+        records.add(line, raw)
     digest = hashlib.sha256("\n".join(records.raws).encode()).hexdigest()
-    item = landing.Input(SOURCE, f"operator/{at:%Y-%m-%dT%H-%M-%S.%f}", digest)
-    with landing.one_at_a_time(settings), warehouse.connect(settings) as lake:
-        landing.ensure_tables(lake, [SOURCE])
-        graves = Tombstones(settings, configuration.shop_country(settings))
-        if landing.land(lake, item, [records], graves=graves).forgotten and decision.is_grant:
-            raise UsageError(
-                "the identifier is that of a forgotten person, and nothing is recorded",
-                allowed="an identifier without a tombstone",
-                remedy="docs/how-to/privacy.md describes how a person who was forgotten returns",
-            )
-
-
-def _take_effect(settings: Settings, named: Sequence[tuple[str, str]], decision: Decision) -> str:
-    """Take the record into the relations of consent. Where that fails, a refusal is a suppression
-    until it can be.
-    """
-    try:
-        stages.staging(RunContext(settings))
-        withdrawals.refresh(RunContext(settings))
-    except SegmentryError as error:
-        if decision.is_grant:
-            raise
-        _suppress(settings, named, decision)
-        return f"at the next sync, as a suppression: {error.received.splitlines()[0][:120]}"
-    if decision.is_grant:
-        return "from the next run on"
-    return "at the next sync"
-
-
-def _suppress(settings: Settings, named: Sequence[tuple[str, str]], decision: Decision) -> None:
-    at = datetime.now(UTC).replace(tzinfo=None)
-    columns = (
-        "identifier_type varchar, identifier varchar, channel varchar, reason varchar,"
-        " suppressed_at timestamp"
-    )
-    with warehouse.connect(settings) as lake:
-        lake.execute(f"create table if not exists lake.activation.suppressions ({columns})")
-        rows = [[kind, value, decision.channel, STOPGAP, at] for kind, value in named]
-        lake.executemany("insert into lake.activation.suppressions values (?, ?, ?, ?, ?)", rows)
+    item = landing.Input(SOURCE, file, digest)
+    with landing.one_at_a_time(settings, waits=is_patient) as is_ours:
+        if not is_ours:
+            return
+        with warehouse.connect(settings) as lake:
+            landing.ensure_tables(lake, [SOURCE])
+            if landing.is_landed(lake, SOURCE, digest):
+                return
+            graves = Tombstones(settings, configuration.shop_country(settings))
+            if landing.land(lake, item, [records], graves=graves).forgotten:
+                waiting.remove_those_not_landed(lake, file, item.relation, item.batch_id)
+                if is_grant:
+                    raise UsageError(
+                        "the identifier is that of a forgotten person, and nothing is recorded",
+                        allowed="an identifier without a tombstone",
+                        remedy="docs/how-to/privacy.md describes how a person who was forgotten"
+                        " returns",
+                    )

@@ -110,14 +110,20 @@ def ensure_tables(lake: duckdb.DuckDBPyConnection, tables: Iterable[str]) -> Non
 
 
 @contextmanager
-def one_at_a_time(settings: Settings) -> Iterator[None]:
+def one_at_a_time(settings: Settings, *, waits: bool = True) -> Iterator[bool]:
     """Take the home's landing lock: two loaders that look at once would both find a file not yet
     loaded.
+
+    Yields whether it is taken: without waits, False while another loads.
     """
     settings.home.mkdir(parents=True, exist_ok=True)
     with (settings.home / "load.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX if waits else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        yield True
 
 
 def land(

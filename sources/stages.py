@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from segmentry import money, warehouse
+from segmentry import money, waiting, warehouse
 from segmentry.errors import SourceError
 from segmentry.settings import Settings
 from segmentry.stages import RunContext, StageReport
-from sources import landing, loading
+from sources import decisions, landing, loading
 from sources import staging as staging_layer
 from sources.definitions import all_sources, raw_tables, source_named
 
@@ -16,6 +16,7 @@ def ensure_raw(settings: Settings) -> None:
     warehouse.prepare(settings)
     with warehouse.connect(settings) as lake:
         landing.ensure_tables(lake, raw_tables(settings))
+        waiting.ensure(lake)
     money.write_policy(settings)
 
 
@@ -61,4 +62,5 @@ def load(context: RunContext, source: str) -> StageReport:
 def staging(context: RunContext) -> StageReport:
     """Raw records to typed, deduplicated, accounted-for staging."""
     ensure_raw(context.settings)
+    decisions.land_waiting(context.settings)
     return staging_layer.build(context.settings, raw_tables(context.settings))

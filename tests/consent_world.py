@@ -59,7 +59,8 @@ IDENTITY = (
 )
 CONSENT = (
     "consent_answers! quarantined_refusals consent_decisions consent_matches consents"
-    " identifier_homes consent_reach consent_standings profile_standings address_standings"
+    " identifier_homes consent_reach waiting_reach consent_standings profile_standings"
+    " address_standings"
 )
 
 
@@ -147,7 +148,7 @@ class World:
 
     def build_standings(self) -> None:
         """Build the views over the current relations of consent: here they are tables."""
-        self._build("marts", "consent_standings profile_standings address_standings")
+        self._build("marts", "waiting_reach consent_standings profile_standings address_standings")
 
     def publish(self) -> None:
         """Profiles with their addresses, all in one segment, and the audiences of the

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from activation.client import RequestRefused, Unanswered
+from activation.client import ConsentChanged, RequestRefused, Unanswered
 from activation.destination import MALFORMED
 from activation.ledger import destination_rows, open_requests
 from activation.model import Batch, Operation, Pending, Result, Row, RowOutcome, Status
@@ -26,15 +26,28 @@ def send(sending: Sending, rows: Sequence[Row]) -> None:
 
 
 def _attempt(sending: Sending, rows: Sequence[Row]) -> Refused | None:
-    """One request; its rows without an outcome where it was refused as a whole."""
-    if not (rows := _leaving(sending, rows)):
-        return None
+    """One request; its rows without an outcome where it was refused as a whole.
+
+    A person who opts out while it waits, or between two attempts of it, is not in what follows.
+    """
+    while rows := _leaving(sending, rows):
+        try:
+            return _once(sending, rows)
+        except ConsentChanged:
+            continue
+    return None
+
+
+def _once(sending: Sending, rows: Sequence[Row]) -> Refused | None:
     batch = batch_of(sending.sync.name, sending.sent_before, rows)
     open_requests.intend(sending.ledger, sending.sync.name, sending.run.run_id, batch)
     try:
         result = _call(sending, batch)
     except RequestRefused as refusal:
         return _refused(sending, batch, refusal)
+    except ConsentChanged:
+        _interrupted(sending, batch)
+        return None
     except DestinationError as error:
         arrived = isinstance(error, Unanswered) and error.may_have_arrived
         if arrived and sending.destination.job_seconds:
@@ -52,6 +65,26 @@ def _attempt(sending: Sending, rows: Sequence[Row]) -> Refused | None:
         )
         raise unreadable(error) from None
     return _conclude(sending, batch, result)
+
+
+def _interrupted(sending: Sending, batch: Batch) -> None:
+    """Close the request of which a person opted out meanwhile, and have the others sent by another
+    one, unless a repetition does harm.
+    """
+    if sending.session.may_have_written:
+        if sending.destination.job_seconds:
+            raise DestinationError(
+                "a person opted out while a request that may have arrived was tried again",
+                allowed="requests whose end is known",
+                remedy="the next run settles it, then sends the others",
+            )
+        if not sending.destination.is_repeatable:
+            unknown = [sending.unconfirmed(row, "an opt-out stopped it") for row in batch.rows]
+            sending.record(batch.request_id, unknown)
+            return
+        destination_rows.record_unconfirmed(sending.ledger, sending.sync.name, batch.rows)
+    sending.record(batch.request_id, [])
+    raise ConsentChanged
 
 
 def _leaving(sending: Sending, rows: Sequence[Row]) -> Sequence[Row]:
@@ -80,8 +113,15 @@ def _leaving(sending: Sending, rows: Sequence[Row]) -> Sequence[Row]:
 def _call(sending: Sending, batch: Batch) -> Result:
     sending.session.begin()
     destination = sending.destination
-    call = destination.remove if batch.is_removal else destination.upsert
-    return call(sending.session, batch)
+    if batch.is_removal:
+        return destination.remove(sending.session, batch)
+
+    def check() -> None:
+        if sending.gate.refresh() and any(sending.gate.refusals(batch.rows)):
+            raise ConsentChanged
+
+    with sending.session.watching(check):
+        return destination.upsert(sending.session, batch)
 
 
 def _conclude(sending: Sending, batch: Batch, result: Result) -> Refused | None:

@@ -9,11 +9,14 @@ from contextlib import contextmanager
 
 from activation import plan as plans
 from activation import withdrawals
+from activation.client import ConsentChanged
 from activation.ledger import destination_rows
 from activation.model import Operation, Row, RowOutcome, Status, all_sent
 from activation.plan import SyncPlan
 from activation.send.sending import Sending
 from segmentry.errors import DestinationError
+
+_MOST_TIMES = 10  # a file is written; more would go on for hours where opt-outs never cease
 
 
 def withdraw(sending: Sending) -> None:
@@ -28,23 +31,47 @@ def withdraw(sending: Sending) -> None:
 
 
 def apply(sending: Sending, plan: SyncPlan) -> None:
-    """Write the whole audience, without those who may not leave as of now."""
+    """Write the whole audience, without those who may not leave as of now.
+
+    Where a person opts out while it is written, it is written again before it is delivered.
+    """
     blocked: dict[str, str] = {}
-
-    def allowed() -> Iterator[Row]:
-        sending.gate.refresh()
-        for rows in plans.wanted_rows(sending.lake, plan):
-            for row, reason in zip(rows, sending.gate.refusals(rows), strict=True):
-                if reason:
-                    blocked[row.row_key] = reason
-                else:
-                    yield row
-
-    with _writable():
-        sending.destination.replace(sending.session, allowed())
+    for _ in range(_MOST_TIMES):
+        try:
+            with _writable():
+                sending.destination.replace(sending.session, _allowed(sending, plan, blocked))
+            break
+        except ConsentChanged:
+            continue
+    else:
+        raise DestinationError(
+            f"opt-outs came in while the file was written, {_MOST_TIMES} times in a row",
+            allowed="a file without a person who opted out before it is delivered",
+            remedy="run it again; what was written last stays",
+        )
     sending.run.requests += 1
     for rows in plans.rows(sending.lake, plan):
         sending.record(None, [_outcome(row, blocked) for row in rows])
+
+
+def _allowed(sending: Sending, plan: SyncPlan, blocked: dict[str, str]) -> Iterator[Row]:
+    """The rows that may leave. Raises ConsentChanged at their end where one that was given may not
+    any more.
+    """
+    blocked.clear()
+    sending.gate.refresh()
+    for rows in plans.wanted_rows(sending.lake, plan):
+        for row, reason in zip(rows, sending.gate.refusals(rows), strict=True):
+            if reason:
+                blocked[row.row_key] = reason
+            else:
+                yield row
+    if sending.gate.refresh() and any(
+        reason and row.row_key not in blocked
+        for rows in plans.wanted_rows(sending.lake, plan)
+        for row, reason in zip(rows, sending.gate.refusals(rows), strict=True)
+    ):
+        raise ConsentChanged
 
 
 def _outcome(row: Row, blocked: dict[str, str]) -> RowOutcome:

@@ -67,7 +67,11 @@ decisions as (
     union all
     select identifier_type, identifier, profile_id, purpose, channel, false,
         coalesce(decided_at, timestamp '9999-12-31')
-    from {{ ref('consent_reach') }}
+    from (
+        select * from {{ ref('consent_reach') }}
+        union all
+        select * from {{ ref('waiting_reach') }}
+    ) as reach
     where reached_by = 'possible'
 )
 

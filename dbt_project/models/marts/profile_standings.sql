@@ -8,6 +8,9 @@ decisions as (
 inherited as (
     select * from {{ ref('consent_reach') }}
     where reached_by = 'former'
+    union all
+    select * from {{ ref('waiting_reach') }}
+    where reached_by = 'former'
 ),
 
 standings_now as (
