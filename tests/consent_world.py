@@ -49,9 +49,10 @@ RAW = (
 )
 # Models of identity in dbt's order with the way each is built: in full, as in a full rebuild.
 IDENTITY = (
-    "claim_changes spelling_changes identifier_values+ refused_identifiers+ identifier_changes"
+    "claim_changes statement_changes person_statements+ spelling_changes identifier_values+"
+    " refused_identifiers+ identifier_changes"
     " identifiers+ link_changes identifier_links+ region region_links excluded_links"
-    " wide_components contested_links dropped_links! restated_refusals"
+    " wide_components described_nodes contested_links dropped_links! restated_refusals"
     " refused_links+ group_changes identifier_groups+ mapping_before restored_homes"
     " profile_homes profile_ids=profile_id"
     " profile_resolution=profile_id identifier_mapping+ merge_events=merge_event_id"
