@@ -50,6 +50,15 @@ for this very channel; widely: for others too.
         false)
 {%- endmacro %}
 
+{#- What refusals reach in that way: those of the last run, and those recorded since. -#}
+{% macro all_reached(by) -%}
+select * from {{ ref('consent_reach') }}
+where reached_by = '{{ by }}'
+union all
+select * from {{ ref('waiting_reach') }}
+where reached_by = '{{ by }}'
+{%- endmacro %}
+
 {#- Decisions spread over the uses they touch: a grant over those that it names, a refusal over all
     that it may mean. -#}
 {% macro applying_decisions() -%}
@@ -68,11 +77,8 @@ decisions as (
     select identifier_type, identifier, profile_id, purpose, channel, false,
         coalesce(decided_at, timestamp '9999-12-31')
     from (
-        select * from {{ ref('consent_reach') }}
-        union all
-        select * from {{ ref('waiting_reach') }}
+        {{ all_reached('possible') }}
     ) as reach
-    where reached_by = 'possible'
 )
 
 select

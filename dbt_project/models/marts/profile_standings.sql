@@ -6,11 +6,7 @@ decisions as (
 ),
 
 inherited as (
-    select * from {{ ref('consent_reach') }}
-    where reached_by = 'former'
-    union all
-    select * from {{ ref('waiting_reach') }}
-    where reached_by = 'former'
+    {{ all_reached('former') }}
 ),
 
 standings_now as (
