@@ -27,6 +27,7 @@ def candidate_arguments(sync: SyncConfig, policy: ConsentPolicy) -> str:
         "address_type": (sync.address or "") if is_sent else "",
         "purpose": sync.purpose if is_sent else "",
         "channel": sync.channel if is_sent else "",
+        "suppressing_channels": list(sync.suppressing_channels),
         "needs_grant": basis.is_opt_in and is_sent,
         "opt_in_countries": list(basis.opt_in_countries) if is_sent else [],
         "share": sync.hold_out.share if sync.hold_out else 0,

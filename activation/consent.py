@@ -177,7 +177,7 @@ class ConsentGate:
             self._granted = KnownHashes(_values(cursor, f"{addresses} and is_granted", use))
 
     def _read_suppressions(self) -> None:
-        found = suppressed.read(self._lake, self._sync.channel)
+        found = suppressed.read(self._lake, self._sync.suppressing_channels)
         self._refused_people |= found.people
         self._refused_addresses |= {
             value for kind, value in found.identifiers if kind == self._sync.address

@@ -8,19 +8,19 @@ every profile that may be meant.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import duckdb
 
 from segmentry import warehouse
 from segmentry.identifier_words import PROFILE, loose_matches, types_named, word
+from segmentry.sync_config import CHANNELS
 
 # The present suppressions, and those that the audience was built with: an identifier may have
 # another profile since.
 NOW = "activation.suppressions"
 BUILT = "audiences.suppressed_contacts"
-CHANNELS = ("email", "sms", "push", "ads", "any")
 Named = tuple[str, str]
 
 
@@ -34,9 +34,9 @@ class Suppressed:
     identifiers: set[Named] = field(default_factory=set)
 
 
-def read(lake: duckdb.DuckDBPyConnection, channel: str) -> Suppressed:
-    """Every profile and identifier that no sync of the channel may reach."""
-    built, now = (set(_named(_rows(lake, relation), channel)) for relation in (BUILT, NOW))
+def read(lake: duckdb.DuckDBPyConnection, channels: Collection[str]) -> Suppressed:
+    """Every profile and identifier that is suppressed for one of the channels."""
+    built, now = (set(_named(_rows(lake, relation), channels)) for relation in (BUILT, NOW))
     found = Suppressed({value for kind, value in built | now if kind == PROFILE})
     others = {one for one in built if one[0] != PROFILE}
     # What those of the audience may mean was found as it was built, and is among them.
@@ -57,11 +57,13 @@ def _rows(
     return lake.execute(f"select {columns} from {relation} where identifier is not null").fetchall()
 
 
-def _named(rows: Iterable[tuple[str | None, str, str | None]], channel: str) -> Iterable[Named]:
-    """(type, value) of those for the channel; a type or channel that nobody knows may be any."""
+def _named(
+    rows: Iterable[tuple[str | None, str, str | None]], channels: Collection[str]
+) -> Iterable[Named]:
+    """(type, value) of those for the channels; a type or channel that nobody knows may be any."""
     for kind, value, by in rows:
         named = word(by)
-        if named in (channel, "any") or named not in CHANNELS:
+        if named in channels or named not in CHANNELS:
             yield from ((one, value) for one in types_named(kind))
 
 

@@ -175,11 +175,11 @@ def _add_suppressed(lake: duckdb.DuckDBPyConnection, sync: SyncConfig) -> None:
     if not _exist(lake, "audiences.suppressed_contacts"):
         return
     chosen = (
-        "select identifier from lake.audiences.suppressed_contacts where channel in ($channel,"
-        " 'any')"
+        "select identifier from lake.audiences.suppressed_contacts where list_contains($channels,"
+        " channel)"
     )
     for name, kind in (("refused_people", "profile_id"), ("refused_addresses", sync.address)):
-        words = {"channel": sync.channel, "kind": kind}
+        words = {"channels": list(sync.suppressing_channels), "kind": kind}
         lake.execute(f"insert into work.{name} {chosen} and identifier_type = $kind", words)
 
 

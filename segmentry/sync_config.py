@@ -43,6 +43,9 @@ class SyncColumn:
         return []
 
 
+CHANNELS = ("email", "sms", "push", "ads", "any")
+
+
 @dataclass(frozen=True)
 class HoldOut:
     """The share of the audience that is not sent; syncs of one salt hold out the same people."""
@@ -140,6 +143,17 @@ class SyncConfig:
     def is_refreshed(self) -> bool:
         """Whether a refresh between two main jobs runs it too."""
         return self.is_enabled and self.schedule == "each_refresh"
+
+    @cached_property
+    def suppressing_channels(self) -> tuple[str, ...]:
+        """Channels of which a suppression keeps a person out.
+
+        A sync of no certain channel may lead to a message by each of them, unless its purpose is to
+        count people.
+        """
+        if self.channel == "any" and self.purpose != "analytics":
+            return CHANNELS
+        return tuple(dict.fromkeys((self.channel, "any")))
 
     @cached_property
     def left_alone(self) -> frozenset[str]:

@@ -102,6 +102,11 @@ def record_all(settings: Settings, statements: Sequence[Statement]) -> dict[str,
     if first.decision.is_grant:
         _land(settings, *_file(statements), is_patient=True, is_grant=True)
         return {**row, "match": "", "profiles": 0, "counts": "from the next run on", **last}
+    # A forgotten person is refused everywhere: a refusal would only bring an identifier back.
+    graves = Tombstones(settings, configuration.shop_country(settings))
+    statements = [one for one in statements if not graves.has(one.identifier_type, one.identifier)]
+    if not statements:
+        return {**row, "match": "forgotten", "profiles": 0, "counts": _FORGOTTEN, **last}
     file, lines = _file(statements)
     refusals = [
         Refusal(
@@ -116,6 +121,9 @@ def record_all(settings: Settings, statements: Sequence[Statement]) -> dict[str,
         match if len(matches) == 1 else f"{count:,} {match}" for match, count in matches.items()
     )
     return {**row, **_effect(settings, [one.consent_id for one in refusals]), **last}
+
+
+_FORGOTTEN = "already: the person was forgotten, and nothing more of them is recorded"
 
 
 def _common(words: Sequence[str]) -> str:

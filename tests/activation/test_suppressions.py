@@ -5,11 +5,12 @@ was built.
 from __future__ import annotations
 
 import duckdb
+import pytest
 
 from activation import engine, published, stages, suppressed
 from segmentry import identifier_words, warehouse
 from segmentry.stages import RunContext
-from tests.activation.shop import Shop
+from tests.activation.shop import Shop, decision
 from tests.dbt_sql import Project
 
 NAMES = ("ann", "bob", "cid", "dee")
@@ -72,7 +73,7 @@ def test_a_suppression_in_any_spelling_keeps_the_person_out_of_the_audience(shop
                 f"select identifier from ({sql}) where identifier_type = 'profile_id'"
             ).fetchall()
             assert found == [("p_ann",)], written
-            assert suppressed.read(lake, "email").people == {"p_ann"}, written
+            assert suppressed.read(lake, ("email", "any")).people == {"p_ann"}, written
 
 
 def test_a_suppression_of_after_the_audience_takes_out_who_was_sent(shop: Shop) -> None:
@@ -98,6 +99,42 @@ def test_a_suppression_of_after_the_audience_takes_out_who_was_sent(shop: Shop) 
         "p_ann",
         "p_bob",
     ]
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+@pytest.mark.parametrize(
+    ("channel", "purpose", "left"),
+    [
+        ("any", "marketing", ["cid"]),
+        ("any", "analytics", ["ann", "cid", "dee"]),
+        ("email", "marketing", ["cid", "dee"]),
+        ("sms", "marketing", ["ann", "cid"]),
+    ],
+)
+def test_a_suppression_of_one_channel_counts_for_a_sync_of_any(
+    shop: Shop, at_once: bool, channel: str, purpose: str, left: list[str]
+) -> None:
+    """In the audience, as rows leave, and for those who were sent before."""
+    shop.sync("letters", channel=channel, purpose=purpose)
+    people(shop)
+    shop.put("marts.consents", [decision(name, channel="any") for name in NAMES])
+    stages.audiences(RunContext(shop.settings))
+    if at_once:
+        engine.run_sync(shop.settings, "letters")
+    suppress(
+        shop,
+        ("email", "ann@example.com", "email"),
+        ("email", "dee@example.com", "sms"),
+        ("email", "bob@example.com", "any"),
+    )
+    engine.run_sync(shop.settings, "letters")
+    (newest,) = (shop.settings.outbox / "letters").glob("*.csv*")
+    assert [name for name in NAMES if f"{name}@" in newest.read_text()] == left
+    stages.audiences(RunContext(shop.settings))
+    verdicts = dict(shop.rows("select profile_id, verdict from audiences.candidates"))
+    assert len(verdicts) == len(NAMES)
+    eligible = sorted(name for name, verdict in verdicts.items() if verdict == "eligible")
+    assert eligible == [f"p_{name}" for name in left]
 
 
 def test_types_and_names_are_those_of_the_sql() -> None:

@@ -15,8 +15,9 @@ from cli.main import run
 from privacy import databases, erasure, record
 from privacy.values import Matcher
 from segmentry import tombstones, warehouse
+from segmentry.errors import UsageError
 from segmentry.settings import Settings
-from sources import loading
+from sources import decisions, loading
 from tests.privacy import small_home
 from tests.privacy.small_home import ANN, BOB
 
@@ -101,6 +102,17 @@ def test_reloaded_and_late_records_stay_out_and_are_counted(built: Settings) -> 
     assert counted == (6,)
     # Bob's event on the browser that was Ann's too is kept as it arrived.
     assert set(small_home.hits(built.home / "privacy", ANN)) == set()
+
+
+@pytest.mark.parametrize("kind", ["email", "phone", "user_id"])
+def test_a_refusal_of_a_forgotten_person_brings_nothing_back(built: Settings, kind: str) -> None:
+    forget(built)
+    refusal = decisions.Decision("withdrawn", "any", "any")
+    assert decisions.record(built, f"{kind}:{ANN[kind]}", refusal)["match"] == "forgotten"
+    assert small_home.hits(built.home, ANN) == {}
+    grant = decisions.Decision("granted", "marketing", "email", "a form")
+    with pytest.raises(UsageError, match="forgotten"):
+        decisions.record(built, f"{kind}:{ANN[kind]}", grant)
 
 
 def test_the_shortened_file_of_the_inbox_does_not_land_again(built: Settings) -> None:

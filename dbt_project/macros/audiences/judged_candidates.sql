@@ -1,6 +1,7 @@
 {#- One sync's people, each with the first reason that keeps them back, or 'eligible'.
     sync: name, segments (none for all), past_members, key, address (none where no message is sent),
     address_type, purpose (none where people are removed, which nobody is kept back from), channel,
+    suppressing_channels (those of which a suppression keeps a person back),
     needs_grant, opt_in_countries, share, salt, exclusive_group, priority. -#}
 {% macro judged_candidates(sync) -%}
 {%- set address = normalize_identifier("'" ~ sync.address_type ~ "'", 'people.' ~ sync.address,
@@ -48,21 +49,24 @@ inner join (
     {% endif -%}
 ) as wanted
     on people.profile_id = wanted.profile_id
-left join suppressed_profiles
-    on
-        people.profile_id = suppressed_profiles.profile_id
-        and suppressed_profiles.channel in ('{{ sync.channel }}', 'any')
+left join (
+    select distinct profile_id from suppressed_profiles
+    where channel in ('{{ sync.suppressing_channels | join("', '") }}')
+) as suppressed_profiles
+    on people.profile_id = suppressed_profiles.profile_id
 left join standings
     on
         people.profile_id = standings.profile_id
         and standings.purpose = '{{ sync.purpose }}'
         and standings.channel = '{{ sync.channel }}'
 {% if sync.address -%}
-left join suppressed_addresses
-    on
-        suppressed_addresses.identifier_type = '{{ sync.address_type }}'
-        and suppressed_addresses.identifier = {{ address }}
-        and suppressed_addresses.channel in ('{{ sync.channel }}', 'any')
+left join (
+    select distinct identifier from suppressed_addresses
+    where
+        identifier_type = '{{ sync.address_type }}'
+        and channel in ('{{ sync.suppressing_channels | join("', '") }}')
+) as suppressed_addresses
+    on suppressed_addresses.identifier = {{ address }}
 left join addresses
     on
         addresses.identifier_type = '{{ sync.address_type }}'
