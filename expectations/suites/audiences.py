@@ -56,26 +56,26 @@ def _audience(view: View, name: str, sync: SyncConfig) -> Table:
     return Table(relation, row_key="person", unique=("sent_key",), rules=rules, query=query)
 
 
-def _standing(sync: SyncConfig, relation: str) -> str:
-    """What is in force for the use of the sync, of each profile or identifier."""
+def _standing(sync: SyncConfig, relation: str, column: str, condition: str) -> str:
+    """A list of the profiles or identifiers of which it is in force, for the use of the sync.
+
+    Not tied to a row of the audience: DuckDB refuses views of this depth in a correlated subquery.
+    """
     return (
-        f"(select * from lake.marts.{relation} where purpose = '{sync.purpose}' and channel ="
-        f" '{sync.channel}')"
+        f"(select {column} from lake.marts.{relation} where purpose = '{sync.purpose}'"
+        f" and channel = '{sync.channel}' and {condition} and {column} is not null)"
     )
 
 
 def _matches(sync: SyncConfig, decided: str) -> str:
     """Whether the person of a row, or the address that it carries, has decided so."""
-    person = (
-        f"exists (select 1 from {_standing(sync, 'profile_standings')} as s"
-        f" where s.{decided} and s.profile_id = t.person)"
-    )
+    people = _standing(sync, "profile_standings", "profile_id", decided)
+    person = f"coalesce(t.person in {people}, false)"
     if (column := sync.address_column) is None:
         return person
-    address = (
-        f"exists (select 1 from {_standing(sync, 'address_standings')} as s where s.{decided} and"
-        f" s.identifier_type = '{sync.address}' and s.identifier = t.{column})"
-    )
+    condition = f"{decided} and identifier_type = '{sync.address}'"
+    addresses = _standing(sync, "address_standings", "identifier", condition)
+    address = f"coalesce(t.{column} in {addresses}, false)"
     return f"({person} or {address})" if decided == "is_refused" else address
 
 

@@ -54,11 +54,23 @@ existing as (
     {%- endif %}
 ),
 
+added as (
+    select * from fresh
+    except
+    select * from existing
+),
+
+-- A source that is read again replaces what it stated; another one adds to it.
+replaced as (
+    select * from existing where {{ is_reread }}
+    except
+    select * from fresh
+),
+
 changed as (
-    -- A source that is read again replaces what it stated; another one adds to it.
-    (select * from fresh except select * from existing)
+    select * from added
     union all
-    (select * from existing where {{ is_reread }} except select * from fresh)
+    select * from replaced
 ),
 
 affected as (
