@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from identity import policy, stages
-from segmentry import clock, dbt, money, warehouse
+from segmentry import clock, dbt, money, waiting, warehouse
 from segmentry.settings import Settings
 from segmentry.stages import RunContext
 
@@ -205,6 +205,8 @@ class Lake:
     def marts(self) -> None:
         """Build marts, and what staging makes of rates for them."""
         money.write_policy(self.settings)
+        with warehouse.connect(self.settings) as lake:
+            waiting.ensure(lake)
         dbt.build(self.settings, "reporting_currency currency_rates order_rates path:models/marts")
 
     def rows(self, sql: str) -> list[dict[str, Any]]:
