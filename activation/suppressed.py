@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import duckdb
 
 from segmentry import warehouse
-from segmentry.identifier_words import PROFILE, loose_matches, types_named, word
+from segmentry.identifier_words import PROFILE, loose_matches_by_function, types_named, word
 from segmentry.sync_config import CHANNELS
 
 # The present suppressions, and those that the audience was built with: an identifier may have
@@ -105,12 +105,7 @@ def _add_alike(
     if not unplaced:
         return
     asked = "(select unnest(?::varchar[]) as identifier_type, unnest(?::varchar[]) as identifier)"
-    matches = loose_matches(
-        "asked",
-        "identity.identifier_mapping",
-        lambda kind, value: f"loose_identifier_keys({kind}, {value})",
-        lambda kind, value: f"normal_identifier({kind}, {value}, null)",
-    )
+    matches = loose_matches_by_function("asked", "identity.identifier_mapping")
     meant = lake.execute(
         f"with asked as materialized {asked}, matches as ({matches}) select distinct"
         " m.identifier_type, m.identifier, m.profile_id from identity.identifier_mapping as m"

@@ -10,7 +10,7 @@ from typing import Any
 
 from experiments import assignment, metrics
 from segmentry import configuration, sync_files
-from segmentry.errors import ConfigError, UsageError
+from segmentry.errors import ConfigError
 from segmentry.settings import Settings
 
 FOLDER = "experiments"
@@ -100,14 +100,7 @@ def load(settings: Settings) -> dict[str, Experiment]:
 
 def one(settings: Settings, name: str) -> Experiment:
     """The experiment of that name, or UsageError naming those that exist."""
-    experiments = load(settings)
-    if name not in experiments:
-        raise UsageError(
-            f"there is no experiment '{name}'",
-            allowed=", ".join(experiments) or "a file in config/experiments",
-            remedy="use one of these names, or add config/experiments/<name>.yml",
-        )
-    return experiments[name]
+    return configuration.named(load(settings), name, "experiment", FOLDER)
 
 
 def _parsed(content: Mapping[str, Any], hold_out: tuple[str, float] | None) -> Experiment:

@@ -6,15 +6,17 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 
-from segmentry.errors import ConfigError
+from segmentry.errors import ConfigError, UsageError
 from segmentry.settings import ROOT, Settings
 
+T = TypeVar("T")
 # As the schema of the policies has it.
 _COUNTRY = re.compile("[A-Z]{2}")
 SCHEMA_FOLDER = ROOT / "config" / "schemas"
@@ -60,6 +62,17 @@ def load_folder(settings: Settings, kind: str, folder: str) -> dict[str, dict[st
             )
         found[path.stem] = content
     return found
+
+
+def named(found: Mapping[str, T], name: str, kind: str, folder: str) -> T:
+    """The one of that name, or UsageError naming those there are. folder: below config/."""
+    if name not in found:
+        raise UsageError(
+            f"there is no {kind} '{name}'",
+            allowed=", ".join(found) or f"a file in config/{folder}",
+            remedy=f"use one of these names, or add config/{folder}/<name>.yml",
+        )
+    return found[name]
 
 
 def policies(settings: Settings) -> dict[str, Any]:

@@ -67,22 +67,22 @@ def snapshot(settings: Settings) -> int:
 
 def is_current(settings: Settings, layer: str) -> bool:
     """Whether building the layer would change nothing."""
-    with warehouse.connect(settings, read_only=True) as lake:
-        if not warehouse.relation_exists(lake, MARKS):
-            return False
-        sql = f"select read_from, written_at, fingerprint from lake.{MARKS} where layer = ?"
-        mark = lake.execute(sql, [layer]).fetchone()
-        if mark is None or mark[2] != fingerprint(settings) or not _is_kept(lake, mark[0]):
-            return False
-        before = SCHEMAS[: SCHEMAS.index(layer)]
-        return not _is_any_changed(lake, mark[0], before, layer) and not _is_any_changed(
-            lake, mark[1], (layer,), layer
-        )
+    return _is_unchanged(settings, layer, SCHEMAS[: SCHEMAS.index(layer)], (layer,), layer)
 
 
 def is_refreshed(settings: Settings, name: str) -> bool:
     """Whether nothing has landed since what this mark was made from, and nothing else has changed
     since it was made.
+    """
+    landed, *made = SCHEMAS
+    return _is_unchanged(settings, name, (landed,), made, SCHEMAS[-1])
+
+
+def _is_unchanged(
+    settings: Settings, name: str, read: Sequence[str], written: Sequence[str], layer: str
+) -> bool:
+    """Whether schemas have not changed since the mark of that name read them, nor others since it
+    was written, nor what the layer reads out of order.
     """
     with warehouse.connect(settings, read_only=True) as lake:
         if not warehouse.relation_exists(lake, MARKS):
@@ -91,9 +91,8 @@ def is_refreshed(settings: Settings, name: str) -> bool:
         mark = lake.execute(sql, [name]).fetchone()
         if mark is None or mark[2] != fingerprint(settings) or not _is_kept(lake, mark[0]):
             return False
-        landed, *made = SCHEMAS
-        return not _is_any_changed(lake, mark[0], (landed,), "audiences") and not _is_any_changed(
-            lake, mark[1], made, "audiences"
+        return not _is_any_changed(lake, mark[0], read, layer) and not _is_any_changed(
+            lake, mark[1], written, layer
         )
 
 

@@ -43,6 +43,16 @@ def types_named(text: str | None) -> Sequence[str]:
     return (named,) if named in (*TYPES, PROFILE) else TYPES
 
 
+def loose_matches_by_function(unplaced: str, mapping: str) -> str:
+    """SQL of ``loose_matches`` on a connection that has the functions of identifiers."""
+    return loose_matches(
+        unplaced,
+        mapping,
+        lambda kind, value: f"loose_identifier_keys({kind}, {value})",
+        lambda kind, value: f"normal_identifier({kind}, {value}, null)",
+    )
+
+
 def loose_matches(unplaced: str, mapping: str, keys: Expression, normal: Expression) -> str:
     """SQL of what identifiers may mean that match no known one exactly.
 

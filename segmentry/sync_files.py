@@ -10,7 +10,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from segmentry import configuration
-from segmentry.errors import ConfigError, UsageError
+from segmentry.errors import ConfigError
 from segmentry.settings import Settings
 from segmentry.sync_config import SyncConfig, parsed
 
@@ -48,14 +48,7 @@ def load(settings: Settings) -> dict[str, SyncConfig]:
 
 def one(settings: Settings, name: str) -> SyncConfig:
     """The sync of that name, or UsageError naming those there are."""
-    syncs = load(settings)
-    if name not in syncs:
-        raise UsageError(
-            f"there is no sync '{name}'",
-            allowed=", ".join(syncs) or "a file in config/syncs",
-            remedy="use one of these names, or add config/syncs/<name>.yml",
-        )
-    return syncs[name]
+    return configuration.named(load(settings), name, "sync", "syncs")
 
 
 def _faulty_renames(

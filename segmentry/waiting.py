@@ -16,7 +16,7 @@ from typing import Any
 import duckdb
 
 from segmentry import warehouse
-from segmentry.identifier_words import loose_matches
+from segmentry.identifier_words import loose_matches_by_function
 from segmentry.settings import Settings
 
 TABLE = "activation.waiting_refusals"
@@ -168,12 +168,7 @@ def _meant(
     unplaced = sorted({one for one in named if one not in known or one in unsure})
     meant: dict[Named, list[Named]] = {}
     if unplaced:
-        sql = loose_matches(
-            "asked",
-            "identity.identifier_mapping",
-            lambda kind, value: f"loose_identifier_keys({kind}, {value})",
-            lambda kind, value: f"normal_identifier({kind}, {value}, null)",
-        )
+        sql = loose_matches_by_function("asked", "identity.identifier_mapping")
         found = lake.execute(
             f"with asked as materialized {asked} select distinct * from ({sql}) order by all",
             [[kind for kind, _ in unplaced], [value for _, value in unplaced]],

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from segmentry import configuration
-from segmentry.errors import UsageError
 from segmentry.settings import Settings
 from sources.columns import SourceFields, known_columns
 from sources.mapping import ColumnMapping, made
@@ -66,17 +65,7 @@ def raw_tables(settings: Settings) -> list[str]:
 
 def source_named(settings: Settings, name: str) -> Source:
     """The source of that name, or UsageError naming those there are."""
-    known = all_sources(settings)
-    if name not in known:
-        raise UsageError(
-            f"there is no source '{name}'",
-            allowed=", ".join(known) or "a source with a file in config/sources/",
-            remedy=(
-                "use one of these names, or add config/sources/<name>.yml"
-                " (docs/how-to/add-a-source.md)"
-            ),
-        )
-    return known[name]
+    return configuration.named(all_sources(settings), name, "source", "sources")
 
 
 def _source(content: dict[str, Any], contents: dict[str, dict[str, Any]], project: Path) -> Source:

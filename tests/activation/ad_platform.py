@@ -6,16 +6,16 @@ It is the strictest one there can be: a removal takes exactly the identifiers th
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
 
 from activation import hashing
 from segmentry import warehouse
+from tests.activation import loopback
 from tests.activation.shop import Shop, decision
 
 Person = Mapping[str, str | None]
@@ -107,14 +107,8 @@ def serving(platform: AdPlatform) -> Iterator[str]:
         def log_message(self, *_: Any) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.handle_error = lambda *_: None  # type: ignore[method-assign]  # the client may be killed
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
+    with loopback.serving(Handler) as address:
+        yield address
 
 
 @pytest.fixture

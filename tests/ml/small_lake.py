@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+import yaml
 
 from segmentry import warehouse
 from segmentry.settings import Settings
@@ -87,6 +90,21 @@ def features(truth: pd.DataFrame, bought: pd.DataFrame, seed: int = 3) -> pd.Dat
     made["constant"] = 1.0
     made["never_known"] = np.full(len(made), np.nan)
     return made
+
+
+def settings_of(folder: Path, **training: Any) -> Settings:
+    """A home below the folder, with the product's policies but for these of training."""
+    config = folder / "config"
+    config.mkdir(parents=True)
+    shipped = (Settings.from_environment({}).config / "policies.yml").read_text(encoding="utf-8")
+    policies = yaml.safe_load(shipped)
+    policies["training"] |= training
+    (config / "policies.yml").write_text(yaml.safe_dump(policies), encoding="utf-8")
+    settings = Settings.from_environment(
+        {"SEGMENTRY_HOME": str(folder / "home"), "SEGMENTRY_CONFIG": str(config)}
+    )
+    warehouse.prepare(settings)
+    return settings
 
 
 def fill(settings: Settings, size: int = 1500, seed: int = 1) -> pd.DataFrame:

@@ -9,14 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-import yaml
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 
 from ml import stages
 from ml.fit import candidates
 from ml.fit.candidates import Candidate
-from segmentry import warehouse
-from segmentry.settings import Settings, switch_off_telemetry
+from segmentry.settings import switch_off_telemetry
 from segmentry.stages import RunContext
 from tests.ml import small_lake
 
@@ -45,17 +43,9 @@ class Endless(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunContext]:
     switch_off_telemetry()
-    folder = tmp_path_factory.mktemp("dropped")
-    config = folder / "config"
-    config.mkdir()
-    shipped = (Settings.from_environment({}).config / "policies.yml").read_text(encoding="utf-8")
-    policies = yaml.safe_load(shipped)
-    policies["training"] |= {"trials": 0, "resamples": 40, "min_rows": 100, "min_class": 20}
-    (config / "policies.yml").write_text(yaml.safe_dump(policies), encoding="utf-8")
-    settings = Settings.from_environment(
-        {"SEGMENTRY_HOME": str(folder / "home"), "SEGMENTRY_CONFIG": str(config)}
+    settings = small_lake.settings_of(
+        tmp_path_factory.mktemp("dropped"), trials=0, resamples=40, min_rows=100, min_class=20
     )
-    warehouse.prepare(settings)
     small_lake.fill(settings, 700)
     yield RunContext(settings)
 

@@ -6,11 +6,10 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
-import yaml
 
 from ml import stages
 from segmentry import warehouse
-from segmentry.settings import Settings, switch_off_telemetry
+from segmentry.settings import switch_off_telemetry
 from segmentry.stages import RunContext
 from tests.ml import small_lake
 
@@ -23,17 +22,9 @@ LEARNT = small_lake.CLOCK - timedelta(days=small_lake.DAYS_BACK[0])
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunContext]:
     """A shop that did not measure price sensitivity in its first months."""
     switch_off_telemetry()
-    folder = tmp_path_factory.mktemp("earlier")
-    config = folder / "config"
-    config.mkdir()
-    shipped = (Settings.from_environment({}).config / "policies.yml").read_text(encoding="utf-8")
-    policies = yaml.safe_load(shipped)
-    policies["training"] |= {"trials": 0, "resamples": 40, "min_rows": 100, "min_class": 20}
-    (config / "policies.yml").write_text(yaml.safe_dump(policies), encoding="utf-8")
-    settings = Settings.from_environment(
-        {"SEGMENTRY_HOME": str(folder / "home"), "SEGMENTRY_CONFIG": str(config)}
+    settings = small_lake.settings_of(
+        tmp_path_factory.mktemp("earlier"), trials=0, resamples=40, min_rows=100, min_class=20
     )
-    warehouse.prepare(settings)
     small_lake.fill(settings, 700)
     with warehouse.connect(settings) as connection:
         connection.execute(

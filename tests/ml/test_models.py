@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 from sklearn.dummy import DummyClassifier
 from sklearn.metrics import adjusted_rand_score
 
@@ -41,16 +40,8 @@ ALL = ["churn", "clv", "next_category", "next_order", "personas", "upsell"]
 def settings_in(folder: Path, size: int, **training: object) -> Settings:
     """A prepared home with a filled lake and a training policy of its own."""
     switch_off_telemetry()
-    config = folder / "config"
-    config.mkdir(parents=True)
-    shipped = Settings.from_environment({}).config
-    policies = yaml.safe_load((shipped / "policies.yml").read_text(encoding="utf-8"))
-    policies["training"] |= {"trials": 0, "resamples": 100, "min_rows": 200, **training}
-    (config / "policies.yml").write_text(yaml.safe_dump(policies), encoding="utf-8")
-    made = Settings.from_environment(
-        {"SEGMENTRY_HOME": str(folder / "home"), "SEGMENTRY_CONFIG": str(config)}
-    )
-    warehouse.prepare(made)
+    chosen = {"trials": 0, "resamples": 100, "min_rows": 200, **training}
+    made = small_lake.settings_of(folder, **chosen)
     if size:
         small_lake.fill(made, size)
     return made

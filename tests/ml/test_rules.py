@@ -10,15 +10,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 
 from ml import lifecycle, stages
 from ml.data.dataset import Part
 from ml.registry import promotion
 from ml.registry.tracking import Tracker
 from ml.trainers import rules
-from segmentry import warehouse
-from segmentry.settings import Settings, switch_off_telemetry
+from segmentry.settings import switch_off_telemetry
 from segmentry.stages import RunContext
 from tests.ml import small_lake
 from tests.ml.test_models import rows
@@ -31,17 +29,8 @@ OF_VERSIONS = "select distinct model_version from ml.scores where model = '{}' o
 
 def _home(folder: Path, **training: object) -> RunContext:
     switch_off_telemetry()
-    config = folder / "config"
-    config.mkdir()
-    shipped = (Settings.from_environment({}).config / "policies.yml").read_text(encoding="utf-8")
-    policies = yaml.safe_load(shipped)
     thin: dict[str, object] = {"trials": 0, "resamples": 40, "min_rows": 100, "min_class": 20}
-    policies["training"] |= {**thin, **training}
-    (config / "policies.yml").write_text(yaml.safe_dump(policies), encoding="utf-8")
-    settings = Settings.from_environment(
-        {"SEGMENTRY_HOME": str(folder / "home"), "SEGMENTRY_CONFIG": str(config)}
-    )
-    warehouse.prepare(settings)
+    settings = small_lake.settings_of(folder, **{**thin, **training})
     small_lake.fill(settings, SIZE)
     return RunContext(settings)
 

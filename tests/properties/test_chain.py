@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from segmentry import waiting
 from segmentry.freshness import SCHEMAS
 from tests.dbt_sql import Project
 from tests.identity.memory import START, Link, Memory
@@ -57,7 +58,7 @@ MARTS = (
 )
 CONSENT = (
     "quarantined_refusals consent_decisions consent_matches consents identifier_homes consent_reach"
-    " consent_standings profile_standings address_standings"
+    " waiting_reach consent_standings profile_standings address_standings"
 )
 HELPERS = "spine activity_days category_days order_facts pattern_moments session_contexts"
 SUBJECTS = (
@@ -77,6 +78,7 @@ EMPTY = (
         " varchar, sentiment double, model_version varchar, tagged_as_of timestamp)"
     ),
     "activation.suppressions (identifier_type varchar, identifier varchar, channel varchar)",
+    f"{waiting.TABLE} ({waiting.COLUMNS})",
     (
         "observability.money_policy as select 'EUR' as reporting_currency, 'EUR' as"
         " default_currency, 7 as max_rate_age_days, 10000000 as max_order_total"
