@@ -154,9 +154,9 @@ def test_a_refusal_of_analytics_leaves_the_refusal_alone(world: World) -> None:
         (b'["secret-person"]', KEY, 400, 1),
         (b'{"a":' * 300 + b"1" + b"}" * 300, KEY, 400, 1),
         (b'{"a": "' + b"x" * 30_000 + b'"}', KEY, 413, 0),
-        (gzip.compress(b'{"a": "' + b"x" * 30_000 + b'"}'), KEY, 413, 0),
+        (gzip.compress(b'{"a": "' + b"x" * 30_000 + b'"}', mtime=0), KEY, 413, 0),
         (b"\x1f\x8bsecret-person", KEY, 400, 0),
-        (gzip.compress(b'{"userId": "secret-person"}')[:-6], KEY, 400, 0),
+        (gzip.compress(b'{"userId": "secret-person"}', mtime=0)[:-6], KEY, 400, 0),
         (b'{"userId": null, "messageId": null}', KEY, 200, 1),
     ],
 )
