@@ -4,7 +4,7 @@ features and models. The run makes dbt's lists from it, and rooms read it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -35,6 +35,9 @@ def texts(settings: Settings) -> dict[str, str]:
     models = scored_models()
     return {
         f"staging/{FOLDER}/landed_sources.sql": _macro("landed_sources", landed_sources(settings)),
+        f"staging/{FOLDER}/sources_with_pauses.sql": _macro(
+            "sources_with_pauses", sources_with_pauses(settings)
+        ),
         f"identity/{FOLDER}/claim_sources.sql": _macro("claim_sources", claim_sources(settings))
         + _macro("claim_relations", claim_relations(settings)),
         f"features/{FOLDER}/feature_subjects.sql": _macro(
@@ -52,16 +55,27 @@ def landed_sources(settings: Settings) -> list[str]:
     A file of config/sources/ that does not fit is reported by the stage that loads it.
     """
     models = {path.stem for path in _models(settings, "staging").rglob(f"{_BASE}*.sql")}
-    found = []
+    return [
+        name
+        for name, content in _readable_sources(settings)
+        if f"{_BASE}{name}" in models and "maps_to" not in content
+    ]
+
+
+def sources_with_pauses(settings: Settings) -> list[str]:
+    """Sources whose session ids do not count (`sessions: pauses`)."""
+    return [
+        name for name, content in _readable_sources(settings) if content.get("sessions") == "pauses"
+    ]
+
+
+def _readable_sources(settings: Settings) -> Iterator[tuple[str, dict[str, Any]]]:
     for path in sorted((settings.config / "sources").glob("*.y*ml")):
         try:
             content = configuration.read(path)
         except SegmentryError:
             continue
-        is_mapped = isinstance(content, dict) and "maps_to" in content
-        if f"{_BASE}{path.stem}" in models and not is_mapped:
-            found.append(path.stem)
-    return found
+        yield path.stem, content if isinstance(content, dict) else {}
 
 
 def claim_sources(settings: Settings) -> list[str]:

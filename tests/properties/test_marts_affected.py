@@ -23,13 +23,15 @@ TEXTS = (
     "event_id anonymous_id user_id device_id trait_email user_agent type event page_name product_id"
     " category brand price quantity order_id revenue device_type os_name browser_name country"
     " region city timezone utm_source utm_medium utm_campaign referrer search_query properties"
+    " tracker_session_id"
 )
 
 COOKIES = st.sampled_from(["c1", "c2", None])
 USERS = st.sampled_from(["u1", "u2", None])
-# Minutes around the half hour that ends a visit.
-MINUTES = st.sampled_from([0, 1, 30, 31, 60, 61, 92, 120])
-EVENTS = st.dictionaries(st.integers(0, 9), st.tuples(MINUTES, COOKIES, USERS), max_size=8)
+# Minutes around the half hour and the eight hours that end a visit.
+MINUTES = st.sampled_from([0, 1, 30, 31, 60, 61, 92, 120, 480, 481, 600, 961])
+VISITS = st.sampled_from(["v1", "v2", None, None])
+EVENTS = st.dictionaries(st.integers(0, 9), st.tuples(MINUTES, COOKIES, USERS, VISITS), max_size=8)
 NAMES = [("cookie", "c1"), ("cookie", "c2"), ("user_id", "u1"), ("user_id", "u2")]
 PEOPLE = st.sampled_from(["p1", "p2", None])
 RUNS = st.lists(
@@ -38,7 +40,7 @@ RUNS = st.lists(
             "new": EVENTS,
             "erased": st.sets(st.integers(0, 9), max_size=2),
             "people": st.tuples(PEOPLE, PEOPLE, PEOPLE, PEOPLE),
-            "clock": st.sampled_from([45, 200, 200]),
+            "clock": st.sampled_from([45, 200, 2000]),
         }
     ),
     min_size=2,
@@ -63,13 +65,13 @@ def load(run: dict[str, Any]) -> None:
     """Load what arrives by this run: events in another order than they happened, some erased,
     people merged or split.
     """
-    for number, (minute, cookie, user) in run["new"].items():
+    for number, (minute, cookie, user, visit) in run["new"].items():
         if not rows(f"select 1 from staging.stg_events__events where event_id = 'e{number}'"):
             agent = "curl/8.5.0" if number % 4 == 0 else "Mozilla/5.0 Firefox/140.0"
             LAKE.execute(
                 "insert into staging.stg_events__events by name select ? as event_id, 'page' as"
                 " type, ? as event_at, ? as anonymous_id, ? as user_id, 'Page Viewed' as event, ?"
-                " as device_type, ? as user_agent",
+                " as device_type, ? as user_agent, ? as tracker_session_id",
                 [
                     f"e{number}",
                     START + timedelta(minutes=minute),
@@ -77,6 +79,7 @@ def load(run: dict[str, Any]) -> None:
                     user,
                     f"device {number % 3}",
                     agent,
+                    visit,
                 ],
             )
     for number in run["erased"]:

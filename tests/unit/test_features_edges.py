@@ -118,6 +118,7 @@ def test_a_pause_of_thirty_minutes_is_one_visit_and_a_second_more_two(
 ) -> None:
     texts = (
         "user_id device_id brand price quantity order_id revenue search_query properties"
+        " tracker_session_id"
         " device_type timezone"
     )
     run = project.connection.execute

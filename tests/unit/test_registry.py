@@ -54,6 +54,13 @@ def test_a_source_is_its_yml_and_its_base_model(copy: Settings) -> None:
     assert registry.landed_sources(copy) == sorted([*before, "points"])
 
 
+def test_a_source_says_that_pauses_decide_what_a_visit_is(copy: Settings) -> None:
+    assert registry.sources_with_pauses(copy) == []
+    stated(copy, "kiosk", "maps_to: events\ncolumns: {messageId: id}\nsessions: pauses\n")
+    stated(copy, "app", "maps_to: events\ncolumns: {messageId: id}\nsessions: tracker\n")
+    assert registry.sources_with_pauses(copy) == ["kiosk"]
+
+
 def test_a_mapped_source_and_a_file_that_is_no_yaml_are_not_landed(copy: Settings) -> None:
     before = registry.landed_sources(copy)
     stated(copy, "till", "maps_to: orders\ncolumns: {order_id: no}\n")

@@ -40,6 +40,7 @@ one that is not of its usual type is NULL here and stays readable in `properties
             ~ ".\"page\".\"referrer\", property.referrer), '$direct')"},
         'product_name': {'type': 'text',
         'text': 'case when property.product_id is not null then property.name end'},
+        'tracker_session_id': {'type': 'text', 'text': tracker_session()},
     } -%}
     {%- for name, text in {
         'os_name': '"os"."name"', 'browser_name': '"browser"."name"',
@@ -62,4 +63,21 @@ one that is not of its usual type is NULL here and stays readable in `properties
                 ~ " end"}}) -%}
     {%- endfor -%}
     {{ return(columns) }}
+{%- endmacro %}
+
+{#-
+The id that the tracker gave the visit: context.sessionId of RudderStack, ga_session_id of Google
+Analytics, session_id of others. NULL for a source with `sessions: pauses`. A 0 is how trackers say
+that there is no visit.
+-#}
+{% macro tracker_session() -%}
+    {%- set stated = 'nullif(coalesce(surroundings."context"."sessionId",
+        surroundings."context"."session_id", property.session_id, property.ga_session_id),
+        \'0\')' -%}
+    {%- set without = sources_with_pauses() -%}
+    {%- if without -%}
+    case when _source not in ('{{ without | join("', '") }}') then {{ stated }} end
+    {%- else -%}
+    {{ stated }}
+    {%- endif -%}
 {%- endmacro %}

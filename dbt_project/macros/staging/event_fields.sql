@@ -24,7 +24,7 @@
         'device': {'id': 'text', 'type': 'text'}, 'os': {'name': 'text'},
         'browser': {'name': 'text'},
         'location': {'country': 'text', 'region': 'text', 'city': 'text'},
-        'consent': 'text'
+        'consent': 'text', 'sessionId': 'text', 'session_id': 'text'
     }}) }}
 {%- endmacro %}
 
@@ -32,7 +32,8 @@
     {%- set fields = {} -%}
     {%- for name in ['product_id', 'name', 'category', 'brand', 'price', 'quantity', 'order_id',
         'revenue', 'total',
-                     'currency', 'query', 'path', 'url', 'referrer'] -%}
+                     'currency', 'query', 'path', 'url', 'referrer', 'session_id',
+                     'ga_session_id'] -%}
         {%- do fields.update({name: 'text'}) -%}
     {%- endfor -%}
     {{ return(fields) }}

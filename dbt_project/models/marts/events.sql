@@ -34,16 +34,16 @@ placed as (
 gaps as (
     select
         *,
-        lag(event_at) over (partition by visitor order by event_at, event_id) as previous_at
+        lag(event_at) over (
+            partition by visitor, tracker_session_id order by event_at, event_id
+        ) as previous_at
     from placed
 ),
 
 starts as (
     select
         *,
-        -- 30 minutes without an event end a visit: the convention of web analytics since its first
-        -- tools.
-        case when previous_at is null or event_at - previous_at > interval 30 minute
+        case when previous_at is null or event_at - previous_at > {{ longest_pause() }}
             then event_id end as start_id
     from gaps
 )
@@ -52,8 +52,8 @@ select
     event_id,
     profile_id,
     md5(last_value(start_id ignore nulls) over (
-        partition by visitor order by event_at, event_id rows between unbounded preceding
-            and current row
+        partition by visitor, tracker_session_id order by event_at, event_id
+        rows between unbounded preceding and current row
     )) as session_id,
     type,
     event,
@@ -79,5 +79,6 @@ select
     referrer,
     search_query,
     properties,
-    is_bot
+    is_bot,
+    tracker_session_id
 from starts

@@ -20,6 +20,7 @@ visits as (
     select
         session_id,
         min(profile_id) as profile_id,
+        min(tracker_session_id) as tracker_session_id,
         min(event_at) as started_at,
         max(event_at) as ended_at,
         count(*) as events,
@@ -65,6 +66,7 @@ select
     utm_medium,
     utm_campaign,
     referrer,
+    tracker_session_id,
     coalesce(device_type = 'mobile', false) as is_mobile,
     cast(date_diff('second', started_at, ended_at) as bigint) as dwell_seconds
 from visits

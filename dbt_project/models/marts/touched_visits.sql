@@ -16,10 +16,14 @@ existing_events as (
 
 existing_visits as (
     {%- if is_kept %}
-    select session_id, coalesce(profile_id, '') as profile_id, started_at, ended_at
-        from {{ sessions }}
+    select
+        session_id,
+        coalesce(profile_id, '') as profile_id,
+        started_at - {{ longest_pause() }} as reaches_from,
+        ended_at + {{ longest_pause() }} as reaches_to
+    from {{ sessions }}
     {%- else %}
-    select event_id as session_id, profile_id, event_at as started_at, event_at as ended_at
+    select event_id as session_id, profile_id, event_at as reaches_from, event_at as reaches_to
         from current_events where false
     {%- endif %}
 ),
@@ -52,12 +56,12 @@ new_events as (
 
 select session_id from existing_visits where profile_id in (select profile_id from people)
 union
--- A new event joins, prolongs or connects visits of its person within half an hour of it, and no
--- other.
+-- A new event joins, prolongs or connects visits of its person within the longest pause of it, and
+-- no other.
 select existing_visits.session_id
 from existing_visits
 inner join new_events
     on
         existing_visits.profile_id = new_events.profile_id
-        and new_events.event_at >= existing_visits.started_at - interval 30 minute
-        and new_events.event_at <= existing_visits.ended_at + interval 30 minute
+        and new_events.event_at >= existing_visits.reaches_from
+        and new_events.event_at <= existing_visits.reaches_to

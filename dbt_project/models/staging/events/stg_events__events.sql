@@ -40,6 +40,7 @@ select
     utm_medium,
     utm_campaign,
     referrer,
+    tracker_session_id,
     page_path,
     page_url,
     user_agent,
