@@ -35,7 +35,8 @@ def suggest(settings: Settings, report: Callable[[str], None] = lambda line: Non
     """Find likely pairs of contacts and keep them for review; what has been decided stays. Returns
     how many wait.
 
-    report: gets one line for each reason why contacts or a list of `block` are not compared.
+    report: gets one line for each reason why contacts or a list of `block` are not compared, and
+    one on how many of the pairs that reviewers accepted the lists of `block` can reach.
     """
     policy = configuration.policies(settings)["identity"].get("probabilistic")
     if not policy or not policy["use"]:
@@ -56,10 +57,16 @@ def suggest(settings: Settings, report: Callable[[str], None] = lambda line: Non
             " lake.staging.stg_crm_contacts__contacts where contact_id is not null order by"
             " contact_id"
         ).to_arrow_table()
+        accepted = lake.execute(
+            f"select left_crm_id, right_crm_id from lake.{CANDIDATES} where verdict = 'accepted'"
+        ).to_arrow_table()
     with duckdb.connect(config=warehouse.duckdb_config(settings)) as bench:
         bench.register("landed", contacts)
         bench.execute("create table contacts as from landed")
         blocks = _usable_blocks(bench, policy["block"], report)
+        bench.register("accepted", accepted)
+        if blocks:
+            report(_reach(bench, blocks))
         found = (
             pairs(bench, "contacts", "contact_id", {**policy, "block": blocks})
             if blocks
@@ -108,6 +115,36 @@ def _usable_blocks(
         else:
             usable.append(columns)
     return usable
+
+
+def _reach(bench: duckdb.DuckDBPyConnection, blocks: Sequence[Sequence[str]]) -> str:
+    """How many of the pairs that reviewers accepted agree on some list of columns: no other pair
+    can be found, however much alike its contacts are.
+    """
+    agreements = [
+        " and ".join(f"lefts.{column} = rights.{column}" for column in columns)
+        for columns in blocks
+    ]
+    counts = [f"count_if({agreement})" for agreement in ["true", *agreements]]
+    found = bench.execute(
+        f"""select count_if({" or ".join(agreements)}), {", ".join(counts)}
+        from accepted
+        inner join contacts as lefts on left_crm_id = lefts.contact_id
+        inner join contacts as rights on right_crm_id = rights.contact_id"""
+    ).fetchone()
+    reached, accepted, *by_block = found or (0, 0)
+    if not accepted:
+        return (
+            "no pair was accepted in a review yet, so the share of true pairs that `block` can"
+            " reach is not known"
+        )
+    parts = [
+        f"{', '.join(columns)}: {number}" for columns, number in zip(blocks, by_block, strict=True)
+    ]
+    return (
+        f"`block` can reach {reached} of {accepted} accepted pair(s) ({reached / accepted:.0%};"
+        f" {'; '.join(parts)})"
+    )
 
 
 def pairs(

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from cli.main import run
-from identity import linking
+from identity import linking, policy
 from segmentry import warehouse
 from segmentry.settings import ROOT, Settings
 
@@ -108,5 +108,32 @@ def test_a_column_that_nobody_fills_in_costs_its_block_alone(shop: Settings) -> 
     fill(shop, 60, doubled_without_birth_dates)
     remarks: list[str] = []
     assert linking.suggest(shop, remarks.append) == 30
-    assert remarks == ["block birth_date: no two contacts agree on it, so it is not used"]
+    assert remarks[0] == "block birth_date: no two contacts agree on it, so it is not used"
+    assert remarks[1].startswith("no pair was accepted in a review yet")
+    assert len(remarks) == 2
     assert linking.suggest(shop) == 30, "to look again changes nothing"
+
+
+def test_the_share_of_accepted_pairs_that_the_blocks_reach_is_printed(
+    shop: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fill(shop, 60, doubled_without_birth_dates)
+    policy.write_policy(shop)
+    with warehouse.connect(shop) as lake:
+        # Two pairs of one person each, and two contacts that agree on nothing.
+        for one, other, verdict in (
+            ("k000", "k001", "accepted"),
+            ("k002", "k003", "accepted"),
+            ("k004", "k006", "accepted"),
+            ("k008", "k010", "refused"),
+        ):
+            lake.execute(
+                f"insert into lake.{linking.CANDIDATES} values (?, ?, .9, timestamp '2026-01-01',"
+                " ?, timestamp '2026-01-02')",
+                [one, other, verdict],
+            )
+    assert run(["identity", "suggest"]) == 0
+    assert (
+        "`block` can reach 2 of 3 accepted pair(s) (67%; first_name, last_name: 2; last_name,"
+        " postal_code: 2)"
+    ) in capsys.readouterr().out

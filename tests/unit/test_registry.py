@@ -54,7 +54,7 @@ def test_a_source_is_its_yml_and_its_base_model(copy: Settings) -> None:
     assert registry.landed_sources(copy) == sorted([*before, "points"])
 
 
-def test_a_source_says_that_pauses_decide_what_a_visit_is(copy: Settings) -> None:
+def test_pauses_decide_what_a_visit_of_a_source_is(copy: Settings) -> None:
     assert registry.sources_with_pauses(copy) == []
     stated(copy, "kiosk", "maps_to: events\ncolumns: {messageId: id}\nsessions: pauses\n")
     stated(copy, "app", "maps_to: events\ncolumns: {messageId: id}\nsessions: tracker\n")

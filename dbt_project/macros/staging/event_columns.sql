@@ -67,8 +67,8 @@ one that is not of its usual type is NULL here and stays readable in `properties
 
 {#-
 The id that the tracker gave the visit: context.sessionId of RudderStack, ga_session_id of Google
-Analytics, session_id of others. NULL for a source with `sessions: pauses`. A 0 is how trackers say
-that there is no visit.
+Analytics, session_id of others. NULL for a source with `sessions: pauses`. A 0 is how trackers
+write that there is no visit.
 -#}
 {% macro tracker_session() -%}
     {%- set stated = 'nullif(coalesce(surroundings."context"."sessionId",
