@@ -8,7 +8,7 @@ policy needs no review.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -48,15 +48,7 @@ def suggest(settings: Settings, report: Callable[[str], None] = lambda line: Non
     write_policy(settings)
     with warehouse.connect(settings, read_only=True) as lake:
         warehouse.require(lake, "staging.stg_crm_contacts__contacts", made_by="staging")
-        columns = ", ".join(
-            f"nullif(lower(trim(cast({name} as varchar))), '') as {name}"
-            for name in policy["compare"]
-        )
-        contacts = lake.execute(
-            f"select contact_id, coalesce(created_at, updated_at) as known_at, {columns} from"
-            " lake.staging.stg_crm_contacts__contacts where contact_id is not null order by"
-            " contact_id"
-        ).to_arrow_table()
+        contacts = _contacts(lake, policy["compare"])
         accepted = lake.execute(
             f"select left_crm_id, right_crm_id from lake.{CANDIDATES} where verdict = 'accepted'"
         ).to_arrow_table()
@@ -83,6 +75,18 @@ def suggest(settings: Settings, report: Callable[[str], None] = lambda line: Non
             inner join contacts as rights on other = rights.contact_id"""
         ).to_arrow_table()
     return _keep(settings, rows)
+
+
+def _contacts(lake: duckdb.DuckDBPyConnection, compared: Iterable[str]) -> Any:
+    """Key, first time and compared columns of every contact, as an Arrow table."""
+    columns = ", ".join(
+        f"nullif(lower(trim(cast({name} as varchar))), '') as {name}" for name in compared
+    )
+    return lake.execute(
+        f"select contact_id, coalesce(created_at, updated_at) as known_at, {columns} from"
+        " lake.staging.stg_crm_contacts__contacts where contact_id is not null order by"
+        " contact_id"
+    ).to_arrow_table()
 
 
 def _usable_blocks(
