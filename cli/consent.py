@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from cli._output import Output, OutputOption, show
+from cli._output import Output, OutputOption, print_json, show
+from runtime.console import errors
 from segmentry import withdrawals
+from segmentry.errors import UsageError
 from segmentry.settings import Settings
-from sources import decisions
+from segmentry.statements import Decision
+from sources import decision_files, decisions
 
 app = typer.Typer(
     no_args_is_help=True, help="Record opt-outs and opt-ins, and see refusals that match nobody."
@@ -40,52 +44,97 @@ class Channel(StrEnum):
 ChannelOption = Annotated[
     Channel, typer.Option("--channel", "-c", help="by which channel; any for all of them")
 ]
+FileOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--file",
+        help="CSV or NDJSON with one identifier a row; its own purpose, channel, proof and"
+        " occurred_at count for the row",
+    ),
+]
 
 
 @app.command("withdraw")
 def withdraw(
     identifier: Annotated[
-        str, typer.Argument(help="type:value such as email:ann@example.com, or a profile_id")
-    ],
+        str | None,
+        typer.Argument(help="type:value such as email:ann@example.com, or a profile_id"),
+    ] = None,
+    file: FileOption = None,
     purpose: Annotated[
         Purpose, typer.Option("--purpose", "-p", help="what is refused; any for all")
     ] = Purpose.any,
     channel: ChannelOption = Channel.any,
     output: OutputOption = Output.table,
 ) -> None:
-    """Record that a person opted out. It counts for every request that starts from now on, with
-    everything that the identifier may mean.
+    """Record that a person, or each one of a file, opted out. It counts for every request that
+    starts from now on, with everything that the identifier may mean.
+
+    Of a file, every row that can be recorded is, in one commit; the others are named by their line.
+    Exit status: 0 all was recorded, 1 some rows were not, 2 nothing was.
 
     Example: segmentry consent withdraw email:ann@example.com --purpose marketing
     """
-    settings = Settings.from_environment()
-    refusal = decisions.Decision("withdrawn", purpose.value, channel.value)
-    show([decisions.record(settings, identifier, refusal)], output)
+    _record(identifier, file, Decision("withdrawn", purpose.value, channel.value), output)
 
 
 @app.command("grant")
 def grant(
     identifier: Annotated[
-        str, typer.Argument(help="type:value; a grant counts for the identifier it was given for")
-    ],
+        str | None,
+        typer.Argument(help="type:value; a grant counts for the identifier it was given for"),
+    ] = None,
     proof: Annotated[
         str, typer.Option("--proof", help="what shows it: a form, a letter, a recording")
-    ],
+    ] = "",
+    file: FileOption = None,
     purpose: Annotated[
         Purpose, typer.Option("--purpose", "-p", help="what is granted")
     ] = Purpose.marketing,
     channel: ChannelOption = Channel.any,
     output: OutputOption = Output.table,
 ) -> None:
-    """Record that a person opted in, with the proof of it. It lifts earlier refusals that are no
-    more specific.
+    """Record that a person, or each one of a file, opted in, with the proof of it. It lifts earlier
+    refusals that are no more specific.
+
+    Of a file, every row that has a proof and can be recorded is; the others are named by their
+    line. Exit status: 0 all was recorded, 1 some rows were not, 2 nothing was.
 
     Example: segmentry consent grant email:ann@example.com --proof "signed form of 3 May" --channel
     email
     """
+    _record(identifier, file, Decision("granted", purpose.value, channel.value, proof), output)
+
+
+def _record(identifier: str | None, file: Path | None, decision: Decision, output: Output) -> None:
+    if (identifier is None) == (file is None):
+        given = "neither an identifier nor a file" if file is None else "an identifier and a file"
+        raise UsageError(
+            f"{given} was given",
+            allowed="one identifier, or --file with the path of a file of them",
+            remedy="name the one or the other",
+        )
     settings = Settings.from_environment()
-    given = decisions.Decision("granted", purpose.value, channel.value, proof)
-    show([decisions.record(settings, identifier, given)], output)
+    if identifier is not None:
+        show([decisions.record(settings, identifier, decision)], output)
+        return
+    assert file is not None
+    _show_file(decision_files.record_file(settings, file, decision), output)
+
+
+def _show_file(done: decision_files.RecordedFile, output: Output) -> None:
+    faults = [{"line": fault.line, "reason": fault.reason} for fault in done.faults]
+    counts = {"rows": done.rows, "recorded": done.recorded, "not_recorded": len(faults)}
+    if output is Output.json:
+        print_json([{**counts, **done.effect, "faults": faults}])
+    else:
+        show([{**counts, **done.effect}], output)
+        if faults:
+            print()
+            show(faults, output)
+    if faults or not done.rows:
+        errors.print(f"{done.recorded:,} of {done.rows:,} row(s) were recorded")
+        raise typer.Exit(1 if done.recorded else 2)
 
 
 @app.command("unmatched")

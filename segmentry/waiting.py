@@ -67,7 +67,9 @@ def add(settings: Settings, refusals: Sequence[Refusal]) -> dict[str, int]:
         def write() -> None:
             there = set(
                 lake.execute(
-                    f"select consent_id from lake.{TABLE} where list_contains(?, consent_id)", [ids]
+                    f"select consent_id from lake.{TABLE} semi join (select unnest(?::varchar[]) as"
+                    " consent_id) as asked using (consent_id)",
+                    [ids],
                 ).fetchall()
             )
             fresh = [row for row in rows if (row[0],) not in there]
@@ -186,7 +188,8 @@ def reached(settings: Settings, consent_ids: Sequence[str]) -> tuple[int, list[s
             return 0, []
         lake.execute(
             "create or replace temp table reached as select distinct profile_id from"
-            f" lake.{REACH} where profile_id is not null and list_contains(?, decision_id)",
+            f" lake.{REACH} semi join (select unnest(?::varchar[]) as decision_id) as asked using"
+            " (decision_id) where profile_id is not null",
             [[f"consents:{one}" for one in consent_ids]],
         )
         (profiles,) = lake.execute("select count(*) from temp.reached").fetchone() or (0,)

@@ -7,69 +7,23 @@ before its next request. A grant counts from the next run on, by the rule alone.
 
 from __future__ import annotations
 
-import getpass
 import hashlib
-import json
-import socket
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from identity import people
-from segmentry import configuration, identifiers, waiting, warehouse, withdrawals
+from segmentry import configuration, identifiers, statements, waiting, warehouse, withdrawals
 from segmentry.errors import UsageError
 from segmentry.settings import Settings
 from segmentry.stages import RunContext
+from segmentry.statements import Decision, Statement
 from segmentry.tombstones import Tombstones
-from segmentry.waiting import Refusal
 from sources import landing
 from sources.readers.records import Records
 
 SOURCE = "consents"
 TYPES = ("email", "phone", "user_id", "crm_id", "loyalty_id", "cookie", "device_id")
-
-
-@dataclass(frozen=True)
-class Decision:
-    """What was decided. status: granted or withdrawn. proof: what shows a grant."""
-
-    status: str
-    purpose: str
-    channel: str
-    proof: str = ""
-
-    @property
-    def is_grant(self) -> bool:
-        """Whether it opts in."""
-        return self.status == "granted"
-
-
-@dataclass(frozen=True)
-class Statement:
-    """A decision on one identifier. consent_id: None to make one of the content. by: who states
-    it.
-    """
-
-    identifier_type: str
-    identifier: str
-    decision: Decision
-    decided_at: datetime
-    source: str = "operator"
-    consent_id: str | None = None
-
-    @property
-    def record_id(self) -> str:
-        """The id of the record: the one given, or a hash of the content."""
-        if self.consent_id is not None:
-            return self.consent_id
-        decision = self.decision
-        parts = [
-            self.identifier_type, self.identifier, decision.status, decision.purpose,
-            decision.channel, self.decided_at.isoformat(),
-        ]  # fmt: skip
-        digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:24]
-        return f"{self.source}:{digest}"
 
 
 def record(settings: Settings, identifier: str, decision: Decision) -> dict[str, Any]:
@@ -86,41 +40,32 @@ def record(settings: Settings, identifier: str, decision: Decision) -> dict[str,
     return record_all(settings, [Statement(kind, value, decision, at) for kind, value in named])
 
 
-def record_all(settings: Settings, statements: Sequence[Statement]) -> dict[str, Any]:
+def record_all(settings: Settings, stated: Sequence[Statement]) -> dict[str, Any]:
     """Record statements of one kind, grants or refusals; returns what was done, without a value.
 
     A refusal counts when this returns. A repeated call with the same statements changes nothing.
     """
-    first = statements[0]
+    first = stated[0]
     row = {
         "status": first.decision.status,
-        "purpose": _common([one.decision.purpose for one in statements]),
-        "channel": _common([one.decision.channel for one in statements]),
-        "identifiers": len(statements),
+        "purpose": _common([one.decision.purpose for one in stated]),
+        "channel": _common([one.decision.channel for one in stated]),
+        "identifiers": len(stated),
     }
-    last = {"decided_at": max(one.decided_at for one in statements)}
+    last = {"decided_at": max(one.decided_at for one in stated)}
     if first.decision.is_grant:
-        _land(settings, *_file(statements), is_patient=True, is_grant=True)
+        _land(settings, *statements.records_of(stated), is_patient=True, is_grant=True)
         return {**row, "match": "", "profiles": 0, "counts": "from the next run on", **last}
     # A forgotten person is refused everywhere: a refusal would only bring an identifier back.
-    graves = Tombstones(settings, configuration.shop_country(settings))
-    statements = [one for one in statements if not graves.has(one.identifier_type, one.identifier)]
-    if not statements:
+    stated = statements.without_forgotten(settings, stated)
+    if not stated:
         return {**row, "match": "forgotten", "profiles": 0, "counts": _FORGOTTEN, **last}
-    file, lines = _file(statements)
-    refusals = [
-        Refusal(
-            one.record_id, one.identifier_type, one.identifier, one.decision.purpose,
-            one.decision.channel, one.decided_at, file, line, raw,
-        )
-        for one, (line, raw) in zip(statements, lines, strict=True)
-    ]  # fmt: skip
-    matches = waiting.add(settings, refusals)
-    _land(settings, file, lines, is_patient=False)
+    matches = waiting.add(settings, statements.refusals_of(stated))
+    _land(settings, *statements.records_of(stated), is_patient=False)
     row["match"] = ", ".join(
         match if len(matches) == 1 else f"{count:,} {match}" for match, count in matches.items()
     )
-    return {**row, **_effect(settings, [one.consent_id for one in refusals]), **last}
+    return {**row, **_effect(settings, [one.record_id for one in stated]), **last}
 
 
 _FORGOTTEN = "already: the person was forgotten, and nothing more of them is recorded"
@@ -218,28 +163,6 @@ def _of_profile(settings: Settings, text: str, decision: Decision) -> Sequence[t
             remedy="name an identifier of the person as type:value",
         )
     return named
-
-
-def _file(statements: Sequence[Statement]) -> tuple[str, list[tuple[int, str]]]:
-    """The name that the records land under, and each with its line."""
-    by = f"{getpass.getuser()} at {socket.gethostname()}"
-    lines = [
-        (line, json.dumps(_content(one, by), ensure_ascii=False))
-        for line, one in enumerate(statements, start=1)
-    ]
-    first = statements[0]
-    return f"{first.source}/{first.decided_at:%Y-%m-%dT%H-%M-%S.%f}", lines
-
-
-def _content(one: Statement, by: str) -> Mapping[str, Any]:
-    return {
-        "consent_id": one.record_id, "identifier_type": one.identifier_type,
-        "identifier": one.identifier,
-        "purpose": one.decision.purpose, "channel": one.decision.channel,
-        "status": one.decision.status,
-        "occurred_at": f"{one.decided_at.isoformat()}Z", "source": one.source,
-        "proof": one.decision.proof or None, "recorded_by": by,
-    }  # fmt: skip
 
 
 def land_waiting(settings: Settings) -> None:

@@ -4,7 +4,7 @@ one of them.
 
 import pyarrow as pa
 
-from segmentry import consent_strings
+from segmentry import consent_strings, tcf_vendors
 
 
 def model(dbt, session):
@@ -20,10 +20,11 @@ def model(dbt, session):
     records = dbt.ref("base_consents").filter(f"{judged} consent_string is not null")
     records = records.project("consent_string as text")
     texts = events.union(records).distinct().order("text")
+    vendors = tcf_vendors.of_policy()
     columns = {"consent": [], "purpose": [], "is_granted": [], "stated_in": [], "stated_at": []}
     while batch := texts.fetchmany(100_000):
         for (text,) in batch:
-            found, unreadable = consent_strings.answers(text)
+            found, unreadable = consent_strings.answers(text, vendors)
             rows = [(text, a.purpose, a.is_granted, a.stated_in, a.stated_at) for a in found]
             for row in rows + [(text, None, None, "unreadable", None)] * bool(unreadable):
                 for column, value in zip(columns.values(), row, strict=True):
