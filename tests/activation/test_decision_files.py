@@ -97,7 +97,8 @@ def test_rows_of_json_that_are_none_are_named_by_their_line(
 def test_a_grant_needs_its_proof_and_one_purpose(
     home: Settings, written: list[decisions.Statement]
 ) -> None:
-    text = "email,purpose,proof\na@example.com,,letter 7\nb@example.com,,\nc@example.com,any,letter 8\n017,,l\n"
+    rows = ["a@example.com,,letter 7", "b@example.com,,", "c@example.com,any,letter 8", "017,,l"]
+    text = "\n".join(["email,purpose,proof", *rows])
     done = recorded(home, text, Decision("granted", "marketing", "email"))
     assert [fault.line for fault in done.faults] == [3, 4, 5]
     assert [one.decision.proof for one in written] == ["letter 7"]
