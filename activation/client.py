@@ -58,14 +58,18 @@ class Accounts(Protocol):
 class RequestRefused(Exception):
     """The destination refused the request as it is; status 413 means that it was too large. body is
     never shown as it is. counts_rows: the request was taken, and some of its rows were counted as
-    refused without being named.
+    refused without being named. date: of the answer, by the destination's clock, as its header has
+    it.
     """
 
-    def __init__(self, status: int, body: Any = None, *, counts_rows: bool = False) -> None:
+    def __init__(
+        self, status: int, body: Any = None, *, counts_rows: bool = False, date: str = ""
+    ) -> None:
         super().__init__(f"refused with status {status}")
         self.status = status
         self.body = body
         self.counts_rows = counts_rows
+        self.date = date
 
 
 class ConsentChanged(Exception):
@@ -90,10 +94,11 @@ class Client:
     """Calls one account of one destination.
 
     throttled: gives the seconds to wait where a vendor hides its throttle in an answer that does
-    not look like one. renew: fetches new credentials once after a 401 and gives the headers that
-    carry them. is_stale: whether an answer means what a 401 means elsewhere. is_repeatable: False
-    where a repeated request does harm: one that may have been taken is then not tried again.
-    before: is called right before each attempt, and may raise ConsentChanged.
+    not look like one. authorize: gives the headers that carry the credentials, before each attempt.
+    renew: fetches new credentials once after a 401 and gives the headers that carry them. is_stale:
+    whether an answer means what a 401 means elsewhere. is_repeatable: False where a repeated
+    request does harm: one that may have been taken is then not tried again. before: is called right
+    before each attempt, and may raise ConsentChanged.
     """
 
     def __init__(
@@ -105,6 +110,7 @@ class Client:
         headers: Mapping[str, str] | None = None,
         rate: Rate | None = None,
         throttled: Throttled | None = None,
+        authorize: Callable[[], Mapping[str, str]] | None = None,
         renew: Callable[[], Mapping[str, str]] | None = None,
         is_stale: Callable[[httpx.Response], bool] = lambda response: response.status_code == 401,
         is_repeatable: bool = True,
@@ -123,6 +129,7 @@ class Client:
         self._account = account
         self._rate = rate
         self._throttled = throttled
+        self._authorize = authorize
         self._renew = renew
         self._is_stale = is_stale
         self._is_repeatable = is_repeatable
@@ -135,11 +142,6 @@ class Client:
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
-
-    def sign_in(self) -> None:
-        """Fetch credentials and carry them from now on."""
-        self._http.headers.pop("authorization", None)
-        self._http.headers.update(self._renew() if self._renew is not None else {})
 
     def json(self, method: str, path: str, **parts: Any) -> Any:
         """The decoded body of the answer; {} where it is empty. One that is cut off or no JSON is
@@ -164,6 +166,10 @@ class Client:
             except ConsentChanged:
                 self.may_have_written |= method != "GET" and taken
                 raise
+            except DestinationError as error:  # no credentials can be had for this attempt
+                if not taken:
+                    raise
+                raise _unanswered(error.received, error.allowed, error.remedy, taken) from None
             except httpx.TransportError as error:
                 last = type(error).__name__
                 taken = taken or not isinstance(error, UNTAKEN)
@@ -198,6 +204,8 @@ class Client:
             raise _unanswered(error.received, error.allowed, error.remedy, taken) from None
 
     def _once(self, method: str, path: str, parts: Mapping[str, Any]) -> httpx.Response:
+        if self._authorize is not None:
+            self._http.headers.update(self._authorize())
         self._before()
         self.requests += 1
         # Signatures carry the time of the attempt, so headers are made again for each.
@@ -207,7 +215,7 @@ class Client:
         parts.pop("headers_of", None)
         response = self._http.request(method, self._base + path, **parts)
         if self._renew is not None and self._is_stale(response):
-            self.sign_in()
+            self._http.headers.update(self._renew())
             self._before()
             self.requests += 1
             response = self._http.request(method, self._base + path, **parts)
@@ -237,7 +245,8 @@ class Client:
             )
         if response.is_success:
             return response
-        raise RequestRefused(response.status_code, decoded(response))
+        date = response.headers.get("date", "")
+        raise RequestRefused(response.status_code, decoded(response), date=date)
 
 
 def _unanswered(received: str, allowed: str, remedy: str, may_have_arrived: bool) -> Unanswered:

@@ -37,8 +37,15 @@ def value(reference: str) -> str:
     for lookup in (*_lookups, _from_environment):
         fields = lookup(name)
         if fields is not None:
-            return str(fields.get(field) or "")
+            return _as_text(fields.get(field))
     return ""
+
+
+def _as_text(value: Any) -> str:
+    """A field as text: a key file that a connection's extras have as JSON remains JSON."""
+    if isinstance(value, dict | list):
+        return json.dumps(value)
+    return str(value or "")
 
 
 def former(reference: str) -> str:

@@ -12,11 +12,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
-from activation import addresses, credentials, subscriptions, values
-from activation.client import Accounts, Client, Rate, RequestRefused
+from activation import addresses, credentials, refusals, uses, values
+from activation.client import Accounts, Client, Rate
 from activation.model import Batch, Result, Row, RowOutcome, Status
+from activation.tokens import flows
+from activation.tokens.flows import SignIn
+from activation.tokens.source import TokenSource, source
 from segmentry import discovery
-from segmentry.errors import ConfigError, DestinationError
+from segmentry.errors import ConfigError
 from segmentry.sync_config import SyncConfig
 
 # What reading an answer of another shape than the documented one raises.
@@ -26,8 +29,11 @@ EVERY_PURPOSE = ("marketing", "advertising", "personalization", "analytics")
 EVERY_CHANNEL = ("email", "sms", "push", "ads", "any")
 # Settings that change while the account stays.
 CREDENTIALS = frozenset(
-    {"api_key", "token", "secret", "password", "key_file", "client_id", "client_secret"}
-)
+    {
+        "api_key", "token", "secret", "password", "key_file", "client_id", "client_secret",
+        "refresh_token", "private_key", "service_account", "username", *flows.ADDRESSES,
+    }
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -50,7 +56,7 @@ class PlaceNames:
 @dataclass(frozen=True)
 class DestinationSession:
     """What a destination is given for one run: the sync, its connection's values, a client, and
-    where files go.
+    where files go. secrets: the folder that every process finds a token in; None for none.
     """
 
     sync: SyncConfig
@@ -62,6 +68,7 @@ class DestinationSession:
     notes: list[str] = field(default_factory=list)
     # Called before each attempt of each request; see watching().
     checks: list[Callable[[], None]] = field(default_factory=list)
+    secrets: Path | None = None
 
     def option(self, name: str, default: Any = None) -> Any:
         """An option of the sync's file."""
@@ -87,6 +94,25 @@ class DestinationSession:
                 **parts,
             )
         return self.clients["http"]
+
+    def signed_http(self, sign_in: SignIn, rate: Rate | None, **parts: Any) -> Client:
+        """The same client, which carries a token that the tool gives: fetched before the first
+        request, replaced before its end and once after a 401.
+        """
+        if "http" not in self.clients:
+            tokens = self.tokens(sign_in)
+            parts["authorize"] = tokens.headers
+            parts |= {} if tokens.is_pasted else {"renew": tokens.renewed}
+        return self.http({}, rate, **parts)
+
+    def tokens(self, sign_in: SignIn) -> TokenSource:
+        """Where the token comes from."""
+
+        def make(address: str) -> Client:
+            account = f"tokens:{hashlib.sha256(address.encode()).hexdigest()[:16]}"
+            return Client(address, accounts=self.accounts, account=account)
+
+        return source(sign_in, self.connection, self.secrets, make, self.notes)
 
     @property
     def requests(self) -> int:
@@ -145,7 +171,7 @@ class Destination(ABC):
     that no row can cause; a sync stops at them.
     place: what names the place of the rows; None for all settings but credentials, the account by
     its url, and every option.
-    forms: how it writes dates, times and numbers.
+    forms: how it writes dates, times and numbers. sign_in: how it gives tokens; None for keys.
 
     A batch never has two rows of one person, and it has removals alone or none.
     """
@@ -169,6 +195,17 @@ class Destination(ABC):
     purposes: ClassVar[tuple[str, ...]] = ()
     channels: ClassVar[tuple[str, ...]] = ()
     place: ClassVar[PlaceNames | None] = None
+    sign_in: ClassVar[SignIn | None] = None
+
+    @property
+    def known_settings(self) -> tuple[str, ...]:
+        """What a connection may name."""
+        by_flows = self.sign_in.settings if self.sign_in else ()
+        return tuple(dict.fromkeys([*self.settings, *self.optional_settings, *by_flows]))
+
+    def needed_settings(self, named: Collection[str]) -> tuple[str, ...]:
+        """What a connection that names these must have a value for."""
+        return flows.needed(self.settings, self.sign_in, named)
 
     @property
     def place_names(self) -> PlaceNames:
@@ -227,7 +264,7 @@ class Destination(ABC):
     def members(self, session: DestinationSession) -> Iterator[str] | None:
         """What read_back gives, with what may go wrong on the way in our own words."""
         found = self.read_back(session)
-        return None if found is None else _in_our_words(found)
+        return None if found is None else refusals.in_our_words(found, MALFORMED)
 
     def invalid(self, row: Row) -> str:
         """Why the row cannot be sent at all, or ''."""
@@ -248,10 +285,10 @@ class Destination(ABC):
     def check(self, sync: SyncConfig) -> None:
         """Raise ConfigError where the sync's file does not fit this destination."""
         unknown = sorted(set(sync.options) - set(self.options))
-        strange = sorted(set(sync.connection) - {*self.settings, *self.optional_settings})
+        strange = sorted(set(sync.connection) - set(self.known_settings))
         if unknown or strange:
             place, name = ("options", unknown[0]) if unknown else ("connection", strange[0])
-            known = self.options if unknown else (*self.settings, *self.optional_settings)
+            known = self.options if unknown else self.known_settings
             raise ConfigError(
                 f"{sync.path}: {place}/{name} is not known to the destination '{sync.destination}'",
                 allowed=", ".join(known) or "none",
@@ -273,55 +310,6 @@ class Destination(ABC):
                 allowed="insert, upsert, mirror or append",
                 remedy="use another mode",
             )
-
-
-def _in_our_words(found: Iterator[str]) -> Iterator[str]:
-    try:
-        yield from found
-    except RequestRefused as refusal:
-        received = f"the destination refused to be read back with status {refusal.status}"
-    except MALFORMED as error:
-        received = f"the destination's answer could not be read: {type(error).__name__}"
-    else:
-        return
-    raise DestinationError(
-        received,
-        allowed="an audience that exists there and may be read",
-        remedy=(
-            "check the connection's address, the audience it names, and the rights of its"
-            " credentials"
-        ),
-    )
-
-
-def _check_use(sync: SyncConfig, destination: Destination) -> None:
-    """Consent is asked for the sync's purpose and channel: they must be what the tool does."""
-    stated = {
-        "purpose": (sync.purpose, destination.purposes),
-        "channel": (sync.channel, destination.channels),
-    }
-    for word, (value, allowed) in stated.items():
-        if value not in allowed:
-            raise ConfigError(
-                f"{sync.path}: the destination '{sync.destination}' is not for the {word}"
-                f" '{value}'",
-                allowed=", ".join(allowed),
-                remedy=f"state the {word} for which people have consented there, or use another"
-                " destination; withdrawals are sent all the same",
-            )
-
-
-def _check_no_consent(sync: SyncConfig) -> None:
-    """A column that a tool reads as a subscription could subscribe a person who left: none may be
-    mapped.
-    """
-    if places := subscriptions.carried_by(sync):
-        raise ConfigError(
-            f"{sync.path}: {places[0]} is a consent or subscription field of marketing tools",
-            allowed="columns that describe the person; columns of profiles.profiles that begin with"
-            f" {subscriptions.FROM_LEDGER}, under a name that no tool acts upon",
-            remedy="remove it: a subscription comes from the consent decisions alone",
-        )
 
 
 def by_index(batch: Batch, errors: Mapping[int, str]) -> list[RowOutcome]:
@@ -351,8 +339,8 @@ def of(sync: SyncConfig) -> Destination:
     use.
     """
     destination = _named(sync)
-    _check_use(sync, destination)
-    _check_no_consent(sync)
+    uses.check(sync, destination.purposes, destination.channels)
+    uses.check_no_consent(sync)
     destination.check(sync)
     destination.check_addition(sync)
     return destination
@@ -384,12 +372,13 @@ def connection_values(
     """Values of the connection's settings, and the names of those that are needed and missing."""
     found = {}
     missing = []
-    for setting in (*destination.settings, *destination.optional_settings):
+    needed = destination.needed_settings(sync.connection)
+    for setting in destination.known_settings:
         reference = sync.connection.get(setting)
         value = credentials.value(reference) if reference else ""
         if value:
             found[setting] = value
-        elif setting in destination.settings:
+        elif setting in needed:
             missing.append(
                 credentials.described(reference) if reference else f"connection/{setting}"
             )

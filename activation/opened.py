@@ -93,7 +93,8 @@ class SyncPlace:
         found, missing = connection_values(self.sync, self.destination)
         if self.given is None:
             return found, missing
-        return self.given, [name for name in self.destination.settings if name not in self.given]
+        needed = self.destination.needed_settings(self.given)
+        return self.given, [name for name in needed if name not in self.given]
 
     def gate(self, basis: Basis | None = None) -> ConsentGate:
         """The gate that every row passes right before it leaves; basis: None for the policy's."""
@@ -110,7 +111,9 @@ class SyncPlace:
         accounts = LedgerAccounts(self.opened.ledger)
         known = replace(self.sync, name=self.sync.known_as)
         outbox = settings.outbox / known.name
-        session = DestinationSession(known, self.values, accounts, outbox, run_id)
+        session = DestinationSession(
+            known, self.values, accounts, outbox, run_id, secrets=settings.secrets
+        )
         try:
             yield session
         finally:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from activation.client import Rate
 from activation.destination import Destination, all_destinations
+from activation.tokens.flows import PASTED, TOKEN, SignIn
 from segmentry.generated import GeneratedFile
 from segmentry.settings import ROOT, Settings
 
@@ -28,12 +29,16 @@ def generated_files(_settings: Settings) -> list[GeneratedFile]:
 
 def _section(name: str, destination: Destination) -> str:
     words = inspect.cleandoc(sys.modules[type(destination).__module__].__doc__ or "")
-    settings = [
-        *destination.settings,
-        *(f"[{setting}]" for setting in destination.optional_settings),
+    needed = [
+        name
+        for name in destination.settings
+        if name in destination.needed_settings(()) and (name != TOKEN or not destination.sign_in)
     ]
+    others = [name for name in destination.known_settings if name not in needed]
+    settings = [*needed, *(f"[{name}]" for name in others)]
     rows = [
         ("connection", _listed(settings)),
+        *([("signs in by", _flows(destination.sign_in))] if destination.sign_in else []),
         ("options", _listed(destination.options)),
         ("purposes", _listed(destination.purposes)),
         ("channels", _listed(destination.channels)),
@@ -53,6 +58,14 @@ def _section(name: str, destination: Destination) -> str:
 
 def _listed(words: Iterable[str]) -> str:
     return ", ".join(f"`{word}`" for word in words) or "none"
+
+
+def _flows(sign_in: SignIn) -> str:
+    found = [
+        f"{flow.name} ({_listed((*flow.settings, *(() if flow is PASTED else sign_in.named_by)))})"
+        for flow in sign_in.flows
+    ]
+    return ", or ".join(found)
 
 
 def _rate(rate: Rate | None) -> str:

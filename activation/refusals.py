@@ -69,6 +69,28 @@ def of_no_person() -> Iterator[None]:
         raise stop(str(read(refusal)), "the connection's list or segment") from None
 
 
+def in_our_words(found: Iterator[str], malformed: tuple[type[Exception], ...]) -> Iterator[str]:
+    """What a destination reads back, with what may go wrong on the way as a DestinationError.
+    malformed: what reading an answer of another shape raises.
+    """
+    try:
+        yield from found
+    except RequestRefused as refusal:
+        received = f"the destination refused to be read back with status {refusal.status}"
+    except malformed as error:
+        received = f"the destination's answer could not be read: {type(error).__name__}"
+    else:
+        return
+    raise DestinationError(
+        received,
+        allowed="an audience that exists there and may be read",
+        remedy=(
+            "check the connection's address, the audience it names, and the rights of its"
+            " credentials"
+        ),
+    )
+
+
 def stop(reason: str, place: str) -> DestinationError:
     """What stops a sync whose request is wrong."""
     return DestinationError(

@@ -50,9 +50,9 @@ def private_folder(folder: Path) -> Path:
     return folder
 
 
-def write_secret(path: Path, text: str) -> None:
+def write_secret(path: Path, text: str, *, is_durable: bool = False) -> None:
     """Write a file that its owner alone may read, whatever the umask; a kill leaves the old or the
-    new one whole.
+    new one whole. is_durable: it is on the disk when this returns, whatever happens to the machine.
     """
     private_folder(path.parent)
     partial = path.with_name(f".{path.name}.{os.getpid()}")
@@ -60,6 +60,9 @@ def write_secret(path: Path, text: str) -> None:
         os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8"
     ) as file:
         file.write(text)
+        if is_durable:
+            file.flush()
+            os.fsync(file.fileno())
     partial.chmod(0o600)
     partial.replace(path)
 

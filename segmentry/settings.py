@@ -91,6 +91,11 @@ class Settings:
         return self.home / "outbox"
 
     @property
+    def secrets(self) -> Path:
+        """Folder of passwords, keys and tokens."""
+        return self.home / "secrets"
+
+    @property
     def scratch(self) -> Path:
         """Folder for spilled and temporary files."""
         return self.home / "scratch"

@@ -17,13 +17,10 @@ from typing import Any
 
 from activation.addresses import as_identifiers, sent_identifiers
 from activation.client import Client, Rate
-from activation.destination import (
-    Destination,
-    DestinationSession,
-    PlaceNames,
-)
+from activation.destination import Destination, DestinationSession, PlaceNames
 from activation.hashing import google_email, google_name, google_phone, google_region, sha256
 from activation.model import Batch, Result, Row, all_sent
+from activation.tokens.flows import PASTED, REFRESH_TOKEN, SERVICE_ACCOUNT, SignIn
 from segmentry.errors import ConfigError
 from segmentry.sync_config import SyncConfig
 
@@ -37,6 +34,11 @@ ADDRESS: dict[str, tuple[str, Callable[[str], str]]] = {
     "region_code": ("regionCode", google_region),
     "postal_code": ("postalCode", str.strip),
 }
+SIGN_IN = SignIn(
+    (PASTED, SERVICE_ACCOUNT, REFRESH_TOKEN),
+    "https://oauth2.googleapis.com/token",
+    scope="https://www.googleapis.com/auth/datamanager",
+)
 
 
 class GoogleDataManager(Destination):
@@ -44,6 +46,7 @@ class GoogleDataManager(Destination):
 
     settings = ("url", "token", "account_id", "list_id")
     optional_settings = ("login_account_id",)
+    sign_in = SIGN_IN
     place = PlaceNames(("url", "account_id", "list_id"), ("url", "account_id"))
     request_errors = REQUEST_ERRORS
     forms = "normalized and hashed"
@@ -145,9 +148,7 @@ def _change(
 
 def http(session: DestinationSession) -> Client:
     """The session's client."""
-    return session.http(
-        {"authorization": f"Bearer {session.connection['token']}"}, DESTINATION.rate
-    )
+    return session.signed_http(SIGN_IN, DESTINATION.rate)
 
 
 DESTINATION = GoogleDataManager()

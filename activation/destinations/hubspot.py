@@ -16,6 +16,7 @@ from activation.client import Client, Rate
 from activation.destination import Destination, DestinationSession, PlaceNames, given
 from activation.model import Batch, Result, Row, RowOutcome, Status, all_sent
 from activation.redact import clean
+from activation.tokens.flows import PASTED, REFRESH_TOKEN, SignIn
 
 REQUEST_ERRORS = frozenset(
     {
@@ -25,6 +26,7 @@ REQUEST_ERRORS = frozenset(
     }
 )  # fmt: skip
 CONTACTS = "/crm/v3/objects/contacts/batch"
+SIGN_IN = SignIn((PASTED, REFRESH_TOKEN), "{url}/oauth/v3/token", named_by=("account",))
 
 
 class HubSpot(Destination):
@@ -32,6 +34,7 @@ class HubSpot(Destination):
 
     settings = ("url", "token", "list_id")
     optional_settings = ("account",)  # its own name, so that a new key is no other account
+    sign_in = SIGN_IN
     place = PlaceNames(("url", "token", "list_id"), ("url", "token"), {"id_property": ""})
     request_errors = REQUEST_ERRORS
     forms = values.AS_TEXT
@@ -103,9 +106,7 @@ class HubSpot(Destination):
 
 def http(session: DestinationSession) -> Client:
     """The session's client."""
-    return session.http(
-        {"authorization": f"Bearer {session.connection['token']}"}, DESTINATION.rate
-    )
+    return session.signed_http(SIGN_IN, DESTINATION.rate)
 
 
 def _outcomes(batch: Batch, answer: Any) -> list[RowOutcome]:

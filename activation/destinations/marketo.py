@@ -17,6 +17,7 @@ from activation.client import Client, Rate, RequestRefused, decoded
 from activation.destination import Destination, DestinationSession, PlaceNames, given
 from activation.model import Batch, Result, Row, RowOutcome, Status, all_sent
 from activation.redact import clean
+from activation.tokens.flows import CLIENT_CREDENTIALS, SignIn
 from segmentry.errors import DestinationError
 
 LEADS = "/rest/v1/leads.json"
@@ -30,12 +31,14 @@ THROTTLES = {
 STALE = {"600", "601", "602"}
 # What one person of the batch may cause; a field that does not exist (1006) is nobody's fault.
 ROW_CODES = {"1003", "1004", "1005", "1007"}
+SIGN_IN = SignIn((CLIENT_CREDENTIALS,), "{url}/identity/oauth/token")
 
 
 class Marketo(Destination):
     """One static list."""
 
     settings = ("url", "client_id", "client_secret", "list_id")
+    sign_in = SIGN_IN
     place = PlaceNames(("url", "list_id"), ("url",))
     purposes = ("marketing",)
     channels = ("email", "sms", "push", "any")
@@ -138,23 +141,13 @@ def _code(response: httpx.Response) -> str:
     return str(errors[0].get("code", "")) if errors else ""
 
 
-def _token(session: DestinationSession) -> dict[str, str]:
-    form = {"grant_type": "client_credentials"}
-    form |= {name: session.connection[name] for name in ("client_id", "client_secret")}
-    answer = session.clients["http"].json("POST", "/identity/oauth/token", data=form)
-    return {"authorization": f"Bearer {answer['access_token']}"}
-
-
 def http(session: DestinationSession) -> Client:
     """The session's client, with a token."""
-    if "http" not in session.clients:
-        signs: dict[str, Any] = {"throttled": lambda response: THROTTLES.get(_code(response))}
-        signs |= {
-            "is_stale": lambda response: _code(response) in STALE,
-            "renew": lambda: _token(session),
-        }
-        session.http({}, DESTINATION.rate, **signs).sign_in()
-    return session.clients["http"]
+    parts: dict[str, Any] = {
+        "throttled": lambda response: THROTTLES.get(_code(response)),
+        "is_stale": lambda response: _code(response) in STALE,
+    }
+    return session.signed_http(SIGN_IN, DESTINATION.rate, **parts)
 
 
 DESTINATION = Marketo()

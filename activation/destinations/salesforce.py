@@ -11,13 +11,11 @@ from __future__ import annotations
 import csv
 import io
 
-import httpx
-
 from activation import campaigns, values
-from activation.client import Client, Rate, decoded
 from activation.destination import Destination, DestinationSession
 from activation.model import Batch, Pending, Result, Row, RowOutcome, Status, all_sent
 from activation.redact import clean
+from activation.salesforce_client import RATE, SIGN_IN, http
 from segmentry.errors import ConfigError
 from segmentry.sync_config import SyncConfig
 
@@ -36,6 +34,7 @@ class Salesforce(Destination):
     """One campaign."""
 
     settings = ("url", "token", "campaign_id")
+    sign_in = SIGN_IN
     request_errors = REQUEST_ERRORS
     forms = values.AS_TEXT
     purposes = ("marketing", "personalization")
@@ -43,7 +42,7 @@ class Salesforce(Destination):
     options = ("object", "external_id")
     batch_rows = 10_000
     batch_bytes = 90_000_000  # of 100 MB
-    rate = Rate(25, 1.0)
+    rate = RATE
     job_seconds = 0.0  # a job whose id was lost never begins
     cost_unit = "API records"
 
@@ -62,9 +61,8 @@ class Salesforce(Destination):
             "externalIdFieldName": field,
             "contentType": "CSV",
         }
-        made = http(session).json("POST", f"{API}/jobs/ingest", json={**job, "lineEnding": "LF"})[
-            "id"
-        ]
+        job["lineEnding"] = "LF"
+        made = http(session).json("POST", f"{API}/jobs/ingest", json=job)["id"]
         body = _csv(session, batch)
         kind_of = {"content-type": "text/csv"}
         http(session).call(
@@ -141,19 +139,6 @@ def _outcome(
         reason = "not put into the campaign" if their_id else "the job does not name the row"
         return RowOutcome(row, Status.retry, reason)
     return RowOutcome(row, Status.sent, "", their_id)
-
-
-def throttled(response: httpx.Response) -> float | None:
-    """Salesforce answers with status 403 when the day's calls are used up."""
-    content = decoded(response) if response.status_code == 403 else []
-    codes = [error.get("errorCode") for error in content if isinstance(error, dict)]
-    return 3600.0 if "REQUEST_LIMIT_EXCEEDED" in codes else None
-
-
-def http(session: DestinationSession) -> Client:
-    """The session's client."""
-    headers = {"authorization": f"Bearer {session.connection['token']}"}
-    return session.http(headers, DESTINATION.rate, throttled=throttled)
 
 
 DESTINATION = Salesforce()
