@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from activation.tokens.flows import SERVICE_ACCOUNT, Flow, SignIn
+from activation.tokens.flows import SERVICE_ACCOUNT, SignIn, TokenFlow
 from segmentry.errors import DestinationError
 
 GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
@@ -16,7 +16,7 @@ LIFETIME = 180
 BACKDATED = 30
 
 
-def assertion(flow: Flow, sign_in: SignIn, values: Mapping[str, str], at: float) -> str:
+def assertion(flow: TokenFlow, sign_in: SignIn, values: Mapping[str, str], at: float) -> str:
     """The assertion of a flow, signed with the key of the connection. at: seconds since 1970."""
     import jwt
 

@@ -16,7 +16,7 @@ ADDRESSES = ("token_url", "audience")
 
 
 @dataclass(frozen=True)
-class Flow:
+class TokenFlow:
     """One way to a token. settings: what a connection must name for it. optional: what it may."""
 
     name: str
@@ -24,13 +24,15 @@ class Flow:
     optional: tuple[str, ...] = ()
 
 
-PASTED = Flow("a pasted token", (TOKEN,))
-REFRESH_TOKEN = Flow("refresh token", ("client_id", "client_secret", "refresh_token"))
+PASTED = TokenFlow("a pasted token", (TOKEN,))
+REFRESH_TOKEN = TokenFlow("refresh token", ("client_id", "client_secret", "refresh_token"))
 # Of an application that has no secret, or that need not send it.
-PUBLIC_REFRESH_TOKEN = Flow("refresh token", ("client_id", "refresh_token"), ("client_secret",))
-CLIENT_CREDENTIALS = Flow("client credentials", ("client_id", "client_secret"))
-JWT_BEARER = Flow("JWT bearer", ("client_id", "username", "private_key"))
-SERVICE_ACCOUNT = Flow("service account", ("service_account",))
+PUBLIC_REFRESH_TOKEN = TokenFlow(
+    "refresh token", ("client_id", "refresh_token"), ("client_secret",)
+)
+CLIENT_CREDENTIALS = TokenFlow("client credentials", ("client_id", "client_secret"))
+JWT_BEARER = TokenFlow("JWT bearer", ("client_id", "username", "private_key"))
+SERVICE_ACCOUNT = TokenFlow("service account", ("service_account",))
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class SignIn:
     account.
     """
 
-    flows: tuple[Flow, ...]
+    flows: tuple[TokenFlow, ...]
     token_url: str
     scope: str = ""
     audience: str = ""
@@ -57,7 +59,7 @@ class SignIn:
         known = [name for flow in self.flows for name in (*flow.settings, *flow.optional)]
         return tuple(dict.fromkeys([*known, *ADDRESSES]))
 
-    def chosen(self, named: Collection[str]) -> Flow:
+    def chosen(self, named: Collection[str]) -> TokenFlow:
         """The flow of a connection that names these settings; the one that lacks the fewest where
         it names too few for any.
         """
@@ -91,11 +93,11 @@ def needed(
     return tuple(dict.fromkeys([*others, *sign_in.needed(named)]))
 
 
-def _lacking(flow: Flow, named: Collection[str]) -> list[str]:
+def _lacking(flow: TokenFlow, named: Collection[str]) -> list[str]:
     return [name for name in flow.settings if name not in named]
 
 
-def _having(flow: Flow, named: Collection[str]) -> int:
+def _having(flow: TokenFlow, named: Collection[str]) -> int:
     """How many settings are there: the more a connection states, the more it means the flow. A
     pasted token that is there is meant as it is.
     """

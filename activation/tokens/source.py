@@ -19,7 +19,7 @@ from activation.client import Client, RequestRefused, Unanswered
 from activation.redact import clean
 from activation.tokens import flows
 from activation.tokens.assertions import GRANT, assertion
-from activation.tokens.flows import Flow, SignIn
+from activation.tokens.flows import SignIn, TokenFlow
 from activation.tokens.store import KeptToken, TokenFile, TokenMemory, TokenStore
 from segmentry.errors import DestinationError
 
@@ -57,7 +57,7 @@ class TokenSource:
     _used: str = field(default="", repr=False)
 
     @property
-    def flow(self) -> Flow:
+    def flow(self) -> TokenFlow:
         """How the token is got."""
         return self.sign_in.chosen(self.values)
 

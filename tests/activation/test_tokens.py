@@ -357,7 +357,7 @@ FLOWS = [
 
 
 @pytest.mark.parametrize(("name", "flow"), FLOWS)
-def test_the_place_stays_whatever_token_reaches_it(name: str, flow: flows.Flow) -> None:
+def test_the_place_stays_whatever_token_reaches_it(name: str, flow: flows.TokenFlow) -> None:
     """Refreshed and rotated secrets, and another flow, are no other place."""
     destination = all_destinations()[name]
     sign_in = destination.sign_in
@@ -375,7 +375,7 @@ def test_the_place_stays_whatever_token_reaches_it(name: str, flow: flows.Flow) 
 
 @pytest.mark.parametrize(("name", "flow"), FLOWS)
 def test_a_connection_needs_the_settings_of_its_flow_alone(
-    name: str, flow: flows.Flow, monkeypatch: pytest.MonkeyPatch
+    name: str, flow: flows.TokenFlow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     destination = all_destinations()[name]
     assert destination.sign_in is not None
