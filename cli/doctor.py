@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from activation import retirement
+from activation import examine, retirement
 from cli._output import Output, OutputOption, show
 from runtime import health
 from runtime.console import errors
@@ -74,6 +74,17 @@ def _orphaned_syncs(settings: Settings) -> str:
     return "no destination has rows of a deleted or disabled sync"
 
 
+def _tools(settings: Settings) -> str:
+    asked, faults = examine.faults(settings)
+    if faults:
+        raise SegmentryError(
+            "; ".join(faults),
+            allowed="syncs whose tool takes what they send",
+            remedy="`segmentry sync test SYNC` shows each check",
+        )
+    return f"{asked} sync(s) with credentials were asked for at their tools"
+
+
 def _policies(settings: Settings) -> str:
     configuration.policies(settings)
     return "valid"
@@ -84,6 +95,7 @@ _CHECKS: dict[str, Callable[[Settings], str]] = {
     "sources": _sources,
     "syncs": _syncs,
     "orphaned syncs": _orphaned_syncs,
+    "tools": _tools,
     "policies": _policies,
     **health.CHECKS,
 }

@@ -11,6 +11,7 @@ import typer
 from activation import explain as explaining
 from activation import history as histories
 from activation import operate, retirement
+from cli import _sync_trial
 from cli._output import Output, OutputOption, print_json, progress, show
 from cli._reading import without_pandas
 from runtime.console import errors
@@ -25,6 +26,8 @@ Select = Annotated[
     list[str] | None,
     typer.Option("--select", "-s", help="a sync's name; may be given several times"),
 ]
+
+app.command("test")(_sync_trial.test)
 
 
 @app.command("plan")

@@ -126,6 +126,7 @@ class Tools:
             (r"/api/profile-bulk-import-jobs/([^/]+)", "GET", self._job),
             (r"/api/profile-bulk-import-jobs/([^/]+)/import-errors", "GET", self._job_errors),
             (r"/api/profiles", "GET", self._profiles),
+            (rf"/api/lists/{LIST_ID}", "GET", self._list),
             (rf"/api/lists/{LIST_ID}/profiles", "GET", self._listed),
             (rf"/api/lists/{LIST_ID}/relationships/profiles", "DELETE", self._unlist),
         ]
@@ -178,6 +179,9 @@ class Tools:
         wanted = re.findall(r'"([^"]*)"', query.get("filter", [""])[0])
         found = self.state.find([email.lower() for email in wanted])
         return 200, {"data": [_profile_entry(*pair) for pair in found], "links": {"next": None}}, {}
+
+    def _list(self, _: Any, __: Any, ___: Any) -> Answer:
+        return 200, {"data": {"type": "list", "id": LIST_ID, "attributes": {"name": LIST_ID}}}, {}
 
     def _listed(self, _: Any, query: dict[str, list[str]], __: Any) -> Answer:
         size = int(query.get("page[size]", ["20"])[0])

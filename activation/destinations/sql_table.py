@@ -1,5 +1,4 @@
-"""A table of another database, by SQLAlchemy URL (PostgreSQL or SQLite): one row per person, by the
-key column.
+"""A table of another database (PostgreSQL or SQLite): one row per person, by the key column.
 
 ``table`` names it. It is created where it is not there; rows of people this sync never sent are
 left alone, and with mode ``update`` none is added.
@@ -47,8 +46,8 @@ class SqlTable(Destination):
         from sqlalchemy.dialects.postgresql import insert as postgres_insert
         from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
-        table = _table(session.sync)
-        with _begin(session) as connection:
+        table = table_of(session.sync)
+        with begin(session) as connection:
             table.create(connection, checkfirst=True)
             if session.sync.mode == "update":
                 return [_updated(connection, table, session.sync.key, row) for row in batch.rows]
@@ -71,16 +70,16 @@ class SqlTable(Destination):
 
     def remove(self, session: DestinationSession, batch: Batch) -> Result:
         """Delete the rows, in one transaction."""
-        table = _table(session.sync)
-        with _begin(session) as connection:
+        table = table_of(session.sync)
+        with begin(session) as connection:
             statement = sa.delete(table).where(table.c[session.sync.key] == sa.bindparam("wanted"))
             connection.execute(statement, [{"wanted": row.identity} for row in batch.rows])
         return all_sent(batch.rows)
 
     def read_back(self, session: DestinationSession) -> Iterator[str]:
         """Keys that are there."""
-        table = _table(session.sync)
-        with _begin(session) as connection:
+        table = table_of(session.sync)
+        with begin(session) as connection:
             if sa.inspect(connection).has_table(table.name, schema=table.schema):
                 yield from (
                     str(key)
@@ -128,7 +127,8 @@ def _updated(connection: sa.Connection, table: sa.Table, key: str, row: Row) -> 
     return RowOutcome(row, Status.rejected, "not there")
 
 
-def _table(sync: SyncConfig) -> sa.Table:
+def table_of(sync: SyncConfig) -> sa.Table:
+    """The table that the sync's file names."""
     schema, _, name = str(sync.options["table"]).rpartition(".")
     columns = [
         sa.Column(c.name, TYPES[c.type], primary_key=c.name == sync.key) for c in sync.columns
@@ -137,7 +137,8 @@ def _table(sync: SyncConfig) -> sa.Table:
 
 
 @contextmanager
-def _begin(session: DestinationSession) -> Iterator[sa.Connection]:
+def begin(session: DestinationSession) -> Iterator[sa.Connection]:
+    """A transaction at the connection's address; DestinationError without a row's text."""
     try:
         with sa.create_engine(
             session.connection["url"], poolclass=sa.NullPool
