@@ -7,7 +7,8 @@ WORKDIR /opt/segmentry
 COPY requirements-bootstrap.lock requirements.lock ./
 RUN python -m venv /opt/venv \
  && /opt/venv/bin/pip install --quiet --require-hashes -r requirements-bootstrap.lock \
- && VIRTUAL_ENV=/opt/venv /opt/venv/bin/uv pip sync --quiet --require-hashes --compile-bytecode requirements.lock
+ && VIRTUAL_ENV=/opt/venv /opt/venv/bin/uv pip sync --quiet --require-hashes --compile-bytecode \
+    requirements.lock
 
 FROM python:3.11.14-slim-bookworm
 # libgomp1 is what LightGBM computes with.
@@ -15,8 +16,8 @@ RUN apt-get update -qq \
  && apt-get install -y -qq --no-install-recommends libgomp1 \
  && rm -rf /var/lib/apt/lists/* \
  && useradd --uid 10001 --create-home --shell /usr/sbin/nologin segmentry \
- && install -d -m 0700 -o segmentry -g segmentry /var/lib/segmentry /var/lib/airflow /var/lib/objects /var/lib/logins \
-    /var/lib/mlflow
+ && install -d -m 0700 -o segmentry -g segmentry /var/lib/segmentry /var/lib/airflow \
+    /var/lib/objects /var/lib/logins /var/lib/mlflow
 COPY --from=build /opt/venv /opt/venv
 WORKDIR /opt/segmentry
 COPY --chown=root:root . .

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ FUNCTION_LINES = 50
 TEST_FUNCTION_LINES = 70
 MODEL_LINES = 100
 LINE_COLUMNS = 100
+COMPLEXITY = 10
 LONG_PATTERN = 60
 
 
@@ -102,12 +104,40 @@ def test_no_path_of_a_machine() -> None:
     assert not named, "\n".join(named)
 
 
-def test_sql_lines_fit() -> None:
+def too_wide(name: str, text: str) -> list[str]:
     """A pattern without a blank may be longer: it has no place to break."""
-    over = [
-        f"{relative(path)}:{number}: {len(line)} columns, at most {LINE_COLUMNS}"
-        for path in tracked("*.sql")
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+    return [
+        f"{name}:{number}: {len(line)} columns, at most {LINE_COLUMNS}"
+        for number, line in enumerate(text.splitlines(), 1)
         if len(line) > LINE_COLUMNS and max(map(len, line.split())) <= LONG_PATTERN
     ]
+
+
+def test_lines_fit() -> None:
+    """Lines of Python are the linter's."""
+    files = tracked("*.sql", "*.yml", "*.yaml", "*.sh", "Dockerfile", ".ci/run")
+    assert {path.name for path in files} >= {"docker-compose.yml", "Dockerfile", "run"}
+    over = [
+        fault
+        for path in files
+        for fault in too_wide(relative(path), path.read_text(encoding="utf-8"))
+    ]
     assert not over, "\n".join(over)
+
+
+def test_a_planted_wide_line_is_found() -> None:
+    words = "a word " * 15
+    assert too_wide("planted.yml", f"short\n{words}\n") == [
+        "planted.yml:2: 105 columns, at most 100"
+    ]
+    assert not too_wide("planted.sql", f"{'x' * 80} {words[:40]}")
+
+
+def test_complexity_is_linted() -> None:
+    """`make check` runs the linter; C901 refuses what is above the limit, E501 wide lines."""
+    rules = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["ruff"]
+    assert rules["line-length"] == LINE_COLUMNS
+    assert rules["lint"]["mccabe"]["max-complexity"] == COMPLEXITY
+    assert {"C90", "E", "PLR0915"} <= set(rules["lint"]["select"])
+    exempt = [rule for listed in rules["lint"]["per-file-ignores"].values() for rule in listed]
+    assert not {"C90", "C901", "E", "E501"} & {*exempt, *rules["lint"]["ignore"]}

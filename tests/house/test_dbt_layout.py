@@ -1,6 +1,4 @@
-"""The layout of a model: import CTEs first, then CTEs of one job each, then a select of these. The
-models of LEFT are written by macros.
-"""
+"""The layout of a model: import CTEs first, then CTEs of one job each, then a select of these."""
 
 from __future__ import annotations
 
@@ -9,32 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.house.test_budgets import relative, tracked
-
-# Models with a ref elsewhere. A model leaves the list when it gets the layout; none is added.
-# claim_relations() reads the relation out of the text of claims__*.
-LEFT = frozenset(
-    [
-        "claim_batches",
-        "claim_changes",
-        "claims__events",
-        "claims__reviews",
-        "id_mapping_scd",
-        "identifier_changes",
-        "identifier_claims",
-        "identifier_groups",
-        "identifier_links",
-        "identifier_mapping",
-        "identifier_values",
-        "identifiers",
-        "link_changes",
-        "profile_resolution",
-        "region",
-        "restated_refusals",
-        "spelling_changes",
-        "trait_candidates",
-        "wide_components",
-    ]
-)
 
 _CTE = re.compile(r"(?:\b\w+|\w+\{\{[^{}]*\}\}) as (?:\{\{ streamed\(\) \}\} )?\(")
 _REF = re.compile(r"\b(?:ref|source)\(")
@@ -95,15 +67,11 @@ def without_layout() -> dict[str, Path]:
 
 def test_refs_are_in_import_ctes() -> None:
     found = without_layout()
-    over = [relative(found[name]) for name in sorted(found.keys() - LEFT)]
+    over = [relative(found[name]) for name in sorted(found)]
     assert not over, (
         "a ref is in an import CTE, `name as (select * from {{ ref('x') }})`, and the model ends"
         " with a select of CTEs:\n" + "\n".join(over)
     )
-
-
-def test_the_list_of_models_without_the_layout_has_no_other() -> None:
-    assert not LEFT - without_layout().keys()
 
 
 def test_the_layout_is_recognized() -> None:

@@ -1,24 +1,33 @@
 {{ config(materialized='transient', database='memory') }}
 with
 
-batches as (
-    {%- for source, (relation, observed_at) in claim_relations().items() %}
-    select '{{ source }}' as source, _batch_id, count(*) as records, bit_xor(hash(_line)) as digest
-    from {{ ref(relation) }}
+{% for source, (relation, observed_at) in claim_relations().items() %}
+records_of_{{ source }} as (
+    select _batch_id, _line from {{ ref(relation) }}
     where {{ observed_at }} < {{ as_of() }}
+),
+
+{% endfor %}
+events as {{ streamed() }} (
+    select _batch_id, type, user_id, previous_id from {{ ref('stg_events__events') }}
+    where event_at < {{ as_of() }}
+),
+
+batches as (
+    {%- for source in claim_relations() %}
+    select '{{ source }}' as source, _batch_id, count(*) as records, bit_xor(hash(_line)) as digest
+    from records_of_{{ source }}
     group by _batch_id
     {{ 'union all' if not loop.last }}
     {%- endfor %}
 ),
 
 aliases as (
-    select _batch_id, previous_id from {{ ref('stg_events__events') }}
-    where type = 'alias' and event_at < {{ as_of() }}
+    select _batch_id, previous_id from events where type = 'alias'
 ),
 
 users as (
-    select distinct user_id from {{ ref('stg_events__events') }}
-    where event_at < {{ as_of() }} and user_id in (select previous_id from aliases)
+    select distinct user_id from events where user_id in (select previous_id from aliases)
 ),
 
 renames as (

@@ -3,9 +3,15 @@
 {% set is_reread = "source in ('" ~ replaced | join("', '") ~ "')" -%}
 with
 
+{% for source in claim_sources() %}
+claims_of_{{ source }} as (
+    select * from {{ ref('claims__' ~ source) }}
+),
+
+{% endfor %}
 fresh as (
     {%- for source in claim_sources() %}
-    select * from {{ ref('claims__' ~ source) }}
+    select * from claims_of_{{ source }}
     {{ 'union all' if not loop.last }}
     {%- endfor %}
 )

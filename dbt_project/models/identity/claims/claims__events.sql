@@ -1,9 +1,7 @@
 {{ config(materialized='ephemeral') }}
 {#- An alias may name a cookie or an older user id: it is a user id where one of that name is known
     by now. -#}
-{%- set known = "(select user_id from " ~ ref('stg_events__events') ~ " where event_at < " ~ as_of()
-    ~ " and user_id in (select previous_id from " ~ ref('stg_events__events')
-        ~ " where type = 'alias'))" -%}
+{%- set known = renamed_user_ids() -%}
 {%- set previous_cookie = "case when type = 'alias' and previous_id not in " ~ known
     ~ " then previous_id end" -%}
 {%- set previous_user = "case when type = 'alias' and previous_id in " ~ known

@@ -3,6 +3,16 @@
     refusal is final, and an accepted pair is joined whether the search is on or not. -#}
 {%- set agreed -%}
     (
+        with
+
+        candidates as (
+            select * from {{ source('identity_policy', 'link_candidates') }}
+        ),
+
+        policy as (
+            select * from {{ source('identity_policy', 'policy_probabilistic') }}
+        )
+
         select
             candidates.left_crm_id || ' ' || candidates.right_crm_id as record_id,
             candidates.left_crm_id,
@@ -10,8 +20,8 @@
             candidates.verdict,
             candidates.known_at,
             cast(null as varchar) as _batch_id
-        from {{ source('identity_policy', 'link_candidates') }} as candidates
-        cross join {{ source('identity_policy', 'policy_probabilistic') }} as policy
+        from candidates
+        cross join policy
         where candidates.verdict = 'accepted' or (
             policy.is_used and candidates.verdict is null
             and candidates.probability >= policy.link_above

@@ -4,8 +4,18 @@
         named('value', 'select identifier_type, value from ' ~ ref('spelling_changes'))
     ) }}"
 ) }}
-{% if is_partial() %}
-select * from {{ ref('spelling_changes') }} where records > 0
-{%- else %}
-{{ judged_spellings("select * from " ~ ref('identifier_claims')) }}
-{%- endif %}
+with
+
+changes as (
+    select * from {{ ref('spelling_changes') }} where records > 0
+),
+
+all_claims as (
+    select * from {{ ref('identifier_claims') }}
+),
+
+judged as (
+    {{ judged_spellings('select * from all_claims') }}
+)
+
+select * from {{ partial_or_full('changes', 'judged') }}

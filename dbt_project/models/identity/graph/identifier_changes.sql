@@ -1,17 +1,14 @@
 {{ config(materialized='transient', database='memory') }}
-{%- set nobody = gathered_identifiers("select * from " ~ ref('identifier_values') ~ " where false")
-    -%}
-{%- set known = kept('identifiers') if is_partial() else "(" ~ nobody ~ ")" -%}
 {%- set same = "spellings.identifier_type = affected.identifier_type "
     ~ "and spellings.identifier = affected.identifier" -%}
-{%- set spellings = "select spellings.* from " ~ ref('identifier_values')
-    ~ " as spellings semi join affected on " ~ same -%}
+{%- set spellings = "select spellings.* from known_spellings as spellings semi join affected on "
+    ~ same -%}
 {%- set more -%}
     select
         spellings.identifier_type, spellings.identifier, claims.first_seen_at, claims.last_seen_at,
         claims.records
-    from {{ ref('claim_changes') }} as claims
-    inner join {{ ref('spelling_changes') }} as spellings
+    from claims
+    inner join changed_spellings as spellings
         on claims.left_type = spellings.identifier_type and claims.left_value = spellings.value
         and claims.country is not distinct from spellings.country
     where claims.rule = 'seen'
@@ -20,13 +17,31 @@
 {%- endset %}
 with
 
+claims as (
+    select * from {{ ref('claim_changes') }}
+),
+
+changed_spellings as (
+    select * from {{ ref('spelling_changes') }}
+),
+
+known_spellings as {{ streamed() }} (
+    select * from {{ ref('identifier_values') }}
+),
+
+known as {{ streamed() }} (
+    {% if is_partial() -%} select * from {{ kept('identifiers') }}
+    {%- else -%} {{ gathered_identifiers('select * from known_spellings where false') }}
+    {%- endif %}
+),
+
 affected as (
-    select distinct identifier_type, identifier from {{ ref('spelling_changes') }}
-        where identifier is not null
+    select distinct identifier_type, identifier from changed_spellings
+    where identifier is not null
 ),
 
 existing as (
-    select spellings.* from {{ known }} as spellings
+    select spellings.* from known as spellings
     semi join affected on {{ same }}
 ),
 
@@ -35,7 +50,7 @@ gathered as (
 )
 
 select
-    coalesce(existing.node, (select coalesce(max(node), 0) from {{ known }} as known)
+    coalesce(existing.node, (select coalesce(max(node), 0) from known)
         + row_number() over (
         partition by existing.node is null order by affected.identifier_type, affected.identifier
     )) as node,

@@ -3,9 +3,16 @@
     pre_hook="{{ replace_rows(regrouped()) }}"
 ) }}
 {%- set relations = relations_of_groups() -%}
-{%- set group_changes = ref('group_changes') -%}
-{% if is_partial() -%}
-select * exclude (last_seen_at) from {{ group_changes }}
-{%- else -%}
-{{ found_groups(relations) }}
-{%- endif %}
+with
+
+changes as (
+    select * exclude (last_seen_at) from {{ ref('group_changes') }}
+),
+
+grouped as (
+    {% if is_partial() -%} select * from changes
+    {%- else -%} {{ found_groups(relations) }}
+    {%- endif %}
+)
+
+select * from grouped

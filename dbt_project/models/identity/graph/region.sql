@@ -1,31 +1,46 @@
 {{ config(materialized='transient', database='memory') }}
-{%- set link_changes = ref('link_changes') -%}
-{%- set identifier_changes = ref('identifier_changes') -%}
-{%- set identifier_links = ref('identifier_links') -%}
-{%- set identifier_values = ref('identifier_values') -%}
-{%- set identifiers = ref('identifiers') -%}
-{%- set statement_changes = ref('statement_changes') -%}
-{% if is_partial() %}
 with
 
 links as (
-    select * from {{ link_changes }} where is_moved
+    select left_node, right_node, records from {{ ref('link_changes') }} where is_moved
 ),
+
+moved as (
+    select node from {{ ref('identifier_changes') }} where is_moved
+),
+
+statements as (
+    select * from {{ ref('statement_changes') }}
+),
+
+spellings as (
+    select identifier_type, value, identifier from {{ ref('identifier_values') }}
+),
+
+known as {{ streamed() }} (
+    select node, identifier_type, identifier from {{ ref('identifiers') }}
+),
+
+known_links as {{ streamed() }} (
+    select left_node, right_node from {{ ref('identifier_links') }}
+)
+
+{%- if is_partial() %},
 
 described as (
     -- What is stated of a person has changed.
     select known.node
-    from {{ statement_changes }} as statements
-    inner join {{ identifier_values }} as spellings
+    from statements
+    inner join spellings
         on statements.value = spellings.value
             and statements.identifier_type = spellings.identifier_type
-    inner join {{ identifiers }} as known
+    inner join known
         on spellings.identifier = known.identifier
             and spellings.identifier_type = known.identifier_type
 ),
 
 seeds as (
-    select node from {{ identifier_changes }} where is_moved
+    select node from moved
     union
     select left_node from links
     union
@@ -43,11 +58,11 @@ relieved as (
 ),
 
 neighbours as (
-    select right_node as node from {{ identifier_links }}
-        where left_node in (select node from relieved)
+    select right_node as node from known_links
+    where left_node in (select node from relieved)
     union
-    select left_node from {{ identifier_links }}
-        where right_node in (select node from relieved)
+    select left_node from known_links
+    where right_node in (select node from relieved)
 ),
 
 roots as (
@@ -68,7 +83,8 @@ whole as (
 
 select whole.node
 from whole
-semi join {{ ref('identifiers') }} as known on whole.node = known.node
+semi join known on whole.node = known.node
 {%- else %}
-select node from {{ ref('identifiers') }} where false
+
+select node from known where false
 {%- endif %}

@@ -1,10 +1,22 @@
 {{ config(materialized='transient', database='memory') }}
 {% set usable -%}
+    with
+
+    links as (
+        select * from {{ links_in_question() }}
+    ),
+
+    excluded as (
+        select link_id from {{ ref('excluded_links') }}
+    )
+
     select links.left_node, links.right_node
-    from {{ links_in_question() }} as links
-    anti join {{ ref('excluded_links') }} as excluded on links.link_id = excluded.link_id
+    from links
+    anti join excluded on links.link_id = excluded.link_id
 {%- endset -%}
-with labels as (
+with
+
+labels as (
     {{ connected_components(usable, 'wide') }}
 )
 

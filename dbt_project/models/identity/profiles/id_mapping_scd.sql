@@ -2,9 +2,12 @@
     materialized='incremental', incremental_strategy='delete+insert',
     unique_key=['identifier_type', 'identifier', 'valid_from'], full_refresh=false
 ) }}
-{%- set mapping_before = ref('mapping_before') -%}
 {% do build_after(ref('merge_events')) -%}
 with
+
+previous as (
+    select * from {{ ref('mapping_before') }}
+),
 
 mapping as (
     select * from {{ mapping_in_question() }} as mapping
@@ -12,7 +15,7 @@ mapping as (
 
 open_periods as (
     {% if is_partial() -%}
-    select * from {{ mapping_before }}
+    select * from previous
     {%- elif is_incremental() -%}
     select * from {{ this }} where valid_to is null
     {%- else -%}

@@ -2,19 +2,42 @@
     materialized='incremental', incremental_strategy='append',
     pre_hook="{{ replace_rows(remapped()) }}"
 ) }}
-{%- set region = ref('region') -%}
 with
+
+region as (
+    select node from {{ ref('region') }}
+),
+
+changes as (
+    select * from {{ ref('identifier_changes') }} where records > 0
+),
+
+group_changes as (
+    select * from {{ ref('group_changes') }}
+),
+
+groups as (
+    select node, group_node from {{ ref('identifier_groups') }}
+),
+
+identifiers as (
+    select * from {{ ref('identifiers') }}
+),
+
+resolved as (
+    select group_node, current_profile_id as profile_id from {{ ref('profile_resolution') }}
+    where group_node is not null
+),
 
 {% if is_partial() -%}
 seen_again as (
-    select identifier_changes.* from {{ ref('identifier_changes') }} as identifier_changes
-    anti join {{ region }} as region on identifier_changes.node = region.node
-    where identifier_changes.records > 0
+    select changes.* from changes
+    anti join region on changes.node = region.node
 ),
 
 members as (
     select identifier_type, identifier, first_seen_at, last_seen_at, group_node
-        from {{ ref('group_changes') }}
+    from group_changes
     union all
     -- Beyond the region every identifier keeps its profile.
     select
@@ -22,7 +45,7 @@ members as (
         seen_again.last_seen_at,
         groups.group_node
     from seen_again
-    inner join {{ ref('identifier_groups') }} as groups on seen_again.node = groups.node
+    inner join groups on seen_again.node = groups.node
 ),
 {%- else -%}
 members as (
@@ -30,17 +53,16 @@ members as (
         identifiers.identifier_type, identifiers.identifier, identifiers.first_seen_at,
         identifiers.last_seen_at,
         groups.group_node
-    from {{ ref('identifiers') }} as identifiers
-    inner join {{ ref('identifier_groups') }} as groups on identifiers.node = groups.node
+    from identifiers
+    inner join groups on identifiers.node = groups.node
 ),
 {%- endif %}
 
 profiles as (
-    select distinct group_node, current_profile_id as profile_id
-    from {{ ref('profile_resolution') }}
-    where group_node is not null
+    select distinct group_node, profile_id
+    from resolved
     {%- if is_partial() %}
-        and group_node in (select group_node from members)
+    where group_node in (select group_node from members)
     {%- endif %}
 )
 

@@ -2,8 +2,12 @@
     unique_key='profile_id') }}
 with
 
+all_ids as (
+    select * from {{ ref('profile_ids') }}
+),
+
 given as (
-    select * from {{ ids_in_question(ref('profile_ids')) }} as ids
+    select * from {{ ids_in_question('all_ids') }} as ids
 ),
 
 homes as (

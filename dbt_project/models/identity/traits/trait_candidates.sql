@@ -1,38 +1,51 @@
 {{ config(materialized='ephemeral') }}
-{%- set golden_changes = ref('golden_changes') %}
-{%- set identifier_mapping = ref('identifier_mapping') %}
 with
+
+affected as (
+    select profile_id, identifier_type, identifier from {{ ref('golden_changes') }}
+),
+
+known as (
+    select profile_id, identifier_type, identifier from {{ ref('identifier_mapping') }}
+),
+
+contact_points as (
+    select profile_id, identifier_type, identifier from {{ ref('contact_points') }}
+),
 
 claims as (
     select * from {{ ref('trait_claims') }}
 ),
 
 mapping as (
-    select profile_id, identifier_type, identifier
-    from {{ golden_changes if is_golden_partial() else identifier_mapping }}
+    select * from {{ 'affected' if is_golden_partial() else 'known' }}
 ),
 
 points as (
     -- E-mail and phone are identifiers and traits at once; a shared one is a trait of each person.
     select * from mapping where identifier_type in ('email', 'phone')
     union
-    select profile_id, identifier_type, identifier from {{ ref('contact_points') }}
+    select * from contact_points
 ),
 
 accepted as (
-    select * from {{ ref('identifier_values') }}
-    where identifier is not null
+    select * from {{ ref('identifier_values') }} where identifier is not null
     {%- if is_golden_partial() %}
-        and (identifier in (select identifier from {{ golden_changes }})
+        and (identifier in (select identifier from affected)
             or identifier in (select identifier from points))
     {%- endif %}
 ),
 
+seen as (
+    select * from {{ ref('identifier_claims') }}
+    where rule = 'seen' and left_type in ('email', 'phone')
+        {%- if is_golden_partial() %}
+        and left_value in (select value from accepted)
+        {%- endif %}
+),
+
 spellings as (
-    {% set seen = "select * from " ~ ref('identifier_claims')
-        ~ " where rule = 'seen' and left_type in ('email', 'phone')" -%}
-    {{ merged_claims(seen ~ (" and left_value in (select value from accepted)"
-        if is_golden_partial() else "")) }}
+    {{ merged_claims('select * from seen') }}
 ),
 
 choices as (
@@ -40,8 +53,8 @@ choices as (
 ),
 
 strategies as (
-    select trait, min(strategy) as strategy, min(attribute_group) as attribute_group from choices
-        group by trait
+    select trait, min(strategy) as strategy, min(attribute_group) as attribute_group
+    from choices group by trait
 ),
 
 addresses as (
@@ -49,13 +62,11 @@ addresses as (
         points.profile_id, spellings.left_type as trait, accepted.identifier as value,
         spellings.source, spellings.record_id, spellings.first_seen_at as first_at,
         spellings.last_seen_at as observed_at, spellings.records
-    from spellings
-    inner join accepted
+    from spellings inner join accepted
         on spellings.left_type = accepted.identifier_type and spellings.left_value = accepted.value
         and spellings.country is not distinct from accepted.country
     inner join points
-        on accepted.identifier_type = points.identifier_type
-            and accepted.identifier = points.identifier
+        on accepted.identifier_type = points.identifier_type and accepted.identifier = points.identifier
 ),
 
 named as (
@@ -72,22 +83,16 @@ named as (
 ),
 
 statements as (
-    select * from named
-    union all
-    select * from addresses
+    select * from named union all select * from addresses
 )
 
 select
-    statements.profile_id,
-    statements.trait,
-    statements.value,
-    statements.source,
+    statements.profile_id, statements.trait, statements.value, statements.source,
     coalesce(choices.position, 99) as position,
     coalesce(strategies.strategy, 'most_recent') as strategy,
     coalesce(strategies.attribute_group, 'contextual') as attribute_group,
     max(statements.record_id) as record_id,
-    min(statements.first_at) as first_at,
-    max(statements.observed_at) as observed_at,
+    min(statements.first_at) as first_at, max(statements.observed_at) as observed_at,
     cast(sum(statements.records) as bigint) as records
 from statements
 left join choices on statements.trait = choices.trait and statements.source = choices.source
