@@ -30,18 +30,14 @@ points as (
 
 accepted as (
     select * from {{ ref('identifier_values') }} where identifier is not null
-    {%- if is_golden_partial() %}
-        and (identifier in (select identifier from affected)
-            or identifier in (select identifier from points))
-    {%- endif %}
+        {% if is_golden_partial() -%} and (identifier in (select identifier from affected)
+            or identifier in (select identifier from points)) {%- endif %}
 ),
 
 seen as (
     select * from {{ ref('identifier_claims') }}
     where rule = 'seen' and left_type in ('email', 'phone')
-        {%- if is_golden_partial() %}
-        and left_value in (select value from accepted)
-        {%- endif %}
+        {% if is_golden_partial() %} and left_value in (select value from accepted) {% endif %}
 ),
 
 spellings as (
@@ -66,7 +62,8 @@ addresses as (
         on spellings.left_type = accepted.identifier_type and spellings.left_value = accepted.value
         and spellings.country is not distinct from accepted.country
     inner join points
-        on accepted.identifier_type = points.identifier_type and accepted.identifier = points.identifier
+        on accepted.identifier_type = points.identifier_type
+            and accepted.identifier = points.identifier
 ),
 
 named as (
@@ -83,7 +80,9 @@ named as (
 ),
 
 statements as (
-    select * from named union all select * from addresses
+    select * from named
+    union all
+    select * from addresses
 )
 
 select
