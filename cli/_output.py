@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from runtime.console import errors
+from segmentry.progress import printed_by
 
 
 class Output(StrEnum):
@@ -88,9 +89,10 @@ def with_zone(time: datetime) -> datetime:
 @contextmanager
 def progress(text: str) -> Iterator[None]:
     """Print the current step on standard error, with a spinner if it is a terminal."""
-    if errors.is_terminal:
-        with errors.status(text):
+    with printed_by(errors.print):
+        if errors.is_terminal:
+            with errors.status(text):
+                yield
+        else:
+            errors.print(text)
             yield
-    else:
-        errors.print(text)
-        yield

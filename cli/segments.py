@@ -26,6 +26,9 @@ from segments import (
     scaffold,
 )
 
+# Past weeks that the preview of a file shows without --weeks.
+PREVIEWED_WEEKS = 12
+
 app = typer.Typer(no_args_is_help=True, help="Segments: what they are, who is in them, and why.")
 SegmentName = Annotated[
     str, typer.Argument(help="name of a segment, as `segmentry segments list` shows it")
@@ -114,24 +117,29 @@ def preview_segment(
     ] = None,
     sample: Annotated[int, typer.Option("--sample", min=0, help="members to show")] = 5,
     weeks: Annotated[
-        int,
+        int | None,
         typer.Option(
             "--weeks",
             min=0,
             max=limits.MOST_WEEKS,
-            help="past weeks to show the size of; 0 is quick",
+            help="past weeks to show the size of: dbt builds the features of each, which takes"
+            f" longer than the rest; default: {PREVIEWED_WEEKS} for a file, none for --where",
         ),
-    ] = 12,
+    ] = None,
     output: OutputOption = Output.table,
 ) -> None:
     """Show what a segment would be before it is deployed, and what it would have been in the past
     weeks.
 
-    Example: segmentry segments preview --where "orders_lifetime >= 3 and country = 'DE'" --weeks 0
+    Example: segmentry segments preview --where "orders_lifetime >= 3 and country = 'DE'"
     """
     settings = Settings.from_environment()
     segment, predicate = _to_preview(settings, file, where)
-    with warehouse.connect(settings, read_only=True) as lake:
+    if weeks is None:
+        weeks = 0 if file is None else PREVIEWED_WEEKS
+    # Identifiers of contacts are compared by functions that numpy is loaded for.
+    reading = lake_of(settings) if contacts is None else warehouse.connect(settings, read_only=True)
+    with reading as lake:
         found: dict[str, Any] = {
             "size": [preview.size(lake, segment.name, predicate)],
             "overlaps": preview.overlaps(lake, segment.name, predicate),

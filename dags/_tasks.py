@@ -8,7 +8,7 @@ from _connections import offer
 from airflow.sdk import get_current_context, task
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
-from segmentry import dbt_log, jobs
+from segmentry import dbt_log, jobs, progress
 from segmentry.errors import SegmentryError
 from segmentry.settings import Settings, switch_off_telemetry
 from segmentry.stages import STAGES, RunContext, stage_named
@@ -48,6 +48,7 @@ def context_of(name: str, options: dict[str, Any]) -> RunContext:
 
     switch_off_telemetry()
     dbt_log.to_python_log()
+    progress.to_python_log()
     offer()
     options = _job_options() | {key: value for key, value in options.items() if key == "retrain"}
     order = [stage.name for stage in STAGES]

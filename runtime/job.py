@@ -17,7 +17,7 @@ from runtime import airflow, login, run_log
 from runtime.airflow_api import Airflow
 from runtime.console import errors
 from runtime.processes import Registry, free_port
-from segmentry import job_lock, jobs, refresh, warehouse
+from segmentry import job_lock, jobs, progress, refresh, warehouse
 from segmentry.errors import SegmentryError
 from segmentry.job_lock import only_one
 from segmentry.jobs import StageOutcome
@@ -130,11 +130,17 @@ def _followed(
     log = run_log.opened(settings, folder)
     result = Result(log=log)
     started = time.monotonic()
-    for outcome in source:
-        for number, line in enumerate(jobs.lines(outcome, stages)):
-            errors.print(line, soft_wrap=True, style="red" if number else "")
-            run_log.add(log, line)
-        result.outcomes.append(outcome)
+
+    def within_a_stage(line: str) -> None:
+        errors.print(f"{'':12}{line}", soft_wrap=True)
+        run_log.add(log, f"{'':12}{line}")
+
+    with progress.printed_by(within_a_stage):
+        for outcome in source:
+            for number, line in enumerate(jobs.lines(outcome, stages)):
+                errors.print(line, soft_wrap=True, style="red" if number else "")
+                run_log.add(log, line)
+            result.outcomes.append(outcome)
     result.chain_seconds = time.monotonic() - started
     return result
 

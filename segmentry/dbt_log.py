@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from segmentry import progress
 from segmentry.redaction import without_values
 
 # One file before this one is kept: together they cover months of runs.
@@ -21,6 +22,7 @@ MOST_BYTES = 10_000_000
 _LEVELS = frozenset(("info", "warn", "error"))
 # dbt's names of the events "a model, a seed or a snapshot is done".
 _DONE = frozenset(("LogModelResult", "LogSeedResult", "LogSnapshotResult"))
+_ENDED = _DONE | {"LogTestResult"}
 _TASK_LEVELS = {"warn": logging.WARNING, "error": logging.ERROR}
 _task_log = logging.getLogger("segmentry.dbt")
 # Otherwise a library that sets up Python's log would bring the lines to the terminal.
@@ -36,8 +38,9 @@ def to_python_log() -> None:
 
 def writer(path: Path) -> Callable[[Any], None]:
     """A callback for dbt's runner that appends each event from the level info to the file, without
-    values, and logs those that state a model's end, a warning or an error.
+    values, and logs those that state a model's end, a warning or an error. It counts the progress.
     """
+    counter = _Counter()
     path.parent.mkdir(parents=True, exist_ok=True)
     with suppress(FileNotFoundError):
         if path.stat().st_size > MOST_BYTES:
@@ -47,6 +50,7 @@ def writer(path: Path) -> Callable[[Any], None]:
         level = str(event.info.level)
         if level not in _LEVELS:
             return
+        counter.count(event)
         text = without_values(event.info.msg)
         time = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         with path.open("a", encoding="utf-8") as file:
@@ -55,6 +59,21 @@ def writer(path: Path) -> Callable[[Any], None]:
             _task_log.log(_TASK_LEVELS.get(level, logging.INFO), "%s", text)
 
     return write
+
+
+class _Counter:
+    """Counts the models and tests of one dbt command, from the start of the first one."""
+
+    def __init__(self) -> None:
+        self.steps: progress.Steps | None = None
+
+    def count(self, event: Any) -> None:
+        """Take in an event; dbt states the number of all models and tests with each of them."""
+        if self.steps is None and event.info.name == "LogStartLine":
+            total = int(getattr(getattr(event, "data", None), "total", 0))
+            self.steps = progress.Steps("models and tests", total)
+        elif self.steps is not None and event.info.name in _ENDED:
+            self.steps.advance()
 
 
 def redact_results(path: Path) -> None:

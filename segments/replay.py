@@ -116,6 +116,8 @@ def _features_of_the_past(
     variables = {"features_schema": SCHEMA, "spine_days": [7 * week for week in range(weeks + 1)]}
     models = [f"+features__{subject},path:models/features" for subject in subjects]
     words = ["run", "--select", "spine", *models, "--vars", json.dumps(variables)]
+    # Nobody reads the manifest of this build; writing it takes a second.
+    words.append("--no-write-json")
     try:
         # A target folder of its own: other variables would make the next run of the job parse
         # everything again.

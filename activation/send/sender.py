@@ -17,6 +17,7 @@ from activation.plan import SyncPlan
 from activation.send import recovery, request, whole_file
 from activation.send.batching import batches
 from activation.send.sending import Sending
+from segmentry.progress import Steps
 
 
 @dataclass
@@ -39,7 +40,7 @@ class Sender(Sending):
             whole_file.withdraw(self)
         else:
             self._expect_again("select ledger_key, identifiers from work.withdrawn")
-            self._send(withdrawals.rows(self.lake))
+            self._send(withdrawals.rows(self.lake), found)
         removed = self.run.sent["remove"] - before
         self.run.withdrawn += removed
         return found - removed
@@ -50,7 +51,8 @@ class Sender(Sending):
             whole_file.apply(self, plan)
         else:
             self._expect_again(replacements.LEAVING)
-            self._send(plans.rows(self.lake, plan, self.returning))
+            planned = sum(plan.counts.values())
+            self._send(plans.rows(self.lake, plan, self.returning), planned)
 
     def _expect_again(self, leaving: str) -> None:
         """Before rows leave, mark those that share an identifier with one of them as unconfirmed: a
@@ -59,10 +61,12 @@ class Sender(Sending):
         if found := replacements.find_sharing(self.lake, self.sync, leaving):
             destination_rows.mark_unconfirmed(self.ledger, self.sync.name, found)
 
-    def _send(self, chunks: Iterable[list[Row]]) -> None:
+    def _send(self, chunks: Iterable[list[Row]], total: int) -> None:
+        steps = Steps(f"rows of {self.sync.name}", total)
         with _rare_collections():
             for rows in batches(chunks, self.sync, self.destination):
                 request.send(self, rows)
+                steps.advance(len(rows))
                 self.renew()
 
 

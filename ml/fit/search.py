@@ -20,10 +20,12 @@ from ml.fit import pipeline
 from ml.fit.candidates import Candidate
 from ml.policy import TrainingPolicy
 from ml.spec import Estimator
+from segmentry.progress import Steps
 
 if TYPE_CHECKING:
     import optuna
 
+FITS = "fits of candidates"  # what progress counts
 FINALISTS = 2  # candidates that trials are spent on, by their loss with defaults
 
 
@@ -104,17 +106,22 @@ class Searched:
 
 
 def search_each(
-    attempts: Sequence[tuple[Candidate, TrainingPolicy]], prepared: Prepared, deadline: float
+    attempts: Sequence[tuple[Candidate, TrainingPolicy]],
+    prepared: Prepared,
+    deadline: float,
+    steps: Steps | None = None,
 ) -> Searched:
-    """Search every candidate by its policy; one that raises is dropped.
+    """Search every candidate by its policy; one that raises is dropped. steps: those of a search
+    that this is a part of.
 
     Raises DataRefused when none is left. Texts of errors may quote data, so the kind alone is kept.
     """
     found: list[BestFit] = []
     dropped: list[Dropped] = []
+    steps = steps or Steps(FITS, sum(1 + _most(*attempt) for attempt in attempts), deadline)
     for candidate, policy in attempts:
         try:
-            best = search(candidate, prepared, policy, deadline)
+            best = search(candidate, prepared, policy, deadline, steps=steps)
         except Exception as error:  # a library may raise anything on data that it cannot fit
             dropped.append(Dropped(candidate.name, type(error).__name__))
             continue
@@ -135,12 +142,14 @@ def search_all(
     are stopped early.
     """
     plain = replace(policy, trials=0)
-    searched = search_each([(each, plain) for each in candidates], prepared, deadline)
+    most = sorted((_most(candidate, policy) for candidate in candidates), reverse=True)
+    steps = Steps(FITS, len(candidates) + sum(most[:FINALISTS]), deadline)
+    searched = search_each([(each, plain) for each in candidates], prepared, deadline, steps)
     found = searched.found
     by_name = {candidate.name: candidate for candidate in candidates}
     for place in sorted(range(len(found)), key=lambda n: found[n].best.loss)[:FINALISTS]:
         begun = found[place]
-        found[place] = search(by_name[begun.candidate], prepared, policy, deadline, begun)
+        found[place] = search(by_name[begun.candidate], prepared, policy, deadline, begun, steps)
     return searched
 
 
@@ -150,18 +159,25 @@ def search(
     policy: TrainingPolicy,
     deadline: float,
     begun: BestFit | None = None,
+    steps: Steps | None = None,
 ) -> BestFit:
     """Try the defaults, then up to ``policy.trials`` sets of parameters while time.monotonic() is
     before deadline.
 
-    begun: the fit with the defaults, if they were tried before. The seed fixes the order of trials,
-    so only a search that hits its deadline can differ between two machines.
+    begun: the fit with the defaults, if they were tried before. steps: what counts each fit. The
+    seed fixes the order of trials, so only a search that hits its deadline can differ between two
+    machines.
     """
-    first, fitted = (begun.best, begun.fitted) if begun else _fit(candidate, {}, prepared, policy)
+    most = _most(candidate, policy)
+    steps = steps or Steps(FITS, 1 + most, deadline)
+    if begun is None:
+        first, fitted = _fit(candidate, {}, prepared, policy)
+        steps.advance()
+    else:
+        first, fitted = begun.best, begun.fitted
     best = first
     trials = [first]
     is_cut_short = False
-    most = _most(candidate, policy) if candidate.space else 0
     if not most:
         return BestFit(candidate.name, fitted, best, trials)
     import optuna
@@ -177,6 +193,8 @@ def search(
         except Exception:  # parameters that these data cannot be fitted with; the defaults can
             study.tell(asked, state=optuna.trial.TrialState.FAIL)
             continue
+        finally:
+            steps.advance()
         study.tell(asked, trial.loss)
         trials.append(trial)
         if trial.loss < best.loss:
@@ -198,6 +216,8 @@ def _study(candidate: Candidate, policy: TrainingPolicy) -> optuna.Study:
 
 
 def _most(candidate: Candidate, policy: TrainingPolicy) -> int:
+    if not candidate.space:
+        return 0
     return (
         min(policy.trials, 3 ** len(candidate.space)) if policy.search == "grid" else policy.trials
     )

@@ -88,7 +88,7 @@ def test_no_password_is_left_in_a_message(text: str) -> None:
 def test_dbts_log_and_results_have_no_values(tmp_path: Path) -> None:
     message = "Conversion Error: Could not convert string 'ann@example.com' to INT32"
     write = dbt_log.writer(tmp_path / "logs" / "dbt.log")
-    write(SimpleNamespace(info=SimpleNamespace(level="error", msg=message)))
+    write(SimpleNamespace(info=SimpleNamespace(level="error", name="RunResultError", msg=message)))
     write(SimpleNamespace(info=SimpleNamespace(level="debug", msg="select secret")))
     text = (tmp_path / "logs" / "dbt.log").read_text(encoding="utf-8")
     assert "Conversion Error: Could not convert string … to INT32" in text
