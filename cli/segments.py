@@ -135,8 +135,7 @@ def preview_segment(
     """
     settings = Settings.from_environment()
     segment, predicate = _to_preview(settings, file, where)
-    if weeks is None:
-        weeks = 0 if file is None else PREVIEWED_WEEKS
+    weeks = PREVIEWED_WEEKS if weeks is None and file else weeks or 0
     # Identifiers of contacts are compared by functions that numpy is loaded for.
     reading = lake_of(settings) if contacts is None else warehouse.connect(settings, read_only=True)
     with reading as lake:

@@ -65,13 +65,13 @@ class _Counter:
     """Counts the models and tests of one dbt command, from the start of the first one."""
 
     def __init__(self) -> None:
-        self.steps: progress.Steps | None = None
+        self.steps: progress.StepCount | None = None
 
     def count(self, event: Any) -> None:
         """Take in an event; dbt states the number of all models and tests with each of them."""
         if self.steps is None and event.info.name == "LogStartLine":
             total = int(getattr(getattr(event, "data", None), "total", 0))
-            self.steps = progress.Steps("models and tests", total)
+            self.steps = progress.StepCount("models and tests", total)
         elif self.steps is not None and event.info.name in _ENDED:
             self.steps.advance()
 

@@ -43,7 +43,7 @@ def printed_by(printer: Printer) -> Iterator[None]:
 
 
 @dataclass
-class Steps:
+class StepCount:
     """The steps of one piece of work, counted from its beginning.
 
     what: their name in the plural. ends_by: time.monotonic() at which the work stops in any case.

@@ -17,7 +17,7 @@ from activation.plan import SyncPlan
 from activation.send import recovery, request, whole_file
 from activation.send.batching import batches
 from activation.send.sending import Sending
-from segmentry.progress import Steps
+from segmentry.progress import StepCount
 
 
 @dataclass
@@ -62,7 +62,7 @@ class Sender(Sending):
             destination_rows.mark_unconfirmed(self.ledger, self.sync.name, found)
 
     def _send(self, chunks: Iterable[list[Row]], total: int) -> None:
-        steps = Steps(f"rows of {self.sync.name}", total)
+        steps = StepCount(f"rows of {self.sync.name}", total)
         with _rare_collections():
             for rows in batches(chunks, self.sync, self.destination):
                 request.send(self, rows)

@@ -20,7 +20,7 @@ from ml.fit import pipeline
 from ml.fit.candidates import Candidate
 from ml.policy import TrainingPolicy
 from ml.spec import Estimator
-from segmentry.progress import Steps
+from segmentry.progress import StepCount
 
 if TYPE_CHECKING:
     import optuna
@@ -109,7 +109,7 @@ def search_each(
     attempts: Sequence[tuple[Candidate, TrainingPolicy]],
     prepared: Prepared,
     deadline: float,
-    steps: Steps | None = None,
+    steps: StepCount | None = None,
 ) -> Searched:
     """Search every candidate by its policy; one that raises is dropped. steps: those of a search
     that this is a part of.
@@ -118,7 +118,7 @@ def search_each(
     """
     found: list[BestFit] = []
     dropped: list[Dropped] = []
-    steps = steps or Steps(FITS, sum(1 + _most(*attempt) for attempt in attempts), deadline)
+    steps = steps or StepCount(FITS, sum(1 + _most(*attempt) for attempt in attempts), deadline)
     for candidate, policy in attempts:
         try:
             best = search(candidate, prepared, policy, deadline, steps=steps)
@@ -143,7 +143,7 @@ def search_all(
     """
     plain = replace(policy, trials=0)
     most = sorted((_most(candidate, policy) for candidate in candidates), reverse=True)
-    steps = Steps(FITS, len(candidates) + sum(most[:FINALISTS]), deadline)
+    steps = StepCount(FITS, len(candidates) + sum(most[:FINALISTS]), deadline)
     searched = search_each([(each, plain) for each in candidates], prepared, deadline, steps)
     found = searched.found
     by_name = {candidate.name: candidate for candidate in candidates}
@@ -159,7 +159,7 @@ def search(
     policy: TrainingPolicy,
     deadline: float,
     begun: BestFit | None = None,
-    steps: Steps | None = None,
+    steps: StepCount | None = None,
 ) -> BestFit:
     """Try the defaults, then up to ``policy.trials`` sets of parameters while time.monotonic() is
     before deadline.
@@ -169,12 +169,9 @@ def search(
     machines.
     """
     most = _most(candidate, policy)
-    steps = steps or Steps(FITS, 1 + most, deadline)
-    if begun is None:
-        first, fitted = _fit(candidate, {}, prepared, policy)
-        steps.advance()
-    else:
-        first, fitted = begun.best, begun.fitted
+    steps = steps or StepCount(FITS, 1 + most, deadline)
+    first, fitted = (begun.best, begun.fitted) if begun else _fit(candidate, {}, prepared, policy)
+    steps.advance(0 if begun else 1)
     best = first
     trials = [first]
     is_cut_short = False

@@ -32,7 +32,7 @@ def time(monkeypatch: pytest.MonkeyPatch) -> Time:
 
 def lines_of(time: Time, steps: int, seconds_each: float, **options: float) -> list[str]:
     found: list[str] = []
-    counted = progress.Steps("rows", steps, **options)
+    counted = progress.StepCount("rows", steps, **options)
     with progress.printed_by(found.append):
         for _ in range(steps):
             time.now += seconds_each
@@ -82,7 +82,7 @@ def test_seconds_are_rounded(seconds: float, words: str) -> None:
 def test_a_printer_is_asked_within_its_block_alone(time: Time) -> None:
     found = lines_of(time, 3, 20.0)
     assert len(found) == 2
-    counted = progress.Steps("rows", 3)
+    counted = progress.StepCount("rows", 3)
     time.now += 20
     counted.advance()
     assert len(found) == 2
