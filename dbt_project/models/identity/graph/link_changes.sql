@@ -1,4 +1,5 @@
 {{ config(materialized='transient', database='memory') }}
+{% set has_restated = is_restated() -%}
 {% set changed_claims = 'select * from changed_claims' -%}
 {% set values = 'select * from known_values' -%}
 {% set changed_values = 'select * exclude (records) from changed_values' -%}
@@ -32,7 +33,7 @@ links as (
     {% if not is_partial() -%}
     select *, true as is_moved from ({{ gathered_links(stated_links(changed_claims, changed_values),
         'identifiers') }}) as links
-    {%- elif is_restated() -%}
+    {%- elif has_restated -%}
     {{ restated_links(changed_claims, values,
         values ~ ' union all ' ~ changed_values ~ ' where records = 0', 'all_claims') }}
     {%- else -%}
