@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 
-from activation import guardrails, masking, moving, withdrawals
+from activation import guardrails, masking, moving, pace, withdrawals
 from activation import plan as plans
 from activation.client import ConsentChanged, RequestRefused
 from activation.desk import Desk, desk_of, gate_of, recorded
@@ -22,6 +22,7 @@ from activation.destination import of as destination_of
 from activation.examine import check_of
 from activation.ledger import deployed, destination_rows, runs
 from activation.ledger.accounts import LedgerAccounts
+from activation.ledger.database import now
 from activation.model import Batch, Operation, Row, RowOutcome, Status
 from activation.opened import OpenSync, SyncPlace
 from activation.plan import Standing
@@ -32,6 +33,9 @@ from identity import people
 from segmentry import row_profile, tables
 from segmentry.errors import ConnectionNotConfigured, GuardrailTriggered, SegmentryError, UsageError
 from segmentry.sync_config import SyncConfig
+
+# Where the tool has taken the row as a job that goes on.
+_PENDING = ("pending", "the tool's job is still at work; the next run asks for its result")
 
 
 @dataclass(frozen=True)
@@ -122,10 +126,12 @@ def send(
         finally:
             session.close()
             desk.run.requests += session.requests
-        found = sender.outcomes[-1]
-        outcome["status"] = "done" if found.status is Status.sent else "partial"
+        status, reason = _PENDING
+        if sender.outcomes:
+            status, reason = str(sender.outcomes[-1].status), sender.outcomes[-1].reason
+        outcome["status"] = "done" if status == Status.sent else "partial"
     trial = _to_look_at(sync, row, tap.seen, place.values, has_identifiers)
-    return replace(trial, status=str(found.status), reason=found.reason)
+    return replace(trial, status=status, reason=reason)
 
 
 def _send_one(desk: Desk, sender: Sender, who: str | None) -> Row:
@@ -133,6 +139,7 @@ def _send_one(desk: Desk, sender: Sender, who: str | None) -> Row:
     sync = sender.sync
     sender.recover()
     row = _row(desk.opened, sync, who)
+    _require_turn(desk, sync, row)
     known = desk.known
     if destination_rows.count(desk.ledger, sync.name) == 0 and sync.mode == "mirror":
         counts = Counter({"add": 1})
@@ -150,6 +157,23 @@ def _send_one(desk: Desk, sender: Sender, who: str | None) -> Row:
     desk.run.planned[row.operation] += 1
     request.send(sender, [row])
     return row
+
+
+def _require_turn(desk: Desk, sync: SyncConfig, row: Row) -> None:
+    """Quiet hours and caps apply to a single row too."""
+    lake = desk.lake
+    lake.execute("delete from work.plan")
+    lake.execute(
+        "insert into work.plan select 'add', row_key, profile_id, identity, ledger_key,"
+        " payload_hash, null, null from work.wanted where row_key = ?",
+        [row.row_key],
+    )
+    if waiting := pace.drop_waiting_rows(lake, desk.ledger, sync, now()):
+        raise GuardrailTriggered(
+            f"{sync.name}: {'; '.join(waiting)}",
+            allowed="a time outside of the sync's quiet hours, and fewer rows than its cap",
+            remedy="try it later, or with another person",
+        )
 
 
 def _session(
@@ -183,12 +207,17 @@ def _row(opened: OpenSync, sync: SyncConfig, who: str | None) -> Row:
         "select destination_id, identifiers from work.existing where ledger_key = ?",
         [row.ledger_key],
     ).fetchone()
-    identify = getattr(place.destination, "identifiers")  # noqa: B009
-    named = identify(sync, row.values) if place.destination.identifying else None
+    named = place.destination.identifiers(sync, row.values)
     if sync.mode == "delete":
         return replace(row, operation=Operation.remove, values={})
     if there is None:
         return replace(row, identifiers=named)
+    if place.destination.identifying and there[1] is not None and there[1] != named:
+        raise UsageError(
+            f"{sync.name}: other identifiers of the person were sent, and are to be removed first",
+            allowed="a person whose identifiers are those at the tool, or who was never sent",
+            remedy=f"try another person, or `segmentry sync apply --select {sync.name}`",
+        )
     return replace(row, operation=Operation.update, destination_id=there[0], identifiers=named)
 
 

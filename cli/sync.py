@@ -11,7 +11,7 @@ import typer
 from activation import explain as explaining
 from activation import history as histories
 from activation import operate, retirement
-from cli import _sync_trial
+from cli import _sync_look, _sync_trial
 from cli._output import Output, OutputOption, print_json, progress, show
 from cli._reading import without_pandas
 from runtime.console import errors
@@ -28,6 +28,9 @@ Select = Annotated[
 ]
 
 app.command("test")(_sync_trial.test)
+app.command("preview")(_sync_look.preview)
+app.command("show")(_sync_look.show)
+app.command("diff")(_sync_look.diff)
 
 
 @app.command("plan")

@@ -360,6 +360,19 @@ def test_a_first_row_does_not_open_an_audience_with_members(
     assert not receiver.requests
 
 
+def test_quiet_hours_count_for_one_row_too(hook: Shop, receiver: Receiver) -> None:
+    quiet = {"from": "00:00", "to": "23:59", "timezone": "UTC"}
+    names = {"url": "SEGMENTRY_WEBHOOK_URL", "secret": "SEGMENTRY_WEBHOOK_SECRET"}
+    hook.sync("hook", destination="webhook", connection=names, frequency_cap={"most": 1, "days": 9})
+    assert tried(hook, "p_ann", sent=True).status == "sent"
+    with pytest.raises(GuardrailTriggered, match="have had 1"):
+        tried(hook, "p_ann", sent=True)
+    hook.sync("hook", destination="webhook", connection=names, quiet_hours=quiet)
+    with pytest.raises(GuardrailTriggered, match="quiet hours"):
+        tried(hook, "p_ann", sent=True)
+    assert len(receiver.requests) == 1
+
+
 def test_what_takes_the_whole_audience_sends_no_row(shop: Shop) -> None:
     shop.sync("vip")
     with open_sync(shop.settings, "vip") as opened, pytest.raises(SegmentryError, match="one row"):
