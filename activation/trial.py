@@ -35,7 +35,7 @@ from segmentry.errors import ConnectionNotConfigured, GuardrailTriggered, Segmen
 from segmentry.sync_config import SyncConfig
 
 # Where the tool has taken the row as a job that goes on.
-_PENDING = ("pending", "the tool's job is still at work; the next run asks for its result")
+_PENDING = "the tool's job is still at work; the next run asks for its result"
 
 
 @dataclass(frozen=True)
@@ -126,12 +126,13 @@ def send(
         finally:
             session.close()
             desk.run.requests += session.requests
-        status, reason = _PENDING
-        if sender.outcomes:
-            status, reason = str(sender.outcomes[-1].status), sender.outcomes[-1].reason
-        outcome["status"] = "done" if status == Status.sent else "partial"
+        found = sender.outcomes[-1] if sender.outcomes else None
+        is_sent = found is not None and found.status is Status.sent
+        outcome["status"] = "done" if is_sent else "partial"
     trial = _to_look_at(sync, row, tap.seen, place.values, has_identifiers)
-    return replace(trial, status=status, reason=reason)
+    if found is None:
+        return replace(trial, status="pending", reason=_PENDING)
+    return replace(trial, status=str(found.status), reason=found.reason)
 
 
 def _send_one(desk: Desk, sender: Sender, who: str | None) -> Row:

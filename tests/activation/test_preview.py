@@ -1,4 +1,4 @@
-"""``sync preview``, ``diff`` and ``show``: what would be done and why, without what names a person."""
+"""``sync preview``, ``diff`` and ``show``: what would be done and why, names masked."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from activation import engine, preview
 from segmentry import warehouse
-from segmentry.errors import ConfigError
+from segmentry.errors import UsageError
 from tests.activation.engine_shop import Receiver, consent, fill, open_lake, receiver, webhook
 from tests.activation.shop import Shop
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.usefixtures("open_lake")
 
 @pytest.fixture
 def hook(shop: Shop, receiver: Receiver) -> Shop:
-    """Ann, Bob, Cid and Dan, of whom all but Dan have been sent."""
+    """Ann, Bob and Cid have been sent; Dan has not."""
     shop.people("ann", "bob", "cid", "dan", "eve", consent=False)
     webhook(shop)
     shop.run(
@@ -111,7 +111,7 @@ def test_a_sync_is_shown_with_its_mapping_state_and_runs(
 
 
 def test_a_sync_that_does_not_exist_is_named(hook: Shop) -> None:
-    with pytest.raises(ConfigError):
+    with pytest.raises(UsageError):
         preview.show(hook.settings, "nosuch")
 
 
