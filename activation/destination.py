@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 from activation import addresses, credentials, refusals, uses, values
 from activation.client import Accounts, Client, Rate
 from activation.model import Batch, Result, Row, RowOutcome, Status
+from activation.place_names import PlaceNames as PlaceNames
 from activation.tokens import flows
 from activation.tokens.flows import SignIn
 from activation.tokens.source import TokenSource, source
@@ -37,23 +38,6 @@ CREDENTIALS = frozenset(
 
 
 @dataclass(frozen=True)
-class PlaceNames:
-    """What names the place that rows are written to.
-
-    settings: another value of one of them is another place. account: those that name the account;
-    as long as they stay, the present credentials reach every place of it. options: what changes
-    where or as which attribute a row is written, with the value that counts without it; ``{sync}``
-    is the name of the sync. is_by_sync: the place has the sync's name. A credential is named only
-    where nothing else names the account.
-    """
-
-    settings: tuple[str, ...] = ()
-    account: tuple[str, ...] = ()
-    options: Mapping[str, str] = field(default_factory=dict)
-    is_by_sync: bool = False
-
-
-@dataclass(frozen=True)
 class DestinationSession:
     """What a destination is given for one run: the sync, its connection's values, a client, and
     where files go. secrets: the folder that every process finds a token in; None for none.
@@ -66,6 +50,9 @@ class DestinationSession:
     run_id: str
     clients: dict[str, Client] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    kept: dict[str, Any] = field(default_factory=dict)  # by the destination, for this run
+    # Each gives why each of the rows may not be added as of now, or ''; see may_be_added().
+    gates: list[Callable[[Sequence[Row]], Sequence[str]]] = field(default_factory=list)
     # Called before each attempt of each request; see watching().
     checks: list[Callable[[], None]] = field(default_factory=list)
     secrets: Path | None = None
@@ -114,6 +101,13 @@ class DestinationSession:
 
         return source(sign_in, self.connection, self.secrets, make, self.notes)
 
+    def other(self, address: str) -> Client:
+        """A client of an address that the tool named, made once, without the credentials."""
+        if address not in self.clients:
+            account = f"{self.sync.destination}:{address}"
+            self.clients[address] = Client(address, accounts=self.accounts, account=account)
+        return self.clients[address]
+
     @property
     def requests(self) -> int:
         """Requests made so far."""
@@ -140,6 +134,12 @@ class DestinationSession:
         finally:
             self.checks.remove(check)
 
+    def may_be_added(self, rows: Sequence[Row]) -> list[Row]:
+        """The rows that may be added as of now: a poll that writes asks, as a job takes time."""
+        for gate in self.gates:
+            rows = [row for row, why in zip(rows, gate(rows), strict=True) if not why]
+        return list(rows)
+
     def _before(self) -> None:
         for check in self.checks:
             check()
@@ -165,7 +165,9 @@ class Destination(ABC):
     False where the same call twice is two messages. grains: what a row may represent; a list of
     people knows each person once. job_seconds: how long a request that was taken, and whose job's
     id was lost, may go on there. bulk_keeps_nulls: its bulk call leaves the old value where a NULL
-    is sent. purposes, channels: what it is for; consent for anything else is no consent for it.
+    is sent. sends_changes: it charges for each value, and gets of an update what has changed alone.
+    ends_later: it answers Accepted, and the next runs ask how each request ended.
+    purposes, channels: what it is for; consent for anything else is no consent for it.
     identifying: where it keeps a row under each of several identifiers, those of which each alone
     names a person there: a removal repeats all that were sent. request_errors: the vendor's codes
     that no row can cause; a sync stops at them.
@@ -189,6 +191,8 @@ class Destination(ABC):
     grains: ClassVar[tuple[str, ...]] = ("profile",)
     job_seconds: ClassVar[float] = 0.0
     bulk_keeps_nulls: ClassVar[bool] = False
+    sends_changes: ClassVar[bool] = False
+    ends_later: ClassVar[bool] = False
     identifying: ClassVar[tuple[str, ...]] = ()
     request_errors: ClassVar[frozenset[str]] = frozenset()
     forms: ClassVar[str] = values.AS_JSON
@@ -241,8 +245,14 @@ class Destination(ABC):
         """
         return 1
 
+    def rows_of_request(self, sync: SyncConfig) -> int:
+        """Most rows of one request of the sync."""
+        return self.batch_rows
+
     def poll(self, session: DestinationSession, batch: Batch, job_id: str) -> Result:
-        """The job's outcomes, or Pending again; for destinations that answer with jobs."""
+        """The job's outcomes, or Pending again; for destinations that answer with jobs. After
+        Accepted: Accepted again, or the outcomes of those rows alone that did not arrive.
+        """
         raise NotImplementedError
 
     def replace(self, session: DestinationSession, rows: Iterator[Row]) -> int:

@@ -117,7 +117,8 @@ def _withdraw(desk: Desk, sender: Sender, standing: Standing) -> DestinationErro
     """
     sync = sender.sync
     known = desk.known
-    if known is not None and known.is_settled(sync, standing.mark):
+    is_known = known is not None and known.is_settled(sync, standing.mark)
+    if is_known and not sender.has_failed_removals:
         return None
     standing.withdrawn = withdrawals.find(desk.lake, desk.ledger, sync, sender.gate)
     left = 0
@@ -159,10 +160,10 @@ def _withdraw_alone(desk: Desk, sync: SyncConfig | None) -> StageReport:
             "unknown_place",
         )
     standing = Standing(withdrawals.mark(desk.lake))
-    if desk.known is not None and desk.known.mark == standing.mark:
+    is_open = open_requests.is_open(desk.ledger, name)
+    if desk.known is not None and desk.known.mark == standing.mark and not is_open:
         return StageReport({f"sync {name}": 0}, [], "unchanged")
     found = withdrawals.find(desk.lake, desk.ledger, chosen, gate_of(desk.opened.at(chosen)))
-    is_open = open_requests.is_open(desk.ledger, name)
     if found and place is None:
         raise moving.unreachable(
             desk.known or DeployedSync(chosen, None),

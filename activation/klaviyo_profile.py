@@ -14,11 +14,12 @@ from segmentry.errors import ConfigError
 from segmentry.sync_config import SyncConfig
 
 FIELDS = {
-    "email", "phone_number", "external_id", "first_name", "last_name", "organization", "title",
-    "image", "locale",
+    "email", "phone_number", "external_id", "anonymous_id", "first_name", "last_name",
+    "organization", "title", "image", "locale",
 }  # fmt: skip
 LOCATION = {
     "address1", "address2", "city", "country", "region", "zip", "latitude", "longitude", "timezone",
+    "ip",
 }  # fmt: skip
 ALIASES = {"phone": "phone_number"}
 KEYS = ("email", "phone_number", "phone", "external_id")  # by which profiles are matched

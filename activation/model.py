@@ -45,7 +45,8 @@ class Row:
     empty for a removal. destination_id: the id that the destination gave, if it gives one.
     has_been_there: an addition of a row that this sync once removed. identifiers: what names the
     profile at the destination, as the destination gets it; of a removal, what it got before; None
-    where the identity alone names it.
+    where the identity alone names it. changed: names of the columns whose values the destination
+    does not have yet; None for all, or where it is not known.
     """
 
     operation: Operation
@@ -58,6 +59,7 @@ class Row:
     destination_id: str | None = None
     has_been_there: bool = False
     identifiers: str | None = field(default=None, repr=False)
+    changed: frozenset[str] | None = None
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,16 @@ class Pending:
     job_id: str
 
 
-Result = list[RowOutcome] | Pending
+@dataclass(frozen=True)
+class Accepted:
+    """The destination took the batch, and is at work on it for longer than a run waits: the next
+    runs ask for the end. A row counts as sent meanwhile.
+    """
+
+    job_id: str
+
+
+Result = list[RowOutcome] | Pending | Accepted
 
 
 def all_sent(rows: Sequence[Row]) -> list[RowOutcome]:

@@ -99,7 +99,8 @@ def _requests(destination: Destination, made: plans.SyncPlan) -> int:
         return int(not made.is_empty) + int(made.withdrawn > 0)
     parts = (made.counts["add"] + made.counts["update"], made.counts["remove"], made.withdrawn)
     own = made.sync.limits.batch_rows
-    most = destination.batch_rows if own is None else min(own, destination.batch_rows)
+    most = destination.rows_of_request(made.sync)
+    most = most if own is None else min(own, most)
     return sum(
         rows // most * destination.requests_of(most, is_removal=is_removal)
         + (destination.requests_of(rows % most, is_removal=is_removal) if rows % most else 0)

@@ -11,7 +11,7 @@ from typing import Any
 
 import duckdb
 
-from activation import definitions, pace, replacements, withdrawals, work
+from activation import changes, definitions, pace, replacements, withdrawals, work
 from activation.consent import ConsentGate
 from activation.ledger import dead_letters
 from activation.ledger.database import Ledger, now
@@ -165,14 +165,15 @@ def rows(
     names = [column.name for column in plan.sync.columns]
     selected = ", ".join(f'a."{name}"' for name in names)
     identifiers_of = _identifiers_of(plan.sync, names)
+    changed_of, former_hash, joined = _changed_of(plan)
     cursor = lake.cursor()
     cursor.execute("use lake")
     cursor.execute(
         "select p.operation, p.row_key, p.profile_id, p.identity, p.ledger_key, p.payload_hash,"
-        " p.destination_id, p.identifiers, "
+        f" p.destination_id, p.identifiers, {former_hash}, "
         # The key alone joins them: with a condition more, every pair is compared.
         f"{selected} from work.plan p left join {audience(plan.sync, plan.snapshot)} a on p.row_key"
-        " = a.row_key"
+        f" = a.row_key{joined}"
         # The ledger's own order, so that it is written from its beginning to its end and not all
         # over.
         " order by p.operation <> 'remove', p.ledger_key, p.row_key"
@@ -183,10 +184,22 @@ def rows(
                 OPERATIONS[operation], key, profile_id, identity, ledger_key, payload_hash,
                 {} if operation == "remove" else dict(zip(names, values, strict=True)),
                 their_id, key in returning, identifiers_of(operation, former, values),
+                changed_of(before, payload_hash),
             )
             for operation, key, profile_id, identity, ledger_key, payload_hash, their_id,
-                former, *values in chunk
+                former, before, *values in chunk
         ]  # fmt: skip
+
+
+Changed = Callable[[str | None, str], frozenset[str] | None]
+
+
+def _changed_of(plan: SyncPlan) -> tuple[Changed, str, str]:
+    """What gives the changed columns of a row, and SQL of the former hash and of its join."""
+    if plan.is_resync or not changes.are_sent(plan.sync):
+        return lambda former, present: None, "null", ""
+    joined = " left join work.existing e on e.ledger_key = p.ledger_key"
+    return changes.columns, "e.payload_hash", joined
 
 
 def _identifiers_of(
@@ -270,7 +283,6 @@ def _fingerprint(lake: duckdb.DuckDBPyConnection, sync: SyncConfig, snapshot: in
 
 
 def _load_wanted(lake: duckdb.DuckDBPyConnection, sync: SyncConfig, snapshot: int) -> None:
-    packed = ", ".join(f'"{column.name}" := "{column.name}"' for column in sync.columns)
     identity = (
         f'lower(trim("{sync.key}"))' if sync.is_keyed_by_email else f'cast("{sync.key}" as varchar)'
     )
@@ -281,7 +293,7 @@ def _load_wanted(lake: duckdb.DuckDBPyConnection, sync: SyncConfig, snapshot: in
         lake.execute(
             f"create or replace table work.wanted as select row_key, {profile_id} as profile_id,"
             f" {identity} as identity, {ledger_key} as ledger_key,"
-            f" md5(cast(to_json(struct_pack({packed})) as varchar)) as payload_hash from {source}"
+            f" {changes.hash_sql(sync)} as payload_hash from {source}"
         )
     except (duckdb.BinderException, duckdb.CatalogException):
         raise _invalid_audience(sync) from None
@@ -311,7 +323,7 @@ def _plan_sql(sync: SyncConfig, is_resync: bool) -> str:
     removals = "true" if sync.mode == "mirror" else "false"
     # A row whose last call may or may not have arrived has no hash, and is sent again whatever the
     # mode. After a change of the mapping or the destination, every row is sent.
-    updates = "true" if is_resync else "w.payload_hash is distinct from h.payload_hash"
+    updates = "true" if is_resync else changes.differ_sql(sync, "w.payload_hash", "h.payload_hash")
     if sync.mode in ("insert", "append"):
         updates = "h.payload_hash is null"
     # In the mode ``update`` the destination has the profile already: the first call is an update.

@@ -3,23 +3,25 @@
 Columns are ``email`` and ``phone``, and for an address ``given_name``, ``family_name``,
 ``region_code`` (two letters of a country) and ``postal_code``, all four: Google takes the latter
 two as they are. ``login_account_id`` is the account that manages the account. Google answers with
-a request id and matches later, counting reasons without naming rows: a row is taken for sent when
-its request was accepted. Consent is stated as granted, as only rows with consent for the purpose
-leave; the advertiser's terms must have been accepted. A removal repeats every identifier that was
-sent, and a changed one is removed before the new one is added. The state of a request that Google
-finishes later is not asked for.
+a request id and goes on later, counting reasons without naming rows: a row is taken for sent when
+its request was accepted. The run looks at its requests once more, and the next runs at those that
+Google had not finished: they report the match rate and the reasons. The rows of a request that
+failed are sent, or removed, again. Consent is stated as granted, as only rows with consent for the
+purpose leave; the advertiser's terms must have been accepted. A removal repeats every identifier
+that was sent, and a changed one is removed before the new one is added.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from activation.addresses import as_identifiers, sent_identifiers
+from activation import google_requests
+from activation.addresses import as_identifiers
 from activation.client import Client, Rate
 from activation.destination import Destination, DestinationSession, PlaceNames
-from activation.hashing import google_email, google_name, google_phone, google_region, sha256
-from activation.model import Batch, Result, Row, all_sent
+from activation.google_members import ADDRESS, NORMALIZED, sent, user_data
+from activation.model import Accepted, Batch, Result, Row, RowOutcome, Status
 from activation.tokens.flows import PASTED, REFRESH_TOKEN, SERVICE_ACCOUNT, SignIn
 from segmentry.errors import ConfigError
 from segmentry.sync_config import SyncConfig
@@ -27,13 +29,6 @@ from segmentry.sync_config import SyncConfig
 REQUEST_ERRORS = frozenset(
     {"UNAUTHENTICATED", "PERMISSION_DENIED", "FAILED_PRECONDITION", "NOT_FOUND"}
 )
-NORMALIZED = {"email": ("emailAddress", google_email), "phone": ("phoneNumber", google_phone)}
-ADDRESS: dict[str, tuple[str, Callable[[str], str]]] = {
-    "given_name": ("givenName", lambda value: sha256(google_name(value))),
-    "family_name": ("familyName", lambda value: sha256(google_name(value))),
-    "region_code": ("regionCode", google_region),
-    "postal_code": ("postalCode", str.strip),
-}
 SIGN_IN = SignIn(
     (PASTED, SERVICE_ACCOUNT, REFRESH_TOKEN),
     "https://oauth2.googleapis.com/token",
@@ -56,33 +51,49 @@ class GoogleDataManager(Destination):
     rate = Rate(300, 60.0)
     cost_unit = "members"
     identifying = ("emailAddress", "phoneNumber", "address")
+    ends_later = True
+
+    def requests_of(self, rows: int, *, is_removal: bool) -> int:
+        """The members, and a look at the request."""
+        return 2
 
     def upsert(self, session: DestinationSession, batch: Batch) -> Result:
         """Add members by their hashes."""
         consent = {"adUserData": "CONSENT_GRANTED", "adPersonalization": "CONSENT_GRANTED"}
         members = [
-            {"consent": consent, "userData": _user_data(dict(row.values))} for row in batch.rows
+            {"consent": consent, "userData": user_data(dict(row.values))} for row in batch.rows
         ]
         terms = {"termsOfService": {"customerMatchTermsOfServiceStatus": "ACCEPTED"}}
-        return _change(session, batch, "ingest", members, terms)
+        return _change(session, "ingest", members, terms)
 
     def remove(self, session: DestinationSession, batch: Batch) -> Result:
         """Take members out by every identifier they were added with."""
         key = session.sync.key
-        members = [
-            {"userData": _sent(row) or _user_data({key: row.identity})} for row in batch.rows
-        ]
-        return _change(session, batch, "remove", members, {})
+        members = [{"userData": sent(row) or user_data({key: row.identity})} for row in batch.rows]
+        return _change(session, "remove", members, {})
+
+    def poll(self, session: DestinationSession, batch: Batch, job_id: str) -> Result:
+        """The rows of a request that failed, all of them; none where it is done."""
+        path = "/v1/requestStatus:retrieve"
+        answer = http(session).json("GET", path, params={"requestId": job_id})
+        found = answer["requestStatusPerDestination"][0]
+        status = found["requestStatus"]
+        if status not in google_requests.ENDS:
+            return Accepted(job_id)
+        google_requests.report(session, found)
+        if status != "FAILED":
+            return []
+        return [RowOutcome(row, Status.retry, "the request failed later") for row in batch.rows]
 
     def identifiers(self, sync: SyncConfig, values: Mapping[str, Any]) -> str | None:
         """The identifiers as they are sent."""
-        return as_identifiers(_user_data(dict(values))["userIdentifiers"])
+        return as_identifiers(user_data(dict(values))["userIdentifiers"])
 
     def invalid(self, row: Row) -> str:
         """A hash of nothing must never be sent."""
         return (
             super().invalid(row)
-            if _user_data(dict(row.values))["userIdentifiers"]
+            if user_data(dict(row.values))["userIdentifiers"]
             else "no identifier can be made"
         )
 
@@ -108,27 +119,8 @@ class GoogleDataManager(Destination):
             )
 
 
-def _user_data(values: dict[str, Any]) -> dict[str, Any]:
-    identifiers: list[dict[str, Any]] = []
-    for name, (field, normalize) in NORMALIZED.items():
-        normal = normalize(str(values[name])) if values.get(name) is not None else ""
-        identifiers += [{field: sha256(normal)}] if normal else []
-    parts = {
-        field: normalize(str(values[name])) if values.get(name) is not None else ""
-        for name, (field, normalize) in ADDRESS.items()
-    }
-    identifiers += [{"address": parts}] if all(parts.values()) else []
-    return {"userIdentifiers": identifiers}
-
-
-def _sent(row: Row) -> dict[str, Any] | None:
-    identifiers = sent_identifiers(row)
-    return {"userIdentifiers": identifiers} if isinstance(identifiers, list) else None
-
-
 def _change(
     session: DestinationSession,
-    batch: Batch,
     change: str,
     members: list[dict[str, Any]],
     terms: dict[str, Any],
@@ -142,8 +134,8 @@ def _change(
         "productDestinationId": session.connection["list_id"],
     }
     body = {"destinations": [destination], "audienceMembers": members, "encoding": "HEX", **terms}
-    http(session).call("POST", f"/v1/audienceMembers:{change}", json=body)
-    return all_sent(batch.rows)
+    answer = http(session).json("POST", f"/v1/audienceMembers:{change}", json=body)
+    return Accepted(str(answer["requestId"]))
 
 
 def http(session: DestinationSession) -> Client:

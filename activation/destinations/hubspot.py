@@ -2,8 +2,9 @@
 
 Upserts go 100 at a time by a unique property (``id_property``, default the key column), each row
 with a trace id: so one bad row does not refuse the others. Subscription preferences and marketing
-status are never written. A removal by a record id that HubSpot does not know any more looks the
-contact up by the key.
+status are never written. A contact that the list does not take, as it was merged or deleted since,
+is sent again by the next run. A removal by a record id that HubSpot does not know any more looks
+the contact up by the key.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from activation import refusals, values
+from activation import hubspot_lists, values
 from activation.client import Client, Rate
 from activation.destination import Destination, DestinationSession, PlaceNames, given
-from activation.model import Batch, Result, Row, RowOutcome, Status, all_sent
+from activation.hubspot_lists import CONTACTS
+from activation.model import Batch, Result, RowOutcome, Status, all_sent
 from activation.redact import clean
 from activation.tokens.flows import PASTED, REFRESH_TOKEN, SignIn
 
@@ -25,7 +27,6 @@ REQUEST_ERRORS = frozenset(
         "ListError.INVALID_PROCESSING_TYPE",
     }
 )  # fmt: skip
-CONTACTS = "/crm/v3/objects/contacts/batch"
 SIGN_IN = SignIn((PASTED, REFRESH_TOKEN), "{url}/oauth/v3/token", named_by=("account",))
 
 
@@ -64,22 +65,32 @@ class HubSpot(Destination):
         ]
         answer = http(session).json("POST", f"{CONTACTS}/upsert", json={"inputs": inputs})
         outcomes = _outcomes(batch, answer)
+        client = http(session)
         added = [outcome.destination_id for outcome in outcomes if outcome.destination_id]
-        if added:
-            _change_list(session, add=added)
-        return outcomes
+        missing = hubspot_lists.change(client, session, add=added) if added else set()
+        # HubSpot counts as missing too who is on the list already.
+        lost = missing - hubspot_lists.existing(client, missing) if missing else set()
+        return [
+            RowOutcome(o.row, Status.retry, "not put on the list: the contact is missing")
+            if o.destination_id in lost
+            else o
+            for o in outcomes
+        ]
 
     def remove(self, session: DestinationSession, batch: Batch) -> Result:
         """Take the contacts off the list."""
+        client = http(session)
         known = [row.destination_id for row in batch.rows if row.destination_id]
         unknown = [row for row in batch.rows if not row.destination_id]
-        known += _record_ids(session, unknown) if unknown else []
-        missing = _change_list(session, remove=known) if known else set()
+        known += hubspot_lists.record_ids(client, session, unknown) if unknown else []
+        missing = hubspot_lists.change(client, session, remove=known) if known else set()
         # A contact that was merged into another one has that one's id, and is on the list by it.
         stale = [row for row in batch.rows if row.destination_id in missing]
-        present = set(_record_ids(session, stale)) - set(known) if stale else set()
+        present = (
+            set(hubspot_lists.record_ids(client, session, stale)) - set(known) if stale else set()
+        )
         if present:
-            _change_list(session, remove=sorted(present))
+            hubspot_lists.change(client, session, remove=sorted(present))
         return all_sent(batch.rows)
 
     def read_back(self, session: DestinationSession) -> Iterator[str]:
@@ -128,29 +139,6 @@ def _outcomes(batch: Batch, answer: Any) -> list[RowOutcome]:
         else:
             outcomes.append(RowOutcome(row, Status.retry, "the answer does not name the row"))
     return outcomes
-
-
-def _change_list(
-    session: DestinationSession, *, add: list[str] | None = None, remove: list[str] | None = None
-) -> set[str]:
-    body = {"recordIdsToAdd": add or [], "recordIdsToRemove": remove or []}
-    path = f"/crm/v3/lists/{session.connection['list_id']}/memberships/add-and-remove"
-    with refusals.of_no_person():  # a list that HubSpot fills itself takes nobody
-        answer = http(session).json("PUT", path, json=body)
-    return {str(record) for record in answer.get("recordIdsMissing") or []}
-
-
-def _record_ids(session: DestinationSession, rows: list[Row]) -> list[str]:
-    body = {
-        "inputs": [{"id": row.identity} for row in rows],
-        "idProperty": session.option("id_property", session.sync.key),
-        "properties": [],
-        "propertiesWithHistory": [],
-    }
-    return [
-        str(found["id"])
-        for found in http(session).json("POST", f"{CONTACTS}/read", json=body).get("results", [])
-    ]
 
 
 DESTINATION = HubSpot()

@@ -3,25 +3,23 @@
 A member is written with ``status_if_new`` alone (option of that name: transactional, pending or
 subscribed; default transactional), so the status of a member who is there, an opt-out above all, is
 never changed. Columns go to merge fields of their names in upper case. Removing takes people out of
-the segment and leaves them in the audience. A column's name is a tag of at most 10 characters. Each
-member is one request: batch operations are not used. With mode ``update`` no member is created.
+the segment and leaves them in the audience. A column's name is a tag of at most 10 characters. More
+than ten members are written by one batch of operations, and put into the segment when it has
+finished; a run that was killed meanwhile asks for the batch. With mode ``update`` no member is
+created.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
 
-from activation import mailchimp_members, refusals
+from activation import mailchimp_batches, mailchimp_members, refusals
 from activation.client import Client, Rate, RequestRefused
-from activation.destination import Destination, DestinationSession, PlaceNames, given
-from activation.hashing import mailchimp_key
-from activation.model import Batch, Result, Row, RowOutcome, Status, all_sent
+from activation.destination import Destination, DestinationSession, PlaceNames
+from activation.mailchimp_members import STATUSES
+from activation.model import Batch, Pending, Result, Row, RowOutcome, all_sent
 from segmentry.errors import ConfigError
 from segmentry.sync_config import SyncConfig
-
-ALIKE = 8  # so many refusals alike, and none else, are not the people's
-STATUSES = ("transactional", "pending", "subscribed")
 
 
 class Mailchimp(Destination):
@@ -34,30 +32,42 @@ class Mailchimp(Destination):
     options = ("status_if_new",)
     batch_rows = 500
     rate = Rate(10, 1.0)  # ten connections at once; an answer takes about a second
+    job_seconds = 60.0
     cost_unit = "contacts"
     updates_only = True
 
     def requests_of(self, rows: int, *, is_removal: bool) -> int:
-        """A member is one request; the segment is one more."""
-        return 1 if is_removal else rows + 1
+        """A batch and a look at it, or each member; the segment is one more."""
+        if is_removal:
+            return 1
+        return (2 if rows > mailchimp_batches.DIRECT_ROWS else rows) + 1
 
     def upsert(self, session: DestinationSession, batch: Batch) -> Result:
-        """Write each member, then put those that were taken into the segment."""
-        outcomes: list[RowOutcome] = []
+        """Write the members, then put those that were taken into the segment."""
+        client = http(session)
+        if len(batch.rows) > mailchimp_batches.DIRECT_ROWS:
+            operations = [mailchimp_members.operation(session, row) for row in batch.rows]
+            return Pending(mailchimp_batches.begin(client, operations))
+        ends: list[RequestRefused | None] = []
         for row in batch.rows:
-            outcomes.append(_member(session, row))
-            if len(outcomes) == ALIKE and len({(o.status, o.reason) for o in outcomes}) == 1:
-                _stop_if_refused(outcomes[0])
-        taken = [outcome.row.identity for outcome in outcomes if outcome.status is Status.sent]
-        refused = _change_segment(session, "members_to_add", taken) if taken else set()
-        return [
-            (
-                RowOutcome(o.row, Status.retry, "not put into the segment")
-                if o.row.identity.lower() in refused
-                else o
-            )
-            for o in outcomes
-        ]
+            method, path, body = mailchimp_members.operation(session, row)
+            try:
+                client.call(method, path, json=body)
+                ends.append(None)
+            except RequestRefused as refusal:
+                if not mailchimp_members.is_of_a_row(refusal, session.sync):
+                    raise
+                ends.append(refusal)
+            mailchimp_members.stop_if_alike(ends)
+        return _put_into_segment(session, batch.rows, ends)
+
+    def poll(self, session: DestinationSession, batch: Batch, job_id: str) -> Result:
+        """The members that the batch wrote are put into the segment when it has finished."""
+        ends = mailchimp_batches.ended(session, http(session), job_id, batch.rows)
+        if ends is None:
+            return Pending(job_id)
+        mailchimp_members.refuse_if_alike(ends)
+        return _put_into_segment(session, batch.rows, ends)
 
     def remove(self, session: DestinationSession, batch: Batch) -> Result:
         """Take the members out of the segment."""
@@ -69,11 +79,8 @@ class Mailchimp(Destination):
         start = 0
         while True:
             params = {"count": 1000, "offset": start, "fields": "members.email_address"}
-            members = (
-                http(session)
-                .json("GET", f"{_segment(session)}/members", params=params)
-                .get("members", [])
-            )
+            page = http(session).json("GET", f"{_segment(session)}/members", params=params)
+            members = page.get("members", [])
             yield from (member["email_address"].lower() for member in members)
             start += len(members)
             if len(members) < 1000:
@@ -100,36 +107,19 @@ class Mailchimp(Destination):
             )
 
 
-def _member(session: DestinationSession, row: Row) -> RowOutcome:
-    values = given(row, session.sync)
-    fields = {
-        name.upper(): "" if value is None else value
-        for name, value in values.items()
-        if name != session.sync.key
-    }
-    body: dict[str, Any] = {
-        "email_address": row.identity,
-        "status_if_new": session.option("status_if_new", STATUSES[0]),
-        "merge_fields": fields,
-    }
-    path = f"/lists/{session.connection['list_id']}/members/{mailchimp_key(row.identity)}"
-    try:
-        if session.sync.mode == "update":
-            http(session).call("PATCH", path, json={"merge_fields": fields})
-        else:
-            http(session).call("PUT", path, json=body)
-    except RequestRefused as refusal:
-        is_absent = refusal.status == 404 and session.sync.mode == "update"
-        if refusal.status not in (400, 405, 414) and not is_absent:
-            raise
-        return mailchimp_members.refused(row, refusal)
-    return RowOutcome(row, Status.sent)
-
-
-def _stop_if_refused(outcome: RowOutcome) -> None:
-    """The first members of a batch were all answered alike: if refused, the request is wrong."""
-    if outcome.status is Status.rejected and outcome.reason != mailchimp_members.LEFT:
-        raise refusals.stop(outcome.reason, "the audience's required fields and the options")
+def _put_into_segment(
+    session: DestinationSession, rows: Sequence[Row], ends: Sequence[RequestRefused | None]
+) -> list[RowOutcome]:
+    """The outcomes of members whose writing ended so."""
+    taken = [row for row, end in zip(rows, ends, strict=True) if end is None]
+    allowed = session.may_be_added(taken)  # a person may have opted out while a batch was at work
+    emails = [row.identity for row in allowed]
+    refused = _change_segment(session, "members_to_add", emails) if emails else set()
+    put = {email for email in emails if email.lower() not in refused}
+    return [
+        mailchimp_members.outcome(row, end, is_put=row.identity in put)
+        for row, end in zip(rows, ends, strict=True)
+    ]
 
 
 def _segment(session: DestinationSession) -> str:
@@ -148,9 +138,8 @@ def _change_segment(session: DestinationSession, change: str, emails: list[str])
 
 def http(session: DestinationSession) -> Client:
     """The session's client."""
-    return session.http(
-        {"authorization": f"Bearer {session.connection['api_key']}"}, DESTINATION.rate
-    )
+    headers = {"authorization": f"Bearer {session.connection['api_key']}"}
+    return session.http(headers, DESTINATION.rate)
 
 
 DESTINATION = Mailchimp()

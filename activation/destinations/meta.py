@@ -4,11 +4,11 @@ Columns are named by Meta's keys in lower case (``email``, ``phone``, ``fn``, ``
 ``ct``, ``st``, ``zip``, ``country`` of two letters, ``gen``, ``doby``, ``dobm``, ``dobd``,
 ``madid``, ``extern_id``); each is normalized and hashed here, ``extern_id`` and ``madid`` are not
 hashed. A date of birth may be mapped to each of its parts. A value without such a form is left
-empty. A
-removal repeats every identifier that was sent, and a changed one is removed before the new one is
-added; an ``extern_id`` that is an address is repeated if it is the key alone. The answer counts
-refused rows and does not name them: a batch with some is halved until each is alone. The mark of
-limited data use is not sent: leave such people out of the audience.
+empty. A removal repeats every identifier that was sent, and a changed one is removed before the new
+one is added; an ``extern_id`` that is an address is repeated if it is the key alone. The answer
+counts refused rows and does not name them: a batch with some is halved until each is alone.
+Limited data use is stated for all (option ``limited_data_use: true``), or by a column of that name:
+a person has it unless the value is false. Meta then finds out where the law asks for it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,15 @@ from activation.destination import (
     DestinationSession,
     PlaceNames,
 )
-from activation.meta_keys import NAMING, NORMALIZED, PLAIN, cell
+from activation.meta_keys import (
+    LIMITED,
+    NAMING,
+    NORMALIZED,
+    PLAIN,
+    cell,
+    check_limited_use,
+    marks_of_limited_use,
+)
 from activation.model import Batch, Result, Row, RowOutcome, Status, all_sent
 from segmentry.errors import ConfigError, DestinationError
 from segmentry.sync_config import SyncConfig
@@ -53,23 +61,29 @@ class Meta(Destination):
     rate = Rate(5, 1.0)
     cost_unit = "matched people"
     identifying = NAMING
+    options = (LIMITED,)
 
     def upsert(self, session: DestinationSession, batch: Batch) -> Result:
         """Add people by their hashes."""
-        schema = [column.name for column in session.sync.columns]
-        data = [[cell(name, row.values.get(name)) for name in schema] for row in batch.rows]
+        schema = [column.name for column in session.sync.columns if column.name != LIMITED]
+        data: list[list[Any]] = [
+            [cell(name, row.values.get(name)) for name in schema] for row in batch.rows
+        ]
+        if (marks := marks_of_limited_use(session, batch.rows)) is not None:
+            schema = [*schema, "data_processing_options"]
+            data = [[*cells, mark] for cells, mark in zip(data, marks, strict=True)]
         return _change(session, batch, "POST", schema, data)
 
     def remove(self, session: DestinationSession, batch: Batch) -> Result:
         """Take people out by every identifier they were added with."""
         people = [_sent(session.sync.key, row) for row in batch.rows]
         schema = sorted({name for person in people for name in person})
-        data = [[person.get(name, "") for name in schema] for person in people]
+        data: list[list[Any]] = [[person.get(name, "") for name in schema] for person in people]
         return _change(session, batch, "DELETE", schema, data)
 
     def identifiers(self, sync: SyncConfig, values: Mapping[str, Any]) -> str | None:
         """Every cell that is not empty."""
-        cells = {name: cell(name, value) for name, value in values.items()}
+        cells = {name: cell(name, value) for name, value in values.items() if name != LIMITED}
         return as_identifiers({n: c for n, c in cells.items() if c and not is_address(c)})
 
     def invalid(self, row: Row) -> str:
@@ -78,9 +92,9 @@ class Meta(Destination):
         return super().invalid(row) if usable else "no identifier can be made of the row"
 
     def check(self, sync: SyncConfig) -> None:
-        """Check that the columns are keys of Meta."""
+        """Check that the columns are keys of Meta, and that limited data use is stated once."""
         super().check(sync)
-        known = {*NORMALIZED, *PLAIN}
+        known = {*NORMALIZED, *PLAIN, LIMITED}
         unknown = [column.name for column in sync.columns if column.name not in known]
         if unknown or sync.key not in NAMING:
             raise ConfigError(
@@ -89,6 +103,7 @@ class Meta(Destination):
                 allowed=f"columns of {', '.join(sorted(known))}; as key {' or '.join(NAMING)}",
                 remedy="rename the columns",
             )
+        check_limited_use(sync)
 
 
 def _sent(key: str, row: Row) -> dict[str, str]:
@@ -98,7 +113,7 @@ def _sent(key: str, row: Row) -> dict[str, str]:
 
 
 def _change(
-    session: DestinationSession, batch: Batch, method: str, schema: list[str], data: list[list[str]]
+    session: DestinationSession, batch: Batch, method: str, schema: list[str], data: list[list[Any]]
 ) -> Result:
     body = {"payload": {"schema": [name.upper() for name in schema], "data": data}}
     try:

@@ -82,9 +82,10 @@ class Salesforce(Destination):
             _results(session, job_id, f"{name}Results") for name in ("successful", "failed")
         )
         ids = {key: found["sf__Id"] for key, found in taken.items()}
-        lost = campaigns.join(
-            http(session), session, [ids[row.identity] for row in batch.rows if row.identity in ids]
-        )
+        added = [row for row in batch.rows if row.identity in ids]
+        allowed = session.may_be_added(added)  # a person may have opted out while the job ran
+        lost = campaigns.join(http(session), session, [ids[row.identity] for row in allowed])
+        lost |= {ids[row.identity] for row in added} - {ids[row.identity] for row in allowed}
         return [
             _outcome(row, ids.get(row.identity), failed.get(row.identity), lost)
             for row in batch.rows

@@ -130,6 +130,13 @@ def abandon(ledger: Ledger, known: DeployedSync, sync: SyncConfig, place: Writte
     return orphan
 
 
+def forget_mark(ledger: Ledger, sync: str) -> None:
+    """Have the next run search for withdrawals, whatever has changed."""
+    table = t.sync_configs
+    with ledger.begin() as c:
+        c.execute(sa.update(table).where(table.c.sync == sync).values(mark=None))
+
+
 def _adopt(c: sa.Connection, sync: SyncConfig, place: WrittenPlace) -> None:
     """Give a sync the rows that were once left behind at the place to which it comes. They are
     unconfirmed: the next plan sends or removes them.

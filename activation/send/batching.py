@@ -22,7 +22,7 @@ def batches(
     takes.
     """
     own = sync.limits.batch_rows
-    most = destination.batch_rows
+    most = destination.rows_of_request(sync)
     limit = most if own is None else min(own, most)
     kept: list[Row] = []
     for is_removal, rows in chain.from_iterable(groupby(chunk, _is_removal) for chunk in chunks):

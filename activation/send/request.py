@@ -10,7 +10,17 @@ from functools import partial
 from activation.client import ConsentChanged, RequestRefused, Unanswered
 from activation.destination import MALFORMED
 from activation.ledger import destination_rows, open_requests
-from activation.model import Batch, Operation, Pending, Result, Row, RowOutcome, Status
+from activation.model import (
+    Accepted,
+    Batch,
+    Operation,
+    Pending,
+    Result,
+    Row,
+    RowOutcome,
+    Status,
+    all_sent,
+)
 from activation.send import jobs
 from activation.send.batching import batch_of
 from activation.send.sending import Sending, unreadable
@@ -147,10 +157,16 @@ def _conclude(sending: Sending, batch: Batch, result: Result) -> Refused | None:
 
 
 def _finish(sending: Sending, batch: Batch, result: Result) -> list[RowOutcome] | None:
-    if not isinstance(result, Pending):
-        return result
-    open_requests.job_started(sending.ledger, batch.request_id, result.job_id)
-    outcomes = jobs.wait(sending, batch, result.job_id)
+    if isinstance(result, Pending):
+        open_requests.job_started(sending.ledger, batch.request_id, result.job_id)
+        outcomes = jobs.wait(sending, batch, result.job_id)
+    else:
+        outcomes = result
+    if isinstance(outcomes, Accepted):
+        # In this order: a kill in between leaves the rows as unconfirmed.
+        sending.record(None, all_sent(batch.rows))
+        open_requests.job_started(sending.ledger, batch.request_id, outcomes.job_id)
+        return None
     if outcomes is None:
         sending.run.notes.append(
             "a job at the destination is still at work: the next run asks for its result"

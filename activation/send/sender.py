@@ -36,14 +36,16 @@ class Sender(Sending):
         still there.
         """
         before = self.run.sent["remove"]
+        self.has_failed_removals = False
         if self.destination.is_snapshot:
             whole_file.withdraw(self)
         else:
             self._expect_again("select ledger_key, identifiers from work.withdrawn")
             self._send(withdrawals.rows(self.lake), found)
+            recovery.follow_up(self)
         removed = self.run.sent["remove"] - before
         self.run.withdrawn += removed
-        return found - removed
+        return found - removed or int(self.has_failed_removals)
 
     def apply(self, plan: SyncPlan) -> None:
         """Send the plan."""
@@ -53,6 +55,7 @@ class Sender(Sending):
             self._expect_again(replacements.LEAVING)
             planned = sum(plan.counts.values())
             self._send(plans.rows(self.lake, plan, self.returning), planned)
+            recovery.follow_up(self)
 
     def _expect_again(self, leaving: str) -> None:
         """Before rows leave, mark those that share an identifier with one of them as unconfirmed: a

@@ -5,7 +5,7 @@ The modules of this room work on it; ``Sender`` is made of it.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 
 import duckdb
@@ -30,7 +30,7 @@ class Sending:
 
     sent_before: rows ever acknowledged. returning: row_keys that were there once and were removed.
     not_removed: ledger keys of the rows whose removal failed in this run, with the identifiers that
-    are still there.
+    are still there. has_failed_removals: a removal that counted as sent failed later.
     """
 
     settings: Settings
@@ -45,6 +45,18 @@ class Sending:
     sent_before: int = 0
     returning: Collection[str] = ()
     not_removed: dict[str, str | None] = field(default_factory=dict)
+    has_failed_removals: bool = False
+
+    def __post_init__(self) -> None:
+        self.session.gates.append(self._refusals)
+
+    def _refusals(self, rows: Sequence[Row]) -> list[str]:
+        """Why each row may not be added as of now; one of an earlier run has its key alone."""
+        self.gate.refresh()
+        key = self.sync.key
+        return self.gate.refusals(
+            [row if row.values else replace(row, values={key: row.identity}) for row in rows]
+        )
 
     @property
     def written(self) -> WrittenPlace:

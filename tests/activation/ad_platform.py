@@ -39,6 +39,7 @@ class AdPlatform:
         self.requests: list[tuple[str, list[Members]]] = []
         self.script: Callable[[int, str], int | None] = lambda number, change: None
         self.text = ""
+        self.ending = "SUCCESS"
 
     def answer(self, method: str, path: str, body: bytes) -> tuple[int, Any]:
         content = json.loads(body)
@@ -52,6 +53,10 @@ class AdPlatform:
         for person in people:
             self.members = self.members - person if is_removal else self.members | person
         return 200, {"num_received": len(people), "num_invalid_entries": 0, "requestId": "r-1"}
+
+    def end(self) -> dict[str, Any]:
+        """How a request ended that was accepted."""
+        return {"requestStatusPerDestination": [{"requestStatus": self.ending}]}
 
     def should_have(self, people: Mapping[str, Person]) -> Members:
         """The identifiers of these people, as the platform gets them."""
@@ -95,7 +100,12 @@ def serving(platform: AdPlatform) -> Iterator[str]:
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["content-length"]))
-            status, content = platform.answer(self.command, self.path, body)
+            self.reply(*platform.answer(self.command, self.path, body))
+
+        def do_GET(self) -> None:
+            self.reply(200, platform.end())
+
+        def reply(self, status: int, content: Any) -> None:
             text = json.dumps(content).encode()
             self.send_response(status)
             self.send_header("Content-Length", str(len(text)))

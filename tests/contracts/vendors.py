@@ -7,8 +7,10 @@ Every request a destination makes is answered as the real vendor would; one row,
 
 from __future__ import annotations
 
+import io
 import json
 import re
+import tarfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -151,7 +153,25 @@ def braze(method: str, path: str, query: dict[str, list[str]], body: Any) -> Ans
     return 201, {**processed, **({"errors": errors} if errors else {})}
 
 
+MAILCHIMP_BATCHES: dict[str, list[dict[str, Any]]] = {}
+BATCH = "/batches/batch1"
+
+
 def mailchimp(method: str, path: str, query: dict[str, list[str]], body: Any) -> Answer:
+    if path == "/batches":
+        MAILCHIMP_BATCHES[BATCH] = [
+            {
+                "operation_id": one["operation_id"],
+                "status_code": 400 if BAD in one["body"] else 200,
+                "response": json.dumps({"title": "Invalid Resource", "detail": BAD}),
+            }
+            for one in body["operations"]
+        ]
+        return 200, _mailchimp_batch("pending")
+    if path == BATCH:
+        return 200, _mailchimp_batch("finished")
+    if path == "/results.tar.gz":
+        return 200, archive(MAILCHIMP_BATCHES[BATCH])
     if method == "PUT":
         if body["email_address"] == BAD:
             return 400, {
@@ -175,6 +195,32 @@ def mailchimp(method: str, path: str, query: dict[str, list[str]], body: Any) ->
         "total_added": 0,
         "error_count": 0,
     }
+
+
+def _mailchimp_batch(status: str) -> dict[str, Any]:
+    results = MAILCHIMP_BATCHES[BATCH]
+    errors = sum(result["status_code"] >= 400 for result in results)
+    is_done = status == "finished"
+    return {
+        "id": "batch1",
+        "status": status,
+        "total_operations": len(results),
+        "finished_operations": len(results) * is_done,
+        "errored_operations": errors * is_done,
+        "response_body_url": "https://results.example.org/results.tar.gz?signed=1" * is_done,
+    }
+
+
+def archive(*lists: list[dict[str, Any]]) -> bytes:
+    """Results of operations as Mailchimp packs them: JSON lists in a gzipped tar file."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as made:
+        for place, results in enumerate(lists):
+            content = json.dumps(results).encode()
+            entry = tarfile.TarInfo(f"./part-{place}.json")
+            entry.size = len(content)
+            made.addfile(entry, io.BytesIO(content))
+    return packed.getvalue()
 
 
 def customer_io(method: str, path: str, query: dict[str, list[str]], body: Any) -> Answer:
@@ -219,6 +265,17 @@ def iterable(method: str, path: str, query: dict[str, list[str]], body: Any) -> 
 def accepted(method: str, path: str, query: dict[str, list[str]], body: Any) -> Answer:
     """An endpoint that takes everything and reports nothing about rows."""
     return 200, {"ok": True, "requestId": "r-1", "success": True}
+
+
+def google(method: str, path: str, query: dict[str, list[str]], body: Any) -> Answer:
+    if path != "/v1/requestStatus:retrieve":
+        return 200, {"requestId": "r-1"}
+    counted = {"recordCount": "2", "uploadMatchRateRange": "MATCH_RATE_RANGE_51_TO_60"}
+    ended = {
+        "requestStatus": "SUCCESS",
+        "audienceMembersIngestionStatus": {"userDataIngestionStatus": counted},
+    }
+    return 200, {"requestStatusPerDestination": [ended]}
 
 
 def meta(method: str, path: str, query: dict[str, list[str]], body: Any) -> Answer:
@@ -318,7 +375,9 @@ VENDORS: dict[str, Vendor] = {
     ),
     "braze": Vendor(braze, KEYED, {"identifier": "email"}, specs=("braze.json",)),
     "mailchimp": Vendor(
-        mailchimp, {**KEYED, "list_id": "L", "segment_id": "L"}, specs=("mailchimp-list-id.json",)
+        mailchimp,
+        {**KEYED, "list_id": "L", "segment_id": "L"},
+        specs=("mailchimp-list-id.json", "mailchimp-batches.json"),
     ),
     "marketo": Vendor(
         marketo,
@@ -355,7 +414,7 @@ VENDORS: dict[str, Vendor] = {
         channel="ads",
     ),
     "google_data_manager": Vendor(
-        accepted,
+        google,
         {"url": "U", "token": "K", "account_id": "L", "list_id": "L"},
         columns=EMAIL,
         purpose="advertising",
@@ -401,9 +460,10 @@ class Journal:
                 if "klaviyo" in request.headers.get("authorization", "").lower()
                 else {}
             )
-            text = b"" if content is None else json.dumps(content).encode()
-            if isinstance(content, str):
-                text = content.encode()
+            is_json = isinstance(content, dict | list)
+            text = json.dumps(content).encode() if is_json else b""
+            if isinstance(content, str | bytes):
+                text = content.encode() if isinstance(content, str) else content
                 kind = {"content-type": "text/csv"}
             response = httpx.Response(
                 status, content=text, headers=kind or {"content-type": "application/json"}
