@@ -8,6 +8,7 @@ import hashlib
 import re
 
 _E164 = re.compile(r"\+[1-9]\d{6,14}")
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _HASHED = re.compile(r"[a-f0-9]{64}")
 
 
@@ -22,8 +23,11 @@ def is_hashed(text: str) -> bool:
 
 
 def meta_email(value: str) -> str:
-    """Meta: without outer spaces, lower case; dots and plus-tags stay."""
-    return value.strip().lower()
+    """Meta: without outer spaces, lower case; dots and plus-tags stay; '' where it is no
+    address.
+    """
+    email = value.strip().lower()
+    return email if _EMAIL.fullmatch(email) else ""
 
 
 def meta_phone(value: str) -> str:
@@ -94,8 +98,8 @@ def google_email(value: str) -> str:
     address.
     """
     email = value.strip().lower()
-    local, at, domain = email.partition("@")
-    if not at or "@" in domain or re.search(r"\s", email):
+    local, _, domain = email.partition("@")
+    if not _EMAIL.fullmatch(email):
         return ""
     return (
         f"{local.replace('.', '')}@{domain}" if domain in {"gmail.com", "googlemail.com"} else email

@@ -4,6 +4,7 @@ The destination ``mailchimp`` asks it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,6 +18,8 @@ from segmentry.errors import ConfigError
 from segmentry.sync_config import SyncConfig
 
 STATUSES = ("transactional", "pending", "subscribed")
+BIRTHDAY = "BIRTHDAY"  # the tag that Mailchimp itself gives the field
+_DATE = re.compile(r"\d{4}-(\d{2})-(\d{2})(?:$|[T ])")
 TAG_LENGTH = 10  # of a merge field
 COMPLIANCE = "Member In Compliance State"
 LEFT = "opted out there, bounced or was forgotten: Mailchimp does not take the address back"
@@ -30,7 +33,7 @@ def operation(session: DestinationSession, row: Row) -> Operation:
     """Method, path and body of the call that writes a member."""
     values = given(row, session.sync)
     fields = {
-        name.upper(): "" if value is None else value
+        name.upper(): _merge_field(name, value)
         for name, value in values.items()
         if name != session.sync.key
     }
@@ -41,6 +44,14 @@ def operation(session: DestinationSession, row: Row) -> Operation:
     return "PUT", path, {
         "email_address": row.identity, "status_if_new": status, "merge_fields": fields
     }  # fmt: skip
+
+
+def _merge_field(name: str, value: Any) -> Any:
+    """A value as its merge field takes it: an empty text clears, a birthday is MM/DD."""
+    if value is None:
+        return ""
+    born = _DATE.match(value) if name.upper() == BIRTHDAY and isinstance(value, str) else None
+    return f"{born.group(1)}/{born.group(2)}" if born else value
 
 
 def check_tags(sync: SyncConfig) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from activation.client import Rate
 from activation.destination import Destination, all_destinations
+from activation.differences import DIFFERENCES
 from activation.tokens.flows import PASTED, TOKEN, SignIn
 from segmentry.generated import GeneratedFile
 from segmentry.settings import ROOT, Settings
@@ -19,10 +20,25 @@ each setting comes from ([a sync](../how-to/add-a-sync.md)); a setting in bracke
 """
 
 
+_DIFFERENCES = """
+## Differences from other clients
+
+Public test cases of another client (rudder-transformer) and the vendors' documents give the
+requests of `tests/contracts/test_public_cases.py`. Where Segmentry differs, it does so on purpose:
+
+| destination | what | others | Segmentry | reason |
+|---|---|---|---|---|
+"""
+
+
 def generated_files(_settings: Settings) -> list[GeneratedFile]:
     """docs/reference/destinations.md."""
     text = _HEAD + "".join(
         _section(name, found) for name, found in sorted(all_destinations().items())
+    )
+    text += _DIFFERENCES + "".join(
+        f"| `{d.destination}` | {d.what} | {d.others} | {d.ours} | {d.reason} |\n"
+        for d in DIFFERENCES
     )
     return [GeneratedFile(ROOT / "docs" / "reference" / "destinations.md", text)]
 

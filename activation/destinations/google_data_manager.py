@@ -90,12 +90,9 @@ class GoogleDataManager(Destination):
         return as_identifiers(user_data(dict(values))["userIdentifiers"])
 
     def invalid(self, row: Row) -> str:
-        """A hash of nothing must never be sent."""
-        return (
-            super().invalid(row)
-            if user_data(dict(row.values))["userIdentifiers"]
-            else "no identifier can be made"
-        )
+        """A hash of nothing must never be sent. A value without a form costs its field alone."""
+        usable = user_data(dict(row.values))["userIdentifiers"]
+        return "" if usable and row.identity else "no identifier can be made"
 
     def check(self, sync: SyncConfig) -> None:
         """Check that the columns can be matched, and that the purpose fits the consent that is

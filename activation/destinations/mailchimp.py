@@ -2,11 +2,11 @@
 
 A member is written with ``status_if_new`` alone (option of that name: transactional, pending or
 subscribed; default transactional), so the status of a member who is there, an opt-out above all, is
-never changed. Columns go to merge fields of their names in upper case. Removing takes people out of
-the segment and leaves them in the audience. A column's name is a tag of at most 10 characters. More
-than ten members are written by one batch of operations, and put into the segment when it has
-finished; a run that was killed meanwhile asks for the batch. With mode ``update`` no member is
-created.
+never changed. Columns go to merge fields of their names in upper case; a date under ``birthday``
+is sent as MM/DD. Removing takes people out of the segment and leaves them in the audience. A
+column's name is a tag of at most 10 characters. More than ten members are written by one batch of
+operations, and put into the segment when it has finished; a run that was killed meanwhile asks for
+the batch. With mode ``update`` no member is created.
 """
 
 from __future__ import annotations

@@ -87,9 +87,9 @@ class Meta(Destination):
         return as_identifiers({n: c for n, c in cells.items() if c and not is_address(c)})
 
     def invalid(self, row: Row) -> str:
-        """A hash of nothing must never be sent."""
+        """A hash of nothing must never be sent. A value without a form costs its cell alone."""
         usable = any(cell(name, value) for name, value in row.values.items() if name in NAMING)
-        return super().invalid(row) if usable else "no identifier can be made of the row"
+        return "" if usable and row.identity else "no identifier can be made of the row"
 
     def check(self, sync: SyncConfig) -> None:
         """Check that the columns are keys of Meta, and that limited data use is stated once."""
