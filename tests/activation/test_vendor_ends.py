@@ -1,4 +1,6 @@
-"""Requests that a platform ends later, and updates of which a tool gets what has changed."""
+"""Requests that a tool ends later, a batch at work while the run is killed, and updates of which a
+tool gets what has changed.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +12,7 @@ from typing import Any
 import pytest
 
 from activation import engine, operate
+from activation.ledger import destination_rows as rows_there
 from activation.ledger import open_requests
 from activation.ledger.database import Ledger
 from activation.ledger.tables import destination_rows
@@ -196,3 +199,88 @@ def test_a_row_of_an_older_ledger_is_sent_whole_when_it_changes(shop: Shop, braz
     engine_shop.fill(shop, "people", {"ann": "Anna", "bob": "Bob"})
     _run(shop, "people")
     assert braze.taken() == [{"email": "ann@example.com", "first_name": "Anna", "in_people": True}]
+
+
+class Mailchimp:
+    """Batches that it was sent, and the segment's members."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[dict[str, Any]]] = []
+        self.segment: set[str] = set()
+
+    def answer(self, method: str, path: str, body: Any) -> Any:
+        if path == "/batches":
+            self.batches.append(body["operations"])
+            return {"id": str(len(self.batches)), "status": "pending"}
+        if path.startswith("/batches/"):
+            number = len(self.batches[int(path.rpartition("/")[2]) - 1])
+            counts = {"finished_operations": number, "errored_operations": 0}
+            return {"status": "finished", **counts}
+        self.segment |= set((body or {}).get("members_to_add", []))
+        self.segment -= set((body or {}).get("members_to_remove", []))
+        return {}
+
+
+@pytest.fixture
+def mailchimp(monkeypatch: pytest.MonkeyPatch) -> Iterator[Mailchimp]:
+    made = Mailchimp()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            length = int(self.headers.get("content-length") or 0)
+            body = json.loads(self.rfile.read(length)) if length else None
+            text = json.dumps(made.answer(self.command, self.path, body)).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(text)))
+            self.end_headers()
+            self.wfile.write(text)
+
+        do_GET = do_PUT = do_POST  # noqa: N815
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    with loopback.serving(Handler) as address:
+        monkeypatch.setenv("MAILCHIMP_URL", address)
+        for name in ("API_KEY", "LIST_ID", "SEGMENT_ID"):
+            monkeypatch.setenv(f"MAILCHIMP_{name}", "7")
+        yield made
+
+
+def test_a_batch_of_mailchimp_outlives_the_run_that_made_it(
+    shop: Shop, mailchimp: Mailchimp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = ("url", "api_key", "list_id", "segment_id")
+    shop.sync(
+        "people",
+        destination="mailchimp",
+        connection={setting: f"MAILCHIMP_{setting.upper()}" for setting in settings},
+        columns={"email": {"from": "email"}, "fname": {"from": "first_name"}},
+        limits={"requests": 10_000},
+    )
+    shop.run(
+        "create or replace table lake.audiences.aud_people"
+        " (row_key varchar, email varchar, fname varchar)"
+    )
+    people: dict[str, str | None] = {f"n{place}": "Ann" for place in range(15)}
+    consent(shop, *people)
+    engine_shop.fill(shop, "people", people)
+
+    def killed(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("activation.send.jobs.wait", killed)
+        with pytest.raises(KeyboardInterrupt):
+            _run(shop, "people")
+    assert not mailchimp.segment
+    consent(shop, "n4", status="withdrawn", at="2026-02-01")
+    del people["n4"]
+    engine_shop.fill(shop, "people", people)
+    _run(shop, "people")
+    assert len(mailchimp.batches) == 1, "the members were written once"
+    assert mailchimp.segment == {f"{name}@example.com" for name in people}
+    assert _run(shop, "people").status == "unchanged"
+    ledger = Ledger(shop.settings)
+    assert rows_there.count(ledger, "people") == len(people)
+    ledger.close()
