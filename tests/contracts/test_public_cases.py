@@ -486,3 +486,15 @@ def test_each_difference_names_a_destination_and_a_reason() -> None:
         assert found.destination in known
         assert found.reason
     assert {one.what for one in differences.DIFFERENCES} >= set(REFUSED)
+
+
+@pytest.mark.parametrize(("name", "column"), [("klaviyo", "filter"), ("marketo", "filterValues")])
+def test_a_plus_in_an_address_is_no_blank_of_the_look_up(
+    name: str, column: str, bench: Make
+) -> None:
+    values = {"email": "dana+offers@example.com"}
+    made = bench(name, columns={"email": {"from": "email"}})
+    made.destination.remove(made.session, Batch("r", [_row(made, values, Operation.remove)]))
+    request = next(r for r, _ in made.journal.calls if column in r.url.params)
+    assert values["email"] in request.url.params[column]
+    assert "dana%2Boffers" in request.url.raw_path.decode()
