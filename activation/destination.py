@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from activation import addresses, credentials, refusals, uses, values
 from activation.client import Accounts, Client, Rate
@@ -19,8 +19,8 @@ from activation.place_names import PlaceNames as PlaceNames
 from activation.tokens import flows
 from activation.tokens.flows import SignIn
 from activation.tokens.source import TokenSource, source
-from segmentry import discovery
 from segmentry.errors import ConfigError
+from segmentry.stages import resolve
 from segmentry.sync_config import SyncConfig
 
 # What reading an answer of another shape than the documented one raises.
@@ -199,6 +199,7 @@ class Destination(ABC):
     purposes: ClassVar[tuple[str, ...]] = ()
     channels: ClassVar[tuple[str, ...]] = ()
     place: ClassVar[PlaceNames | None] = None
+    manual: ClassVar[str] = ""  # its text in the reference; '' for that of its file
     sign_in: ClassVar[SignIn | None] = None
 
     @property
@@ -340,8 +341,10 @@ def given(row: Row, sync: SyncConfig) -> dict[str, Any]:
 
 
 def all_destinations() -> dict[str, Destination]:
-    """Every destination by the name of its file."""
-    return discovery.members("activation.destinations", "DESTINATION", Destination)  # type: ignore[type-abstract]
+    """Every destination by the name of its file, in Python or described in config/destinations."""
+    # By its name, as what it finds is made of the classes above.
+    found = resolve("activation.generic.folder:all_destinations")()
+    return cast("dict[str, Destination]", found)
 
 
 def of(sync: SyncConfig) -> Destination:
@@ -371,7 +374,7 @@ def _named(sync: SyncConfig) -> Destination:
         raise ConfigError(
             f"{sync.path}: there is no destination '{sync.destination}'",
             allowed=", ".join(found),
-            remedy="use one of these, or add activation/destinations/<name>.py",
+            remedy="use one of these, or add config/destinations/<name>.yml",
         )
     return found[sync.destination]
 

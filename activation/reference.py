@@ -44,7 +44,9 @@ def generated_files(_settings: Settings) -> list[GeneratedFile]:
 
 
 def _section(name: str, destination: Destination) -> str:
-    words = inspect.cleandoc(sys.modules[type(destination).__module__].__doc__ or "")
+    words = destination.manual or inspect.cleandoc(
+        sys.modules[type(destination).__module__].__doc__ or ""
+    )
     needed = [
         name
         for name in destination.settings

@@ -56,7 +56,7 @@ def carried_by(sync: SyncConfig) -> list[str]:
     found = [f"columns/{column.name}" for column in sync.columns if _is_carried_by(column)]
     for option in _NAMING_OPTIONS:
         name = str(sync.options.get(option, ""))
-        if _is_acted_upon(name) or is_permission(name):
+        if is_field(name):
             found.append(f"options/{option}")
     return found
 
@@ -65,6 +65,11 @@ def is_permission(text: str) -> bool:
     """Whether a name, in whatever spelling, speaks of a permission to reach a person."""
     words = _words(text)
     return bool(_PERMISSION.search(words)) and not _BOUGHT.search(words)
+
+
+def is_field(name: str) -> bool:
+    """Whether a tool may read a field of this name as a permission to reach the person."""
+    return _is_acted_upon(name) or is_permission(name)
 
 
 def _is_carried_by(column: SyncColumn) -> bool:

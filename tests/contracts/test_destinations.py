@@ -64,7 +64,7 @@ class Bench:
                 "purpose": vendor.purpose,
                 "channel": vendor.channel,
                 "address": "email",
-                "key": "email",
+                "key": vendor.key,
                 "columns": columns,
                 "options": vendor.options,
                 "connection": {key: key.upper() for key in vendor.connection},
@@ -308,7 +308,9 @@ def test_a_consent_field_cannot_be_mapped(name: str, bench: Callable[..., Bench]
         bench(name, columns={"email": {"from": "email"}, "email_subscribe": {"from": "first_name"}})
 
 
-ADVERTISING = {"meta", "google_data_manager"}
+ADVERTISING = {
+    "meta", "google_data_manager", "tiktok", "linkedin", "pinterest", "snapchat", "microsoft_ads",
+}  # fmt: skip
 MAILS_ALONE = {"mailchimp", "sendgrid"}
 ONES_OWN = {"segment", "slack", "webhook"}
 
@@ -351,7 +353,10 @@ def test_every_destination_states_what_it_is_for() -> None:
 
 
 # What in a request of mode update keeps the tool from creating people.
-CREATES_NOBODY = {"braze": "_update_existing_only", "mailchimp": "PATCH", "marketo": "updateOnly"}
+CREATES_NOBODY = {
+    "braze": "_update_existing_only", "mailchimp": "PATCH", "marketo": "updateOnly",
+    "onesignal": "PATCH",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -55,6 +55,8 @@ def _send(made: Bench, rows: list[Row]) -> None:
 PERSON = {
     "meta": {"email": "Ann@Example.com", "phone": "+447700900101", "fn": "Ann", "extern_id": "u-1"},
     "google_data_manager": {"email": "Ann@Example.com", "phone": "+447700900101"},
+    "tiktok": {"email": "Ann@Example.com", "phone": "+447700900101"},
+    "linkedin": {"email": "Ann@Example.com", "google_aid": "38400000-8CF0-11BD-B23E-10B96E40000D"},
 }
 
 
@@ -94,6 +96,13 @@ def _identifiers_of(name: str, body: Any) -> set[tuple[str, str]]:
     if name == "meta":
         row = body["payload"]["data"][0]
         return {pair for pair in zip(body["payload"]["schema"], row, strict=True) if pair[1]}
+    if name == "tiktok":
+        row = body["batch_data"][0]
+        return {
+            pair for pair in zip(body["id_schema"], map(str, row), strict=True) if pair[1] != "{}"
+        }
+    if name == "linkedin":
+        return {(one["idType"], one["idValue"]) for one in body["elements"][0]["userIds"]}
     named = body["audienceMembers"][0]["userData"]["userIdentifiers"]
     return {pair for one in named for pair in one.items()}
 

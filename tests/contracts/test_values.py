@@ -17,7 +17,7 @@ from activation.file_formats import WRITERS
 from activation.model import Batch, Operation, Row, Status
 from activation.send.batching import batches
 from segmentry.sync_config import SyncColumn
-from tests.contracts.test_destinations import NAMES, Bench, person
+from tests.contracts.test_destinations import ADVERTISING, NAMES, Bench, person
 from tests.contracts.vendors import VENDORS
 
 INDIA = timezone(timedelta(hours=5, minutes=30))
@@ -73,7 +73,7 @@ def test_every_type_leaves_through_every_destination(
 ) -> None:
     made = Bench(name, monkeypatch)
     rows = [_row(place, value) for place, (_, value, _) in enumerate(TYPED)]
-    if name in {"meta", "google_data_manager"}:
+    if name in ADVERTISING:
         rows = [person("ann")]  # they take identifiers alone
     assert len(list(batches([rows], made.sync, made.destination))) >= 1
     outcomes = [o for start in range(0, len(rows), 3) for o in made.send(*rows[start : start + 3])]

@@ -18,6 +18,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import httpx
 
+from tests.contracts import described_vendors
+
 BAD = "bad@example.com"
 Answer = tuple[int, Any]
 
@@ -38,6 +40,7 @@ class Vendor:
     prefix: str = ""
     refuses_alone: bool = True
     names_rows: bool = True
+    key: str = "email"
 
 
 def _inputs(body: Any) -> list[tuple[int, str]]:
@@ -422,6 +425,7 @@ VENDORS: dict[str, Vendor] = {
         refuses_alone=False,
     ),
     "webhook": Vendor(webhook, {"url": "U", "secret": "S"}),
+    **{name: Vendor(**case) for name, case in described_vendors.CASES.items()},
 }
 
 
