@@ -49,19 +49,20 @@ def sender_at(desk: Desk, place: SyncPlace) -> Iterator[Sender]:
     """A sender to the place; what it counted is added to the run."""
     run = desk.run
     with place.session(run.run_id) as session:
+        sender = Sender(
+            desk.opened.settings,
+            place.sync,
+            place.destination,
+            session,
+            desk.lake,
+            desk.ledger,
+            gate_of(place),
+            run,
+        )
         try:
-            yield Sender(
-                desk.opened.settings,
-                place.sync,
-                place.destination,
-                session,
-                desk.lake,
-                desk.ledger,
-                gate_of(place),
-                run,
-            )
+            yield sender
         finally:
-            run.requests += session.requests
+            run.requests += session.requests if session.clients else sender.calls
             run.notes += session.notes
 
 

@@ -171,6 +171,7 @@ class Destination(ABC):
     identifying: where it keeps a row under each of several identifiers, those of which each alone
     names a person there: a removal repeats all that were sent. request_errors: the vendor's codes
     that no row can cause; a sync stops at them.
+    names_syncs: what is sent names its sync, so that the rows of two syncs at one place are apart.
     place: what names the place of the rows; None for all settings but credentials, the account by
     its url, and every option.
     forms: how it writes dates, times and numbers. sign_in: how it gives tokens; None for keys.
@@ -198,6 +199,7 @@ class Destination(ABC):
     forms: ClassVar[str] = values.AS_JSON
     purposes: ClassVar[tuple[str, ...]] = ()
     channels: ClassVar[tuple[str, ...]] = ()
+    names_syncs: ClassVar[bool] = False
     place: ClassVar[PlaceNames | None] = None
     manual: ClassVar[str] = ""  # its text in the reference; '' for that of its file
     sign_in: ClassVar[SignIn | None] = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 
-from activation import consent_policy, guardrails, moving, renaming, withdrawals
+from activation import consent_policy, guardrails, moving, renaming, sharing, withdrawals
 from activation import plan as plans
 from activation.client import Unanswered
 from activation.desk import Desk, desk_of, gate_of, recorded, report, sender_at, sent_words
@@ -105,6 +105,7 @@ def _move(
             )  # fmt: skip
             if (stopped := _guard(sender, plan, release, digest)) is not None:
                 raise stopped
+        release = {*release, "first_run"}  # its members were asked for
     moving.leave(desk, move, release)
     return release
 
@@ -209,6 +210,7 @@ def _send_rest(
     sync = sender.sync
     destination_of(sync)  # what is refused here has had its withdrawals
     plan = plans.make(desk.lake, ledger, sync, sender.gate, runs.state(ledger, run.sync), standing)
+    sharing.keep_in_plan(desk.lake, ledger, sender.others, sender.destination, plan)
     run.lake_snapshot = plan.snapshot
     run.planned += plan.counts
     run.notes += plan.notes
@@ -277,8 +279,9 @@ def _members(sender: Sender, plan: SyncPlan) -> guardrails.Stop | None:
     """The guardrail of a first run: the destination is asked once, when nothing is known to be
     there.
     """
-    if plan.sync.mode != "mirror" or plan.existing or not plan.is_first_run:
+    if not guardrails.asks_for_members(plan, sender.destination):
         return None
+    sender.calls += not sender.destination.is_snapshot
     try:
         return guardrails.members(plan, sender.destination.members(sender.session))
     except Unanswered:

@@ -16,6 +16,7 @@ import duckdb
 
 from activation import plan as plans
 from activation.consent_policy import ConsentPolicy
+from activation.destination import Destination
 from activation.ledger.database import now
 from activation.plan import SyncPlan
 from segmentry import warehouse
@@ -141,11 +142,20 @@ def _additions(plan: SyncPlan, limits: Mapping[str, Any]) -> Stop | None:
     return Stop("additions", f"{added:,} row(s) would be added, at most {most:,}")
 
 
+def asks_for_members(plan: SyncPlan, destination: Destination) -> bool:
+    """Whether the destination is asked for its members before the plan is sent: at the first run of
+    a mirror, where the tool can be read.
+    """
+    reads = type(destination).read_back is not Destination.read_back
+    is_first = plan.sync.mode == "mirror" and not plan.existing and plan.is_first_run
+    return reads and is_first and not {**DEFAULTS, **plan.sync.guardrails}["allow_members"]
+
+
 def members(plan: SyncPlan, there: Iterable[str] | None) -> Stop | None:
     """The first run of a mirror into an audience that has members already; there: the members,
     None if unknown.
     """
-    if there is None or {**DEFAULTS, **plan.sync.guardrails}["allow_members"]:
+    if there is None:
         return None
     count = sum(1 for _ in islice(there, MEMBERS_COUNTED))
     if not count:

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from activation import credentials, places, withdrawals
+from activation import credentials, expected_requests, places, sharing, withdrawals
 from activation import plan as plans
-from activation.desk import Desk, sender_at
+from activation.desk import Desk, gate_of, sender_at
 from activation.destination import connection_values
 from activation.ledger import deployed, destination_rows, open_requests, runs
 from activation.ledger.deployed import DeployedSync
@@ -192,6 +192,10 @@ def emptied(desk: Desk, sender: Sender) -> int:
     """The same with a sender whose requests of earlier runs are at their end."""
     sync = sender.sync
     found = withdrawals.find(desk.lake, desk.ledger, sync, sender.gate, is_all=True)
+    kept = sharing.keep_in_withdrawn(desk.lake, desk.ledger, sender.others, sender.destination)
+    if kept:
+        sender.forget_kept()
+        found -= kept
     desk.run.planned["remove"] += found
     if found:
         sender.withdraw(found)
@@ -281,10 +285,36 @@ def planned(opened: OpenSync, place: SyncPlace) -> SyncPlan:
     ledger = opened.ledger
     move = announced(opened, sync)
     if move is None:
-        return plans.make(opened.lake, ledger, sync, place.gate(), runs.state(ledger, sync.name))
+        made = plans.make(opened.lake, ledger, sync, place.gate(), runs.state(ledger, sync.name))
+        shared = sharing.others(ledger, sync, place.destination, place.written)
+        sharing.keep_in_plan(opened.lake, ledger, shared, place.destination, made)
+        return made
+    former = (0, 0, 0)
+    if move.former is not None and not move.is_forgotten:
+        former = _emptying(opened, move.former)
     standing = plans.Standing(withdrawals.mark(opened.lake), is_moving=True)
     made = plans.make(opened.lake, ledger, sync, place.gate(), runs.NO_STATE, standing)
     made.withdrawn = 0
-    made.left_behind = 0 if move.is_forgotten or move.former is None else move.rows
-    made.notes.insert(0, move.note)
+    made.left_behind, kept, made.former_requests = former
+    if move.former is not None:
+        made.former_minutes = expected_requests.minutes(
+            move.former.sync, move.former.destination, made.former_requests
+        )
+    if not move.is_elsewhere:  # its members are rows of this sync
+        made.is_first_run = False
+    notes = [move.note, *([f"{kept:,} row(s) stay there: other syncs have them too"] * bool(kept))]
+    made.notes = [*notes, *made.notes]
     return made
+
+
+def _emptying(opened: OpenSync, place: SyncPlace) -> tuple[int, int, int]:
+    sync = place.sync
+    gate = gate_of(place)
+
+    def find(is_all: bool) -> int:
+        return withdrawals.find(opened.lake, opened.ledger, sync, gate, is_all=is_all)
+
+    others = sharing.others(opened.ledger, sync, place.destination, place.written)
+    return expected_requests.of_emptying(
+        opened.lake, opened.ledger, sync, place.destination, others, find
+    )

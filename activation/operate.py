@@ -18,14 +18,14 @@ from activation import (
     consent_policy,
     definitions,
     engine,
+    expected_requests,
     guardrails,
     moving,
     published,
     renaming,
     retirement,
 )
-from activation import plan as plans
-from activation.destination import Destination, connection_values
+from activation.destination import connection_values
 from activation.destination import of as destination_of
 from activation.ledger import dead_letters, destination_rows, runs, tables
 from activation.ledger.database import Ledger, now
@@ -65,11 +65,11 @@ def _planned(settings: Settings, sync: SyncConfig) -> dict[str, Any]:
         made = moving.planned(opened, place)
         made.coverage = guardrails.coverage(lake, sync)
         made.coverage_before = runs.measure(ledger, sync.name, "coverage")
+        requests = expected_requests.of_plan(lake, ledger, destination, made)
         stopping = (
             [] if made.is_empty else guardrails.stops(lake, made, consent_policy.load(settings))
         )
-    requests = _requests(destination, made)
-    rate = destination.rate
+    minutes = expected_requests.minutes(sync, destination, requests) + made.former_minutes
     return {
         "sync": sync.name,
         "destination": sync.destination,
@@ -79,10 +79,10 @@ def _planned(settings: Settings, sync: SyncConfig) -> dict[str, Any]:
         "update": made.counts["update"],
         "remove": made.counts["remove"] + made.withdrawn + made.left_behind,
         "withdraw": made.withdrawn,
-        "requests": requests,
-        "minutes": round(requests * rate.seconds / rate.requests / 60, 2) if rate else 0.0,
+        "requests": requests + made.former_requests,
+        "minutes": round(minutes, 2),
         "cost": (
-            f"{made.counts.total() + made.withdrawn:,} {destination.cost_unit}"
+            f"{made.counts.total() + made.withdrawn + made.left_behind:,} {destination.cost_unit}"
             if destination.cost_unit != "requests"
             else ""
         ),
@@ -92,20 +92,6 @@ def _planned(settings: Settings, sync: SyncConfig) -> dict[str, Any]:
         ),
         "digest": made.digest,
     }
-
-
-def _requests(destination: Destination, made: plans.SyncPlan) -> int:
-    if destination.is_snapshot:
-        return int(not made.is_empty) + int(made.withdrawn > 0)
-    parts = (made.counts["add"] + made.counts["update"], made.counts["remove"], made.withdrawn)
-    own = made.sync.limits.batch_rows
-    most = destination.rows_of_request(made.sync)
-    most = most if own is None else min(own, most)
-    return sum(
-        rows // most * destination.requests_of(most, is_removal=is_removal)
-        + (destination.requests_of(rows % most, is_removal=is_removal) if rows % most else 0)
-        for rows, is_removal in zip(parts, (False, True, True), strict=True)
-    )
 
 
 def write_plan(path: Path, rows: Shown) -> None:

@@ -24,6 +24,8 @@ SIMULATED = "simulated"
 _ACCOUNT = "account"
 _NO_SETTINGS = ("destination", "key", "mode", "named")
 _OPTION = "options/"
+# Parts that state how people are named there, and not where they are.
+NAMING_PEOPLE = frozenset({"key", "options/id_property", "options/id_type", "options/identifier"})
 
 
 @dataclass(frozen=True)

@@ -42,8 +42,10 @@ class SyncPlan:
     numbers.
 
     withdrawn: rows of people who must not be reached any more. They are removed first, and no other
-    number counts them. left_behind: rows at a former place, which are removed there. replaced: rows
-    whose identifiers changed, each counted as a removal and an addition.
+    number counts them. left_behind: rows at a former place, which are removed there by
+    former_requests, that take former_minutes. replaced: rows
+    whose identifiers changed, each counted as a removal and an addition. kept: rows that leave the
+    sync and stay at the place, where another sync has them too.
     """
 
     sync: SyncConfig
@@ -57,7 +59,10 @@ class SyncPlan:
     refused: int = 0
     withdrawn: int = 0
     left_behind: int = 0
+    former_requests: int = 0
+    former_minutes: float = 0.0
     replaced: int = 0
+    kept: int = 0
     digest: str = ""
     has_waiting: bool = False
     coverage: float | None = None
@@ -67,7 +72,7 @@ class SyncPlan:
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to do."""
-        return not any(self.counts.values())
+        return not any(self.counts.values()) and not self.kept
 
 
 def audience(sync: SyncConfig, snapshot: int) -> str:

@@ -30,6 +30,7 @@ class Slack(Destination):
 
     settings = ("url", "token", "channel")
     place = PlaceNames(("url", "channel"), ("url", "token"))
+    names_syncs = True
     forms = "none are sent"
     purposes = EVERY_PURPOSE
     channels = EVERY_CHANNEL

@@ -28,6 +28,7 @@ class Webhook(Destination):
 
     settings = ("url", "secret")
     place = PlaceNames(("url",), ("url",))
+    names_syncs = True
     purposes = EVERY_PURPOSE
     channels = EVERY_CHANNEL
     options = ("type",)

@@ -21,9 +21,7 @@ def batches(
     """The rows of one request each: removals alone or none, and no more than the destination
     takes.
     """
-    own = sync.limits.batch_rows
-    most = destination.rows_of_request(sync)
-    limit = most if own is None else min(own, most)
+    limit = most_rows(sync, destination)
     kept: list[Row] = []
     for is_removal, rows in chain.from_iterable(groupby(chunk, _is_removal) for chunk in chunks):
         if kept and _is_removal(kept[0]) != is_removal:
@@ -35,6 +33,13 @@ def batches(
             del kept[:limit]
     if kept:
         yield from _fitting(kept, destination.batch_bytes)
+
+
+def most_rows(sync: SyncConfig, destination: Destination) -> int:
+    """Most rows of one request: the destination's limit, or the sync's own if that is lower."""
+    own = sync.limits.batch_rows
+    most = destination.rows_of_request(sync)
+    return most if own is None else min(own, most)
 
 
 def batch_of(sync: str, sent_before: int, rows: Sequence[Row]) -> Batch:

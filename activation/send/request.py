@@ -122,6 +122,7 @@ def _leaving(sending: Sending, rows: Sequence[Row]) -> Sequence[Row]:
 
 def _call(sending: Sending, batch: Batch) -> Result:
     sending.session.begin()
+    sending.calls += 1
     destination = sending.destination
     if batch.is_removal:
         return destination.remove(sending.session, batch)

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from activation import plan as plans
-from activation import replacements, withdrawals
+from activation import replacements, sharing, withdrawals
 from activation.ledger import changelog, destination_rows
 from activation.model import Row
 from activation.plan import SyncPlan
@@ -41,6 +41,7 @@ class Sender(Sending):
             whole_file.withdraw(self)
         else:
             self._expect_again("select ledger_key, identifiers from work.withdrawn")
+            sharing.expect_again(self.lake, self.ledger, self.others, sharing.WITHDRAWN)
             self._send(withdrawals.rows(self.lake), found)
             recovery.follow_up(self)
         removed = self.run.sent["remove"] - before
@@ -52,10 +53,19 @@ class Sender(Sending):
         if self.destination.is_snapshot:
             whole_file.apply(self, plan)
         else:
+            if plan.kept and self.forget_kept() < plan.kept:
+                plan.has_waiting = True
             self._expect_again(replacements.LEAVING)
+            sharing.expect_again(self.lake, self.ledger, self.others, sharing.REMOVED)
             planned = sum(plan.counts.values())
             self._send(plans.rows(self.lake, plan, self.returning), planned)
             recovery.follow_up(self)
+
+    def forget_kept(self) -> int:
+        """Forget the rows that leave the sync alone; returns how many."""
+        return sharing.forget_kept(
+            self.lake, self.ledger, self.others, self.sync.name, self.run.run_id
+        )
 
     def _expect_again(self, leaving: str) -> None:
         """Before rows leave, mark those that share an identifier with one of them as unconfirmed: a

@@ -7,16 +7,18 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import duckdb
 
-from activation import places
+from activation import places, sharing
 from activation.consent import ConsentGate
 from activation.destination import Destination, DestinationSession
 from activation.ledger import outcomes as recorded
 from activation.ledger import runs
 from activation.ledger.database import Ledger
 from activation.ledger.runs import Run
+from activation.ledger.shared_rows import Others
 from activation.model import Operation, Row, RowOutcome, Status
 from activation.places import WrittenPlace
 from segmentry.errors import DestinationError
@@ -30,7 +32,8 @@ class Sending:
 
     sent_before: rows ever acknowledged. returning: row_keys that were there once and were removed.
     not_removed: ledger keys of the rows whose removal failed in this run, with the identifiers that
-    are still there. has_failed_removals: a removal that counted as sent failed later.
+    are still there. has_failed_removals: a removal that counted as sent failed later. calls: of the
+    destination, which are its requests where it has no client.
     """
 
     settings: Settings
@@ -43,6 +46,7 @@ class Sending:
     run: Run
     sleep: Callable[[float], None] = time.sleep
     sent_before: int = 0
+    calls: int = 0
     returning: Collection[str] = ()
     not_removed: dict[str, str | None] = field(default_factory=dict)
     has_failed_removals: bool = False
@@ -62,6 +66,11 @@ class Sending:
     def written(self) -> WrittenPlace:
         """What the ledger records of the place."""
         return places.of(self.sync, self.destination, self.session.connection)
+
+    @cached_property
+    def others(self) -> Others:
+        """The syncs that share the place."""
+        return sharing.others(self.ledger, self.sync, self.destination, self.written)
 
     def record(self, request_id: str | None, outcomes: list[RowOutcome]) -> None:
         """Record the outcomes of a request's rows, and count them."""

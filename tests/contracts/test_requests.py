@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from activation import destination as destinations
-from activation import operate
+from activation import expected_requests
 from activation.model import Accepted, Batch, Operation, Pending, Row
 from segmentry.sync_config import SyncLimits
 from tests.contracts.test_destinations import NAMES, Bench, person
@@ -111,12 +110,11 @@ def _identifiers_of(name: str, body: Any) -> set[tuple[str, str]]:
 @pytest.mark.parametrize(("name", "own"), [("mailchimp", None), ("webhook", 3), ("klaviyo", 3)])
 def test_a_plan_counts_the_batches_that_are_made(name: str, own: int | None, rows: int) -> None:
     destination = destinations.all_destinations()[name]
-    sync = SimpleNamespace(limits=SyncLimits(batch_rows=own))
-    counts = Counter({"add": rows, "update": 0, "remove": 0})
-    plan = SimpleNamespace(sync=sync, counts=counts, withdrawn=0, is_empty=not rows)
+    sync: Any = SimpleNamespace(limits=SyncLimits(batch_rows=own))
     limit = own or destination.batch_rows
     sizes = [min(limit, rows - start) for start in range(0, rows, limit)]
     expected = sum(destination.requests_of(size, is_removal=False) for size in sizes)
-    assert operate._requests(destination, plan) == expected  # type: ignore[arg-type]
+    found = expected_requests._batched(rows, sync, destination, is_removal=False)
+    assert found == expected
     if name == "mailchimp" and rows == 10_000:
         assert expected == 60, "of twenty batches each: itself, a look at it, the segment"
