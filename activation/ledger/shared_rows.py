@@ -25,7 +25,8 @@ CHUNK = 500  # bound values of one statement; SQLite takes some thousands
 @dataclass(frozen=True)
 class Others:
     """Names of the other syncs at a place. same: a row of the same key is the same row there.
-    alike: they name people by another key, so that the profile alone tells.
+    alike: they name people by another key, so that the
+    profile has to be the same.
     """
 
     same: tuple[str, ...] = ()
@@ -79,11 +80,11 @@ def forget(
             mine = sa.select(rows.c.holding, rows.c.row_key, rows.c.profile_id).where(
                 rows.c.sync == sync, rows.c.holding.in_(kept)
             )
-            gone = c.execute(mine).all()
+            removed = c.execute(mine).all()
             c.execute(sa.delete(rows).where(rows.c.sync == sync, rows.c.holding.in_(kept)))
-            if gone:
-                c.execute(sa.insert(t.changes), [_change(sync, run_id, x) for x in gone])
-            forgotten += len(gone)
+            if removed:
+                c.execute(sa.insert(t.changes), [_change(sync, run_id, x) for x in removed])
+            forgotten += len(removed)
     return forgotten
 
 

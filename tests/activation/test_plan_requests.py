@@ -43,7 +43,7 @@ def without_members(vendor: Vendor) -> Vendor:
 
 @dataclass
 class Company:
-    """One sync ``vip`` and its audience, over a lake in memory; everybody has consented."""
+    """One sync ``vip`` and its audience, over a lake in memory; all people have consented."""
 
     settings: Settings
     lake: duckdb.DuckDBPyConnection

@@ -70,6 +70,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     "activation/ledger/tables.py": frozenset({"brake", "held", "holding"}),
     "activation/ledger/deployed.py": frozenset({"holding"}),
     "activation/ledger/destination_rows.py": frozenset({"holding"}),
+    "activation/ledger/shared_rows.py": frozenset({"holding"}),
     "activation/explain.py": frozenset({"held"}),
     "benchmarks/activation.py": frozenset({"held", "holding"}),
     # A key of the JSON that sync plan, verify and status print.
@@ -92,7 +93,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     "dbt_project/models/staging/balance/quarantine.sql": frozenset({"held"}),
     "dbt_project/models/staging/money/held_records.yml": frozenset({"held"}),
     "tests/house/test_dbt_layout.py": frozenset({"held"}),
-    "tests/properties/test_moves.py": frozenset({"held"}),
+    "tests/properties/moves.py": frozenset({"held"}),
     "tests/properties/test_chain.py": frozenset({"moments", "touched"}),
     "tests/properties/test_features_late.py": frozenset({"moments"}),
     "tests/properties/test_marts_affected.py": frozenset({"touched"}),

@@ -15,7 +15,7 @@ from tests.properties.moves import Step, Town, drawn, founder, shortest
 
 Founding = Callable[[], Town]
 RUN: Step = ("run", 0, 0)
-ALL = 127  # bits of everybody
+ALL = 127  # bits of all people
 FIRST_HALF = 15
 SECOND_HALF = 120
 
