@@ -53,16 +53,45 @@ def take_out(client: Client, session: DestinationSession, identities: list[str])
 def _members(client: Client, session: DestinationSession, identities: list[str]) -> list[str]:
     kind = session.option("object", "Contact")
     field = session.option("external_id")
-    quoted = ", ".join("'" + i.replace("\\", "\\\\").replace("'", "\\'") + "'" for i in identities)
     campaign = session.connection["campaign_id"].replace("'", "")
     query = (
         f"SELECT Id FROM CampaignMember WHERE CampaignId = '{campaign}' AND {kind}.{field} IN"
-        f" ({quoted})"
+        f" ({_quoted(identities)})"
     )
     return [
         str(found["Id"])
         for found in client.json("GET", f"{API}/query", params={"q": query})["records"]
     ]
+
+
+def people(client: Client, session: DestinationSession, identities: list[str]) -> dict[str, str]:
+    """Record ids of people, with their external ids. At most 100 at a time fit into a query."""
+    if not identities:
+        return {}
+    kind = session.option("object", "Contact")
+    field = session.option("external_id")
+    query = f"SELECT Id, {field} FROM {kind} WHERE {field} IN ({_quoted(identities)})"
+    found = client.json("GET", f"{API}/query", params={"q": query})["records"]
+    return {str(one["Id"]): str(one.get(field) or "") for one in found}
+
+
+def delete(client: Client, ids: list[str]) -> set[str]:
+    """Delete records; returns those that were not."""
+    kept: set[str] = set()
+    for start in range(0, len(ids), PAGE):
+        page = ids[start : start + PAGE]
+        params = {"ids": ",".join(page), "allOrNone": "false"}
+        answers = client.json("DELETE", f"{API}/composite/sobjects", params=params)
+        kept |= {
+            record
+            for record, answer in zip(page, answers, strict=False)
+            if not answer["success"] and _code(answer) != "ENTITY_IS_DELETED"
+        }
+    return kept
+
+
+def _quoted(identities: list[str]) -> str:
+    return ", ".join("'" + i.replace("\\", "\\\\").replace("'", "\\'") + "'" for i in identities)
 
 
 def _code(answer: dict[str, Any]) -> str:

@@ -6,6 +6,7 @@ import inspect
 import sys
 from collections.abc import Iterable
 
+from activation import deletion
 from activation.client import Rate
 from activation.destination import Destination, all_destinations
 from activation.differences import DIFFERENCES
@@ -69,9 +70,21 @@ def _section(name: str, destination: Destination) -> str:
         ("charged by", destination.cost_unit),
         ("grains", _listed(destination.grains)),
         ("modes", _modes(destination)),
+        ("a person is deleted", _deletion(name)),
     ]
     table = "".join(f"| {word} | {meaning} |\n" for word, meaning in rows)
     return f"\n## `{name}`\n\n{words}\n\n| | |\n|---|---|\n{table}"
+
+
+def _deletion(name: str) -> str:
+    way = deletion.of(name)
+    if name not in deletion.all_deletions():
+        return f"by hand: no file states how. Proof: {way.proof}."
+    by = inspect.cleandoc(sys.modules[type(way).__module__].__doc__ or "")
+    if type(way).__module__ == "activation.deletion":  # a way of several destinations
+        by = inspect.cleandoc(sys.modules[f"activation.deletions.{name}"].__doc__ or "")
+    first = " ".join(by.partition("\n\n")[0].split()).partition(": ")[2]
+    return f"{first} Proof: {way.proof}."
 
 
 def _listed(words: Iterable[str]) -> str:

@@ -18,6 +18,8 @@ from activation.ledger.database import Ledger
 from segmentry.sync_config import SyncConfig, parsed
 
 _ROWS = (t.destination_rows, t.intents)
+# Places keep the configuration by which the destination knows the sync.
+_MOVED = (*_ROWS, t.written_places)
 _RECORDS = (t.sync_runs, t.changes, t.dead_letters, t.reviews, t.sync_measures)
 
 
@@ -38,7 +40,7 @@ def settle(ledger: Ledger, sync: SyncConfig) -> None:
             return
         for table in (*_RECORDS, t.sync_configs, t.sync_states):
             _clear(c, table, sync.name, former)
-        for table in (*_ROWS, *_RECORDS, t.sync_states):
+        for table in (*_MOVED, *_RECORDS, t.sync_states):
             c.execute(sa.update(table).where(table.c.sync == former).values(sync=sync.name))
         if config is None:
             return

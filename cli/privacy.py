@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from cli._output import Output, OutputOption, print_json, progress, show
-from privacy import access, erasure, record
+from privacy import access, erasure, open_requests, record, simulated, waiting
 from segmentry.errors import SegmentryError, UsageError
 from segmentry.settings import Settings
 
@@ -26,6 +26,9 @@ def forget(
         Path | None, typer.Option("--file", help="a text file with one of them a line")
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="erase; without it, only print what")] = False,
+    now: Annotated[
+        bool, typer.Option("--now", help="without the grace period of the policies")
+    ] = False,
     output: OutputOption = Output.table,
 ) -> None:
     """Erase people everywhere: destinations, files, lake, ledger, models' artifacts, logs, pages.
@@ -38,7 +41,9 @@ def forget(
     opened = record.opened(settings)
     if not asked and opened:
         with progress(f"Going on with {len(opened)} open erasure(s) ..."):
-            _finished(settings, [erasure.finish(settings, one) for one in opened], output)
+            with simulated.running(settings):
+                reports = [erasure.finish(settings, one) for one in opened]
+            _finished(settings, reports, output)
         return
     subject, found = erasure.plan(settings, asked)
     if not yes:
@@ -51,8 +56,8 @@ def forget(
                 " identity unmerge`; then run this again with --yes"
             ),
         )
-    with progress(f"Erasing {len(asked)} request(s) ..."):
-        reports = [erasure.forget(settings, subject, len(asked))]
+    with progress(f"Erasing {len(asked)} request(s) ..."), simulated.running(settings):
+        reports = [erasure.forget(settings, subject, asked, is_now=now)]
     _finished(settings, reports, output)
 
 
@@ -72,23 +77,45 @@ def export(
 
 @app.command("status")
 def status(output: OutputOption = Output.table) -> None:
-    """List erasures that are open, with what is left of them; exit code 1 if there is one.
+    """List erasures that are open, with what is left of them; exit code 1 if there is one that is
+    not in its grace period.
 
     Example: segmentry privacy status
     """
-    opened = record.opened(Settings.from_environment())
-    rows: list[dict[str, Any]] = [
-        {
-            "erasure": one.name,
-            "started_at": one.started_at,
-            "done": ", ".join(one.done),
-            "left": "; ".join(one.left) or "it was interrupted",
-        }
-        for one in opened
-    ]
+    settings = Settings.from_environment()
+    rows = [open_requests.described(settings, one) for one in record.opened(settings)]
     show(rows, output, empty="no erasure is open")
-    if rows:
+    if any(row["state"] != open_requests.WAITING for row in rows):
         raise typer.Exit(1)
+
+
+@app.command("cancel")
+def cancel(
+    name: Annotated[str, typer.Argument(help="an erasure of `segmentry privacy status`")],
+) -> None:
+    """Take a request back in its grace period: nothing of the person is erased.
+
+    Example: segmentry privacy cancel 2f623209b202
+    """
+    found = waiting.cancel(Settings.from_environment(), name)
+    print(f"erasure {found.name} is cancelled; the next syncs reach the people as before")
+
+
+@app.command("confirm")
+def confirm(
+    name: Annotated[str, typer.Argument(help="an erasure of `segmentry privacy status`")],
+    sync: Annotated[str, typer.Option("--sync", help="the sync whose destination deleted them")],
+    receipt: Annotated[str, typer.Option("--receipt", help="the destination's receipt")],
+) -> None:
+    """Record that a destination has deleted the people of an erasure by hand, with its receipt.
+
+    It is for tools without an end point for deletions, and for places that no credential reaches.
+
+    Example: segmentry privacy confirm 2f623209b202 --sync vip_target --receipt "ticket 4711"
+    """
+    settings = Settings.from_environment()
+    count = open_requests.confirm(settings, name, sync, receipt)
+    print(f"{count:,} deletion(s) of {sync} are confirmed; run `segmentry privacy forget` now")
 
 
 def _lines(file: Path) -> list[str]:
@@ -107,7 +134,7 @@ def _finished(settings: Settings, reports: list[erasure.ErasureReport], output: 
     rows = [
         {
             "erasure": one.erasure.name,
-            "status": "open" if one.erasure.left else "done",
+            "status": open_requests.state(one.erasure) if one.certificate is None else "done",
             "requests": one.erasure.people,
             "seconds": round(one.seconds, 1),
             "seconds_per_person": round(one.seconds / max(one.erasure.people, 1), 3),

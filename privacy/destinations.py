@@ -4,13 +4,17 @@ vanish.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import sqlalchemy as sa
 
-from activation import stages
+from activation import deleting, deletion_targets, stages
+from activation.deleting import DeletionReport
+from activation.deletion_targets import DeletedPeople, Target
 from activation.ledger import tables as t
 from activation.ledger.database import Ledger, exists
+from privacy.record import Erasure
 from privacy.search import ValueScan
 from privacy.subjects import Subject
 from segmentry import warehouse
@@ -36,7 +40,7 @@ def remove(
     before = rows_at(settings, subject, scan)
     if not before:
         return {}, []
-    _suppress(settings, subject)
+    suppress(settings, subject)
     faults = []
     try:
         stages.withdrawals(RunContext(settings))
@@ -79,9 +83,54 @@ def _removals(ledger: Ledger) -> set[str]:
     return {sync for sync, content in rows if '"mode": "delete"' in content}
 
 
-def _suppress(settings: Settings, subject: Subject) -> None:
+def targets(settings: Settings, erasure: Erasure, scan: ValueScan) -> None:
+    """Queue a deletion at every place ever written to, and keep with the erasure what it needs."""
+    people = _people(erasure.subject, scan)
+    found = deletion_targets.find(settings, erasure.name, people) if exists(settings) else []
+    erasure.targets = [one.as_record() for one in found]
+    if found:
+        deleting.enqueue(settings, erasure.name, found)
+    erasure.unplaced = deletion_targets.without_place(settings, people) if exists(settings) else []
+
+
+def delete(settings: Settings, erasure: Erasure, scan: ValueScan) -> DeletionReport:
+    """Ask for the deletions, and look whether they are at their end; syncs that still have rows of
+    the people come later.
+    """
+    if not erasure.targets:
+        return DeletionReport()
+    found = [Target(**one) for one in erasure.targets]
+    still = rows_at(settings, erasure.subject, scan)
+    return deleting.carry_out(settings, erasure.name, found, without=still)
+
+
+def _people(subject: Subject, scan: ValueScan) -> DeletedPeople:
+    by_type: dict[str, list[str]] = {}
+    for kind, value in subject.identifiers:
+        by_type.setdefault(kind, []).append(value)
+    return DeletedPeople(frozenset(subject.profiles), by_type, lambda text: scan.count(text) > 0)
+
+
+def lift(settings: Settings, subject: Subject, others: Sequence[Subject]) -> None:
+    """Take back what suppress did; the identifiers of other open erasures stay suppressed."""
+    kept = {one for other in others for one in _named(other)}
+    mine = [[kind, value, REASON] for kind, value in _named(subject) if (kind, value) not in kept]
+    with warehouse.writing(settings), warehouse.connect(settings) as lake:
+        if mine and warehouse.relation_exists(lake, "activation.suppressions"):
+            lake.executemany(
+                "delete from lake.activation.suppressions where identifier_type = ? and identifier"
+                " = ? and reason = ?", mine
+            )  # fmt: skip
+
+
+def _named(subject: Subject) -> list[tuple[str, str]]:
+    return [*subject.identifiers, *(("profile_id", one) for one in subject.profiles)]
+
+
+def suppress(settings: Settings, subject: Subject) -> None:
+    """Have no audience and no sync reach the people any more."""
     at = datetime.now(UTC).replace(tzinfo=None)
-    named = [*subject.identifiers, *(("profile_id", one) for one in subject.profiles)]
+    named = _named(subject)
     with warehouse.writing(settings), warehouse.connect(settings) as lake:
         lake.execute(f"create table if not exists lake.activation.suppressions ({_COLUMNS})")
         known = set(

@@ -8,8 +8,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from activation import deleting
 from identity import resolution
-from privacy import catalog, databases, destinations, files, lake, models, record, search, texts
+from privacy import (
+    catalog,
+    databases,
+    destinations,
+    files,
+    lake,
+    models,
+    record,
+    search,
+    texts,
+    waiting,
+)
 from privacy.record import Erasure
 from privacy.search import ValueScan
 from privacy.subjects import Subject, find, tombstones_of
@@ -85,16 +97,35 @@ def _rows(connection: Any, relation: str, profiles: Sequence[str]) -> int:
     return int(row[0])
 
 
-def forget(settings: Settings, subject: Subject, people: int) -> ErasureReport:
-    """Erase the people from every store. What was begun before and killed goes on where it was."""
+def forget(
+    settings: Settings, subject: Subject, asked: Sequence[str], *, is_now: bool = False
+) -> ErasureReport:
+    """Erase the people from every store. What was begun before and killed goes on where it was.
+
+    asked: what was named in the request. is_now: without the grace period of the policy.
+    """
     named = [*(f"{kind}:{value}" for kind, value in subject.identifiers), *subject.profiles]
     name = tombstones.pseudonym(settings, named)
-    return finish(settings, record.begin(settings, name, subject, people))
+    erasure = record.begin(settings, name, subject, asked)
+    if is_now:
+        erasure.not_before = ""
+        record.keep(settings, erasure)
+    return finish(settings, erasure)
 
 
 def finish(settings: Settings, erasure: Erasure) -> ErasureReport:
-    """Do the steps that are not done yet; a step that leaves something keeps the erasure open."""
+    """Do the steps that are not done yet; a step that leaves something keeps the erasure open.
+
+    In the grace period the people leave every destination, and nothing else is done.
+    """
     started = time.monotonic()
+    if erasure.is_waiting(record.now()):
+        waiting.suppress(settings, erasure, _scan(erasure.subject))
+        return ErasureReport(erasure, time.monotonic() - started)
+    if not erasure.done and erasure.not_before:
+        waiting.renew(settings, erasure)
+        if erasure.left:
+            return ErasureReport(erasure, time.monotonic() - started)
     work = Work(settings, erasure, _scan(erasure.subject))
     erasure.left = []
     # A job that runs would read snapshots that expire.
@@ -112,7 +143,8 @@ def finish(settings: Settings, erasure: Erasure) -> ErasureReport:
     seconds = time.monotonic() - started
     if erasure.left:
         return ErasureReport(erasure, seconds)
-    return ErasureReport(erasure, seconds, record.close(settings, erasure))
+    receipts = deleting.receipts(settings, erasure.name) if erasure.targets else []
+    return ErasureReport(erasure, seconds, record.close(settings, erasure, receipts))
 
 
 def _scan(subject: Subject) -> ValueScan:
@@ -124,8 +156,24 @@ def _remember(work: Work) -> Outcome:
     return {"identifiers": len(work.subject.identifiers)}, []
 
 
+def _requests(work: Work) -> Outcome:
+    destinations.targets(work.settings, work.erasure, work.scan)
+    return {"deletions": len(work.erasure.targets)}, []
+
+
 def _destinations(work: Work) -> Outcome:
-    return destinations.remove(work.settings, work.subject, work.scan)
+    removed, left = destinations.remove(work.settings, work.subject, work.scan)
+    # A tool that only deletes later, or that is not reached, keeps no record of its own alive here.
+    report = destinations.delete(work.settings, work.erasure, work.scan)
+    return {"rows removed": removed, "deleted": report.confirmed}, left
+
+
+def _deletions(work: Work) -> Outcome:
+    """The end of what destinations were asked for; what is open is asked for again."""
+    report = destinations.delete(work.settings, work.erasure, work.scan)
+    unknown = [f"{name}: nothing states where it once sent" for name in work.erasure.unplaced]
+    left = [*report.left, *report.waiting, *unknown]
+    return {"deleted": report.confirmed}, [work.scan.matcher.cleaned(one) for one in left]
 
 
 def _files(work: Work) -> Outcome:
@@ -200,6 +248,7 @@ def _search(work: Work) -> Outcome:
 _LAST = "search"
 _STEPS: Sequence[tuple[str, Callable[[Work], Outcome]]] = (
     ("tombstones", _remember),
+    ("requests", _requests),
     ("destinations", _destinations),
     ("files", _files),
     ("ledger", _ledger),
@@ -208,6 +257,7 @@ _STEPS: Sequence[tuple[str, Callable[[Work], Outcome]]] = (
     ("catalog", _catalog),
     ("databases", _databases),
     ("texts", _texts),
+    ("deletions", _deletions),
     (_LAST, _search),
 )
 

@@ -36,6 +36,7 @@ class ToolState:
         self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         path.chmod(0o600)
         self._db.execute("pragma journal_mode=wal")
+        self._db.execute("pragma secure_delete=on")
         self._db.executescript(_TABLES)
 
     def secret(self, name: str, prefix: str = "") -> str:
@@ -134,6 +135,15 @@ class ToolState:
                 "update profiles set is_listed = 0 where id = ?",
                 [[profile_id] for profile_id in ids],
             )
+
+    def delete(self, ids: list[str]) -> int:
+        """Delete profiles, also from the file's free pages; returns how many there were."""
+        with self._lock:
+            deleted = sum(
+                self._db.execute("delete from profiles where id = ?", [one]).rowcount for one in ids
+            )
+            self._db.execute("pragma wal_checkpoint(truncate)")
+            return deleted
 
     def listed(self, after: int, limit: int) -> list[tuple[int, str]]:
         """Profiles on the list, by id."""

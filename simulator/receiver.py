@@ -125,6 +125,7 @@ class Tools:
             (r"/api/profile-import", "POST", self._import_one),
             (r"/api/profile-bulk-import-jobs/([^/]+)", "GET", self._job),
             (r"/api/profile-bulk-import-jobs/([^/]+)/import-errors", "GET", self._job_errors),
+            (r"/api/data-privacy-deletion-jobs", "POST", self._delete),
             (r"/api/profiles", "GET", self._profiles),
             (rf"/api/lists/{LIST_ID}", "GET", self._list),
             (rf"/api/lists/{LIST_ID}/profiles", "GET", self._listed),
@@ -197,6 +198,13 @@ class Tools:
             {"data": [_profile_entry(*pair) for pair in found], "links": {"next": following}},
             {},
         )
+
+    def _delete(self, _: Any, __: Any, body: dict[str, Any]) -> Answer:
+        profile = body["data"]["attributes"]["profile"]["data"]
+        if "id" not in profile:
+            return 400, _errors("invalid"), {}
+        self.state.delete([str(profile["id"])])
+        return 202, None, {}
 
     def _unlist(self, _: Any, __: Any, body: dict[str, Any]) -> Answer:
         self.state.unlist([entry["id"] for entry in body["data"]])

@@ -14,13 +14,7 @@ from typing import Any
 
 from activation.addresses import is_phone
 from activation.client import Client, Rate
-from activation.destination import (
-    Destination,
-    DestinationSession,
-    PlaceNames,
-    by_index,
-    given,
-)
+from activation.destination import Destination, DestinationSession, PlaceNames, by_index, given
 from activation.klaviyo_profile import attributes, check_key, failed_row, field
 from activation.model import Batch, Operation, Pending, Result, Row, RowOutcome, Status, all_sent
 from segmentry.sync_config import SyncConfig
@@ -94,7 +88,7 @@ class Klaviyo(Destination):
 
     def remove(self, session: DestinationSession, batch: Batch) -> Result:
         """Take the profiles off the list; their consent and everything else stays."""
-        found = _ids(session, [row.identity for row in batch.rows])
+        found = ids_of(session, [row.identity for row in batch.rows])
         if data := [{"type": "profile", "id": profile_id} for profile_id in found]:
             path = f"/api/lists/{session.connection['list_id']}/relationships/profiles"
             http(session).call("DELETE", path, json={"data": data})
@@ -133,18 +127,19 @@ def _profile(session: DestinationSession, row: Row, *, clears: bool = False) -> 
     return {"type": "profile", "attributes": attributes(values)}
 
 
-def _ids(session: DestinationSession, identities: Sequence[str]) -> list[str]:
-    found: list[str] = []
+def ids_of(session: DestinationSession, identities: Sequence[str]) -> list[str]:
+    """Ids of the profiles with these keys."""
+    return [profile["id"] for profile in profiles_of(session, identities)]
+
+
+def profiles_of(session: DestinationSession, identities: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """The profiles with these keys, a page of addresses at a time."""
     for start in range(0, len(identities), PAGE):
-        listed = ",".join(
-            '"' + identity.replace('"', "") + '"' for identity in identities[start : start + PAGE]
-        )
-        params = {
-            "filter": f"any({field(session.sync.key)},[{listed}])",
-            "page[size]": str(PAGE),
-        }
-        found += [profile["id"] for profile in _pages(session, "/api/profiles", params)]
-    return found
+        page = [one.replace('"', "") for one in identities[start : start + PAGE]]
+        listed = ",".join(f'"{one}"' for one in page)
+        chosen = f"any({field(session.sync.key)},[{listed}])"
+        params = {"filter": chosen, "page[size]": str(PAGE)}
+        yield from _pages(session, "/api/profiles", params)
 
 
 def _pages(

@@ -59,7 +59,7 @@ class Marketo(Destination):
             "lookupField": session.sync.key,
             "input": [given(row, session.sync) for row in batch.rows],
         }
-        results = _answer(session, "POST", LEADS, json=body)
+        results = answer_of(session, "POST", LEADS, json=body)
         outcomes = [_outcome(row, result) for row, result in zip(batch.rows, results, strict=False)]
         added = [outcome.destination_id for outcome in outcomes if outcome.destination_id]
         skipped = _change_list(session, "POST", added) if added else {}
@@ -73,11 +73,11 @@ class Marketo(Destination):
     def remove(self, session: DestinationSession, batch: Batch) -> Result:
         """Take the people off the list."""
         known = [row.destination_id for row in batch.rows if row.destination_id]
-        known += _ids(session, [row.identity for row in batch.rows if not row.destination_id])
+        known += ids_of(session, [row.identity for row in batch.rows if not row.destination_id])
         skipped = _change_list(session, "DELETE", known) if known else {}
         # A person who was merged into another one has that one's id, and is on the list by it.
         stale = [row.identity for row in batch.rows if row.destination_id in skipped]
-        if present := sorted(set(_ids(session, stale)) - set(known)):
+        if present := sorted(set(ids_of(session, stale)) - set(known)):
             _change_list(session, "DELETE", present)
         return all_sent(batch.rows)
 
@@ -86,9 +86,10 @@ class Marketo(Destination):
         return super().invalid(row) if row.identity.isascii() else "the key is not ASCII"
 
 
-def _answer(
+def answer_of(
     session: DestinationSession, method: str, path: str, **parts: Any
 ) -> list[dict[str, Any]]:
+    """The results of an answer; RequestRefused where people may be at fault, else an error."""
     answer = http(session).json(method, path, **parts)
     if answer["success"]:
         return list(answer.get("result", []))
@@ -116,7 +117,7 @@ def _change_list(session: DestinationSession, method: str, ids: list[str]) -> di
     path = f"/rest/v1/lists/{session.connection['list_id']}/leads.json"
     # The specification asks for the body as well, the documentation for the ids in the address.
     people = {"input": [{"id": int(lead)} for lead in ids]}
-    results = _answer(session, method, path, params=[("id", lead) for lead in ids], json=people)
+    results = answer_of(session, method, path, params=[("id", lead) for lead in ids], json=people)
     return {
         str(result["id"]): clean(f"code {result['reasons'][0].get('code', 'unknown')}")
         for result in results
@@ -124,14 +125,15 @@ def _change_list(session: DestinationSession, method: str, ids: list[str]) -> di
     }
 
 
-def _ids(session: DestinationSession, keys: list[str]) -> list[str]:
+def ids_of(session: DestinationSession, keys: list[str]) -> list[str]:
+    """Ids of the people with these keys."""
     if not keys:
         return []
     asked = {"filterType": session.sync.key, "filterValues": ",".join(keys), "fields": "id"}
     if len(urlencode(asked)) > LONGEST_QUERY:
-        found = _answer(session, "POST", LEADS, params={"_method": "GET"}, data=asked)
+        found = answer_of(session, "POST", LEADS, params={"_method": "GET"}, data=asked)
     else:
-        found = _answer(session, "GET", LEADS, params=asked)
+        found = answer_of(session, "GET", LEADS, params=asked)
     return [str(lead["id"]) for lead in found]
 
 

@@ -18,6 +18,7 @@ class OptimizelyOdp(Destination):
     """One ODP account."""
 
     settings = ("url", "api_key")
+    optional_settings = ("requester",)  # who asks for deletions
     place = PlaceNames(("url", "api_key"), ("url", "api_key"), {"attribute": "in_{sync}"})
     purposes = ("marketing", "personalization", "analytics")
     channels = ("email", "sms", "push", "any")

@@ -33,6 +33,7 @@ class SegmentTracking(Destination):
     """One Segment source, or a RudderStack data plane."""
 
     settings = ("url", "write_key")
+    optional_settings = ("regulations_url", "regulations_token")  # of deletions
     place = PlaceNames(("url", "write_key"), ("url", "write_key"), {"trait": "in_{sync}"})
     purposes = EVERY_PURPOSE
     channels = EVERY_CHANNEL

@@ -63,7 +63,7 @@ class SendGrid(Destination):
         """Take the contacts off the list."""
         emails = [row.identity for row in batch.rows]
         for start in range(0, len(emails), PAGE):
-            ids = _ids(session, emails[start : start + PAGE])
+            ids = list(contacts_of(session, emails[start : start + PAGE]).values())
             if ids:
                 path = f"/v3/marketing/lists/{session.connection['list_id']}/contacts"
                 http(session).call("DELETE", path, params={"contact_ids": ",".join(ids)})
@@ -100,16 +100,16 @@ def _contact(session: DestinationSession, values: dict[str, Any]) -> dict[str, A
     return {**contact, **({"custom_fields": fields} if fields else {})}
 
 
-def _ids(session: DestinationSession, emails: list[str]) -> list[str]:
+def contacts_of(session: DestinationSession, emails: list[str]) -> dict[str, str]:
+    """Ids of the contacts with these addresses, by address."""
     try:
         found = http(session).json("POST", f"{CONTACTS}/search/emails", json={"emails": emails})
     except RequestRefused as refusal:
         if refusal.status == 404:  # none of the addresses is known
-            return []
+            return {}
         raise
-    return [
-        entry["contact"]["id"] for entry in found.get("result", {}).values() if "contact" in entry
-    ]
+    results = found.get("result", {})
+    return {email: one["contact"]["id"] for email, one in results.items() if "contact" in one}
 
 
 def http(session: DestinationSession) -> Client:

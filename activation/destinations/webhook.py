@@ -10,6 +10,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+import httpx
+
 from activation.client import decoded
 from activation.destination import (
     EVERY_CHANNEL,
@@ -62,12 +64,24 @@ class Webhook(Destination):
 def _deliver(
     session: DestinationSession, batch: Batch, kind: str, people: list[dict[str, Any]]
 ) -> Result:
+    event = str(session.option("type", kind))
+    return outcomes_of(batch, decoded(post(session, batch, kind, people, event)))
+
+
+def post(
+    session: DestinationSession,
+    batch: Batch,
+    kind: str,
+    people: list[dict[str, Any]],
+    event: str,
+) -> httpx.Response:
+    """Send one signed event; kind: what it does; event: the type that it bears."""
     import orjson
     from standardwebhooks.webhooks import Webhook as Signer
 
     body = orjson.dumps(
         {
-            "type": session.option("type", kind),
+            "type": event,
             "data": {"sync": session.sync.name, "operation": kind, "rows": people},
         }
     )
@@ -86,10 +100,11 @@ def _deliver(
         }
 
     client = session.http({}, None)
-    return _outcomes(batch, decoded(client.call("POST", "", content=body, headers_of=headers)))
+    return client.call("POST", "", content=body, headers_of=headers)
 
 
-def _outcomes(batch: Batch, answer: Any) -> list[RowOutcome]:
+def outcomes_of(batch: Batch, answer: Any) -> list[RowOutcome]:
+    """Outcomes of the rows; the receiver's answer may refuse single ones."""
     results = answer.get("results", []) if isinstance(answer, dict) else []
     bad = {
         r.get("row_key"): r for r in results if isinstance(r, dict) and r.get("status") == "error"

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 from activation import places
 from activation.ledger import tables as t
+from activation.ledger import written_places
 from activation.ledger.database import Ledger, now
 from activation.places import WrittenPlace
 from segmentry.sync_config import SyncConfig, parsed
@@ -95,6 +96,7 @@ def forget(ledger: Ledger, name: str) -> None:
     """
     tables = (t.destination_rows, t.dead_letters, t.sync_configs, t.sync_measures)
     with ledger.begin() as c:
+        written_places.remember(ledger, c, name)
         for table in tables:
             c.execute(sa.delete(table).where(table.c.sync == name))
 
@@ -104,6 +106,7 @@ def move(ledger: Ledger, sync: SyncConfig, place: WrittenPlace) -> None:
     place is remembered, and every row is sent.
     """
     with ledger.begin() as c:
+        written_places.remember(ledger, c, sync.name)
         _forget_rows(c, sync.name)
         _adopt(c, sync, place)
         ledger.upsert(c, t.sync_configs, [_row(sync.name, sync.as_json(), None, place)])

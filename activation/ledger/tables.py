@@ -146,6 +146,37 @@ sync_configs = sa.Table(
     sa.Column("saved_at", sa.DateTime, nullable=False),
 )
 
+# Every place that rows were ever written to, with the configuration that names it; those of the
+# present configurations are in sync_configs alone.
+written_places = sa.Table(
+    "written_places",
+    METADATA,
+    sa.Column("place_id", sa.String, primary_key=True),
+    sa.Column("sync", sa.String, nullable=False, index=True),
+    sa.Column("content", sa.String, nullable=False),
+    sa.Column("place", sa.String),
+    sa.Column("left_at", sa.DateTime, nullable=False),
+)
+
+# Deletions of people that destinations are asked for. person is a keyed hash: no identifier is
+# here. job is what to ask the destination by for the end.
+deletions = sa.Table(
+    "deletions",
+    METADATA,
+    sa.Column("deletion_id", sa.String, primary_key=True),
+    sa.Column("erasure", sa.String, nullable=False, index=True),
+    sa.Column("sync", sa.String, nullable=False),
+    sa.Column("destination", sa.String, nullable=False),
+    sa.Column("person", sa.String, nullable=False),
+    sa.Column("status", sa.String, nullable=False),
+    sa.Column("receipt", sa.String, nullable=False, default=""),
+    sa.Column("job", sa.String, nullable=False, default=""),
+    sa.Column("attempts", sa.BigInteger, nullable=False, default=0),
+    sa.Column("queued_at", sa.DateTime, nullable=False),
+    sa.Column("requested_at", sa.DateTime),
+    sa.Column("confirmed_at", sa.DateTime),
+)
+
 # Numbers of a sync's last run that went through, by name.
 sync_measures = sa.Table(
     "sync_measures",

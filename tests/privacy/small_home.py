@@ -39,6 +39,11 @@ BOB = {
     "profile": "99990000ccccddddeeeeffff00001111",
 }
 AT = datetime(2026, 5, 1)
+NEWS = {
+    "name": "news", "destination": "files", "audience": {"segments": "all"},
+    "purpose": "marketing", "channel": "email", "address": "email", "key": "email",
+    "columns": {"email": {"from": "email"}},
+}  # fmt: skip
 
 
 def events() -> list[dict[str, Any]]:
@@ -167,6 +172,11 @@ def _fill_databases(home: Settings) -> None:
         c.execute("delete from old")  # a free place of a page still has it
     ledger = Ledger(home)
     with ledger.begin() as c:
+        c.exec_driver_sql(
+            "insert into sync_configs (sync, content, saved_at) values ('news', ?,"
+            " '2026-05-01 00:00:00')",
+            (json.dumps(NEWS),),
+        )
         for person in (ANN, BOB):
             c.exec_driver_sql(
                 "insert into changes (sync, run_id, row_key, profile_id, operation, status, reason,"

@@ -41,7 +41,7 @@ def built(template: Path, home: Settings) -> Settings:
 
 def forget(home: Settings) -> erasure.ErasureReport:
     subject, _ = erasure.plan(home, [f"email:{ANN['email']}"])
-    return erasure.forget(home, subject, 1)
+    return erasure.forget(home, subject, [f"email:{ANN['email']}"])
 
 
 def test_nothing_is_left_of_the_person_and_all_of_others(built: Settings) -> None:

@@ -1,0 +1,1 @@
+"""How a person is deleted, one file per destination."""

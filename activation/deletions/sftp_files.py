@@ -1,0 +1,7 @@
+"""Files on an SFTP server: the current file is written again without the people."""
+
+from __future__ import annotations
+
+from activation.deletion import FileRemoval
+
+DELETION = FileRemoval()
