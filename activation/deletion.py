@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from activation.destination import Destination, DestinationSession, all_destinations
-from activation.model import Batch, Row
+from activation.model import Batch, Operation, Row
 from activation.redact import clean
 from segmentry import discovery
 
@@ -80,9 +80,11 @@ class Removal(Deletion):
     """A tool in which a row is all that it has of a person: the removal is the deletion."""
 
     def request(self, session: DestinationSession, batch: Batch) -> list[Receipt]:
-        """Remove the rows."""
+        """Remove the rows; a tool may take them as a job."""
         outcomes = destination_of(session).remove(session, batch)
-        assert isinstance(outcomes, list)
+        if not isinstance(outcomes, list):
+            job = outcomes.job_id
+            return all_taken(batch.rows, f"request {receipt_id(job)}", job)
         return [
             Receipt(one.row, one.reason or "removed", is_refused=one.status != "sent")
             for one in outcomes
@@ -92,6 +94,12 @@ class Removal(Deletion):
         """Those of the rows that the tool has."""
         members = destination_of(session).members(session)
         return None if members is None else among(rows, members)
+
+    def is_finished(self, session: DestinationSession, job: str) -> bool:
+        """Whether the job is at its end and did not fail."""
+        row = Row(Operation.remove, "", "", "", "", "")
+        result = destination_of(session).poll(session, Batch("deletion", [row]), job)
+        return isinstance(result, list) and all(one.status == "sent" for one in result)
 
 
 class FileRemoval(Removal):
