@@ -1,5 +1,6 @@
-"""Google Customer Match: an audience is all that it has of a person from here, so the removal, by
-every identifier that was sent, is the deletion. Nobody can read an audience: its status of the request is the proof.
+"""Google Customer Match: the removal, by every identifier that was sent, is the deletion.
+
+An audience is all that it has of a person from here. Nobody can read one.
 """
 
 from __future__ import annotations
