@@ -6,11 +6,13 @@ as they are, constants and names of segments too.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
 from activation.addresses import is_address
+from activation.redact import clean
 from segmentry.sync_config import SyncConfig
 
 HIDDEN = "…"
@@ -18,6 +20,15 @@ HIDDEN = "…"
 _NAMING = frozenset({"birth_date", "birthdate", "date_of_birth"})
 # Hashes of identifiers, which name a person to every tool that can hash.
 _HASHES = re.compile(r"\b[0-9a-f]{32,64}\b")
+# Keys of answers whose texts are of the request, its job and its faults.
+_ABOUT_REQUEST = frozenset(
+    {
+        "category", "code", "created_at", "detail", "error", "error_code", "errorcode", "errors",
+        "field", "id", "instance", "job_id", "jobid", "message", "msg", "pointer", "reason",
+        "request_id", "requestid", "state", "status", "subcategory", "title", "type",
+    }
+)  # fmt: skip
+_SHOWN_PARTS = 20
 _MARKS = re.compile(r"[^0-9A-Za-z]")
 # Headers that carry neither a secret nor what is made of one.
 _PLAIN_HEADERS = ("content-type", "accept", "revision", "webhook-id", "webhook-timestamp")
@@ -57,6 +68,31 @@ def text(shown: str, values: Collection[str]) -> str:
         pattern = "".join(_either(character) for character in value)
         shown = re.sub(rf"(?<!\w){pattern}(?!\w)", masked(value), shown, flags=re.IGNORECASE)
     return _HASHES.sub(lambda found: found[0][:4] + HIDDEN, shown)
+
+
+def answer(body: str, values: Collection[str]) -> str:
+    """A tool's answer to look at: the numbers, truth values and the texts that are about the
+    request. It may name what the tool knows of the person beyond what was sent.
+    """
+    try:
+        content = json.loads(body)
+    except ValueError:
+        return clean(body)
+    shown = json.dumps(_about_request("", content), ensure_ascii=False, indent=1)
+    return text(shown, values)
+
+
+def _about_request(name: str, value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _about_request(key, part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_about_request(name, part) for part in value[:_SHOWN_PARTS]]
+    if not isinstance(value, str):
+        return value
+    if name.lower() not in _ABOUT_REQUEST:
+        return HIDDEN if value else value
+    # What is quoted in it may be the row's; an unquoted address is taken out too.
+    return clean(value)
 
 
 def _either(character: str) -> str:

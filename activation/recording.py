@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import httpx
@@ -14,7 +14,6 @@ import httpx
 from activation import masking
 from activation.client import Client, Rate
 from activation.destination import CREDENTIALS, DestinationSession
-from activation.redact import clean
 from activation.tokens.flows import SignIn
 
 _LONGEST = 4_000  # characters of a body that are shown
@@ -24,15 +23,16 @@ _SECRETS = frozenset({*CREDENTIALS, "write_key", "key_id"} - {"token_url", "audi
 
 @dataclass(frozen=True)
 class SeenRequest:
-    """A request and its answer, if there was one. body: of the request; answer: the status and the
-    tool's words.
+    """A request and its answer. status: of the answer, or why there is none. answer: its body as it
+    came; '' without one.
     """
 
     method: str
     address: str
     headers: Mapping[str, str]
     body: str
-    answer: str = ""
+    status: str = ""
+    answer: str = field(default="", repr=False)
 
 
 @dataclass
@@ -61,10 +61,7 @@ class Tap(httpx.BaseTransport):
         except httpx.TransportError as error:
             self.seen.append(_answered(shown, f"no answer: {type(error).__name__}"))
             raise
-        words = f"status {response.status_code}"
-        if response.content:
-            words += f": {clean(response.text, 400)}"
-        self.seen.append(_answered(shown, words))
+        self.seen.append(_answered(shown, f"status {response.status_code}", response.text))
         return response
 
     def close(self) -> None:
@@ -123,8 +120,8 @@ def _body(text: str) -> str:
     return text if len(text) <= _LONGEST else text[:_LONGEST] + masking.HIDDEN
 
 
-def _answered(request: SeenRequest, words: str) -> SeenRequest:
-    return SeenRequest(request.method, request.address, request.headers, request.body, words)
+def _answered(request: SeenRequest, status: str, body: str = "") -> SeenRequest:
+    return replace(request, status=status, answer=_body(body))
 
 
 def _pause(seconds: float) -> None:

@@ -261,7 +261,16 @@ def _to_look_at(
             one,
             address=masking.text(one.address, hidden),
             body=masking.text(one.body, hidden),
+            answer=_answer(one, hidden, has_identifiers=has_identifiers),
         )
         for one in requests
     ]
     return TrialRow(values, seen)
+
+
+def _answer(one: SeenRequest, hidden: list[str], *, has_identifiers: bool) -> str:
+    if not one.answer:
+        return ""
+    if has_identifiers:
+        return masking.text(one.answer, hidden)
+    return masking.answer(one.answer, hidden)

@@ -85,8 +85,8 @@ def _show_trial(made: trial.TrialRow, found: list[examine.CheckResult], output: 
             for header, value in one.headers.items():
                 print(f"{header}: {value}")
             print(f"\n{one.body}" if one.body else "")
-            if one.answer:
-                print(f"-> {one.answer}")
+            if one.status:
+                print(f"-> {one.status}\n{one.answer}")
         print(f"\noutcome: {made.status}" + (f": {made.reason}" if made.reason else ""))
     if made.status not in ("sent", "not sent"):
         raise typer.Exit(1)

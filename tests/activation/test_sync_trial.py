@@ -322,7 +322,7 @@ def test_without_credentials_the_request_is_shown_too(
 
 def test_a_row_that_is_sent_is_the_syncs(hook: Shop, receiver: Receiver) -> None:
     made = tried(hook, "email:ann@example.com", sent=True)
-    assert (made.status, made.requests[-1].answer[:10]) == ("sent", "status 200")
+    assert (made.status, made.requests[-1].status) == ("sent", "status 200")
     assert set(receiver.people) == {"ann@example.com"}
     with open_sync(hook.settings, "hook") as opened:
         assert destination_rows.count(opened.ledger, "hook") == 1
@@ -347,6 +347,8 @@ def test_a_row_that_the_tool_refuses_is_named(hook: Shop, receiver: Receiver) ->
     made = tried(hook, "p_ann", sent=True)
     assert made.status == "rejected"
     assert "ann@" not in made.reason + made.requests[-1].answer
+    assert "no such person" in made.requests[-1].answer
+    assert made.requests[-1].status == "status 422"
 
 
 def test_a_first_row_does_not_open_an_audience_with_members(
@@ -386,6 +388,16 @@ def test_what_takes_the_whole_audience_sends_no_row(shop: Shop) -> None:
 def test_masking_finds_every_spelling(shown: str) -> None:
     masked = masking.text(shown, ["ann+x@example.com"])
     assert "example" not in masked.lower() and "a1a1a1" not in masked and "fffff" not in masked
+
+
+def test_an_answer_is_shown_without_what_else_the_tool_knows() -> None:
+    body = {"status": "ok", "member": {"town": "Ely", "phone": "+447700900101"}, "count": 2,
+            "errors": [{"code": "X1", "message": "bad ann@example.com of Ann"}]}  # fmt: skip
+    shown = masking.answer(json.dumps(body), ["Ann"])
+    for word in ("Ely", "7700", "ann@", "Ann"):
+        assert word not in shown
+    for word in ("ok", "X1", "bad", "2"):
+        assert word in shown
 
 
 def test_doctor_names_syncs_whose_tool_does_not_take_them(
