@@ -64,6 +64,7 @@ def test_a_diff_counts_by_reason_and_names_profiles(hook: Shop) -> None:
     assert clear[0]["keys"] == "dan@example.com"
 
 
+@pytest.mark.slow
 def test_a_diff_knows_who_returns_and_another_mapping(hook: Shop) -> None:
     engine.run_sync(hook.settings, "hook", release=["removals", "changes"])
     fill(hook, "hook", {"ann": "Anna", "bob": "Bob", "dan": "Dan"})
@@ -78,6 +79,7 @@ def webhook_of_another_mapping(shop: Shop) -> None:
     shop.sync("hook", destination="webhook", connection=names, columns={"email": {"from": "email"}})
 
 
+@pytest.mark.slow
 def test_a_preview_is_the_first_rows_as_they_would_leave(hook: Shop, receiver: Receiver) -> None:
     sent = len(receiver.requests)
     found = preview.preview(hook.settings, "hook", 10)
@@ -91,12 +93,14 @@ def test_a_preview_is_the_first_rows_as_they_would_leave(hook: Shop, receiver: R
     assert len(receiver.requests) == sent, "nothing was sent"
 
 
+@pytest.mark.slow
 def test_a_preview_of_nothing_to_do_shows_the_audience(hook: Shop) -> None:
     engine.run_sync(hook.settings, "hook", release=["removals", "changes"])
     found = preview.preview(hook.settings, "hook", 10)
     assert [one["operation"] for one in found] == ["unchanged"] * 2
 
 
+@pytest.mark.slow
 def test_a_sync_is_shown_with_its_mapping_state_and_runs(
     hook: Shop, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -110,6 +114,7 @@ def test_a_sync_is_shown_with_its_mapping_state_and_runs(
     assert preview.show(hook.settings, "hook")["missing"] == "SEGMENTRY_WEBHOOK_SECRET"
 
 
+@pytest.mark.slow
 def test_a_sync_that_does_not_exist_is_named(hook: Shop) -> None:
     with pytest.raises(UsageError):
         preview.show(hook.settings, "nosuch")

@@ -301,6 +301,7 @@ def tried(shop: Shop, who: str | None, *, sent: bool = False, **more: Any) -> tr
         return (trial.send if sent else trial.shown)(opened, sync, who, **more)
 
 
+@pytest.mark.slow
 def test_the_request_is_shown_masked_and_does_not_leave(hook: Shop, receiver: Receiver) -> None:
     made = tried(hook, "email:ann@example.com")
     shown = json.dumps([vars(one) for one in made.requests], ensure_ascii=False, default=str)
@@ -312,6 +313,7 @@ def test_the_request_is_shown_masked_and_does_not_leave(hook: Shop, receiver: Re
     assert "ann@example.com" in clear.requests[0].body
 
 
+@pytest.mark.slow
 def test_without_credentials_the_request_is_shown_too(
     hook: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -339,6 +341,7 @@ def test_who_may_not_be_sent_is_not(hook: Shop, receiver: Receiver) -> None:
     assert not receiver.requests
 
 
+@pytest.mark.slow
 def test_a_row_that_the_tool_refuses_is_named(hook: Shop, receiver: Receiver) -> None:
     def refuse(number: int, rows: list[dict[str, Any]]) -> None:
         raise Reply(422, {"message": "no such person ann@example.com"})
@@ -351,6 +354,7 @@ def test_a_row_that_the_tool_refuses_is_named(hook: Shop, receiver: Receiver) ->
     assert made.requests[-1].status == "status 422"
 
 
+@pytest.mark.slow
 def test_a_first_row_does_not_open_an_audience_with_members(
     hook: Shop, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -362,6 +366,7 @@ def test_a_first_row_does_not_open_an_audience_with_members(
     assert not receiver.requests
 
 
+@pytest.mark.slow
 def test_quiet_hours_count_for_one_row_too(hook: Shop, receiver: Receiver) -> None:
     quiet = {"from": "00:00", "to": "23:59", "timezone": "UTC"}
     names = {"url": "SEGMENTRY_WEBHOOK_URL", "secret": "SEGMENTRY_WEBHOOK_SECRET"}
