@@ -91,7 +91,7 @@ def _about_request(name: str, value: Any) -> Any:
         return value
     if name.lower() not in _ABOUT_REQUEST:
         return HIDDEN if value else value
-    # What is quoted in it may be the row's; an unquoted address is taken out too.
+    # What is quoted in it may be the row's; an unquoted address is removed too.
     return clean(value)
 
 
