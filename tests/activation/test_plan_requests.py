@@ -5,6 +5,7 @@ the whole engine.
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -24,6 +25,7 @@ from tests.properties.moves import open_lake, read_once, work_over
 
 OWN = 3  # rows of a batch, so that the sizes around it are small
 FREELY = {"allow_empty": True, "max_removed_share": 1.0, "max_changed_share": 1.0}
+ADDRESSES = {"email", "external_id"}
 MEMBERS = {"members", "memberships", "profiles"}
 EMPTY: dict[str, list[Any]] = {"members": [], "results": [], "data": []}
 
@@ -49,6 +51,7 @@ class Company:
     lake: duckdb.DuckDBPyConnection
     monkeypatch: pytest.MonkeyPatch
     snapshot: int = 0
+    columns: Sequence[str] = ()
 
     def sync(self, name: str, people: int = 20, **content: Any) -> None:
         """Write the file; an HTTP destination has its vendor behind it. people: who consent."""
@@ -61,6 +64,7 @@ class Company:
         if name in VENDORS:
             sync |= self._connected(without_members(VENDORS[name]))
         sync |= content
+        self.columns = list(sync["columns"])
         path = self.settings.config / "syncs" / "vip.yml"
         path.write_text(yaml.safe_dump(sync), encoding="utf-8")
         self._consent(sync["purpose"], sync["channel"], people)
@@ -74,7 +78,7 @@ class Company:
         connection = {setting: setting.upper() for setting in vendor.connection}
         columns = {"columns": vendor.columns} if vendor.columns else {}
         use = {"purpose": vendor.purpose, "channel": vendor.channel, "options": vendor.options}
-        return {"connection": connection, **columns, **use}
+        return {"connection": connection, "key": vendor.key, **columns, **use}
 
     def _consent(self, purpose: str, channel: str, people: int) -> None:
         self.lake.execute("delete from lake.marts.consents")
@@ -85,13 +89,16 @@ class Company:
             [purpose, channel, people],
         )
 
-    def fill(self, rows: int, first_name: str | None = "Ann") -> None:
+    def fill(self, rows: int) -> None:
         """An audience of n0 to n<rows - 1>."""
+        values = [
+            f"'n' || i || '@example.com' as {name}" if name in ADDRESSES else f"'Ann' as {name}"
+            for name in self.columns
+        ]
         self.lake.execute(
-            "create or replace table lake.audiences.aud_vip as select 'p_n' || i as row_key,"
-            " 'n' || i || '@example.com' as email, cast(? as varchar) as first_name from range(?)"
-            " as r(i)",
-            [first_name, rows],
+            "create or replace table lake.audiences.aud_vip as"
+            f" select 'p_n' || i as row_key, {', '.join(values)} from range(?) as r(i)",
+            [rows],
         )
         self.snapshot += 1
 
