@@ -159,6 +159,16 @@ def _read(raw: str) -> Any:
         return [raw, *re.split(r"[\s\"',;|\t]+", raw)]
 
 
+def _inner(value: str) -> Any:
+    """The content of a column that is JSON itself; None for every other text, `[erased]` too."""
+    if value[0] not in "[{":
+        return None
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError):
+        return None
+
+
 def _leaves(value: Any, kind: str | None = None) -> Iterator[tuple[str | None, str]]:
     """Every text and number, with the type that its field is called for."""
     if isinstance(value, dict):
@@ -172,8 +182,9 @@ def _leaves(value: Any, kind: str | None = None) -> Iterator[tuple[str | None, s
         for part in value:
             yield from _leaves(part, kind)
     elif isinstance(value, str) and value:
-        if value[0] in "[{" and isinstance(inner := _read(value), dict | list):
-            yield from _leaves(inner)  # a column of a file that is JSON itself
+        inner = _inner(value)
+        if inner is not None:
+            yield from _leaves(inner)
         else:
             yield kind, value
     elif kind is not None and isinstance(value, int) and not isinstance(value, bool):
