@@ -30,6 +30,8 @@ class TrainingPolicy:
     text feature with more distinct values is left out. confidence: certainty with which a
     challenger must be better. max_calibration_error: ECE above it (and above what chance explains)
     bars promotion. max_group_gap: how much worse the AUC may be in a group of people than overall.
+    max_group_calibration_gap: how far the mean score of a group may be from its true share.
+    min_selection_ratio: the least share of the selection rate of the most selected group.
     max_total_error: by how large a share the sum of forecast amounts may miss what came.
     min_silhouette, min_stability: floors for personas. persona_margin: how much more likely another
     persona must be before a person who has one gets it. regroup_gain: how much clearer (silhouette)
@@ -52,6 +54,8 @@ class TrainingPolicy:
     resamples: int = 300
     max_calibration_error: float = 0.05
     max_group_gap: float = 0.15
+    max_group_calibration_gap: float = 0.1
+    min_selection_ratio: float = 0.8
     max_total_error: float = 0.25
     max_seconds_per_100k: float = 30.0
     min_silhouette: float = 0.05

@@ -77,6 +77,12 @@ class LabelledTrainer(Trainer[LearntKind], Generic[LearntKind, FittedKind]):
     def card(self, fitted: FittedKind, data: TrainingSet) -> str:
         """The model card."""
 
+    def audit(
+        self, settings: Settings, fitted: FittedKind, data: TrainingSet, policy: TrainingPolicy
+    ) -> str:
+        """The card's part on groups of people; nothing for a kind that has no such audit."""
+        return ""
+
     @abstractmethod
     def rule(self, data: TrainingSet) -> Model:
         """The plain rule that the model must beat, fitted."""
@@ -146,7 +152,7 @@ class LabelledTrainer(Trainer[LearntKind], Generic[LearntKind, FittedKind]):
                 return self._without_model(context, tracker, data.snapshot, str(refusal))
             run = tracker.trained(key)
         report = self._decide(context, tracker, run, data, policy, is_new=is_new)
-        return runs.with_dropped(report, self.spec.name, run)
+        return runs.with_remarks(report, self.spec.name, run)
 
     def _without_model(
         self, context: RunContext, tracker: Tracker, snapshot: int, reason: str
@@ -172,7 +178,8 @@ class LabelledTrainer(Trainer[LearntKind], Generic[LearntKind, FittedKind]):
             runs.log_trials(tracker, fitted.found, run.info.run_id)
             runs.log_set(self.spec.name, self.spec.horizon_days, data)
             self.evaluate(fitted, data)
-            card = self.card(fitted, data) + runs.log_dropped(fitted.dropped)
+            card = self.card(fitted, data) + self.audit(tracker.settings, fitted, data, policy)
+            card += runs.log_dropped(fitted.dropped)
             mlflow.log_text(card, "model_card.md")
             mlflow.set_tag("mlflow.note.content", card)
             classifies = hasattr(fitted.model, "classes_")

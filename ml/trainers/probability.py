@@ -9,10 +9,10 @@ from datetime import datetime
 
 import pandas as pd
 
-from ml.data import columns
+from ml.data import columns, frames, traits
 from ml.data.dataset import TrainingSet
 from ml.estimators import Model
-from ml.evaluate import evaluation, gates, losses, metrics, plots, reviews
+from ml.evaluate import evaluation, fairness, gates, losses, metrics, plots, reviews
 from ml.evaluate.answers import Answers
 from ml.evaluate.gates import PromotionVerdict
 from ml.evaluate.metrics import Vector
@@ -59,6 +59,22 @@ class ProbabilityTrainer(LabelledTrainer[ModelSpec, Trained]):
     def card(self, fitted: Trained, data: TrainingSet) -> str:
         """The model card."""
         return card.write(self.spec, data, fitted)
+
+    def audit(
+        self, settings: Settings, fitted: Trained, data: TrainingSet, policy: TrainingPolicy
+    ) -> str:
+        """Figures by age band, gender, country and device, at the thresholds of the segments that
+        read the score, and else at the cheapest one.
+        """
+        from ml.evaluate import thresholds
+
+        with frames.published(settings) as (lake, _):
+            known = traits.of_people(lake, data.test.keys["as_of"].max())
+        selected = thresholds.of_segments(settings, f"{self.spec.name}_score") or {
+            "the cheapest threshold": fitted.ours.threshold
+        }
+        found = fairness.audit(data.test, fitted.ours.scores, known, selected, policy)
+        return runs.log_audit(found, policy)
 
     def rule(self, data: TrainingSet) -> Model:
         """The heuristic's one feature as a probability."""

@@ -11,8 +11,9 @@ from datetime import datetime
 import pandas as pd
 
 from ml.data.dataset import TrainingSet
-from ml.evaluate import answers, backtest, drift, reasons
+from ml.evaluate import answers, backtest, drift, fairness, reasons
 from ml.evaluate.answers import Ask
+from ml.evaluate.fairness import Audit
 from ml.evaluate.gates import PromotionVerdict
 from ml.evaluate.metrics import Vector
 from ml.fit.search import BestFit, Dropped
@@ -26,6 +27,9 @@ from segmentry.stages import StageReport
 SCHEMA_ROWS = 50
 # The tag of a run that names candidates which could not be fitted, with the kind of error.
 DROPPED = "segmentry.dropped"
+# The tag of a run that names the groups of people that exceed a limit of the policy.
+UNFAIR = "segmentry.fairness"
+_LONGEST_TAG = 1000
 
 
 def training_key(spec: Spec, policy: TrainingPolicy, as_of: str, content: str) -> str:
@@ -102,12 +106,26 @@ def log_dropped(dropped: Sequence[Dropped]) -> str:
     )
 
 
-def with_dropped(report: StageReport, model: str, run: TrackedRun) -> StageReport:
-    """The report, with a note of the candidates and periods that could not be fitted."""
-    if not (reasons := run.data.tags.get(DROPPED)):
-        return report
-    note = f"{model}: left out, as it cannot be fitted on these data: {reasons}"
-    return replace(report, notes=[*report.notes, note])
+def with_remarks(report: StageReport, model: str, run: TrackedRun) -> StageReport:
+    """The report, with a note of the candidates and periods that could not be fitted, and one of
+    the groups of people that exceed a limit.
+    """
+    notes = []
+    if reasons := run.data.tags.get(DROPPED):
+        notes.append(f"{model}: left out, as it cannot be fitted on these data: {reasons}")
+    if groups := run.data.tags.get(UNFAIR):
+        notes.append(f"{model}: see Fairness in its card: {groups}")
+    return replace(report, notes=[*report.notes, *notes])
+
+
+def log_audit(found: Audit, policy: TrainingPolicy) -> str:
+    """Log to the current run how the model treats groups; returns the part of the card."""
+    import mlflow
+
+    mlflow.log_dict(found.as_json(), "fairness.json")
+    if found.remarks:
+        mlflow.set_tag(UNFAIR, "; ".join(found.remarks)[:_LONGEST_TAG])
+    return "\n".join(fairness.lines(found, policy))
 
 
 def log_reference(ask: Ask, data: TrainingSet, scores: Vector) -> None:
