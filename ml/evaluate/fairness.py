@@ -17,10 +17,12 @@ from ml.evaluate.evaluation import LEAST_GROUP, LEAST_GROUP_CLASS
 from ml.evaluate.metrics import Interval, Labels, Vector
 from ml.policy import TrainingPolicy
 
+_LEVEL = 0.9  # of the intervals, as those of metrics
+
 
 @dataclass(frozen=True)
 class GroupFigures:
-    """One group on the test part, with 90% bootstrap intervals.
+    """One group on the test part, with 90% intervals.
 
     auc: None with too few rows of either outcome. calibration_gap: the mean score less the true
     share. selected: by threshold name, the share of the group at or above it. remarks: what exceeds
@@ -103,10 +105,7 @@ def _figures(
         if rarer >= LEAST_GROUP_CLASS
         else None,
         metrics.interval(_calibration_gap, labels, scores, samples),
-        {
-            name: metrics.interval(_selection(threshold), labels, scores, samples)
-            for name, threshold in thresholds.items()
-        },
+        {name: _selected(scores, threshold) for name, threshold in thresholds.items()},
     )
 
 
@@ -114,8 +113,16 @@ def _calibration_gap(labels: Labels, scores: Vector) -> float:
     return float(scores.mean() - labels.mean())
 
 
-def _selection(threshold: float) -> Any:
-    return lambda labels, scores: float((scores >= threshold).mean())
+def _selected(scores: Vector, threshold: float) -> Interval:
+    """The share at or above the threshold, with Wilson's interval (1927): a bootstrap of nobody is
+    nobody, however few the rows.
+    """
+    # Half a second to import, which commands that print stored figures do not pay.
+    from scipy.stats import binomtest
+
+    count = int((scores >= threshold).sum())
+    found = binomtest(count, int(scores.size)).proportion_ci(_LEVEL, method="wilson")
+    return Interval(count / scores.size, float(found.low), float(found.high))
 
 
 def _judged(

@@ -74,6 +74,18 @@ def test_a_group_that_is_selected_less_is_named_with_its_true_share() -> None:
     assert "true share" in text
 
 
+def test_few_people_of_whom_nobody_is_selected_are_not_accused() -> None:
+    part, scores, known = shop()
+    low = np.where(scores < 0.9, 0.0, scores) * (np.arange(SIZE) % 7 == 0)
+    known["colour"] = ["few" if n < 65 else "many" for n in range(SIZE)]
+    ours = np.where(known["colour"] == "few", 0.0, low)
+    found = audited(part, ours, known)
+    few = next(group for group in found.groups if group.group == "few")
+    assert few.selected["likely_buyers"].value == 0
+    assert few.selected["likely_buyers"].high == pytest.approx(2.7055 / (65 + 2.7055), abs=1e-3)
+    assert not [text for text in found.remarks if "selected" in text]
+
+
 def test_a_group_in_which_scores_mean_nothing_is_named() -> None:
     part, scores, known = shop()
     shuffled = np.random.default_rng(1).permutation(scores)
@@ -132,8 +144,13 @@ def test_the_age_band_is_that_at_the_time_of_the_test(born: date | None, band: s
         lake.execute("attach ':memory:' as lake; use lake; create schema identity")
         lake.execute(
             "create table identity.traits as select 'ann' as profile_id, ?::date as birth_date,"
-            " null::varchar as gender, 'DE' as country, 'mobile' as device_type",
+            " null::varchar as gender, 'DE' as country",
             [born],
+        )
+        lake.execute(
+            "create schema features; create table features.features__context as select 'ann' as"
+            " profile_id, unnest(['desktop', 'mobile']) as usual_device_type, unnest([timestamp"
+            " '2026-04-01', timestamp '2026-06-30']) as as_of"
         )
         (row,) = traits.of_people(lake, AS_OF).to_dict("records")
     assert row == {
@@ -143,6 +160,14 @@ def test_the_age_band_is_that_at_the_time_of_the_test(born: date | None, band: s
         "country": "DE",
         "device_type": "mobile",
     }
+
+
+def test_a_trait_without_a_column_is_left_out() -> None:
+    with duckdb.connect() as lake:
+        lake.execute("attach ':memory:' as lake; use lake; create schema identity")
+        lake.execute("create table identity.traits as select 'ann' as profile_id, 'DE' as country")
+        known = traits.of_people(lake, AS_OF)
+    assert known.to_dict("records") == [{"profile_id": "ann", "country": "DE"}]
 
 
 def test_selection_is_judged_where_segments_select() -> None:
