@@ -5,7 +5,7 @@ from __future__ import annotations
 from segmentry.errors import SegmentryError
 from segmentry.settings import Settings
 from segments import installed
-from segments.predicates import Comparison, Leaf, Literal, ProfileColumn, leaves
+from segments.predicates import Comparison, Leaf, Literal, Operand, ProfileColumn, leaves
 
 
 def of_segments(settings: Settings, column: str) -> dict[str, float]:
@@ -29,16 +29,16 @@ def of_segments(settings: Settings, column: str) -> dict[str, float]:
 def _least(leaf: Leaf, column: str) -> float | None:
     if not isinstance(leaf, Comparison):
         return None
-    left, right, operator = leaf.left, leaf.right, leaf.operator
-    if isinstance(right, ProfileColumn):
-        swapped = {"<": ">", "<=": ">="}
-        left, right, operator = right, left, swapped.get(operator, operator)
-    if (
-        isinstance(left, ProfileColumn)
-        and left.name == column
-        and isinstance(right, Literal)
-        and isinstance(right.value, int | float)
-        and operator in (">", ">=")
-    ):
-        return float(right.value)
+    if leaf.operator in (">", ">="):
+        return _number(leaf.left, column, leaf.right)
+    if leaf.operator in ("<", "<="):
+        return _number(leaf.right, column, leaf.left)
+    return None
+
+
+def _number(operand: Operand, column: str, value: Operand) -> float | None:
+    """The value, where the operand is the column and the value a number."""
+    is_column = isinstance(operand, ProfileColumn) and operand.name == column
+    if is_column and isinstance(value, Literal) and isinstance(value.value, int | float):
+        return float(value.value)
     return None
