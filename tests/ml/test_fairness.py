@@ -74,7 +74,7 @@ def test_a_group_that_is_selected_less_is_named_with_its_true_share() -> None:
     assert "true share" in text
 
 
-def test_few_people_of_whom_nobody_is_selected_are_not_accused() -> None:
+def test_a_small_group_without_a_selected_person_is_not_accused() -> None:
     part, scores, known = shop()
     low = np.where(scores < 0.9, 0.0, scores) * (np.arange(SIZE) % 7 == 0)
     known["colour"] = ["few" if n < 65 else "many" for n in range(SIZE)]
