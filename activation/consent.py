@@ -16,7 +16,9 @@ import numpy as np
 from activation import suppressed
 from activation.consent_policy import Basis
 from activation.model import Row
+from activation.suppression_lists import ListWatch
 from segmentry import identifiers, warehouse
+from segmentry.errors import SourceError
 from segmentry.sync_config import SyncConfig
 from segmentry.tombstones import Tombstones
 
@@ -65,10 +67,12 @@ class ConsentGate:
         basis: Basis,
         newest: Callable[[], int] | None = None,
         graves: Tombstones | None = None,
+        lists: ListWatch | None = None,
     ) -> None:
         self._lake = lake
         self._newest = newest or (lambda: warehouse.current_snapshot(lake))
         self._graves = graves
+        self._lists = lists
         self._sync = sync
         self._basis = basis
         self._snapshot = -1
@@ -77,10 +81,20 @@ class ConsentGate:
         self._granted = KnownHashes()
         self._strict_people: set[str] = set()
 
-    def refresh(self) -> bool:
+    def refresh(self, *, is_for_removal: bool = False) -> bool:
         """Read decisions and suppressions of the lake's newest snapshot; False where it is the one
         last read.
+
+        Suppression lists that have changed are brought in first; one that cannot be read raises
+        SourceError. is_for_removal: then the list as it was read last counts, because nothing
+        delays the removal of people who opted out.
         """
+        if self._lists is not None:
+            try:
+                self._lists.bring_in(self._lake, self._newest)
+            except SourceError:
+                if not is_for_removal:
+                    raise
         newest = self._newest()
         if newest == self._snapshot:
             return False

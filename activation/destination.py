@@ -77,7 +77,7 @@ class DestinationSession:
                 account=account,
                 headers=headers,
                 rate=self.rate(rate),
-                before=self._before,
+                before=self.ask_consent,
                 **parts,
             )
         return self.clients["http"]
@@ -140,7 +140,10 @@ class DestinationSession:
             rows = [row for row, why in zip(rows, gate(rows), strict=True) if not why]
         return list(rows)
 
-    def _before(self) -> None:
+    def ask_consent(self) -> None:
+        """Ask again, right before rows leave; raises ConsentChanged where a person of them opted
+        out meanwhile. The client asks by itself; what leaves by another way asks here.
+        """
         for check in self.checks:
             check()
 

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 
-from activation import consent_policy, guardrails, moving, renaming, sharing, withdrawals
+from activation import (
+    consent_policy,
+    guardrails,
+    moving,
+    opt_out_pull,
+    renaming,
+    sharing,
+    withdrawals,
+)
 from activation import plan as plans
 from activation.client import Unanswered
 from activation.desk import Desk, desk_of, gate_of, recorded, report, sender_at, sent_words
@@ -35,11 +43,16 @@ def run_sync(
     """
     sync = sync_files.one(settings, name)
     release = guardrails.released(name, release)
+    read_back = opt_out_pull.before_sending(settings)
     with open_sync(settings, name) as opened:
         renaming.settle(opened.ledger, sync)
         if not (missing := opened.at(sync).missing):
             with desk_of(opened) as desk:
-                return _run(desk, sync, release, digest)
+                desk.run.notes += read_back.notes
+                done = _run(desk, sync, release, digest)
+            return replace(
+                done, notes=[*read_back.notes, *done.notes], is_incomplete=bool(read_back.faults)
+            )
     withdraw(settings, name, sync)
     note = f"{name}: not configured, set {', '.join(missing)} to send"
     return StageReport({f"sync {name}": 0}, [note], "not_configured")
@@ -209,6 +222,8 @@ def _send_rest(
     ledger = desk.ledger
     sync = sender.sync
     destination_of(sync)  # what is refused here has had its withdrawals
+    # A suppression list that cannot be read stops what follows.
+    sender.gate.refresh()
     plan = plans.make(desk.lake, ledger, sync, sender.gate, runs.state(ledger, run.sync), standing)
     sharing.keep_in_plan(desk.lake, ledger, sender.others, sender.destination, plan)
     run.lake_snapshot = plan.snapshot

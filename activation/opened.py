@@ -23,18 +23,24 @@ from activation.destination import (
 from activation.ledger.accounts import LedgerAccounts
 from activation.ledger.database import Ledger
 from activation.places import WrittenPlace
+from activation.suppression_lists import ListWatch
 from segmentry import configuration, snapshots, warehouse
+from segmentry.errors import SourceError
 from segmentry.settings import Settings
 from segmentry.sync_config import SyncConfig
 from segmentry.tombstones import Tombstones
 
 
 class OpenSync:
-    """One sync by its name. The lake and the ledger are opened when they are first asked for."""
+    """One sync by its name. The lake and the ledger are opened when they are first asked for.
+
+    list_fault: why a suppression list could not be read as the lake was opened.
+    """
 
     def __init__(self, settings: Settings, name: str, stack: ExitStack) -> None:
         self.settings = settings
         self.name = name
+        self.list_fault: SourceError | None = None
         self._stack = stack
 
     @cached_property
@@ -46,10 +52,20 @@ class OpenSync:
 
     @cached_property
     def lake(self) -> duckdb.DuckDBPyConnection:
-        """The lake, to be read."""
-        return self._stack.enter_context(
+        """The lake, to be read, with what the suppression lists contain now."""
+        lake = self._stack.enter_context(
             warehouse.connect(self.settings, read_only=True, is_private=True)
         )
+        try:
+            self.lists.bring_in(lake, lambda: warehouse.current_snapshot(lake))
+        except SourceError as error:
+            self.list_fault = error  # people who opted out are removed all the same
+        return lake
+
+    @cached_property
+    def lists(self) -> ListWatch:
+        """The suppression lists of the policy."""
+        return ListWatch(self.settings)
 
     def at(self, sync: SyncConfig, values: Mapping[str, str] | None = None) -> SyncPlace:
         """The place that a configuration of the sync names: that of its file, or of what its rows
@@ -102,7 +118,7 @@ class SyncPlace:
         basis = basis or consent_policy.load(opened.settings).basis(self.sync.purpose)
         newest = snapshots.watch(opened.settings, opened.lake)
         graves = Tombstones(opened.settings, configuration.shop_country(opened.settings))
-        return ConsentGate(opened.lake, self.sync, basis, newest, graves)
+        return ConsentGate(opened.lake, self.sync, basis, newest, graves, opened.lists)
 
     @contextmanager
     def session(self, run_id: str) -> Iterator[DestinationSession]:

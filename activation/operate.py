@@ -21,6 +21,8 @@ from activation import (
     expected_requests,
     guardrails,
     moving,
+    opt_out_pull,
+    plan_notes,
     published,
     renaming,
     retirement,
@@ -63,6 +65,7 @@ def _planned(settings: Settings, sync: SyncConfig) -> dict[str, Any]:
         lake = opened.lake
         renaming.settle(ledger, sync)
         made = moving.planned(opened, place)
+        notes = plan_notes.of(opened, made, missing)
         made.coverage = guardrails.coverage(lake, sync)
         made.coverage_before = runs.measure(ledger, sync.name, "coverage")
         requests = expected_requests.of_plan(lake, ledger, destination, made)
@@ -87,9 +90,7 @@ def _planned(settings: Settings, sync: SyncConfig) -> dict[str, Any]:
             else ""
         ),
         "guardrails": ", ".join(stop.guardrail for stop in stopping),
-        "note": "; ".join(
-            [*made.notes, *([f"set {', '.join(missing)} to send"] if missing else [])]
-        ),
+        "note": "; ".join(notes),
         "digest": made.digest,
     }
 
@@ -142,7 +143,7 @@ def apply(
     names = list(digests) if file else [s.name for s in chosen(settings, select)]
     guardrails.released("", release)
     shown = []
-    failures = []
+    failures = list(opt_out_pull.before_sending(settings).faults)
     for name in names:
         started = now()
         try:

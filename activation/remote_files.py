@@ -179,9 +179,11 @@ def current_file(manifest: Path) -> tuple[str, str | None]:
 
 
 def _deliver(session: DestinationSession, there: Store, local: Path, count: int) -> None:
+    session.ask_consent()
     there.put(local, local.name)
     manifest = local.parent / MANIFEST
     manifest.write_text(manifest_text(session, local, count), encoding="utf-8")
+    session.ask_consent()  # no reader opens the file before the manifest names it
     there.put(manifest, MANIFEST)
     for old in there.names():
         if old not in (local.name, MANIFEST) and old.startswith((f"{session.sync.name}-run_", ".")):

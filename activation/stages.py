@@ -8,10 +8,19 @@ from functools import partial
 
 import duckdb
 
-from activation import definitions, engine, generate, published, renaming, retirement
+from activation import (
+    definitions,
+    engine,
+    generate,
+    opt_out_pull,
+    published,
+    renaming,
+    retirement,
+)
 from activation.destination import of as destination_of
 from activation.ledger import deployed
 from activation.ledger.database import Ledger
+from activation.suppression_lists import ListWatch
 from segmentry import dbt, freshness, sync_files, warehouse
 from segmentry import withdrawals as consent
 from segmentry.errors import SegmentryError
@@ -32,6 +41,7 @@ def audiences(context: RunContext) -> StageReport:
     )  # a configuration that does not fit is reported here, before dbt misses its models
     with warehouse.connect(settings) as lake:
         published.ensure(lake)
+        ListWatch(settings).bring_in(lake, partial(warehouse.current_snapshot, lake))
     if freshness.is_current(settings, "audiences"):
         return StageReport(notes=["nothing it reads has changed"], status="unchanged")
     read_from = freshness.snapshot(settings)
@@ -96,7 +106,12 @@ def withdrawals(context: RunContext) -> StageReport:
     fitting, _ = sync_files.load_each(context.settings)
     names = _with_rows(context)
     attempts: list[tuple[str, Callable[[], StageReport]]] = (
-        [("consent", lambda: consent.refresh(context))] if names else []
+        [
+            ("opt-outs", lambda: _read_back(context)),
+            ("consent", lambda: consent.refresh(context)),
+        ]
+        if names
+        else []
     )
     attempts += [
         (name, partial(engine.withdraw, context.settings, name, fitting.get(name)))
@@ -120,6 +135,13 @@ def withdrawals(context: RunContext) -> StageReport:
     if faults:
         raise _all_faults(faults)
     return StageReport(rows, notes, "done" if rows else "unchanged")
+
+
+def _read_back(context: RunContext) -> StageReport:
+    done = opt_out_pull.before_sending(context.settings)
+    if done.faults:
+        raise _all_faults(list(done.faults))
+    return StageReport(notes=done.notes)
 
 
 def _as_fault(name: str, error: Exception) -> SegmentryError:

@@ -61,7 +61,7 @@ def find(
     Returns the number of rows in the last one. A sync of the mode ``delete`` has none: its rows are
     removals. is_all: every row is withdrawn, because the sync ends.
     """
-    gate.refresh()
+    gate.refresh(is_for_removal=True)
     work.attach(lake)
     people, addresses = gate.refused()
     work.put_values(lake, "refused_people", people)

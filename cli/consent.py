@@ -8,10 +8,11 @@ from typing import Annotated
 
 import typer
 
+from activation import opt_out_pull, suppression_lists
 from cli._output import Output, OutputOption, print_json, show
 from runtime.console import errors
 from segmentry import withdrawals
-from segmentry.errors import UsageError
+from segmentry.errors import SegmentryError, UsageError
 from segmentry.settings import Settings
 from segmentry.statements import Decision
 from sources import decision_files, decisions
@@ -146,3 +147,54 @@ def unmatched(output: OutputOption = Output.table) -> None:
     """
     rows = withdrawals.unmatched(Settings.from_environment())
     show(rows, output, empty="every refusal matches a known identifier")
+
+
+@app.command("pull")
+def pull(
+    account: Annotated[
+        str | None,
+        typer.Argument(help="an entry of consent/opt_outs in policies.yml; none for all"),
+    ] = None,
+    output: OutputOption = Output.table,
+) -> None:
+    """Read opt-outs back from the tools that people unsubscribe in. Each one counts for every
+    request that starts from now on; an opt-in there is none here.
+
+    Every sync does this before it sends. Exit status 1 if an account could not be read.
+
+    Example: segmentry consent pull klaviyo
+    """
+    settings = Settings.from_environment()
+    if account is not None:
+        done, faults = [opt_out_pull.pull(settings, account)], list[SegmentryError]()
+    else:
+        done, faults = opt_out_pull.pull_all(settings)
+    rows = [
+        {
+            "account": one.account.name,
+            "tool": one.account.tool,
+            "new": one.new,
+            "read": one.read,
+            "no_opt_out": one.others,
+            "requests": one.requests,
+        }
+        for one in done
+    ]
+    show(rows, output, empty="no account was read: see consent/opt_outs in config/policies.yml")
+    for fault in faults:
+        errors.print(str(fault))
+    if faults:
+        raise typer.Exit(1)
+
+
+@app.command("lists")
+def lists(output: OutputOption = Output.table) -> None:
+    """Read the suppression lists of the policy, and show how many identifiers each has. Exit status
+    1 if one cannot be read: then nothing is added or updated anywhere.
+
+    Example: segmentry consent lists
+    """
+    rows = suppression_lists.state(Settings.from_environment())
+    show(rows, output, empty="config/policies.yml names no list: see consent/suppression_lists")
+    if any(row["fault"] for row in rows):
+        raise typer.Exit(1)

@@ -60,7 +60,7 @@ def add(settings: Settings, refusals: Sequence[Refusal]) -> dict[str, int]:
     if not refusals:
         return {}
     with warehouse.connect(settings) as lake:
-        _again(lambda: ensure(lake))
+        again(lambda: ensure(lake))
         matches, rows = _rows(lake, refusals)
         ids = [one.consent_id for one in refusals]
 
@@ -76,7 +76,7 @@ def add(settings: Settings, refusals: Sequence[Refusal]) -> dict[str, int]:
             if fresh:
                 _insert(lake, fresh)
 
-        _again(write)
+        again(write)
     return matches
 
 
@@ -98,7 +98,8 @@ def _insert(lake: duckdb.DuckDBPyConnection, rows: Sequence[Sequence[Any]]) -> N
         raise
 
 
-def _again(write: Callable[[], None]) -> None:
+def again(write: Callable[[], None]) -> None:
+    """Write until the commit meets no other; the last fault is raised."""
     for _ in range(ATTEMPTS - 1):
         try:
             write()

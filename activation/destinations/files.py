@@ -58,6 +58,7 @@ class Files(Destination):
         name = file_name(session, session.option("format", "csv"))
         session.folder.mkdir(parents=True, exist_ok=True)
         count = write(_partial(session, name), session.sync, rows)
+        session.ask_consent()
         _appear(session, name, count)
         return count
 

@@ -49,6 +49,7 @@ class Redis(Destination):
                     _key(session, row.identity),
                     *(part for pair in values.items() for part in pair),
                 )
+            session.ask_consent()
             answers = _run(pipe)
         return [
             (

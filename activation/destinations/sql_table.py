@@ -49,6 +49,7 @@ class SqlTable(Destination):
         table = table_of(session.sync)
         with begin(session) as connection:
             table.create(connection, checkfirst=True)
+            session.ask_consent()
             if session.sync.mode == "update":
                 return [_updated(connection, table, session.sync.key, row) for row in batch.rows]
             make = postgres_insert if connection.dialect.name == "postgresql" else sqlite_insert

@@ -196,3 +196,13 @@ accounts = sa.Table(
     sa.Column("failures", sa.BigInteger, nullable=False, default=0),
     sa.Column("open_until", sa.Float, nullable=False, default=0.0),
 )
+
+# How far the opt-outs of each account were read back: JSON with a time, and hashes of the entries
+# that the next pull meets again.
+opt_out_cursors = sa.Table(
+    "opt_out_cursors",
+    METADATA,
+    sa.Column("account", sa.String, primary_key=True),
+    sa.Column("reached", sa.String, nullable=False),
+    sa.Column("pulled_at", sa.DateTime, nullable=False),
+)

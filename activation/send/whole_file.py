@@ -36,9 +36,14 @@ def apply(sending: Sending, plan: SyncPlan) -> None:
     Where a person opts out while it is written, it is written again before it is delivered.
     """
     blocked: dict[str, str] = {}
+
+    def check() -> None:
+        if sending.gate.refresh() and _has_refused(sending, plan, blocked):
+            raise ConsentChanged
+
     for _ in range(_MOST_TIMES):
         try:
-            with _writable():
+            with _writable(), sending.session.watching(check):
                 sending.destination.replace(sending.session, _allowed(sending, plan, blocked))
             break
         except ConsentChanged:
@@ -55,9 +60,7 @@ def apply(sending: Sending, plan: SyncPlan) -> None:
 
 
 def _allowed(sending: Sending, plan: SyncPlan, blocked: dict[str, str]) -> Iterator[Row]:
-    """The rows that may leave. Raises ConsentChanged at their end where one that was given may not
-    any more.
-    """
+    """The rows that may leave. Who opts out after this began is found before the file leaves."""
     blocked.clear()
     sending.gate.refresh()
     for rows in plans.wanted_rows(sending.lake, plan):
@@ -66,12 +69,15 @@ def _allowed(sending: Sending, plan: SyncPlan, blocked: dict[str, str]) -> Itera
                 blocked[row.row_key] = reason
             else:
                 yield row
-    if sending.gate.refresh() and any(
+
+
+def _has_refused(sending: Sending, plan: SyncPlan, blocked: dict[str, str]) -> bool:
+    """Whether a row that was written may not leave any more."""
+    return any(
         reason and row.row_key not in blocked
         for rows in plans.wanted_rows(sending.lake, plan)
         for row, reason in zip(rows, sending.gate.refusals(rows), strict=True)
-    ):
-        raise ConsentChanged
+    )
 
 
 def _outcome(row: Row, blocked: dict[str, str]) -> RowOutcome:

@@ -1,0 +1,1 @@
+"""One file per tool that opt-outs are read back from."""
