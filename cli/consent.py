@@ -165,8 +165,9 @@ def pull(
     Example: segmentry consent pull klaviyo
     """
     settings = Settings.from_environment()
+    faults: list[SegmentryError] = []
     if account is not None:
-        done, faults = [opt_out_pull.pull(settings, account)], list[SegmentryError]()
+        done = [opt_out_pull.pull(settings, account)]
     else:
         done, faults = opt_out_pull.pull_all(settings)
     rows = [
