@@ -27,7 +27,13 @@ from activation.ledger.accounts import LedgerAccounts
 from activation.ledger.database import Ledger, now
 from activation.opt_out import BEGINNING, OVERLAP, OptOut, OptOutReader, OptOutSession, all_readers
 from segmentry import configuration, statements, warehouse
-from segmentry.errors import ConfigError, ConnectionNotConfigured, DestinationError, SegmentryError
+from segmentry.errors import (
+    ConfigError,
+    ConnectionNotConfigured,
+    DestinationError,
+    SegmentryError,
+    UsageError,
+)
 from segmentry.settings import Settings
 from segmentry.statements import Decision, Statement
 
@@ -106,8 +112,7 @@ def pull(settings: Settings, name: str, *, sleep: Callable[[float], None] | None
     """Read one account, and have its new opt-outs count. Raises ConnectionNotConfigured,
     DestinationError, or UsageError for a name that the policy does not have.
     """
-    known = accounts(settings)
-    account = configuration.named(known, name, "account", "policies.yml, consent/opt_outs")
+    account = _named(settings, name)
     reader = all_readers()[account.tool]
     values = {setting: credentials.value(ref) for setting, ref in account.connection.items()}
     missing = [account.connection[setting] for setting, value in values.items() if not value]
@@ -124,6 +129,17 @@ def pull(settings: Settings, name: str, *, sleep: Callable[[float], None] | None
             return _pull(settings, ledger, account, reader, session)
         finally:
             session.close()
+
+
+def _named(settings: Settings, name: str) -> OptOutAccount:
+    known = accounts(settings)
+    if name not in known:
+        raise UsageError(
+            f"there is no account '{name}'",
+            allowed=", ".join(known) or "an entry of consent/opt_outs in policies.yml",
+            remedy="use one of these names, or add an entry to consent/opt_outs in policies.yml",
+        )
+    return known[name]
 
 
 def _pull(

@@ -54,11 +54,8 @@ class SqlTable(Destination):
                 return [_updated(connection, table, session.sync.key, row) for row in batch.rows]
             make = postgres_insert if connection.dialect.name == "postgresql" else sqlite_insert
             statement = make(table)
-            others = {
-                c.name: statement.excluded[c.name]
-                for c in table.columns
-                if c.name != session.sync.key
-            }
+            names = [c.name for c in table.columns if c.name != session.sync.key]
+            others = {name: statement.excluded[name] for name in names}
             connection.execute(
                 (
                     statement.on_conflict_do_update(index_elements=[session.sync.key], set_=others)
