@@ -125,9 +125,7 @@ class DestinationSession:
 
     @contextmanager
     def watching(self, check: Callable[[], None]) -> Iterator[None]:
-        """Have the check called before each attempt of each request that is made meanwhile; it
-        raises ConsentChanged where the request may not leave.
-        """
+        """Have the check, which may raise ConsentChanged, called before each attempt meanwhile."""
         self.checks.append(check)
         try:
             yield
@@ -141,9 +139,7 @@ class DestinationSession:
         return list(rows)
 
     def ask_consent(self) -> None:
-        """Ask again, right before rows leave; raises ConsentChanged where a person of them opted
-        out meanwhile. The client asks by itself; what leaves by another way asks here.
-        """
+        """Ask right before rows leave, by raising ConsentChanged; the client does so by itself."""
         for check in self.checks:
             check()
 
