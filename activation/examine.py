@@ -5,17 +5,18 @@ its fields and their types. ``segmentry sync test`` and ``segmentry doctor`` ask
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from activation import refusals
 from activation.checks._base import DestinationCheck, NoSuchAudience, fits
-from activation.client import RequestRefused, Unanswered
+from activation.client import Rate, RequestRefused, Unanswered
 from activation.credentials import described
 from activation.destination import MALFORMED, DestinationSession
 from activation.destination import of as destination_of
 from activation.ledger.accounts import LedgerAccounts
+from activation.ledger.database import exists
 from activation.opened import OpenSync, SyncPlace, open_sync
 from activation.recording import AskingSession
 from segmentry import discovery, sync_files
@@ -115,11 +116,25 @@ def create(opened: OpenSync, sync: SyncConfig) -> CheckResult:
     return CheckResult(check.word, FINE, f"'{sync.known_as}' {word}: {made}", todo)
 
 
+class _Uncounted:
+    """Accounts without a ledger: a handful of questions needs no shared pace."""
+
+    def wait(self, account: str, rate: Rate | None, sleep: Callable[[float], None]) -> None:
+        """Nothing to wait for."""
+
+    def failed(self, account: str) -> None:
+        """Nothing to count."""
+
+    def succeeded(self, account: str) -> None:
+        """Nothing to forget."""
+
+
 @contextmanager
 def asking(place: SyncPlace) -> Iterator[DestinationSession]:
     """A session that asks. Settings that are missing are an empty text."""
     settings = place.opened.settings
-    accounts = LedgerAccounts(place.opened.ledger)
+    # To look at a tool makes no ledger.
+    accounts = LedgerAccounts(place.opened.ledger) if exists(settings) else _Uncounted()
     session = AskingSession(
         place.sync, place.values, accounts, settings.outbox / place.sync.known_as, "check",
         secrets=settings.secrets,

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from activation import examine, trial
-from activation.opened import open_sync
+from activation import opened as opening
 from cli._output import Output, OutputOption, print_json, progress, show
 from segmentry import sync_files
 from segmentry.settings import Settings
@@ -42,7 +42,7 @@ def test(
     """
     settings = Settings.from_environment()
     sync = sync_files.one(settings, name)
-    with open_sync(settings, name) as opened:
+    with opening.open_sync(settings, name) as opened:
         with progress("Asking the tool ..."):
             made = [examine.create(opened, sync)] if create else []
             found = [*made, *examine.answers(opened, sync)]

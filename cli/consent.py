@@ -11,10 +11,9 @@ import typer
 from activation import opt_out_pull, suppression_lists
 from cli._output import Output, OutputOption, print_json, show
 from runtime.console import errors
-from segmentry import withdrawals
+from segmentry import statements, withdrawals
 from segmentry.errors import SegmentryError, UsageError
 from segmentry.settings import Settings
-from segmentry.statements import Decision
 from sources import decision_files, decisions
 
 app = typer.Typer(
@@ -76,7 +75,9 @@ def withdraw(
 
     Example: segmentry consent withdraw email:ann@example.com --purpose marketing
     """
-    _record(identifier, file, Decision("withdrawn", purpose.value, channel.value), output)
+    _record(
+        identifier, file, statements.Decision("withdrawn", purpose.value, channel.value), output
+    )
 
 
 @app.command("grant")
@@ -104,10 +105,17 @@ def grant(
     Example: segmentry consent grant email:ann@example.com --proof "signed form of 3 May" --channel
     email
     """
-    _record(identifier, file, Decision("granted", purpose.value, channel.value, proof), output)
+    _record(
+        identifier,
+        file,
+        statements.Decision("granted", purpose.value, channel.value, proof),
+        output,
+    )
 
 
-def _record(identifier: str | None, file: Path | None, decision: Decision, output: Output) -> None:
+def _record(
+    identifier: str | None, file: Path | None, decision: statements.Decision, output: Output
+) -> None:
     if (identifier is None) == (file is None):
         given = "neither an identifier nor a file" if file is None else "an identifier and a file"
         raise UsageError(
