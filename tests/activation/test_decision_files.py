@@ -124,6 +124,7 @@ def test_a_file_that_is_none_records_nothing(
     assert not written
 
 
+@pytest.mark.slow
 def test_the_people_of_a_file_are_in_no_later_request(shop: Shop, receiver: Receiver) -> None:
     names = [f"n{number}" for number in range(12)]
     hook = webhook(shop, limits={"batch_rows": 2})

@@ -95,6 +95,7 @@ def test_who_was_never_sent_is_named_nowhere(shop: Shop, receiver: Receiver) -> 
     assert _asked(receiver) == []
 
 
+@pytest.mark.slow
 def test_a_former_place_and_a_retired_sync_are_asked_too(
     shop: Shop,
     receiver: Receiver,
@@ -115,6 +116,7 @@ def test_a_former_place_and_a_retired_sync_are_asked_too(
     assert _asked(receiver) == _asked(second) == ["ann@example.com"]
 
 
+@pytest.mark.slow
 def test_a_place_that_no_credential_reaches_stays_open_until_an_operator_confirms(
     shop: Shop,
     receiver: Receiver,

@@ -46,6 +46,7 @@ def counted(shop: Shop) -> dict[tuple[str, str], int]:
     }
 
 
+@pytest.mark.slow
 def test_a_diff_counts_by_reason_and_names_profiles(hook: Shop) -> None:
     found = preview.diff(hook.settings, "hook")
     assert [(one["change"], one["rows"], one["profiles"]) for one in found] == [
