@@ -63,5 +63,5 @@ from existing_visits
 inner join new_events
     on
         existing_visits.profile_id = new_events.profile_id
-        and new_events.event_at >= existing_visits.reaches_from
-        and new_events.event_at <= existing_visits.reaches_to
+        and existing_visits.reaches_from <= new_events.event_at
+        and existing_visits.reaches_to >= new_events.event_at
