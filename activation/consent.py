@@ -7,7 +7,10 @@ so that a decision of after the build still counts.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
+from itertools import compress
+from operator import not_
 from typing import Any
 
 import duckdb
@@ -16,12 +19,22 @@ import numpy as np
 from activation import suppressed
 from activation.consent_policy import Basis
 from activation.model import Row
+from activation.row_table import column, profile_ids
 from activation.suppression_lists import ListWatch
 from segmentry import identifiers, warehouse
 from segmentry.errors import SourceError
 from segmentry.sync_config import SyncConfig
 from segmentry.tombstones import Tombstones
 
+# Addresses that are their own normal form, by type: lower case, no dot or hyphen out of place, and
+# no `xn--`. One that identifies nobody has no normal form, and is left as it is.
+_LABEL = r"[a-z0-9]+(?:-[a-z0-9]+)*"
+_PLAIN = {
+    "email": re.compile(
+        rf"(?=.{{6,254}}$)[a-z0-9_+-]+(?:\.[a-z0-9_+-]+)*@(?:{_LABEL}\.)+[a-z]{{2,63}}", re.ASCII
+    )
+}
+_NEVER = re.compile(r"(?!)")
 REFUSED = "refused, withdrawn or suppressed"
 # What consent is read from; an answer of the gate is valid only while these are unchanged.
 RELATIONS = (
@@ -120,23 +133,23 @@ class ConsentGate:
     def _is_forgotten(self, row: Row) -> bool:
         if self._graves is None:
             return False
-        column = self._sync.address_column
-        address = str(row.values.get(column) or "") if column is not None else ""
+        name = self._sync.address_column
+        address = str(row.values.get(name) or "") if name is not None else ""
         kind = self._sync.address
         return self._graves.has("profile_id", row.profile_id) or (
             kind is not None and bool(address) and self._graves.has(kind, address)
         )
 
     def _standing(self, rows: Sequence[Row]) -> list[str]:
-        people = [row.profile_id for row in rows]
-        if self._sync.address is None or (column := self._sync.address_column) is None:
+        people = profile_ids(rows)
+        if self._sync.address is None or (name := self._sync.address_column) is None:
             granted = self._granted.of(people)
             return [
                 self._of_person(person, known)
                 for person, known in zip(people, granted, strict=True)
             ]
         kind = self._sync.address
-        addresses = [normal_address(kind, row.values.get(column)) for row in rows]
+        addresses = normal_addresses(kind, column(rows, name))
         granted = self._granted.of(addresses) if self._basis.is_opt_in else [True] * len(rows)
         is_clear = self._refused_people.isdisjoint(people) and self._refused_addresses.isdisjoint(
             addresses
@@ -182,13 +195,24 @@ class ConsentGate:
             self._granted = KnownHashes(_values(cursor, f"{people} and is_granted", use))
             return
         use["kind"] = self._sync.address
+        # The standings are computed as they are read: both answers in one reading.
+        wanted = "is_refused or is_granted" if self._basis.is_opt_in else "is_refused"
         addresses = (
-            "select identifier from marts.address_standings"
-            " where identifier_type = $kind and purpose = $purpose and channel = $channel"
+            "select identifier, is_refused from marts.address_standings where identifier_type ="
+            f" $kind and purpose = $purpose and channel = $channel and ({wanted})"
+            " and identifier is not null"
         )
-        self._refused_addresses.update(*_values(cursor, f"{addresses} and is_refused", use))
-        if self._basis.is_opt_in:
-            self._granted = KnownHashes(_values(cursor, f"{addresses} and is_granted", use))
+        self._granted = KnownHashes(self._granted_of(cursor.execute(addresses, use)))
+
+    def _granted_of(self, cursor: duckdb.DuckDBPyConnection) -> Iterable[list[str]]:
+        """The addresses with a grant, chunk by chunk; those refused are kept on the way."""
+        for batch in cursor.to_arrow_reader(50_000):
+            addresses = batch.column(0).to_pylist()
+            if batch.column(1).true_count:
+                refusals = batch.column(1).to_pylist()
+                self._refused_addresses.update(compress(addresses, refusals))
+                addresses = list(compress(addresses, map(not_, refusals)))
+            yield addresses
 
     def _read_suppressions(self) -> None:
         found = suppressed.read(self._lake, self._sync.suppressing_channels)
@@ -214,6 +238,17 @@ def normal_address(kind: str, value: object) -> str:
     if value is None:
         return ""
     return identifiers.normal(kind, value) or str(value).strip()
+
+
+def normal_addresses(kind: str, values: Sequence[object]) -> list[str]:
+    """``normal_address`` of each value. A plain one is seen at a glance, which takes a tenth of the
+    time.
+    """
+    is_plain = _PLAIN.get(kind, _NEVER).fullmatch
+    return [
+        value if isinstance(value, str) and is_plain(value) else normal_address(kind, value)
+        for value in values
+    ]
 
 
 def _values(

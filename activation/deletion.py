@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from activation.destination import Destination, DestinationSession, all_destinations
-from activation.model import Batch, Operation, Row
+from activation.model import Accepted, Batch, Operation, Pending, Row
 from activation.redact import clean
 from segmentry import discovery
 
@@ -82,7 +82,7 @@ class Removal(Deletion):
     def request(self, session: DestinationSession, batch: Batch) -> list[Receipt]:
         """Remove the rows; a tool may take them as a job."""
         outcomes = destination_of(session).remove(session, batch)
-        if not isinstance(outcomes, list):
+        if isinstance(outcomes, Pending | Accepted):
             job = outcomes.job_id
             return all_taken(batch.rows, f"request {receipt_id(job)}", job)
         return [
@@ -99,7 +99,9 @@ class Removal(Deletion):
         """Whether the job is at its end and did not fail."""
         row = Row(Operation.remove, "", "", "", "", "")
         result = destination_of(session).poll(session, Batch("deletion", [row]), job)
-        return isinstance(result, list) and all(one.status == "sent" for one in result)
+        if isinstance(result, Pending | Accepted):
+            return False
+        return all(one.status == "sent" for one in result)
 
 
 class FileRemoval(Removal):

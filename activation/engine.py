@@ -114,7 +114,7 @@ def _move(
         with sender_at(desk, move.now) as sender:
             plan = plans.make(
                 desk.lake, desk.ledger, move.now.sync, sender.gate, runs.NO_STATE,
-                Standing(standing.mark, is_moving=True),
+                Standing(standing.mark, is_moving=True), is_digested=digest is not None,
             )  # fmt: skip
             if (stopped := _guard(sender, plan, release, digest)) is not None:
                 raise stopped
@@ -224,7 +224,10 @@ def _send_rest(
     destination_of(sync)  # what is refused here has had its withdrawals
     # A suppression list that cannot be read stops what follows.
     sender.gate.refresh()
-    plan = plans.make(desk.lake, ledger, sync, sender.gate, runs.state(ledger, run.sync), standing)
+    plan = plans.make(
+        desk.lake, ledger, sync, sender.gate, runs.state(ledger, run.sync), standing,
+        is_digested=digest is not None,
+    )  # fmt: skip
     sharing.keep_in_plan(desk.lake, ledger, sender.others, sender.destination, plan)
     run.lake_snapshot = plan.snapshot
     run.planned += plan.counts

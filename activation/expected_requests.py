@@ -5,7 +5,7 @@ The batches are those that the sender makes, at the place of the plan and at a f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import duckdb
 
@@ -113,7 +113,7 @@ def _batched(rows: int, sync: SyncConfig, destination: Destination, *, is_remova
     return found + (destination.requests_of(rest, is_removal=is_removal) if rest else 0)
 
 
-def _counted(chunks: Iterable[list[Row]], sync: SyncConfig, destination: Destination) -> int:
+def _counted(chunks: Iterable[Sequence[Row]], sync: SyncConfig, destination: Destination) -> int:
     return sum(
         destination.requests_of(len(rows), is_removal=rows[0].operation == "remove")
         for rows in batches(chunks, sync, destination)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, overload
 
 
 class Operation(StrEnum):
@@ -103,9 +103,38 @@ class Accepted:
     job_id: str
 
 
-Result = list[RowOutcome] | Pending | Accepted
+@dataclass(frozen=True)
+class AllSent(Sequence[RowOutcome]):
+    """The outcomes of rows that were all sent; one is made when it is asked for."""
+
+    rows: Sequence[Row]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @overload
+    def __getitem__(self, place: int) -> RowOutcome: ...
+    @overload
+    def __getitem__(self, place: slice) -> AllSent: ...
+    def __getitem__(self, place: int | slice) -> RowOutcome | AllSent:
+        if isinstance(place, slice):
+            return AllSent(self.rows[place])
+        return RowOutcome(self.rows[place], Status.sent)
+
+    def __iter__(self) -> Iterator[RowOutcome]:
+        return (RowOutcome(row, Status.sent) for row in self.rows)
 
 
-def all_sent(rows: Sequence[Row]) -> list[RowOutcome]:
+def count_sent(outcomes: Sequence[RowOutcome]) -> int:
+    """How many of the rows were sent."""
+    if isinstance(outcomes, AllSent):
+        return len(outcomes)
+    return sum(outcome.status is Status.sent for outcome in outcomes)
+
+
+Result = Sequence[RowOutcome] | Pending | Accepted
+
+
+def all_sent(rows: Sequence[Row]) -> AllSent:
     """Every row sent."""
-    return [RowOutcome(row, Status.sent) for row in rows]
+    return AllSent(rows)

@@ -16,6 +16,7 @@ from activation.consent import ConsentGate
 from activation.ledger import dead_letters
 from activation.ledger.database import Ledger, now
 from activation.model import Operation, Row
+from activation.row_table import RowTable
 from segmentry import row_profile, tables, warehouse
 from segmentry.errors import NotReadyError
 from segmentry.sync_config import SyncConfig
@@ -102,10 +103,13 @@ def make(
     gate: ConsentGate,
     state: Mapping[str, Any],
     standing: Standing | None = None,
+    *,
+    is_digested: bool = True,
 ) -> SyncPlan:
     """Compare the audience with the ledger, withdrawals left out; fills the relation ``work.plan``.
 
-    standing: what ``withdrawals`` has found for this run already.
+    standing: what ``withdrawals`` has found for this run already. is_digested: find the digest of
+    the plan, which takes as long as the plan of many rows.
     """
     standing = standing or Standing(withdrawals.mark(lake))
     snapshot = snapshot_to_read(lake, sync)
@@ -129,15 +133,13 @@ def make(
     lake.execute(f"create or replace table work.plan as {_plan_sql(sync, is_resync)}")
     waiting = pace.drop_waiting_rows(lake, ledger, sync, now())
     replaced = replacements.plan(lake, sync, audience(sync, snapshot))
-    counts = _count_operations(lake)
-    wanted = work.count(lake, "wanted")
-    existing = work.count(lake, "existing")
-    plan = SyncPlan(sync, snapshot, wanted, existing, counts, fingerprint, is_resync)
+    sizes = (work.count(lake, "wanted"), work.count(lake, "existing"))
+    plan = SyncPlan(sync, snapshot, *sizes, _count_operations(lake), fingerprint, is_resync)
     plan.refused = refused
     plan.is_first_run = state["config_hash"] is None
     plan.withdrawn = standing.withdrawn
     plan.replaced = replaced
-    plan.digest = _digest(lake)
+    plan.digest = _digest(lake) if is_digested else ""
     plan.has_waiting = bool(waiting)
     plan.notes += [*waiting, *replacements.note(replaced)]
     plan.notes += definitions.warning(sync, definitions.differences(lake, sync, snapshot))
@@ -162,8 +164,8 @@ def _count_operations(lake: duckdb.DuckDBPyConnection) -> Counter[str]:
 
 def rows(
     lake: duckdb.DuckDBPyConnection, plan: SyncPlan, returning: Collection[str] = ()
-) -> Iterator[list[Row]]:
-    """The plan's rows, some thousands at a time, removals first.
+) -> Iterator[Sequence[Row]]:
+    """The plan's rows, some thousands at a time, removals first; in columns where that is possible.
 
     returning: row_keys that this sync removed earlier.
     """
@@ -171,6 +173,8 @@ def rows(
     selected = ", ".join(f'a."{name}"' for name in names)
     identifiers_of = _identifiers_of(plan.sync, names)
     changed_of, former_hash, joined = _changed_of(plan)
+    identifies = replacements.identify_by(plan.sync) is not None
+    is_simple = not (identifies or returning or joined)
     cursor = lake.cursor()
     cursor.execute("use lake")
     cursor.execute(
@@ -183,7 +187,12 @@ def rows(
         # over.
         " order by p.operation <> 'remove', p.ledger_key, p.row_key"
     )
-    for chunk in _chunks(cursor):
+    for columns in _columns(cursor):
+        if is_simple and columns[0][0] != "remove":
+            operations = [*map(OPERATIONS.__getitem__, columns[0])]
+            values = dict(zip(names, columns[9:], strict=True))
+            yield RowTable(values, operations, *columns[1:7])
+            continue
         yield [
             Row(
                 OPERATIONS[operation], key, profile_id, identity, ledger_key, payload_hash,
@@ -192,7 +201,7 @@ def rows(
                 changed_of(before, payload_hash),
             )
             for operation, key, profile_id, identity, ledger_key, payload_hash, their_id,
-                former, before, *values in chunk
+                former, before, *values in zip(*columns, strict=True)
         ]  # fmt: skip
 
 
@@ -272,8 +281,17 @@ CHUNK = 5_000  # rows at a time; more take memory, fewer take time
 
 
 def _chunks(cursor: duckdb.DuckDBPyConnection) -> Iterator[Iterable[tuple[Any, ...]]]:
+    return (zip(*columns, strict=True) for columns in _columns(cursor))
+
+
+def _columns(cursor: duckdb.DuckDBPyConnection) -> Iterator[list[list[Any]]]:
+    """The rows' columns; one that repeats another (the key is the address) is converted once."""
     for batch in cursor.to_arrow_reader(CHUNK):
-        yield zip(*(column.to_pylist() for column in batch.columns), strict=True)
+        converted: list[tuple[Any, list[Any]]] = []
+        for column in batch.columns:
+            earlier = [values for other, values in converted if other.equals(column)]
+            converted.append((column, earlier[0] if earlier else column.to_pylist()))
+        yield [found for _, found in converted]
 
 
 def _fingerprint(lake: duckdb.DuckDBPyConnection, sync: SyncConfig, snapshot: int) -> str:

@@ -56,8 +56,8 @@ def _leaving(
     if place.destination.is_snapshot:
         yield from _wanted(lake, made) if not made.is_empty else ()
         return
-    for chunk in plans.rows(lake, made):
-        yield from ((str(row.operation), row) for row in chunk)
+    for planned in plans.rows(lake, made):
+        yield from ((str(row.operation), row) for row in planned)
 
 
 def _wanted(lake: duckdb.DuckDBPyConnection, made: SyncPlan) -> Iterator[tuple[str, Row]]:

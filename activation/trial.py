@@ -7,7 +7,7 @@ from before the request, and the next run goes on from there.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -54,7 +54,7 @@ class _TrialSender(Sender):
 
     outcomes: list[RowOutcome] = field(default_factory=list)
 
-    def record(self, request_id: str | None, outcomes: list[RowOutcome]) -> None:
+    def record(self, request_id: str | None, outcomes: Sequence[RowOutcome]) -> None:
         super().record(request_id, outcomes)
         self.outcomes += outcomes
 

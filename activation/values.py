@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any
@@ -29,6 +30,11 @@ def for_json(value: Any) -> Any:
     if kind is float:
         return value if math.isfinite(value) else None
     return _of_other_types(value)
+
+
+def all_for_json(values: Sequence[Any]) -> Sequence[Any]:
+    """``for_json`` of each value of a column."""
+    return values if _PLAIN.issuperset(map(type, values)) else [for_json(value) for value in values]
 
 
 def _of_other_types(value: Any) -> Any:

@@ -7,6 +7,7 @@ rows that it refuses: ``{"results": [{"row_key": "...", "status": "error", "mess
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,10 +20,11 @@ from activation.destination import (
     Destination,
     DestinationSession,
     PlaceNames,
-    given,
 )
 from activation.model import Batch, Result, RowOutcome, Status, all_sent
 from activation.redact import clean
+from activation.row_columns import given_all
+from activation.row_table import named
 
 
 class Webhook(Destination):
@@ -40,15 +42,12 @@ class Webhook(Destination):
 
     def upsert(self, session: DestinationSession, batch: Batch) -> Result:
         """Send the rows that entered or changed."""
-        sync = session.sync
+        rows = batch.rows
         people = [
-            {
-                "row_key": r.row_key,
-                "key": r.identity,
-                "operation": r.operation._value_,
-                "values": given(r, sync),
-            }
-            for r in batch.rows
+            {"row_key": key, "key": identity, "operation": operation._value_, "values": values}
+            for (key, identity, operation), values in zip(
+                named(rows), given_all(rows, session.sync), strict=True
+            )
         ]
         return _deliver(session, batch, "segment.members.upserted", people)
 
@@ -103,7 +102,7 @@ def post(
     return client.call("POST", "", content=body, headers_of=headers)
 
 
-def outcomes_of(batch: Batch, answer: Any) -> list[RowOutcome]:
+def outcomes_of(batch: Batch, answer: Any) -> Sequence[RowOutcome]:
     """Outcomes of the rows; the receiver's answer may refuse single ones."""
     results = answer.get("results", []) if isinstance(answer, dict) else []
     bad = {

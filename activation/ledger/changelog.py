@@ -13,7 +13,9 @@ import sqlalchemy as sa
 
 from activation.ledger import tables as t
 from activation.ledger.database import Ledger
-from activation.model import Operation, RowOutcome, Status
+from activation.ledger.sql import Column
+from activation.model import AllSent, Operation, RowOutcome, Status, count_sent
+from activation.row_table import RowTable
 
 CHANGES = (
     "sync", "run_id", "row_key", "profile_id", "operation", "status", "reason", "request_id",
@@ -32,22 +34,43 @@ def record(
     stamp: Any,
 ) -> None:
     """Add these outcomes, and count those that were acknowledged."""
-    changes = [
-        (
-            sync,
-            run_id,
-            o.row.row_key,
-            o.row.profile_id,
-            o.row.operation._value_,
-            o.status._value_,
-            o.reason,
-            request_id,
-            stamp,
-        )
-        for o in outcomes
-    ]
-    ledger.write(connection, t.changes, CHANGES, changes)
-    _count_sent(connection, sync, sum(o.status is Status.sent for o in outcomes))
+    if isinstance(outcomes, AllSent) and isinstance(outcomes.rows, RowTable):
+        columns = _sent_table(sync, run_id, request_id, outcomes.rows, stamp)
+        ledger.write_columns(connection, t.changes, columns)
+    else:
+        changes = [
+            (
+                sync,
+                run_id,
+                o.row.row_key,
+                o.row.profile_id,
+                o.row.operation._value_,
+                o.status._value_,
+                o.reason,
+                request_id,
+                stamp,
+            )
+            for o in outcomes
+        ]
+        ledger.write(connection, t.changes, CHANGES, changes)
+    _count_sent(connection, sync, count_sent(outcomes))
+
+
+def _sent_table(
+    sync: str, run_id: str, request_id: str | None, rows: RowTable, stamp: Any
+) -> dict[str, Column]:
+    names = [operation._value_ for operation in rows.operations]
+    return {
+        "sync": sync,
+        "run_id": run_id,
+        "row_key": rows.row_keys,
+        "profile_id": rows.profile_ids,
+        "operation": names[0] if len(set(names)) == 1 else names,
+        "status": Status.sent.value,
+        "reason": "",
+        "request_id": request_id,
+        "sent_at": stamp if isinstance(stamp, str) else [stamp] * len(rows),
+    }
 
 
 def sent_count(ledger: Ledger, sync: str) -> int:

@@ -4,7 +4,7 @@ The other modules of this package write and read it, each for one duty.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +15,7 @@ from sqlalchemy.dialects.postgresql import insert as postgres_insert
 
 from activation.ledger import sql, upgrade
 from activation.ledger import tables as t
+from activation.ledger.sql import Column
 from segmentry.settings import Settings
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ class Ledger:
         """
         if not rows:
             return
-        keys = [] if table is t.changes else [column.name for column in table.primary_key]
+        keys = _keys(table)
         if self.engine.dialect.name == "sqlite":
             sql.write_to_sqlite(connection, table, keys, names, rows)
             return
@@ -88,6 +89,20 @@ class Ledger:
             values = {name: statement.excluded[name] for name in names if name not in keys}
             statement = statement.on_conflict_do_update(index_elements=keys, set_=values)
         connection.execute(statement, [dict(zip(names, row, strict=True)) for row in rows])
+
+    def write_columns(
+        self, connection: sa.Connection, table: sa.Table, columns: Mapping[str, Column]
+    ) -> None:
+        """``write`` for values in columns of one length, by name; a text or None is the value of
+        every row.
+        """
+        found = [c for c in columns.values() if c is not None and not isinstance(c, str)]
+        length = len(found[0])
+        if length and self.engine.dialect.name == "sqlite":
+            sql.write_columns_to_sqlite(connection, table, _keys(table), columns)
+            return
+        whole = [[c] * length if c is None or isinstance(c, str) else c for c in columns.values()]
+        self.write(connection, table, list(columns), list(zip(*whole, strict=True)))
 
     def read(self, statement: sa.Select[Any], schema: pa.Schema) -> pa.Table:
         """The rows of a statement as a table, for DuckDB."""
@@ -102,6 +117,10 @@ class Ledger:
                 arrays = [pa.array(v, f.type) for v, f in zip(columns, schema, strict=True)]
                 batches.append(pa.RecordBatch.from_arrays(arrays, schema=schema))
         return pa.Table.from_batches(batches, schema=schema)
+
+
+def _keys(table: sa.Table) -> list[str]:
+    return [] if table is t.changes else [column.name for column in table.primary_key]
 
 
 def delete(c: sa.Connection, column: sa.Column[Any], sync: str, values: Sequence[str]) -> None:

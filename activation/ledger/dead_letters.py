@@ -12,7 +12,8 @@ import sqlalchemy as sa
 
 from activation.ledger import tables as t
 from activation.ledger.database import Ledger, delete, now
-from activation.model import RowOutcome, Status
+from activation.model import AllSent, RowOutcome, Status
+from activation.row_table import row_keys
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -68,10 +69,32 @@ def record(
     c: sa.Connection,
     sync: str,
     outcomes: Sequence[RowOutcome],
-    settled: Sequence[str],
     stamp: datetime,
 ) -> None:
-    """Add the rows that were refused or do not fit; settled: row_keys that are none any more."""
+    """Add the rows that were refused or do not fit; delete those that arrived, or may have."""
+    table = t.dead_letters
+    _add(ledger, c, sync, outcomes, stamp)
+    if c.execute(sa.select(sa.exists().where(table.c.sync == sync))).scalar_one():
+        delete(c, table.c.row_key, sync, _settled(outcomes))
+
+
+def _settled(outcomes: Sequence[RowOutcome]) -> list[str]:
+    if isinstance(outcomes, AllSent):
+        return row_keys(outcomes.rows)
+    return [
+        o.row.row_key for o in outcomes if o.status is Status.sent or o.status is Status.unknown
+    ]
+
+
+def _add(
+    ledger: Ledger,
+    c: sa.Connection,
+    sync: str,
+    outcomes: Sequence[RowOutcome],
+    stamp: datetime,
+) -> None:
+    if isinstance(outcomes, AllSent):
+        return
     dead = [o for o in outcomes if o.status is Status.invalid or o.status is Status.rejected]
     table = t.dead_letters
     earlier = {}
@@ -84,8 +107,6 @@ def record(
             found = c.execute(sa.select(table).where(table.c.sync == sync, chosen)).all()
             earlier.update({x.row_key: (x.attempts, x.first_at) for x in found})
     ledger.upsert(c, table, [_dead(sync, o, stamp, earlier.get(o.row.row_key)) for o in dead])
-    if settled and c.execute(sa.select(sa.exists().where(table.c.sync == sync))).scalar_one():
-        delete(c, table.c.row_key, sync, settled)
 
 
 def _dead(

@@ -11,7 +11,9 @@ import sqlalchemy as sa
 
 from activation.ledger import tables as t
 from activation.ledger.database import Ledger, delete
-from activation.model import Operation, Row, RowOutcome, Status
+from activation.ledger.sql import Column
+from activation.model import AllSent, Operation, Row, RowOutcome, Status
+from activation.row_table import RowTable
 from segmentry import row_profile
 
 if TYPE_CHECKING:
@@ -92,9 +94,29 @@ def record(
     keeps_removed: bool,
 ) -> None:
     """Bring the rows to these outcomes."""
+    if isinstance(outcomes, AllSent) and isinstance(outcomes.rows, RowTable):
+        ledger.write_columns(
+            connection, t.destination_rows, _sent_table(sync, outcomes.rows, stamp)
+        )
+        return
     present, removed = _present_and_removed(sync, outcomes, stamp, keeps_removed)
     ledger.write(connection, t.destination_rows, COLUMNS, present)
     delete(connection, t.destination_rows.c.holding, sync, removed)
+
+
+def _sent_table(sync: str, rows: RowTable, stamp: Any) -> dict[str, Column]:
+    ids = rows.destination_ids
+    return {
+        "sync": sync,
+        "holding": rows.ledger_keys,
+        "row_key": rows.row_keys,
+        "profile_id": rows.profile_ids,
+        "identity": rows.identities,
+        "destination_id": ids if any(ids) else None,
+        "payload_hash": rows.payload_hashes,
+        "acknowledged_at": stamp if isinstance(stamp, str) else [stamp] * len(rows),
+        "identifiers": None,
+    }
 
 
 def _present_and_removed(

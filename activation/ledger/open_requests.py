@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import repeat
 
 import orjson
 import sqlalchemy as sa
@@ -14,6 +15,7 @@ import sqlalchemy as sa
 from activation.ledger import tables as t
 from activation.ledger.database import Ledger, now
 from activation.model import Batch, Operation, Row
+from activation.row_table import RowTable
 from segmentry import row_profile
 
 
@@ -71,6 +73,11 @@ def is_open(ledger: Ledger, sync: str) -> bool:
 
 
 def _packed(rows: Sequence[Row]) -> bytes:
+    if isinstance(rows, RowTable):
+        names = (operation._value_ for operation in rows.operations)
+        keys = (rows.row_keys, rows.identities, rows.ledger_keys, rows.payload_hashes)
+        ends = (rows.destination_ids, rows.profile_ids, repeat(None))
+        return orjson.dumps(list(zip(names, *keys, *ends, strict=False)))
     parts = [
         [
             r.operation._value_, r.row_key, r.identity, r.ledger_key, r.payload_hash,

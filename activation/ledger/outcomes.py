@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from activation.ledger import changelog, dead_letters, destination_rows, open_requests
 from activation.ledger.database import Ledger, now
-from activation.model import RowOutcome, Status
+from activation.model import RowOutcome
 
 
 def record(
@@ -26,12 +26,9 @@ def record(
     """
     recorded_at = now()
     stamp = ledger.timestamp(recorded_at)
-    settled = [
-        o.row.row_key for o in outcomes if o.status is Status.sent or o.status is Status.unknown
-    ]
     with ledger.begin() as c:
         destination_rows.record(ledger, c, sync, outcomes, stamp, keeps_removed=keeps_removed)
-        dead_letters.record(ledger, c, sync, outcomes, settled, recorded_at)
+        dead_letters.record(ledger, c, sync, outcomes, recorded_at)
         changelog.record(ledger, c, sync, run_id, request_id, outcomes, stamp)
         if request_id is not None:
             open_requests.close(c, request_id)

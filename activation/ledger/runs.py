@@ -9,7 +9,7 @@ import socket
 import time
 import uuid
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -19,7 +19,8 @@ import sqlalchemy as sa
 
 from activation.ledger import tables as t
 from activation.ledger.database import Ledger, now
-from activation.model import RowOutcome, Status
+from activation.model import AllSent, RowOutcome, Status
+from activation.row_table import RowTable
 from segmentry.errors import SegmentryError
 
 # A lease is renewed with every batch; past this many seconds without one its holder is taken for
@@ -48,8 +49,11 @@ class Run:
     notes: list[str] = field(default_factory=list)
     renew_from: float = 0.0
 
-    def count(self, outcomes: list[RowOutcome]) -> None:
+    def count(self, outcomes: Sequence[RowOutcome]) -> None:
         """Add the outcomes of a request."""
+        if isinstance(outcomes, AllSent) and isinstance(outcomes.rows, RowTable):
+            self.sent.update(operation._value_ for operation in outcomes.rows.operations)
+            return
         # Of texts, as the hash of a member of an enumeration takes longer than all else here.
         counts = Counter(
             (outcome.status._value_, outcome.row.operation._value_) for outcome in outcomes

@@ -6,31 +6,32 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain, groupby
+from itertools import groupby
 
 import orjson
 
 from activation.destination import Destination
 from activation.model import Batch, Operation, Row
+from activation.row_table import RowTable, are_removals, joined
 from segmentry.sync_config import SyncConfig
 
 
 def batches(
-    chunks: Iterable[list[Row]], sync: SyncConfig, destination: Destination
-) -> Iterator[list[Row]]:
+    chunks: Iterable[Sequence[Row]], sync: SyncConfig, destination: Destination
+) -> Iterator[Sequence[Row]]:
     """The rows of one request each: removals alone or none, and no more than the destination
     takes.
     """
     limit = most_rows(sync, destination)
-    kept: list[Row] = []
-    for is_removal, rows in chain.from_iterable(groupby(chunk, _is_removal) for chunk in chunks):
-        if kept and _is_removal(kept[0]) != is_removal:
+    kept: Sequence[Row] = []
+    for rows in _alike(chunks):
+        if kept and are_removals(kept) != are_removals(rows):
             yield from _fitting(kept, destination.batch_bytes)
             kept = []
-        kept += rows
+        kept = joined(kept, rows)
         while len(kept) >= limit:
             yield from _fitting(kept[:limit], destination.batch_bytes)
-            del kept[:limit]
+            kept = kept[limit:]
     if kept:
         yield from _fitting(kept, destination.batch_bytes)
 
@@ -49,11 +50,25 @@ def batch_of(sync: str, sent_before: int, rows: Sequence[Row]) -> Batch:
     the same id: so a receiver recognizes a repetition. After an acknowledgement the same
     content is a new request.
     """
-    text = "\n".join([sync, str(sent_before), *(f"{r.ledger_key}|{r.payload_hash}" for r in rows)])
-    return Batch(hashlib.sha256(text.encode()).hexdigest()[:32], list(rows))
+    if isinstance(rows, RowTable):
+        named = map("|".join, zip(rows.ledger_keys, rows.payload_hashes, strict=True))
+    else:
+        named = map("|".join, ((r.ledger_key, r.payload_hash) for r in rows))
+    text = "\n".join([sync, str(sent_before), *named])
+    fixed = rows if isinstance(rows, RowTable) else list(rows)
+    return Batch(hashlib.sha256(text.encode()).hexdigest()[:32], fixed)
 
 
-def _fitting(rows: list[Row], most_bytes: int) -> Iterator[list[Row]]:
+def _alike(chunks: Iterable[Sequence[Row]]) -> Iterator[Sequence[Row]]:
+    """Rows of a chunk that are removals alone or none."""
+    for chunk in chunks:
+        if isinstance(chunk, RowTable):
+            yield chunk
+        else:
+            yield from (list(rows) for _, rows in groupby(chunk, _is_removal))
+
+
+def _fitting(rows: Sequence[Row], most_bytes: int) -> Iterator[Sequence[Row]]:
     """The rows at once, or in halves where they are more bytes than the destination takes."""
     if len(rows) == 1 or _length(rows) <= most_bytes:
         yield rows
@@ -70,5 +85,9 @@ def _is_removal(row: Row) -> bool:
 def _length(rows: Sequence[Row]) -> int:
     # A measure of the rows' JSON: the limits of the destinations leave room for what each writes
     # around it.
+    if isinstance(rows, RowTable):
+        names = sum(len(name) + 4 for name in rows.values)
+        keys = sum(map(len, rows.identities)) + (96 + names) * len(rows)
+        return len(orjson.dumps([*rows.values.values()], default=str)) + keys
     values = orjson.dumps([row.values for row in rows], default=str)
     return len(values) + sum(96 + len(row.identity) + len(row.identifiers or "") for row in rows)

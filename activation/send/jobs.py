@@ -4,13 +4,15 @@ A request that was just made asks, and the recovery of requests of an earlier ru
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from activation.model import Accepted, Batch, Pending, RowOutcome
 from activation.send.sending import Sending
 
 JOB_PATIENCE = 900.0  # seconds a run waits for one job; the next run goes on waiting
 
 
-def wait(sending: Sending, batch: Batch, job_id: str) -> list[RowOutcome] | Accepted | None:
+def wait(sending: Sending, batch: Batch, job_id: str) -> Sequence[RowOutcome] | Accepted | None:
     """What the job came to; None where it is still at work after all patience."""
     waited = 0.0
     pause = 0.2

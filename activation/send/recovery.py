@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 from activation.client import RequestRefused
@@ -11,7 +12,7 @@ from activation.destination import MALFORMED
 from activation.ledger import deployed, open_requests
 from activation.ledger.database import now
 from activation.ledger.open_requests import Intent
-from activation.model import Accepted, RowOutcome
+from activation.model import Accepted, Pending, RowOutcome
 from activation.send import jobs
 from activation.send.sending import Sending
 from segmentry.errors import DestinationError
@@ -53,7 +54,7 @@ def _settle(sending: Sending, intent: Intent, job_id: str) -> None:
     except (RequestRefused, *MALFORMED):
         sending.run.notes.append("the end of a request that was accepted is not known any more")
         result = []
-    if isinstance(result, list):
+    if not isinstance(result, Pending | Accepted):
         if result and intent.batch.is_removal:
             # Who opted out is there again: the search for withdrawals finds the row.
             deployed.forget_mark(sending.ledger, sending.sync.name)
@@ -68,7 +69,7 @@ def _settle(sending: Sending, intent: Intent, job_id: str) -> None:
     sending.renew()
 
 
-def _of_job(sending: Sending, intent: Intent) -> list[RowOutcome] | None:
+def _of_job(sending: Sending, intent: Intent) -> Sequence[RowOutcome] | None:
     """The outcomes of a job of an earlier run; None if they cannot be known any more."""
     age = now() - intent.created_at
     if intent.job_id is None:

@@ -12,8 +12,8 @@ from activation.destination import MALFORMED
 from activation.ledger import destination_rows, open_requests
 from activation.model import (
     Accepted,
+    AllSent,
     Batch,
-    Operation,
     Pending,
     Result,
     Row,
@@ -21,6 +21,8 @@ from activation.model import (
     Status,
     all_sent,
 )
+from activation.row_columns import all_fit
+from activation.row_table import are_removals
 from activation.send import jobs
 from activation.send.batching import batch_of
 from activation.send.sending import Sending, unreadable
@@ -101,12 +103,15 @@ def _leaving(sending: Sending, rows: Sequence[Row]) -> Sequence[Row]:
     """The rows of a request right before it leaves, without those that may not, or cannot, as of
     now.
     """
-    if rows[0].operation is Operation.remove:
+    if are_removals(rows):
         return rows
     sending.gate.refresh()
+    refusals = sending.gate.refusals(rows)
+    if not sending.not_removed and not any(refusals) and all_fit(sending.destination, rows):
+        return rows
     leaving = []
     kept_back = []
-    for row, refusal in zip(rows, sending.gate.refusals(rows), strict=True):
+    for row, refusal in zip(rows, refusals, strict=True):
         if refusal:
             kept_back.append(RowOutcome(row, Status.blocked, refusal))
         elif reason := sending.destination.invalid(row):
@@ -147,6 +152,9 @@ def _conclude(sending: Sending, batch: Batch, result: Result) -> Refused | None:
         raise unreadable(error) from None
     if outcomes is None:
         return None
+    if isinstance(outcomes, AllSent) and outcomes.rows is batch.rows:
+        sending.record(batch.request_id, outcomes)
+        return None
     named = {outcome.row.row_key for outcome in outcomes}
     missing = [
         sending.unconfirmed(r, "the answer does not name the row")
@@ -157,7 +165,7 @@ def _conclude(sending: Sending, batch: Batch, result: Result) -> Refused | None:
     return None
 
 
-def _finish(sending: Sending, batch: Batch, result: Result) -> list[RowOutcome] | None:
+def _finish(sending: Sending, batch: Batch, result: Result) -> Sequence[RowOutcome] | None:
     if isinstance(result, Pending):
         open_requests.job_started(sending.ledger, batch.request_id, result.job_id)
         outcomes = jobs.wait(sending, batch, result.job_id)

@@ -5,7 +5,7 @@ The engine makes one for each place that a run of a sync writes to.
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -18,6 +18,10 @@ from activation.send import recovery, request, whole_file
 from activation.send.batching import batches
 from activation.send.sending import Sending
 from segmentry.progress import StepCount
+
+# Requests and answers refer to each other: without a search, each keeps its body. Of so many, the
+# bodies are a few MiB and the search takes a millisecond.
+_COLLECTED = 32
 
 
 @dataclass
@@ -74,13 +78,15 @@ class Sender(Sending):
         if found := replacements.find_sharing(self.lake, self.sync, leaving):
             destination_rows.mark_unconfirmed(self.ledger, self.sync.name, found)
 
-    def _send(self, chunks: Iterable[list[Row]], total: int) -> None:
+    def _send(self, chunks: Iterable[Sequence[Row]], total: int) -> None:
         steps = StepCount(f"rows of {self.sync.name}", total)
         with _rare_collections():
-            for rows in batches(chunks, self.sync, self.destination):
+            for number, rows in enumerate(batches(chunks, self.sync, self.destination), 1):
                 request.send(self, rows)
                 steps.advance(len(rows))
                 self.renew()
+                if number % _COLLECTED == 0:
+                    gc.collect(1)
 
 
 @contextmanager

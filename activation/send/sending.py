@@ -19,7 +19,7 @@ from activation.ledger import runs
 from activation.ledger.database import Ledger
 from activation.ledger.runs import Run
 from activation.ledger.shared_rows import Others
-from activation.model import Operation, Row, RowOutcome, Status
+from activation.model import Operation, Row, RowOutcome, Status, count_sent
 from activation.places import WrittenPlace
 from segmentry.errors import DestinationError
 from segmentry.settings import Settings
@@ -72,7 +72,7 @@ class Sending:
         """The syncs that share the place."""
         return sharing.others(self.ledger, self.sync, self.destination, self.written)
 
-    def record(self, request_id: str | None, outcomes: list[RowOutcome]) -> None:
+    def record(self, request_id: str | None, outcomes: Sequence[RowOutcome]) -> None:
         """Record the outcomes of a request's rows, and count them."""
         keeps = self.sync.mode == "delete"
         recorded.record(
@@ -81,9 +81,9 @@ class Sending:
         self.run.count(outcomes)
         if self.destination.identifying:
             self._note_removals(outcomes)
-        self.sent_before += sum(outcome.status is Status.sent for outcome in outcomes)
+        self.sent_before += count_sent(outcomes)
 
-    def _note_removals(self, outcomes: list[RowOutcome]) -> None:
+    def _note_removals(self, outcomes: Sequence[RowOutcome]) -> None:
         for outcome in outcomes:
             row = outcome.row
             if row.operation is not Operation.remove:

@@ -98,7 +98,7 @@ def test_a_run_that_was_killed_goes_on_with_the_batch_and_makes_no_other(bench: 
     assert begun == Pending("batch1")
     rows = [replace(row, values={}) for row in _people()]  # as the ledger gives them back
     outcomes = made.destination.poll(made.session, Batch("r", rows), "batch1")
-    assert isinstance(outcomes, list)
+    assert isinstance(outcomes, Sequence)
     assert {outcome.status for outcome in outcomes} == {Status.sent}
     assert [r.url.path for r, _ in made.journal.calls].count("/batches") == 1
     assert len(content_of(made.journal.calls[-1][0])["members_to_add"]) == PEOPLE
