@@ -44,15 +44,18 @@ def run_sync(
     sync = sync_files.one(settings, name)
     release = guardrails.released(name, release)
     read_back = opt_out_pull.before_sending(settings)
+    if read_back.faults:
+        # Who opted out there is not known: nobody is added, and those who are known to have opted
+        # out leave.
+        withdraw(settings, name, sync)
+        raise read_back.faults[0]
     with open_sync(settings, name) as opened:
         renaming.settle(opened.ledger, sync)
         if not (missing := opened.at(sync).missing):
             with desk_of(opened) as desk:
                 desk.run.notes += read_back.notes
                 done = _run(desk, sync, release, digest)
-            return replace(
-                done, notes=[*read_back.notes, *done.notes], is_incomplete=bool(read_back.faults)
-            )
+            return replace(done, notes=[*read_back.notes, *done.notes])
     withdraw(settings, name, sync)
     note = f"{name}: not configured, set {', '.join(missing)} to send"
     return StageReport({f"sync {name}": 0}, [note], "not_configured")

@@ -253,24 +253,28 @@ def pull_all(settings: Settings) -> tuple[list[Pulled], list[SegmentryError]]:
 
 def before_sending(settings: Settings) -> ReadBack:
     """Read back what is new, so that it counts for the next request. An account that was read less
-    than a minute ago is left alone, and one that fails stops nothing: the note and the exit status
-    report it.
+    than a minute ago is left alone; its fault counts until it is read again.
     """
-    names = [name for name in accounts(settings) if _is_due(settings, name)]
     notes: list[str] = []
     faults: list[SegmentryError] = []
-    for name in names:
-        _ATTEMPTS[str(settings.home), name] = time.monotonic()
-        try:
-            notes.append(pull(settings, name).note)
-        except SegmentryError as error:
-            faults.append(error)
-            notes.append(f"opt-outs were not read back: {error.received}")
+    for name in accounts(settings):
+        place = (str(settings.home), name)
+        if _is_due(settings, name):
+            _ATTEMPTS[place] = time.monotonic()
+            _FAULTS.pop(place, None)
+            try:
+                notes.append(pull(settings, name).note)
+            except SegmentryError as error:
+                _FAULTS[place] = error
+                notes.append(f"opt-outs were not read back: {error.received}")
+        if place in _FAULTS:
+            faults.append(_FAULTS[place])
     return ReadBack(tuple(notes), tuple(faults))
 
 
-# When this process last tried to read an account: by home and name.
+# When this process last tried to read an account, and what went wrong: by home and name.
 _ATTEMPTS: dict[tuple[str, str], float] = {}
+_FAULTS: dict[tuple[str, str], SegmentryError] = {}
 _FRESH_SECONDS = 60.0
 
 

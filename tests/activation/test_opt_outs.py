@@ -256,3 +256,29 @@ def test_an_opt_out_at_the_tool_counts_before_the_first_request(
     }
     assert len(failures) == 1 and "status 400" in failures[0].received
     assert shown[0]["status"] == "done"
+
+
+def test_a_tool_that_cannot_be_read_stops_additions_and_no_removal(
+    shop: Shop, receiver: Receiver, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hook = webhook(shop)
+    consent(shop, "ann", "bob")
+    fill(shop, hook, {"ann": "X", "bob": "X"})
+    tool = serve("mailchimp", shop.settings)
+    monkeypatch.setattr(opt_out_pull, "_FRESH_SECONDS", 0.0)
+    engine.run_sync(shop.settings, hook)
+    leave(tool, "bob", at=datetime.now(UTC).replace(tzinfo=None, microsecond=0))
+    opt_out_pull.pull(shop.settings, "our_mailchimp")
+    consent(shop, "cid")
+    fill(shop, hook, {"ann": "X", "bob": "X", "cid": "X"})
+    tool.failures = [400]
+    with pytest.raises(DestinationError, match="status 400"):
+        engine.run_sync(shop.settings, hook)
+    assert set(receiver.people) == {"ann@example.com"}
+    # The fault counts for the next sync of the same minute, which does not ask again.
+    monkeypatch.setattr(opt_out_pull, "_FRESH_SECONDS", 60.0)
+    with pytest.raises(DestinationError, match="status 400"):
+        engine.run_sync(shop.settings, hook)
+    monkeypatch.setattr(opt_out_pull, "_FRESH_SECONDS", 0.0)
+    engine.run_sync(shop.settings, hook)
+    assert set(receiver.people) == {"ann@example.com", "cid@example.com"}
