@@ -16,8 +16,8 @@ from types import ModuleType
 # it is about to be read.
 _ROOMS = frozenset(
     {
-        "activation", "collector", "expectations", "experiments", "identity", "ml", "runtime",
-        "segmentry", "segments", "simulator", "sources",
+        "activation", "api", "collector", "console", "expectations", "experiments", "identity",
+        "live", "ml", "privacy", "runtime", "segmentry", "segments", "simulator", "sources",
     }
 )  # fmt: skip
 

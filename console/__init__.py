@@ -1,0 +1,1 @@
+"""Pages for people who run segments and syncs: read-only, from relations of the lake."""
