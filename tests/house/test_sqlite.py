@@ -12,7 +12,13 @@ from segmentry.settings import ROOT
 
 # The simulator's tools keep a file of their own; the ledger's is opened by SQLAlchemy.
 # An erasure opens the files of other tools, and leaves the catalog to a process of its own.
-ALLOWED = {"simulator/_tools.py", "privacy/databases.py"}
+# The real-time store is a file of its own.
+ALLOWED = {
+    "simulator/_tools.py",
+    "privacy/databases.py",
+    "live/store/embedded.py",
+    "live/store/opened.py",
+}
 SKIPPED = {"tests", ".venv", "build"}
 
 
