@@ -9,7 +9,7 @@ so a write that is repeated after a kill appends nothing twice. ::
     with closing(open_store(settings)) as store:
         base = store.state().snapshot or 0
         store.put([ProfileRecord("p1", Version(base, 7), segments={"new_visitors": entered_at})])
-        store.opt_out([OptOut("p1", "marketing", "email")])  # takes effect with the next answer
+        store.opt_out([OptOutMark("p1", "marketing", "email")])  # takes effect with the next answer
         store.find_many([("email", "ann@example.com")])
 """
 
@@ -21,7 +21,7 @@ from typing import Protocol
 from live.store.records import (
     Identifier,
     MembershipChange,
-    OptOut,
+    OptOutMark,
     ProfileRecord,
     StoredProfile,
     StoreState,
@@ -48,7 +48,7 @@ class ProfileStore(Protocol):
         that arrives later does not bring them back.
         """
 
-    def opt_out(self, opt_outs: Sequence[OptOut]) -> int:
+    def opt_out(self, opt_outs: Sequence[OptOutMark]) -> int:
         """Mark refusals; they are in every later answer. Returns how many are new."""
 
     def lift(self, profile_ids: Collection[str], snapshot: int | None) -> int:
@@ -56,7 +56,7 @@ class ProfileStore(Protocol):
         the refusals in the records: this re-subscribes nobody.
         """
 
-    def marked(self) -> Iterator[OptOut]:
+    def marked(self) -> Iterator[OptOutMark]:
         """All marks."""
 
     def forget(self, profile_ids: Collection[str], identifiers: Iterable[Identifier]) -> int:

@@ -19,7 +19,7 @@ from live.store.keys import PROFILE, IdentifierHashes
 from live.store.records import (
     Identifier,
     MembershipChange,
-    OptOut,
+    OptOutMark,
     ProfileRecord,
     StoredProfile,
     StoreState,
@@ -164,7 +164,7 @@ class EmbeddedStore:
             _prune(c)
         return done
 
-    def opt_out(self, opt_outs: Sequence[OptOut]) -> int:
+    def opt_out(self, opt_outs: Sequence[OptOutMark]) -> int:
         """See ProfileStore."""
         with self._writing() as c:
             before = c.total_changes
@@ -188,11 +188,11 @@ class EmbeddedStore:
             )
             return c.total_changes - before
 
-    def marked(self) -> Iterator[OptOut]:
+    def marked(self) -> Iterator[OptOutMark]:
         """See ProfileStore."""
         sql = "select profile_id, purpose, channel, snapshot from opt_outs order by 1, 2, 3"
         for row in self._connection().execute(sql).fetchall():
-            yield OptOut(*row)
+            yield OptOutMark(*row)
 
     def forget(self, profile_ids: Collection[str], identifiers: Iterable[Identifier]) -> int:
         """See ProfileStore."""

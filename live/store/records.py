@@ -77,7 +77,7 @@ class StoredProfile:
     strict: Sequence[str] = ()
 
 
-class OptOut(NamedTuple):
+class OptOutMark(NamedTuple):
     """A refusal that counts before the record of its profile is written again.
 
     snapshot: of the lake, from which on the rule has it, so that the next feed removes the mark;
@@ -103,7 +103,7 @@ class MembershipChange(NamedTuple):
 
 class StoreState(NamedTuple):
     """What the store was fed from. generation: another one after the store was lost or rebuilt, and
-    then cursors of before say nothing. snapshot: None before the first feed. fingerprint: of what
+    then cursors of before mean nothing. snapshot: None before the first feed. fingerprint: of what
     decides the content of records.
     """
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from live.store.base import ProfileStore
-from live.store.records import Identifier, OptOut, ProfileRecord, StoredProfile, Version
+from live.store.records import Identifier, OptOutMark, ProfileRecord, StoredProfile, Version
 from tests.live import stores
 from tests.live.stores import record
 
@@ -102,7 +102,7 @@ def test_a_deleted_profile_is_not_brought_back_by_an_older_write(store: ProfileS
 
 def test_an_opt_out_is_in_the_next_answer_and_outlives_newer_records(store: ProfileStore) -> None:
     store.put([record("p1", 4)])
-    marks = [OptOut("p1", "marketing", "email", 5), OptOut("p1", "analytics", "any")]
+    marks = [OptOutMark("p1", "marketing", "email", 5), OptOutMark("p1", "analytics", "any")]
     assert store.opt_out(marks) == 2
     assert store.opt_out(marks) == 0
     store.put([record("p1", 6, consent={"marketing/email": "granted"})])
@@ -116,13 +116,13 @@ def test_an_opt_out_is_in_the_next_answer_and_outlives_newer_records(store: Prof
         "marketing/email": "granted",
         "analytics/any": "refused",
     }
-    assert list(store.marked()) == [OptOut("p1", "analytics", "any", None)]
+    assert list(store.marked()) == [OptOutMark("p1", "analytics", "any", None)]
 
 
 def test_a_forgotten_person_leaves_no_trace_and_stays_out(store: ProfileStore) -> None:
-    known = (("email", "gone@example.org"),)
+    known = (("email", "left@example.org"),)
     store.put([record("p1", 4, segments=("a",), identifiers=known), record("p2", 4)])
-    store.opt_out([OptOut("p1", "marketing", "email")])
+    store.opt_out([OptOutMark("p1", "marketing", "email")])
     store.forget(["p1"], known)
     assert store.put([record("p1", 9, segments=("a",), identifiers=known)]) == 0
     assert store.find_many([("profile_id", "p1"), known[0]]) == [None, None]
