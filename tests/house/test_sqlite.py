@@ -12,10 +12,11 @@ from segmentry.settings import ROOT
 
 # The simulator's tools keep a file of their own; the ledger's is opened by SQLAlchemy.
 # An erasure opens the files of other tools, and leaves the catalog to a process of its own.
-# The real-time store is a file of its own.
+# The live engine's state and the real-time store are files of their own.
 ALLOWED = {
     "simulator/_tools.py",
     "privacy/databases.py",
+    "live/state.py",
     "live/store/embedded.py",
     "live/store/opened.py",
 }

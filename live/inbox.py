@@ -1,0 +1,103 @@
+"""Follows the files that the collector writes: the open one, and those that it has moved into the
+inbox of the source events.
+
+A file is known by its first line, so the open file is still the same after it was moved. Reading a
+line twice is harmless: an event is known by its id.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from segmentry.settings import Settings
+
+MOVED = "collected-*.ndjson"
+MOST_BYTES = 4 << 20  # of one micro-batch: some 5,000 events
+
+
+@dataclass(frozen=True)
+class FilePosition:
+    """How far a file is read. path: where the file is now; what is loaded is recorded by it."""
+
+    path: str
+    offset: int
+
+
+@dataclass
+class Arrivals:
+    """Whole lines, each with the key of its file; and the places behind them, by key.
+
+    bytes_behind: what was left for the next look.
+    """
+
+    lines: list[tuple[str, str]] = field(default_factory=list)
+    places: dict[str, FilePosition] = field(default_factory=dict)
+    bytes_behind: int = 0
+
+
+def folder(settings: Settings) -> Path:
+    """The inbox, where the collector and the loads expect it."""
+    return Path(os.environ.get("SEGMENTRY_INBOX") or settings.home / "inbox")
+
+
+class Follower:
+    """Reads new lines of one inbox; remembers in memory which files are read to their end."""
+
+    def __init__(self, inbox: Path) -> None:
+        self._inbox = inbox
+        self._read: dict[str, tuple[str, int]] = {}
+
+    def arrivals(self, places: Mapping[str, FilePosition], most: int = MOST_BYTES) -> Arrivals:
+        """What was written behind these places, oldest file first, at most that many bytes."""
+        found = Arrivals()
+        left = most
+        for path in self._files():
+            known = self._read.get(path.name)
+            size = _size(path)
+            if known and known[1] == size and path.parent.name == "events":
+                continue  # a moved file never changes
+            left -= self._read_file(path, places, found, left)
+        return found
+
+    def _files(self) -> Iterator[Path]:
+        # The open file last: while it is moved it may be seen twice, and is not missed.
+        yield from sorted((self._inbox / "events").glob(MOVED))
+        yield self._inbox / ".collector" / "open.ndjson"
+
+    def _read_file(
+        self, path: Path, places: Mapping[str, FilePosition], found: Arrivals, left: int
+    ) -> int:
+        try:
+            file = path.open("rb")
+        except FileNotFoundError:
+            return 0
+        with file:
+            first = file.readline()
+            if not first.endswith(b"\n"):
+                return 0
+            key = hashlib.blake2b(first, digest_size=16).hexdigest()
+            place = found.places.get(key) or places.get(key) or FilePosition("", 0)
+            size = os.fstat(file.fileno()).st_size
+            # A failed write is cut off again: then the file is shorter than what was read.
+            offset = place.offset if place.offset <= size else 0
+            file.seek(offset)
+            data = file.read(max(0, left))
+        whole = data[: data.rfind(b"\n") + 1]
+        offset += len(whole)
+        found.lines += [(key, line.decode("utf-8", "replace")) for line in whole.split(b"\n")[:-1]]
+        if place != FilePosition(str(path), offset):
+            found.places[key] = FilePosition(str(path), offset)
+        found.bytes_behind += size - offset
+        self._read[path.name] = (key, offset)
+        return len(whole)
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return -1
