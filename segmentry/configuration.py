@@ -22,6 +22,19 @@ _COUNTRY = re.compile("[A-Z]{2}")
 SCHEMA_FOLDER = ROOT / "config" / "schemas"
 
 
+class _Loader(yaml.CSafeLoader):
+    """Reads a date such as 2026-07-01 as the text it is, as the schemas expect it.
+
+    libyaml's loader: a thousand segments are read in seconds and not in a minute.
+    """
+
+
+_Loader.yaml_implicit_resolvers = {
+    start: [entry for entry in found if entry[0] != "tag:yaml.org,2002:timestamp"]
+    for start, found in yaml.CSafeLoader.yaml_implicit_resolvers.items()
+}
+
+
 def load_file(path: Path, kind: str) -> dict[str, Any]:
     """One YAML file, valid against config/schemas/<kind>.schema.json, or ConfigError naming file,
     place and remedy.
@@ -35,8 +48,7 @@ def load_file(path: Path, kind: str) -> dict[str, Any]:
 def read(path: Path) -> Any:
     """The content of a YAML file, or ConfigError that names the file and the fault."""
     try:
-        # libyaml's loader: a thousand segments are read in seconds and not in a minute.
-        return yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
+        return yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - it is a safe one
     except OSError as error:
         raise ConfigError(
             f"{path} cannot be read: {error.strerror}", remedy="create it or name another"

@@ -1,0 +1,1 @@
+"""Content: slots, their variants as templates, and which segment gets which variant."""

@@ -1,0 +1,1 @@
+"""Decisions: which variant of each slot one person sees now, and why."""
