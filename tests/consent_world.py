@@ -8,20 +8,24 @@ memory of that name, so that the sync engine runs on it too.
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import duckdb
 import jinja2
 import pyarrow as pa
+import yaml
 
 from activation import generate
 from activation.published import COLUMNS
 from identity.policy import policy_rows, table_columns
 from segmentry import identifiers
 from segmentry.configuration import policies
-from segmentry.settings import Settings
+from segmentry.settings import ROOT, Settings
 from tests.dbt_sql import Project
 
 START = datetime(2026, 1, 1)
@@ -263,3 +267,23 @@ def order(key: str, at: float, **content: Any) -> dict[str, Any]:
 def at_noon(number: int) -> datetime:
     """When a day's records land: some hours after all of them were made."""
     return day(number + 0.5)
+
+
+SYNCS = {"letters": ("marketing", "email", "email"), "texts": ("marketing", "sms", "phone")}
+
+
+def configured(settings: Settings, folder: Path) -> Settings:
+    """Settings with two syncs over all profiles: letters by e-mail, texts by SMS."""
+    (folder / "syncs").mkdir(parents=True)
+    shutil.copyfile(ROOT / "config" / "policies.yml", folder / "policies.yml")
+    for name, (purpose, channel, address) in SYNCS.items():
+        content = {
+            "name": name, "description": "People of a test.", "owner": "tests",
+            "destination": "files",
+            "audience": {"segments": "all"}, "purpose": purpose, "channel": channel,
+            "address": address,
+            "key": address, "columns": {address: {"from": address},
+            "first_name": {"from": "first_name"}},
+        }  # fmt: skip
+        (folder / "syncs" / f"{name}.yml").write_text(yaml.safe_dump(content), encoding="utf-8")
+    return replace(settings, config=folder)

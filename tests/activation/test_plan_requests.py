@@ -19,9 +19,10 @@ from activation import destination as destinations
 from activation import engine, operate
 from activation.client import Client
 from segmentry.settings import ROOT, Settings
-from tests.contracts.test_destinations import VALUES
-from tests.contracts.vendors import VENDORS, Answer, Journal, Vendor
-from tests.properties.moves import open_lake, read_once, work_over
+from tests.contracts.bench import VALUES
+from tests.contracts.vendor_answers import Answer
+from tests.contracts.vendors import VENDORS, Journal, Vendor
+from tests.properties.memory_lake import open_lake, read_once, work_over
 
 OWN = 3  # rows of a batch, so that the sizes around it are small
 FREELY = {"allow_empty": True, "max_removed_share": 1.0, "max_changed_share": 1.0}

@@ -34,7 +34,7 @@ from tests.activation.engine_shop import (
 )
 from tests.activation.shop import Shop
 from tests.activation.test_withdrawals import mails
-from tests.contracts.test_destinations import Bench, person
+from tests.contracts.bench import Bench, person
 
 __all__ = ["open_lake", "receiver"]
 

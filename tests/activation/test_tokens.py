@@ -25,7 +25,7 @@ from activation.tokens.source import TokenSource, source
 from activation.tokens.store import KeptToken, TokenFile
 from segmentry.errors import DestinationError, SegmentryError
 from tests.activation.token_server import TokenServer, token_server
-from tests.contracts.test_destinations import FreeAccounts
+from tests.contracts.bench import FreeAccounts
 from tests.unit.test_sync_config import sync as config_of
 
 SIGN_IN = SignIn((flows.PASTED, flows.REFRESH_TOKEN, flows.JWT_BEARER), "{url}/token")

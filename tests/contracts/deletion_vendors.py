@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from activation.hashing import mailchimp_key as key_of
-from tests.contracts.vendors import Answer
+from tests.contracts.vendor_answers import Answer
 
 Query = dict[str, list[str]]
 

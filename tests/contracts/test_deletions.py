@@ -15,8 +15,8 @@ from activation.client import Unanswered
 from activation.deletion import Receipt
 from activation.model import Batch, Operation, Row
 from tests.conftest import shared_data
+from tests.contracts.bench import Bench, bench, person, specification_check
 from tests.contracts.deletion_vendors import SETTINGS, VENDORS, Vendor
-from tests.contracts.test_destinations import Bench, _checker, bench, person
 from tests.contracts.vendors import VENDORS as BENCHES
 
 __all__ = ["bench"]
@@ -111,7 +111,7 @@ def test_requests_fit_the_vendors_own_specification(name: str, bench: Make) -> N
     made = _made(bench, name, Vendor(*PEOPLE))
     _request(made, "ann")
     deletion.of(name).present(made.session, [_row("ann")])
-    checked = _checker(made)
+    checked = specification_check(made)
     requests = [one for one in made.journal.calls if "oauth" not in one[0].url.path]
     described = [_fits(checked, *one) for one in requests]
     print(name, f"{sum(described)} of {len(described)} exchanges are described")

@@ -18,7 +18,7 @@ from activation.generic.templates import Scope
 from activation.hashing import sha256
 from activation.model import Batch, Operation, Row, Status
 from segmentry.errors import ConfigError, DestinationError
-from tests.contracts.test_destinations import Bench, bench, person
+from tests.contracts.bench import Bench, bench, person
 from tests.contracts.vendors import content_of
 
 __all__ = ["bench"]

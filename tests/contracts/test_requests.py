@@ -11,7 +11,7 @@ from activation import destination as destinations
 from activation import expected_requests
 from activation.model import Accepted, Batch, Operation, Pending, Row
 from segmentry.sync_config import SyncLimits
-from tests.contracts.test_destinations import NAMES, Bench, person
+from tests.contracts.bench import NAMES, Bench, person
 from tests.contracts.vendors import content_of
 
 SIZES = [1, 2, 99, 100, 101, 201]

@@ -16,7 +16,7 @@ from activation.generic.http_destination import HttpDestination
 from activation.model import Operation, Row
 from tests.contracts import test_destinations as battery
 from tests.contracts import test_requests, test_values
-from tests.contracts.test_destinations import Bench, bench, person
+from tests.contracts.bench import Bench, bench, person
 from tests.contracts.vendors import VENDORS, content_of
 
 __all__ = ["bench"]

@@ -17,7 +17,8 @@ from activation.file_formats import WRITERS
 from activation.model import Batch, Operation, Row, Status
 from activation.send.batching import batches
 from segmentry.sync_config import SyncColumn
-from tests.contracts.test_destinations import ADVERTISING, NAMES, Bench, person
+from tests.contracts.bench import NAMES, Bench, person
+from tests.contracts.test_destinations import ADVERTISING
 from tests.contracts.vendors import VENDORS
 
 INDIA = timezone(timedelta(hours=5, minutes=30))

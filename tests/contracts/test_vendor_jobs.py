@@ -15,9 +15,10 @@ from activation import changes
 from activation.client import RequestRefused
 from activation.model import Accepted, Batch, Operation, Pending, Row, Status
 from segmentry.errors import ConfigError
-from tests.contracts.test_destinations import Bench, bench, person
+from tests.contracts.bench import Bench, bench, person
 from tests.contracts.test_vendor_rules import _answering, _columns, _row
-from tests.contracts.vendors import archive, content_of
+from tests.contracts.vendor_answers import archive
+from tests.contracts.vendors import content_of
 
 __all__ = ["bench"]
 
@@ -83,7 +84,10 @@ def test_a_batch_of_which_all_members_are_refused_alike_is_one_refusal(bench: Ma
     assert not [r for r, _ in made.journal.calls if "segments" in r.url.path]
 
 
-@pytest.mark.parametrize("packed", [b"", b"no archive", archive([])[:40]])
+# Names of their own: a gzip has its time of day in it, and workers must collect the same tests.
+@pytest.mark.parametrize(
+    "packed", [b"", b"no archive", archive([])[:40]], ids=["empty", "no archive", "torn"]
+)
 def test_results_that_are_no_archive_are_no_success(packed: bytes, bench: Make) -> None:
     made = bench("mailchimp")
     _batch_ended(made, [])

@@ -12,7 +12,7 @@ from activation import destination as destinations
 from activation import hashing
 from activation.model import Operation, Row, Status
 from segmentry.errors import ConfigError
-from tests.contracts.test_destinations import Bench, bench, person
+from tests.contracts.bench import Bench, bench, person
 from tests.contracts.vendors import content_of
 
 __all__ = ["bench"]

@@ -21,7 +21,7 @@ import pytest
 from ml import stages
 from ml.registry.tracking import Tracker
 from segmentry.stages import RunContext
-from tests.ml.test_models import settings_in
+from tests.ml.small_lake import settings_in
 
 pytestmark = pytest.mark.soak
 PATIENCE = 900.0  # seconds until the server must answer; a busy machine stretches its imports

@@ -10,8 +10,10 @@ import numpy as np
 import pandas as pd
 import yaml
 
+from ml.registry import catalogue
+from ml.spec import ModelSpec
 from segmentry import warehouse
-from segmentry.settings import Settings
+from segmentry.settings import Settings, switch_off_telemetry
 
 CLOCK = datetime(2026, 7, 1)
 DAYS_BACK = (284, 187, 90, 0)  # outcomes of 90 days and an embargo of 7 lie between two times
@@ -154,3 +156,26 @@ def write(settings: Settings, relation: str, rows: pd.DataFrame) -> None:
     with warehouse.connect(settings) as lake:
         lake.register("incoming", rows)
         lake.execute(f"create or replace table lake.{relation} as select * from incoming")
+
+
+def settings_in(folder: Path, size: int, **training: object) -> Settings:
+    """A prepared home with a filled lake and a training policy of its own."""
+    switch_off_telemetry()
+    chosen = {"trials": 0, "resamples": 100, "min_rows": 200, **training}
+    made = settings_of(folder, **chosen)
+    if size:
+        fill(made, size)
+    return made
+
+
+def churn() -> ModelSpec:
+    """The spec of the shipped model."""
+    spec = catalogue.spec_named("churn")
+    assert isinstance(spec, ModelSpec)
+    return spec
+
+
+def rows(settings: Settings, sql: str) -> list[tuple[object, ...]]:
+    """What a query of the lake returns."""
+    with warehouse.connect(settings, read_only=True) as lake:
+        return lake.execute(sql).fetchall()

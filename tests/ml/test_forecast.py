@@ -25,7 +25,7 @@ from ml.trainers.forecast import ForecastTrainer
 from segmentry import warehouse
 from segmentry.stages import RunContext
 from tests.ml import small_lake
-from tests.ml.test_models import rows, settings_in
+from tests.ml.small_lake import rows, settings_in
 
 pytestmark = pytest.mark.slow
 

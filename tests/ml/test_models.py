@@ -20,31 +20,20 @@ from ml.evaluate import drift, leakage, reviews
 from ml.fit import pipeline
 from ml.personas import cards
 from ml.policy import TrainingPolicy
-from ml.registry import catalogue, promotion
+from ml.registry import promotion
 from ml.registry.tracking import Tracker, log_model
-from ml.spec import ModelSpec
 from ml.trainers import labelled
 from ml.trainers.probability import ProbabilityTrainer
 from segmentry import warehouse
 from segmentry.errors import ConfigError, GateFailed, NotReadyError, UsageError
-from segmentry.settings import Settings, switch_off_telemetry
 from segmentry.stages import RunContext
 from tests.ml import small_lake
+from tests.ml.small_lake import churn, rows, settings_in
 
 pytestmark = pytest.mark.slow
 
 SIZE = 2500
 ALL = ["churn", "clv", "next_category", "next_order", "personas", "upsell"]
-
-
-def settings_in(folder: Path, size: int, **training: object) -> Settings:
-    """A prepared home with a filled lake and a training policy of its own."""
-    switch_off_telemetry()
-    chosen = {"trials": 0, "resamples": 100, "min_rows": 200, **training}
-    made = small_lake.settings_of(folder, **chosen)
-    if size:
-        small_lake.fill(made, size)
-    return made
 
 
 @pytest.fixture(scope="module")
@@ -58,17 +47,6 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> RunContext:
         stages.train(context, model)
         stages.score(context, model)
     return context
-
-
-def churn() -> ModelSpec:
-    spec = catalogue.spec_named("churn")
-    assert isinstance(spec, ModelSpec)
-    return spec
-
-
-def rows(settings: Settings, sql: str) -> list[tuple[object, ...]]:
-    with warehouse.connect(settings, read_only=True) as lake:
-        return lake.execute(sql).fetchall()
 
 
 def test_champions_beat_the_heuristic_and_score_every_customer(trained: RunContext) -> None:

@@ -26,7 +26,7 @@ from segmentry.errors import UsageError
 from segmentry.settings import ROOT
 from segmentry.stages import RunContext
 from tests.ml import small_lake
-from tests.ml.test_models import churn, rows, settings_in
+from tests.ml.small_lake import churn, rows, settings_in
 
 pytestmark = pytest.mark.slow
 

@@ -19,7 +19,7 @@ from ml.trainers import rules
 from segmentry.settings import switch_off_telemetry
 from segmentry.stages import RunContext
 from tests.ml import small_lake
-from tests.ml.test_models import rows
+from tests.ml.small_lake import rows
 
 pytestmark = pytest.mark.slow
 

@@ -27,8 +27,7 @@ from segmentry import snapshots, sync_files, warehouse
 from segmentry.errors import GuardrailTriggered
 from segmentry.settings import Settings
 from tests.consent_histories import History
-from tests.consent_world import World, at_noon, day
-from tests.unit.test_consent_rule import configured
+from tests.consent_world import World, at_noon, configured, day
 
 DAYS = 5
 TIGHT = {

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from segmentry.settings import Settings
-from tests.properties.moves import Step, Town, drawn, founder, shortest
+from tests.properties.moves import drawn, founder, shortest
+from tests.properties.town import Step, Town
 
 Founding = Callable[[], Town]
 RUN: Step = ("run", 0, 0)

@@ -4,36 +4,14 @@ own SQL.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
-from segmentry.settings import ROOT, Settings
-from tests.consent_world import World, consent, contact, day, order, unsubscribe
-
-SYNCS = {"letters": ("marketing", "email", "email"), "texts": ("marketing", "sms", "phone")}
-
-
-def configured(settings: Settings, folder: Path) -> Settings:
-    """Settings with two syncs over all profiles: letters by e-mail, texts by SMS."""
-    (folder / "syncs").mkdir(parents=True)
-    shutil.copyfile(ROOT / "config" / "policies.yml", folder / "policies.yml")
-    for name, (purpose, channel, address) in SYNCS.items():
-        content = {
-            "name": name, "description": "People of a test.", "owner": "tests",
-            "destination": "files",
-            "audience": {"segments": "all"}, "purpose": purpose, "channel": channel,
-            "address": address,
-            "key": address, "columns": {address: {"from": address},
-            "first_name": {"from": "first_name"}},
-        }  # fmt: skip
-        (folder / "syncs" / f"{name}.yml").write_text(yaml.safe_dump(content), encoding="utf-8")
-    return replace(settings, config=folder)
+from segmentry.settings import Settings
+from tests.consent_world import SYNCS, World, configured, consent, contact, day, order, unsubscribe
 
 
 @pytest.fixture
