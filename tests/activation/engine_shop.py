@@ -13,7 +13,9 @@ from typing import Any
 import pytest
 from standardwebhooks.webhooks import Webhook
 
+from activation import engine, operate
 from segmentry import warehouse
+from segmentry.errors import SegmentryError
 from tests.activation import loopback
 from tests.activation.shop import Shop, decision
 
@@ -145,3 +147,37 @@ def fill(shop: Shop, name: str, people: dict[str, str | None]) -> None:
 def consent(shop: Shop, *people: str, **content: Any) -> None:
     """Consent of these people."""
     shop.put("marts.consents", [decision(person, **content) for person in people])
+
+
+def opt_out(shop: Shop, *people: str, **content: Any) -> None:
+    """These people opt out after the audience was built."""
+    shop.put(
+        "marts.consents", [decision(name, "withdrawn", "2026-05-20", **content) for name in people]
+    )
+
+
+def mails(*names: str) -> set[str]:
+    """Addresses of these people."""
+    return {f"{name}@example.com" for name in names}
+
+
+def stopped(shop: Shop, name: str, **parts: Any) -> str:
+    """Run a sync that something stops; what was reported."""
+    with pytest.raises(SegmentryError) as caught:
+        engine.run_sync(shop.settings, name, **parts)
+    assert "example.com" not in str(caught.value)
+    return str(caught.value)
+
+
+def send(shop: Shop, name: str = "hook", **parts: object) -> tuple[int, str]:
+    """Run a sync: how many rows it sent, and its status."""
+    report = engine.run_sync(shop.settings, name, **parts)  # type: ignore[arg-type]
+    return sum(report.rows.values()), report.status
+
+
+def shop_changes(shop: Shop) -> list[tuple[str, str, str]]:
+    """Published changes in order: row, status, reason."""
+    operate.publish(shop.settings)
+    return shop.rows(
+        "select row_key, status, reason from activation.sync_changelog order by change_id"
+    )

@@ -10,19 +10,20 @@ from pathlib import Path
 import pytest
 from standardwebhooks.webhooks import Webhook
 
-from activation import engine, operate
+from activation import operate
 from activation.client import Client
-from activation.ledger import runs
-from activation.ledger.database import Ledger
-from segmentry.errors import DestinationError, GuardrailTriggered, SegmentryError, UsageError
+from segmentry.errors import DestinationError, GuardrailTriggered, UsageError
 from tests.activation.engine_shop import (
     SECRET,
     Receiver,
     Reply,
     consent,
     fill,
+    mails,
     open_lake,
     receiver,
+    send,
+    shop_changes,
     webhook,
 )
 from tests.activation.shop import Shop, decision
@@ -31,15 +32,6 @@ from tests.contracts.vendors import VENDORS, Journal, content_of
 __all__ = ["open_lake", "receiver"]
 
 pytestmark = [pytest.mark.usefixtures("open_lake"), pytest.mark.slow]
-
-
-def send(shop: Shop, name: str = "hook", **parts: object) -> tuple[int, str]:
-    report = engine.run_sync(shop.settings, name, **parts)  # type: ignore[arg-type]
-    return sum(report.rows.values()), report.status
-
-
-def mails(*names: str) -> set[str]:
-    return {f"{name}@example.com" for name in names}
 
 
 def test_adds_updates_removals_and_then_silence(shop: Shop, receiver: Receiver) -> None:
@@ -98,13 +90,6 @@ def test_unknown_consent_never_leaves_even_if_the_audience_has_it(
     }
 
 
-def shop_changes(shop: Shop) -> list[tuple[str, str, str]]:
-    operate.publish(shop.settings)
-    return shop.rows(
-        "select row_key, status, reason from activation.sync_changelog order by change_id"
-    )
-
-
 def test_a_new_address_is_a_move(shop: Shop, receiver: Receiver) -> None:
     name = webhook(shop)
     consent(shop, "ann", "new")
@@ -142,98 +127,6 @@ def test_two_people_who_swap_addresses(shop: Shop, receiver: Receiver) -> None:
         "ann@example.com": "Bob",
         "bob@example.com": "Ann",
     }
-
-
-def test_throttles_and_errors_are_waited_out(shop: Shop, receiver: Receiver) -> None:
-    name = webhook(shop)
-    consent(shop, "ann")
-    fill(shop, name, {"ann": "Ann"})
-
-    def script(number: int, rows: object) -> None:
-        if number <= 4:
-            raise Reply(
-                [429, 503, 500, 502][number - 1],
-                headers={"Retry-After": "0"} if number == 1 else {},
-            )
-
-    receiver.script = script
-    assert send(shop) == (1, "done")
-    assert len(receiver.requests) == 5
-
-
-def test_a_lost_answer_is_sent_again_under_the_same_id(shop: Shop, receiver: Receiver) -> None:
-    name = webhook(shop)
-    consent(shop, "ann", "bob")
-    fill(shop, name, {"ann": "Ann", "bob": "Bob"})
-
-    def script(number: int, rows: list[dict[str, object]]) -> None:
-        if number <= 6:
-            receiver.accept("lost", rows)
-            raise Reply(500)
-
-    receiver.script = script
-    with pytest.raises(DestinationError):
-        send(shop)
-    assert {status for _, status, _ in shop_changes(shop)} == {"retry"}
-    fill(shop, name, {"ann": "Ann"})
-    assert send(shop) == (2, "done")
-    assert set(receiver.people) == mails("ann"), (
-        "who may have arrived and is not wanted any more is removed"
-    )
-
-
-def test_a_refused_batch_is_split_down_to_the_guilty_row(shop: Shop, receiver: Receiver) -> None:
-    name = webhook(shop)
-    names = [f"n{number}" for number in range(20)]
-    consent(shop, *names)
-    fill(shop, name, dict.fromkeys(names, "x"))
-
-    def script(number: int, rows: list[dict[str, object]]) -> None:
-        if any(row["key"] == "n7@example.com" for row in rows):
-            raise Reply(400, {"message": "n7@example.com is not welcome"})
-
-    receiver.script = script
-    assert send(shop) == (19, "partial")
-    assert set(receiver.people) == mails(*names) - mails("n7")
-    before = len(receiver.requests)
-    assert send(shop) == (0, "partial")
-    assert len(receiver.requests) == before + 1, "the next run tries a refused row again"
-    assert send(shop)[0] == 0
-    assert len(receiver.requests) == before + 1, "after that it waits"
-    receiver.script = lambda number, rows: None
-    shown, failures = operate.retry(shop.settings, [])
-    assert not failures
-    assert shown[0]["sent"] == 1
-    assert set(receiver.people) == mails(*names)
-
-
-def test_refused_credentials_stop_the_sync_and_leak_nothing(
-    shop: Shop,
-    receiver: Receiver,
-    capsys: pytest.CaptureFixture[str],
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    name = webhook(shop)
-    consent(shop, "ann")
-    fill(shop, name, {"ann": "Ann"})
-
-    def script(number: int, rows: object) -> None:
-        raise Reply(403, {"message": f"{SECRET} ann@example.com"})
-
-    receiver.script = script
-    caplog.set_level(0)
-    with pytest.raises(DestinationError) as caught:
-        send(shop)
-    printed = capsys.readouterr()
-    printed_text = "".join(
-        [str(caught.value), repr(caught.value), printed.out, printed.err, caplog.text]
-    )
-    printed_text += json.dumps(shop_changes(shop)) + json.dumps(
-        operate.status(shop.settings, []), default=str
-    )
-    assert "example.com" not in printed_text
-    assert SECRET[6:] not in printed_text
-    assert receiver.people == {}
 
 
 def test_guardrails_block_and_can_be_released(shop: Shop, receiver: Receiver) -> None:
@@ -405,47 +298,6 @@ def test_a_plan_file_is_applied_exactly_or_not_at_all(
     path.write_text(path.read_text().replace('"add": 2', '"add": 3'))
     with pytest.raises(UsageError, match="changed after it was written"):
         operate.apply(shop.settings, [], file=path)
-
-
-def test_one_broken_sync_stops_no_other(
-    shop: Shop, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("DEAD_URL", "http://127.0.0.1:9")
-    webhook(shop, "broken")
-    shop.sync(
-        "broken",
-        destination="webhook",
-        connection={"url": "DEAD_URL", "secret": "SEGMENTRY_WEBHOOK_SECRET"},
-    )
-    webhook(shop, "good")
-    consent(shop, "ann")
-    fill(shop, "broken", {"ann": "Ann"})
-    fill(shop, "good", {"ann": "Ann"})
-    shown, failures = operate.apply(shop.settings, [])
-    assert [(row["sync"], row["status"]) for row in shown] == [
-        ("broken", "failed"),
-        ("good", "done"),
-    ]
-    assert len(failures) == 1
-    assert set(receiver.people) == mails("ann")
-
-
-def test_a_sync_without_its_connection_reports_it_and_does_not_fail(shop: Shop) -> None:
-    name = webhook(shop)
-    consent(shop, "ann")
-    fill(shop, name, {"ann": "Ann"})
-    report = engine.run_sync(shop.settings, name)
-    assert report.status == "not_configured"
-    assert "SEGMENTRY_WEBHOOK_URL" in report.notes[0]
-
-
-def test_two_processes_never_run_one_sync_at_once(shop: Shop, receiver: Receiver) -> None:
-    name = webhook(shop)
-    ledger = Ledger(shop.settings)
-    with runs.lease(ledger, name), pytest.raises(SegmentryError, match="another process"):
-        send(shop)
-    ledger.close()
-    assert send(shop) == (0, "unchanged")
 
 
 def test_the_published_relations_are_idempotent_and_free_of_addresses(

@@ -13,7 +13,6 @@ import pytest
 import sqlalchemy as sa
 
 from activation import engine, operate, places, retirement, stages
-from activation.destination import all_destinations
 from activation.ledger import deployed
 from activation.ledger.database import Ledger
 from segmentry.errors import ConnectionNotConfigured, DestinationError, GuardrailTriggered
@@ -23,13 +22,14 @@ from tests.activation.engine_shop import (
     Reply,
     consent,
     fill,
+    mails,
     open_lake,
+    opt_out,
     receiver,
     serving,
     webhook,
 )
-from tests.activation.shop import Shop, decision
-from tests.unit.test_sync_config import sync as config_of
+from tests.activation.shop import Shop
 
 __all__ = ["open_lake", "receiver"]
 
@@ -37,10 +37,6 @@ pytestmark = pytest.mark.usefixtures("open_lake")
 
 PEOPLE = ("ann", "bob", "cid")
 URL = "SEGMENTRY_WEBHOOK_URL"
-
-
-def mails(*names: str) -> set[str]:
-    return {f"{name}@example.com" for name in names}
 
 
 def send(shop: Shop, name: str = "hook", **parts: Any) -> tuple[int, str, str]:
@@ -53,10 +49,6 @@ def _note(shop: Shop, name: str) -> str:
         newest = "select note from sync_runs where sync = ? order by started_at desc limit 1"
         row = ledger.execute(newest, [name]).fetchone()
     return str(row[0])
-
-
-def opt_out(shop: Shop, name: str) -> None:
-    shop.put("marts.consents", [decision(name, "withdrawn", "2026-05-20")])
 
 
 @pytest.fixture
@@ -371,43 +363,3 @@ def test_people_that_a_sync_deletes_are_deleted_at_the_new_place_too(
     monkeypatch.setenv(URL, url)
     assert send(shop)[:2] == (3, "done")
     assert set(there.people) == mails("own")
-
-
-def test_every_destination_names_its_place() -> None:
-    """What differs is another place; what is rotated is none."""
-    tokens = {"token", "secret", "password", "key_file", "client_secret"}
-    for name, destination in all_destinations().items():
-        names = destination.place_names
-        assert set(names.settings) | set(names.account) <= {
-            *destination.settings,
-            *destination.optional_settings,
-        }, name
-        assert set(names.options) <= set(destination.options), name
-        assert names.is_by_sync or names.account, name
-        one = {setting: f"one-{setting}" for setting in destination.settings}
-        place = places.of(config_of(destination=name), destination, one)
-        for setting in destination.settings:
-            changed = places.of(
-                config_of(destination=name), destination, {**one, setting: f"two-{setting}"}
-            )
-            is_same = not place.differing(changed)
-            assert is_same == (setting not in names.settings), (name, setting)
-            if setting in tokens and name != "hubspot":
-                assert is_same, (name, setting)
-        for setting, value in one.items():
-            if setting in {*tokens, "api_key", "write_key"}:
-                assert value not in place.as_json(), (name, setting)
-
-
-def test_a_named_account_outlives_its_keys() -> None:
-    for name in ("hubspot", "braze", "iterable"):
-        destination = all_destinations()[name]
-        one = dict.fromkeys(destination.settings, "1")
-        key = "token" if "token" in one else "api_key"
-        config = config_of(destination=name)
-        bare = places.of(config, destination, one)
-        assert bare.differing(places.of(config, destination, {**one, key: "2"})) == [key]
-        named = places.of(config, destination, {**one, "account": "shop"})
-        again = places.of(config, destination, {**one, key: "2", "account": "shop"})
-        assert named.differing(again) == []
-        assert named.account == again.account

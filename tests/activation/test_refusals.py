@@ -28,12 +28,12 @@ from tests.activation.engine_shop import (
     Reply,
     consent,
     fill,
+    mails,
     open_lake,
     receiver,
     webhook,
 )
 from tests.activation.shop import Shop
-from tests.activation.test_withdrawals import mails
 from tests.contracts.bench import Bench, person
 
 __all__ = ["open_lake", "receiver"]

@@ -13,9 +13,17 @@ from activation.destinations.webhook import Webhook
 from segmentry import sync_files
 from segmentry.errors import ConfigError
 from segmentry.sync_config import SyncConfig, parsed
-from tests.activation.engine_shop import Receiver, consent, fill, open_lake, receiver, webhook
+from tests.activation.engine_shop import (
+    Receiver,
+    consent,
+    fill,
+    mails,
+    open_lake,
+    opt_out,
+    receiver,
+    webhook,
+)
 from tests.activation.shop import Shop
-from tests.activation.test_withdrawals import mails, opt_out
 
 __all__ = ["open_lake", "receiver"]
 

@@ -76,7 +76,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     # A key of the JSON that sync plan, verify and status print.
     "activation/operate.py": frozenset({"held"}),
     "tests/activation/test_engine.py": frozenset({"held"}),
-    "tests/activation/test_withdrawals.py": frozenset({"held"}),
+    "tests/activation/test_withdrawn_rows.py": frozenset({"held"}),
     # Relations of homes that exist: marts.touched_visits, features.pattern_moments and
     # staging.held_records.
     "dbt_project/macros/identity/partial.sql": frozenset({"touched"}),
