@@ -15,6 +15,7 @@ from pathlib import Path
 
 from runtime import airflow, login, run_log
 from runtime.airflow_api import Airflow
+from runtime.alerts import history, watch
 from runtime.console import errors
 from runtime.processes import Registry, free_port
 from segmentry import job_lock, jobs, progress, refresh, warehouse
@@ -104,7 +105,8 @@ def recompute(settings: Settings, first: Callable[[], None]) -> Result:
     )
     with _stoppable(), only_one(settings, on_wait=errors.print):
         first()
-        return _followed(settings, jobs.run(chosen, RunContext(settings)), chosen)
+        outcomes = jobs.run(chosen, RunContext(settings))
+        return _followed(settings, history.recorded(settings, "recompute", outcomes), chosen)
 
 
 def refreshed(settings: Settings, *, sends: bool) -> Result:
@@ -115,7 +117,8 @@ def refreshed(settings: Settings, *, sends: bool) -> Result:
     chosen = refresh.stages(sends=sends)
     with _stoppable(), only_one(settings, job_lock.REFRESH):
         outcomes = refresh.run(RunContext(settings), chosen)
-        return _followed(settings, outcomes, chosen, folder="refreshes")
+        recorded = history.recorded(settings, refresh.NAME, outcomes)
+        return _followed(settings, recorded, chosen, folder="refreshes")
 
 
 def _followed(
@@ -135,14 +138,35 @@ def _followed(
         errors.print(f"{'':12}{line}", soft_wrap=True)
         run_log.add(log, f"{'':12}{line}")
 
-    with progress.printed_by(within_a_stage):
+    with progress.printed_by(within_a_stage), _looked_after(settings, result, stages, started):
         for outcome in source:
             for number, line in enumerate(jobs.lines(outcome, stages)):
                 errors.print(line, soft_wrap=True, style="red" if number else "")
                 run_log.add(log, line)
             result.outcomes.append(outcome)
-    result.chain_seconds = time.monotonic() - started
     return result
+
+
+@contextmanager
+def _looked_after(
+    settings: Settings, result: Result, stages: tuple[Stage, ...], started: float
+) -> Iterator[None]:
+    """Record how the job as a whole went, and look for incidents, whether it came to its end or
+    not.
+    """
+    fault = ""
+    try:
+        yield
+    except SegmentryError as error:
+        fault = str(error)
+        raise
+    finally:
+        result.chain_seconds = time.monotonic() - started
+        history.record_job(settings, stages, result.outcomes, result.chain_seconds, fault)
+        for line in watch.look_after(settings):
+            errors.print(line)
+            if result.log is not None:
+                run_log.add(result.log, line)
 
 
 @contextmanager
@@ -151,7 +175,8 @@ def _source(
 ) -> Iterator[Iterator[StageOutcome]]:
     """Outcomes, as they come, of a job that is ready to start."""
     if not request.needs_airflow:
-        yield jobs.run(stages, RunContext(settings, as_of=request.as_of, retrain=request.retrain))
+        context = RunContext(settings, as_of=request.as_of, retrain=request.retrain)
+        yield history.recorded(settings, "run", jobs.run(stages, context))
         return
     conf = {
         **({"as_of": request.as_of.isoformat()} if request.as_of else {}),

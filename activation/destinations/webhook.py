@@ -8,11 +8,11 @@ rows that it refuses: ``{"results": [{"row_key": "...", "status": "error", "mess
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 
+from activation import signing
 from activation.client import decoded
 from activation.destination import (
     EVERY_CHANNEL,
@@ -76,7 +76,6 @@ def post(
 ) -> httpx.Response:
     """Send one signed event; kind: what it does; event: the type that it bears."""
     import orjson
-    from standardwebhooks.webhooks import Webhook as Signer
 
     body = orjson.dumps(
         {
@@ -86,17 +85,7 @@ def post(
     )
 
     def headers() -> dict[str, str]:
-        sent_at = datetime.now(UTC)
-        return {
-            "content-type": "application/json",
-            "webhook-id": f"msg_{batch.request_id}",
-            "webhook-timestamp": str(int(sent_at.timestamp())),
-            "webhook-signature": (
-                Signer(session.connection["secret"]).sign(
-                    f"msg_{batch.request_id}", sent_at, body.decode()
-                )
-            ),
-        }
+        return signing.headers(session.connection["secret"], f"msg_{batch.request_id}", body)
 
     client = session.http({}, None)
     return client.call("POST", "", content=body, headers_of=headers)

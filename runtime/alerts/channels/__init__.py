@@ -1,0 +1,1 @@
+"""One file per kind of channel, each with a CHANNEL."""

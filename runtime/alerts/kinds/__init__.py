@@ -1,0 +1,1 @@
+"""One file per kind of incident, each with a KIND."""
