@@ -4,7 +4,7 @@ ran.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from activation.ledger import database
 from activation.ledger.database import Ledger
+from runtime.alerts.model import AlertFinding
 from runtime.alerts.policy import Limits
 from runtime.alerts.store import IncidentStore
 from segmentry import warehouse
@@ -65,3 +66,11 @@ def look(settings: Settings, limits: Limits, store: IncidentStore) -> Iterator[E
     """The evidence for one look."""
     with ExitStack() as opened:
         yield Evidence(settings, limits, store, database.now(), opened)
+
+
+@dataclass(frozen=True)
+class IncidentKind:
+    """One kind of incident. title: a few words for it; find: what is wrong now, of this kind."""
+
+    title: str
+    find: Callable[[Evidence], Iterable[AlertFinding]]

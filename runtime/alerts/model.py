@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from runtime.alerts.evidence import Evidence
 
 WARNING = "warning"
 CRITICAL = "critical"
@@ -32,14 +28,6 @@ class AlertFinding:
     summary: str
     remedy: str
     page: str = "airflow"
-
-
-@dataclass(frozen=True)
-class IncidentKind:
-    """One kind of incident. title: a few words for it; find: what is wrong now, of this kind."""
-
-    title: str
-    find: Callable[[Evidence], Iterable[AlertFinding]]
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from contextlib import closing
 from dataclasses import dataclass, field
 
 from runtime.alerts import channel, pages, policy
-from runtime.alerts.evidence import look
-from runtime.alerts.model import CRITICAL, OPENED, RESOLVED, AlertFinding, IncidentKind, Message
+from runtime.alerts.evidence import IncidentKind, look
+from runtime.alerts.model import CRITICAL, OPENED, RESOLVED, AlertFinding, Message
 from runtime.alerts.policy import AlertPolicy, ChannelConfig
 from runtime.alerts.store import IncidentStore
 from segmentry import discovery, faults, warehouse

@@ -12,9 +12,9 @@ import pytest
 from cli.main import run
 from runtime import job
 from runtime.alerts import history, watch
-from runtime.alerts.evidence import Evidence
+from runtime.alerts.evidence import Evidence, IncidentKind
 from runtime.alerts.kinds import gate
-from runtime.alerts.model import WARNING, AlertFinding, IncidentKind
+from runtime.alerts.model import WARNING, AlertFinding
 from runtime.alerts.store import IncidentStore
 from segmentry import releases
 from segmentry.errors import SegmentryError

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import sqlalchemy as sa
 
 from activation.ledger import tables as t
-from runtime.alerts.evidence import Evidence
-from runtime.alerts.model import WARNING, AlertFinding, IncidentKind
+from runtime.alerts.evidence import Evidence, IncidentKind
+from runtime.alerts.model import WARNING, AlertFinding
 
 
 def _find(evidence: Evidence) -> Iterator[AlertFinding]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from runtime.alerts.evidence import Evidence
-from runtime.alerts.model import WARNING, AlertFinding, IncidentKind
+from runtime.alerts.evidence import Evidence, IncidentKind
+from runtime.alerts.model import WARNING, AlertFinding
 
 RELATION = "observability.drift"
 # Single features drift often and harm no score; the row of all features weighs them.

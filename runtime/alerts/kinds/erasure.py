@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from privacy import open_requests, record
-from runtime.alerts.evidence import Evidence
-from runtime.alerts.model import CRITICAL, AlertFinding, IncidentKind
+from runtime.alerts.evidence import Evidence, IncidentKind
+from runtime.alerts.model import CRITICAL, AlertFinding
 
 
 def _find(evidence: Evidence) -> Iterator[AlertFinding]:

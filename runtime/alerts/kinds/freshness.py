@@ -7,8 +7,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from runtime.alerts.evidence import Evidence
-from runtime.alerts.model import CRITICAL, WARNING, AlertFinding, IncidentKind
+from runtime.alerts.evidence import Evidence, IncidentKind
+from runtime.alerts.model import CRITICAL, WARNING, AlertFinding
 
 RELATION = "observability.source_freshness"
 ALL = "all sources"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from runtime.alerts.evidence import Evidence
-from runtime.alerts.model import CRITICAL, AlertFinding, IncidentKind
+from runtime.alerts.evidence import Evidence, IncidentKind
+from runtime.alerts.model import CRITICAL, AlertFinding
 from segmentry import releases
 
 _SHOWN = 3

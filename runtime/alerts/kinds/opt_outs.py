@@ -12,8 +12,8 @@ import sqlalchemy as sa
 from activation import opt_out_pull
 from activation.ledger import tables as t
 from runtime.alerts import history
-from runtime.alerts.evidence import Evidence
-from runtime.alerts.model import CRITICAL, AlertFinding, IncidentKind
+from runtime.alerts.evidence import Evidence, IncidentKind
+from runtime.alerts.model import CRITICAL, AlertFinding
 
 # A process that has read an account does not ask again for a minute, and reading takes time too.
 _GRACE = timedelta(minutes=2)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from activation.ledger import runs
-from runtime.alerts.evidence import Evidence
-from runtime.alerts.model import WARNING, AlertFinding, IncidentKind
+from runtime.alerts.evidence import Evidence, IncidentKind
+from runtime.alerts.model import WARNING, AlertFinding
 
 
 def _find(evidence: Evidence) -> Iterator[AlertFinding]:

@@ -9,8 +9,8 @@ from itertools import groupby
 from statistics import median
 
 from runtime.alerts import history
-from runtime.alerts.evidence import Evidence
-from runtime.alerts.model import WARNING, AlertFinding, IncidentKind
+from runtime.alerts.evidence import Evidence, IncidentKind
+from runtime.alerts.model import WARNING, AlertFinding
 
 # Runs that the newest one is compared with, at most.
 COMPARED = 20
