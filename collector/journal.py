@@ -16,14 +16,23 @@ from segmentry.errors import UsageError
 
 class Journal:
     """Appends lines to ``<inbox>/.collector/open.ndjson``; a full or old file is renamed into
-    ``<inbox>/events``, so that a load never reads a line that is not finished.
+    ``<inbox>/events``, so that a load never reads a line that is not finished. Another program that
+    writes events has its own folder and its own names of files: writer and prefix.
 
     A kill leaves at most the open file: the next start cuts a torn last line, which nobody was
     promised, and moves the rest.
     """
 
-    def __init__(self, inbox: Path, file_bytes: int, file_seconds: float) -> None:
-        self._spool = inbox / ".collector"
+    def __init__(
+        self,
+        inbox: Path,
+        file_bytes: int,
+        file_seconds: float,
+        writer: str = "collector",
+        prefix: str = "collected",
+    ) -> None:
+        self._prefix = prefix
+        self._spool = inbox / f".{writer}"
         self._events = inbox / "events"
         for folder in (self._spool, self._events):
             folder.mkdir(parents=True, exist_ok=True)
@@ -36,8 +45,8 @@ class Journal:
         except OSError:
             os.close(self._lock)
             raise UsageError(
-                f"another collector writes to {inbox}",
-                allowed="one collector for each inbox",
+                f"another {writer} writes to {inbox}",
+                allowed=f"one {writer} for each inbox",
                 remedy="stop the other one, or set SEGMENTRY_INBOX",
             ) from None
         self._file = -1
@@ -138,7 +147,7 @@ class Journal:
             os.ftruncate(self._file, self._size)
             os.fsync(self._file)
         if self._size:
-            target = self._events / f"collected-{time.time_ns()}.ndjson"
+            target = self._events / f"{self._prefix}-{time.time_ns()}.ndjson"
             self._open_path.rename(target)
             _sync_folder(self._events)
         if self._file >= 0:

@@ -6,19 +6,20 @@ Nothing that goes wrong reaches the reader: a slot that cannot be decided shows 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from experiments import assignment
-from experiments.content.fields import RequestContext
+from experiments.content.fields import REQUEST_COLUMNS, RequestContext
 from experiments.content.slots import FALLBACK, ContentRule, Slot, Variant
-from experiments.decide.person import PERSONALIZATION, PurposeBasis, Visitor
+from experiments.decide.person import ANALYTICS, PERSONALIZATION, PurposeBasis, Visitor
 from experiments.definitions import Experiment
 from segmentry.errors import UsageError
 
 _log = logging.getLogger(__name__)
+_UNLESS_REFUSED = PurposeBasis(is_opt_in=False)
 
 
 class ShownBefore(Protocol):
@@ -39,11 +40,15 @@ class NothingShown:
 
 @dataclass(frozen=True)
 class Content:
-    """All that decisions are made from. order: slot to its rules in the order they are tried."""
+    """All that decisions are made from. order: slot to its rules in the order they are tried.
+
+    consent, analytics: bases of the purposes personalization and analytics.
+    """
 
     slots: Mapping[str, Slot]
     experiments: Mapping[str, Experiment]
     consent: PurposeBasis
+    analytics: PurposeBasis = _UNLESS_REFUSED
     sizes: Mapping[str, int] = field(default_factory=dict)
     order: Mapping[str, tuple[ContentRule, ...]] = field(init=False)
 
@@ -73,6 +78,13 @@ class SlotDecision:
 
 
 @dataclass(frozen=True)
+class _Limits:
+    now: datetime
+    shown: ShownBefore
+    may_print: Callable[[str], bool]
+
+
+@dataclass(frozen=True)
 class _Draw:
     variant: str
     propensity: float
@@ -87,10 +99,12 @@ def decide(
     request: RequestContext,
     now: datetime,
     shown: ShownBefore | None = None,
+    may_print: Callable[[str], bool] = lambda column: True,
 ) -> list[SlotDecision]:
     """One decision for each slot, in the order asked for.
 
-    person: None for one who is not known. now: with its zone. Raises UsageError for a slot that
+    person: None for one who is not known. now: with its zone. may_print: whether the caller gets a
+    trait; a variant that prints another one is not shown to it. Raises UsageError for a slot that
     does not exist, and nothing else.
     """
     if unknown := [name for name in slots if name not in content.slots]:
@@ -100,10 +114,11 @@ def decide(
             remedy="correct the name, or add config/content/<name>.yml",
         )
     refusal = _refusal(content.consent, person)
+    limits = _Limits(now, shown or NothingShown(), may_print)
     return [
         fallback(content.slots[name], refusal)
         if refusal or person is None
-        else _decided(content, content.slots[name], person, request, now, shown or NothingShown())
+        else _decided(content, content.slots[name], person, request, limits)
         for name in slots
     ]
 
@@ -117,27 +132,24 @@ def _refusal(basis: PurposeBasis, person: Visitor | None) -> str:
     """Why nothing of the person may be used; empty if it may."""
     if person is None:
         return "the person is not known"
-    answer = person.consents.get(PERSONALIZATION)
-    country = person.traits.get("country")
-    if basis.permits(answer, country if isinstance(country, str) else None):
+    if person.permits(PERSONALIZATION, basis):
         return ""
-    stated = "refused" if answer is False else "not given"
+    stated = "refused" if person.consents.get(PERSONALIZATION) is False else "not given"
     return f"consent to {PERSONALIZATION} is {stated}"
 
 
 def _decided(
-    content: Content, slot: Slot, person: Visitor, request: RequestContext, now: datetime,
-    shown: ShownBefore,
+    content: Content, slot: Slot, person: Visitor, request: RequestContext, limits: _Limits
 ) -> SlotDecision:  # fmt: skip
     skipped: list[str] = []
     try:
-        values = {**person.traits, **request.values(now, slot.zone)}
+        values = {**person.traits, **request.values(limits.now, slot.zone)}
         for rule in content.order[slot.name]:
-            if not _applies(rule, person, values, now):
+            if not _applies(rule, person, values, limits.now):
                 continue
-            draw = _draw(content, slot, rule, person, now)
+            draw = _draw(content, slot, rule, person, limits.now)
             variant = slot.variants[draw.variant]
-            if reason := _obstacle(slot, variant, person, now, shown):
+            if reason := _obstacle(slot, variant, person, limits):
                 skipped.append(f"{rule}: {reason}")
                 continue
             text = variant.template.render(values)
@@ -161,13 +173,15 @@ def _applies(rule: ContentRule, person: Visitor, values: Mapping[str, Any], now:
     )
 
 
-def _obstacle(
-    slot: Slot, variant: Variant, person: Visitor, now: datetime, shown: ShownBefore
-) -> str:
-    if not variant.schedule.contains(now):
+def _obstacle(slot: Slot, variant: Variant, person: Visitor, limits: _Limits) -> str:
+    if not variant.schedule.contains(limits.now):
         return f"{variant.name} is outside its dates"
+    for column in sorted(variant.template.columns - REQUEST_COLUMNS.keys()):
+        if not limits.may_print(column):
+            return f"{variant.name} prints {column}, which the caller does not get"
     if cap := variant.cap:
-        seen = shown.count(person.profile_id, slot.name, variant.name, now - cap.per)
+        since = limits.now - cap.per
+        seen = limits.shown.count(person.profile_id, slot.name, variant.name, since)
         if seen >= cap.times:
             return f"{variant.name} was shown {cap}"
     return ""
@@ -175,7 +189,9 @@ def _obstacle(
 
 def _draw(content: Content, slot: Slot, rule: ContentRule, person: Visitor, now: datetime) -> _Draw:
     if rule.experiment is not None:
-        return _drawn_by(content.experiments[rule.experiment], rule, person, now)
+        is_measurable = person.permits(ANALYTICS, content.analytics)
+        experiment = content.experiments[rule.experiment]
+        return _drawn_by(experiment, rule, person, now if is_measurable else None)
     drawn = rule.shows
     if len(drawn) == 1:
         return _Draw(drawn[0], 1.0)
@@ -183,12 +199,20 @@ def _draw(content: Content, slot: Slot, rule: ContentRule, person: Visitor, now:
     return _Draw(variant, rule.weights[variant] / sum(rule.weights.values()))
 
 
-def _drawn_by(experiment: Experiment, rule: ContentRule, person: Visitor, now: datetime) -> _Draw:
-    """By an experiment: its control outside of its dates, population, layer, and hold-out."""
-    day = now.astimezone(UTC).replace(tzinfo=None)
-    is_member = experiment.segments is None or not person.segments.isdisjoint(experiment.segments)
-    is_on = experiment.start <= day < experiment.end and is_member
-    arm = experiment.variant_of(person.profile_id) if is_on else None
+def _drawn_by(
+    experiment: Experiment, rule: ContentRule, person: Visitor, now: datetime | None
+) -> _Draw:
+    """By an experiment: its control outside of its dates, population, layer, and hold-out.
+
+    now: None for a person who may not be measured.
+    """
+    arm = None
+    if now is not None:
+        day = now.astimezone(UTC).replace(tzinfo=None)
+        is_on = experiment.start <= day < experiment.end
+        named = experiment.segments
+        if is_on and (named is None or not person.segments.isdisjoint(named)):
+            arm = experiment.variant_of(person.profile_id)
     if arm is None:
         return _Draw(rule.arms[experiment.control], 1.0)
     shown = rule.arms[arm]

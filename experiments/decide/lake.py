@@ -8,7 +8,7 @@ from experiments import definitions
 from experiments.content import files
 from experiments.decide import person
 from experiments.decide.decisions import Content
-from experiments.decide.person import PERSONALIZATION, PurposeBasis, Visitor
+from experiments.decide.person import ANALYTICS, PERSONALIZATION, PurposeBasis, Visitor
 from segmentry import warehouse
 from segmentry.settings import Settings
 
@@ -17,10 +17,12 @@ _MEMBERSHIPS = "segments.segment_memberships"
 
 def content(settings: Settings, lake: duckdb.DuckDBPyConnection | None) -> Content:
     """The slots with what they are decided by; without a lake no segment has a known size."""
+    bases = person.bases(settings)
     return Content(
         slots=files.load(settings),
         experiments=definitions.load(settings),
-        consent=person.bases(settings).get(PERSONALIZATION, PurposeBasis()),
+        consent=bases.get(PERSONALIZATION, PurposeBasis()),
+        analytics=bases.get(ANALYTICS, PurposeBasis()),
         sizes=sizes(lake) if lake else {},
     )
 

@@ -18,13 +18,23 @@ class Visitor:
     """A profile as a decision reads it.
 
     traits: columns of profiles.profiles to values. segments: those the profile is in. consents:
-    purpose to the latest decision; None or missing: never decided.
+    purpose to the latest decision; None or missing: never decided. strict: purposes that need an
+    opt-in for this person, though the policy is opt-out elsewhere.
     """
 
     profile_id: str
     traits: Mapping[str, Any]
     segments: frozenset[str]
     consents: Mapping[str, bool | None] = field(default_factory=dict)
+    strict: frozenset[str] = frozenset()
+
+    def permits(self, purpose: str, basis: PurposeBasis) -> bool:
+        """Whether its data may be used for a purpose."""
+        country = self.traits.get("country")
+        answer = self.consents.get(purpose)
+        if answer is None and purpose in self.strict:
+            return False
+        return basis.permits(answer, country if isinstance(country, str) else None)
 
 
 @dataclass(frozen=True)

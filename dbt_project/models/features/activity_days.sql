@@ -3,7 +3,8 @@
     can join it any more. -#}
 with events as (
 
-    select * from {{ ref('events') }} where profile_id is not null and event_at < {{ as_of() }}
+    select * from {{ ref('events') }}
+    where profile_id is not null and event_at < {{ as_of() }} and {{ is_of_a_visit('event') }}
 
 ),
 

@@ -6,8 +6,9 @@ with
 
 events as (
     select * from {{ ref('events') }}
+    where {{ is_of_a_visit('event') }}
     {%- if is_incremental() %}
-    where session_id not in (select session_id from {{ this }})
+        and session_id not in (select session_id from {{ this }})
     {%- endif %}
 ),
 
