@@ -42,6 +42,7 @@ RELATIONS = (
     "marts.consent_reach",
     "activation.suppressions",
     "activation.waiting_refusals",
+    "activation.restrictions",
     "audiences.suppressed_contacts",
 )
 

@@ -7,7 +7,7 @@ import duckdb
 from activation.ledger import export
 from activation.ledger.database import Ledger
 from activation.ledger.tables import RENAMED
-from segmentry import row_profile, tables, waiting, warehouse
+from segmentry import restrictions, row_profile, tables, waiting, warehouse
 
 COLUMNS: dict[str, str] = {
     "sync_runs": (
@@ -39,6 +39,7 @@ COLUMNS: dict[str, str] = {
         " suppressed_at timestamp"
     ),
     "waiting_refusals": waiting.COLUMNS,
+    "restrictions": restrictions.COLUMNS,
 }
 
 

@@ -28,7 +28,8 @@ _NORMAL = {
 }
 # Tables that name who must not be reached. After a change of one of them, the sync looks again.
 REFUSAL_SOURCES = (
-    "activation.suppressions", "activation.waiting_refusals", "audiences.suppressed_contacts",
+    "activation.suppressions", "activation.waiting_refusals", "activation.restrictions",
+    "audiences.suppressed_contacts",
     "identity.identifier_mapping", "identity.profile_resolution",
     "marts.consent_matches", "marts.consent_reach", "marts.consents", "marts.identifier_homes",
 )  # fmt: skip

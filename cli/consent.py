@@ -28,6 +28,7 @@ class Purpose(StrEnum):
     advertising = "advertising"
     personalization = "personalization"
     analytics = "analytics"
+    profiling = "profiling"
     any = "any"
 
 

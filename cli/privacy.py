@@ -7,14 +7,17 @@ from typing import Annotated
 
 import typer
 
+from cli import _privacy_requests
 from cli._output import Output, OutputOption, print_json, progress, show
 from privacy import access, erasure, open_requests, record, simulated, waiting
 from segmentry.errors import SegmentryError, UsageError
 from segmentry.settings import Settings
 
 app = typer.Typer(
-    no_args_is_help=True, help="Forget people, and give a person all that is known of them."
+    no_args_is_help=True,
+    help="Forget people, give a person all that is known of them, correct or restrict their data.",
 )
+_privacy_requests.add_to(app)
 
 
 @app.command("forget")

@@ -112,6 +112,15 @@ _SECTIONS: dict[str, tuple[str, str, str]] = {
             order by decided_at desc, decision_id desc) = 1
         order by purpose, channel""",
     ),
+    "restrictions": (
+        "activation.restrictions",
+        "load",
+        """select distinct r.kind, r.purpose, r.since, r.restriction_id as restriction
+        from activation.restrictions as r
+        inner join identity.identifier_mapping as m using (identifier_type, identifier)
+        where m.profile_id = ? and r.lifted_at is null
+        order by r.since, restriction""",
+    ),
     "sent": (
         "activation.sync_snapshot",
         "acknowledge",

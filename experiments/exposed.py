@@ -7,7 +7,7 @@ from datetime import datetime
 
 import duckdb
 
-from segmentry import warehouse
+from segmentry import restrictions, warehouse
 from segmentry.sync_config import SyncConfig
 
 RELATION = "measurement.sync_assignments"
@@ -84,7 +84,8 @@ def people_sql(lake: duckdb.DuckDBPyConnection, assignments: str) -> str:
     """Query of (profile_id, variant, exposed_at, variants), one row per person.
 
     assignments: a query of (profile_id, variant, exposed_at). A profile that was merged counts as
-    the one it is now. variants above 1: the person was in both, and belongs to neither.
+    the one it is now. variants above 1: the person was in both, and belongs to neither. People who
+    refused profiling, or whose data are under a restriction, are left out.
     """
     return f"""
         select coalesce(merged.profile_id, assigned.profile_id) as profile_id,
@@ -94,4 +95,7 @@ def people_sql(lake: duckdb.DuckDBPyConnection, assignments: str) -> str:
         from ({assignments}) as assigned
         left join ({current_profiles_sql(lake)}) as merged
             on assigned.profile_id = merged.former_id
+        where coalesce(merged.profile_id, assigned.profile_id) not in (
+            {restrictions.refused_sql(lake, restrictions.PROFILING)}
+        )
         group by coalesce(merged.profile_id, assigned.profile_id)"""

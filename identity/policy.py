@@ -12,7 +12,7 @@ from typing import Any
 
 import duckdb
 
-from identity import differences
+from identity import corrections, differences
 from segmentry import configuration, warehouse
 from segmentry.settings import Settings
 
@@ -57,6 +57,7 @@ def write_policy(settings: Settings) -> None:
     with warehouse.connect(settings) as lake:
         for name, columns in _COLUMNS.items():
             lake.execute(f"create table if not exists lake.identity.{name} ({columns})")
+        corrections.ensure(lake)
         for name, rows in wanted.items():
             _reshape(lake, name)
             _replace(lake, name, rows)

@@ -43,7 +43,7 @@ EPOCH = datetime(1970, 1, 1)
 CATEGORIES = {
     "marketing": "marketing", "analytics": "analytics", "advertising": "advertising",
     "targetedadvertising": "advertising", "personalization": "personalization",
-    "personalisation": "personalization",
+    "personalisation": "personalization", "profiling": "profiling",
 }  # fmt: skip
 STRINGS = frozenset(
     {"tcstring", "tcf", "tcfstring", "gdprconsent", "gppstring", "gpp", "uspstring", "usprivacy"}

@@ -27,9 +27,16 @@ SCHEMAS = (
     "segments",
     "audiences",
 )
-# What is read out of that order: by every layer, and by one.
+# What is read out of that order: by every layer, and by some.
 CLOCK = ("observability", "clock")
-ALSO_READ = {"audiences": ("activation", "suppressions")}
+_RESTRICTIONS = ("activation", "restrictions")
+ALSO_READ = {
+    "identity": (("observability", "trait_corrections"),),
+    "features": (_RESTRICTIONS,),
+    "profiles": (_RESTRICTIONS,),
+    "segments": (_RESTRICTIONS,),
+    "audiences": (_RESTRICTIONS, ("activation", "suppressions")),
+}
 # What changed after a snapshot, as schema and table: names if a table was created, ids if it was
 # changed.
 _CHANGED = """
@@ -160,7 +167,7 @@ def _is_any_changed(
     lake: duckdb.DuckDBPyConnection, since: int, schemas: Sequence[str], layer: str
 ) -> bool:
     changed = lake.execute(_CHANGED, [since]).fetchall()
-    also = (CLOCK, ALSO_READ.get(layer))
+    also = (CLOCK, *ALSO_READ.get(layer, ()))
     return any(schema in schemas or (schema, table) in also for schema, table in changed)
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import duckdb
 
-from segmentry import warehouse
+from segmentry import restrictions, warehouse
 from segmentry.identifier_words import loose_matches_by_function
 from segmentry.settings import Settings
 
@@ -46,7 +46,8 @@ class Refusal:
 
 
 def ensure(lake: duckdb.DuckDBPyConnection) -> None:
-    """Create the table where it is missing."""
+    """Create the tables of ``REACH`` where they are missing."""
+    restrictions.ensure(lake)
     if not warehouse.relation_exists(lake, TABLE):
         lake.execute(f"create table if not exists lake.{TABLE} ({COLUMNS})")
 
@@ -184,6 +185,11 @@ def _meant(
 
 def reached(settings: Settings, consent_ids: Sequence[str]) -> tuple[int, list[str]]:
     """The number of profiles that the refusals reach, and the syncs that have rows of them."""
+    return reached_by(settings, [f"consents:{one}" for one in consent_ids])
+
+
+def reached_by(settings: Settings, decisions: Sequence[str]) -> tuple[int, list[str]]:
+    """The same for decisions, by the name that ``REACH`` has for them."""
     with warehouse.connect(settings, read_only=True) as lake:
         if not warehouse.relation_exists(lake, REACH):
             return 0, []
@@ -191,7 +197,7 @@ def reached(settings: Settings, consent_ids: Sequence[str]) -> tuple[int, list[s
             "create or replace temp table reached as select distinct profile_id from"
             f" lake.{REACH} semi join (select unnest(?::varchar[]) as decision_id) as asked using"
             " (decision_id) where profile_id is not null",
-            [[f"consents:{one}" for one in consent_ids]],
+            [list(decisions)],
         )
         (profiles,) = lake.execute("select count(*) from temp.reached").fetchone() or (0,)
         if not warehouse.relation_exists(lake, "activation.sync_snapshot"):

@@ -16,7 +16,8 @@ from segmentry.stages import RunContext, StageReport
 MODELS = (
     "consent_answers", "quarantined_refusals", "consent_decisions", "consent_matches", "consents",
     "identifier_homes",
-    "consent_reach", "waiting_reach", "consent_standings", "profile_standings", "address_standings",
+    "consent_reach", "waiting_reach", "restricted_profiles", "consent_standings",
+    "profile_standings", "address_standings",
 )  # fmt: skip
 # Suppressions and the contacts they match. It belongs to the audiences, and reads none of them.
 SUPPRESSED = "suppressed_contacts"

@@ -21,7 +21,7 @@ from segmentry.statements import Decision, Statement
 from segmentry.tombstones import Tombstones
 from sources import decisions
 
-PURPOSES = ("marketing", "advertising", "personalization", "analytics", "any")
+PURPOSES = ("marketing", "advertising", "personalization", "analytics", "profiling", "any")
 CHANNELS = ("email", "sms", "push", "ads", "any")
 COLUMNS = ("purpose", "channel", "proof", "occurred_at")
 

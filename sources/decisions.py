@@ -96,7 +96,8 @@ def check(decision: Decision) -> None:
     if decision.is_grant and decision.purpose == "any":
         raise UsageError(
             "a grant of the purpose 'any' was given",
-            allowed="one purpose per grant: marketing, advertising, personalization or analytics",
+            allowed="one purpose per grant: marketing, advertising, personalization, analytics or"
+            " profiling",
             remedy="name the purpose that the person agreed to",
         )
     if decision.is_grant and not decision.proof.strip():

@@ -24,7 +24,13 @@ HOMES = (
     "identifier_type varchar, identifier varchar, home varchar, began_at timestamp, ended_at"
     " timestamp, latest_at timestamp, counts_until timestamp, is_current boolean"
 )
-VIEWS = ("waiting_reach", "consent_standings", "profile_standings", "address_standings")
+VIEWS = (
+    "waiting_reach",
+    "restricted_profiles",
+    "consent_standings",
+    "profile_standings",
+    "address_standings",
+)
 
 
 def create(lake: duckdb.DuckDBPyConnection) -> None:

@@ -65,8 +65,8 @@ IDENTITY = (
 )
 CONSENT = (
     "consent_answers! quarantined_refusals consent_decisions consent_matches consents"
-    " identifier_homes consent_reach waiting_reach consent_standings profile_standings"
-    " address_standings"
+    " identifier_homes consent_reach waiting_reach restricted_profiles consent_standings"
+    " profile_standings address_standings"
 )
 
 
@@ -154,7 +154,8 @@ class World:
 
     def build_standings(self) -> None:
         """Build the views over the current relations of consent: here they are tables."""
-        self._build("marts", "waiting_reach consent_standings profile_standings address_standings")
+        standings = "consent_standings profile_standings address_standings"
+        self._build("marts", f"waiting_reach restricted_profiles {standings}")
 
     def publish(self) -> None:
         """Profiles with their addresses, all in one segment, and the audiences of the

@@ -183,7 +183,7 @@ def training_query(spec: Learnt, feature_set: FeatureSet) -> str:
     """SQL of the whole set, one row per (profile_id, as_of), in a fixed order."""
     keys = f"""
     select profile_id, as_of, hash(profile_id || ':split') % 100 as bucket, labels.label
-    from {frames.SPINE}
+    from {frames.PROFILED}
     inner join ({spec.population_sql}) as population using (profile_id, as_of)
     inner join ({spec.label_sql}) as labels using (profile_id, as_of)
     where labels.label is not null

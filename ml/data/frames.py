@@ -12,11 +12,13 @@ from datetime import datetime
 
 import duckdb
 
-from segmentry import warehouse
+from segmentry import restrictions, warehouse
 from segmentry.settings import Settings
 
 Lake = duckdb.DuckDBPyConnection
 SPINE = "features.spine"
+# Of the spine, the people who have not refused profiling: what models learn from and score.
+PROFILED = "profiled_spine"
 NUMBERS = (
     "DOUBLE",
     "FLOAT",
@@ -96,8 +98,30 @@ def published(settings: Settings) -> Iterator[tuple[Lake, int]]:
     with warehouse.connect(settings, read_only=True) as lake:
         warehouse.require(lake, SPINE, made_by="features")
         snapshot = _published_snapshot(lake) or warehouse.current_snapshot(lake)
+        refused = lake.execute(restrictions.refused_sql(lake, restrictions.PROFILING)).fetchall()
     with warehouse.connect(settings, snapshot=snapshot) as lake:
+        _leave_out(lake, [profile for (profile,) in refused])
         yield lake, snapshot
+
+
+def _leave_out(lake: Lake, profiles: Sequence[str] | None = None) -> None:
+    """Make the relation ``profiled_spine``; without a spine do nothing. profiles: those who refused
+    profiling; None for those that this lake knows of, unless the relation is there.
+    """
+    if not warehouse.relation_exists(lake, SPINE):
+        return
+    there = "select 1 from duckdb_views() where view_name = ? and database_name = 'temp'"
+    if profiles is None:
+        if lake.execute(there, [PROFILED]).fetchone():
+            return
+        query = restrictions.refused_sql(lake, restrictions.PROFILING)
+        profiles = [profile for (profile,) in lake.execute(query).fetchall()]
+    lake.execute("create or replace temp table refused_profiling (profile_id varchar)")
+    lake.execute("insert into refused_profiling select unnest(?::varchar[])", [list(profiles)])
+    lake.execute(
+        f"create or replace temp view {PROFILED} as select * from {SPINE}"
+        " anti join refused_profiling using (profile_id)"
+    )
 
 
 def _published_snapshot(lake: Lake) -> int | None:
@@ -168,7 +192,10 @@ def _many_valued(lake: Lake, features: Sequence[Feature], limit: int) -> set[str
 
 
 def set_training_dates(lake: Lake, dates: Sequence[tuple[datetime, datetime]]) -> None:
-    """Make the relation ``training_dates(as_of, until_at)`` that the SQL of specs reads."""
+    """Make the relations ``training_dates(as_of, until_at)``, which the SQL of specs reads, and
+    ``profiled_spine``, the people that a model may use.
+    """
+    _leave_out(lake)
     columns = "as_of timestamp, until_at timestamp"
     lake.execute(f"create or replace temp table training_dates ({columns})")
     # Specs that an installation has added may read the relation under its former name.

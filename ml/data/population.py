@@ -26,6 +26,6 @@ def read(lake: Lake, spec: Spec, as_of: datetime, model: Model) -> pd.DataFrame:
 
 def people_at(lake: Lake, population_sql: str, feature_set: FeatureSet) -> pd.DataFrame:
     """The matrix of a population, keys first, in a fixed order."""
-    keys = f"select profile_id, as_of from {frames.SPINE}"
+    keys = f"select profile_id, as_of from {frames.PROFILED}"
     keyed = f"{keys} inner join ({population_sql}) as population using (profile_id, as_of)"
     return lake.execute(f"with keyed as ({keyed})\n{feature_set.select('keyed')}").df()

@@ -1,6 +1,6 @@
 {#- The words of consent that the product knows. -#}
 {% macro consent_purposes() -%}
-    {{ return(['marketing', 'advertising', 'personalization', 'analytics']) }}
+    {{ return(['marketing', 'advertising', 'personalization', 'analytics', 'profiling']) }}
 {%- endmacro %}
 
 {% macro consent_channels() -%}

@@ -4,11 +4,19 @@ with crawlers as (
 
 ),
 
+restricted as (
+
+    select profile_id from {{ ref('restricted_profiles') }}
+
+),
+
 identifiers as (
 
     select *
     from {{ ref('identifier_mapping') }}
-    where profile_id not in (select profile_id from crawlers)
+    where
+        profile_id not in (select profile_id from crawlers)
+        and profile_id not in (select profile_id from restricted)
 
 ),
 

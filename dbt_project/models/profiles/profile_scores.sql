@@ -1,12 +1,21 @@
-with scores as (
+with refused as (
 
-    select * from {{ source('ml', 'scores') }} where as_of <= {{ as_of() }}
+    select profile_id from {{ ref('profile_standings') }}
+    where purpose = 'profiling' and channel = 'any' and is_refused and profile_id is not null
+
+),
+
+scores as (
+
+    select * from {{ source('ml', 'scores') }}
+    where as_of <= {{ as_of() }} and profile_id not in (select profile_id from refused)
 
 ),
 
 clusters as (
 
-    select * from {{ source('ml', 'cluster_assignments') }} where as_of <= {{ as_of() }}
+    select * from {{ source('ml', 'cluster_assignments') }}
+    where as_of <= {{ as_of() }} and profile_id not in (select profile_id from refused)
 
 ),
 

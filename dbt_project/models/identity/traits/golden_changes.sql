@@ -17,10 +17,17 @@ mapping_before as (
     select profile_id from {{ ref('mapping_before') }}
 ),
 
+-- Few, and any of them may be new or undone.
+corrections as (
+    select identifier_type, identifier from {{ source('observability', 'trait_corrections') }}
+),
+
 named as (
     select * from identifier_changes
     union all
     select * from group_changes
+    union all
+    select * from corrections
 ),
 
 refused as (

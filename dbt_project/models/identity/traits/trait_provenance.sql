@@ -3,8 +3,18 @@
 ) }}
 with
 
-stated as (
+chosen as (
     select * from {{ ref('trait_candidates') }}
+),
+
+corrected as (
+    select * from {{ ref('corrected_traits') }}
+),
+
+stated as (
+    select * from chosen
+    union all by name
+    select * from corrected
 ),
 
 candidates as (
@@ -22,6 +32,7 @@ ranked as (
         row_number() over (
             partition by profile_id, trait
             order by
+                case when strategy = 'corrected by operator' then 0 else 1 end,
                 case when strategy = 'source_priority' then position end asc nulls last,
                 case when strategy = 'verified_first' then sources end desc nulls last,
                 case when strategy = 'most_recent' then observed_at end desc nulls last,
@@ -71,4 +82,5 @@ select
     ranked.strategy
 from ranked
 left join summaries on ranked.profile_id = summaries.profile_id and ranked.trait = summaries.trait
-where ranked.place = 1
+-- A correction may state that a person has no such value.
+where ranked.place = 1 and ranked.value is not null

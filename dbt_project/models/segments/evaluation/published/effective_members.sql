@@ -1,12 +1,38 @@
-with states as (
+with rules as (
 
-    select * from {{ ref('dwell_states') }} where entered_at is not null and left_at is null
+    select * from {{ ref('segment_rules') }}
 
 ),
 
-rules as (
+restricted as (
 
-    select * from {{ ref('segment_rules') }}
+    select profile_id from {{ ref('restricted_profiles') }}
+
+),
+
+refused as (
+
+    select profile_id, purpose from {{ ref('profile_standings') }}
+    where purpose = 'profiling' and channel = 'any' and is_refused
+
+),
+
+entered as (
+
+    select * from {{ ref('dwell_states') }}
+    where entered_at is not null and left_at is null
+        and profile_id not in (select profile_id from restricted)
+
+),
+
+-- A refusal ends a stay at once, whatever the dwell rules state.
+states as (
+
+    select entered.*
+    from entered
+    inner join rules on entered.segment = rules.segment
+    anti join refused
+        on entered.profile_id = refused.profile_id and rules.purpose = refused.purpose
 
 ),
 
