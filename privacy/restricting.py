@@ -32,6 +32,7 @@ def record(settings: Settings, identifier: str, request: Request) -> dict[str, A
     """
     warehouse.prepare(settings)
     with warehouse.connect(settings) as lake:
+        waiting.ensure(lake)
         named = _named(lake, identifier)
         ids: list[str] = []
         waiting.again(lambda: ids.append(restrictions.add(lake, named, request)))
