@@ -261,6 +261,8 @@ def _guard(
     plan.coverage = guardrails.coverage(sender.lake, sender.sync)
     plan.coverage_before = runs.measure(sender.ledger, sender.sync.name, "coverage")
     stops = guardrails.stops(sender.lake, plan, consent_policy.load(sender.settings))
+    if (restored := guardrails.restored(sender.ledger)) is not None:
+        stops.append(restored)
     if not stops and "first_run" not in release and (found := _members(sender, plan)):
         stops = [found]
     stopping = [stop for stop in stops if stop.guardrail not in release]

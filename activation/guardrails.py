@@ -17,7 +17,8 @@ import duckdb
 from activation import plan as plans
 from activation.consent_policy import ConsentPolicy
 from activation.destination import Destination
-from activation.ledger.database import now
+from activation.ledger import restores
+from activation.ledger.database import Ledger, now
 from activation.plan import SyncPlan
 from segmentry import warehouse
 from segmentry.errors import UsageError
@@ -53,6 +54,7 @@ NAMES = (
     "first_run",
     "former_place",
     "same_place",
+    "restored",
 )
 MEMBERS_COUNTED = 1_000  # of an audience that should be empty; the exact number does not matter
 
@@ -78,6 +80,19 @@ def stops(lake: duckdb.DuckDBPyConnection, plan: SyncPlan, policy: ConsentPolicy
     ]
     found += [_coverage(plan, limits), _drift(lake, limits), _unmatched(lake, plan, policy)]
     return [stop for stop in found if stop is not None]
+
+
+def restored(ledger: Ledger) -> Stop | None:
+    """The home was restored from a backup, and no operator has released that yet."""
+    found = restores.unreleased(ledger)
+    if not found:
+        return None
+    taken = max(taken for taken, _ in found)
+    return Stop(
+        "restored",
+        f"the home was restored from a backup of {taken:%Y-%m-%d %H:%M} UTC: what was sent since,"
+        " and who opted out since, is not known here; see `segmentry backup release`",
+    )
 
 
 def released(sync: str, words: Collection[str]) -> set[str]:

@@ -72,6 +72,8 @@ def _planned(settings: Settings, sync: SyncConfig) -> dict[str, Any]:
         stopping = (
             [] if made.is_empty else guardrails.stops(lake, made, consent_policy.load(settings))
         )
+        if not made.is_empty and (restored := guardrails.restored(ledger)) is not None:
+            stopping.append(restored)
     minutes = expected_requests.minutes(sync, destination, requests) + made.former_minutes
     return {
         "sync": sync.name,

@@ -10,6 +10,7 @@ import typer
 from cli import _privacy_requests
 from cli._output import Output, OutputOption, print_json, progress, show
 from privacy import access, erasure, open_requests, record, simulated, waiting
+from runtime.backup import erased
 from segmentry.errors import SegmentryError, UsageError
 from segmentry.settings import Settings
 
@@ -149,6 +150,7 @@ def _finished(settings: Settings, reports: list[erasure.ErasureReport], output: 
         print_json(rows)
     else:
         show(rows, output)
+    erased.add_to_places(settings)
     left = [text for one in reports for text in one.erasure.left]
     if left:
         raise SegmentryError(

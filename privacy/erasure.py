@@ -28,6 +28,7 @@ from privacy.subjects import Subject, find, tombstones_of
 from privacy.values import Matcher
 from segmentry import tombstones, warehouse
 from segmentry.errors import UsageError
+from segmentry.files_lock import files_kept
 from segmentry.job_lock import only_one
 from segmentry.settings import Settings
 from sources import landing
@@ -129,7 +130,11 @@ def finish(settings: Settings, erasure: Erasure) -> ErasureReport:
     work = Work(settings, erasure, _scan(erasure.subject))
     erasure.left = []
     # A job that runs would read snapshots that expire.
-    with only_one(settings, "erasure"), warehouse.writing(settings):
+    with (
+        files_kept(settings, "an erasure"),
+        only_one(settings, "erasure"),
+        warehouse.writing(settings),
+    ):
         for name, step in _STEPS:
             if name in erasure.done and name != _LAST:
                 continue

@@ -77,10 +77,11 @@ def find(lake: duckdb.DuckDBPyConnection, asked: Sequence[str]) -> Subject:
         named.add(one)
         if owner is not None:
             current.add(owner[0])
-    return _complete(lake, current, named)
+    return of_profiles(lake, current, named)
 
 
-def _complete(lake: duckdb.DuckDBPyConnection, current: set[str], named: set[Named]) -> Subject:
+def of_profiles(lake: duckdb.DuckDBPyConnection, current: set[str], named: set[Named]) -> Subject:
+    """The people of these profiles, with all their identifiers and these."""
     former = lake.execute(
         "select profile_id from lake.identity.profile_resolution where list_contains(?,"
         " current_profile_id)",

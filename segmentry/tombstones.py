@@ -119,15 +119,33 @@ def is_distinct(value: str) -> bool:
 def add(settings: Settings, named: Iterable[Named]) -> int:
     """Add tombstones; returns how many lines there are. Adding one again changes nothing."""
     key = _key(settings, is_made=True)
+    add_hashes(settings, {hashed(key, one) for kind, value in named for one in _both(kind, value)})
+    return len(lines(settings))
+
+
+def add_hashes(settings: Settings, found: Iterable[str]) -> int:
+    """Add tombstones that were made with this home's key, such as those that a backup does not
+    have yet; returns how many are new.
+    """
     path = _file(settings)
     private_folder(path.parent)
     with (path.parent / "tombstones.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         before = set(_lines(path))
-        found = {hashed(key, one) for kind, value in named for one in _both(kind, value)}
-        if not found <= before:
-            write_secret(path, "".join(f"{one}\n" for one in sorted(before | found)))
-    return len(before | found)
+        after = before | set(found)
+        if after != before:
+            write_secret(path, "".join(f"{one}\n" for one in sorted(after)))
+    return len(after) - len(before)
+
+
+def lines(settings: Settings) -> list[str]:
+    """The home's tombstones."""
+    return _lines(_file(settings))
+
+
+def is_tombstone(text: str) -> bool:
+    """Whether a text may be one: 64 hexadecimal digits."""
+    return re.fullmatch("[0-9a-f]{64}", text) is not None
 
 
 def _both(kind: str, value: str) -> tuple[Named, Named]:

@@ -206,3 +206,21 @@ opt_out_cursors = sa.Table(
     sa.Column("reached", sa.String, nullable=False),
     sa.Column("pulled_at", sa.DateTime, nullable=False),
 )
+
+# Restores of the home from a backup. Until one is released, every sync stops.
+restores = sa.Table(
+    "restores",
+    METADATA,
+    sa.Column(
+        "restore_id",
+        sa.BigInteger().with_variant(sa.Integer, "sqlite"),
+        primary_key=True,
+        autoincrement=True,
+    ),
+    sa.Column("backup", sa.String, nullable=False),
+    sa.Column("taken_at", sa.DateTime, nullable=False),
+    sa.Column("restored_at", sa.DateTime, nullable=False),
+    sa.Column("released_at", sa.DateTime),
+    sa.Column("released_by", sa.String, nullable=False),
+    sa.Column("reason", sa.String, nullable=False),
+)

@@ -1,0 +1,1 @@
+"""Backups of a home, restores, and what follows a restore."""
