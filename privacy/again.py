@@ -1,5 +1,4 @@
-"""Erases again the people that a restored backup brings back: those of whom the home has
-tombstones.
+"""Erases again the people that a restored backup brings back, by their tombstones.
 
 Tombstones are keyed hashes, so what the lake knows is compared with them: profile_ids, which decide
 which profiles are forgotten, and identifiers. An account, an address or a number of a forgotten
@@ -42,7 +41,7 @@ class Forgotten:
 
 
 def erase(settings: Settings) -> list[ErasureReport]:
-    """Bring open erasures on, then erase every forgotten person whom the lake has, in one pass.
+    """Bring open erasures on, then erase every forgotten person of the lake, in one pass.
 
     Safe to repeat: people who are erased are not found again.
     """

@@ -138,6 +138,11 @@ def add_hashes(settings: Settings, found: Iterable[str]) -> int:
     return len(after) - len(before)
 
 
+def make_key(settings: Settings) -> None:
+    """Make the key where there is none: a backup has to have it before the first erasure."""
+    _key(settings, is_made=True)
+
+
 def lines(settings: Settings) -> list[str]:
     """The home's tombstones."""
     return _lines(_file(settings))

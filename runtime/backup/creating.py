@@ -22,7 +22,7 @@ from runtime.backup import databases, erased, layout, manifest, sealing
 from runtime.backup.manifest import BackupFile, Manifest, object_path
 from runtime.backup.sealing import CHUNK, Sealer
 from runtime.backup.stores import BackupStore, normal, store_at
-from segmentry import warehouse
+from segmentry import tombstones, warehouse
 from segmentry.errors import SegmentryError, UsageError
 from segmentry.files_lock import files_kept
 from segmentry.permissions import private_folder
@@ -66,6 +66,7 @@ def create(settings: Settings, place: str, key: str | None, keep: int | None = N
     store = store_at(settings, place)
     with files_kept(settings, "a backup"):
         sealer = sealing.create(store, key)
+        tombstones.make_key(settings)
         made = _create(settings, store, sealer)
         erased.remember_place(settings, normal(place))
         erased.add_to_place(settings, store)

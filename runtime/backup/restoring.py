@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from activation.ledger import restores
 from activation.ledger.database import Ledger
@@ -66,11 +67,14 @@ def restore(
         _require_empty(settings)
     private_folder(settings.home)
     with files_kept(settings, "a restore"), only_one(settings, "restore"):
-        write_secret(settings.home / _MARK, json.dumps({"backup": chosen}))
-        _write_files(settings, store, sealer, made)
+        if not _has_files(settings):
+            _mark(settings, chosen, has_files=False)
+            _write_files(settings, store, sealer, made)
         new = erased.merge(settings, later)
         erased.remember_place(settings, normal(place))
         _check(settings, made)
+        # From here on an erasure may have begun: a second attempt writes no file again.
+        _mark(settings, chosen, has_files=True)
     return RestoreReport(made, max(new, erased.count(settings) - made.tombstones))
 
 
@@ -79,11 +83,25 @@ def finish(settings: Settings) -> None:
     (settings.home / _MARK).unlink(missing_ok=True)
 
 
+def _mark(settings: Settings, backup: str, *, has_files: bool) -> None:
+    text = json.dumps({"backup": backup, "has_files": has_files})
+    write_secret(settings.home / _MARK, text, is_durable=True)
+
+
+def _read_mark(settings: Settings) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = json.loads((settings.home / _MARK).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    return found
+
+
 def _begun(settings: Settings) -> str | None:
-    with suppress(FileNotFoundError):
-        found: str = json.loads((settings.home / _MARK).read_text(encoding="utf-8"))["backup"]
-        return found
-    return None
+    return _read_mark(settings).get("backup")
+
+
+def _has_files(settings: Settings) -> bool:
+    return bool(_read_mark(settings).get("has_files"))
 
 
 def _require_empty(settings: Settings) -> None:
