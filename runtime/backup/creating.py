@@ -36,7 +36,7 @@ _SETTLED_NS = 100_000_000
 
 
 @dataclass
-class _Work:
+class _BackupWork:
     """What one backup works with. known: objects that are stored. before: files of the newest
     backup by path. added: bytes stored by this one.
     """
@@ -79,7 +79,7 @@ def _create(settings: Settings, store: BackupStore, sealer: Sealer) -> Manifest:
     newest = _newest(store, sealer)
     known = {path.rpartition("/")[2] for path in store.names(manifest.OBJECTS)}
     before = {one.path: one for one in newest.files} if newest else {}
-    work = _Work(store, sealer, known, before)
+    work = _BackupWork(store, sealer, known, before)
     private_folder(settings.scratch)
     with TemporaryDirectory(prefix="backup-", dir=settings.scratch) as folder:
         lake = _add_lake(settings, work, Path(folder), newest)
@@ -113,7 +113,7 @@ def _newest(store: BackupStore, sealer: Sealer) -> Manifest | None:
 
 
 def _add_lake(
-    settings: Settings, work: _Work, folder: Path, newest: Manifest | None
+    settings: Settings, work: _BackupWork, folder: Path, newest: Manifest | None
 ) -> dict[str, Any]:
     """The catalog, and the files that its copy names."""
     copy = folder / "catalog.sqlite"
@@ -140,7 +140,7 @@ def _add_lake(
     return {name: found[name] for name in ("id", "snapshot", "at")}
 
 
-def _add_immutable(work: _Work, path: str, place: Path, size: int) -> None:
+def _add_immutable(work: _BackupWork, path: str, place: Path, size: int) -> None:
     before = work.before.get(path)
     if before is not None and before.size == size and work.known.issuperset(before.objects):
         work.files.append(before)
@@ -163,7 +163,7 @@ def _damaged(place: Path, fault: str) -> SegmentryError:
     )
 
 
-def _add_others(settings: Settings, work: _Work, folder: Path) -> None:
+def _add_others(settings: Settings, work: _BackupWork, folder: Path) -> None:
     """The ledger, MLflow's database, then every other file; databases are copied whole."""
     for path in (layout.LEDGER, layout.MLFLOW):
         place = layout.place_of(settings, path)
@@ -184,14 +184,14 @@ def _add_others(settings: Settings, work: _Work, folder: Path) -> None:
             continue
 
 
-def _add_database(work: _Work, path: str, place: Path, folder: Path) -> None:
+def _add_database(work: _BackupWork, path: str, place: Path, folder: Path) -> None:
     copy = folder / "copy.sqlite"
     databases.copy(place, copy)
     _add(work, path, copy, is_copy=True)
     copy.unlink()
 
 
-def _add(work: _Work, path: str, place: Path, *, is_copy: bool = False) -> None:
+def _add(work: _BackupWork, path: str, place: Path, *, is_copy: bool = False) -> None:
     """One file as it is now; of one that grows, what it had when it was looked at."""
     for _ in range(_ATTEMPTS):
         status = place.stat()
@@ -233,7 +233,7 @@ def _chunks(place: Path, size: int) -> Iterator[bytes]:
             yield chunk
 
 
-def _store(work: _Work, content: bytes) -> str:
+def _store(work: _BackupWork, content: bytes) -> str:
     name = work.sealer.name(content)
     if name not in work.known:
         work.store.write(object_path(name), work.sealer.seal(name, content))

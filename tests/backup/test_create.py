@@ -204,7 +204,7 @@ def test_killed_at_any_object_the_next_one_goes_on(
     for limit in (0, 3, 9):
         count = 0
 
-        def killed(work: creating._Work, chunk: bytes, limit: int = limit) -> str:
+        def killed(work: creating._BackupWork, chunk: bytes, limit: int = limit) -> str:
             nonlocal count
             count += 1
             if count > limit:
