@@ -95,10 +95,8 @@ def _decision(decision_id: str, one: SlotDecision) -> dict[str, Any]:
     }
 
 
-def read(lines_: Iterable[bytes]) -> Iterator[tuple[str, str, str, datetime]]:
-    """Identifier value, slot, variant and time of each decision among lines; others are passed
-    over.
-    """
+def read(lines_: Iterable[bytes]) -> Iterator[tuple[tuple[str, str], str, str, datetime]]:
+    """Identifier, slot, variant and time of each decision among lines; others are passed over."""
     for line in lines_:
         if b'"Decision Made"' not in line:
             continue
@@ -106,7 +104,7 @@ def read(lines_: Iterable[bytes]) -> Iterator[tuple[str, str, str, datetime]]:
             event = orjson.loads(line)
             properties = event["properties"]
             at = datetime.fromisoformat(event["timestamp"].replace("Z", "+00:00"))
-            value = event.get("anonymousId") or event["userId"]
-            yield value, properties["slot"], properties["variant"], at
-        except (ValueError, KeyError, TypeError, AttributeError):
+            kind = next(kind for kind, field in FIELDS.items() if field in event)
+            yield (kind, event[FIELDS[kind]]), properties["slot"], properties["variant"], at
+        except (ValueError, KeyError, TypeError, AttributeError, StopIteration):
             continue  # a torn last line of a file that was not closed
