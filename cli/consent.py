@@ -10,6 +10,7 @@ import typer
 
 from activation import opt_out_pull, suppression_lists
 from cli._output import Output, OutputOption, print_json, show
+from live.store import opt_outs
 from runtime.console import errors
 from segmentry import statements, withdrawals
 from segmentry.errors import SegmentryError, UsageError
@@ -126,10 +127,24 @@ def _record(
         )
     settings = Settings.from_environment()
     if identifier is not None:
-        show([decisions.record(settings, identifier, decision)], output)
+        row = decisions.record(settings, identifier, decision)
+        _mark(settings, decision)
+        show([row], output)
         return
     assert file is not None
-    _show_file(decision_files.record_file(settings, file, decision), output)
+    recorded = decision_files.record_file(settings, file, decision)
+    _mark(settings, decision)
+    _show_file(recorded, output)
+
+
+def _mark(settings: Settings, decision: statements.Decision) -> None:
+    """Have the profile API answer by the refusal from now on; it counts for syncs already."""
+    if decision.is_grant:
+        return
+    try:
+        opt_outs.mark_now(settings)
+    except SegmentryError as error:
+        errors.print(f"recorded, but the real-time store was not marked: {error}")
 
 
 def _show_file(done: decision_files.RecordedFile, output: Output) -> None:
@@ -191,6 +206,7 @@ def pull(
         for one in done
     ]
     show(rows, output, empty="no account was read: see consent/opt_outs in config/policies.yml")
+    opt_outs.mark_now(settings)
     for fault in faults:
         errors.print(str(fault))
     if faults:

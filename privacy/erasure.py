@@ -26,7 +26,7 @@ from privacy.record import Erasure
 from privacy.search import ValueScan
 from privacy.subjects import Subject, find, tombstones_of
 from privacy.values import Matcher
-from segmentry import tombstones, warehouse
+from segmentry import stages, tombstones, warehouse
 from segmentry.errors import UsageError
 from segmentry.files_lock import files_kept
 from segmentry.job_lock import only_one
@@ -214,6 +214,12 @@ def _ledger(work: Work) -> Outcome:
     return {"rows": rows}, []
 
 
+def _store(work: Work) -> Outcome:
+    """The real-time store is above this room, so its entry is named as that of a stage."""
+    forget = stages.resolve("live.store.erase:forget")
+    return {"rows": forget(work.settings, work.subject.profiles, work.subject.identifiers)}, []
+
+
 def _lake(work: Work) -> Outcome:
     with (
         landing.one_at_a_time(work.settings),
@@ -257,6 +263,7 @@ _STEPS: Sequence[tuple[str, Callable[[Work], Outcome]]] = (
     ("destinations", _destinations),
     ("files", _files),
     ("ledger", _ledger),
+    ("store", _store),
     ("lake", _lake),
     ("models", _models),
     ("catalog", _catalog),

@@ -1,5 +1,5 @@
 """The pages of one home, served on loopback behind its password: Airflow, MLflow, Data Docs and dbt
-docs.
+docs; and the profile API, which has tokens of its own.
 """
 
 from __future__ import annotations
@@ -26,12 +26,16 @@ READY_SECONDS = 90
 
 @dataclass(frozen=True)
 class Page:
-    """One address to open. variable: the environment variable that moves it to another port."""
+    """One address to open. variable: the environment variable that moves it to another port.
+    module: what serves it. sign_in: how, if it is not the password of the pages.
+    """
 
     name: str
     variable: str
     default_port: int
     health: str = "/"
+    module: str = "runtime.pages"
+    sign_in: str = ""
 
     @property
     def port(self) -> int:
@@ -50,6 +54,14 @@ AIRFLOW = Page("Airflow", "SEGMENTRY_AIRFLOW_PORT", 8080, "/api/v2/monitor/healt
 MLFLOW = Page("MLflow", "SEGMENTRY_MLFLOW_PORT", 5000, "/health")
 DATA_DOCS = Page("Data Docs", "SEGMENTRY_DATA_DOCS_PORT", 8081)
 DBT_DOCS = Page("dbt docs", "SEGMENTRY_DBT_DOCS_PORT", 8082)
+PROFILE_API = Page(
+    "Profile API",
+    "SEGMENTRY_API_PORT",
+    8084,
+    "/healthz",
+    "api.server",
+    "a token of config/api.yml (`segmentry api token new`)",
+)
 
 
 def up(settings: Settings) -> list[dict[str, str]]:
@@ -59,6 +71,7 @@ def up(settings: Settings) -> list[dict[str, str]]:
         AIRFLOW,
         DATA_DOCS,
         DBT_DOCS,
+        PROFILE_API,
         *([] if "://" in _external_mlflow(settings) else [MLFLOW]),
     ]
     if _all_up(settings, registry, pages):
@@ -105,7 +118,8 @@ def _start_page(settings: Settings, registry: Registry, page: Page) -> None:
         ),  # its job runners are not used and take half a gigabyte
     }
     name = page.name.lower().replace(" ", "-")
-    words = [sys.executable, "-m", "runtime.pages", name, "--port", str(page.port)]
+    named = [name] if page.module == "runtime.pages" else []
+    words = [sys.executable, "-m", page.module, *named, "--port", str(page.port)]
     log = settings.home / "logs" / f"{name}.log"
     start(registry, page.name, words, environment=environment, log=log, port=page.port)
 
@@ -152,6 +166,10 @@ def _answers(settings: Settings, page: Page) -> bool:
 def _shown(settings: Settings, pages: list[Page]) -> list[dict[str, str]]:
     sign_in = f"{login.USER}, password in {login.password_file(settings)}"
     return [
-        {"page": page.name, "address": f"http://{LOOPBACK}:{page.port}", "sign_in": sign_in}
+        {
+            "page": page.name,
+            "address": f"http://{LOOPBACK}:{page.port}",
+            "sign_in": page.sign_in or sign_in,
+        }
         for page in pages
     ]

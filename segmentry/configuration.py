@@ -40,7 +40,7 @@ def load_file(path: Path, kind: str) -> dict[str, Any]:
     place and remedy.
     """
     content = read(path)
-    _check(content, path, kind)
+    check(content, path, kind)
     result: dict[str, Any] = content
     return result
 
@@ -114,7 +114,8 @@ def _shop_country(path: Path, written: int, size: int) -> str | None:
     return country if isinstance(country, str) and _COUNTRY.fullmatch(country) else None
 
 
-def _check(content: object, path: Path, kind: str) -> None:
+def check(content: object, path: Path, kind: str) -> None:
+    """ConfigError where the content of a file does not satisfy the schema of its kind."""
     import jsonschema  # slow to import, and not every command reads a file that it checks
 
     error = jsonschema.exceptions.best_match(_validator(kind).iter_errors(content))

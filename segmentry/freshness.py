@@ -163,6 +163,13 @@ def is_changed(settings: Settings, since: int, schema: str) -> bool:
         )
 
 
+def changed_since(lake: duckdb.DuckDBPyConnection, number: int) -> set[tuple[str, str]] | None:
+    """Relations, as (schema, table), that changed after a snapshot; None if it is not kept."""
+    if not _is_kept(lake, number):
+        return None
+    return set(lake.execute(_CHANGED, [number]).fetchall())
+
+
 def _is_any_changed(
     lake: duckdb.DuckDBPyConnection, since: int, schemas: Sequence[str], layer: str
 ) -> bool:

@@ -123,6 +123,7 @@ STAGES: tuple[Stage, ...] = (
     Stage("segments", "publish", "segments.stages:segments"),
     Stage("gate_memberships", "publish", "expectations.stages:gate_memberships"),
     Stage("memberships", "publish", "segments.stages:memberships"),
+    Stage("serve", "publish", "live.store.feed:serve", writes_lake=False),
     Stage("audiences", "publish", "activation.stages:audiences"),
     Stage("gate_audiences", "publish", "expectations.stages:gate_audiences"),
     Stage(

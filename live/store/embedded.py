@@ -80,13 +80,10 @@ class EmbeddedStore:
         return [self._find(c, kind, value) for kind, value in identifiers]
 
     def _find(self, c: sqlite3.Connection, kind: str, value: str) -> StoredProfile | None:
-        profile_id = value
-        if kind != PROFILE:
+        row = c.execute(_PROFILE, (value,)).fetchone() if kind == PROFILE else None
+        if row is None:  # a former profile_id is an identifier like others
             home = c.execute(_BY_HASH, (self._hashes.of(kind, value),)).fetchone()
-            if home is None:
-                return None
-            (profile_id,) = home
-        row = c.execute(_PROFILE, (profile_id,)).fetchone()
+            row = home and c.execute(_PROFILE, home).fetchone()
         if row is None:
             return None
         marks = row[4].split(",") if row[4] else ()

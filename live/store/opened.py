@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from pathlib import Path
 
 from live.store.base import ProfileStore
 from live.store.embedded import EmbeddedStore
@@ -24,7 +25,7 @@ def open_store(settings: Settings) -> ProfileStore:
             allowed="no value: the store is in the home",
             remedy="unset the variable",
         )
-    path = settings.home / "store" / "profiles.sqlite"
+    path = _file(settings)
     try:
         return EmbeddedStore(path, hashes)
     except sqlite3.DatabaseError as error:
@@ -33,3 +34,12 @@ def open_store(settings: Settings) -> ProfileStore:
             allowed="a file that this user may read and write, and that is whole",
             remedy="remove the file; `segmentry api feed` then rebuilds it from the lake",
         ) from None
+
+
+def is_made(settings: Settings) -> bool:
+    """Whether the installation has a store: on a server, or in the home since its first feed."""
+    return bool(os.environ.get(VARIABLE)) or _file(settings).exists()
+
+
+def _file(settings: Settings) -> Path:
+    return settings.home / "store" / "profiles.sqlite"

@@ -124,7 +124,7 @@ class StoreStats(NamedTuple):
 
 def pack(parts: Mapping[str, Any]) -> bytes:
     """Plain values as JSON; dates in ISO 8601, decimals as numbers."""
-    return orjson.dumps(parts, default=float, option=orjson.OPT_NON_STR_KEYS)
+    return orjson.dumps(parts, default=float, option=orjson.OPT_NAIVE_UTC | orjson.OPT_UTC_Z)
 
 
 def stored(

@@ -76,7 +76,7 @@ def test_a_service_has_the_secrets_it_needs_and_no_others() -> None:
         "airflow_db_password": {"postgres", *airflow, *workers},
         "mlflow_db_password": {"postgres", "mlflow"},
         "ledger_db_password": {"postgres", *workers},
-        "lake_db_password": {"postgres", *workers},
+        "lake_db_password": {"postgres", "profile-api", *workers},
         "redis_password": {"redis", "airflow-scheduler", *workers},
         "s3_access_key": {"object-store", *workers},
         "s3_secret_key": {"object-store", *workers},
@@ -113,7 +113,11 @@ def test_no_secret_is_in_the_environment_or_in_an_argument() -> None:
         assert "${" not in re.sub(r"\$\$\{HOSTNAME\}|\$\{SEGMENTRY_[A-Z]+_PORT:-\d+\}", "", runs), (
             name
         )
-    assert variables(TEXT) == {"SEGMENTRY_AIRFLOW_PORT", "SEGMENTRY_MLFLOW_PORT"}
+    assert variables(TEXT) == {
+        "SEGMENTRY_AIRFLOW_PORT",
+        "SEGMENTRY_API_PORT",
+        "SEGMENTRY_MLFLOW_PORT",
+    }
     assert not re.search(r"://[^$\s:/]*:[^$@\s/]+@", TEXT), "an address contains a password"
     example = re.findall(
         r"^#? ?([A-Z0-9_]+)=", (ROOT / ".env.example").read_text(encoding="utf-8"), re.M
@@ -130,7 +134,8 @@ def test_each_service_is_confined(name: str) -> None:
     )
     assert service["tmpfs"] and service["logging"]["options"]["max-size"]
     # Only what has a page or reaches marketing tools may leave the inner network.
-    leaves = {"mlflow", "airflow-api-server", "airflow-worker-1", "airflow-worker-2"}
+    workers = {"airflow-worker-1", "airflow-worker-2"}
+    leaves = {"mlflow", "airflow-api-server", "profile-api", *workers}
     assert ("front" in service["networks"]) is (name in leaves)
     assert "back" in service["networks"]
 

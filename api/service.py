@@ -1,0 +1,94 @@
+"""What the routes share: the store behind a time limit, the rules, and the watch for refusals."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from activation import consent_policy
+from api.faults import ApiFault, late
+from api.limits import RateLimit
+from api.rules import ApiRules, Caller
+from live.store.base import ProfileStore
+from live.store.opt_outs import RefusalWatch
+from live.store.records import GRANTED, REFUSED, Identifier, StoredProfile
+from segmentry import configuration
+from segmentry.settings import Settings
+
+T = TypeVar("T")
+_THREADS = 8
+# Seconds without a look at the refusals of the lake; after that an answer could contain a person
+# who opted out meanwhile.
+MOST_AGE = 30.0
+
+
+class ApiService:
+    """One server's store and rules. watch: None in tests that have no lake."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: ProfileStore,
+        rules: ApiRules,
+        watch: RefusalWatch | None = None,
+    ) -> None:
+        self.store = store
+        self.rules = rules
+        self.watch = watch
+        self.limits = RateLimit()
+        self.types = frozenset(["profile_id", *(one["name"] for one in _policy_types(settings))])
+        self.country = configuration.shop_country(settings)
+        self._policy = consent_policy.load(settings)
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="store")
+
+    async def ask(self, function: Callable[..., T], *arguments: object) -> T:
+        """The function's result from a thread, or the fault of a late or missing store."""
+        if self.is_blind:
+            raise ApiFault(
+                503,
+                "the refusals of the lake could not be read for a while",
+                "a lake that answers",
+                "use the fallback now; `segmentry doctor` on the server",
+                {"retry-after": "5"},
+            )
+        call = asyncio.get_running_loop().run_in_executor(self._threads, function, *arguments)
+        try:
+            return await asyncio.wait_for(call, self.rules.time_limit)
+        except TimeoutError:
+            raise late() from None
+
+    async def find(self, identifiers: Sequence[Identifier]) -> list[StoredProfile | None]:
+        """Profiles of the store."""
+        return await self.ask(self.store.find_many, identifiers)
+
+    @property
+    def is_blind(self) -> bool:
+        """Whether refusals may have come in that no answer has yet."""
+        return self.watch is not None and self.watch.age > MOST_AGE
+
+    def permitted(self, caller: Caller, profile: StoredProfile) -> dict[str, bool]:
+        """Each use of the caller, as purpose or purpose/channel: whether the profile consents. The
+        rule is that of the audiences: a refusal counts, and unknown is no where an opt-in is
+        needed.
+        """
+        found = {}
+        for purpose, channel in caller.uses:
+            decided = profile.consent.get(f"{purpose}/{channel}")
+            is_opt_in = self._policy.basis(purpose).is_opt_in or purpose in profile.strict
+            name = purpose if channel == "any" else f"{purpose}/{channel}"
+            found[name] = decided == GRANTED or (decided != REFUSED and not is_opt_in)
+        return found
+
+    def close(self) -> None:
+        """End the watch and the threads, and close the store."""
+        if self.watch is not None:
+            self.watch.end()
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        self.store.close()
+
+
+def _policy_types(settings: Settings) -> Sequence[dict[str, str]]:
+    found: Sequence[dict[str, str]] = configuration.policies(settings)["identity"]["types"]
+    return found
