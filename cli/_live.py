@@ -5,14 +5,17 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from types import FrameType
+
+import typer
 
 from cli import _output
 from cli._output import Output
-from live import running
+from live import checking, running
 from live.engine import Turn
-from live.publishing import Nothing
+from live.publishing import StorePublisher
+from live.store import opened
 from segmentry import clock
 from segmentry.settings import Settings
 
@@ -21,12 +24,13 @@ def run(once: bool, every: float, as_of: str | None, output: Output) -> None:
     """Take turns, and print those that did something."""
     settings = Settings.from_environment()
     at = clock.parse(as_of) if as_of else None
-    publisher = Nothing()
-    if once:
-        turns = list(running.once(settings, at, publisher))
-        _output.show([_row(turn) for turn in turns if _is_any(turn)], output, empty="nothing new")
-        return
-    with _stopped_by_signals() as stop:
+    with closing(opened.open_store(settings)) as store, _stopped_by_signals() as stop:
+        publisher = StorePublisher(store)
+        if once:
+            turns = list(running.once(settings, at, publisher))
+            rows = [_row(turn) for turn in turns if _is_any(turn)]
+            _output.show(rows, output, empty="nothing new")
+            return
         running.follow(settings, stop, _report, every=every, as_of=at, publisher=publisher)
 
 
@@ -37,6 +41,26 @@ def status(output: Output) -> None:
         _output.print_json(found)
         return
     _output.show([{"what": name, "value": str(value)} for name, value in found.items()], output)
+
+
+def check(output: Output) -> None:
+    """Print each difference with its cause; exit status 1 if one has none."""
+    found = checking.compare(Settings.from_environment())
+    rows = [
+        {
+            "profile_id": one.profile_id,
+            "segment": one.segment,
+            "member": "live" if one.is_live else "batch",
+            "cause": one.cause,
+        }
+        for one in found.differences
+    ]
+    if output is Output.json:
+        _output.print_json({"as_of": found.as_of, "compared": found.compared, "differences": rows})
+    else:
+        _output.show(rows, output, empty="no difference")
+        print(f"{found.compared:,} memberships compared at {found.as_of.isoformat()}")
+    raise typer.Exit(1 if found.unexplained else 0)
 
 
 def _row(turn: Turn) -> dict[str, int | bool]:

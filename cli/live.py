@@ -42,3 +42,15 @@ def status(output: OutputOption = Output.table) -> None:
     Example: segmentry live status
     """
     _live.status(output)
+
+
+@app.command()
+def check(output: OutputOption = Output.table) -> None:
+    """Compare live memberships with those of a batch of the same bytes, for every profile.
+
+    The batch runs on a copy of the home, which is removed afterwards. Each difference is listed
+    with its cause. Exit status: 0 no difference, or documented exceptions alone; 1 others.
+
+    Example: segmentry live check --output json
+    """
+    _live.check(output)

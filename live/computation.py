@@ -37,14 +37,14 @@ def profiles(
     for _ in range(_ROUNDS):
         name(facts, everyone)
         _fill(facts, as_of)
-        for relation in found.made:
+        for relation in found.made[:-1]:
             facts.connection.execute(f"delete from lake.{relation}")
             facts.connection.execute(f"insert into lake.{relation} {found.query(relation)}")
         others = _others(facts)
         if not others - everyone:
             break
         everyone |= others
-    return everyone, _rows(facts, sorted(set(columns) - {"profile_id"}))
+    return everyone, _rows(facts, found, sorted(set(columns) - {"profile_id"}))
 
 
 def name(facts: Facts, people: Collection[str]) -> None:
@@ -118,14 +118,19 @@ def _others(facts: Facts) -> set[str]:
     return {profile_id for (profile_id,) in rows}
 
 
-def _rows(facts: Facts, columns: Sequence[str]) -> dict[str, Row]:
+def _rows(facts: Facts, found: Definition, columns: Sequence[str]) -> dict[str, Row]:
+    """The rows of the last statement, ``profiles``: of its hundreds of columns those alone that a
+    rule reads.
+    """
     taken = [column for column in columns if column in FROM_BATCH]
     own = ", ".join(f'ours."{c}"' for c in columns if c not in taken)
     batch = ", ".join(f'coalesce(theirs."{c}", ours."{c}") as "{c}"' for c in taken)
     selected = ", ".join(part for part in ("ours.profile_id", own, batch) if part)
     result = facts.connection.execute(f"""
         select {selected}
-        from lake.{definition.PROFILES} as ours
+        from (
+{found.query(definition.PROFILES)}
+) as ours
         left join {FACTS}.{definition.PROFILES} as theirs on ours.profile_id = theirs.profile_id
         where ours.profile_id in (from affected)
     """)

@@ -18,8 +18,9 @@ from live.facts import FACTS, Facts
 from live.placing import Placed
 from live.publishing import Publisher
 from live.state import Change, State, WaitingEvent
-from segmentry import snapshots, warehouse
+from segmentry import configuration, snapshots, warehouse
 from segmentry.settings import Settings
+from segmentry.tombstones import Tombstones
 from segments.dwell import Stay
 
 # Profiles that are computed together: more take longer than a turn should, and memory.
@@ -55,6 +56,7 @@ class _Loaded:
     limits: tuple[int, ...]
     due: dict[str, datetime] = field(default_factory=dict)
     provisional: list[tuple[str, str, str, datetime]] = field(default_factory=list)
+    identifiers: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
 
 
 def machine_time() -> datetime:
@@ -96,16 +98,26 @@ class Engine:
         self._open.close()
         self._watch.close()
 
+    @property
+    def facts(self) -> Facts:
+        """The facts of the batch in memory; after the first turn."""
+        return self._current().facts
+
     def turn(self, now: datetime | None = None, as_of: datetime | None = None) -> Turn:
         """One turn. now: the time of arrival of new lines, by default the machine's. as_of: the
         clock of the evaluation, by default now; never before that of an earlier turn or the batch.
         """
         now = now or machine_time()
-        is_reloaded = self._follow(now)
+        is_reloaded = self._follow(as_of or now)
         batch = self._current()
         clock = max(as_of or now, batch.facts.as_of, self._clock() or batch.facts.as_of)
         arrivals = self._follower.arrivals(self.state.places())
-        lines = [WaitingEvent("", file, line, now, "") for file, line in arrivals.lines]
+        forgotten = Tombstones(self.settings, configuration.shop_country(self.settings))
+        lines = [
+            WaitingEvent("", file, line, now, "")
+            for file, line in arrivals.lines
+            if not forgotten.names_forgotten(line)
+        ]
         waiting = staging.stage(batch.facts, batch.definition, lines) if lines else []
         placed = placing.place(batch.facts, self.settings) if waiting else Placed()
         self._refuse(placed)
@@ -126,16 +138,23 @@ class Engine:
                 self.state.keep(state.CLOCK, clock)
             self.state.keep(state.READ_AT, machine_time())
             self.state.keep(state.BEHIND, arrivals.bytes_behind)
-        self.publish(placed.identifiers)
+        self._named(placed)
+        self.publish()
         return Turn(
-            len(lines), len(waiting), len(affected) + len(others), tuple(changes),
+            len(arrivals.lines), len(waiting), len(affected) + len(others), tuple(changes),
             arrivals.bytes_behind, is_reloaded, bool(self._due(clock, 1)),
         )  # fmt: skip
 
-    def publish(self, identifiers: Mapping[str, list[tuple[str, str]]] | None = None) -> None:
+    def publish(self) -> None:
         """Bring the real-time store up to the newest change; also what a killed turn left."""
         if self._publisher is not None:
-            self._publisher.publish(self.state, identifiers or {})
+            named = self._batch.identifiers if self._batch is not None else {}
+            self._publisher.publish(self.state, named)
+
+    def _named(self, placed: Placed) -> None:
+        """Remember by which identifiers new profiles are found."""
+        for one, pairs in placed.identifiers.items():
+            self._current().identifiers.setdefault(one, []).extend(pairs)
 
     def _clock(self) -> datetime | None:
         text = self.state.fact(state.CLOCK)
@@ -199,7 +218,7 @@ class Engine:
         self._members = after
         return [*left, *entered]
 
-    def _follow(self, now: datetime) -> bool:
+    def _follow(self, clock: datetime) -> bool:
         """Take up the newest batch, if it is not the one in memory."""
         newest = self._newest()
         if self._batch is not None and newest == self._seen:
@@ -215,10 +234,10 @@ class Engine:
         book = stays.rule_book(self.settings, loaded)
         limits = edges.ages(found, book)
         self._batch = _Loaded(found, loaded, stays.Stays(loaded, found, book), limits)
-        self._continue(now)
+        self._continue(clock)
         return True
 
-    def _continue(self, now: datetime) -> None:
+    def _continue(self, clock: datetime) -> None:
         """Go on from the batch: drop what it has, and take up what live knows beyond it."""
         batch = self._current()
         is_same = self.state.fact(state.SNAPSHOT) == str(batch.facts.snapshot)
@@ -236,7 +255,7 @@ class Engine:
                 self._seed()
             self.state.keep(state.SNAPSHOT, batch.facts.snapshot)
         self._members = set(self.state.memberships())
-        self._plan_all(now, {*evaluated, *affected})
+        self._plan_all(clock, {*evaluated, *affected})
 
     def _seed(self) -> None:
         """The memberships of the batch are where live begins; none of them is a change."""
@@ -251,12 +270,18 @@ class Engine:
         """
         batch = self._current()
         waiting = self.state.waiting()
-        landed = landed_files(self._lake, batch.facts.snapshot)
+        landed = _judged_files(self._lake, batch.facts.snapshot)
         paths = {file: place.path for file, place in self.state.places().items()}
-        missing = [event for event in waiting if paths.get(event.file, "") not in landed]
+        forgotten = Tombstones(self.settings, configuration.shop_country(self.settings))
+        missing = [
+            event
+            for event in waiting
+            if paths.get(event.file, "") not in landed and not forgotten.names_forgotten(event.line)
+        ]
         kept = staging.stage(batch.facts, batch.definition, missing) if missing else []
         placed = placing.place(batch.facts, self.settings) if kept else Placed()
         batch.provisional = placed.provisional
+        self._named(placed)
         self._refuse(placed)
         dropped = {event.event_id for event in waiting} - {event.event_id for event in kept}
         return sorted(dropped), placed.affected
@@ -283,19 +308,21 @@ class Engine:
         if evaluated:
             batch.stays.replace(evaluated, rows)
 
-    def _plan_all(self, now: datetime, evaluated: Collection[str]) -> None:
+    def _plan_all(self, clock: datetime, evaluated: Collection[str]) -> None:
         """When each profile is due: who was evaluated live, at once; others by the batch's clock,
         in a lake of today.
         """
         batch = self._current()
-        if now - batch.facts.as_of <= CURRENT:
+        if clock - batch.facts.as_of <= CURRENT:
             batch.due = edges.next_times(batch.facts, batch.limits, batch.facts.as_of)
         batch.due.update(dict.fromkeys(evaluated, batch.facts.as_of))
 
 
-def landed_files(lake: facts.Lake, snapshot: int) -> set[str]:
-    """Files of which the batch has loaded every line."""
+def _judged_files(lake: facts.Lake, snapshot: int) -> set[str]:
+    """Files of which the batch has judged every line: one that has landed alone may be ahead of its
+    staging.
+    """
     rows = lake.execute(
-        f"select distinct _file from lake.{definition.RAW} at (version => {snapshot})"
+        f"select distinct _file from lake.{definition.EVENTS} at (version => {snapshot})"
     ).fetchall()
     return {file for (file,) in rows}

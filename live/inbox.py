@@ -76,10 +76,9 @@ class Follower:
         except FileNotFoundError:
             return 0
         with file:
-            first = file.readline()
-            if not first.endswith(b"\n"):
+            key = _key(file.readline())
+            if key is None:
                 return 0
-            key = hashlib.blake2b(first, digest_size=16).hexdigest()
             place = found.places.get(key) or places.get(key) or FilePosition("", 0)
             size = os.fstat(file.fileno()).st_size
             # A failed write is cut off again: then the file is shorter than what was read.
@@ -94,6 +93,19 @@ class Follower:
         found.bytes_behind += size - offset
         self._read[path.name] = (key, offset)
         return len(whole)
+
+
+def key_of(path: Path) -> str | None:
+    """What a file is known by; None without a whole line."""
+    try:
+        with path.open("rb") as file:
+            return _key(file.readline())
+    except FileNotFoundError:
+        return None
+
+
+def _key(first: bytes) -> str | None:
+    return hashlib.blake2b(first, digest_size=16).hexdigest() if first.endswith(b"\n") else None
 
 
 def _size(path: Path) -> int:

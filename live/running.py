@@ -46,7 +46,6 @@ def follow(
     while there is, turns follow each other at once.
     """
     with only_engine(settings), engine.started(settings, publisher) as one:
-        one.publish()
         while not stop.is_set():
             turn = one.turn(as_of=as_of)
             report(turn)
@@ -59,7 +58,6 @@ def once(
 ) -> Iterator[Turn]:
     """Turns until the inbox is read and nothing is due."""
     with only_engine(settings), engine.started(settings, publisher) as one:
-        one.publish()
         while True:
             turn = one.turn(as_of=as_of)
             yield turn

@@ -28,7 +28,12 @@ def stage(facts: Facts, found: Definition, lines: Sequence[WaitingEvent]) -> lis
     connection.execute(f"delete from lake.{definition.RAW}")
     connection.execute(f"insert into lake.{definition.RAW} by name select * from {_ROWS}")
     connection.unregister(_ROWS)
-    connection.execute(f"create or replace temp table judged as {found.staging}")
+    # The statement is long and its rows are few: planning it well takes longer than it saves.
+    connection.execute("pragma disable_optimizer")
+    try:
+        connection.execute(f"create or replace temp table judged as {found.staging}")
+    finally:
+        connection.execute("pragma enable_optimizer")
     events = f"{FACTS}.{definition.EVENTS}"
     connection.execute(f"""
         create or replace temp table staged as

@@ -192,6 +192,14 @@ class State:
         rows = self._connection.execute("select profile_id, segment, entered_at from memberships")
         return {(profile, segment): _time(at) for profile, segment, at in rows}
 
+    def memberships_of(self, profiles: Iterable[str]) -> dict[str, dict[str, datetime]]:
+        """Segments of each of these profiles, with their entered_at."""
+        sql = "select segment, entered_at from memberships where profile_id = ?"
+        return {
+            one: {segment: _time(at) for segment, at in self._connection.execute(sql, [one])}
+            for one in profiles
+        }
+
     def seed_memberships(self, rows: Iterable[tuple[str, str, datetime]]) -> None:
         """Begin with these memberships, none of which is a change."""
         self._many(

@@ -116,7 +116,11 @@ class Stays:
         self, profiles: Collection[str], rows: Mapping[str, Row], as_of: datetime
     ) -> list[StayRow]:
         """One evaluation of these profiles, by the dwell rules; returns their stays after it."""
-        before = self.of(profiles)
+        before = {
+            key: stay
+            for key, found in self.of(profiles).items()
+            if (stay := _undone(found, as_of)) is not None
+        }
         after = []
         for profile_id in profiles:
             row = rows.get(profile_id)
@@ -154,6 +158,19 @@ class Stays:
                 continue
             found[stay.profile_id] = min(at, found.get(stay.profile_id, at))
         return found
+
+
+def _undone(stay: Stay, as_of: datetime) -> Stay | None:
+    """The stay before an evaluation at this very time, which a second one at it replaces: any
+    number of evaluations at one time leave the same, as in the batch.
+    """
+    if stay.pending_since >= as_of:
+        return None
+    return Stay(
+        stay.pending_since,
+        None if stay.entered_at == as_of else stay.entered_at,
+        None if stay.exiting_since == as_of else stay.exiting_since,
+    )
 
 
 def continued(batch: Stay | None, live: Stay) -> Stay | None:
