@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from live import computation, facts, inbox, state
+from live import computation, definition, facts, inbox, state
 from live.inbox import FilePosition
 from live.state import State
 from segmentry import jobs, refresh, warehouse
@@ -42,7 +42,7 @@ _LAST = "memberships"
 
 
 @dataclass(frozen=True)
-class Difference:
+class MembershipDifference:
     """A membership that one of the two lacks. is_live: live has it. cause: a documented exception,
     or ``unexplained``.
     """
@@ -54,12 +54,12 @@ class Difference:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class BatchComparison:
     """What a check found. compared: memberships of both together."""
 
     as_of: datetime
     compared: int
-    differences: tuple[Difference, ...]
+    differences: tuple[MembershipDifference, ...]
 
     @property
     def unexplained(self) -> int:
@@ -67,7 +67,7 @@ class Comparison:
         return sum(one.cause == UNEXPLAINED for one in self.differences)
 
 
-def compare(settings: Settings) -> Comparison:
+def compare(settings: Settings) -> BatchComparison:
     """Compare the state of the engine with a batch; SegmentryError where the batch fails."""
     if not settings.is_embedded or "://" in settings.lake_data:
         raise UsageError(
@@ -75,7 +75,10 @@ def compare(settings: Settings) -> Comparison:
             allowed="a lake whose catalog and files are in the home",
             remedy="compare after the next batch: `segmentry segments history` has its changes",
         )
-    with closing(State(state.file_of(settings))) as kept:
+    path = state.file_of(settings)
+    if not path.exists():
+        raise state.no_engine()
+    with closing(State(path)) as kept:
         clock = kept.fact(state.CLOCK)
         if clock is None:
             raise UsageError(
@@ -89,7 +92,7 @@ def compare(settings: Settings) -> Comparison:
             _run_batch(copied, as_of)
             batch = _memberships(copied)
         found = tuple(_explained(settings, kept, live ^ batch, live))
-    return Comparison(as_of, len(live | batch), found)
+    return BatchComparison(as_of, len(live | batch), found)
 
 
 @contextmanager
@@ -185,16 +188,19 @@ def _memberships(folder: Path) -> set[tuple[str, str]]:
 
 def _explained(
     settings: Settings, kept: State, differing: set[tuple[str, str]], live: set[tuple[str, str]]
-) -> Iterator[Difference]:
+) -> Iterator[MembershipDifference]:
     """Each difference with its cause."""
     found = installed.load_all(settings)
     provisional = {p for _, one, other, _ in kept.provisional() for p in (one, other) if p}
+    with warehouse.connect(settings, read_only=True) as lake:
+        rows = lake.execute(f"select distinct profile_id from lake.{definition.MAPPING}").fetchall()
+    known = {profile_id for (profile_id,) in rows}
     for profile_id, segment in sorted(differing):
-        if profile_id in provisional:
-            cause = "identity: the batch decides on a provisional profile or link"
+        if profile_id in provisional or profile_id not in known:
+            cause = "identity: the batch decides on provisional profiles and links"
         else:
             cause = _cause(found.get(segment))
-        yield Difference(profile_id, segment, (profile_id, segment) in live, cause)
+        yield MembershipDifference(profile_id, segment, (profile_id, segment) in live, cause)
 
 
 def _cause(segment: Segment | None) -> str:

@@ -5,7 +5,8 @@ people: which statements run, in which order, and what they read. ADR 47 states 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -35,6 +36,8 @@ _BATCHES = re.compile(
 )
 _DAYS = re.compile(r"age_days\s*(?:<|<=|>|>=)\s*(\d+)")
 _INTERVALS = re.compile(r"interval\s+'?(\d+)'?\s*(second|minute|hour|day)s?'?", re.IGNORECASE)
+_WORD = re.compile(r"\w+")
+_KEPT = frozenset({"record_id", "outcome", "event_id", "event_at", "_batch_id"})
 _SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
 
 
@@ -62,6 +65,18 @@ class Definition:
         """
         sql = self.statements.sql[relation]
         return f"select * from (\n{sql}\n) where is_current" if relation == SPINE else sql
+
+    def read_columns(self, columns: Sequence[str]) -> tuple[str, ...]:
+        """Of the columns of an event, those that a statement may read; most of an event is text
+        that staging and ``marts.events`` pass on to nobody here.
+        """
+        passing = ("staging.stg_events__events", "marts.events")
+        texts = [self.statements.sql[name] for name in self.made if name not in passing]
+        words = set(_WORD.findall(" ".join(texts)))
+        # Named twice where it is passed on: it is computed with.
+        counted = Counter(_WORD.findall(self.statements.sql.get("marts.events", "")))
+        words |= {word for word, times in counted.items() if times > 1}
+        return tuple(name for name in columns if name in words | _KEPT)
 
     @cached_property
     def edges(self) -> tuple[int, ...]:

@@ -26,7 +26,7 @@ RULES = "segments.segment_rules"
 HISTORY = "segments.membership_history"
 # The profile of an event, also where it is a crawler's.
 _EVENT_OWNER = """
-    select events.*, coalesce(owners.profile_id, owners.visitor_profile_id) as owner_id
+    select {columns}, coalesce(owners.profile_id, owners.visitor_profile_id) as owner_id
     from lake.staging.base_events as events
     left join lake.marts.event_profiles as owners on events.event_id = owners.event_id
     where events.outcome = 'accepted'
@@ -38,7 +38,8 @@ _EVENT_OWNER = """
 class Facts:
     """A connection with the databases ``facts``, of all profiles, and ``lake``, of some.
 
-    personal: relations with a profile_id. times: columns of relations that have the time of a fact.
+    personal: relations with a profile_id. event_columns: those that are kept. times: columns of
+    relations that have the time of a fact.
     """
 
     connection: Lake
@@ -46,6 +47,7 @@ class Facts:
     as_of: datetime
     personal: tuple[str, ...] = ()
     shared: tuple[str, ...] = ()
+    event_columns: tuple[str, ...] = ()
     times: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
@@ -114,7 +116,11 @@ def _copy(facts: Facts, found: Definition) -> None:
         (personal if is_personal else shared).append(relation)
         order = "order by profile_id" if is_personal else ""
         _create(connection, relation, f"from lake.{relation} {order}")
-    _create(connection, definition.EVENTS, _EVENT_OWNER)
+    names = column_names(connection, f"lake.{definition.EVENTS}")
+    _create(connection, "main.event_shape", f"from lake.{definition.EVENTS} limit 0")
+    facts.event_columns = found.read_columns(names)
+    columns = ", ".join(f"events.{name}" for name in facts.event_columns)
+    _create(connection, definition.EVENTS, _EVENT_OWNER.format(columns=columns))
     _create(connection, definition.RAW, f"from lake.{definition.RAW} limit 0")
     for relation in found.made:
         if relation in found.statements.reads(relation):
@@ -166,8 +172,7 @@ def _make_lake(facts: Facts, found: Definition) -> None:
     for relation in facts.shared:
         connection.execute(f"create table lake.{relation} as from {FACTS}.{relation}")
     connection.execute(
-        f"create table lake.{definition.EVENTS} as"
-        f" select * exclude (owner_id) from {FACTS}.{definition.EVENTS} limit 0"
+        f"create table lake.{definition.EVENTS} as from {FACTS}.main.event_shape limit 0"
     )
     connection.execute("use lake")
     for relation in found.made:

@@ -180,9 +180,10 @@ def _add(
         "owner_id": pa.array(list(owners.values()), pa.string()),
     })  # fmt: skip
     connection.register("owners", table)
+    columns = ", ".join(f"staged.{name}" for name in facts.event_columns)
     connection.execute(f"""
         insert into {FACTS}.{definition.EVENTS} by name
-        select staged.*, owners.owner_id
+        select {columns}, owners.owner_id
         from staged left join owners on staged.record_id = owners.record_id
     """)
     _widen(facts)

@@ -13,7 +13,7 @@ from typing import Any
 from live import engine, inbox, placing, state
 from live.engine import Turn
 from live.publishing import Publisher
-from segmentry.errors import NotReadyError, UsageError
+from segmentry.errors import UsageError
 from segmentry.settings import Settings
 
 
@@ -69,11 +69,7 @@ def status(settings: Settings) -> dict[str, Any]:
     """How far the engine of a home is; NotReadyError where none has run."""
     path = state.file_of(settings)
     if not path.exists():
-        raise NotReadyError(
-            "no live engine has run in this home",
-            allowed="a home with live.sqlite",
-            remedy="start it with `segmentry live run`",
-        )
+        raise state.no_engine()
     with closing(state.State(path)) as kept:
         counts = kept.counts()
         provisional = [kind for kind, *_ in kept.provisional()]

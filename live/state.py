@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from live.inbox import FilePosition
+from segmentry.errors import NotReadyError
 from segmentry.settings import Settings
 
 _TABLES = """
@@ -259,6 +260,15 @@ class State:
 
     def _many(self, sql: str, rows: Iterable[Sequence[object]]) -> None:
         self._connection.executemany(sql, rows)
+
+
+def no_engine() -> NotReadyError:
+    """Why there is nothing to report on."""
+    return NotReadyError(
+        "no live engine has run in this home",
+        allowed="a home with live.sqlite",
+        remedy="start it with `segmentry live run`",
+    )
 
 
 def file_of(settings: Settings) -> Path:

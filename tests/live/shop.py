@@ -104,7 +104,8 @@ class Writer:
             account, browser = self.chosen.choice(self.known)
         else:
             number = self.chosen.randrange(8)
-            account, browser = f"new-account-{number:04}", f"new-browser-{number:04}-c0ffee"
+            account = f"new-account-{number:04}"
+            browser = f"new-browser-{number:04}-c0ffee"
         if self.chosen.random() < 0.3:
             account = None
         self.written += 1
