@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from _notifier import IncidentNotifier
 from _tasks import context_of
 from airflow.sdk import get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
@@ -17,13 +18,18 @@ from segmentry.stages import DAGS
 def wire() -> None:
     """The DAG's one task. It is not tried again: the next refresh follows in minutes."""
     run_refresh.override(
-        task_id="refresh", pool="lake_writer", execution_timeout=timedelta(minutes=30), retries=0
+        task_id="refresh",
+        pool="lake_writer",
+        execution_timeout=timedelta(minutes=30),
+        retries=0,
+        on_failure_callback=[IncidentNotifier()],
     )()
 
 
 @task
 def run_refresh() -> None:
     """Run a refresh; skipped where nothing has arrived or another job runs."""
+    from runtime.alerts import history
     from segmentry import refresh
     from segmentry.job_lock import REFRESH, JobIsRunning, only_one
 
@@ -35,7 +41,8 @@ def run_refresh() -> None:
     outcomes: list[jobs.StageOutcome] = []
     try:
         with only_one(context.settings, REFRESH):
-            for outcome in refresh.run(context, chosen):
+            ran = refresh.run(context, chosen)
+            for outcome in history.recorded(context.settings, refresh.NAME, ran):
                 print(*jobs.lines(outcome, chosen), *outcome.notes, sep="\n    ", flush=True)
                 outcomes.append(outcome)
     except JobIsRunning as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from _connections import offer
+from _notifier import record
 from airflow.sdk import get_current_context, task
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
@@ -79,6 +80,7 @@ def _job_options() -> dict[str, Any]:
 def _settle(outcome: jobs.StageOutcome) -> None:
     context = get_current_context()
     print(*jobs.lines(outcome, STAGES), *outcome.notes, sep="\n    ", flush=True)
+    record(outcome, context)
     context["ti"].xcom_push(key="outcome", value=outcome.as_record())
     if outcome.error is not None:
         raise (AirflowFailException if outcome.is_final else AirflowException)(

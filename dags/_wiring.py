@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
+from _notifier import IncidentNotifier
 from _tasks import hand_over, list_items, run_item, run_stage
 from _withdrawals import on_failure_of
 from airflow.sdk import Asset, CronTriggerTimetable, XComArg
@@ -79,6 +80,9 @@ def _tasks_of(
         "trigger_rule": (
             "none_failed"
         ),  # a mapped stage without items is skipped and stops nothing
+        "on_failure_callback": [IncidentNotifier()],
+        # The job has come to its end.
+        **({"on_success_callback": [IncidentNotifier()]} if stage is STAGES[-1] else {}),
     }
     # The embedded lake has one writer: the pool's slots limit how many tasks write at once.
     writing = {"pool": "lake_writer"} if stage.writes_lake else {}

@@ -22,6 +22,8 @@ from segmentry.settings import ROOT, TELEMETRY_OFF, Settings
 # Two tasks may work while a third waits for a slot; each worker process costs about 150 MB.
 PARALLELISM = "3"
 # Airflow sets the modes of its tasks' logs itself, against the umask.
+# DAGs that start at a time.
+TIMETABLES = ("INGEST", "OBSERVE", "TRAIN", "REFRESH", "ALERTS")
 PRIVATE_LOGS = {
     "AIRFLOW__LOGGING__FILE_TASK_HANDLER_NEW_FOLDER_PERMISSIONS": "0o700",
     "AIRFLOW__LOGGING__FILE_TASK_HANDLER_NEW_FILE_PERMISSIONS": "0o600",
@@ -72,11 +74,7 @@ def environment(settings: Settings, port: int, *, schedules: bool) -> dict[str, 
         "AIRFLOW__CORE__PARALLELISM": PARALLELISM,
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}",
     }
-    timetables = (
-        {}
-        if schedules
-        else {f"SEGMENTRY_CRON_{dag}": "off" for dag in ("INGEST", "OBSERVE", "TRAIN", "REFRESH")}
-    )
+    timetables = {} if schedules else {f"SEGMENTRY_CRON_{dag}": "off" for dag in TIMETABLES}
     return {**defaults, **given, **fixed, **timetables}
 
 

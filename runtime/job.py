@@ -184,7 +184,7 @@ def _source(
         **({"from": stages[0].name} if request.selection else {}),
     }
     with _airflow_of(settings, request) as api:
-        yield api.run_job(conf, stages[0].dag)
+        yield history.completed(settings, api.run_job(conf, stages[0].dag))
 
 
 @contextmanager

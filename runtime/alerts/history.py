@@ -40,6 +40,24 @@ def recorded(
         yield outcome
 
 
+def completed(settings: Settings, outcomes: Iterable[StageOutcome]) -> Iterator[StageOutcome]:
+    """The outcomes of tasks, which record themselves; a task that was ended from outside could
+    not, and its failure is recorded here.
+    """
+    job = new_job("run")
+    for outcome in outcomes:
+        if outcome.state == FAILED and not _is_known_to_fail(settings, outcome):
+            record(settings, job, "run", outcome)
+        yield outcome
+
+
+def _is_known_to_fail(settings: Settings, outcome: StageOutcome) -> bool:
+    with closing(IncidentStore(settings)) as store:
+        place = (outcome.stage, outcome.item or "")
+        states = {(row["stage"], row["item"]): row["state"] for row in newest(store)}
+    return states.get(place) == FAILED
+
+
 def record(settings: Settings, job: str, kind: str, outcome: StageOutcome) -> None:
     """Keep the outcome; one of the same job, stage and item replaces it, as after a retry.
 

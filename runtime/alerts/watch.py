@@ -156,11 +156,12 @@ def look_after(settings: Settings) -> list[str]:
         done = check(settings)
     except Exception as error:  # as above
         return [f"alerts: {_reason(error)}; see `segmentry alerts check`"]
-    lines = [f"alerts: {_counted(done)}; see `segmentry alerts list`"]
+    lines = [f"alerts: {counted(done)}; see `segmentry alerts list`"]
     lines += [f"alerts: {name}: {fault}" for name, fault in done.faults.items()]
     return lines if done.opened or done.resolved or done.faults else []
 
 
-def _counted(done: Look) -> str:
+def counted(done: Look) -> str:
+    """One line about a look."""
     sent = f", sent to {', '.join(done.sent)}" if done.sent else ""
     return f"{len(done.opened)} new incident(s), {len(done.resolved)} resolved{sent}"

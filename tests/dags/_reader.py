@@ -36,10 +36,16 @@ def describe(task: Any) -> dict[str, Any]:
         "timeout": task.execution_timeout.total_seconds() if task.execution_timeout else 0,
         "outlets": [outlet.name for outlet in task.outlets],
         "trigger_rule": str(getattr(task.trigger_rule, "value", task.trigger_rule)),
+        "looks_on_failure": looks(getattr(task, "on_failure_callback", None)),
+        "looks_on_success": looks(getattr(task, "on_success_callback", None)),
         "is_mapped": task.is_mapped,
         "is_teardown": task.is_teardown,
         "fails_run": getattr(task, "on_failure_fail_dagrun", False),
     }
+
+
+def looks(callbacks: Any) -> bool:
+    return any(type(one).__name__ == "IncidentNotifier" for one in callbacks or ())
 
 
 def assets(dag: DAG) -> list[str]:

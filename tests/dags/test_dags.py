@@ -45,7 +45,7 @@ def bag(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 def test_parsing_is_silent(bag: dict[str, Any]) -> None:
     assert bag["errors"] == {}
     assert bag["used"] == []
-    assert set(bag["dags"]) == {*DAGS, "train", "refresh"}
+    assert set(bag["dags"]) == {*DAGS, "train", "refresh", "alerts"}
     assert HEAVY.isdisjoint(bag["imported"]), bag["imported"]
 
 
@@ -79,7 +79,7 @@ def test_the_dags_follow_the_order_of_the_stages(bag: dict[str, Any]) -> None:
 
 def test_only_the_last_task_of_a_dag_leaves_its_asset(bag: dict[str, Any]) -> None:
     for name, dag in bag["dags"].items():
-        if name == "refresh":  # what it made is sent by its own sync stage
+        if name in ("refresh", "alerts"):  # nothing follows on them
             assert not dag["tasks"][0]["outlets"]
             continue
         leaving = [task for task in dag["tasks"] if task["outlets"]]
@@ -92,7 +92,7 @@ def test_tasks_have_retries_limits_and_slots(bag: dict[str, Any]) -> None:
         assert (dag["catchup"], dag["max_active_runs"], dag["paused"]) == (False, 1, False)
         for task in dag["tasks"]:
             name = task["id"].removesuffix("_items")
-            if name in ("hand_over", "end", "refresh"):
+            if name in ("hand_over", "end", "refresh", "look"):
                 continue
             stage = stage_named(name)
             assert task["retries"] == 2
@@ -145,6 +145,33 @@ def test_a_refresh_is_one_task_that_writes_alone_and_follows_every_five_minutes(
     assert refresh["cron"] == "*/5 * * * *"
     (task,) = refresh["tasks"]
     assert (task["pool"], task["retries"], task["timeout"]) == ("lake_writer", 0, 1800)
+
+
+def test_incidents_are_looked_for_every_ten_minutes(bag: dict[str, Any]) -> None:
+    alerts = bag["dags"]["alerts"]
+    assert alerts["cron"] == "*/10 * * * *"
+    (task,) = alerts["tasks"]
+    assert (task["pool"], task["retries"], task["timeout"]) == ("default_pool", 0, 300)
+
+
+def test_a_task_that_fails_and_the_end_of_the_job_look_for_incidents(bag: dict[str, Any]) -> None:
+    looking = {
+        (dag, task["id"])
+        for dag, found in bag["dags"].items()
+        for task in found["tasks"]
+        if task["looks_on_failure"]
+    }
+    names = {stage.name for stage in STAGES}
+    for dag in (*DAGS, "train", "refresh"):
+        stages = {t["id"] for t in bag["dags"][dag]["tasks"] if t["id"] in {*names, "refresh"}}
+        assert stages and {(dag, task) for task in stages} <= looking
+    ends = [
+        task["id"]
+        for found in bag["dags"].values()
+        for task in found["tasks"]
+        if task["looks_on_success"]
+    ]
+    assert ends == [STAGES[-1].name]
 
 
 def test_training_is_weekly_and_starts_scoring(bag: dict[str, Any]) -> None:
