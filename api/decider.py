@@ -8,7 +8,7 @@ import os
 import threading
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,17 @@ _ANSWERS: Mapping[str | None, bool] = {GRANTED: True, REFUSED: False}
 _log = logging.getLogger("api")
 
 
+@dataclass(frozen=True)
+class DecidedSlots:
+    """Decisions about one person. identifier: by which it was found. now: with its zone."""
+
+    decision_id: str
+    made: Sequence[SlotDecision]
+    identifier: Identifier
+    person: Visitor | None
+    now: datetime
+
+
 class Decider:
     """The content of an installation over one store. Every method may be called from any thread."""
 
@@ -64,10 +75,8 @@ class Decider:
         slots: Sequence[str],
         request: RequestContext,
         may_print: Callable[[str], bool],
-        *,
-        is_shown: bool,
-    ) -> dict[str, Any]:
-        """The answer to a request; the person is that of the first identifier that is known.
+    ) -> DecidedSlots:
+        """What each slot shows the person of the first identifier that is known.
 
         Raises UsageError for a slot that does not exist. A fault of the store is the caller's to
         answer with ``fallbacks``.
@@ -75,16 +84,25 @@ class Decider:
         now = datetime.now(UTC)
         identifier, person = self._person(identifiers)
         made = decide(self.content, person, slots, request, now, self._shown, may_print)
-        decision_id = uuid.uuid4().hex
+        return DecidedSlots(uuid.uuid4().hex, made, identifier, person, now)
+
+    def record(self, found: DecidedSlots, *, is_shown: bool) -> dict[str, Any]:
+        """Log decisions that are answered, count them for caps, and return the answer.
+
+        A decision that came too late must not be recorded: the page has shown its fallback.
+        """
+        person = found.person
         is_logged = False
-        if person is not None and log.is_logged(person, identifier[0], self.content.analytics):
+        if log.is_logged(person, found.identifier[0], self.content.analytics):
             is_logged = self._append(
-                log.lines(decision_id, made, identifier, now, is_shown=is_shown)
+                log.lines(
+                    found.decision_id, found.made, found.identifier, found.now, is_shown=is_shown
+                )
             )
-        for one in made:
+        for one in found.made:
             if person is not None and self._has_cap(one.slot, one.variant):
-                self._shown.add(person.profile_id, one.slot, one.variant, now)
-        return _answer(decision_id, made, is_logged)
+                self._shown.add(person.profile_id, one.slot, one.variant, found.now)
+        return _answer(found.decision_id, found.made, is_logged)
 
     def fallbacks(self, slots: Sequence[str], reason: str) -> dict[str, Any]:
         """The answer when nothing can be asked: every slot's fallback, not logged."""

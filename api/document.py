@@ -6,7 +6,10 @@ from collections.abc import Mapping
 from importlib import metadata
 from typing import Any
 
+from experiments.content.fields import STATED
+
 _TEXT: dict[str, Any] = {"type": "string"}
+_TEXT_OR_NULL: dict[str, Any] = {"type": ["string", "null"]}
 _VALUES: dict[str, Any] = {"type": "object", "additionalProperties": True}
 _PURPOSES: dict[str, Any] = {
     "type": "object",
@@ -44,6 +47,20 @@ _PROFILE: dict[str, Any] = {
         "traits": _VALUES,
         "scores": _VALUES,
         "is_fallback": {"type": "boolean"},
+    },
+}
+_SLOT: dict[str, Any] = {
+    "type": "object",
+    "required": ["variant", "content", "kind", "is_fallback", "propensity", "reasons"],
+    "properties": {
+        "variant": _TEXT,
+        "content": _TEXT,
+        "kind": {"enum": ["html", "text"]},
+        "is_fallback": {"type": "boolean"},
+        "propensity": {"type": "number", "exclusiveMinimum": 0, "maximum": 1},
+        "experiment": {"type": ["string", "null"]},
+        "arm": {"type": ["string", "null"]},
+        "reasons": {"type": "array", "items": _TEXT},
     },
 }
 _ERROR: dict[str, Any] = {
@@ -93,6 +110,47 @@ SCHEMAS: dict[str, dict[str, Any]] = {
             },
             "is_fallback": {"type": "boolean"},
         },
+    },
+    "DecideRequest": {
+        "type": "object",
+        "required": ["identifiers", "slots"],
+        "properties": {
+            "identifiers": {"type": "array", "minItems": 1, "maxItems": 10, "items": _TEXT},
+            "slots": {"type": "array", "minItems": 1, "maxItems": 50, "items": _TEXT},
+            "context": {
+                "type": "object",
+                "additionalProperties": False,
+                "properties": dict.fromkeys(STATED, _TEXT_OR_NULL),
+            },
+            "shown": {
+                "type": "boolean",
+                "description": "the caller shows what it gets, so that exposures are recorded now",
+            },
+        },
+    },
+    "Decided": {
+        "type": "object",
+        "required": ["decision_id", "slots", "is_logged", "is_fallback"],
+        "properties": {
+            "decision_id": _TEXT,
+            "slots": {"type": "object", "additionalProperties": _SLOT},
+            "is_logged": {"type": "boolean"},
+            "is_fallback": {"type": "boolean"},
+        },
+    },
+    "ShownRequest": {
+        "type": "object",
+        "required": ["identifiers", "decision_id", "arms"],
+        "properties": {
+            "identifiers": {"type": "array", "minItems": 1, "maxItems": 10, "items": _TEXT},
+            "decision_id": _TEXT,
+            "arms": {"type": "object", "additionalProperties": _TEXT},
+        },
+    },
+    "Shown": {
+        "type": "object",
+        "required": ["is_logged"],
+        "properties": {"is_logged": {"type": "boolean"}},
     },
     "Health": {
         "type": "object",

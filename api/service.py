@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from typing import TypeVar
 
 from activation import consent_policy
+from api.decider import Decider, open_decider
 from api.faults import ApiFault, late
 from api.limits import RateLimit
 from api.rules import ApiRules, Caller
@@ -34,6 +36,7 @@ class ApiService:
         rules: ApiRules,
         watch: RefusalWatch | None = None,
     ) -> None:
+        self._settings = settings
         self.store = store
         self.rules = rules
         self.watch = watch
@@ -63,6 +66,11 @@ class ApiService:
         """Profiles of the store."""
         return await self.ask(self.store.find_many, identifiers)
 
+    @cached_property
+    def decider(self) -> Decider:
+        """What decides the content of slots; ConfigError for content that does not fit."""
+        return open_decider(self._settings, self.store)
+
     @property
     def is_blind(self) -> bool:
         """Whether refusals may have come in that no answer has yet."""
@@ -82,9 +90,11 @@ class ApiService:
         return found
 
     def close(self) -> None:
-        """End the watch and the threads, and close the store."""
+        """End the watch, the threads and what decides, and close the store."""
         if self.watch is not None:
             self.watch.end()
+        if "decider" in self.__dict__:
+            self.decider.close()
         self._threads.shutdown(wait=False, cancel_futures=True)
         self.store.close()
 

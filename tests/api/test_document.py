@@ -32,7 +32,8 @@ def test_the_document_is_valid_and_names_every_route(tmp_path: Path) -> None:
     OpenAPI.from_dict(document)
     assert set(document["paths"]) == {
         "/healthz", "/openapi.json", "/v1/changes", "/v1/profiles", "/v1/profiles/{identifier}",
-        "/v1/profiles/{identifier}/segments/{segment}", "/v1/snippet.js",
+        "/v1/profiles/{identifier}/segments/{segment}", "/v1/snippet.js", "/v1/decide",
+        "/v1/decide.js", "/v1/shown",
     }  # fmt: skip
 
 

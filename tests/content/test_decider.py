@@ -78,9 +78,11 @@ def place(home: Settings) -> Iterator[Place]:
     found.end()
 
 
-def ask(decider: Decider, who: Identifier = COOKIE, **more: Any) -> dict[str, Any]:
-    given: dict[str, Any] = {"may_print": lambda name: True, "is_shown": False, **more}
-    return decider.decide([who], ["banner"], RequestContext(), given.pop("may_print"), **given)
+def ask(
+    decider: Decider, who: Identifier = COOKIE, may_print: Any = bool, *, is_shown: bool = False
+) -> dict[str, Any]:
+    found = decider.decide([who], ["banner"], RequestContext(), may_print)
+    return decider.record(found, is_shown=is_shown)
 
 
 def test_a_decision_is_an_event_with_its_propensity(place: Place, tmp_path: Path) -> None:
