@@ -71,7 +71,7 @@ generate: $(READY)  ## write the generated files again (contract of profiles, re
 bench: $(READY)  ## benchmarks: ratios, printed and written to benchmarks/results/
 	@$(BIN)/python -m benchmarks
 
-up: $(READY)  ## serve Airflow, MLflow, Data Docs and dbt docs on loopback
+up: $(READY)  ## serve Airflow, the console, MLflow, Data Docs and dbt docs on loopback
 	@$(BIN)/segmentry up
 
 down: $(READY)  ## stop what `make up` started

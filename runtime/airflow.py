@@ -30,6 +30,13 @@ PRIVATE_LOGS = {
 }
 
 
+# What Airflow reads of this checkout; the console is a plugin.
+FOLDERS = {
+    "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
+    "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "dags" / "plugins"),
+}
+
+
 def environment(settings: Settings, port: int, *, schedules: bool) -> dict[str, str]:
     """Variables of Airflow's programs: all state in the home, on loopback, behind its password, no
     telemetry.
@@ -44,7 +51,7 @@ def environment(settings: Settings, port: int, *, schedules: bool) -> dict[str, 
     paths = [str(ROOT / "dags" / "preload"), str(ROOT), os.environ.get("PYTHONPATH", "")]
     fixed = {
         "AIRFLOW_HOME": str(home),
-        "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
+        **FOLDERS,
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{login.USER}:admin",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(login.airflow_passwords(settings)),

@@ -61,10 +61,10 @@ class Guarded:
             await self._app(scope, receive, _with_headers(send))
 
     def _refusal(self, scope: Scope) -> tuple[int, str] | None:
-        headers = _headers(scope)
+        headers = headers_of(scope)
         if headers.get("host", "").lower() not in self._hosts:
             return 421, "this server does not have that name"
-        if not self._is_own_page(headers, scope.get("method", "GET")):
+        if not is_own_page(headers, scope.get("method", "GET"), self._hosts):
             return 403, "requests of other sites' pages are refused"
         if scope["path"] in self._open_paths:
             return None
@@ -74,17 +74,20 @@ class Guarded:
         )
         return None if is_known else (401, "sign in")
 
-    def _is_own_page(self, headers: Mapping[str, str], method: str) -> bool:
-        origin = headers.get("origin")
-        if origin is not None and origin.lower().partition("://")[2] not in self._hosts:
-            return False
-        site = headers.get("sec-fetch-site", "none")
-        return site in {"none", "same-origin"} or (
-            method in SAFE_METHODS and headers.get("sec-fetch-mode") == "navigate"
-        )
+
+def is_own_page(headers: Mapping[str, str], method: str, hosts: frozenset[str]) -> bool:
+    """Whether a request comes from a page of these hosts, or from no page at all."""
+    origin = headers.get("origin")
+    if origin is not None and origin.lower().partition("://")[2] not in hosts:
+        return False
+    site = headers.get("sec-fetch-site", "none")
+    return site in {"none", "same-origin"} or (
+        method in SAFE_METHODS and headers.get("sec-fetch-mode") == "navigate"
+    )
 
 
-def _headers(scope: Scope) -> dict[str, str]:
+def headers_of(scope: Scope) -> dict[str, str]:
+    """Headers of a request by their names in small letters."""
     found: dict[str, str] = {}
     for name, value in scope["headers"]:
         key = name.decode("latin-1").lower()

@@ -1,5 +1,5 @@
-"""The pages of one home, served on loopback behind its password: Airflow, MLflow, Data Docs and dbt
-docs; and the profile API, which has tokens of its own.
+"""The pages of one home, served on loopback behind its password: Airflow, the console, MLflow, Data
+Docs and dbt docs; and the profile API, which has tokens of its own.
 """
 
 from __future__ import annotations
@@ -62,6 +62,7 @@ PROFILE_API = Page(
     "api.server",
     "a token of config/api.yml (`segmentry api token new`)",
 )
+CONSOLE = Page("Console", "SEGMENTRY_CONSOLE_PORT", 8085, "/health", "console.server")
 
 
 def up(settings: Settings) -> list[dict[str, str]]:
@@ -69,6 +70,7 @@ def up(settings: Settings) -> list[dict[str, str]]:
     registry = Registry(settings, REGISTRY)
     pages = [
         AIRFLOW,
+        CONSOLE,
         DATA_DOCS,
         DBT_DOCS,
         PROFILE_API,

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import re
+from pathlib import Path
 
 from segmentry.errors import UsageError
 from segmentry.settings import Settings
 from segments import installed
 from segments.guard import parse
-from segments.predicates import columns_of
+from segments.predicates import Predicate, columns_of
 
 _YML = """\
 models:
@@ -35,8 +36,10 @@ unit_tests:
 """
 
 
-def segment(settings: Settings, name: str, where: str, owner: str) -> list[str]:
-    """Write models/segments/<name>.sql and .yml; give their paths. Refuses to overwrite."""
+def texts(settings: Settings, name: str, where: str, owner: str) -> dict[Path, str]:
+    """The SQL and the yml of a new segment by their paths, not yet written. UsageError for a name
+    that is taken or does not fit, PredicateError for a rule that the guard refuses.
+    """
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
         raise UsageError(
             f"the name '{name}'",
@@ -45,9 +48,7 @@ def segment(settings: Settings, name: str, where: str, owner: str) -> list[str]:
         )
     predicate = parse(where, installed.vocabulary(settings))
     files = {
-        installed.folder(settings) / f"{name}.sql": (
-            f"select profile_id\nfrom {{{{ ref('profiles') }}}}\nwhere\n    {predicate.to_sql()}\n"
-        ),
+        installed.folder(settings) / f"{name}.sql": sql_of(predicate),
         installed.folder(settings) / f"{name}.yml": _YML.format(
             name=name,
             owner=owner,
@@ -61,6 +62,17 @@ def segment(settings: Settings, name: str, where: str, owner: str) -> list[str]:
                 allowed="a new name",
                 remedy="edit it, or choose another",
             )
+    return files
+
+
+def sql_of(predicate: Predicate) -> str:
+    """A segment's SQL file with this rule."""
+    return f"select profile_id\nfrom {{{{ ref('profiles') }}}}\nwhere\n    {predicate.to_sql()}\n"
+
+
+def segment(settings: Settings, name: str, where: str, owner: str) -> list[str]:
+    """Write models/segments/<name>.sql and .yml; give their paths. Refuses to overwrite."""
+    files = texts(settings, name, where, owner)
     for path, text in files.items():
         path.write_text(text, encoding="utf-8")
     return [os.path.relpath(path) for path in files]

@@ -21,7 +21,7 @@ COMPOSE: dict[str, Any] = yaml.safe_load(TEXT)
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 SECRET = re.compile(r"password|secret|_key$|fernet|_key_id$", re.IGNORECASE)
 TOPOLOGY = {
-    "postgres", "redis", "object-store", "mlflow", "airflow-init", "airflow-api-server",
+    "postgres", "redis", "object-store", "mlflow", "console", "airflow-init", "airflow-api-server",
     "airflow-scheduler",
     "airflow-dag-processor", "airflow-triggerer", "airflow-worker-1", "airflow-worker-2",
 }  # fmt: skip
@@ -75,16 +75,16 @@ def test_a_service_has_the_secrets_it_needs_and_no_others() -> None:
         "postgres_password": {"postgres"},
         "airflow_db_password": {"postgres", *airflow, *workers},
         "mlflow_db_password": {"postgres", "mlflow"},
-        "ledger_db_password": {"postgres", *workers},
-        "lake_db_password": {"postgres", "profile-api", *workers},
+        "ledger_db_password": {"postgres", "console", *workers},
+        "lake_db_password": {"postgres", "console", "profile-api", *workers},
         "redis_password": {"redis", "airflow-scheduler", *workers},
         "s3_access_key": {"object-store", *workers},
         "s3_secret_key": {"object-store", *workers},
         "airflow_secret_key": {"airflow-api-server"},
         "airflow_jwt_secret": airflow - {"airflow-init"},
         "airflow_fernet_key": airflow | workers,
-        "admin_password": {"airflow-init"},
-        "mlflow_password": {"mlflow", *workers},
+        "admin_password": {"airflow-init", "console"},
+        "mlflow_password": {"mlflow", "console", *workers},
     }
     given = {
         s: {name for name, service in SERVICES.items() if s in service.get("secrets", [])}
@@ -116,6 +116,7 @@ def test_no_secret_is_in_the_environment_or_in_an_argument() -> None:
     assert variables(TEXT) == {
         "SEGMENTRY_AIRFLOW_PORT",
         "SEGMENTRY_API_PORT",
+        "SEGMENTRY_CONSOLE_PORT",
         "SEGMENTRY_MLFLOW_PORT",
     }
     assert not re.search(r"://[^$\s:/]*:[^$@\s/]+@", TEXT), "an address contains a password"
@@ -135,7 +136,7 @@ def test_each_service_is_confined(name: str) -> None:
     assert service["tmpfs"] and service["logging"]["options"]["max-size"]
     # Only what has a page or reaches marketing tools may leave the inner network.
     workers = {"airflow-worker-1", "airflow-worker-2"}
-    leaves = {"mlflow", "airflow-api-server", "profile-api", *workers}
+    leaves = {"mlflow", "airflow-api-server", "console", "profile-api", *workers}
     assert ("front" in service["networks"]) is (name in leaves)
     assert "back" in service["networks"]
 
