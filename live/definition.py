@@ -22,13 +22,14 @@ EVENTS = "staging.base_events"
 RAW = "raw.events"
 CLOCK = "observability.clock"
 STANDINGS = "marts.profile_standings"
+RESTRICTED = "marts.restricted_profiles"
 MAPPING = "identity.identifier_mapping"
 # What live takes from the batch as it is. Facts of other sources arrive with a batch, and values
 # that depend on all people (spellings, places among people, scores) are those of the newest batch.
 TAKEN = frozenset({
     "marts.orders", "marts.order_items", "marts.messages", "marts.tickets", "marts.surveys",
     "marts.subscription_changes", "marts.products", "marts.categories", "marts.crawler_agents",
-    STANDINGS,
+    STANDINGS, RESTRICTED,
 })  # fmt: skip
 # The filter that an incremental build of base_events has on the batches that it reads.
 _BATCHES = re.compile(

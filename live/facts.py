@@ -23,6 +23,8 @@ FACTS = "facts"
 MEMBERSHIPS = "segments.segment_memberships"
 STATES = "segments.dwell_states"
 RULES = "segments.segment_rules"
+# Who refused profiling, of all people: memberships are decided for all of them at once.
+REFUSED = "main.refused_profiling"
 HISTORY = "segments.membership_history"
 # The profile of an event, also where it is a crawler's.
 _EVENT_OWNER = """
@@ -139,6 +141,8 @@ def _copy(facts: Facts, found: Definition) -> None:
         group by anonymous_id having count(distinct owner_id) > 1
     """,
     )
+    refused = "where purpose = 'profiling' and channel = 'any' and is_refused"
+    _create(connection, REFUSED, f"from {FACTS}.{definition.STANDINGS} {refused}")
     facts.personal = tuple(personal)
     facts.shared = tuple(shared)
     # A score is a fact of the batch's own time.

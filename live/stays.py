@@ -4,6 +4,7 @@ priority, exclusive groups and sizes by the batch's own statement for all.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,6 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from live import definition
 from live import facts as lake_facts
 from live.computation import Row, name
 from live.definition import Definition
@@ -69,12 +71,26 @@ def _rule(segment: Segment) -> LiveRule:
     return LiveRule(segment, segment.definition_version, Rules.of(segment), segment.matches, stay)
 
 
+# The tables of ``lake`` have the people affected; who is left out of a segment is asked of all.
+_OF_ALL = {
+    definition.STANDINGS: f"{FACTS}.{lake_facts.REFUSED}",
+    definition.RESTRICTED: f"{FACTS}.{definition.RESTRICTED}",
+}
+
+
+def _of_all_people(sql: str) -> str:
+    for relation, of_all in _OF_ALL.items():
+        schema, _, table = relation.partition(".")
+        sql = re.sub(rf'"?lake"?\."?{schema}"?\."?{table}"?', of_all, sql)
+    return sql
+
+
 class Stays:
     """The stays of every profile, in the in-memory table that the batch's statement reads."""
 
     def __init__(self, facts: Facts, found: Definition, book: RuleBook) -> None:
         self._facts = facts
-        self._effective = found.effective
+        self._effective = _of_all_people(found.effective)
         self.book = book
         facts.connection.execute(f"""
             insert into lake.{lake_facts.STATES}

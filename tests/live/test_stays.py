@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from live.stays import continued
+from live.facts import FACTS
+from live.stays import _of_all_people, continued
 from segments.dwell import Rules, Stay, step
 
 NOON = datetime(2026, 3, 1, 12)
@@ -42,3 +43,13 @@ def test_an_exit_that_the_batch_does_not_see_is_not_begun(
 ) -> None:
     found = continued(Stay(NOON, NOON, batch), Stay(NOON, NOON, live))
     assert found == Stay(NOON, NOON, expected)
+
+
+@pytest.mark.parametrize("relation", ["profile_standings", "restricted_profiles"])
+@pytest.mark.parametrize("form", ['"lake"."marts"."{}"', "lake.marts.{}", '"lake"."marts".{}'])
+def test_who_is_left_out_of_a_segment_is_asked_of_all_people(relation: str, form: str) -> None:
+    sql = f'select profile_id from {form.format(relation)} join "lake"."segments"."dwell_states"'
+    read = _of_all_people(sql)
+    assert f"from {FACTS}." in read
+    assert "lake" not in read.partition("join")[0]
+    assert read.endswith('"lake"."segments"."dwell_states"'), "the stays are those of live"

@@ -31,8 +31,13 @@ class Evaluation:
 
     def __init__(self, *definitions: dict[str, Any]) -> None:
         self.lake = duckdb.connect(":memory:")
-        for schema in ("segments", "observability"):
+        for schema in ("segments", "observability", "marts"):
             self.lake.execute(f"create schema {schema}")
+        self.lake.execute("create table marts.restricted_profiles (profile_id varchar)")
+        self.lake.execute(
+            "create table marts.profile_standings (profile_id varchar, purpose varchar, channel"
+            " varchar, is_refused boolean)"
+        )
         self.project = Project(self.lake, ("portable", "identity", "segments"))
         self.define(*definitions)
 
