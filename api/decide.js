@@ -1,5 +1,5 @@
 /* Fills the slots of this page, from POST /v1/decide. It never throws and never waits longer than 2 s.
-   <div data-segmentry-slot="home_hero" style="min-height:12rem">the fallback</div>
+   <div data-segmentry-slot="home_hero" style="min-height:12rem; display:flow-root">the fallback</div>
    segmentryDecide({url, token, id, context}); id: "cookie:<value>"; without it, the anonymous id
    that the Segment client keeps in this page.
    A slot keeps its place and is not visible until the answer is there. Without one, after 2 s or a

@@ -182,7 +182,8 @@ def test_the_document_names_the_routes(http: TestClient) -> None:
 
 
 PAGE = """<!DOCTYPE html><html><head><title>page</title></head><body>
-<div data-segmentry-slot="banner" style="height:80px"><p>Welcome</p></div><p>below</p>
+<div data-segmentry-slot="banner" style="height:80px;display:flow-root"><p>Welcome</p></div>
+<p>below</p>
 <script src="/v1/decide.js"></script><script>
 var place = document.querySelector("[data-segmentry-slot]"), before = place.offsetHeight, shift = 0;
 new PerformanceObserver(function (list) {
