@@ -23,6 +23,7 @@ from live.publishing import StorePublisher
 from live.state import State
 from live.state import file_of as state_of
 from live.store.opened import open_store
+from segmentry import warehouse
 from segmentry.settings import ROOT, Settings
 from tests.live import shop
 from tests.live.shop import DAY, HOUR, Writer
@@ -68,6 +69,32 @@ def test_random_events_at_several_times_give_what_a_batch_gives(settings: Settin
     assert len(found.differences) < found.compared / 5
     assert running.status(settings)["bytes_in_inbox"] == 0
     assert not (settings.scratch / "live_check").exists()
+
+
+def test_behind_a_batch_nothing_waits_and_nothing_is_sent_twice(settings: Settings) -> None:
+    as_of = shop.clock_of(settings) + HOUR
+    writer = Writer(settings, seed=6)
+    shop.append(settings, writer.lines(as_of, 30))
+    turns = list(running.once(settings, as_of))
+    assert sum(len(turn.changes) for turn in turns) > 5
+    shop.append(settings, [], is_moved=True)
+    program = f"from live import checking; checking.run_stages('{as_of.isoformat()}')"
+    done = shop.run_python(settings.home, program)
+    assert done.returncode == 0, done.stdout[-3000:]
+    # What arrives behind the batch is read on, and the same again changes nothing.
+    shop.append(settings, writer.lines(as_of, 1))
+    list(running.once(settings, as_of))
+    list(running.once(settings, as_of))
+    with closing(State(state_of(settings))) as kept:
+        assert kept.counts()["waiting_events"] == 1
+        _check_alternate((c.profile_id, c.segment, c.change) for c in kept.changes())
+        live = set(kept.memberships())
+    with warehouse.connect(settings, read_only=True) as lake:
+        sql = "select profile_id, segment from lake.segments.segment_memberships"
+        batch = set(lake.execute(sql).fetchall())
+    assert len(batch) > 20
+    # One profile had one event more.
+    assert len({profile_id for profile_id, _ in live ^ batch}) <= 1
 
 
 KILLS = 4
