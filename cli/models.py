@@ -135,6 +135,32 @@ def compare(
 
 
 @app.command()
+def performance(
+    model: Annotated[
+        str | None, typer.Argument(help="a file of ml/models/; none names all")
+    ] = None,
+    output: OutputOption = Output.table,
+) -> None:
+    """Show how the scores of past months turned out, next to what the back-test promised.
+
+    Example: segmentry models performance churn
+    """
+    from ml.evaluate import performance as turned_out
+    from ml.registry import catalogue
+
+    if model is not None:
+        catalogue.spec_named(model)
+    with warehouse.connect(Settings.from_environment(), read_only=True) as lake:
+        rows = turned_out.table(lake, model)
+    show(
+        rows,
+        output,
+        title="First scoring of each month, 90% intervals",
+        empty="no scoring is old enough that its outcomes are known",
+    )
+
+
+@app.command()
 def promote(
     model: ModelArgument, version: VersionOption = None, output: OutputOption = Output.table
 ) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from ml.registry import catalogue
 from segmentry import clock, warehouse
@@ -11,7 +11,7 @@ from segmentry.stages import RunContext, StageReport
 
 def train_items(context: RunContext) -> list[str]:
     """Models that are due at as_of: without a champion, trained longer ago than the policy allows,
-    or drifted since.
+    drifted since, or with scores that turned out worse than promised since.
     """
     names = list(catalogue.specs())
     if context.retrain:
@@ -23,13 +23,16 @@ def train_items(context: RunContext) -> list[str]:
     as_of = clock.of(context)
     due = []
     drifted = _drifted(context)
+    worse = _worse_since(context)
     for name in names:
         tracker = Tracker(context.settings, name)
         last = tracker.last_as_of()
         is_old = (
             tracker.at_alias("champion") is None or last is None or abs(as_of - last) >= allowed
         )
-        if is_old or (name in drifted and last != as_of):
+        # What was known when the model was last trained, that training has learnt from.
+        has_news = name in worse and last is not None and last < worse[name]
+        if is_old or has_news or (name in drifted and last != as_of):
             due.append(name)
     return due
 
@@ -61,6 +64,14 @@ def _drifted(context: RunContext) -> set[str]:
             [limit],
         ).fetchall()
     return {row[0] for row in rows}
+
+
+def _worse_since(context: RunContext) -> dict[str, datetime]:
+    """Models that do worse than promised, with when the outcomes that show it had ended."""
+    from ml.evaluate import performance
+
+    with warehouse.connect(context.settings, read_only=True) as lake:
+        return performance.disappointing(lake)
 
 
 def train(context: RunContext, model: str) -> StageReport:

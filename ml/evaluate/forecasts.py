@@ -31,7 +31,8 @@ AMOUNTS: Mapping[str, Measure] = {
     ),
     "rank_agreement": _rank_agreement,
 }
-
+# The sum of forecasts over what came: 1 is right.
+RATIO = "total_said_over_happened"
 
 CHOICES: Mapping[str, Measure] = {
     "log_loss": lambda labels, forecast, loss: float(loss.mean()),
@@ -56,13 +57,32 @@ def measured(model: Model, part: Part, policy: TrainingPolicy) -> dict[str, Inte
     """Every measure of the kind of label, with its 90% bootstrap interval."""
     measures = AMOUNTS if part.labels.dtype.kind == "f" else CHOICES
     loss = losses.each(model, part)
-    forecast = predict(model, part)[0]
-    samples = metrics.draws(len(part), policy.resamples, policy.seed)
+    return _with_intervals(measures, part.labels, predict(model, part)[0], loss, policy)
+
+
+def realized(
+    labels: Array, scores: Vector, outcomes: Array, policy: TrainingPolicy
+) -> dict[str, Interval]:
+    """The measures of forecasts that were given, each with its 90% bootstrap interval; of choices,
+    whose other chances are not kept, the accuracy alone.
+    """
+    if labels.dtype.kind == "f":
+        loss = losses.deviance(labels, scores)
+        return _with_intervals(AMOUNTS, labels, scores, loss, policy)
+    kept = {"accuracy": CHOICES["accuracy"]}
+    return _with_intervals(kept, labels, outcomes, np.zeros(len(labels)), policy)
+
+
+def _with_intervals(
+    measures: Mapping[str, Measure], labels: Array, forecast: Array, loss: Vector,
+    policy: TrainingPolicy,
+) -> dict[str, Interval]:  # fmt: skip
+    samples = metrics.draws(len(labels), policy.resamples, policy.seed)
     found = {}
     for name, measure in measures.items():
-        values = [measure(part.labels[rows], forecast[rows], loss[rows]) for rows in samples]
+        values = [measure(labels[rows], forecast[rows], loss[rows]) for rows in samples]
         low, high = np.nanquantile(values, [0.05, 0.95])
-        found[name] = Interval(measure(part.labels, forecast, loss), float(low), float(high))
+        found[name] = Interval(measure(labels, forecast, loss), float(low), float(high))
     return found
 
 

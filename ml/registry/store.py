@@ -45,6 +45,12 @@ TABLES = {
         " period_until timestamp, tested_rows bigint, metric varchar, model_value double, model_low"
         " double, model_high double, rule_value double, rule_low double, rule_high double"
     ),
+    "ml.performance": (
+        "model varchar, model_version varchar, as_of timestamp, until_at timestamp, measured_as_of"
+        " timestamp, people bigint, unmatched bigint, metric varchar, realized double, realized_low"
+        " double, realized_high double, promised double, promised_low double, promised_high double,"
+        " verdict varchar"
+    ),
     "ml.score_runs": (
         "model varchar, as_of timestamp, model_version varchar, content_hash varchar, scored_rows"
         " bigint, scored_at timestamp"

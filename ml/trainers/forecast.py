@@ -9,10 +9,11 @@ import pandas as pd
 
 from ml.data import columns
 from ml.data.dataset import TrainingSet
-from ml.estimators import Model
+from ml.estimators import Array, Model
 from ml.evaluate import forecasts as quality
 from ml.evaluate.answers import Answers
 from ml.evaluate.gates import PromotionVerdict
+from ml.evaluate.metrics import Interval, Vector
 from ml.fit import forecasts
 from ml.fit.forecasts import FittedForecast
 from ml.policy import TrainingPolicy
@@ -75,6 +76,12 @@ class ForecastTrainer(LabelledTrainer[ForecastSpec, FittedForecast]):
         }
         names = next(iter(found.values()))
         return [{"metric": n, **{r: str(f[n]) for r, f in found.items()}} for n in names]
+
+    def realized(
+        self, policy: TrainingPolicy, labels: Array, scores: Vector, outcomes: Array
+    ) -> Mapping[str, Interval]:
+        """The measures of forecasts that were given."""
+        return quality.realized(labels, scores, outcomes, policy)
 
     def answer(self, model: Model, features: pd.DataFrame) -> Answers:
         """The amount, at most the spec's largest; or the most likely choice and its probability."""

@@ -17,19 +17,18 @@ import pandas as pd
 from ml import threads
 from ml.data import columns, dataset, frames
 from ml.data.dataset import DataRefused, TrainingSet
-from ml.estimators import Model
-from ml.evaluate import answers, backtest, drift, leakage, reasons
+from ml.estimators import Array, Model
+from ml.evaluate import answers, drift, leakage, reasons
 from ml.evaluate.answers import Answers, Ask
 from ml.evaluate.gates import Gate, PromotionVerdict
-from ml.evaluate.metrics import Vector
+from ml.evaluate.metrics import Interval, Vector
 from ml.fit.search import BestFit, Dropped
 from ml.policy import DriftPolicy, TrainingPolicy
 from ml.registry import promotion, store
 from ml.registry.protocols import ModelVersion, TrackedRun
-from ml.registry.store import Write
 from ml.registry.tracking import TESTED, Tracker, identity, log_model
 from ml.spec import Learnt
-from ml.trainers import rules, runs, scoring
+from ml.trainers import realized, rules, runs, scoring
 from ml.trainers.trainer import Proposal, TableRow, Trainer
 from segmentry import clock, warehouse
 from segmentry.errors import NotReadyError
@@ -98,6 +97,12 @@ class LabelledTrainer(Trainer[LearntKind], Generic[LearntKind, FittedKind]):
         self, models: Mapping[str, Model], data: TrainingSet, policy: TrainingPolicy
     ) -> list[TableRow]:
         """One row per metric on the test part, with a figure of each model."""
+
+    @abstractmethod
+    def realized(
+        self, policy: TrainingPolicy, labels: Array, scores: Vector, outcomes: Array
+    ) -> Mapping[str, Interval]:
+        """Figures of scores that were given, once the outcomes are known."""
 
     @abstractmethod
     def answer(self, model: Model, features: pd.DataFrame) -> Answers:
@@ -332,9 +337,11 @@ class LabelledTrainer(Trainer[LearntKind], Generic[LearntKind, FittedKind]):
         content = dataset.content_hash(people, identity(champion), repr(outcomes))
         with warehouse.connect(context.settings) as lake:
             store.ensure(context.settings, lake)
+            turned_out = partial(self.realized, TrainingPolicy.read(context.settings))
+            kept = realized.measure(context.settings, lake, self.spec, as_of, turned_out)
             if store.is_current(lake, name, as_of, version, content):
                 return StageReport(
-                    {"ml.scores": 0}, [f"{name} {version}: unchanged"], status="unchanged"
+                    {"ml.scores": 0}, [f"{name} {version}: unchanged", *kept], status="unchanged"
                 )
             rows = self.rows(model, people, as_of, version)
             moved = scoring.shifts(tracker, champion, people, rows["score"], limits)
@@ -345,22 +352,13 @@ class LabelledTrainer(Trainer[LearntKind], Generic[LearntKind, FittedKind]):
             done = store.run_row(name, as_of, version, content, len(rows), rows.attrs["at"])
             writes = {"ml.scores": rows, **extra, "ml.score_runs": done}
             same: list[object] = [name, as_of]
-            measured = self._metrics(tracker, champion)
+            measured = scoring.backtest_writes(tracker, name, champion)
             shifted = scoring.drift_writes(name, as_of, version, moved, outcomes, limits)
             replaced = [(to, scoring.SAME_RUN, same, made) for to, made in writes.items()]
             store.replace_rows(context.settings, lake, [*replaced, *shifted, *measured])
-        notes = [f"{name} {version}: {len(rows):,} people scored", *drift.note(moved, limits)]
+        notes = [f"{name} {version}: {len(rows):,} people scored"]
+        notes += [*drift.note(moved, limits), *kept]
         return StageReport({"ml.scores": len(rows)}, notes)
-
-    def _metrics(self, tracker: Tracker, version: ModelVersion) -> list[Write]:
-        """The write of the version's back-test to ml.model_metrics; none if it was not tested."""
-        if not tracker.has_artifact(version.run_id, backtest.ARTIFACT):
-            return []
-        kept = tracker.artifact(version.run_id, backtest.ARTIFACT)["periods"]
-        as_of = datetime.fromisoformat(version.tags["segmentry.as_of"])
-        made = backtest.table(self.spec.name, version.version, as_of, kept)
-        same: list[object] = [self.spec.name, str(version.version), as_of]
-        return [("ml.model_metrics", "model = ? and model_version = ? and as_of = ?", same, made)]
 
     def _shadow(
         self, tracker: Tracker, champion: ModelVersion, people: pd.DataFrame, as_of: datetime

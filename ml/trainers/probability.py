@@ -11,11 +11,11 @@ import pandas as pd
 
 from ml.data import columns, frames, traits
 from ml.data.dataset import TrainingSet
-from ml.estimators import Model
+from ml.estimators import Array, Model
 from ml.evaluate import evaluation, fairness, gates, losses, metrics, plots, reviews
 from ml.evaluate.answers import Answers
 from ml.evaluate.gates import PromotionVerdict
-from ml.evaluate.metrics import Vector
+from ml.evaluate.metrics import Interval, Vector
 from ml.fit import supervised
 from ml.fit.supervised import Trained
 from ml.policy import TrainingPolicy
@@ -103,6 +103,16 @@ class ProbabilityTrainer(LabelledTrainer[ModelSpec, Trained]):
             }
             for metric, of in evaluation.MEASURES.items()
         ]
+
+    def realized(
+        self, policy: TrainingPolicy, labels: Array, scores: Vector, outcomes: Array
+    ) -> Mapping[str, Interval]:
+        """Every metric of scores that were given."""
+        samples = metrics.draws(len(labels), policy.resamples, policy.seed)
+        return {
+            metric: metrics.interval(of, labels, scores, samples)
+            for metric, of in evaluation.MEASURES.items()
+        }
 
     def answer(self, model: Model, features: pd.DataFrame) -> Answers:
         """The probability of a true label."""

@@ -7,11 +7,12 @@ from typing import Any
 
 import pandas as pd
 
-from ml.evaluate import drift
+from ml.evaluate import backtest, drift
 from ml.evaluate.drift import Shift
 from ml.evaluate.gates import Gate
 from ml.policy import DriftPolicy
 from ml.registry.protocols import ModelVersion
+from ml.registry.store import Write
 from ml.registry.tracking import RULE, Tracker
 
 SAME_RUN = "model = ? and as_of = ?"
@@ -36,7 +37,7 @@ def drift_writes(
     moved: list[Shift],
     outcomes: dict[str, Any],
     policy: DriftPolicy,
-) -> list[tuple[str, str, list[Any], pd.DataFrame]]:
+) -> list[Write]:
     """Writes to observability.drift: of people, in place of those of this run; of outcomes, where
     they are news.
     """
@@ -55,6 +56,17 @@ def drift_writes(
         rows = drift.rows(model, as_of, outcomes["version"], found)
         writes.append((relation, f"{SAME_RUN} and {OF_OUTCOMES}", same, rows))
     return writes
+
+
+def backtest_writes(tracker: Tracker, model: str, version: ModelVersion) -> list[Write]:
+    """The write of the version's back-test to ml.model_metrics; none if it was not tested."""
+    if not tracker.has_artifact(version.run_id, backtest.ARTIFACT):
+        return []
+    kept = tracker.artifact(version.run_id, backtest.ARTIFACT)["periods"]
+    as_of = datetime.fromisoformat(version.tags["segmentry.as_of"])
+    made = backtest.table(model, version.version, as_of, kept)
+    same: list[object] = [model, str(version.version), as_of]
+    return [("ml.model_metrics", "model = ? and model_version = ? and as_of = ?", same, made)]
 
 
 def shifts(
