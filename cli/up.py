@@ -13,8 +13,9 @@ def command(output: OutputOption = Output.table) -> None:
 
     Ports: SEGMENTRY_AIRFLOW_PORT (8080), SEGMENTRY_CONSOLE_PORT (8085), SEGMENTRY_MLFLOW_PORT
     (5000), SEGMENTRY_DATA_DOCS_PORT (8081), SEGMENTRY_DBT_DOCS_PORT (8082), SEGMENTRY_API_PORT
-    (8084). `segmentry down` stops them. Sign in to the pages as admin with the password in the
-    file secrets/pages.password of the home.
+    (8084), SEGMENTRY_METRICS_PORT (9464, path /metrics, for Prometheus). `segmentry down` stops
+    them. Sign in to the pages as admin with the password in the file secrets/pages.password of the
+    home.
 
     Example: segmentry up
     """

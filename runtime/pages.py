@@ -161,31 +161,40 @@ def application(page: str, settings: Settings) -> ASGIApp:
     """The page without its guard."""
     if page == "mlflow":
         return _mlflow(settings)
+    if page == "metrics":
+        from runtime.metrics.app import application as metrics
+
+        return metrics(settings)
     return _files({"data-docs": settings.data_docs, "dbt-docs": settings.home / "dbt_docs"}[page])
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Serve one page until the process is stopped."""
     parser = argparse.ArgumentParser(prog="python -m runtime.pages")
-    parser.add_argument("page", choices=("mlflow", "data-docs", "dbt-docs"))
+    parser.add_argument("page", choices=("mlflow", "data-docs", "dbt-docs", "metrics"))
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--host", default=LOOPBACK)
     parser.add_argument(
         "--names", default="", help="other values of the Host header, between commas"
     )
     words = parser.parse_args(arguments)
+    serve(words.page, words.port, words.host, words.names)
+
+
+def serve(page: str, port: int, host: str = LOOPBACK, more_names: str = "") -> None:
+    """Serve the page behind its guard until the process is stopped."""
     keep_private()
     settings = Settings.from_environment()
     guarded = Guarded(
-        application(words.page, settings),
+        application(page, settings),
         login.password(settings),
-        names(words.port, words.names),
-        open_paths=frozenset({"/health"} if words.page == "mlflow" else ()),
+        names(port, more_names),
+        open_paths=frozenset({"/health"} if page == "mlflow" else ()),
     )
     import uvicorn
 
     options: dict[str, Any] = {"access_log": False, "log_level": "warning", "server_header": False}
-    uvicorn.run(guarded, host=words.host, port=words.port, **options)
+    uvicorn.run(guarded, host=host, port=port, **options)
 
 
 if __name__ == "__main__":

@@ -63,6 +63,7 @@ PROFILE_API = Page(
     "a token of config/api.yml (`segmentry api token new`)",
 )
 CONSOLE = Page("Console", "SEGMENTRY_CONSOLE_PORT", 8085, "/health", "console.server")
+METRICS = Page("metrics", "SEGMENTRY_METRICS_PORT", 9464)
 
 
 def up(settings: Settings) -> list[dict[str, str]]:
@@ -74,6 +75,7 @@ def up(settings: Settings) -> list[dict[str, str]]:
         DATA_DOCS,
         DBT_DOCS,
         PROFILE_API,
+        METRICS,
         *([] if "://" in _external_mlflow(settings) else [MLFLOW]),
     ]
     if _all_up(settings, registry, pages):

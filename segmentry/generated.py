@@ -29,6 +29,7 @@ GENERATORS: tuple[str, ...] = (
     "sources.judgement:generated_files",
     "sources.reference:generated_files",
     "segmentry.identifier_words:generated_files",
+    "runtime.metrics.reference:generated_files",
 )
 # Each entry is called with the settings and returns files of the dbt project that exist in the
 # home's copy alone. One that raises is left to the stage that needs its files, which calls the same
