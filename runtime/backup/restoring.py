@@ -29,6 +29,7 @@ from segmentry.progress import StepCount
 from segmentry.settings import Settings
 
 _MARK = "restoring.json"
+_PARTIAL_MARK = f".{_MARK}."  # what a kill leaves of a mark that was being written
 # What may be in a home that counts as empty: what a start makes, and secrets that were put back.
 _EMPTY = {"secrets", "scratch", "duckdb_extensions", "logs"}
 
@@ -80,6 +81,8 @@ def restore(
 
 def finish(settings: Settings) -> None:
     """Call it when everything that follows a restore is done."""
+    for left in settings.home.glob(f"{_PARTIAL_MARK}*"):
+        left.unlink(missing_ok=True)
     (settings.home / _MARK).unlink(missing_ok=True)
 
 
@@ -110,7 +113,7 @@ def _require_empty(settings: Settings) -> None:
         if settings.home.exists()
         else []
     )
-    others = [name for name in found if name not in _EMPTY]
+    others = [name for name in found if name not in _EMPTY and not name.startswith(_PARTIAL_MARK)]
     outside = [layout.LEDGER, layout.CATALOG, layout.MLFLOW]
     others += [one for one in outside if layout.place_of(settings, one).exists()]
     if others:

@@ -152,6 +152,17 @@ def assert_stopped(new: Settings) -> None:
     assert stocked.rows(new.home / "ledger.sqlite", sql) == [(1,)]
 
 
+def test_killed_while_it_writes_its_mark_it_goes_on(built: Settings, tmp_path: Path) -> None:
+    made = creating.create(built, str(tmp_path / "place"), None)
+    new = stocked.at(tmp_path / "new")
+    stocked.write(new, ".restoring.json.4711", b'{"backu')
+    restoring.restore(new, str(tmp_path / "place"), None)
+    restoring.finish(new)
+    assert_equal(built, new, made)
+    assert not list(new.home.glob("*restoring*"))
+    assert not list(new.home.glob(".restoring*"))
+
+
 @pytest.mark.slow
 def test_killed_by_the_machine_at_any_time_it_goes_on(built: Settings, tmp_path: Path) -> None:
     made = creating.create(built, str(tmp_path / "place"), None)
