@@ -11,6 +11,7 @@ from activation import examine, retirement
 from cli._output import Output, OutputOption, show
 from runtime import health
 from runtime.console import errors
+from runtime.maintenance import disk, running
 from segmentry import configuration, faults, sync_files, warehouse
 from segmentry.errors import SegmentryError
 from segmentry.redaction import without_values
@@ -21,6 +22,9 @@ def command(
     fix: Annotated[
         bool, typer.Option("--fix", help="first correct the modes of the home's files")
     ] = False,
+    of_disk: Annotated[
+        bool, typer.Option("--disk", help="only print what each store takes, and its growth")
+    ] = False,
     output: OutputOption = Output.table,
 ) -> None:
     """Check the installation, config and connections; name each fault and its fix.
@@ -28,12 +32,31 @@ def command(
     Example: segmentry doctor --fix
     """
     settings = Settings.from_environment()
+    if of_disk:
+        show(_disk_rows(settings), output)
+        return
     for done in health.fix(settings) if fix else []:
         errors.print(done)
     rows = [_verdict(name, check, settings) for name, check in _CHECKS.items()]
     show(rows, output)
     if any(row["verdict"] == "fault" for row in rows):
         raise typer.Exit(1)
+
+
+def _disk_rows(settings: Settings) -> list[dict[str, object]]:
+    """What each store takes, what a run adds, and what `segmentry maintain` would free at least."""
+    per_run = disk.growth(settings)
+    freed = {one.name: one.freed for one in running.plan(settings)}
+    steps = {disk.LAKE: "lake", "logs": "logs"}
+    return [
+        {
+            "store": name,
+            "bytes": size,
+            "growth_per_run": round(per_run[name]) if name in per_run else None,
+            "maintain_frees": freed.get(steps.get(name, ""), 0),
+        }
+        for name, size in disk.usage(settings).items()
+    ]
 
 
 def _verdict(name: str, check: Callable[[Settings], str], settings: Settings) -> dict[str, str]:

@@ -23,7 +23,7 @@ from segmentry.settings import ROOT, TELEMETRY_OFF, Settings
 PARALLELISM = "3"
 # Airflow sets the modes of its tasks' logs itself, against the umask.
 # DAGs that start at a time.
-TIMETABLES = ("INGEST", "OBSERVE", "TRAIN", "REFRESH", "ALERTS")
+TIMETABLES = ("INGEST", "OBSERVE", "TRAIN", "REFRESH", "ALERTS", "MAINTAIN")
 PRIVATE_LOGS = {
     "AIRFLOW__LOGGING__FILE_TASK_HANDLER_NEW_FOLDER_PERMISSIONS": "0o700",
     "AIRFLOW__LOGGING__FILE_TASK_HANDLER_NEW_FILE_PERMISSIONS": "0o600",

@@ -17,6 +17,7 @@ from runtime import airflow, login, run_log
 from runtime.airflow_api import Airflow
 from runtime.alerts import history, watch
 from runtime.console import errors
+from runtime.maintenance import disk
 from runtime.processes import Registry, free_port
 from segmentry import job_lock, jobs, progress, refresh, warehouse
 from segmentry.errors import SegmentryError
@@ -85,7 +86,9 @@ def run(settings: Settings, request: JobRequest) -> Result:
         only_one(settings, on_wait=errors.print),
         _source(settings, request, stages) as source,
     ):
-        return _followed(settings, source, stages)
+        result = _followed(settings, source, stages)
+    disk.record_run(settings)
+    return result
 
 
 def recompute(settings: Settings, first: Callable[[], None]) -> Result:

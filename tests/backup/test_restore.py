@@ -182,7 +182,8 @@ def test_killed_by_the_machine_at_any_time_it_goes_on(built: Settings, tmp_path:
         process.wait()
         kills += 1
     assert kills
-    if process.returncode != 0:
+    # A kill behind the end of a restore leaves a home that is not to be restored again.
+    if (new / "restoring.json").exists() or not (new / "lake" / "catalog.sqlite").exists():
         subprocess.run(command, env=env, cwd=ROOT, check=True, capture_output=True)
     assert_equal(built, stocked.at(new), made)
 
