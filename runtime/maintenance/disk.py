@@ -74,7 +74,8 @@ def growth(settings: Settings) -> dict[str, float]:
     runs = [json.loads(line)["bytes"] for line in _lines(_file(settings))]
     if len(runs) < 2:
         return {}
-    first, last = runs[0], runs[-1]
+    first = runs[0]
+    last = runs[-1]
     return {name: (last.get(name, 0) - first.get(name, 0)) / (len(runs) - 1) for name in last}
 
 

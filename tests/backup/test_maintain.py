@@ -138,7 +138,7 @@ def test_disk_use_by_store_with_the_growth_of_a_run(
     "days",
     [pytest.param(5, marks=pytest.mark.slow), pytest.param(90, marks=pytest.mark.soak)],
 )
-def test_days_without_new_data_do_not_make_the_home_grow(
+def test_what_is_written_again_and_again_stays_for_the_period_alone(
     stocked_home: Settings, tmp_path: Path, days: int
 ) -> None:
     """Each run writes every relation again, at a third of the period of time travel: the present

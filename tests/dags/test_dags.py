@@ -92,7 +92,7 @@ def test_tasks_have_retries_limits_and_slots(bag: dict[str, Any]) -> None:
         assert (dag["catchup"], dag["max_active_runs"], dag["paused"]) == (False, 1, False)
         for task in dag["tasks"]:
             name = task["id"].removesuffix("_items")
-            if name in ("hand_over", "end", "refresh", "look"):
+            if name in ("hand_over", "end", "refresh", "look", "maintain"):
                 continue
             stage = stage_named(name)
             assert task["retries"] == 2
