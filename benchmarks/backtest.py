@@ -20,7 +20,8 @@ import pandas as pd
 
 from benchmarks import _shop
 from ml.evaluate import backtest, metrics
-from ml.registry.tracking import RULE, Tracker
+from ml.registry.kept import RULE
+from ml.registry.tracking import Tracker
 from segmentry import clock, warehouse
 from segmentry.settings import switch_off_telemetry
 from segmentry.stages import RunContext

@@ -5,8 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 
 from ml.registry import catalogue, promotion
-from ml.registry.protocols import ModelVersion
-from ml.registry.tracking import RULE, Tracker
+from ml.registry.embedded import registry
+from ml.registry.kept import RULE
+from ml.registry.protocols import ModelRegistry, ModelVersion
+from ml.registry.tracking import Tracker
 from ml.spec import Spec
 from ml.trainers.kinds import trainer_of
 from ml.trainers.trainer import TableRow
@@ -20,13 +22,13 @@ QUALITY = ("test_roc_auc", "test_rank_agreement", "test_accuracy", "silhouette")
 
 def listing(settings: Settings) -> list[TableRow]:
     """One row per model of ml/models/: champion, its quality, and the newest version."""
-    return [_listed(Tracker(settings, name), spec) for name, spec in catalogue.specs().items()]
+    return [_listed(registry(settings, name), spec) for name, spec in catalogue.specs().items()]
 
 
-def _listed(tracker: Tracker, spec: Spec) -> TableRow:
-    champion = tracker.published()
-    versions = tracker.versions()
-    measures = tracker.run_of(champion).data.metrics if champion else {}
+def _listed(models: ModelRegistry, spec: Spec) -> TableRow:
+    champion = models.published()
+    versions = models.versions()
+    measures = models.metrics(champion) if champion else {}
     names = [n.replace("test_", "heuristic_") for n in QUALITY] if _is_rule(champion) else QUALITY
     return {
         "model": spec.name,
@@ -49,10 +51,10 @@ def _is_rule(version: ModelVersion | None) -> bool:
 
 def show(settings: Settings, model: str) -> list[TableRow]:
     """One row per registered version, the newest first, with how its gates went."""
-    tracker = Tracker(settings, catalogue.spec_named(model).name)
-    aliases = {a: tracker.at_alias(a) for a in ("champion", "previous")}
+    models = registry(settings, catalogue.spec_named(model).name)
+    aliases = {a: models.at_alias(a) for a in ("champion", "previous")}
     rows = []
-    for version in tracker.versions():
+    for version in models.versions():
         borne = [a for a, one in aliases.items() if one and one.version == version.version]
         gates = {
             k.removeprefix("segmentry.gate."): v
@@ -68,7 +70,7 @@ def show(settings: Settings, model: str) -> list[TableRow]:
                 "gates": "; ".join(f"{name}: {text}" for name, text in sorted(gates.items())),
             }
         )
-    published = tracker.published()
+    published = models.published()
     if published is not None and _is_rule(published):
         rows.insert(0, _rule_row(published))
     return rows

@@ -4,7 +4,7 @@ champion.
 
 from __future__ import annotations
 
-from ml.registry import tracking
+from ml.registry import kept
 from ml.registry.protocols import ModelVersion
 from ml.registry.tracking import Tracker
 
@@ -17,7 +17,7 @@ def is_settled(version: ModelVersion, champion: ModelVersion | None) -> bool:
     """
     if version.tags.get(ROLLED_BACK):
         return True
-    if champion is None or champion.version == tracking.RULE:
+    if champion is None or champion.version == kept.RULE:
         return False
     return int(champion.version) >= int(version.version)
 

@@ -60,3 +60,19 @@ class ModelVersion(Protocol):
     @property
     def tags(self) -> Mapping[str, str]:
         """Tags, those of its run that begin with ``segmentry.`` among them."""
+
+
+class ModelRegistry(Protocol):
+    """The versions of one model, to read."""
+
+    def at_alias(self, alias: str = "champion", /) -> ModelVersion | None:
+        """The version with the alias, or None; None too if its files are missing."""
+
+    def versions(self) -> list[ModelVersion]:
+        """Every registered version, the newest first."""
+
+    def published(self) -> ModelVersion | None:
+        """What gives the scores: the champion, or the plain rule while there is none."""
+
+    def metrics(self, version: ModelVersion, /) -> Mapping[str, float]:
+        """Figures of the run that trained a version, the last of each name."""

@@ -13,16 +13,14 @@ import time
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
-from dataclasses import dataclass, field
 from datetime import datetime
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
-from urllib.parse import urlparse
-from urllib.request import url2pathname
 
 from ml.estimators import Model, Parameters, Steps
 from ml.evaluate.gates import Gate
+from ml.registry.kept import MODEL_FILE, RULE_OF, KeptVersion, is_lost, newest_rule
 from ml.registry.protocols import ModelVersion, TrackedRun
 from segmentry.settings import Settings
 
@@ -55,10 +53,7 @@ TRUSTED = (
 )
 REQUIREMENTS = ("scikit-learn", "lightgbm", "skops", "pandas", "numpy", "scipy")
 COMPLETE = "segmentry.complete"
-MODEL_FILE = "model.skops"
 TESTED = "tested"  # artifact: the fit that a version's figures and gates are of, if it is another
-RULE = "rule"  # artifact: a plain rule, published while there is no champion; its version's name
-RULE_OF = "segmentry.rule"  # tag of a run whose rule is complete: when it was published
 
 
 def _use(uri: str) -> None:
@@ -75,16 +70,6 @@ def _use(uri: str) -> None:
         os.environ.pop("MLFLOW_TRACKING_URI", None)
     else:
         os.environ["MLFLOW_TRACKING_URI"] = before
-
-
-@dataclass(frozen=True)
-class KeptVersion:
-    """A fitted pipeline that a run keeps without registering it."""
-
-    version: str
-    run_id: str
-    source: str
-    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 class Tracker:
@@ -125,15 +110,17 @@ class Tracker:
         return run
 
     def _has_lost(self, uri: str | None) -> bool:
-        """Whether the files of a logged model are missing on this machine; files kept elsewhere
-        count as present.
-        """
-        if not uri or not uri.startswith("models:/m-"):
-            return False
-        place = urlparse(
-            self.client.get_logged_model(uri.removeprefix("models:/")).artifact_location
-        )
-        return place.scheme == "file" and not (Path(url2pathname(place.path)) / MODEL_FILE).exists()
+        return is_lost(uri, self._location)
+
+    def _location(self, logged_model: str) -> str | None:
+        from mlflow.exceptions import MlflowException
+
+        try:
+            return str(self.client.get_logged_model(logged_model).artifact_location)
+        except MlflowException as error:
+            if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+                return None
+            raise
 
     def last_as_of(self) -> datetime | None:
         """The as_of of the newest complete training, refused ones included."""
@@ -242,12 +229,7 @@ class Tracker:
         found = self.client.search_runs(
             [self.experiment], f"tags.`{RULE_OF}` != ''", order_by=["start_time desc"]
         )
-        if not found:
-            return None
-        run = max(found, key=lambda r: r.data.tags[RULE_OF])
-        place = run.info.run_id
-        tags = {**run.data.tags, "segmentry.key": f"{run.data.tags['segmentry.key']}:{RULE}"}
-        return KeptVersion(RULE, place, f"runs:/{place}/{RULE}", tags)
+        return newest_rule((run.info.run_id, run.data.tags) for run in found)
 
     def published(self) -> ModelVersion | None:
         """What gives the scores: the champion, or the plain rule while there is none."""
@@ -285,6 +267,10 @@ class Tracker:
     def run_of(self, version: ModelVersion) -> TrackedRun:
         """The run that trained a version."""
         return self.client.get_run(version.run_id)
+
+    def metrics(self, version: ModelVersion) -> Mapping[str, float]:
+        """Figures of the run that trained a version, the last of each name."""
+        return self.run_of(version).data.metrics
 
     def artifact(self, run_id: str, name: str) -> Any:
         """A JSON artifact of a run."""

@@ -15,8 +15,9 @@ from ml.data.frames import Lake
 from ml.estimators import Estimator, Model
 from ml.evaluate import backtest
 from ml.fit import pipeline
+from ml.registry.kept import RULE, RULE_OF
 from ml.registry.protocols import TrackedRun
-from ml.registry.tracking import RULE, RULE_OF, Tracker
+from ml.registry.tracking import Tracker
 from ml.spec import Learnt
 from segmentry.errors import NotReadyError
 

@@ -11,9 +11,10 @@ from ml.evaluate import backtest, drift
 from ml.evaluate.drift import Shift
 from ml.evaluate.gates import Gate
 from ml.policy import DriftPolicy
+from ml.registry.kept import RULE
 from ml.registry.protocols import ModelVersion
 from ml.registry.store import Write
-from ml.registry.tracking import RULE, Tracker
+from ml.registry.tracking import Tracker
 
 SAME_RUN = "model = ? and as_of = ?"
 OUTCOMES = (  # where a training notes the outcome of those the champion was tested on

@@ -12,9 +12,11 @@ from segmentry.settings import ROOT
 
 # The simulator's tools keep a file of their own; the ledger's is opened by SQLAlchemy.
 # An erasure opens the files of other tools, and leaves the catalog to a process of its own. A
-# backup's copies are made by a program of their own, which nothing imports.
+# backup's copies are made by a program of their own, which nothing imports. MLflow's file is opened
+# by Python's SQLite alone.
 # The live engine's state and the real-time store are files of their own.
 ALLOWED = {
+    "ml/registry/embedded.py",
     "simulator/_tools.py",
     "privacy/databases.py",
     "live/state.py",
