@@ -21,7 +21,11 @@ from segmentry import freshness, snapshots, warehouse
 from segmentry.settings import Settings
 from segmentry.waiting import REACH
 
-_DOORS = {("activation", "waiting_refusals"), ("activation", "suppressions")}
+_DOORS = {
+    ("activation", "waiting_refusals"),
+    ("activation", "restrictions"),
+    ("activation", "suppressions"),
+}
 _STANDINGS = """
 with reached as materialized (
     select distinct profile_id from lake.marts.waiting_reach where profile_id is not null

@@ -29,7 +29,8 @@ _NEEDED = (
 _CONSENT = frozenset(
     {
         ("marts", "consents"), ("marts", "consent_reach"), ("activation", "waiting_refusals"),
-        ("activation", "suppressions"), ("audiences", "suppressed_contacts"),
+        ("activation", "suppressions"), ("activation", "restrictions"),
+        ("audiences", "suppressed_contacts"),
         ("observability", "clock"), ("identity", "identifier_mapping"),
     }
 )  # fmt: skip
