@@ -96,9 +96,6 @@ def _serve(home: Path, kind: str, listening: socket.socket) -> None:
     from starlette.responses import Response
     from starlette.routing import Route
 
-    import sys
-
-    sys.setswitchinterval(float(os.environ.get("SWI", "0.005")))
     from api.app import build
     from api.rules import ApiRules, Caller, hashed
     from api.service import ApiService
@@ -125,7 +122,8 @@ async def _load(port: int, kind: str) -> dict[str, float]:
     for line in lines:  # the first answer of a process imports and opens
         await _ask(line, chosen)
     latencies: list[float] = []
-    begun, cpu = time.perf_counter(), time.process_time()
+    begun = time.perf_counter()
+    cpu = time.process_time()
 
     async def client(number: int) -> None:
         for due in range(number, RATE * SECONDS, CONNECTIONS):
