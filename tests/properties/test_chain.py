@@ -58,7 +58,7 @@ MARTS = (
 )
 CONSENT = (
     "quarantined_refusals consent_decisions consent_matches consents identifier_homes consent_reach"
-    " waiting_reach consent_standings profile_standings address_standings"
+    " waiting_reach restricted_profiles consent_standings profile_standings address_standings"
 )
 HELPERS = "spine activity_days category_days order_facts pattern_moments session_contexts"
 SUBJECTS = (

@@ -44,7 +44,7 @@ FACTS = st.tuples(
     st.sampled_from(["ann", "bob"]), TIMES, st.sampled_from(KINDS), st.sampled_from(["p", "q"])
 )
 LAKE = duckdb.connect(":memory:")
-PROJECT = Project(LAKE, ("features", "portable"))
+PROJECT = Project(LAKE, ("features", "marts", "portable"))
 PROJECT.variables["spine_days"] = list(EARLIER)
 for schema in ("observability", "identity", "marts", "features"):
     LAKE.execute(f"create schema {schema}")
@@ -70,9 +70,11 @@ def rows_of(facts: list[Fact], clock: datetime) -> dict[tuple[str, datetime], di
             [key, who, kind, at, product],
         )
     LAKE.execute(
-        "create or replace table marts.crawler_profiles (profile_id varchar);create or replace"
-        " table marts.orders (order_id varchar, profile_id varchar, ordered_at timestamp);create or"
-        " replace table marts.sessions (session_id varchar, profile_id varchar, started_at"
+        "create or replace table marts.crawler_profiles (profile_id varchar);"
+        "create or replace table marts.restricted_profiles (profile_id varchar);"
+        "create or replace table marts.orders (order_id varchar, profile_id varchar, ordered_at"
+        " timestamp);"
+        "create or replace table marts.sessions (session_id varchar, profile_id varchar, started_at"
         " timestamp, ended_at timestamp, carts bigint, orders bigint, dwell_seconds bigint)"
     )
     for model in MODELS:

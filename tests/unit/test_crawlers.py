@@ -116,6 +116,7 @@ def shop(folder: Path, monkeypatch: pytest.MonkeyPatch, policy: str) -> duckdb.D
         " all select 'user_id', 'u1', 'customer', timestamp '2026-02-01' union all select 'email',"
         " 'mia.kern@mail.de', 'buyer', timestamp '2026-02-01'"
     )
+    lake.execute("create table marts.restricted_profiles (profile_id varchar)")
     project = Project(lake)
     project.variables["spine_days"] = [0]
     project.python("marts/crawler_agents")

@@ -60,6 +60,7 @@ def project() -> Project:
     )
     lake.execute("create table marts.categories (category_key varchar, category varchar)")
     lake.execute("create table marts.crawler_profiles (profile_id varchar)")
+    lake.execute("create table marts.restricted_profiles (profile_id varchar)")
     made = Project(lake, ("identity", "portable", "marts", "features"))
     made.variables["spine_days"] = [0]
     made.table("features/spine")

@@ -48,6 +48,7 @@ class Shop:
             self.run(f"create table raw.{source} {RAW}")
         self.run("create table staging.stg_events__events (category varchar, event_at timestamp)")
         self.run("create table marts.crawler_profiles (profile_id varchar)")
+        self.run("create table marts.restricted_profiles (profile_id varchar)")
         self.run(
             "create table marts.events (event_id varchar, profile_id varchar, event varchar,"
             " event_at timestamp, product_id varchar, category varchar)"
