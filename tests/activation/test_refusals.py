@@ -101,7 +101,9 @@ def test_a_request_that_is_wrong_is_not_its_people(
     assert set(receiver.people) == mails(*names)
 
 
-@pytest.mark.parametrize("share", [2, 7, 20])
+@pytest.mark.parametrize(
+    "share", [pytest.param(2, marks=pytest.mark.slow), pytest.param(7, marks=pytest.mark.slow), 20]
+)
 def test_many_bad_people_do_not_keep_the_good_ones_back(
     shop: Shop, receiver: Receiver, share: int
 ) -> None:

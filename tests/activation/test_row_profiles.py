@@ -58,6 +58,7 @@ def profiles(shop: Shop, relation: str) -> list[tuple[str, str]]:
     return [(key, profile) for key, profile in shop.rows(ordered)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_rebuilt", [False, True])
 @pytest.mark.parametrize("grain", ["profile", "membership"])
 def test_the_first_apply_after_an_upgrade_sends_no_row(

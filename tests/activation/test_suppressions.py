@@ -101,6 +101,7 @@ def test_a_suppression_of_after_the_audience_takes_out_who_was_sent(shop: Shop) 
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("at_once", [True, False])
 @pytest.mark.parametrize(
     ("channel", "purpose", "left"),

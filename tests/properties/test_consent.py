@@ -207,6 +207,7 @@ def counterexamples(shop: Shop) -> list[str]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("seed", "recorder"), [(1, Recorder), (2, SharedRecorder)])
 def test_nobody_who_opted_out_is_reached_and_new_opt_outs_are_removed(
     opened: Opening, seed: int, recorder: type[Recorder]
