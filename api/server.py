@@ -34,7 +34,7 @@ def serve(settings: Settings, host: str, port: int) -> None:
     warehouse.prepare(settings)
     store = open_store(settings)
     watch = RefusalWatch(settings, store)
-    service = ApiService(settings, store, found, watch)
+    service = ApiService(settings, store, found, watch, reads_directly=True)
     service.decider  # noqa: B018 - content that does not fit is reported before anybody asks
     watch.start()
     # No access log: a path contains an identifier.

@@ -109,7 +109,7 @@ def _serve(home: Path, kind: str, listening: socket.socket) -> None:
     app = (
         Starlette(routes=[Route("/{path:path}", bare)])
         if kind == "bare"
-        else build(ApiService(*_store(home), rules))
+        else build(ApiService(*_store(home), rules, reads_directly=True))
     )
     config = uvicorn.Config(app, log_level="critical", access_log=False)
     uvicorn.Server(config).run([listening])

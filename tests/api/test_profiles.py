@@ -237,6 +237,26 @@ def test_a_late_store_gets_the_fallback_in_time(tmp_path: Path) -> None:
     assert found.json()["fallback"]["segments"] == []
 
 
+def test_after_a_slow_read_of_the_file_no_request_waits_for_it(tmp_path: Path) -> None:
+    store = stores.embedded(tmp_path)
+    store.put(PEOPLE)
+    find = store.find_many
+
+    def slow(identifiers: Any) -> Any:
+        time.sleep(0.6)
+        return find(identifiers)
+
+    service = service_of(tmp_path, store, time_limit=0.2)
+    service.reads_directly = True
+    with TestClient(build(service)) as http:
+        assert get(http, "email:ann@example.org").status_code == 200
+        store.find_many = slow  # type: ignore[method-assign]
+        assert get(http, "email:ann@example.org").status_code == 503
+        started = time.monotonic()
+        assert get(http, "email:ann@example.org").json()["fallback"]["segments"] == []
+        assert time.monotonic() - started < 0.5
+
+
 def test_a_fault_of_the_server_states_nothing_of_the_request(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
