@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from segmentry import waiting
+from segmentry import restrictions, waiting
 from segmentry.freshness import SCHEMAS
 from tests.dbt_sql import Project
 from tests.identity.memory import START, Link, Memory
@@ -79,6 +79,7 @@ EMPTY = (
     ),
     "activation.suppressions (identifier_type varchar, identifier varchar, channel varchar)",
     f"{waiting.TABLE} ({waiting.COLUMNS})",
+    f"{restrictions.TABLE} ({restrictions.COLUMNS})",
     (
         "observability.money_policy as select 'EUR' as reporting_currency, 'EUR' as"
         " default_currency, 7 as max_rate_age_days, 10000000 as max_order_total"
