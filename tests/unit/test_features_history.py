@@ -55,6 +55,7 @@ models:
   segmentry:
     +materialized: table
     profiles: {+schema: profiles}
+    marts: {+schema: marts}
     segments: {+schema: segments, +materialized: view, evaluation: {+materialized: table}}
 vars:
   interest_categories: []
@@ -62,6 +63,8 @@ vars:
 """
     ),
     "models/profiles/profiles.sql": "select 1 as nothing\n",
+    "models/marts/restricted_profiles.sql": "select 1 as nothing\n",
+    "models/marts/profile_standings.sql": "select 1 as nothing\n",
     "models/identity/traits/traits.yml": (
         """\
 models:
@@ -182,6 +185,11 @@ def shop(home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sho
     )
     with warehouse.connect(made.settings) as lake:
         lake.execute(f"create table lake.profiles.profiles ({columns})")
+        lake.execute("create table lake.marts.restricted_profiles (profile_id varchar)")
+        lake.execute(
+            "create table lake.marts.profile_standings (profile_id varchar, purpose varchar,"
+            " channel varchar, is_refused boolean)"
+        )
     return made
 
 
