@@ -322,7 +322,7 @@ def test_a_feed_killed_at_any_time_and_run_again_is_the_lake(
         writer = subprocess.Popen(
             [sys.executable, "-c", program, str(settings.config)], env=environment
         )
-        time.sleep(0.7 + attempt * 0.25)
+        time.sleep(0.1 + attempt * 0.15)
         writer.send_signal(signal.SIGKILL)
         killed += writer.wait() != 0
     assert killed
