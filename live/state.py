@@ -40,6 +40,15 @@ create table if not exists provisional (
     kind text not null, profile_id text not null, other_profile_id text not null,
     found_at text not null, primary key (kind, profile_id, other_profile_id)) strict, without rowid;
 """
+# Where a profile is named.
+_OF_PROFILES = (
+    ("evaluated", "profile_id"),
+    ("stays", "profile_id"),
+    ("memberships", "profile_id"),
+    ("membership_changes", "profile_id"),
+    ("provisional", "profile_id"),
+    ("provisional", "other_profile_id"),
+)
 SNAPSHOT = "snapshot"  # the batch that the stays continue
 CLOCK = "clock"  # the newest as_of that was evaluated
 PUBLISHED = "published"  # the newest change that the real-time store has
@@ -249,6 +258,14 @@ class State:
     def provisional(self) -> list[tuple[str, str, str, str]]:
         """What the batch decides: new profiles, and links between known ones."""
         return list(self._connection.execute("select * from provisional order by found_at"))
+
+    def forget(self, profiles: Sequence[str], event_ids: Sequence[str]) -> int:
+        """Delete what is kept of these profiles, and these waiting events; returns the rows."""
+        before = self._connection.total_changes
+        for table, column in _OF_PROFILES:
+            self._many(f"delete from {table} where {column} = ?", ((one,) for one in profiles))
+        self.drop_waiting(event_ids)
+        return self._connection.total_changes - before
 
     def counts(self) -> dict[str, int]:
         """Rows of each table."""

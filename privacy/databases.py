@@ -131,6 +131,7 @@ def _clean_column(connection: sqlite3.Connection, table: str, column: str, scan:
             continue
         cleaned = scan.matcher.cleaned(text)
         new = cleaned if is_text else cleaned.encode("utf-8", "surrogateescape")
-        sql = f'update "{table}" set "{column}" = ? where "{column}" = ?'
+        # Two people in one place of a key become one row: what named each of them is the same now.
+        sql = f'update or replace "{table}" set "{column}" = ? where "{column}" = ?'
         total += connection.execute(sql, [new, value]).rowcount
     return total

@@ -220,6 +220,12 @@ def _store(work: Work) -> Outcome:
     return {"rows": forget(work.settings, work.subject.profiles, work.subject.identifiers)}, []
 
 
+def _live(work: Work) -> Outcome:
+    """The live engine is above this room too."""
+    forget = stages.resolve("live.erasing:forget")
+    return {"rows": forget(work.settings, work.subject.profiles, work.scan.count)}, []
+
+
 def _lake(work: Work) -> Outcome:
     with (
         landing.one_at_a_time(work.settings),
@@ -264,6 +270,7 @@ _STEPS: Sequence[tuple[str, Callable[[Work], Outcome]]] = (
     ("files", _files),
     ("ledger", _ledger),
     ("store", _store),
+    ("live", _live),
     ("lake", _lake),
     ("models", _models),
     ("catalog", _catalog),
