@@ -23,6 +23,8 @@ _TITLES = {
     "profiles.profiles": "What the profile states",
     "identity.identifier_mapping": "Identifiers",
     "identity.trait_provenance": "Where each trait comes from",
+    "observability.trait_corrections": "Corrections",
+    "activation.restrictions": "Restrictions and objections",
     "segments.segment_memberships": "Segments now",
     "segments.membership_history": "Segments before",
     "ml.scores": "Scores",
@@ -70,7 +72,8 @@ def _data(tables: Tables) -> dict[str, list[dict[str, Any]]]:
     found = {}
     for relation in tables.columns:
         name = relation.replace('"', "")
-        if name.startswith(_LEFT_OUT) or name.startswith("raw."):
+        is_copy = name.startswith(_LEFT_OUT) and name not in _TITLES
+        if is_copy or name.startswith("raw."):
             continue
         if where := condition(tables, relation):
             rows = warehouse.records(tables.lake, f"select * from lake.{relation} where {where}")

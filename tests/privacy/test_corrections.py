@@ -4,6 +4,7 @@ with the person.
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 from cli.main import run
 from identity import corrections
 from identity.corrections import Decided
-from privacy import erasure
+from privacy import access, erasure
 from segmentry import restrictions, warehouse
 from segmentry.errors import UsageError
 from segmentry.restrictions import Request
@@ -126,6 +127,19 @@ def test_a_wrong_value_changes_nothing_and_is_not_repeated(
 def test_wrong_use_of_the_command_ends_with_2(built: Settings, arguments: list[str]) -> None:
     assert run(["privacy", "correct", MAIL, "--reason", "letter", *arguments]) == 2
     assert run(["privacy", "correct", "email:nobody@example.com", "--undo", "city"]) == 2
+
+
+def test_an_export_has_what_was_corrected_and_restricted(built: Settings, tmp_path: Path) -> None:
+    asked = Request(restrictions.OBJECTION, "marketing", "her letter", "an operator")
+    for person, city in ((ANN, "Bonn"), (BOB, "Kiel")):
+        corrections.correct(built, f"email:{person['email']}", {"city": city}, WHY)
+        with warehouse.connect(built) as lake:
+            restrictions.add(lake, [("email", person["email"])], asked)
+    access.export(built, MAIL, tmp_path / "export")
+    data = json.loads((tmp_path / "export" / "data.json").read_text())["relations"]
+    assert [row["value"] for row in data[corrections.TABLE]] == ["Bonn"]
+    assert [row["purpose"] for row in data[restrictions.TABLE]] == ["marketing"]
+    assert "Restrictions and objections" in (tmp_path / "export" / "index.html").read_text()
 
 
 def test_a_forgotten_person_leaves_no_correction_and_no_restriction(built: Settings) -> None:
