@@ -70,6 +70,7 @@ def sent(shop: Shop, mode: str = "mirror") -> str:
 SLOW = pytest.mark.slow
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "mode",
     ["mirror", *(pytest.param(mode, marks=SLOW) for mode in ("insert", "append", "upsert"))],
@@ -160,6 +161,7 @@ def test_a_kill_between_the_places_is_made_good(
     assert set(there.people) == mails(*PEOPLE)
 
 
+@pytest.mark.slow
 def test_rows_that_are_left_behind_are_orphaned_and_people_still_leave_them(
     shop: Shop, receiver: Receiver, other: tuple[Receiver, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -232,6 +234,7 @@ def test_a_former_place_that_keeps_rows_stops_the_sync(
     assert set(there.people) == mails(*PEOPLE)
 
 
+@pytest.mark.slow
 def test_simulated_tools_that_have_ended_are_no_place_to_empty(
     shop: Shop, receiver: Receiver, other: tuple[Receiver, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -297,6 +300,7 @@ def _there(engine_of: sa.Engine, table: str) -> set[str]:
         return set(c.exec_driver_sql(f"select email from {table}").scalars())
 
 
+@pytest.mark.slow
 def test_another_option_moves_the_rows_without_being_asked(
     shop: Shop, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -177,6 +177,7 @@ def test_codes_that_a_person_can_cause(name: str, body: Any) -> None:
     assert not codes & destinations.all_destinations()[name].request_errors
 
 
+@pytest.mark.slow
 def test_the_next_run_tries_a_refused_row_again_and_then_it_waits_ever_longer(
     shop: Shop, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -197,6 +198,7 @@ def test_the_next_run_tries_a_refused_row_again_and_then_it_waits_ever_longer(
     assert dead(shop) == 0
 
 
+@pytest.mark.slow
 def test_the_exit_status_is_1_where_something_is_left_to_do(
     shop: Shop, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -212,6 +214,7 @@ def test_the_exit_status_is_1_where_something_is_left_to_do(
     assert called("verify", "--select", "hook") == 1
 
 
+@pytest.mark.slow
 def test_verify_ends_with_1_where_the_destination_differs(
     shop: Shop, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

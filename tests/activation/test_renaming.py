@@ -79,6 +79,7 @@ def test_a_disabled_one_is_orphaned_under_its_new_name(
     assert receiver.people == {}
 
 
+@pytest.mark.slow
 def test_a_name_that_the_tool_has_in_its_place_stays(shop: Shop, receiver: Receiver) -> None:
     columns = "row_key varchar, email varchar, first_name varchar"
     shop.sync("letters")

@@ -76,6 +76,7 @@ def test_a_suppression_in_any_spelling_keeps_the_person_out_of_the_audience(shop
             assert suppressed.read(lake, ("email", "any")).people == {"p_ann"}, written
 
 
+@pytest.mark.slow
 def test_a_suppression_of_after_the_audience_takes_out_who_was_sent(shop: Shop) -> None:
     shop.sync("letters")
     people(shop)

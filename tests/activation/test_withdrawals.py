@@ -207,6 +207,7 @@ def test_a_bad_file_of_refusals_shows_among_old_good_ones(shop: Shop, receiver: 
     assert engine.run_sync(shop.settings, "letters").status == "done"
 
 
+@pytest.mark.slow
 def test_the_only_member_and_a_plan_that_was_looked_at(
     shop: Shop, receiver: Receiver, tmp_path: Path
 ) -> None:
