@@ -131,14 +131,15 @@ def _changes(plan: SyncPlan, limits: Mapping[str, Any], are_removals_judged: boo
 
     What happens once (``append``) and people who are removed from a tool (``delete``) are new by
     nature; of a new mapping, updates are what the operator asked for. Removals that another
-    guardrail stops are released with that one.
+    guardrail stops are released with that one. A run that was killed is no reason to stop the next
+    one: what is sent again because its answer is missing is no change, and before a first run has
+    come to its end there is nothing to compare with.
     """
-    if plan.sync.mode in ("append", "delete") or plan.existing < max(
-        1, limits["min_rows_for_share"]
-    ):
+    is_new_by_nature = plan.sync.mode in ("append", "delete") or plan.is_first_run
+    if is_new_by_nature or plan.existing < max(1, limits["min_rows_for_share"]):
         return None
     changed = plan.counts["add"] - plan.replaced
-    changed += 0 if plan.is_resync else plan.counts["update"] + plan.replaced
+    changed += 0 if plan.is_resync else plan.counts["update"] - plan.again + plan.replaced
     changed += 0 if are_removals_judged else plan.counts["remove"] - plan.replaced
     if changed <= plan.existing * limits["max_changed_share"]:
         return None

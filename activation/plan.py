@@ -45,7 +45,8 @@ class SyncPlan:
     withdrawn: rows of people who must not be reached any more. They are removed first, and no other
     number counts them. left_behind: rows at a former place, which are removed there by
     former_requests, that take former_minutes. replaced: rows
-    whose identifiers changed, each counted as a removal and an addition. kept: rows that leave the
+    whose identifiers changed, each counted as a removal and an addition. again: updates of rows
+    whose last call may or may not have arrived. kept: rows that leave the
     sync and stay at the place, where another sync has them too.
     """
 
@@ -63,6 +64,7 @@ class SyncPlan:
     former_requests: int = 0
     former_minutes: float = 0.0
     replaced: int = 0
+    again: int = 0
     kept: int = 0
     digest: str = ""
     has_waiting: bool = False
@@ -134,11 +136,12 @@ def make(
     waiting = pace.drop_waiting_rows(lake, ledger, sync, now())
     replaced = replacements.plan(lake, sync, audience(sync, snapshot))
     sizes = (work.count(lake, "wanted"), work.count(lake, "existing"))
-    plan = SyncPlan(sync, snapshot, *sizes, _count_operations(lake), fingerprint, is_resync)
-    plan.refused = refused
+    plan = SyncPlan(
+        sync, snapshot, *sizes, _count_operations(lake), fingerprint, is_resync,
+        refused=refused, replaced=replaced, again=work.count_again(lake),
+    )  # fmt: skip
     plan.is_first_run = state["config_hash"] is None
     plan.withdrawn = standing.withdrawn
-    plan.replaced = replaced
     plan.digest = _digest(lake) if is_digested else ""
     plan.has_waiting = bool(waiting)
     plan.notes += [*waiting, *replacements.note(replaced)]

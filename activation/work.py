@@ -32,6 +32,16 @@ def put_values(lake: duckdb.DuckDBPyConnection, name: str, values: set[str]) -> 
     put(lake, name, pa.table({"value": pa.array(sorted(values), pa.string())}))
 
 
+def count_again(lake: duckdb.DuckDBPyConnection) -> int:
+    """How many updates of the plan repeat a call that may or may not have arrived."""
+    row = lake.execute("""
+        select count(*) from work.plan semi join work.existing h
+            on plan.ledger_key = h.ledger_key and h.payload_hash is null
+        where plan.operation = 'update'
+    """).fetchone()
+    return int(row[0]) if row else 0
+
+
 def count(lake: duckdb.DuckDBPyConnection, name: str) -> int:
     """Rows of ``work.<name>``."""
     row = lake.execute(f"select count(*) from work.{name}").fetchone()
