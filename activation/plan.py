@@ -139,9 +139,8 @@ def make(
     plan = SyncPlan(
         sync, snapshot, *sizes, _count_operations(lake), fingerprint, is_resync,
         refused=refused, replaced=replaced, again=work.count_again(lake),
+        is_first_run=state["config_hash"] is None, withdrawn=standing.withdrawn,
     )  # fmt: skip
-    plan.is_first_run = state["config_hash"] is None
-    plan.withdrawn = standing.withdrawn
     plan.digest = _digest(lake) if is_digested else ""
     plan.has_waiting = bool(waiting)
     plan.notes += [*waiting, *replacements.note(replaced)]
