@@ -18,6 +18,12 @@ _FULL = re.compile(
     re.IGNORECASE,
 )
 
+_CONFLICT = re.compile(
+    r"transaction conflict|write-write conflict|conflict on (?:tuple|update|commit)"
+    r"|failed to commit ducklake transaction|could not serialize access|deadlock detected",
+    re.IGNORECASE,
+)
+
 
 class DiskFull(SegmentryError):
     """The disk of the home, of the lake's files or of the scratch folder has no room."""
@@ -57,6 +63,17 @@ def disk_full(error: BaseException) -> DiskFull | None:
         ):
             return no_room()
     return None
+
+
+def is_conflict(error: BaseException) -> bool:
+    """Whether another writer of the lake was first, so that the same work can simply be done again:
+    DuckLake ends a transaction whose relation another one made or changed meanwhile.
+    """
+    return any(
+        type(one).__name__ == "TransactionException" or _CONFLICT.search(str(one)) is not None
+        for one in chain(error)
+        if not isinstance(one, SegmentryError)
+    )
 
 
 def no_room() -> DiskFull:

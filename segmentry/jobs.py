@@ -4,6 +4,7 @@ and for the command line.
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -16,6 +17,8 @@ from segmentry.stages import WITHDRAWALS, RunContext, Stage, StageReport, sends_
 DONE = "done"
 FAILED = "failed"
 STOPPED = "stopped"
+# Seconds between the attempts at work that another writer was quicker than.
+PAUSES = (0.2, 1.0, 3.0, 10.0)
 
 
 @dataclass(frozen=True)
@@ -48,15 +51,31 @@ class StageOutcome:
 
 
 def attempt(stage: Stage, context: RunContext, item: str | None = None) -> StageOutcome:
-    """Run a stage, or one item of it; an error becomes an outcome, never a traceback."""
+    """Run a stage, or one item of it; an error becomes an outcome, never a traceback.
+
+    Work that another writer of the lake was quicker than is done again: the writers of a catalog on
+    a server do not wait for each other.
+    """
     started = time.monotonic()
     try:
-        report = stage.run(context, item)
+        report = _run_among_writers(stage, context, item)
     except Exception as error:  # every fault of a stage is reported in the job's own words
         outcome = failure(stage.name, item, error, context, time.monotonic() - started)
         is_needed = not stage.is_optional or item is None or faults.disk_full(error)
         return outcome if is_needed else _passed_over(outcome)
     return _success(stage.name, item, report)
+
+
+def _run_among_writers(stage: Stage, context: RunContext, item: str | None) -> StageReport:
+    for pause in PAUSES:
+        try:
+            return stage.run(context, item)
+        except Exception as error:
+            if not faults.is_conflict(error):
+                raise
+        # Jitter, or writers that met would meet again.
+        time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311
+    return stage.run(context, item)
 
 
 def list_items(stage: Stage, context: RunContext) -> list[str] | StageOutcome:

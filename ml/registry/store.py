@@ -69,8 +69,10 @@ def ensure(settings: Settings, lake: Lake) -> None:
 
 
 def _ensure(lake: Lake) -> None:
+    # Models are scored side by side: what is there is not made again, which could only conflict.
     for relation, columns in TABLES.items():
-        lake.execute(f"create table if not exists lake.{relation} ({columns})")
+        if not warehouse.relation_exists(lake, relation):
+            lake.execute(f"create table if not exists lake.{relation} ({columns})")
     for relation, column in ADDED:
         lake.execute(f"alter table lake.{relation} add column if not exists {column}")
 

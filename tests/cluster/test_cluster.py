@@ -112,7 +112,9 @@ def test_two_workers_share_the_main_job(settings: Settings, server: Airflow) -> 
     runs = server.get("/dags/~/dagRuns", limit=100)["dag_runs"]
     assert {(run["dag_id"], run["state"]) for run in runs} == {(dag, "success") for dag in DAGS}
     tasks = server.get("/dags/~/dagRuns/~/taskInstances", limit=1000)["task_instances"]
-    shares = Counter(task["hostname"] for task in tasks if task["state"] == "success")
+    # What has nothing to run is marked as done by the scheduler, without a worker.
+    ran = [task for task in tasks if task["operator"] != "EmptyOperator"]
+    shares = Counter(task["hostname"] for task in ran if task["state"] == "success")
     print(f"{sum(shares.values())} tasks in {seconds:.0f} s on two workers: {dict(shares)}")
     assert set(shares) == set(WORKERS), "both workers ran tasks, and nobody else did"
 
