@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from live import definition
 from live.definition import Definition
-from live.facts import FACTS, Facts
+from live.facts import FACTS, PRESENT, Facts, is_view, set_threads
 from live.staging import BATCH
 from segmentry.sync_config import CHANNELS
 
@@ -34,10 +34,13 @@ def profiles(
     without a row is no person or was seen later.
     """
     everyone = set(affected)
+    set_threads(facts.connection, len(everyone))
     for _ in range(_ROUNDS):
         name(facts, everyone)
         _fill(facts, as_of)
         for relation in found.made[:-1]:
+            if is_view(relation):
+                continue
             facts.connection.execute(f"delete from lake.{relation}")
             facts.connection.execute(f"insert into lake.{relation} {found.query(relation)}")
         others = _others(facts)
@@ -61,23 +64,22 @@ def _fill(facts: Facts, as_of: datetime) -> None:
     connection = facts.connection
     connection.execute(f"update lake.{definition.CLOCK} set as_of = ?", [as_of])
     events = f"{FACTS}.{definition.EVENTS}"
-    connection.execute(f"""
-        create or replace temp table present as
-        from {events} where owner_id in (from affected)
-        union all
-        from {events}
-        where coalesce(owner_id not in (from affected), true) and anonymous_id in (
-            select anonymous_id from {events}
-            where owner_id in (from affected)
-                and anonymous_id in (from {FACTS}.main.shared_browsers)
-        )
-    """)
-    connection.execute(f"delete from lake.{definition.EVENTS}")
     connection.execute(
-        f"insert into lake.{definition.EVENTS} by name select * exclude (owner_id) from present"
+        f"create or replace table {PRESENT} as from {events} where owner_id in (from affected)"
     )
+    browsers = connection.execute(f"""
+        create or replace temp table browsers as
+        select distinct anonymous_id from {PRESENT}
+        where anonymous_id in (from {FACTS}.main.shared_browsers)
+    """).fetchone()
+    if browsers and browsers[0]:
+        connection.execute(f"""
+            insert into {PRESENT} from {events}
+            where coalesce(owner_id not in (from affected), true)
+                and anonymous_id in (from browsers)
+        """)
     for relation in facts.personal:
-        others = "union select owner_id from present" if relation == definition.MAPPING else ""
+        others = f"union select owner_id from {PRESENT}" if relation == definition.MAPPING else ""
         connection.execute(f"delete from lake.{relation}")
         connection.execute(
             f"insert into lake.{relation} from {FACTS}.{relation}"
@@ -112,7 +114,7 @@ def _others(facts: Facts) -> set[str]:
     rows = facts.connection.execute(f"""
         select distinct events.profile_id
         from lake.marts.event_profiles as events
-        inner join present on events.event_id = present.event_id
+        inner join {PRESENT} as present on events.event_id = present.event_id
         where present._batch_id = '{BATCH}' and events.profile_id is not null
     """).fetchall()
     return {profile_id for (profile_id,) in rows}

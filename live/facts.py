@@ -4,6 +4,7 @@ people takes milliseconds. Nothing of it is written to the disk, so an erasure f
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -25,6 +26,8 @@ STATES = "segments.dwell_states"
 RULES = "segments.segment_rules"
 # Who refused profiling, of all people: memberships are decided for all of them at once.
 REFUSED = "main.refused_profiling"
+# The events that a computation reads, behind lake.staging.base_events.
+PRESENT = f"{FACTS}.main.present"
 HISTORY = "segments.membership_history"
 # The profile of an event, also where it is a crawler's.
 _EVENT_OWNER = """
@@ -34,6 +37,9 @@ _EVENT_OWNER = """
     where events.outcome = 'accepted'
     order by owner_id
 """
+
+# From so many people on, a computation uses several threads.
+PAYING = 100
 
 
 @dataclass
@@ -101,9 +107,16 @@ def gathered(settings: Settings, found: Definition, snapshot: int) -> Iterator[F
         _copy(facts, found)
         connection.execute("commit; use memory; detach lake")
         _make_lake(facts, found)
-        # A few rows a statement: a second thread costs more than it brings (ADR 47).
-        connection.execute("set threads = 1")
+        set_threads(connection, 0)
         yield facts
+
+
+def set_threads(connection: Lake, people: int) -> None:
+    """As many threads as pay for so many people: for a few, a second one costs more than it brings
+    (ADR 47).
+    """
+    threads = (os.cpu_count() or 1) if people >= PAYING else 1
+    connection.execute(f"set threads = {min(threads, 4)}")
 
 
 def _copy(facts: Facts, found: Definition) -> None:
@@ -163,6 +176,28 @@ def _times(connection: Lake, relation: str) -> tuple[str, ...]:
     )
 
 
+def is_view(relation: str) -> bool:
+    """Whether what is made is read where it is needed: staging renames columns, most of which are
+    read once or never.
+    """
+    return relation.startswith("staging.")
+
+
+def _view_events(facts: Facts) -> None:
+    """The events of the people affected with the columns of a batch; those that no statement reads
+    are null.
+    """
+    connection = facts.connection
+    shape = connection.execute(f"describe {FACTS}.main.event_shape").fetchall()
+    kept = set(facts.event_columns)
+    columns = ", ".join(
+        f'"{name}"' if name in kept else f'cast(null as {kind}) as "{name}"'
+        for name, kind, *_ in shape
+    )
+    connection.execute(f"create table {PRESENT} as from {FACTS}.{definition.EVENTS} limit 0")
+    connection.execute(f"create view lake.{definition.EVENTS} as select {columns} from {PRESENT}")
+
+
 def _make_lake(facts: Facts, found: Definition) -> None:
     """An empty lake in memory: tables are filled and emptied for each micro-batch, so that the
     catalog never changes and statements stay prepared.
@@ -175,11 +210,12 @@ def _make_lake(facts: Facts, found: Definition) -> None:
         connection.execute(f"create table lake.{relation} as from {FACTS}.{relation} limit 0")
     for relation in facts.shared:
         connection.execute(f"create table lake.{relation} as from {FACTS}.{relation}")
-    connection.execute(
-        f"create table lake.{definition.EVENTS} as from {FACTS}.main.event_shape limit 0"
-    )
+    _view_events(facts)
     connection.execute("use lake")
     for relation in found.made:
+        if is_view(relation):
+            connection.execute(f"create view lake.{relation} as {found.query(relation)}")
+            continue
         # A statement that leaves out what is there already reads its own table.
         if relation in found.statements.reads(relation):
             query = f"from {FACTS}.{relation}"
