@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from cli._output import Output, OutputOption, show
-from segmentry import readonly, warehouse
+from segmentry import readonly, roles, warehouse
 from segmentry.settings import Settings
 
 
@@ -25,10 +25,14 @@ def command(
 ) -> None:
     """Run one read-only query on the lake: it reaches no other file, no setting and no network.
 
+    A role that SEGMENTRY_ROLE names, or local_role in the policies, sees masked values of what it
+    may not read.
+
     Example: segmentry query "select count(*) as people from profiles.profiles"
     """
     settings = Settings.from_environment()
-    readonly.checked(sql)
+    reader = roles.of_operator(settings)
+    readonly.checked(sql, reader)
     warehouse.prepare(settings)
-    rows = readonly.records(settings, sql, readonly.Bounds(max_rows, timeout))
+    rows = readonly.records(settings, sql, readonly.Bounds(max_rows, timeout), reader)
     show(rows, output, empty="no rows")

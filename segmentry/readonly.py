@@ -19,9 +19,10 @@ from typing import Any
 
 import duckdb
 
-from segmentry import warehouse
+from segmentry import masked_lake, warehouse
 from segmentry.errors import ConfigError, SegmentryError, UsageError
 from segmentry.redaction import without_secrets, without_values
+from segmentry.roles import Reader
 from segmentry.settings import Settings
 
 # Every other table function is refused: most read files, and a new DuckDB brings new ones.
@@ -77,8 +78,12 @@ class Bounds:
     seconds: float = 300.0
 
 
-def checked(sql: str) -> str:
-    """The statement to execute, or UsageError when it is not one query that only reads the lake."""
+def checked(sql: str, reader: Reader | None = None) -> str:
+    """The statement to execute, or UsageError when it is not one query that only reads the lake.
+
+    reader: a role; where it may not read every class, the statement may read masked views alone.
+    """
+    is_masked = reader is not None and not reader.reads_all
     if (
         "\x00" in sql
         or len(sql) > MOST_CHARACTERS
@@ -92,10 +97,10 @@ def checked(sql: str) -> str:
     with duckdb.connect(":memory:", config={"enable_external_access": False}) as parser:
         kind = _only_statement(parser, sql)
         if kind == duckdb.StatementType.EXPLAIN:
-            return _checked_explain(parser, sql)
+            return _checked_explain(parser, sql, is_masked=is_masked)
         if kind != duckdb.StatementType.SELECT:
             raise _refused(f"a statement of the kind {kind.name}, not a query")
-        _check_tree(parser, sql)
+        _check_tree(parser, sql, is_masked=is_masked)
         return sql
 
 
@@ -137,7 +142,9 @@ def _only_statement(parser: duckdb.DuckDBPyConnection, sql: str) -> duckdb.State
     raise _refused(f"{len(found)} statement(s), not one query")
 
 
-def _checked_explain(parser: duckdb.DuckDBPyConnection, sql: str) -> str:
+def _checked_explain(
+    parser: duckdb.DuckDBPyConnection, sql: str, *, is_masked: bool
+) -> str:
     # The plan's query alone can be parsed to a tree; what is executed is put together again from
     # checked parts.
     start = _EXPLAIN.match(sql)
@@ -148,14 +155,14 @@ def _checked_explain(parser: duckdb.DuckDBPyConnection, sql: str) -> str:
     inner = sql[start.end() :]
     if _only_statement(parser, inner) != duckdb.StatementType.SELECT:
         raise _refused("EXPLAIN of a statement that is not a query")
-    _check_tree(parser, inner)
+    _check_tree(parser, inner, is_masked=is_masked)
     text = f"explain {'analyze ' if start['analyze'] else ''}{inner}"
     if _only_statement(parser, text) != duckdb.StatementType.EXPLAIN:
         raise _refused("EXPLAIN of a statement that is not a query")
     return text
 
 
-def _check_tree(parser: duckdb.DuckDBPyConnection, sql: str) -> None:
+def _check_tree(parser: duckdb.DuckDBPyConnection, sql: str, *, is_masked: bool) -> None:
     try:
         row = parser.execute("select json_serialize_sql(?::varchar)", [sql]).fetchone()
         tree = json.loads(row[0]) if row else {}
@@ -163,7 +170,7 @@ def _check_tree(parser: duckdb.DuckDBPyConnection, sql: str) -> None:
             raise _refused("a statement that is not a query")
         if len(tree["statements"]) != 1:
             raise _refused(f"{len(tree['statements'])} statements, not one query")
-        _walk(tree)
+        _walk(tree, is_masked=is_masked)
     except (duckdb.Error, UnicodeError, ValueError) as error:
         raise _unreadable(error) from None
     except RecursionError:
@@ -172,14 +179,16 @@ def _check_tree(parser: duckdb.DuckDBPyConnection, sql: str) -> None:
         ) from None
 
 
-def _walk(tree: object) -> None:
+def _walk(tree: object, *, is_masked: bool) -> None:
     if isinstance(tree, list):
         for part in tree:
-            _walk(part)
+            _walk(part, is_masked=is_masked)
     elif isinstance(tree, dict):
         _check_node(tree)
+        if is_masked:
+            masked_lake.check_node(tree)
         for part in tree.values():
-            _walk(part)
+            _walk(part, is_masked=is_masked)
 
 
 def _check_node(node: Mapping[str, Any]) -> None:
@@ -229,16 +238,18 @@ def _check_show(name: str) -> None:
 
 @contextmanager
 def connect(
-    settings: Settings, *, snapshot: int | None = None
+    settings: Settings, *, snapshot: int | None = None, reader: Reader | None = None
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """The lake, read only, on a connection that reaches no other file and no network and cannot be
-    set otherwise.
+    set otherwise. reader: a role that sees views with masked columns.
 
-    Run only statements that ``checked`` returned.
+    Run only statements that ``checked`` returned for the same reader.
     """
     with warehouse.connect(settings, snapshot=snapshot, read_only=True, is_private=True) as lake:
         if "://" in settings.lake_data:
             lake.execute("load httpfs")  # nothing can be loaded later
+        if reader is not None and not reader.reads_all:
+            masked_lake.use(lake, reader)
         folder = settings.lake_data.replace("'", "''")
         lake.execute(f"set allowed_directories=['{folder}']")
         lake.execute(
@@ -249,15 +260,17 @@ def connect(
         yield lake
 
 
-def records(settings: Settings, sql: str, bounds: Bounds | None = None) -> list[dict[str, Any]]:
-    """Rows of one query that only reads the lake, as dictionaries.
+def records(
+    settings: Settings, sql: str, bounds: Bounds | None = None, reader: Reader | None = None
+) -> list[dict[str, Any]]:
+    """Rows of one query that only reads the lake, as dictionaries; as the reader's role may read it.
 
     Raises UsageError for a statement that is refused or does not run, SegmentryError when it passes
     its bounds.
     """
     bounds = bounds or Bounds()
-    statement = checked(sql)
-    with connect(settings) as lake:
+    statement = checked(sql, reader)
+    with connect(settings, reader=reader) as lake:
         timer = threading.Timer(bounds.seconds, lake.interrupt)
         timer.start()
         try:
