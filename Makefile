@@ -60,6 +60,7 @@ check: $(READY)  ## linters, types, import rule, budgets, generated files
 	@$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 	@$(BIN)/segmentry check generated
 	@$(BIN)/segmentry check segments
+	@$(BIN)/segmentry check classes
 	@$(BIN)/python -m pytest tests/house
 
 format: $(READY)  ## format the code

@@ -34,16 +34,22 @@ def of_profile(service: ApiService, caller: Caller, profile: StoredProfile) -> d
         ]
         if is_permitted
         else [],
-        "traits": _permitted(caller, profile.traits, is_permitted),
-        "scores": _permitted(caller, profile.scores, is_permitted),
+        "traits": _permitted(service, caller, profile.traits, is_permitted),
+        "scores": _permitted(service, caller, profile.scores, is_permitted),
         "is_fallback": False,
     }
 
 
-def _permitted(caller: Caller, values: Any, is_permitted: bool) -> dict[str, Any]:
+def _permitted(
+    service: ApiService, caller: Caller, values: Any, is_permitted: bool
+) -> dict[str, Any]:
     if not is_permitted:
         return {}
-    return {name: value for name, value in values.items() if caller.gets(name)}
+    return {
+        name: service.shown(caller, name, value)
+        for name, value in values.items()
+        if caller.gets(name)
+    }
 
 
 def _consent(caller: Caller, profile: StoredProfile) -> dict[str, dict[str, str]]:

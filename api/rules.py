@@ -24,7 +24,8 @@ PREFIX = "sgm_"
 class Caller:
     """Who asks, by their token. traits: patterns of traits and scores. uses: (purpose, channel).
     types: identifiers that the caller may ask by; none for all. origins: pages that may use the
-    token. per_second: requests, on average.
+    token. per_second: requests, on average. role: of the policies; values that it may not read are
+    masked.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Caller:
     origins: frozenset[str]
     may_follow: bool
     per_second: float
+    role: str | None = None
 
     @property
     def is_public(self) -> bool:
@@ -133,6 +135,7 @@ def _caller(entry: Mapping[str, Any]) -> Caller:
         origins,
         bool(entry.get("changes", False)),
         float(entry["per_second"]),
+        entry.get("role"),
     )
 
 

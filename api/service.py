@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from activation import consent_policy
 from api.decider import Decider, open_decider
@@ -17,7 +17,7 @@ from api.rules import ApiRules, Caller
 from live.store.base import ProfileStore
 from live.store.opt_outs import RefusalWatch
 from live.store.records import GRANTED, REFUSED, Identifier, StoredProfile
-from segmentry import configuration
+from segmentry import configuration, roles
 from segmentry.settings import Settings
 
 T = TypeVar("T")
@@ -51,6 +51,7 @@ class ApiService:
         self.limits = RateLimit()
         self.types = frozenset(["profile_id", *(one["name"] for one in _policy_types(settings))])
         self.country = configuration.shop_country(settings)
+        self._readers: dict[str, roles.Reader] = {}
         self._policy = consent_policy.load(settings)
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="store")
 
@@ -110,6 +111,14 @@ class ApiService:
             name = purpose if channel == "any" else f"{purpose}/{channel}"
             found[name] = decided == GRANTED or (decided != REFUSED and not is_opt_in)
         return found
+
+    def shown(self, caller: Caller, name: str, value: Any) -> Any:
+        """The value of a trait or score as the role of the caller's token may read it."""
+        if caller.role is None:
+            return value
+        if caller.role not in self._readers:
+            self._readers[caller.role] = roles.of_role(self._settings, caller.role)
+        return self._readers[caller.role].trait(name, value)
 
     def close(self) -> None:
         """End the watch, the threads and what decides, and close the store."""

@@ -23,6 +23,12 @@ token = typer.Typer(no_args_is_help=True, help="Tokens of those who may ask.")
 app.add_typer(token, name="token")
 
 
+RoleOption = Annotated[
+    str | None,
+    typer.Option(help="marketer, analyst, engineer or auditor: what it may not read is masked"),
+]
+
+
 @app.command("serve")
 def serve(
     host: Annotated[str, typer.Option(help="address to serve on")] = "127.0.0.1",
@@ -90,6 +96,7 @@ def new(
     changes: Annotated[
         bool, typer.Option("--changes", help="may follow entries and exits")
     ] = False,
+    role: RoleOption = None,
     per_second: Annotated[float, typer.Option(min=0.1, help="requests, on average")] = 100.0,
     output: OutputOption = Output.table,
 ) -> None:
@@ -99,21 +106,26 @@ def new(
     --origin https://shop.example
     """
     if not purpose:
-        raise UsageError(
-            "no purpose was given",
-            allowed="marketing, advertising, personalization or analytics, or purpose/channel",
-            remedy="add --purpose once for each use of the answers",
-        )
+        raise _without_purpose()
     entry = {
         "name": name,
         "traits": trait or [],
         "purposes": purpose,
+        **({"role": role} if role else {}),
         **({"types": type_} if type_ else {}),
         **({"origins": origin} if origin else {}),
         "changes": changes,
         "per_second": per_second,
     }
     _print_token(entry, output)
+
+
+def _without_purpose() -> UsageError:
+    return UsageError(
+        "no purpose was given",
+        allowed="marketing, advertising, personalization or analytics, or purpose/channel",
+        remedy="add --purpose once for each use of the answers",
+    )
 
 
 def _print_token(rights: dict[str, Any], output: Output) -> None:

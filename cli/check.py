@@ -6,14 +6,15 @@ from typing import Annotated
 
 import typer
 
-from segmentry import generated
+from segmentry import class_check, classes, generated
+from segmentry.classes import ColumnClass
 from segmentry.errors import SegmentryError
 from segmentry.settings import Settings
 from segments import installed
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Check generated files, segment predicates and features.",
+    help="Check generated files, segment predicates, classes of columns and features.",
 )
 
 
@@ -55,6 +56,24 @@ def check_segments() -> None:
     print(f"{len(predicates)} segments are predicates over known columns")
     if free := [segment.name for segment in found if segment.predicate is None]:
         print(f"{len(free)} of free SQL, whose text is not checked: {', '.join(free)}")
+
+
+@app.command("classes")
+def check_classes() -> None:
+    """Check that every column of the models, and of the home's lake, has a class of dbt_project/
+    classes. A column without one is masked as a direct identifier.
+
+    Example: segmentry check classes
+    """
+    settings = Settings.from_environment()
+    columns = {*class_check.documented(settings.dbt_project), *class_check.in_lake(settings)}
+    if missing := class_check.without_class(classes.load(settings), columns):
+        raise SegmentryError(
+            f"{len(missing)} column(s) without a class: {', '.join(map(str, missing[:20]))}",
+            allowed=f"each column in one list of its schema's file: {', '.join(ColumnClass)}",
+            remedy="add the column, or relation.column, to dbt_project/classes/<schema>.yml",
+        )
+    print(f"all {len(columns):,} columns have a class")
 
 
 @app.command("leakage")

@@ -83,7 +83,7 @@ def list_views(
     ],
     output: OutputOption = Output.table,
 ) -> None:
-    """List who looked at a person in the console, oldest first.
+    """List who looked at a person, in the console and by commands, oldest first.
 
     Example: segmentry console views email:ann@example.com
     """

@@ -10,13 +10,14 @@ from typing import Annotated, Any
 
 import typer
 
+from cli import _roles
 from cli._output import Output, OutputOption, print_json, progress, show
 from cli._reading import lake_of
 from identity import audit, evidence, linking, people, policy
 from identity.what_if import compare
 from runtime import job
 from runtime.console import errors
-from segmentry import warehouse
+from segmentry import roles, warehouse
 from segmentry.errors import UsageError
 from segmentry.settings import Settings
 
@@ -47,6 +48,9 @@ def explain(one: First, other: Second, output: OutputOption = Output.table) -> N
         start, end = (people.spelled(lake, *_parts(text)) for text in (one, other))
         steps = evidence.chain(evidence.links_of(lake, left), start, end) if left == right else []
         refused = [] if left == right else evidence.refusals(lake, left, right)
+    reader = roles.of_operator(settings)
+    _roles.record_view(settings, reader, "identity explain", left, right)
+    steps, refused = (_roles.links(reader, rows) for rows in (steps, refused))
     if output is Output.json:
         print_json(
             {

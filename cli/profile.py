@@ -6,10 +6,12 @@ from typing import Annotated
 
 import typer
 
+from cli import _roles
 from cli._output import Output, OutputOption, print_json, show
 from cli._reading import lake_of
 from identity import people
 from runtime import profile_sections
+from segmentry import roles
 from segmentry.settings import Settings
 
 
@@ -26,9 +28,11 @@ def command(
     """
     settings = Settings.from_environment()
     with lake_of(settings) as lake:
+        reader = roles.of_operator(settings)
         profile_id = people.profile_named(lake, identifier)
+        _roles.record_view(settings, reader, "profile", profile_id)
         sections = {
-            name: profile_sections.read(lake, name, profile_id)
+            name: _roles.section(reader, name, profile_sections.read(lake, name, profile_id))
             for name in profile_sections.SECTIONS
         }
     if output is Output.json:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cli import _roles
 from cli._output import Output, OutputOption, print_json, progress, show
 from cli._reading import lake_of
 from identity import people
-from segmentry import clock, warehouse
+from segmentry import clock, roles, warehouse
 from segmentry.errors import UsageError
 from segmentry.settings import Settings
 from segments import (
@@ -25,6 +27,9 @@ from segments import (
     replay,
     scaffold,
 )
+
+if TYPE_CHECKING:
+    import duckdb
 
 # Past weeks that the preview of a file shows without --weeks.
 PREVIEWED_WEEKS = 12
@@ -135,14 +140,13 @@ def preview_segment(
     """
     settings = Settings.from_environment()
     segment, predicate = _to_preview(settings, file, where)
+    reader = _roles.reader_of(settings, predicates.columns_of(predicate))
     weeks = PREVIEWED_WEEKS if weeks is None and file else weeks or 0
-    # Identifiers of contacts are compared by functions that numpy is loaded for.
-    reading = lake_of(settings) if contacts is None else warehouse.connect(settings, read_only=True)
-    with reading as lake:
+    with _lake_for(settings, contacts) as lake:
         found: dict[str, Any] = {
             "size": [preview.size(lake, segment.name, predicate)],
             "overlaps": preview.overlaps(lake, segment.name, predicate),
-            "sample": preview.sample(lake, predicate, sample),
+            "sample": reader.rows(preview.sample(lake, predicate, sample), "profiles.profiles"),
         }
         if contacts is not None:
             found["contacts"] = preview.contacts(lake, predicate, _lines(contacts))
@@ -154,6 +158,13 @@ def preview_segment(
         return
     for title, rows in found.items():
         show(rows, output, title=title, empty=f"{title}: none")
+
+
+def _lake_for(
+    settings: Settings, contacts: Path | None
+) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
+    # Identifiers of contacts are compared by functions that numpy is loaded for.
+    return lake_of(settings) if contacts is None else warehouse.connect(settings, read_only=True)
 
 
 def _to_preview(
@@ -193,6 +204,11 @@ def explain(name: SegmentName, person: Person, output: OutputOption = Output.tab
     with lake_of(settings) as lake:
         segment, state = deployed.evaluated(settings, lake, name)
         found = membership.explanation(lake, segment, people.profile_named(lake, person))
+    reader = roles.of_operator(settings)
+    _roles.record_view(settings, reader, "segments explain", found["profile_id"])
+    for row in found["conditions"]:
+        row["values"] = reader.named_values(row["values"])
+    found["score_reasons"] = _roles.reasons(reader, found["score_reasons"])
     found["state"] = state
     if output is Output.json:
         print_json(found)

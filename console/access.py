@@ -26,13 +26,21 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 class Role(IntEnum):
     """What a visitor may do; each role may do what the ones before it may.
 
-    viewer: read pages, with masked identifiers. analyst: also preview a rule and open it as a file
-    change. engineer: also read identifiers as they are, and release a guardrail.
+    viewer, also called marketer: read pages. auditor: the same pages; the command line also prints
+    the access log to one. analyst: also preview a rule and open it as a file change. engineer: also
+    release a guardrail. What values each of them reads is in ``access`` of the policies.
     """
 
     viewer = 1
-    analyst = 2
-    engineer = 3
+    marketer = 1
+    auditor = 2
+    analyst = 3
+    engineer = 4
+
+    @property
+    def reading(self) -> str:
+        """The role of the policies whose classes of columns it reads."""
+        return "marketer" if self is Role.viewer else self.name
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from activation import masking
 from console import visits
 from console.access import ConsoleVisitor, Role
 from console.cells import Relation
-from segmentry import warehouse
+from segmentry import roles, warehouse
+from segmentry.classes import ColumnClass
 from segmentry.errors import NotReadyError, UsageError
 from segmentry.settings import Settings
 
@@ -89,9 +89,14 @@ class Asked:
                 remedy="ask an engineer for that role, or to do it",
             )
 
+    @cached_property
+    def reader(self) -> roles.Reader:
+        """What the visitor's role may read as it is."""
+        return roles.of_role(self.settings, self.visitor.role.reading)
+
     def hide(self, value: object) -> Any:
         """A value that names a person, as the visitor's role permits."""
-        return value if self.visitor.may(Role.engineer) else masking.masked(value)
+        return self.reader.value(value, ColumnClass.direct_identifier)
 
     def record_view(self, what: str, profile_id: str) -> None:
         """Write down that the visitor looks at this person."""

@@ -34,13 +34,26 @@ def record(
     profile_id: str = "",
     detail: str = "",
 ) -> None:
+    """Add a line of a visitor of the console; as `add`."""
+    add(settings, visitor.name, visitor.role.name, what, profile_id=profile_id, detail=detail)
+
+
+def add(
+    settings: Settings,
+    name: str,
+    role: str,
+    what: str,
+    *,
+    profile_id: str = "",
+    detail: str = "",
+) -> None:
     """Add a line, on the disk when this returns. SegmentryError where that fails: what cannot be
     recorded must not be shown.
     """
     line = {
         "at": datetime.now(UTC).isoformat(timespec="milliseconds"),
-        "visitor": visitor.name,
-        "role": visitor.role.name,
+        "visitor": name,
+        "role": role,
         "what": what,
         **({"person": pseudonym(settings, profile_id)} if profile_id else {}),
         **({"detail": detail} if detail else {}),

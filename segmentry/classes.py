@@ -18,10 +18,13 @@ from pathlib import Path
 from segmentry.errors import ConfigError
 from segmentry.settings import ROOT, Settings
 
+# Relations whose columns are traits, scores and features, the first one first.
+_OF_TRAITS = (("profiles", "profiles"), ("identity", "traits"), ("features", "features"))
+
 
 class ColumnClass(StrEnum):
     """direct_identifier: names or reaches a person. quasi_identifier: narrows down who it is,
-    together with others. sensitive: states what harms a person whom it reaches, or is what the
+    together with others. sensitive: may harm the person when others know it, or is what the
     person wrote. none: of no person, or of a profile that only the home can name.
     """
 
@@ -64,8 +67,9 @@ class Classes:
         return self.stated(schema, relation, column) or ColumnClass.direct_identifier
 
     def of_trait(self, name: str) -> ColumnClass:
-        """The class of a trait, score or feature by its name in the relations of profiles."""
-        return self.of("profiles", "profiles", name)
+        """The class of a trait, score or feature by its name in the relations that have it."""
+        stated = (self.stated(*place, name) for place in _OF_TRAITS)
+        return next((one for one in stated if one), ColumnClass.direct_identifier)
 
 
 def load(settings: Settings) -> Classes:
@@ -109,7 +113,7 @@ def _lists(path: Path, content: object) -> list[tuple[ColumnClass, Sequence[str]
     known = ", ".join(ColumnClass)
     if not isinstance(content, dict):
         raise _faulty(path, "the content is no mapping", f"the classes {known}, each with a list")
-    found = []
+    found: list[tuple[ColumnClass, Sequence[str]]] = []
     for title, entries in content.items():
         if title not in ColumnClass.__members__:
             raise _faulty(path, f"'{title}' is no class", known)

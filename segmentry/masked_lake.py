@@ -12,6 +12,7 @@ from typing import Any
 
 import duckdb
 
+from segmentry.classes import ColumnClass
 from segmentry.errors import UsageError
 from segmentry.roles import HIDDEN, Reader
 
@@ -77,12 +78,16 @@ def _columns(
 
 def _shown(reader: Reader, schema: str, relation: str, column: str, kind: str) -> str:
     name = _quoted(column)
-    if reader.sees(reader.classes.of(schema, relation, column)):
+    one = reader.classes.of(schema, relation, column)
+    if reader.sees(one):
         return name
-    if kind == "VARCHAR":
-        # As roles.masked shows a text.
-        return f"left(trim({name}), 1) || '{HIDDEN}' as {name}"
-    return f"cast(null as {kind}) as {name}"
+    if kind != "VARCHAR":
+        return f"cast(null as {kind}) as {name}"
+    # As roles.masked shows a text.
+    if one is not ColumnClass.direct_identifier:
+        return f"case when {name} is not null then '{HIDDEN}' end as {name}"
+    first = f"case when len(trim({name})) > 1 then left(trim({name}), 1) else '' end"
+    return f"case when {name} is not null then {first} || '{HIDDEN}' end as {name}"
 
 
 def _quoted(name: str) -> str:

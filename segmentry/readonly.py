@@ -142,9 +142,7 @@ def _only_statement(parser: duckdb.DuckDBPyConnection, sql: str) -> duckdb.State
     raise _refused(f"{len(found)} statement(s), not one query")
 
 
-def _checked_explain(
-    parser: duckdb.DuckDBPyConnection, sql: str, *, is_masked: bool
-) -> str:
+def _checked_explain(parser: duckdb.DuckDBPyConnection, sql: str, *, is_masked: bool) -> str:
     # The plan's query alone can be parsed to a tree; what is executed is put together again from
     # checked parts.
     start = _EXPLAIN.match(sql)
@@ -263,7 +261,7 @@ def connect(
 def records(
     settings: Settings, sql: str, bounds: Bounds | None = None, reader: Reader | None = None
 ) -> list[dict[str, Any]]:
-    """Rows of one query that only reads the lake, as dictionaries; as the reader's role may read it.
+    """Rows of one query that only reads the lake, as dictionaries, masked for the reader.
 
     Raises UsageError for a statement that is refused or does not run, SegmentryError when it passes
     its bounds.

@@ -50,7 +50,7 @@ class Reader:
 
     def value(self, value: Any, one: ColumnClass) -> Any:
         """The value, masked unless the role reads its class."""
-        return value if self.sees(one) else masked(value)
+        return value if self.sees(one) else masked(value, one)
 
     def trait(self, name: str, value: Any) -> Any:
         """The value of a trait, score or feature, as the role may read it."""
@@ -89,18 +89,21 @@ class Reader:
         reads.
         """
         return _NAMED_VALUE.sub(
-            lambda found: found[0]
-            if self.sees(self.classes.of_trait(found[1]))
-            else f"{found[1]} = {HIDDEN}",
+            lambda found: (
+                found[0] if self.sees(self.classes.of_trait(found[1])) else f"{found[1]} = {HIDDEN}"
+            ),
             text,
         )
 
 
-def masked(value: Any) -> Any:
-    """A text by its first character, anything else not at all; None remains None."""
+def masked(value: Any, one: ColumnClass = ColumnClass.direct_identifier) -> Any:
+    """A text that names a person by its first character; anything else not at all, as the first
+    character of an answer or a class would be the whole. None remains None.
+    """
     if value is None:
         return None
-    return value.strip()[:1] + HIDDEN if isinstance(value, str) else HIDDEN
+    is_name = isinstance(value, str) and one is ColumnClass.direct_identifier
+    return value.strip()[:1] + HIDDEN if is_name and len(value.strip()) > 1 else HIDDEN
 
 
 def of_role(settings: Settings, role: str) -> Reader:
@@ -133,11 +136,15 @@ def operator_role(settings: Settings) -> str:
     return given
 
 
+def is_named() -> bool:
+    """Whether the environment names the operator's role."""
+    return VARIABLE in os.environ
+
+
 def _reads(settings: Settings) -> dict[str, frozenset[ColumnClass]]:
     stated = _access(settings).get("roles", {})
     return {
-        role: frozenset(map(ColumnClass, stated[role]["reads"]))
-        | {ColumnClass.none}
+        role: frozenset(map(ColumnClass, stated[role]["reads"])) | {ColumnClass.none}
         if role in stated
         else _DEFAULTS[role]
         for role in ROLES

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote
 
 from activation import explain
 from console import identity_graph
-from console.access import Role
 from console.asked import Asked, ConsolePage, ConsoleRoute, HtmlAnswer, Redirection
 from console.cells import Anchor, Badge, HtmlTable, Relation
 from identity import evidence, people
@@ -20,13 +18,6 @@ from segments import deployed, membership
 
 _DAYS = 90
 _EVENTS = 200
-# Traits and columns of profiles that name nobody; all others are masked.
-_PLAIN_TRAITS = frozenset(
-    {"country", "currency", "gender", "language", "locale", "region", "timezone", "plan"}
-)
-_NAMING_VALUE = re.compile(
-    r"\b(\w*(?:email|phone|name|birth|street|city|post_?code|zip|address)\w*) = [^,]*"
-)
 _TABS = {
     "": "Overview", "/timeline": "Timeline", "/identity": "Identity", "/reasons": "Reasons",
 }  # fmt: skip
@@ -55,7 +46,7 @@ def _person(asked: Asked, tab: str) -> dict[str, Any]:
         {"href": f"/people/{quote(profile)}{end}", "title": title, "is_current": end == tab}
         for end, title in _TABS.items()
     ]
-    return {"profile": profile, "tabs": tabs, "is_masked": not asked.visitor.may(Role.engineer)}
+    return {"profile": profile, "tabs": tabs, "is_masked": not asked.reader.reads_all}
 
 
 def overview(asked: Asked) -> HtmlAnswer:
@@ -149,7 +140,7 @@ def _as_read(_: Asked, __: str, row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _trait(asked: Asked, _: str, row: dict[str, Any]) -> dict[str, Any]:
-    value = row["value"] if row["trait"] in _PLAIN_TRAITS else asked.hide(row["value"])
+    value = asked.reader.trait(row["trait"], row["value"])
     return {**row, "value": value, "record_id": asked.hide(row["record_id"])}
 
 
@@ -290,6 +281,9 @@ def reasons(asked: Asked) -> HtmlAnswer:
         " qualify rank() over (partition by model order by as_of desc) = 1 order by model, rank",
         [profile],
     )
+    for row in found.rows:
+        for name in ("value", "usual"):
+            row[name] = asked.reader.trait(row["feature"], row[name])
     columns = {
         "model": "Model", "feature": "Feature", "value": "Value", "usual": "Usual value",
         "effect": "Effect on the score",
@@ -315,7 +309,7 @@ def why_segment(asked: Asked) -> HtmlAnswer:
     rows = [
         {
             **row,
-            "values": row["values"] if not person["is_masked"] else _masked_values(row["values"]),
+            "values": asked.reader.named_values(row["values"]),
             "verdict": Badge(row["verdict"], _KINDS.get(row["verdict"], "plain")),
         }
         for row in found["conditions"]
@@ -364,10 +358,6 @@ def why_sync(asked: Asked) -> HtmlAnswer:
             "facts": facts,
         },
     )
-
-
-def _masked_values(text: str) -> str:
-    return _NAMING_VALUE.sub(r"\1 = …", text)
 
 
 PAGE = ConsolePage(

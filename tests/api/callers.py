@@ -25,6 +25,8 @@ SERVER = "sgm_server"
 PAGE = "sgm_page"
 ADS = "sgm_ads"
 SLOW = "sgm_slow"
+MARKETER = "sgm_marketer"
+ANALYST = "sgm_analyst"
 ORIGIN = "https://shop.example"
 CALLERS = {
     SERVER: Caller(
@@ -37,6 +39,14 @@ CALLERS = {
     ),
     ADS: Caller(
         "ads", ("orders_*",), (("advertising", "ads"),), frozenset(), frozenset(), False, 10_000,
+    ),
+    MARKETER: Caller(
+        "marketer", ("*",), (("marketing", "email"),), frozenset(), frozenset(), False, 10_000,
+        "marketer",
+    ),
+    ANALYST: Caller(
+        "analyst", ("*",), (("marketing", "email"),), frozenset(), frozenset(), False, 10_000,
+        "analyst",
     ),
     SLOW: Caller(
         "slow", (), (("analytics", "any"),), frozenset(), frozenset(), False, 0.5,

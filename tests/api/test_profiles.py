@@ -16,6 +16,8 @@ from api.app import build
 from live.store.records import OptOutMark, ProfileRecord, Version
 from tests.api.callers import (
     ADS,
+    ANALYST,
+    MARKETER,
     ORIGIN,
     PAGE,
     PEOPLE,
@@ -55,6 +57,24 @@ def test_a_caller_gets_what_its_token_permits(http: TestClient) -> None:
     assert page["scores"] == {}
     assert "profile_id" not in page
     assert page["purposes"] == {"personalization": True}
+
+
+def test_a_token_with_a_role_gets_masked_values(tmp_path: Path) -> None:
+    traits = {"orders_lifetime": 3, "first_name": "Zebulonia", "city": "Bonn", "new_trait": 7}
+    person = PEOPLE[0]._replace(traits=traits)
+    store = stores.embedded(tmp_path)
+    store.put([person])
+    store.keep_state(7, "f")
+    app = build(service_of(tmp_path, store))
+    with TestClient(app, raise_server_exceptions=False) as http:
+        assert get(http, "email:ann@example.org").json()["traits"] == traits
+        found = get(http, "email:ann@example.org", MARKETER).json()
+        hidden = {"orders_lifetime": 3, "first_name": "Z…", "city": "…", "new_trait": "…"}
+        assert found["traits"] == hidden
+        assert found["scores"] == {"churn_score": 0.5, "persona": "Regular"}
+        body = {"identifiers": ["email:ann@example.org"]}
+        answer = http.post("/v1/profiles", json=body, headers=headers(ANALYST)).json()
+        assert answer["profiles"][0]["traits"] == {**hidden, "city": "Bonn"}
 
 
 @pytest.mark.parametrize(

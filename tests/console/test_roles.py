@@ -14,6 +14,7 @@ from console import access, releases, visits
 from console.access import Role, by_password
 from console.app import application
 from runtime import login
+from segmentry import roles
 from segmentry.errors import SegmentryError, UsageError
 from segmentry.settings import Settings
 from tests.console.small_home import ADDRESS, ANN, NAME, PHONE, client
@@ -29,7 +30,7 @@ def word(browser: TestClient, address: str = "/people") -> str:
     return found[1]
 
 
-@pytest.mark.parametrize("role", [Role.viewer, Role.analyst])
+@pytest.mark.parametrize("role", [Role.viewer, Role.auditor, Role.analyst])
 @pytest.mark.parametrize("tab", TABS)
 def test_identifiers_are_masked_below_engineer(shop: Settings, role: Role, tab: str) -> None:
     text = client(shop, role).get(PERSON + tab).text
@@ -43,6 +44,18 @@ def test_an_engineer_reads_them_as_text(shop: Settings) -> None:
     assert ADDRESS in text and PHONE in text
     assert NAME not in text
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in text
+
+
+def test_traits_are_shown_by_the_class_of_their_column(shop: Settings) -> None:
+    marketer = client(shop, Role.marketer).get(PERSON).text
+    assert "masked" in marketer and "DE" in marketer
+    reader = roles.of_role(shop, Role.analyst.reading)
+    assert reader.trait("city", "Bonn") == "Bonn"
+    assert reader.trait("marital_status", "married") == "…"
+    assert reader.trait("a_trait_without_class", "x1") == "x…"
+    assert roles.of_role(shop, Role.viewer.reading).trait("city", "Bonn") == "…"
+    text = reader.named_values("city = Bonn, Beuel, email = a, b, orders_lifetime = 3")
+    assert text == "city = Bonn, Beuel, email = …, orders_lifetime = 3"
 
 
 def test_markup_in_an_address_or_form_is_text(shop: Settings) -> None:

@@ -1,0 +1,1 @@
+"""Classes of columns, and what each role reads."""
