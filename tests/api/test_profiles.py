@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -61,7 +62,7 @@ def test_a_caller_gets_what_its_token_permits(http: TestClient) -> None:
 
 def test_a_token_with_a_role_gets_masked_values(tmp_path: Path) -> None:
     traits = {"orders_lifetime": 3, "first_name": "Zebulonia", "city": "Bonn", "new_trait": 7}
-    person = PEOPLE[0]._replace(traits=traits)
+    person = replace(PEOPLE[0], traits=traits)
     store = stores.embedded(tmp_path)
     store.put([person])
     store.keep_state(7, "f")
