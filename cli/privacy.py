@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cli import _privacy_requests
+from cli import _privacy_flows, _privacy_requests
 from cli._output import Output, OutputOption, print_json, progress, show
 from privacy import access, erasure, open_requests, record, simulated, waiting
 from runtime.backup import erased
@@ -16,9 +16,10 @@ from segmentry.settings import Settings
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Forget people, give a person all that is known of them, correct or restrict their data.",
+    help="Forget people; export, correct or restrict their data; write records for auditors.",
 )
 _privacy_requests.add_to(app)
+_privacy_flows.add_to(app)
 
 
 @app.command("forget")
