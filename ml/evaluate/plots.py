@@ -27,6 +27,10 @@ class ChoiceFigures(Protocol):
     """What is drawn of one choice of groups: figures by its number of groups."""
 
     @property
+    def algorithm(self) -> str:
+        """What found them."""
+
+    @property
     def clusters(self) -> int:
         """How many groups there are."""
 
@@ -41,6 +45,14 @@ class ChoiceFigures(Protocol):
     @property
     def stability(self) -> float:
         """How alike they are in resamples."""
+
+    @property
+    def recurrence(self) -> float:
+        """How alike the group that recurs least is."""
+
+    @property
+    def valley(self) -> float:
+        """Density between the two groups that are least apart, as a share of their peaks."""
 
     @property
     def bic(self) -> float:
@@ -159,18 +171,36 @@ def _cost(axis: Axes, labels: Labels, scores: Vector, costs: Costs, threshold: f
 
 
 def choices(found: Sequence[ChoiceFigures], chosen: int, title: str) -> Figure:
-    """Elbow, silhouette, stability and BIC by number of groups; the chosen number is marked."""
-    figure, axes = _panels(1, 4, title)
+    """Six figures by number of groups, a line for the spec's own algorithm and a mark for each
+    other one; the chosen number is marked.
+    """
+    figure, axes = _panels(2, 3, title)
     names = {
-        "inertia": "Elbow (inertia)",
         "silhouette": "Silhouette",
         "stability": "Bootstrap stability",
+        "recurrence": "Recurrence of the least stable group",
+        "valley": "Density between the nearest two",
+        "inertia": "Elbow (inertia)",
         "bic": "BIC",
     }
-    for axis, (field, name) in zip(axes[0], names.items(), strict=True):
-        axis.plot([c.clusters for c in found], [getattr(c, field) for c in found], "o-", color=OURS)
-        axis.axvline(chosen, color=THEIRS, linewidth=0.8)
+    marks = dict(zip(sorted({c.algorithm for c in found} - {"own"}), "sDv^X", strict=False))
+    for axis, (field, name) in zip(itertools.chain(*axes), names.items(), strict=True):
+        for algorithm in ["own", *marks]:
+            of = [c for c in found if c.algorithm == algorithm]
+            values = [getattr(c, field) for c in of]
+            is_own = algorithm == "own"
+            axis.plot(
+                [c.clusters for c in of],
+                values,
+                color=OURS if is_own else THEIRS,
+                marker="o" if is_own else marks[algorithm],
+                linestyle="-" if is_own else "none",
+                markerfacecolor=OURS if is_own else "none",
+                label=algorithm,
+            )
+        axis.axvline(chosen, color=PLAIN, linewidth=0.8)
         axis.set(title=name, xlabel="groups")
+    axes[0][0].legend(frameon=False)
     return figure
 
 

@@ -1,20 +1,20 @@
-"""Chooses how many groups there are and which algorithm finds them: silhouette, BIC and bootstrap
-stability.
+"""Chooses how many groups there are and which algorithm finds them: bootstrap stability, whether
+the groups are apart on people that a fit has not seen, and silhouette.
 
 If there are groups already, continuing from their centres is a choice too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 import numpy as np
 
 from ml.estimators import Clusterer, Matrix
-from ml.fit import clusterers
+from ml.fit import clusterers, separation
 from ml.fit.clusterers import Groups
+from ml.fit.separation import HIGHEST_VALLEY, LEAST_RECURRENCE, Way
 from ml.policy import TrainingPolicy
 from ml.spec import PersonaSpec
 
@@ -22,8 +22,6 @@ SILHOUETTE_SAMPLE = 1500
 # Differences in silhouette between two samples of 1,500 people of the same groups.
 SILHOUETTE_NOISE = 0.015
 CONTINUED = "continued"
-# bootstrap refits per choice; their mean agreement has a spread of about 0.02 on clear groups
-RESAMPLES = 4
 
 
 @dataclass(frozen=True)
@@ -52,7 +50,10 @@ class Start:
 
 @dataclass(frozen=True)
 class Choice:
-    """One algorithm with one number of groups, and how it did."""
+    """One algorithm with one number of groups, and how it did; recurrence and valley are those of
+    ``separation.Refitted``. is_wanted: false if the number of groups is outside the spec's range;
+    the choice is shown then, and never taken.
+    """
 
     algorithm: str
     clusters: int
@@ -61,6 +62,9 @@ class Choice:
     stability: float
     inertia: float
     bic: float
+    recurrence: float = 0.0
+    valley: float = 1.0
+    is_wanted: bool = True
 
     @property
     def fitted(self) -> Clusterer:
@@ -72,6 +76,11 @@ class Choice:
     def is_sound(self) -> bool:
         """Whether it found at least two groups."""
         return self.model is not None and self.clusters >= 2
+
+    @property
+    def is_apart(self) -> bool:
+        """Whether each group recurs, and fewer people are between any two than in their middles."""
+        return self.recurrence >= LEAST_RECURRENCE and self.valley <= HIGHEST_VALLEY
 
 
 def choices(
@@ -87,35 +96,86 @@ def choices(
     rivals = [
         _try(name, _rival(name, best.clusters, policy.seed), rows, policy) for name in spec.rivals
     ]
+    # The density finds the number of its groups itself.
+    rivals = [replace(c, is_wanted=low <= c.clusters <= high) for c in rivals]
     if start is None or len(start.numbers) < 2:
         return own + rivals
     return [_try(CONTINUED, _onwards(spec, rows, start, policy.seed), rows, policy), *own, *rivals]
 
 
 def best_of(found: list[Choice], policy: TrainingPolicy) -> Choice:
-    """Among the stable choices (or the most stable one) the first that is as clear as the clearest,
-    except for noise.
+    """The choice by the rule that ``reason`` states.
 
+    Silhouette alone merges groups that are near each other next to groups that are far away, as it
+    is largest for the few that are farthest apart. So the number is the largest whose groups are
+    all apart on people that a fit has not seen; without any such number, it is the clearest.
     Choices with fewer groups and the spec's own algorithm come first, so a tie goes to them. Groups
     that people know already are replaced only by groups that are clearer by the policy's
     ``regroup_gain``.
     """
-    sound = [c for c in found if c.is_sound]
-    stable = [c for c in sound if c.stability >= policy.min_stability] or [
-        max(sound, key=lambda c: c.stability)
-    ]
+    stable = _stable(found, policy)
     clearest = max(c.silhouette for c in stable)
     known = [
         c
         for c in stable
         if c.algorithm == CONTINUED and c.silhouette >= clearest - policy.regroup_gain
     ]
-    return (known or [c for c in stable if c.silhouette >= clearest - SILHOUETTE_NOISE])[0]
+    if known:
+        return known[0]
+    apart = [c for c in stable if c.is_apart]
+    most = max((c.clusters for c in apart), default=0)
+    pool = [c for c in apart if c.clusters == most] or stable
+    return next(c for c in pool if _is_as_clear(c, pool))
 
 
-# Fits rows (with their places among all rows, and a number for the seed) and returns a model, or
-# None if it finds no groups.
-Way = Callable[[Matrix, Groups, int], Clusterer | None]
+def _stable(found: list[Choice], policy: TrainingPolicy) -> list[Choice]:
+    """The stable choices, or the most stable one."""
+    sound = [c for c in found if c.is_sound and c.is_wanted]
+    return [c for c in sound if c.stability >= policy.min_stability] or [
+        max(sound, key=lambda c: c.stability)
+    ]
+
+
+def _is_as_clear(one: Choice, pool: list[Choice]) -> bool:
+    """As clear as the clearest of the pool, except for noise."""
+    return one.silhouette >= max(c.silhouette for c in pool) - SILHOUETTE_NOISE
+
+
+def reason(found: list[Choice], best: Choice, policy: TrainingPolicy) -> str:
+    """Why that choice, in one sentence with the deciding figures."""
+    stable = _stable(found, policy)
+    if best.algorithm == CONTINUED:
+        rival = max(stable, key=lambda c: c.silhouette)
+        return (
+            f"The {best.clusters} groups there are go on: their silhouette is"
+            f" {best.silhouette:.3f}, and no other choice is clearer by more than"
+            f" {policy.regroup_gain} (the clearest has {rival.silhouette:.3f})."
+        )
+    if best.is_apart and best in stable:
+        more = [c for c in found if c.is_sound and c.is_wanted and c.clusters > best.clusters]
+        why = _not_apart(min(more, key=lambda c: c.clusters), policy) if more else ""
+        return (
+            f"{best.clusters} is the largest number of groups that are all apart: each recurs in"
+            f" refits (Jaccard {best.recurrence:.2f}, at least {LEAST_RECURRENCE}), and the density"
+            f" between any two falls to {best.valley:.0%} of their peaks, at most"
+            f" {HIGHEST_VALLEY:.0%}.{why}"
+        )
+    return (
+        f"No number of groups is apart on people that a fit has not seen; {best.clusters} groups"
+        f" have a silhouette of {best.silhouette:.3f}, within {SILHOUETTE_NOISE} of the clearest"
+        " choice that is stable."
+    )
+
+
+def _not_apart(one: Choice, policy: TrainingPolicy) -> str:
+    """Why a choice with more groups is not taken."""
+    if one.recurrence < LEAST_RECURRENCE:
+        why = f"one of them does not recur (Jaccard {one.recurrence:.2f})"
+    elif one.valley > HIGHEST_VALLEY:
+        why = f"the density between two of them stays at {one.valley:.0%} of their peaks"
+    else:
+        why = f"they are not stable ({one.stability:.2f}, at least {policy.min_stability})"
+    return f" Of {one.clusters} groups, {why}."
 
 
 def _own(spec: PersonaSpec, clusters: int, seed: int) -> Way:
@@ -153,15 +213,18 @@ def _try(name: str, way: Way, rows: Matrix, policy: TrainingPolicy) -> Choice:
     count = len(np.unique(groups))
     if count < 2:
         return Choice(name, count, model, float("nan"), 0.0, float("nan"), float("nan"))
+    again = separation.refit(way, rows, groups, policy)
     nearest = clusterers.distances(model, rows)[np.arange(len(rows)), groups]
     return Choice(
         name,
         count,
         model,
         silhouette(rows, groups, policy.seed),
-        agreement(way, rows, groups, policy),
+        again.stability,
         float((nearest**2).sum()),
         _bic(rows, groups),
+        again.recurrence,
+        again.valley,
     )
 
 
@@ -173,18 +236,6 @@ def silhouette(rows: Matrix, groups: Groups, seed: int) -> float:
         return float("nan")
     sample = min(SILHOUETTE_SAMPLE, len(rows))
     return float(silhouette_score(rows, groups, sample_size=sample, random_state=seed))
-
-
-def agreement(way: Way, rows: Matrix, groups: Groups, policy: TrainingPolicy) -> float:
-    """Mean adjusted Rand index between the groups and those of fits to bootstrap samples."""
-    from sklearn.metrics import adjusted_rand_score
-
-    random = np.random.default_rng(policy.seed)
-    found = []
-    for turn in range(RESAMPLES):
-        model = way(rows, random.integers(0, len(rows), len(rows)), turn)
-        found.append(adjusted_rand_score(groups, model.predict(rows)) if model is not None else 0.0)
-    return float(np.mean(found))
 
 
 def _bic(rows: Matrix, groups: Groups) -> float:

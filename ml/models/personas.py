@@ -48,6 +48,6 @@ MODEL = PersonaSpec(
         where orders.profile_id is not null and not orders.is_cancelled
     """,
     estimator=estimator,
-    rivals=("mixture", "ward"),
+    rivals=("mixture", "ward", "density"),
     include=TASTE,
 )

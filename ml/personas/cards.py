@@ -66,17 +66,36 @@ def deal(
     kept: dict[int, naming.Kept] = {}
     if before is not None:
         kept = naming.carry_over(groups, before.ids, before.names, drift.min_persona_overlap)
-    return _deck(found, present, groups, rows, best, policy, kept, before.deck if before else None)
+    false = _false_names(kept, found, present, groups, policy)
+    former = before.deck if before else None
+    return _deck(found, present, groups, rows, best, policy, kept, former, false)
+
+
+def _false_names(
+    kept: Mapping[int, naming.Kept], found: pd.DataFrame, present: naming.Presence,
+    groups: clusterers.Groups, policy: TrainingPolicy,
+) -> frozenset[int]:  # fmt: skip
+    """Groups that carry a name of the vocabulary whose defining trait most members have lost."""
+    vocabulary = {entry["name"]: entry for entry in policy.personas}
+    return frozenset(
+        group
+        for group, one in kept.items()
+        if naming.has_lost(
+            pd.Series(found.loc[group]), present, group, vocabulary.get(one.name, {}),
+            int((groups == group).sum()),
+        )
+    )  # fmt: skip
 
 
 def _deck(
     found: pd.DataFrame, present: naming.Presence, groups: clusterers.Groups, rows: Matrix,
     best: Choice, policy: TrainingPolicy,
-    kept: Mapping[int, naming.Kept], former: Deck | None,
+    kept: Mapping[int, naming.Kept], former: Deck | None, false: frozenset[int],
 ) -> Deck:  # fmt: skip
+    """A group with a false name keeps its id and gets another name."""
     vocabulary = {entry["name"]: entry for entry in policy.personas}
     used = names(former) if former else set()
-    fresh = found.loc[[g for g in found.index if int(g) not in kept]]
+    fresh = found.loc[[g for g in found.index if int(g) not in kept or int(g) in false]]
     proposed = naming.propose(fresh, present, policy.personas, used) if len(fresh) else {}
     next_id = former["next_id"] if former else 0
     cards = []
@@ -85,7 +104,7 @@ def _deck(
         carried = kept.get(group)
         cluster_id = carried.cluster_id if carried else next_id
         next_id += 0 if carried else 1
-        name = carried.name if carried else proposed[group]
+        name = carried.name if carried and group not in false else proposed[group]
         entry = vocabulary.get(name, {})
         inside = groups == group
         cards.append(
@@ -132,25 +151,52 @@ def _traits(row: pd.Series) -> list[dict[str, Any]]:
     return [{"feature": str(f), "effect": round(float(row[f]), 3)} for f in strongest]
 
 
-def log(found: list[Choice], best: Choice, deck: Deck, title: str) -> None:
-    """Log the choices, the deck as JSON and Markdown, and the figure of how the number of groups
-    was chosen.
+def log(found: list[Choice], best: Choice, deck: Deck, title: str, reason: str) -> None:
+    """Log the choices side by side with the reason for the best, the deck as JSON and Markdown, and
+    the figure of how the number of groups was chosen.
     """
     import mlflow
 
-    columns = ("algorithm", "clusters", "silhouette", "stability", "inertia", "bic")
-    mlflow.log_dict(
-        {"choices": [{c: getattr(one, c) for c in columns} for one in found]}, "choices.json"
-    )
+    mlflow.log_dict({"choices": choice_rows(found, best), "reason": reason}, "choices.json")
     mlflow.log_dict(deck, ARTIFACT)
-    text = markdown(deck, title)
+    text = markdown(deck, title) + "\n" + _choices_as_text(found, best, reason)
     mlflow.log_text(text, "personas.md")
     mlflow.set_tag("mlflow.note.content", text)
-    mlflow.log_figure(
-        plots.choices([c for c in found if c.algorithm == "own"], best.clusters, title),
-        "choices.png",
-    )
+    mlflow.set_tag("segmentry.choice", reason)
+    sound = [c for c in found if c.is_sound]
+    mlflow.log_figure(plots.choices(sound, best.clusters, title), "choices.png")
     mlflow.log_figure(plots.traits(deck["cards"], title), "personas.png")
+
+
+_FIGURES = ("silhouette", "stability", "recurrence", "valley", "inertia", "bic")
+
+
+def choice_rows(found: list[Choice], best: Choice) -> list[dict[str, Any]]:
+    """Every choice with its figures; ``chosen`` is true for the best. A choice that found no two
+    groups has no figures.
+    """
+    return [
+        {
+            "algorithm": one.algorithm,
+            "clusters": one.clusters,
+            **{name: getattr(one, name) if one.is_sound else None for name in _FIGURES},
+            "chosen": one is best,
+        }
+        for one in found
+    ]
+
+
+def _choices_as_text(found: list[Choice], best: Choice, reason: str) -> str:
+    shown = _FIGURES[:4]
+    lines = ["## Why these groups", reason, "", f"| algorithm | groups | {' | '.join(shown)} |"]
+    lines.append("|" + "---|" * (len(shown) + 2))
+    for one in choice_rows(found, best):
+        figures = ("–" if one[name] is None else f"{one[name]:.3f}" for name in shown)
+        mark = " (chosen)" if one["chosen"] else ""
+        lines.append(
+            f"| {one['algorithm']}{mark} | {one['clusters'] or 'none'} | {' | '.join(figures)} |"
+        )
+    return "\n".join([*lines, ""])
 
 
 def markdown(deck: Deck, title: str) -> str:

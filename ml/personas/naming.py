@@ -20,6 +20,8 @@ from ml.data.frames import NOT_KNOWN
 LEAST_FIT = 0.15
 # A name is refused when fewer of a group's members than this have the trait that defines it.
 LEAST_MEMBERS = 0.5
+# The name of a group whose members share no trait.
+MIXED = "Mixed"
 Signs = list[tuple[int, str]]
 
 
@@ -118,12 +120,17 @@ def _fit(row: pd.Series, present: Presence, group: int, entry: Mapping[str, Any]
     signs = _signs(row, entry)
     if not signs:
         return 0.0
-    signed = [sign * float(row[feature]) for sign, feature in signs]
-    if present.share(group, *signs[int(np.argmax(signed))]) < LEAST_MEMBERS:
+    if present.share(group, *_defining(row, signs)) < LEAST_MEMBERS:
         return 0.0
+    signed = [sign * float(row[feature]) for sign, feature in signs]
     # The root of the count favours an entry that many traits support over one that a single trait
     # supports as much.
     return float(np.sum(np.clip(signed, -2, 2)) / len(signed) * min(len(signed), 4) ** 0.25)
+
+
+def _defining(row: pd.Series, signs: Signs) -> tuple[int, str]:
+    """The strongest of the signs."""
+    return max(signs, key=lambda sign: sign[0] * float(row[sign[1]]))
 
 
 def _signs(row: pd.Series, entry: Mapping[str, Any]) -> Signs:
@@ -136,23 +143,38 @@ def _signs(row: pd.Series, entry: Mapping[str, Any]) -> Signs:
 
 
 def _own_name(row: pd.Series, present: Presence, group: int, used: set[str]) -> str:
-    """A name from the strongest trait that most members have; from the strongest of all where they
-    share none.
-    """
+    """A name from the strongest trait that most members have; ``Mixed`` where they share none."""
     strongest = [str(f) for f in row.abs().sort_values(ascending=False, kind="stable").index]
     # That most members have no value of a text is no trait of theirs.
-    ranked = [f for f in strongest if not f.endswith(f"={NOT_KNOWN}")] or strongest[:1]
+    ranked = [f for f in strongest if not f.endswith(f"={NOT_KNOWN}")]
     shared = (
         f for f in ranked if present.share(group, 1 if row[f] > 0 else -1, f) >= LEAST_MEMBERS
     )
-    feature = next(shared, ranked[0])
-    base = f"{'High' if row[feature] > 0 else 'Low'} {feature.replace('_', ' ').replace('=', ' ')}"
+    feature = next(shared, None)
+    base = MIXED
+    if feature is not None:
+        level = "High" if row[feature] > 0 else "Low"
+        base = f"{level} {feature.replace('_', ' ').replace('=', ' ')}"
     name = base
     number = 2
     while name in used:
         name = f"{base} {number}"
         number = number + 1
     return name
+
+
+def has_lost(
+    row: pd.Series, present: Presence, group: int, entry: Mapping[str, Any], people: int
+) -> bool:
+    """Whether a name that a group of so many people carries is false by now: most members lack its
+    defining trait, by more than chance, so that a trait of about half of them renames nobody.
+    """
+    signs = _signs(row, entry)
+    if not signs:
+        return False
+    share = present.share(group, *_defining(row, signs))
+    noise = 1.645 * float(np.sqrt(share * (1 - share) / max(people, 1)))
+    return share + noise < LEAST_MEMBERS
 
 
 def carry_over(

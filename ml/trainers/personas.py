@@ -16,6 +16,7 @@ from ml.data.frames import FeatureSet
 from ml.estimators import Steps
 from ml.evaluate import drift, reviews
 from ml.evaluate.gates import PromotionVerdict
+from ml.fit import clustering
 from ml.personas import assignment, cards, grouping
 from ml.policy import DriftPolicy, TrainingPolicy
 from ml.registry import promotion, store
@@ -83,9 +84,12 @@ class PersonaTrainer(Trainer[PersonaSpec]):
                 "silhouette": best.silhouette,
                 "stability": best.stability,
                 "bic": best.bic,
+                "recurrence": best.recurrence,
+                "valley": best.valley,
             }
             mlflow.log_metrics({**measured, **made.gained})
-            cards.log(made.found, best, made.deck, title=f"{name} as of {as_of[:10]}")
+            why = clustering.reason(made.found, best, policy)
+            cards.log(made.found, best, made.deck, f"{name} as of {as_of[:10]}", why)
             example = runs.example_rows(people[feature_set.names])
             log_model(made.model, example, classifies=False)
         tracker.complete(run.info.run_id)

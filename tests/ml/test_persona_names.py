@@ -80,3 +80,26 @@ def test_a_missing_text_names_nobody() -> None:
     names = _named(people, [0, 0, 0, 1, 1, 1])
     assert names[0] == "High visits"
     assert "(not known)" not in " ".join(names.values())
+
+
+def test_a_group_whose_members_share_no_trait_is_called_mixed() -> None:
+    people = pd.DataFrame({"spent": [90.0, 0.0, 0.0, 0.0, 4.0, 4.0, 4.0, 5.0]})
+    groups = np.array([0, 0, 0, 0, 1, 1, 1, 1])
+    names = naming.propose(
+        naming.effects(people, groups), naming.presence(people, groups), (), set()
+    )
+    assert names[0] == naming.MIXED
+
+
+@pytest.mark.parametrize(
+    ("with_coupons", "is_lost"), [(48, False), (44, False), (40, True), (2, True)]
+)
+def test_a_carried_name_is_lost_when_most_members_lack_its_trait(
+    with_coupons: int, is_lost: bool
+) -> None:
+    inside = [0.9] * with_coupons + [0.0] * (100 - with_coupons)
+    people = pd.DataFrame({"coupon_share": inside + [0.1] * 100})
+    groups = np.repeat([0, 1], 100)
+    found = naming.effects(people, groups)
+    present = naming.presence(people, groups)
+    assert naming.has_lost(found.loc[0], present, 0, VOCABULARY[0], 100) is is_lost
