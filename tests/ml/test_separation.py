@@ -88,6 +88,8 @@ def test_a_number_of_groups_outside_the_spec_s_range_is_shown_and_not_taken() ->
     best, found = _found(_crowd(7, [150, 150]), replace(MODEL, clusters=(3, 4)))
     (density,) = [choice for choice in found if choice.algorithm == "density"]
     assert density.clusters == 2
-    assert density.is_apart
     assert not density.is_wanted
     assert best.clusters in (3, 4)
+    sure = replace(density, stability=1.0, silhouette=0.9, recurrence=1.0, valley=0.0)
+    assert clustering.best_of([sure, best], POLICY) is best
+    assert clustering.best_of([replace(sure, is_wanted=True), best], POLICY).clusters == 2
