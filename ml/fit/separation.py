@@ -1,4 +1,4 @@
-"""Whether groups are there, or are cuts through one crowd: refits to bootstrap samples, judged on
+"""Whether groups are there, or are cuts through one cloud: refits to bootstrap samples, judged on
 the people that each of them has not seen.
 """
 
@@ -23,8 +23,8 @@ RESAMPLES = 4
 # Below this Jaccard similarity a group is not the same group (Hennig 2007, "Cluster-wise assessment
 # of cluster stability").
 LEAST_RECURRENCE = 0.75
-# A crowd cut in two measured 0.7 and more, two normal groups that are 5 spreads apart 0.12, and 4
-# spreads 0.37. A larger limit splits crowds, a smaller one merges groups that overlap.
+# A cloud cut in two measured 0.7 and more, two normal groups that are 5 spreads apart 0.12, and 4
+# spreads 0.37. A larger limit splits clouds, a smaller one merges groups that overlap.
 HIGHEST_VALLEY = 0.5
 # Kernel densities of a pair are judged on at most as many people.
 SAMPLE = 1500

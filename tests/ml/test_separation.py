@@ -1,5 +1,5 @@
 """The number of personas: planted groups of unequal sizes and distances are found as they are, and
-one crowd is not cut into groups that are there.
+one cloud is not cut into groups that are there.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ OWN = replace(MODEL, rivals=())
 assert isinstance(OWN, PersonaSpec)
 
 
-def _crowd(seed: int, sizes: list[int], width: int = 6) -> Matrix:
+def _cloud(seed: int, sizes: list[int], width: int = 6) -> Matrix:
     """Groups of spread 1: the first two are 5 apart, and each further one twice as far away."""
     random = np.random.default_rng(seed)
     axes = np.linalg.qr(random.normal(size=(width, width)))[0]
@@ -47,13 +47,13 @@ def _found(rows: Matrix, spec: PersonaSpec = OWN) -> tuple[Choice, list[Choice]]
 def test_groups_of_unequal_sizes_and_distances_are_found_as_planted(
     sizes: list[int], seed: int
 ) -> None:
-    best, found = _found(_crowd(seed, sizes))
+    best, found = _found(_cloud(seed, sizes))
     assert best.clusters == len(sizes), [(c.clusters, c.silhouette, c.valley) for c in found]
     assert best.is_apart
 
 
 def test_silhouette_alone_would_merge_the_two_that_are_near() -> None:
-    best, found = _found(_crowd(4, [80, 80, 120, 120]))
+    best, found = _found(_cloud(4, [80, 80, 120, 120]))
     assert best.clusters == 4
     assert max(found, key=lambda c: c.silhouette).clusters == 3
     why = clustering.reason(found, best, POLICY)
@@ -62,8 +62,8 @@ def test_silhouette_alone_would_merge_the_two_that_are_near() -> None:
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_one_crowd_has_no_groups_that_are_apart(seed: int) -> None:
-    best, found = _found(_crowd(seed, [300]))
+def test_one_cloud_has_no_groups_that_are_apart(seed: int) -> None:
+    best, found = _found(_cloud(seed, [300]))
     assert not any(choice.is_apart for choice in found)
     why = clustering.reason(found, best, POLICY)
     assert why.startswith("No number of groups is apart on people that a fit has not seen")
@@ -71,21 +71,21 @@ def test_one_crowd_has_no_groups_that_are_apart(seed: int) -> None:
 
 def test_a_valley_is_one_without_a_gap_and_none_without_people_between() -> None:
     random = np.random.default_rng(5)
-    crowd = random.normal(size=4_000)
-    assert separation.valley(crowd[crowd < 0], crowd[crowd >= 0]) > 0.95
-    assert separation.valley(crowd, crowd[:400] + 12) < 0.01
+    cloud = random.normal(size=4_000)
+    assert separation.valley(cloud[cloud < 0], cloud[cloud >= 0]) > 0.95
+    assert separation.valley(cloud, cloud[:400] + 12) < 0.01
     assert separation.valley(np.zeros(40), np.ones(40)) < 0.01
     assert separation.valley(np.zeros(40), np.zeros(40)) == 1.0
 
 
 def test_every_way_to_group_is_shown_next_to_the_others() -> None:
-    best, found = _found(_crowd(6, [60, 120, 120]), MODEL)
+    best, found = _found(_cloud(6, [60, 120, 120]), MODEL)
     assert {choice.algorithm for choice in found} == {"own", *clusterers.ALGORITHMS}
     assert best.clusters == 3
 
 
 def test_a_number_of_groups_outside_the_spec_s_range_is_shown_and_not_taken() -> None:
-    best, found = _found(_crowd(7, [150, 150]), replace(MODEL, clusters=(3, 4)))
+    best, found = _found(_cloud(7, [150, 150]), replace(MODEL, clusters=(3, 4)))
     (density,) = [choice for choice in found if choice.algorithm == "density"]
     assert density.clusters == 2
     assert not density.is_wanted
