@@ -36,8 +36,14 @@ def _named(asked: Asked) -> str:
     return name
 
 
+# Verdicts of ml.performance, the worst first.
+_TURNED_OUT = {"worse": "bad", "as promised": "good", "better": "good", "not judged": "plain"}
+# The figure that a plot of months is of: the first that a model has.
+_PLOTTED = ("roc_auc", "rank_agreement", "accuracy")
+
+
 def listing(asked: Asked) -> HtmlAnswer:
-    """Every model with the version that scored last, and its drift."""
+    """Every model with the version that scored last, its drift and how its scores turned out."""
     runs = asked.read("ml.score_runs", "score", f"select * from {{relation}} {_NEWEST}")
     drift = asked.read(
         "observability.drift",
@@ -48,10 +54,18 @@ def listing(asked: Asked) -> HtmlAnswer:
     )
     drifted = {row["model"]: row for row in drift.rows}
     scored = {row["model"]: row for row in runs.rows}
-    rows = [_listed(name, scored.get(name), drifted.get(name)) for name in _names()]
+    turned_out = _newest_verdicts(asked)
+    rows = [
+        {
+            **_listed(name, scored.get(name), drifted.get(name)),
+            "turned_out": turned_out.get(name, Badge("not known yet")),
+        }
+        for name in _names()
+    ]
     columns = {
         "model": "Model", "version": "Version that scores", "as_of": "Scored as of",
         "profiles": "Profiles scored", "drift": "Drift of features",
+        "turned_out": "Turned out",
     }  # fmt: skip
     return HtmlAnswer(
         "models.html",
@@ -72,6 +86,17 @@ def _listed(name: str, run: dict[str, Any] | None, drift: dict[str, Any] | None)
         "profiles": run["scored_rows"] if run else None,
         "drift": verdict,
     }
+
+
+def _newest_verdicts(asked: Asked) -> dict[str, Badge]:
+    """The worst verdict of each model's newest judged scoring."""
+    found = asked.read(
+        "ml.performance",
+        "score",
+        "select model, verdict from {relation} where verdict <> 'not judged'"
+        f" {_NEWEST} order by model, verdict = 'worse', verdict = 'as promised'",
+    )
+    return {row["model"]: Badge(row["verdict"], _TURNED_OUT[row["verdict"]]) for row in found.rows}
 
 
 def one_model(asked: Asked) -> HtmlAnswer:
@@ -127,10 +152,66 @@ def _model_page(asked: Asked, moves: list[HtmlTable] | None) -> HtmlAnswer:
                 "Drift was not measured.", drift.missing,
             ),
             "plot": _drift_plot(drift.rows),
+            **_turned_out(asked, name),
             "moves": moves,
             "may_count": asked.visitor.may(Role.analyst),
         },
     )  # fmt: skip
+
+
+def _turned_out(asked: Asked, name: str) -> dict[str, Any]:
+    """The table and the plot of scorings whose outcomes are known."""
+    found = asked.read(
+        "ml.performance",
+        "score",
+        "select * from {relation} where model = ? order by as_of desc, model_version, metric",
+        [name],
+    )
+    rows = [
+        {
+            "metric": "too few people"
+            if row["metric"] is None
+            else row["metric"].replace("_", " "),
+            "version": row["model_version"],
+            "period": f"{row['as_of']:%Y-%m-%d} to {row['until_at']:%Y-%m-%d}",
+            "people": row["people"],
+            "realized": row["realized"],
+            "between": _between(row["realized_low"], row["realized_high"]),
+            "promised": _between(row["promised_low"], row["promised_high"]),
+            "verdict": Badge(row["verdict"], _TURNED_OUT.get(row["verdict"], "plain")),
+        }
+        for row in found.rows
+    ]
+    columns = {
+        "metric": "Metric", "version": "Version", "period": "Outcomes of", "people": "People",
+        "realized": "Realized", "between": "90% interval", "promised": "Promised",
+        "verdict": "Verdict",
+    }  # fmt: skip
+    empty = "No scoring is old enough that its outcomes are known."
+    table = HtmlTable("How past scores turned out", columns, rows, empty)
+    return {"turned_out": table, "turned_out_plot": _month_plot(found.rows)}
+
+
+def _month_plot(rows: list[dict[str, Any]]) -> Any:
+    """Realized and promised by month, of the version that each month's last row has."""
+    metrics = {row["metric"] for row in rows}
+    metric = next((name for name in _PLOTTED if name in metrics), None)
+    months = {
+        f"{row['as_of']:%Y-%m}": row
+        for row in reversed(rows)
+        if row["metric"] == metric and row["promised"] is not None
+    }
+    if metric is None or len(months) < 2:
+        return None
+    words = metric.replace("_", " ")
+    return plots.lines(
+        f"{words} of past scores by month, realized and promised",
+        {
+            "realized": [row["realized"] for row in months.values()],
+            "promised": [row["promised"] for row in months.values()],
+        },
+        list(months),
+    )
 
 
 def _metrics(rows: list[dict[str, Any]], missing: str) -> HtmlTable:

@@ -197,6 +197,59 @@ def test_a_model_by_what_decides_and_at_its_newest_as_of(home: Settings) -> None
     assert "the score, PSI 0.40" in one.summary and "55% of the importance" in one.summary
 
 
+SCORED = (
+    "model varchar, as_of timestamp, model_version varchar, content_hash varchar,"
+    " scored_rows bigint, scored_at timestamp"
+)
+TURNED_OUT = (
+    "model varchar, model_version varchar, as_of timestamp, until_at timestamp,"
+    " measured_as_of timestamp, people bigint, unmatched bigint, metric varchar, realized double,"
+    " realized_low double, realized_high double, promised double, promised_low double,"
+    " promised_high double, verdict varchar"
+)
+
+
+def _turned_out(
+    model: str, version: str, at: datetime, metric: str | None, verdict: str
+) -> Sequence[Any]:
+    ends = (0.61, 0.58, 0.64, 0.75, 0.7, 0.8)
+    return (model, version, at, at + timedelta(days=90), AS_OF, 812, 3, metric, *ends, verdict)
+
+
+def test_a_model_by_what_came_of_its_newest_judged_scores(home: Settings) -> None:
+    older = AS_OF - timedelta(days=121)
+    newer = AS_OF - timedelta(days=91)
+    assert subjects(home, "performance") == []
+    lake_has(
+        home,
+        "ml.performance",
+        TURNED_OUT,
+        _turned_out("churn", "3", older, "roc_auc", "worse"),
+        _turned_out("churn", "3", newer, None, "not judged"),
+        _turned_out("clv", "1", older, "rank_agreement", "worse"),
+        _turned_out("clv", "1", newer, "rank_agreement", "as promised"),
+        _turned_out("upsell", "1", newer, "ece", "worse"),
+        _turned_out("next_order", "2", newer, "rank_agreement", "better"),
+    )
+    assert subjects(home, "performance") == []
+    before = AS_OF - timedelta(days=5)
+    lake_has(
+        home,
+        "ml.score_runs",
+        SCORED,
+        ("churn", AS_OF, "3", "h", 900, AS_OF),
+        ("clv", AS_OF, "1", "h", 900, AS_OF),
+        ("upsell", before, "1", "h", 900, AS_OF),
+        ("upsell", AS_OF, "2", "h", 900, AS_OF),
+        ("next_order", AS_OF, "2", "h", 900, AS_OF),
+    )
+    (one,) = found(home, "performance")
+    assert one.subject == "churn"
+    assert "(version 3)" in one.summary and "812 people" in one.summary
+    assert "roc auc 0.610, promised 0.700 to 0.800" in one.summary
+    assert "segmentry models performance churn" in one.remedy
+
+
 SIZES = "segment varchar, as_of timestamp, people bigint, entered bigint, left_segment bigint"
 
 
@@ -294,6 +347,9 @@ def test_the_columns_are_those_that_the_relations_have() -> None:
         assert {part.split()[0] for part in columns.split(", ")} <= described
     from ml.evaluate import drift
     from ml.policy import DriftPolicy
+    from ml.registry.store import TABLES
 
+    for relation, columns in (("ml.performance", TURNED_OUT), ("ml.score_runs", SCORED)):
+        assert TABLES[relation] == columns
     rows = drift.rows("m", AS_OF, "1", drift.of_features([], DriftPolicy()))
     assert list(rows) == [part.split()[0] for part in DRIFT.split(", ")]

@@ -110,6 +110,13 @@ RELATIONS: Mapping[str, str] = {
         {AS_OF} - interval 90 day as period_as_of, {AS_OF} as period_until, 539 as tested_rows,
         'roc_auc' as metric, 0.834 as model_value, 0.8 as model_low, 0.86 as model_high,
         0.744 as rule_value, 0.71 as rule_low, 0.78 as rule_high""",
+    "ml.performance": f"""select 'churn' as model, '3' as model_version,
+        {AS_OF} - interval (120 - 40 * month) day as as_of, {AS_OF} as until_at,
+        {AS_OF} as measured_as_of, 812 as people, 3 as unmatched, metric, realized,
+        realized - 0.03 as realized_low, realized + 0.03 as realized_high, 0.834 as promised,
+        0.79 as promised_low, 0.87 as promised_high, verdict
+        from (values (0, 'roc_auc', 0.821, 'as promised'), (1, 'roc_auc', 0.617, 'worse'),
+        (1, 'lift_top_decile', 0.836, 'as promised')) as t (month, metric, realized, verdict)""",
     "observability.drift": f"""select 'churn' as model, {AS_OF} as as_of, '3' as model_version,
         * from (values ('orders_lifetime', 0.31, 0.2, 'alarm'), ('country', 0.01, 0.0, 'stable'))
         as t (feature, psi, ks, verdict)""",

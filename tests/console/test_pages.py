@@ -194,6 +194,11 @@ def test_models_show_quality_and_drift(shop: Settings) -> None:
     assert "alarm: 1" in browser.get("/models").text
     text = browser.get("/models/churn").text
     assert "0.834" in text and "0.71 to 0.78" in text and "orders_lifetime" in text
+    assert "worse" in browser.get("/models").text
+    for word in ("0.617", "0.587 to 0.647", "0.79 to 0.87", "812", "roc auc of past scores by"):
+        assert word in text
+    other = browser.get("/models/clv").text
+    assert "No scoring is old enough that its outcomes are known." in other
     assert browser.get("/models/nope").status_code == 400
     assert "no model was trained" in browser.get("/models/churn/card").text.lower()
     assert not (shop.home / "mlflow").exists()
