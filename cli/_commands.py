@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import ast
 import importlib
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Callable, Iterator, MutableMapping
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -122,4 +123,26 @@ def _built(app: typer.Typer, name: str) -> Any:
             inner.pretty_exceptions_enable = False
     command: Any = typer.main.get_command(app)
     command.name = name
+    _check_roles(command, name)
     return command
+
+
+def _check_roles(command: Any, path: str) -> None:
+    """Let every verb below ask first whether the operator's role may run it; wrong use and help are
+    answered before.
+    """
+    for name, verb in getattr(command, "commands", {}).items():
+        _check_roles(verb, f"{path} {name}")
+    if not hasattr(command, "commands") and command.callback is not None:
+        command.callback = _checked(command.callback, path)
+
+
+def _checked(function: Callable[..., Any], path: str) -> Callable[..., Any]:
+    @wraps(function)
+    def run(*arguments: Any, **options: Any) -> Any:
+        from cli import _roles
+
+        _roles.check(path)
+        return function(*arguments, **options)
+
+    return run

@@ -77,7 +77,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def run(arguments: list[str]) -> int:
     """Run one command and return its exit code."""
     try:
-        _check_role(arguments)
         typer.main.get_command(build())(arguments, prog_name="segmentry")
     except SegmentryError as error:
         print(error, file=sys.stderr)
@@ -93,14 +92,6 @@ def run(arguments: list[str]) -> int:
         print(reported, file=sys.stderr)
         return reported.exit_code
     return 0
-
-
-def _check_role(arguments: Sequence[str]) -> None:
-    # Help and wrong use are answered before the policies are read.
-    if arguments and not arguments[0].startswith("-") and "--help" not in arguments:
-        from cli import _roles
-
-        _roles.check(arguments)
 
 
 def _reported(error: Exception) -> SegmentryError:

@@ -21,6 +21,7 @@ ROLES = ("marketer", "analyst", "engineer", "auditor")
 VARIABLE = "SEGMENTRY_ROLE"
 HIDDEN = "…"
 _ALL = frozenset(ColumnClass)
+_NAMED = tuple(one.value for one in ColumnClass if one is not ColumnClass.none)
 # What each role reads where the policies state nothing; columns of the class none are open to all.
 _DEFAULTS: Mapping[str, frozenset[ColumnClass]] = {
     "marketer": frozenset(),
@@ -136,6 +137,11 @@ def operator_role(settings: Settings) -> str:
     return given
 
 
+def reads_all(settings: Settings) -> bool:
+    """Whether nothing is masked for the operator of the command line; reads no classes."""
+    return _reads(settings)[operator_role(settings)] >= _ALL
+
+
 def is_named() -> bool:
     """Whether the environment names the operator's role."""
     return VARIABLE in os.environ
@@ -163,5 +169,25 @@ def _stated(path: Path, _: int) -> Mapping[str, Any]:
     access = found.get("access") if isinstance(found, dict) else None
     if access is None:
         return {}
-    stated: Mapping[str, Any] = configuration.load_file(path, "policies")["access"]
+    if not _fits(access):
+        configuration.check(found, path, "policies")
+    stated: Mapping[str, Any] = access
     return stated
+
+
+def _fits(access: Any) -> bool:
+    """Whether the part satisfies its schema. Every command asks, and the schema is slow to load."""
+    roles = access.get("roles", {}) if isinstance(access, dict) else None
+    return (
+        isinstance(roles, dict)
+        and access.keys() <= {"local_role", "roles"}
+        and access.get("local_role", ROLES[0]) in ROLES
+        and all(
+            name in ROLES
+            and isinstance(entry, dict)
+            and entry.keys() == {"reads"}
+            and isinstance(entry["reads"], list)
+            and all(one in _NAMED for one in entry["reads"])
+            for name, entry in roles.items()
+        )
+    )

@@ -108,7 +108,7 @@ def test_a_predicate_over_what_is_masked_is_refused(
 @pytest.mark.parametrize(
     ("role", "arguments"),
     [
-        ("analyst", ("privacy", "export", EMAIL)),
+        ("analyst", ("privacy", "export", EMAIL, "--to", "export")),
         ("marketer", ("load", "crm_contacts", "contacts.csv")),
         ("auditor", ("run",)),
         ("analyst", ("console", "views", EMAIL)),
@@ -151,6 +151,31 @@ def test_an_unknown_role_is_named(
 ) -> None:
     monkeypatch.setenv("SEGMENTRY_ROLE", "boss")
     assert "SEGMENTRY_ROLE is 'boss'" in printed(capsys, "query", "select 1", code=2)
+
+
+@pytest.mark.parametrize(
+    "access",
+    [
+        {"local_role": "boss"},
+        {"roles": {"boss": {"reads": []}}},
+        {"roles": {"analyst": {"reads": ["everything"]}}},
+        {"roles": {"analyst": {}}},
+        ["analyst"],
+    ],
+)
+def test_a_fault_of_the_policies_shows_nothing(
+    shop: Settings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    access: object,
+) -> None:
+    policies = yaml.safe_load((ROOT / "config" / "policies.yml").read_text(encoding="utf-8"))
+    policies["access"] = access
+    (tmp_path / "policies.yml").write_text(yaml.safe_dump(policies), encoding="utf-8")
+    monkeypatch.setenv("SEGMENTRY_CONFIG", str(tmp_path))
+    text = printed(capsys, "query", "select email from profiles.profiles", code=2)
+    assert "policies.yml" in text and ADDRESS not in text
 
 
 def test_the_policies_define_what_a_role_reads(
