@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import signal
-import threading
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
-from types import FrameType
+from contextlib import closing
 
 import typer
 
 from cli import _output
 from cli._output import Output
-from live import checking, running
+from live import checking, running, service
 from live.engine import Turn
 from live.publishing import StorePublisher
 from live.store import opened
@@ -24,7 +20,7 @@ def run(once: bool, every: float, as_of: str | None, output: Output) -> None:
     """Take turns, and print those that did something."""
     settings = Settings.from_environment()
     at = clock.parse(as_of) if as_of else None
-    with closing(opened.open_store(settings)) as store, _stopped_by_signals() as stop:
+    with closing(opened.open_store(settings)) as store, service.stopped_by_signals() as stop:
         publisher = StorePublisher(store)
         if once:
             turns = list(running.once(settings, at, publisher))
@@ -82,18 +78,3 @@ def _report(turn: Turn) -> None:
     if _is_any(turn):
         words = ", ".join(f"{value} {name}" for name, value in _row(turn).items())
         print(words, flush=True)
-
-
-@contextmanager
-def _stopped_by_signals() -> Iterator[threading.Event]:
-    stop = threading.Event()
-
-    def end(number: int, frame: FrameType | None) -> None:
-        stop.set()
-
-    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -10,7 +10,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -72,25 +72,32 @@ class Registry:
 
     def add(self, service: Service) -> None:
         """Record one more."""
-        partial = self.path.with_suffix(".partial")
-        partial.write_text(
-            json.dumps([asdict(one) for one in [*self.read(), service]]), encoding="utf-8"
-        )
-        partial.replace(self.path)
+        self._write([*self.read(), service])
 
-    def stop(self, *, grace_seconds: float = 8.0) -> list[Service]:
-        """Stop every program recorded with all its children, and forget them; returns those that
-        were alive.
+    def stop(
+        self, names: Collection[str] | None = None, *, grace_seconds: float = 8.0
+    ) -> list[Service]:
+        """Stop the programs recorded, or those of these names, with all their children, and forget
+        them; returns those that were alive.
         """
-        services = self.read()
+        recorded = self.read()
+        services = [one for one in recorded if names is None or one.name in names]
         alive = [service for service in services if members(service)]
         for number, seconds in ((signal.SIGTERM, grace_seconds), (signal.SIGKILL, 5.0)):
             _signal_all(services, number)
             deadline = time.monotonic() + seconds
             while time.monotonic() < deadline and any(members(service) for service in services):
                 time.sleep(0.05)
-        self.path.unlink(missing_ok=True)
+        if rest := [one for one in recorded if one not in services]:
+            self._write(rest)
+        else:
+            self.path.unlink(missing_ok=True)
         return alive
+
+    def _write(self, services: Sequence[Service]) -> None:
+        partial = self.path.with_suffix(".partial")
+        partial.write_text(json.dumps([asdict(one) for one in services]), encoding="utf-8")
+        partial.replace(self.path)
 
 
 def start(

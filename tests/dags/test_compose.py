@@ -24,6 +24,7 @@ TOPOLOGY = {
     "postgres", "redis", "object-store", "mlflow", "console", "airflow-init", "airflow-api-server",
     "airflow-scheduler",
     "airflow-dag-processor", "airflow-triggerer", "airflow-worker-1", "airflow-worker-2",
+    "collector", "profile-api", "live-engine",
 }  # fmt: skip
 
 
@@ -76,7 +77,7 @@ def test_a_service_has_the_secrets_it_needs_and_no_others() -> None:
         "airflow_db_password": {"postgres", *airflow, *workers},
         "mlflow_db_password": {"postgres", "mlflow"},
         "ledger_db_password": {"postgres", "console", *workers},
-        "lake_db_password": {"postgres", "console", "profile-api", *workers},
+        "lake_db_password": {"postgres", "console", "profile-api", "live-engine", *workers},
         "redis_password": {"redis", "airflow-scheduler", *workers},
         "s3_access_key": {"object-store", *workers},
         "s3_secret_key": {"object-store", *workers},
@@ -116,6 +117,7 @@ def test_no_secret_is_in_the_environment_or_in_an_argument() -> None:
     assert variables(TEXT) == {
         "SEGMENTRY_AIRFLOW_PORT",
         "SEGMENTRY_API_PORT",
+        "SEGMENTRY_COLLECTOR_PORT",
         "SEGMENTRY_CONSOLE_PORT",
         "SEGMENTRY_MLFLOW_PORT",
     }
@@ -136,7 +138,7 @@ def test_each_service_is_confined(name: str) -> None:
     assert service["tmpfs"] and service["logging"]["options"]["max-size"]
     # Only what has a page or reaches marketing tools may leave the inner network.
     workers = {"airflow-worker-1", "airflow-worker-2"}
-    leaves = {"mlflow", "airflow-api-server", "console", "profile-api", *workers}
+    leaves = {"mlflow", "airflow-api-server", "console", "profile-api", "collector", *workers}
     assert ("front" in service["networks"]) is (name in leaves)
     assert "back" in service["networks"]
 
