@@ -57,7 +57,8 @@ def test_a_collector_without_a_key_is_refused_before_anything_starts(
 
 
 def test_one_program_is_stopped_and_the_others_go_on(home: Settings) -> None:
-    first, second = sleeper(home, "Collector"), sleeper(home, "Profile API")
+    first = sleeper(home, "Collector")
+    second = sleeper(home, "Profile API")
     registry = Registry(home, "up")
     try:
         assert [one.name for one in registry.stop({"Collector"})] == ["Collector"]
