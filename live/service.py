@@ -25,7 +25,7 @@ from segmentry.settings import Settings
 
 
 def main() -> int:
-    """Run until SIGTERM, or with ``--check`` say whether the engine of the home turns."""
+    """Run until SIGTERM, or with ``--check`` report whether the engine of the home turns."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true")
     given = parser.parse_args()

@@ -173,7 +173,7 @@ def _wanted(settings: Settings, without: Collection[str]) -> list[Page]:
 
 def _kept(settings: Settings, registry: Registry, pages: list[Page]) -> list[Page]:
     """Those that run and answer. Programs of Airflow's that have ended end all: its own pages and
-    tasks start anew with it.
+    tasks start again with it.
     """
     running = {service.name for service in registry.running()}
     kept = [p for p in pages if _programs(p) <= running and _answers(settings, p)]

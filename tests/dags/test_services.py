@@ -69,7 +69,7 @@ def test_one_program_is_stopped_and_the_others_go_on(home: Settings) -> None:
     assert not registry.path.exists()
 
 
-def test_states_tell_what_ended_from_what_was_never_started(home: Settings) -> None:
+def test_what_ended_is_down_and_what_was_never_started_is_not(home: Settings) -> None:
     ended = sleeper(home, "Live engine")
     os.kill(ended.pid, signal.SIGKILL)
     os.waitpid(ended.pid, 0)

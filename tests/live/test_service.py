@@ -1,4 +1,4 @@
-"""The engine as a program: it waits for a batch, shows that it lives, and ends when it is told."""
+"""The engine as a program: it waits for a batch, shows that it lives, and ends at a signal."""
 
 from __future__ import annotations
 
