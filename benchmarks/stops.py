@@ -21,7 +21,7 @@ PATHS: Mapping[str, frozenset[str]] = {
     "profile row to sync": frozenset({"Plan", "SyncPlan", "Standing"}),
     "sent row": frozenset({"Row", "Batch", "Outcome", "RowOutcome"}),
     "model spec to score": frozenset(
-        {"Spec", "Learnt", "ModelSpec", "ForecastSpec", "PersonaSpec"}
+        {"Spec", "Learnt", "ModelSpec", "ForecastSpec", "PersonaSpec", "UpliftSpec"}
     ),
     "predicate to membership": frozenset({"Predicate"}),
 }

@@ -161,6 +161,43 @@ def performance(
 
 
 @app.command()
+def target(
+    model: Annotated[str, typer.Argument(help="a model of uplift, such as uplift")],
+    budget: Annotated[float, typer.Option("--budget", help="money to spend on sending")],
+    cost: Annotated[float, typer.Option("--cost", help="money that sending to one person costs")],
+    write: Annotated[
+        bool, typer.Option("--write", help="write the segments' files into the dbt project")
+    ] = False,
+    output: OutputOption = Output.table,
+) -> None:
+    """Show whom a budget should be spent on and what that gains, and write the segments.
+
+    Example: segmentry models target uplift --budget 5000 --cost .08
+    """
+    from ml import targets
+
+    settings = Settings.from_environment()
+    found = targets.choose(settings, model, budget, cost)
+    rows = [
+        {
+            "segment": one.name,
+            "rule": one.condition,
+            "people": one.people,
+            "cost": round(one.cost, 2),
+            "effect_per_person": str(one.effect),
+            "gain": round(one.gain.value, 2),
+            "gain_low": round(one.gain.low, 2),
+            "gain_high": round(one.gain.high, 2),
+        }
+        for one in found
+    ]
+    show(rows, output, title="Expected by the trial, 95% intervals")
+    if write:
+        for path in targets.write(settings, found):
+            typer.echo(f"written: {path}", err=True)
+
+
+@app.command()
 def promote(
     model: ModelArgument, version: VersionOption = None, output: OutputOption = Output.table
 ) -> None:

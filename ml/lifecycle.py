@@ -16,8 +16,9 @@ from segmentry.errors import GateFailed, NotReadyError, UsageError
 from segmentry.settings import Settings
 from segmentry.stages import RunContext, StageReport
 
-# The one figure of a model that a list shows: of a probability, an amount, a choice, groups.
-QUALITY = ("test_roc_auc", "test_rank_agreement", "test_accuracy", "silhouette")
+# The one figure of a model that a list shows: of a probability, an amount, a choice, groups, an
+# effect.
+QUALITY = ("test_roc_auc", "test_rank_agreement", "test_accuracy", "silhouette", "qini_dr")
 
 
 def listing(settings: Settings) -> list[TableRow]:

@@ -100,5 +100,30 @@ class ForecastSpec:
     has_score: ClassVar[bool] = True
 
 
+@dataclass(frozen=True)
+class UpliftSpec:
+    """What a treatment adds to an outcome, per person, learnt from people treated at random.
+
+    population_sql: ``profile_id, as_of`` of the people to score, as in ModelSpec. trial_sql:
+    ``profile_id, is_treated, assigned_at, label``, one row per person of a hold-out or experiment;
+    label is the outcome of the horizon_days from assigned_at, a double in ``unit``. It reads
+    ``training_dates``, whose one row has the run's clock as ``until_at``, and the time that leaves
+    room for an outcome as ``as_of``. trial_relation: what the query cannot do without. estimator:
+    an unfitted regressor, for outcomes and for effects.
+    """
+
+    name: str
+    description: str
+    population_sql: str
+    trial_relation: str
+    trial_sql: str
+    estimator: Callable[[], Estimator]
+    unit: str
+    horizon_days: int = 30
+    exclude: tuple[str, ...] = ()
+    has_score: ClassVar[bool] = True
+    is_choice: ClassVar[bool] = False
+
+
 Learnt = ModelSpec | ForecastSpec
-Spec = ModelSpec | ForecastSpec | PersonaSpec
+Spec = ModelSpec | ForecastSpec | PersonaSpec | UpliftSpec

@@ -138,6 +138,7 @@ def _columns(settings: Settings) -> Iterator[dict[str, Any]]:
 _UNITS: Mapping[str, str] = {
     "clv": "revenue expected in the coming 90 days",
     "next_order": "days until the next order, 90 at most",
+    "uplift": "revenue that sending adds in 30 days, below 0 where it costs sales",
 }
 _CLUSTER: Mapping[str, tuple[str, str]] = {
     "cluster_id": ("integer", "Number of the persona's cluster."),

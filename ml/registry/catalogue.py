@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ml.spec import ForecastSpec, ModelSpec, PersonaSpec, Spec
+from ml.spec import ForecastSpec, ModelSpec, PersonaSpec, Spec, UpliftSpec
 from segmentry import discovery
 from segmentry.errors import ConfigError, UsageError
 
@@ -14,10 +14,12 @@ def specs() -> dict[str, Spec]:
     found: dict[str, Spec] = {}
     for stem, module in discovery.modules(PACKAGE).items():
         spec = getattr(module, "MODEL", None)
-        if not isinstance(spec, ModelSpec | ForecastSpec | PersonaSpec):
+        if not isinstance(spec, ModelSpec | ForecastSpec | PersonaSpec | UpliftSpec):
             raise ConfigError(
                 f"ml/models/{stem}.py declares no model",
-                allowed="one ModelSpec, ForecastSpec or PersonaSpec called MODEL per file",
+                allowed=(
+                    "one ModelSpec, ForecastSpec, PersonaSpec or UpliftSpec called MODEL per file"
+                ),
                 remedy=(
                     "define MODEL, or begin the file's name with an underscore if it is a helper"
                 ),

@@ -5,11 +5,12 @@ from __future__ import annotations
 from functools import singledispatch
 from typing import Any
 
-from ml.spec import ForecastSpec, ModelSpec, PersonaSpec, Spec
+from ml.spec import ForecastSpec, ModelSpec, PersonaSpec, Spec, UpliftSpec
 from ml.trainers.forecast import ForecastTrainer
 from ml.trainers.personas import PersonaTrainer
 from ml.trainers.probability import ProbabilityTrainer
 from ml.trainers.trainer import Trainer
+from ml.trainers.uplift import UpliftTrainer
 
 
 @singledispatch
@@ -31,3 +32,8 @@ def _of_forecast(spec: ForecastSpec) -> Trainer[Any]:
 @trainer_of.register
 def _of_personas(spec: PersonaSpec) -> Trainer[Any]:
     return PersonaTrainer(spec)
+
+
+@trainer_of.register
+def _of_uplift(spec: UpliftSpec) -> Trainer[Any]:
+    return UpliftTrainer(spec)
