@@ -21,6 +21,7 @@ from segmentry import warehouse
 from segmentry.errors import NotReadyError, UsageError
 from segmentry.settings import Settings
 
+_STEPS = 1e9  # a rule has nine decimals
 _SQL = "select profile_id\nfrom {{{{ ref('profiles') }}}}\nwhere {condition}\n"
 _YML = """models:
   - name: {name}
@@ -92,15 +93,15 @@ def choose(settings: Settings, model: str, budget: float, cost: float) -> list[T
     if limit is None:
         return [disturbed]
     # Rounded up, so that the rule that is written never exceeds the budget.
-    limit = math.ceil(limit * 1e6 - 1e-3) / 1e6
+    limit = math.ceil(limit * _STEPS) / _STEPS
     people = int((scores >= limit).sum())
     effect = measured.effect_above(effects, limit)
     return [
         Target(
             f"{model}_persuadables",
-            f"People whom sending is expected to bring at least {limit:.6f} each.",
+            f"People whom sending is expected to bring at least {limit:.2f} each.",
             "send",
-            f"{column} >= {limit:.6f}",
+            f"{column} >= {limit:.9f}",
             people,
             people * cost,
             effect,

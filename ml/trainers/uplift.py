@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -130,6 +131,7 @@ class UpliftTrainer(Trainer[UpliftSpec]):
         """Rows of ml.scores: the expected effect on each person."""
         names = [str(name) for name in model.feature_names_in_]
         scores = model.predict(people[names]) if len(people) else np.zeros(0)
+        scores = scores + _apart(people["profile_id"], float(np.std(scores)) if len(people) else 0)
         made = pd.DataFrame(
             {"profile_id": people["profile_id"].to_numpy(), "model": self.spec.name,
              "as_of": as_of, "score": scores}
@@ -167,6 +169,14 @@ class UpliftTrainer(Trainer[UpliftSpec]):
         return StageReport(
             {"ml.scores": len(rows)}, [f"{name} {version}: {len(rows):,} people scored"]
         )
+
+
+def _apart(profiles: pd.Series, spread: float) -> np.ndarray:
+    """Less than a thousandth of the spread per profile, always the same: without it a budget could
+    not divide people of equal effect, as a segment reads nothing but the score.
+    """
+    parts = [int(hashlib.sha256(str(one).encode()).hexdigest()[:12], 16) for one in profiles]
+    return np.array(parts, dtype=np.float64) / 16**12 * spread / 1000
 
 
 def _figures(trial: uplift.Trial, scores: Mapping[str, np.ndarray]) -> dict[str, float]:
