@@ -34,6 +34,19 @@ _YML = """models:
           priority: 30
           stay_while: {condition}
           action: {action}
+
+unit_tests:
+  - name: {name}_at_its_edges
+    model: {name}
+    given:
+      - input: ref('profiles')
+        rows:
+          - {{profile_id: inside, {column}: {inside}}}
+          - {{profile_id: outside, {column}: {outside}}}
+          - {{profile_id: not_scored, {column}: null}}
+    expect:
+      rows:
+        - {{profile_id: inside}}
 """
 
 
@@ -41,7 +54,7 @@ _YML = """models:
 class Target:
     """One segment that a budget leads to.
 
-    condition: the segment's rule. gain: expected of all its people together, net of the cost of
+    column, operator, limit: the segment's rule. gain: expected of all its people together, net of the cost of
     sending, with the ends of its 95% interval; of people who are not sent to, what sending would
     have cost besides.
     """
@@ -49,19 +62,29 @@ class Target:
     name: str
     description: str
     action: str
-    condition: str
+    column: str
+    operator: str
+    limit: float
     people: int
     cost: float
     effect: Interval
     gain: Interval
 
+    @property
+    def condition(self) -> str:
+        """The rule as SQL."""
+        return f"{self.column} {self.operator} {self.limit:.9f}"
+
     def files(self) -> dict[str, str]:
         """The segment as the text of its two files, by name."""
+        inside = self.limit if self.operator == ">=" else self.limit - 1
+        outside = self.limit - 1 if self.operator == ">=" else self.limit
         return {
             f"{self.name}.sql": _SQL.format(condition=self.condition),
             f"{self.name}.yml": _YML.format(
                 name=self.name, description=self.description, condition=self.condition,
-                action=self.action,
+                action=self.action, column=self.column, inside=f"{inside:.9f}",
+                outside=f"{outside:.9f}",
             ),
         }  # fmt: skip
 
@@ -101,7 +124,9 @@ def choose(settings: Settings, model: str, budget: float, cost: float) -> list[T
             f"{model}_persuadables",
             f"People whom sending is expected to bring at least {limit:.2f} each.",
             "send",
-            f"{column} >= {limit:.9f}",
+            column,
+            ">=",
+            limit,
             people,
             people * cost,
             effect,
@@ -130,7 +155,9 @@ def _do_not_disturb(
         f"{model}_do_not_disturb",
         "People whom sending is expected to make buy less; leave them out of campaigns.",
         "do_not_send",
-        f"{column} < 0",
+        column,
+        "<",
+        0.0,
         people,
         0.0,
         effect,

@@ -62,7 +62,8 @@ def assignment(treated: np.ndarray, scores: Vector) -> Assignment:
 
     flags = np.asarray(treated, dtype=np.int64)
     auc = metrics.roc_auc(flags, scores)
-    ours, others = int(flags.sum()), int((1 - flags).sum())
+    ours = int(flags.sum())
+    others = len(flags) - ours
     error = np.sqrt((ours + others + 1) / (12 * ours * others))
     p_value = float(norm.sf((auc - 0.5) / error))
     return Assignment(auc, auc - 1.96 * error, auc + 1.96 * error, p_value)
@@ -118,7 +119,8 @@ def gain_over_random(trial: Trial, scores: Vector, share: float, seed: int = 0) 
 
 def difference(treated: np.ndarray, outcome: Vector, seed: int = 0) -> Interval:
     """Treated mean minus control mean with a 95% bootstrap interval, each group resampled."""
-    ours, others = outcome[treated], outcome[~treated]
+    ours = outcome[treated]
+    others = outcome[~treated]
     if min(len(ours), len(others)) < 2:
         return Interval(float("nan"), float("-inf"), float("inf"))
     random = np.random.default_rng(seed)

@@ -53,7 +53,8 @@ class Learning:
 
     def arms(self) -> tuple[Model, Model]:
         """Outcome models of the treated rows and of the others."""
-        treated, others = np.flatnonzero(self.treated), np.flatnonzero(~self.treated)
+        treated = np.flatnonzero(self.treated)
+        others = np.flatnonzero(~self.treated)
         return (
             self.regress(treated, self.outcome[treated]),
             self.regress(others, self.outcome[others]),
@@ -76,7 +77,8 @@ def two_model(data: Learning) -> Predict:
 def x_learner(data: Learning) -> Predict:
     """Effects imputed by the other group's model, then weighted by the propensity (same source)."""
     treated, others = data.arms()
-    ours, theirs = np.flatnonzero(data.treated), np.flatnonzero(~data.treated)
+    ours = np.flatnonzero(data.treated)
+    theirs = np.flatnonzero(~data.treated)
     gained = data.outcome[ours] - others.predict(data.features.iloc[ours])
     missed = treated.predict(data.features.iloc[theirs]) - data.outcome[theirs]
     of_treated = data.regress(ours, gained)
@@ -97,8 +99,10 @@ def pseudo_outcomes(data: Learning) -> Vector:
     for fitted, rows in data.folds():
         treated, others = data.at(fitted).arms()
         features = data.features.iloc[rows]
-        if_treated, if_not = treated.predict(features), others.predict(features)
-        flags, outcome = data.treated[rows], data.outcome[rows]
+        if_treated = treated.predict(features)
+        if_not = others.predict(features)
+        flags = data.treated[rows]
+        outcome = data.outcome[rows]
         found[rows] = (
             if_treated
             - if_not

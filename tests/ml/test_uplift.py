@@ -78,7 +78,7 @@ def test_a_budget_buys_the_best_people_whose_effect_is_above_the_cost(
     assert measured.threshold(scores, budget, cost=1.0) == limit
 
 
-def home(folder: Path, *, is_random: bool = True, size: int = 1600) -> Settings:
+def home(folder: Path, *, is_random: bool = True, size: int = 2500) -> Settings:
     """A lake with a trial of half of the people, whose effects depend on the persona."""
     settings = settings_in(folder, 0)
     truth = small_lake.fill(settings, size)
@@ -119,7 +119,7 @@ def test_scores_rank_people_by_their_true_effect(trained: RunContext) -> None:
     scored = dict(
         rows(trained.settings, "select profile_id, score from ml.scores where model = 'uplift'")
     )
-    truth = small_lake.people(1600).set_index("profile_id")["persona"]
+    truth = small_lake.people(2500).set_index("profile_id")["persona"]
     true = EFFECTS[truth.loc[list(scored)].to_numpy()]
     correlation = np.corrcoef(np.array(list(scored.values()), dtype=float), true)[0, 1]
     print(f"correlation of score and true effect: {correlation:.3f}")
