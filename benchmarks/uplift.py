@@ -48,7 +48,7 @@ def measured(table: pd.DataFrame, treated: str, outcome: str) -> dict[str, Any]:
     flags = (rows["segment"] == treated).to_numpy()
     amounts = rows[outcome].to_numpy(dtype=np.float64)
     data = learners.Learning(features, flags, amounts, named, MODEL.estimator, seed=7)
-    trial = uplift.Trial(flags, amounts)
+    trial = uplift.RandomTrial(flags, amounts)
     scores = learners.out_of_fold(data)
     served = scores[learners.SERVED]
     return {

@@ -170,7 +170,7 @@ def target(
     ] = False,
     output: OutputOption = Output.table,
 ) -> None:
-    """Show whom a budget should be spent on and what that gains, and write the segments.
+    """Show which people a budget should be spent on and the gain, and write the segments.
 
     Example: segmentry models target uplift --budget 5000 --cost .08
     """

@@ -1,4 +1,4 @@
-"""Whom a budget should be spent on: the people an uplift model expects to persuade, and those it
+"""Which people a budget should be spent on: those an uplift model expects to persuade, and those it
 expects to lose. ``segmentry models target`` calls it.
 """
 
@@ -51,11 +51,11 @@ unit_tests:
 
 
 @dataclass(frozen=True)
-class Target:
+class BudgetTarget:
     """One segment that a budget leads to.
 
-    column, operator, limit: the segment's rule. gain: expected of all its people together, net of the cost of
-    sending, with the ends of its 95% interval; of people who are not sent to, what sending would
+    column, operator, limit: the segment's rule. gain: expected of all its people
+    together, net of the cost of sending, with the ends of its 95% interval; of people who are not sent to, what sending would
     have cost besides.
     """
 
@@ -89,7 +89,7 @@ class Target:
         }  # fmt: skip
 
 
-def choose(settings: Settings, model: str, budget: float, cost: float) -> list[Target]:
+def choose(settings: Settings, model: str, budget: float, cost: float) -> list[BudgetTarget]:
     """The segments of a budget (in the currency of the score) and a cost per person.
 
     UsageError for figures that are not positive, or a model that is not one of uplift;
@@ -120,9 +120,9 @@ def choose(settings: Settings, model: str, budget: float, cost: float) -> list[T
     people = int((scores >= limit).sum())
     effect = measured.effect_above(effects, limit)
     return [
-        Target(
+        BudgetTarget(
             f"{model}_persuadables",
-            f"People whom sending is expected to bring at least {limit:.2f} each.",
+            f"People to send to: each message is expected to bring at least {limit:.2f}.",
             "send",
             column,
             ">=",
@@ -146,14 +146,14 @@ def _times(effect: Interval, people: int) -> Interval:
 
 def _do_not_disturb(
     model: str, column: str, effects: Mapping[str, Any], scores: np.ndarray
-) -> Target:
+) -> BudgetTarget:
     people = int((scores < 0).sum())
     effect = measured.effect_below(effects, 0.0) if people else Interval(0.0, 0.0, 0.0)
     # Not sending gains what sending would lose.
     saved = Interval(-effect.value, -effect.high, -effect.low)
-    return Target(
+    return BudgetTarget(
         f"{model}_do_not_disturb",
-        "People whom sending is expected to make buy less; leave them out of campaigns.",
+        "People who are expected to buy less if they are sent to; leave them out of campaigns.",
         "do_not_send",
         column,
         "<",
@@ -170,7 +170,7 @@ def _known(settings: Settings, model: str) -> tuple[Mapping[str, Any], np.ndarra
     champion = tracker.at_alias("champion")
     if champion is None:
         raise NotReadyError(
-            f"{model} has no champion, so nothing shows whom sending persuades",
+            f"{model} has no champion, so nothing shows which people sending persuades",
             allowed="a trial with enough people, whose ranking is better than random",
             remedy=f"see the notes of `segmentry models train {model}`",
         )
@@ -190,7 +190,7 @@ def _known(settings: Settings, model: str) -> tuple[Mapping[str, Any], np.ndarra
     return effects, np.array([row[0] for row in rows], dtype=np.float64)
 
 
-def write(settings: Settings, found: list[Target]) -> list[Path]:
+def write(settings: Settings, found: list[BudgetTarget]) -> list[Path]:
     """Write the files of the segments into the dbt project, in place of those of an earlier
     budget; returns their paths.
     """

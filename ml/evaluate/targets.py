@@ -9,13 +9,13 @@ import numpy as np
 
 from ml.evaluate import uplift
 from ml.evaluate.metrics import Interval, Vector
-from ml.evaluate.uplift import Trial
+from ml.evaluate.uplift import RandomTrial
 
 ARTIFACT = "targets.json"
 SHARES = tuple(round(0.05 * step, 2) for step in range(1, 21))
 
 
-def measure(trial: Trial, scores: Vector) -> dict[str, list[dict[str, float]]]:
+def measure(trial: RandomTrial, scores: Vector) -> dict[str, list[dict[str, float]]]:
     """The measured effect per person among the first and the last of the ranking.
 
     JSON of ``first`` and ``last``: for each of SHARES the score at its end and the effect with its

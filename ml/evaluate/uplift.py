@@ -18,7 +18,7 @@ BINS = 5
 
 
 @dataclass(frozen=True)
-class Trial:
+class RandomTrial:
     """People whose treatment was random: one flag and one outcome per person."""
 
     treated: np.ndarray
@@ -87,12 +87,12 @@ def _mean(parts: Vector, seed: int) -> Interval:
     return Interval(float(parts.mean()), float(low), float(high))
 
 
-def qini_parts(trial: Trial, scores: Vector) -> Vector:
+def qini_parts(trial: RandomTrial, scores: Vector) -> Vector:
     """Each person's part of the Qini coefficient; their mean is the coefficient."""
     return np.asarray(trial.effects() * (0.5 - places(scores)))
 
 
-def qini(trial: Trial, scores: Vector, seed: int = 0) -> Interval:
+def qini(trial: RandomTrial, scores: Vector, seed: int = 0) -> Interval:
     """Area between the curve of gain by share treated and the line of random choice, per person.
 
     Radcliffe (2007); 0 is random. In the unit of the outcome.
@@ -100,18 +100,18 @@ def qini(trial: Trial, scores: Vector, seed: int = 0) -> Interval:
     return _mean(qini_parts(trial, scores), seed)
 
 
-def qini_gain(trial: Trial, ours: Vector, theirs: Vector, seed: int = 0) -> Interval:
+def qini_gain(trial: RandomTrial, ours: Vector, theirs: Vector, seed: int = 0) -> Interval:
     """By how much the Qini coefficient of one ranking is above that of another, paired."""
     return _mean(qini_parts(trial, ours) - qini_parts(trial, theirs), seed)
 
 
-def uplift_at(trial: Trial, scores: Vector, share: float, seed: int = 0) -> Interval:
+def uplift_at(trial: RandomTrial, scores: Vector, share: float, seed: int = 0) -> Interval:
     """Average effect among the first share of the ranking: treated mean minus control mean."""
     first = places(scores) <= share
     return difference(trial.treated[first], trial.outcome[first], seed)
 
 
-def gain_over_random(trial: Trial, scores: Vector, share: float, seed: int = 0) -> Interval:
+def gain_over_random(trial: RandomTrial, scores: Vector, share: float, seed: int = 0) -> Interval:
     """What treating the first share adds to treating as many at random, per person of all."""
     first = places(scores) <= share
     return _mean(trial.effects() * (first - first.mean()), seed)
@@ -142,7 +142,7 @@ class Bin:
     measured: Interval
 
 
-def calibration(trial: Trial, scores: Vector) -> list[Bin]:
+def calibration(trial: RandomTrial, scores: Vector) -> list[Bin]:
     """Predicted next to measured uplift, in fifths of the ranking, the first one first."""
     fifth = np.minimum((places(scores) * BINS).astype(int), BINS - 1)
     return [

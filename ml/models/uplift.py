@@ -27,8 +27,8 @@ MODEL = UpliftSpec(
         where orders.profile_id is not null
     """,
     trial_relation="measurement.sync_assignments",
-    # Syncs with one draw have the same people held out, so they are one treatment. A person whom
-    # the record has as sent and as held out under one draw changed profile, and belongs to neither.
+    # Syncs with one draw have the same people held out, so they are one treatment. A person with
+    # both variants under one draw changed profile, and belongs to neither.
     trial_sql="""
         with assigned as (
             select

@@ -73,7 +73,7 @@ class UpliftTrainer(Trainer[UpliftSpec]):
                 )
             scores = learners.out_of_fold(data)
             model = learners.dr_model(data)
-        known = uplift.Trial(trial.treated, trial.outcome)
+        known = uplift.RandomTrial(trial.treated, trial.outcome)
         found = targets.measure(known, scores[learners.SERVED])
         name = f"{self.spec.name} as of {tags['segmentry.as_of']}"
         with tracker.run(name, tags) as run:
@@ -146,7 +146,7 @@ class UpliftTrainer(Trainer[UpliftSpec]):
         name = self.spec.name
         champion = tracker.at_alias("champion")
         if champion is None:
-            notes = [f"{name} has no champion: no trial shows whom sending persuades"]
+            notes = [f"{name} has no champion: no trial shows which people sending persuades"]
             return StageReport(notes=notes, status="skipped")
         as_of = clock.of(context)
         model = tracker.load(champion)
@@ -179,7 +179,7 @@ def _apart(profiles: pd.Series, spread: float) -> np.ndarray:
     return np.array(parts, dtype=np.float64) / 16**12 * spread / 1000
 
 
-def _figures(trial: uplift.Trial, scores: Mapping[str, np.ndarray]) -> dict[str, float]:
+def _figures(trial: uplift.RandomTrial, scores: Mapping[str, np.ndarray]) -> dict[str, float]:
     served = scores[learners.SERVED]
     found = {f"qini_{name}": uplift.qini(trial, one) for name, one in scores.items()}
     found["qini_over_response"] = uplift.qini_gain(trial, served, scores["response"])
@@ -201,7 +201,7 @@ def _judged(metrics: Mapping[str, float]) -> PromotionVerdict:
 
 
 def _card(
-    spec: UpliftSpec, trial: uplift.Trial, scores: Mapping[str, np.ndarray], check: str
+    spec: UpliftSpec, trial: uplift.RandomTrial, scores: Mapping[str, np.ndarray], check: str
 ) -> str:
     figures = _figures(trial, scores)
     names = [name for name in figures if not name.endswith(("_low", "_high"))]

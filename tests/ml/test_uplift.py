@@ -28,12 +28,12 @@ EFFECTS = np.array([60.0, 10.0, -40.0])  # by persona
 ASSIGNMENTS = "measurement.sync_assignments"
 
 
-def trial_of(size: int, seed: int = 5) -> tuple[uplift.Trial, np.ndarray]:
+def trial_of(size: int, seed: int = 5) -> tuple[uplift.RandomTrial, np.ndarray]:
     """A simulated trial, and the true effect of each person."""
     random = np.random.default_rng(seed)
     truth = random.normal(0.5, 1, size)
     treated = random.random(size) < 0.7
-    return uplift.Trial(treated, random.normal(3, 1, size) + treated * truth), truth
+    return uplift.RandomTrial(treated, random.normal(3, 1, size) + treated * truth), truth
 
 
 def test_qini_knows_a_good_ranking_from_a_random_and_from_a_reversed_one() -> None:
