@@ -54,9 +54,9 @@ unit_tests:
 class BudgetTarget:
     """One segment that a budget leads to.
 
-    column, operator, limit: the segment's rule. gain: expected of all its people
-    together, net of the cost of sending, with the ends of its 95% interval; of people who are not sent to, what sending would
-    have cost besides.
+    column, operator, limit: the segment's rule. gain: expected of all its people together, net of
+    the cost of sending, with the ends of its 95% interval; of people who are not sent to, the
+    revenue that sending would have lost.
     """
 
     name: str
