@@ -126,7 +126,7 @@ def of_operator(settings: Settings) -> Reader:
 def operator_role(settings: Settings) -> str:
     """The role of the operator of the command line; ConfigError for a name that is none."""
     given = os.environ.get(VARIABLE)
-    if given is None:
+    if not given:
         return str(_access(settings).get("local_role", "engineer"))
     if given not in ROLES:
         raise ConfigError(
@@ -144,7 +144,7 @@ def reads_all(settings: Settings) -> bool:
 
 def is_named() -> bool:
     """Whether the environment names the operator's role."""
-    return VARIABLE in os.environ
+    return bool(os.environ.get(VARIABLE))
 
 
 def _reads(settings: Settings) -> dict[str, frozenset[ColumnClass]]:
