@@ -1,5 +1,5 @@
 """Public data whose answers are known: CDNOW, Telco churn, and UCI Online Retail at three
-horizons.
+horizons and for recommendations.
 """
 
 from __future__ import annotations
@@ -10,8 +10,11 @@ from typing import Any
 from ml.data import tables
 from ml.fit import supervised
 from ml.lifetime import BetaGeometric, GammaGamma
+from ml.recommend import evaluation, stages
+from ml.recommend.policy import RecommendationPolicy
 from segmentry.settings import switch_off_telemetry
 from tests.ml import test_lifetime as cdnow
+from tests.ml import test_recommend as recommended
 from tests.ml import test_tables as known
 
 HORIZONS = (30, 60, 90)
@@ -29,7 +32,19 @@ def run() -> dict[str, Any]:
         "cdnow": lifetimes(),
         "telco": telco(),
         "online_retail": {f"{days} days": retail(invoices, days) for days in HORIZONS},
+        "recommendations": recommendations(),
     }
+
+
+def recommendations() -> dict[str, Any]:
+    """Lists next to popularity on UCI Online Retail, at two dates."""
+    bought = recommended.sales()
+    found = {}
+    for split in recommended.RETAIL_SPLITS:
+        judged = evaluation.evaluate(bought, split, RecommendationPolicy())
+        if judged is not None:
+            found[f"{split:%Y-%m-%d}"] = {"verdict": judged.sentence, **stages.figures(judged)}
+    return found
 
 
 def lifetimes() -> dict[str, Any]:

@@ -8,6 +8,8 @@ from ml.registry import catalogue
 from segmentry import clock, warehouse
 from segmentry.stages import RunContext, StageReport
 
+RECOMMENDATIONS = "recommendations"  # the item of the stage score that is no model of ml/models/
+
 
 def train_items(context: RunContext) -> list[str]:
     """Models that are due at as_of: without a champion, trained longer ago than the policy allows,
@@ -85,12 +87,18 @@ def train(context: RunContext, model: str) -> StageReport:
 
 
 def score_items(context: RunContext) -> list[str]:
-    """Every model; the report of one without a champion states it."""
-    return list(catalogue.specs())
+    """Every model, whose report states it if there is no champion, and the recommendations."""
+    return [*catalogue.specs(), RECOMMENDATIONS]
 
 
 def score(context: RunContext, model: str) -> StageReport:
-    """Score the population of a model, into ml.scores or ml.cluster_assignments."""
+    """Score the population of a model, into ml.scores or ml.cluster_assignments; recommend
+    products, into ml.recommendations and ml.product_pairs.
+    """
+    if model == RECOMMENDATIONS:
+        from ml.recommend.stages import recommend
+
+        return recommend(context)
     from ml.trainers.kinds import trainer_of
 
     return trainer_of(catalogue.spec_named(model)).score(context)

@@ -30,6 +30,7 @@ _TITLES = {
     "ml.scores": "Scores",
     "ml.score_reasons": "What the scores are made of",
     "ml.cluster_assignments": "Persona",
+    "ml.recommendations": "Recommended products",
     "marts.consents": "Consents",
     "activation.sync_changelog": "What was sent, where to",
     "activation.sync_snapshot": "What destinations have",

@@ -51,6 +51,14 @@ TABLES = {
         " double, realized_high double, promised double, promised_low double, promised_high double,"
         " verdict varchar"
     ),
+    "ml.recommendations": (
+        "profile_id varchar, rank integer, product_id varchar, score double, kind varchar, as_of"
+        " timestamp, version varchar"
+    ),
+    "ml.product_pairs": (
+        "product_id varchar, other_product_id varchar, kind varchar, rank integer, score double,"
+        " baskets bigint, as_of timestamp, version varchar"
+    ),
     "ml.score_runs": (
         "model varchar, as_of timestamp, model_version varchar, content_hash varchar, scored_rows"
         " bigint, scored_at timestamp"

@@ -1,0 +1,1 @@
+"""Recommends products: trending, bought or viewed together, and collaborative filtering."""
