@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from ml.recommend.policy import NAME as RECOMMENDATIONS
 from ml.registry import catalogue
 from segmentry import clock, warehouse
 from segmentry.stages import RunContext, StageReport
-
-RECOMMENDATIONS = "recommendations"  # the item of the stage score that is no model of ml/models/
 
 
 def train_items(context: RunContext) -> list[str]:

@@ -1,4 +1,4 @@
-"""Offline evaluation, split by time: what the lists before a date say of purchases after it."""
+"""Offline evaluation, split by time: lists from before a date against purchases after it."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ COLLABORATIVE = "collaborative"
 BASELINES = ("trending", "popular")
 RESAMPLES = 1000
 CONFIDENCE = 0.95
-LEAST_PEOPLE = 30  # with fewer an interval says nothing
+LEAST_PEOPLE = 30  # with fewer an interval is too wide to decide
 
 
 @dataclass(frozen=True)
-class Evaluation:
+class ListEvaluation:
     """split: lists know only purchases before it. people: who bought after it something that a list
     could contain. measures: method to measure (recall, ndcg) to its 90% interval. coverage: method
     to the share of products in at least one list. gain: recall of collaborative filtering above the
@@ -58,7 +58,7 @@ class Evaluation:
 
 def evaluate(
     bought: pd.DataFrame, split: datetime, policy: RecommendationPolicy, seed: int = 7
-) -> Evaluation | None:
+) -> ListEvaluation | None:
     """Learn from what was bought before the split and test on ``trending_days`` days after it; None
     if fewer than 30 people can be tested on.
 
@@ -99,7 +99,7 @@ def _judged(
     split: datetime,
     policy: RecommendationPolicy,
     seed: int,
-) -> Evaluation:
+) -> ListEvaluation:
     samples = draws(len(wanted), RESAMPLES, seed)
     labels = np.zeros(len(wanted), dtype=np.int64)
     each: dict[str, dict[str, Scores]] = {}
@@ -113,9 +113,9 @@ def _judged(
         for method, found in each.items()
     }
     baseline = max(BASELINES, key=lambda method: measures[method]["recall"].value)
-    ours, theirs = each[COLLABORATIVE]["recall"], each[baseline]["recall"]
-    gain = paired_gain(_mean, labels, ours, theirs, samples, CONFIDENCE)
-    return Evaluation(
+    ours = each[COLLABORATIVE]["recall"]
+    gain = paired_gain(_mean, labels, ours, each[baseline]["recall"], samples, CONFIDENCE)
+    return ListEvaluation(
         split, policy.trending_days, policy.size, len(wanted), measures, coverage, baseline, gain
     )
 

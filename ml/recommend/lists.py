@@ -1,4 +1,4 @@
-"""Makes the lists: trending for everybody, pairs of products, and a list for each person."""
+"""Makes the lists: trending for new visitors, pairs of products, and a list for each person."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ml.recommend import matrices
 from ml.recommend.evaluation import COLLABORATIVE
 from ml.recommend.matrices import DIGITS, Matrix
 from ml.recommend.policy import RecommendationPolicy
-from ml.recommend.reading import Behaviour
+from ml.recommend.reading import ShopHistory
 from ml.recommend.rules import Choice
 
 TRENDING = "trending"
@@ -36,7 +36,7 @@ class Lists:
     pairs: pd.DataFrame
 
 
-def make(behaviour: Behaviour, policy: RecommendationPolicy, *, is_personal: bool) -> Lists:
+def make(behaviour: ShopHistory, policy: RecommendationPolicy, *, is_personal: bool) -> Lists:
     """All lists at one time. is_personal: whether collaborative filtering is used; without it
     people with purchases get trending.
     """
@@ -67,7 +67,7 @@ def _rows(person: str | None, choices: list[Choice]) -> list[Row]:
 
 
 def _trending(
-    bought: pd.DataFrame, behaviour: Behaviour, policy: RecommendationPolicy
+    bought: pd.DataFrame, behaviour: ShopHistory, policy: RecommendationPolicy
 ) -> list[Choice]:
     """Products by how many people bought them lately; then those of the whole history."""
     recent = bought[bought["at"] >= behaviour.as_of - timedelta(days=policy.trending_days)]
@@ -81,7 +81,10 @@ def _trending(
 
 
 def _buyers(
-    bought: pd.DataFrame, trending: list[Choice], behaviour: Behaviour, policy: RecommendationPolicy
+    bought: pd.DataFrame,
+    trending: list[Choice],
+    behaviour: ShopHistory,
+    policy: RecommendationPolicy,
 ) -> Iterator[list[Row]]:
     """Lists of people with purchases, by collaborative filtering, filled up with trending."""
     products = matrices.most_bought(bought, policy.max_products)
@@ -101,7 +104,7 @@ def _buyers(
 
 
 def _lately(
-    bought: pd.DataFrame, behaviour: Behaviour, policy: RecommendationPolicy
+    bought: pd.DataFrame, behaviour: ShopHistory, policy: RecommendationPolicy
 ) -> dict[str, frozenset[str]]:
     since = behaviour.as_of - timedelta(days=policy.not_bought_days)
     recent = bought[bought["at"] >= since]
@@ -139,7 +142,7 @@ def _lookers(
     bought: pd.DataFrame,
     found: Any,
     products: NDArray[Any],
-    behaviour: Behaviour,
+    behaviour: ShopHistory,
     policy: RecommendationPolicy,
 ) -> Iterator[list[Row]]:
     """Lists of people without purchases, by what is viewed together with what they viewed."""

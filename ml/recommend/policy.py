@@ -9,7 +9,7 @@ from segmentry import configuration
 from segmentry.errors import ConfigError
 from segmentry.settings import Settings
 
-SECTION = "recommendations"
+NAME = "recommendations"  # of the section, the item of the stage score, and the experiment
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class RecommendationPolicy:
     @classmethod
     def read(cls, settings: Settings) -> Self:
         """The policy of config/policies.yml, with defaults for what it leaves out."""
-        return cls.of(configuration.policies(settings).get(SECTION) or {})
+        return cls.of(configuration.policies(settings).get(NAME) or {})
 
     @classmethod
     def of(cls, given: dict[str, Any]) -> Self:
@@ -66,7 +66,7 @@ class RecommendationPolicy:
 
 def _refused(name: str, received: str, allowed: str) -> ConfigError:
     return ConfigError(
-        f"config/policies.yml: {SECTION}.{name} is {received}",
+        f"config/policies.yml: {NAME}.{name} is {received}",
         allowed=allowed,
         remedy="correct or remove it",
     )

@@ -10,7 +10,7 @@ import pandas as pd
 
 from ml.data.frames import Lake
 from ml.recommend.policy import RecommendationPolicy
-from ml.recommend.rules import Rules
+from ml.recommend.rules import ListRules
 from segmentry import restrictions, warehouse
 from segmentry.settings import Settings
 
@@ -46,7 +46,7 @@ _VIEWED = f"""
 
 
 @dataclass(frozen=True)
-class Behaviour:
+class ShopHistory:
     """What people did before as_of.
 
     bought: columns person, is_known (a profile), basket, product_id and at, from twice the history
@@ -57,7 +57,7 @@ class Behaviour:
     as_of: datetime
     bought: pd.DataFrame
     viewed: pd.DataFrame
-    rules: Rules
+    rules: ListRules
 
     @property
     def content_hash(self) -> str:
@@ -79,7 +79,7 @@ def refused(settings: Settings) -> list[str]:
 
 def read(
     lake: Lake, as_of: datetime, policy: RecommendationPolicy, refusing: list[str]
-) -> Behaviour:
+) -> ShopHistory:
     """Everything that lists are made of; views and the catalogue may be missing."""
     warehouse.require(lake, "marts.order_items", made_by="marts")
     lake.execute(f"create or replace temp table {REFUSED} (profile_id varchar)")
@@ -88,10 +88,10 @@ def read(
     bought = lake.execute(_BOUGHT, {"as_of": as_of, "since": since}).df()
     recent = {"as_of": as_of, "since": as_of - timedelta(days=policy.history_days)}
     viewed = lake.execute(_VIEWED, recent).df()
-    return Behaviour(as_of, bought, viewed, _rules(lake, policy))
+    return ShopHistory(as_of, bought, viewed, _rules(lake, policy))
 
 
-def _rules(lake: Lake, policy: RecommendationPolicy) -> Rules:
+def _rules(lake: Lake, policy: RecommendationPolicy) -> ListRules:
     rows: list[tuple[str, str | None, bool]] = []
     if warehouse.relation_exists(lake, "marts.products"):
         rows = lake.execute(
@@ -99,6 +99,6 @@ def _rules(lake: Lake, policy: RecommendationPolicy) -> Rules:
         ).fetchall()
     inactive = {product for product, _, is_active in rows if not is_active}
     categories = {product: category for product, category, _ in rows if category}
-    return Rules(
+    return ListRules(
         policy.size, inactive if policy.only_active else set(), categories, policy.max_per_category
     )

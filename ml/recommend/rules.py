@@ -10,7 +10,7 @@ Choice = tuple[str, float, str]  # product_id, score, kind
 
 
 @dataclass(frozen=True)
-class Rules:
+class ListRules:
     """size: products per list. inactive: product_ids that cannot be bought. categories: product_id
     to category; a product without one is under no limit. max_per_category: 0 is no limit.
     """

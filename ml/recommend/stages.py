@@ -13,11 +13,10 @@ from ml import threads
 from ml.data import frames
 from ml.policy import TrainingPolicy
 from ml.recommend import evaluation, lists, reading
-from ml.recommend.evaluation import Evaluation
-from ml.recommend.policy import RecommendationPolicy
-from ml.recommend.reading import Behaviour
+from ml.recommend.evaluation import ListEvaluation
+from ml.recommend.policy import NAME, RecommendationPolicy
+from ml.recommend.reading import ShopHistory
 from ml.registry import store
-from ml.stages import RECOMMENDATIONS as NAME
 from segmentry import clock, warehouse
 from segmentry.settings import Settings
 from segmentry.stages import RunContext, StageReport
@@ -56,28 +55,28 @@ def recommend(context: RunContext) -> StageReport:
     return StageReport(rows, [f"recommendations {version}: {_summary(judged)}"])
 
 
-def read(settings: Settings, as_of: datetime, policy: RecommendationPolicy) -> Behaviour:
+def read(settings: Settings, as_of: datetime, policy: RecommendationPolicy) -> ShopHistory:
     """What people did, as the models of this run read it."""
     refusing = reading.refused(settings)
     with frames.published(settings) as (lake, _):
         return reading.read(lake, as_of, policy, refusing)
 
 
-def evaluate(behaviour: Behaviour, policy: RecommendationPolicy) -> Evaluation | None:
+def evaluate(behaviour: ShopHistory, policy: RecommendationPolicy) -> ListEvaluation | None:
     """The evaluation on the newest days, of people with a profile."""
     known = behaviour.bought[behaviour.bought["is_known"]]
     split = behaviour.as_of - timedelta(days=policy.trending_days)
     return evaluation.evaluate(known, split, policy, TrainingPolicy().seed)
 
 
-def _summary(judged: Evaluation | None) -> str:
+def _summary(judged: ListEvaluation | None) -> str:
     if judged is None:
         return "fewer people than a test needs, so people with purchases get trending"
     end = "" if judged.is_better else "; people with purchases get trending"
     return judged.sentence + end
 
 
-def _content(behaviour: Behaviour, policy: RecommendationPolicy) -> str:
+def _content(behaviour: ShopHistory, policy: RecommendationPolicy) -> str:
     text = f"{REVISION} {sorted(asdict(policy).items())} {behaviour.content_hash}"
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -102,10 +101,10 @@ def _write(
 
 def _track(
     settings: Settings,
-    behaviour: Behaviour,
+    behaviour: ShopHistory,
     policy: RecommendationPolicy,
     content: str,
-    judged: Evaluation | None,
+    judged: ListEvaluation | None,
 ) -> None:
     """A run in MLflow with the policy, the figures and their intervals."""
     import mlflow
@@ -123,7 +122,7 @@ def _track(
         tracker.complete(run.info.run_id)
 
 
-def figures(judged: Evaluation) -> dict[str, float]:
+def figures(judged: ListEvaluation) -> dict[str, float]:
     """Every figure by name, with the ends of its interval."""
     found: dict[str, float] = {"tested_people": judged.people, "is_better": float(judged.is_better)}
     for method, measures in judged.measures.items():
@@ -135,7 +134,7 @@ def figures(judged: Evaluation) -> dict[str, float]:
     return found | {"gain": gain.value, "gain_low": gain.low, "gain_high": gain.high}
 
 
-def table(judged: Evaluation) -> list[dict[str, Any]]:
+def table(judged: ListEvaluation) -> list[dict[str, Any]]:
     """One row per method: recall and NDCG with their intervals, and coverage."""
     return [
         {

@@ -1,4 +1,4 @@
-"""Recommendations: rules, ties, refusals, and what the lists say of later purchases."""
+"""Recommendations: rules, ties, refusals, and how well the lists predict later purchases."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import pytest
 from ml import stages
 from ml.recommend import evaluation, lists, matrices, shown
 from ml.recommend.policy import RecommendationPolicy
-from ml.recommend.reading import Behaviour
-from ml.recommend.rules import Rules
+from ml.recommend.reading import ShopHistory
+from ml.recommend.rules import ListRules
 from segmentry import warehouse
 from segmentry.errors import ConfigError
 from segmentry.settings import Settings
@@ -41,7 +41,7 @@ def shop(size: int = 160, seed: int = 3) -> pd.DataFrame:
     return pd.DataFrame(made, columns=["person", "is_known", "basket", "product_id", "at"])
 
 
-def behaviour(bought: pd.DataFrame, rules: Rules | None = None) -> Behaviour:
+def behaviour(bought: pd.DataFrame, rules: ListRules | None = None) -> ShopHistory:
     viewed = pd.DataFrame(
         [
             ("looker", "s1", "t1-01", AS_OF - timedelta(days=1)),
@@ -52,7 +52,7 @@ def behaviour(bought: pd.DataFrame, rules: Rules | None = None) -> Behaviour:
         ],
         columns=["person", "basket", "product_id", "at"],
     )
-    return Behaviour(AS_OF, bought, viewed, rules or Rules(5, set(), {}))
+    return ShopHistory(AS_OF, bought, viewed, rules or ListRules(5, set(), {}))
 
 
 def test_a_person_gets_products_of_their_taste_that_they_have_not_bought_lately() -> None:
@@ -62,7 +62,8 @@ def test_a_person_gets_products_of_their_taste_that_they_have_not_bought_lately(
     buyer = bought["person"].map(lambda one: f"t{int(one[1:]) % TASTES}")
     assert (bought["product_id"].str[:2] == buyer).all()
     matches = [
-        row.product_id[1] == str(int(row.profile_id[1:]) % TASTES) for row in own.itertuples()
+        product[1] == str(int(person[1:]) % TASTES)
+        for person, product in zip(own["profile_id"], own["product_id"], strict=True)
     ]
     assert len(own) > 600
     assert np.mean(matches) > 0.95
@@ -106,7 +107,7 @@ def test_the_order_of_rows_changes_nothing_and_ties_go_by_product() -> None:
 
 
 def test_rules_leave_out_inactive_products_and_limit_categories() -> None:
-    rules = Rules(3, {"b"}, {"a": "X", "c": "X", "d": "X", "e": "Y"}, max_per_category=2)
+    rules = ListRules(3, {"b"}, {"a": "X", "c": "X", "d": "X", "e": "Y"}, max_per_category=2)
     offered = [(product, 1.0, "k") for product in "abacdefg"]
     assert [one[0] for one in rules.chosen(offered)] == ["a", "c", "e"]
     assert [one[0] for one in rules.chosen(offered, frozenset({"a", "e"}))] == ["c", "d", "f"]
@@ -232,7 +233,8 @@ def test_online_retail_recommendations_beat_popularity(
     assert judged is not None
     print(judged.sentence)
     print({m: (str(v["ndcg"]), round(judged.coverage[m], 3)) for m, v in judged.measures.items()})
-    ours, theirs = judged.measures["collaborative"], judged.measures[judged.baseline]
+    ours = judged.measures["collaborative"]
+    theirs = judged.measures[judged.baseline]
     assert judged.people > 900
     assert judged.is_better
     assert ours["recall"].low > theirs["recall"].high
