@@ -22,6 +22,8 @@ def candidate_arguments(sync: SyncConfig, policy: ConsentPolicy) -> str:
         "name": sync.name,
         "segments": sync.segments or [],
         "past_members": sync.grain == "transition",
+        # Who enters before the next batch is not known yet.
+        "everybody": sync.is_live,
         "key": _contact(key),
         "address": (sync.address or "") if is_sent else "",
         "address_type": (sync.address or "") if is_sent else "",
@@ -43,6 +45,32 @@ def _contact(key: SyncColumn) -> str:
     if key.source == "from" and key.value == "email":
         value = f"lower(trim({value}))"
     return f"nullif({value}, '')"
+
+
+def news_sql(sync: SyncConfig, version: str) -> str:
+    """The audience of ``work.moments``, entries and exits that no batch has yet: (row_key, segment,
+    profile_id, transition, occurred_at). version: suffix of the lake's relations.
+
+    Verdicts, profiles and columns are those that a batch has for the same people.
+    """
+    where = _where(sync, "rows_sent.segment").strip()
+    columns = ["rows_sent.row_key as row_key"]
+    columns += [
+        f"cast({_value(column, 'profiles')} as {column.type}) as {column.name}"
+        for column in sync.columns
+    ]
+    columns.append(f"cast(profiles.profile_id as varchar) as {row_profile.COLUMN}")
+    return f"""
+        select {", ".join(columns)}
+        from work.moments as rows_sent
+        inner join (
+            select profile_id from lake.audiences.candidates{version}
+            where sync = '{sync.name}' and verdict = 'eligible'
+        ) as candidates on rows_sent.profile_id = candidates.profile_id
+        inner join lake.profiles.profiles{version} as profiles
+            on candidates.profile_id = profiles.profile_id
+        {where}
+    """
 
 
 def audience_sql(sync: SyncConfig) -> str:

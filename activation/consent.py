@@ -8,7 +8,7 @@ so that a decision of after the build still counts.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from itertools import compress
 from operator import not_
 from typing import Any
@@ -82,11 +82,14 @@ class ConsentGate:
         newest: Callable[[], int] | None = None,
         graves: Tombstones | None = None,
         lists: ListWatch | None = None,
+        meanwhile: Callable[[], Collection[str]] = tuple,
     ) -> None:
         self._lake = lake
         self._newest = newest or (lambda: warehouse.current_snapshot(lake))
         self._graves = graves
         self._lists = lists
+        self._meanwhile = meanwhile
+        self._refused_meanwhile: frozenset[str] = frozenset()
         self._sync = sync
         self._basis = basis
         self._snapshot = -1
@@ -96,8 +99,8 @@ class ConsentGate:
         self._strict_people: set[str] = set()
 
     def refresh(self, *, is_for_removal: bool = False) -> bool:
-        """Read decisions and suppressions of the lake's newest snapshot; False where it is the one
-        last read.
+        """Read decisions and suppressions of the lake's newest snapshot, and refusals that it does
+        not have yet; False where nothing is newer than what was last read.
 
         Suppression lists that have changed are brought in first; one that cannot be read raises
         SourceError. is_for_removal: then the list as it was read last counts, because nothing
@@ -109,9 +112,12 @@ class ConsentGate:
             except SourceError:
                 if not is_for_removal:
                     raise
+        refused = frozenset(self._meanwhile())
+        is_changed = refused != self._refused_meanwhile
+        self._refused_meanwhile = refused
         newest = self._newest()
         if newest == self._snapshot:
-            return False
+            return is_changed
         self._refused_people.clear()
         self._refused_addresses.clear()
         self._granted = KnownHashes()
@@ -124,12 +130,15 @@ class ConsentGate:
     def refusals(self, rows: Sequence[Row]) -> list[str]:
         """Why each row may not leave, or '' where it may. A forgotten person is never reached."""
         found = self._standing(rows)
-        if not self._graves:
+        if not self._graves and not self._refused_meanwhile:
             return found
         return [
-            why or (REFUSED if self._is_forgotten(row) else "")
+            why or (REFUSED if self._is_refused_meanwhile(row) or self._is_forgotten(row) else "")
             for row, why in zip(rows, found, strict=True)
         ]
+
+    def _is_refused_meanwhile(self, row: Row) -> bool:
+        return bool(self._refused_meanwhile) and row.profile_id in self._refused_meanwhile
 
     def _is_forgotten(self, row: Row) -> bool:
         if self._graves is None:

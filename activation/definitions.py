@@ -71,3 +71,13 @@ def warning(sync: SyncConfig, differing: Sequence[str]) -> list[str]:
         f"the file has changed since its audience was built ({', '.join(differing)}): what is sent"
         " is the audience as it was built; run `segmentry run --select audiences+`"
     ]
+
+
+def resync_note(sync: SyncConfig, wanted: int, existing: int) -> str:
+    """What a change of the mapping leads to."""
+    if sync.mode in ("insert", "append"):
+        return (
+            f"the mapping has changed: new rows have the new one, and the mode '{sync.mode}'"
+            f" sends no row again ({existing:,} keep the former one)"
+        )
+    return f"the mapping has changed: a full resync of {wanted:,} row(s)"

@@ -355,6 +355,7 @@ def of(sync: SyncConfig) -> Destination:
     destination = _named(sync)
     uses.check(sync, destination.purposes, destination.channels)
     uses.check_no_consent(sync)
+    uses.check_live(sync, destination.is_snapshot)
     destination.check(sync)
     destination.check_addition(sync)
     return destination

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import replace
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
 
 from activation import (
     consent_policy,
     guardrails,
     moving,
+    news,
     opt_out_pull,
     renaming,
     sharing,
@@ -32,14 +33,30 @@ from segmentry.stages import StageReport
 from segmentry.sync_config import SyncConfig
 
 
+@dataclass(frozen=True)
+class LiveNews:
+    """What the live engine has to send. refused: gives the profiles that refused the sync's purpose
+    since the batch.
+    """
+
+    moments: Sequence[news.Moment]
+    refused: Callable[[], Collection[str]]
+
+
 def run_sync(
-    settings: Settings, name: str, *, release: Collection[str] = (), digest: str | None = None
+    settings: Settings,
+    name: str,
+    *,
+    release: Collection[str] = (),
+    digest: str | None = None,
+    live: LiveNews | None = None,
 ) -> StageReport:
     """Run one sync to its end.
 
     Withdrawals are sent first, and nothing that stops the rest stops them. release: guardrails the
     operator lets go, by name. digest: apply the rest only if its plan is exactly the one that bears
-    it. Raises GuardrailTriggered, DestinationError or another SegmentryError for this sync alone.
+    it. live: what a sync with `schedule: live` sends; without it nothing. Raises
+    GuardrailTriggered, DestinationError or another SegmentryError for this sync alone.
     """
     sync = sync_files.one(settings, name)
     release = guardrails.released(name, release)
@@ -50,6 +67,10 @@ def run_sync(
         withdraw(settings, name, sync)
         raise read_back.faults[0]
     with open_sync(settings, name) as opened:
+        if live is not None:
+            opened.refused_meanwhile = live.refused
+            snapshot = plans.snapshot_to_read(opened.lake, sync)
+            news.put(opened.lake, sync, snapshot, live.moments)
         renaming.settle(opened.ledger, sync)
         if not (missing := opened.at(sync).missing):
             with desk_of(opened) as desk:

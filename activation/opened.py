@@ -4,7 +4,7 @@ The engine, plan, verify and explain get them here, and nobody opens them by him
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -35,12 +35,14 @@ class OpenSync:
     """One sync by its name. The lake and the ledger are opened when they are first asked for.
 
     list_fault: why a suppression list could not be read as the lake was opened.
+    refused_meanwhile: gives profiles that refused the sync's purpose and that the lake lacks.
     """
 
     def __init__(self, settings: Settings, name: str, stack: ExitStack) -> None:
         self.settings = settings
         self.name = name
         self.list_fault: SourceError | None = None
+        self.refused_meanwhile: Callable[[], Collection[str]] = tuple
         self._stack = stack
 
     @cached_property
@@ -118,7 +120,9 @@ class SyncPlace:
         basis = basis or consent_policy.load(opened.settings).basis(self.sync.purpose)
         newest = snapshots.watch(opened.settings, opened.lake)
         graves = Tombstones(opened.settings, configuration.shop_country(opened.settings))
-        return ConsentGate(opened.lake, self.sync, basis, newest, graves, opened.lists)
+        return ConsentGate(
+            opened.lake, self.sync, basis, newest, graves, opened.lists, opened.refused_meanwhile
+        )
 
     @contextmanager
     def session(self, run_id: str) -> Iterator[DestinationSession]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import duckdb
 
-from activation import changes, definitions, pace, replacements, withdrawals, work
+from activation import changes, definitions, news, pace, replacements, withdrawals, work
 from activation.consent import ConsentGate
 from activation.ledger import dead_letters
 from activation.ledger.database import Ledger, now
@@ -79,7 +79,9 @@ class SyncPlan:
 
 
 def audience(sync: SyncConfig, snapshot: int) -> str:
-    """The sync's audience as it was at a snapshot of the lake."""
+    """The sync's audience as it was at a snapshot of the lake; of a live one, what ``news`` put."""
+    if sync.is_live:
+        return "(select * from work.news)"
     return f"(select * from lake.audiences.aud_{sync.name} at (version => {snapshot}))"
 
 
@@ -115,6 +117,8 @@ def make(
     """
     standing = standing or Standing(withdrawals.mark(lake))
     snapshot = snapshot_to_read(lake, sync)
+    if sync.is_live:
+        news.ensure(lake, sync, snapshot)
     fingerprint = f"{_fingerprint(lake, sync, snapshot)}:{standing.mark}"
     is_resync = state["config_hash"] not in (None, sync.config_hash)
     if not is_resync and fingerprint == state["fingerprint"]:
@@ -146,17 +150,8 @@ def make(
     plan.notes += [*waiting, *replacements.note(replaced)]
     plan.notes += definitions.warning(sync, definitions.differences(lake, sync, snapshot))
     if is_resync:
-        plan.notes.append(_resync_note(plan))
+        plan.notes.append(definitions.resync_note(sync, plan.wanted, plan.existing))
     return plan
-
-
-def _resync_note(plan: SyncPlan) -> str:
-    if plan.sync.mode in ("insert", "append"):
-        return (
-            f"the mapping has changed: new rows have the new one, and the mode '{plan.sync.mode}'"
-            f" sends no row again ({plan.existing:,} keep the former one)"
-        )
-    return f"the mapping has changed: a full resync of {plan.wanted:,} row(s)"
 
 
 def _count_operations(lake: duckdb.DuckDBPyConnection) -> Counter[str]:

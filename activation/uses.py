@@ -36,3 +36,14 @@ def check_no_consent(sync: SyncConfig) -> None:
             f" {subscriptions.FROM_LEDGER}, under a name that no tool acts upon",
             remedy="remove it: a subscription comes from the consent decisions alone",
         )
+
+
+def check_live(sync: SyncConfig, is_snapshot: bool) -> None:
+    """Raise ConfigError where entries and exits cannot be sent one at a time."""
+    if sync.schedule == "live" and is_snapshot:
+        raise ConfigError(
+            f"{sync.path}: schedule 'live' with the destination '{sync.destination}', which takes"
+            " whole audiences",
+            allowed="a destination that takes single rows, such as webhook",
+            remedy="use another destination or another schedule",
+        )

@@ -12,6 +12,7 @@ from live import checking, running, service
 from live.engine import Turn
 from live.publishing import StorePublisher
 from live.store import opened
+from runtime.console import errors
 from segmentry import clock
 from segmentry.settings import Settings
 
@@ -23,11 +24,13 @@ def run(once: bool, every: float, as_of: str | None, output: Output) -> None:
     with closing(opened.open_store(settings)) as store, service.stopped_by_signals() as stop:
         publisher = StorePublisher(store)
         if once:
-            turns = list(running.once(settings, at, publisher))
+            turns = list(running.once(settings, at, publisher, errors.print))
             rows = [_row(turn) for turn in turns if _is_any(turn)]
             _output.show(rows, output, empty="nothing new")
             return
-        running.follow(settings, stop, _report, every=every, as_of=at, publisher=publisher)
+        running.follow(
+            settings, stop, _report, every=every, as_of=at, publisher=publisher, said=errors.print
+        )
 
 
 def status(output: Output) -> None:

@@ -127,6 +127,7 @@ class Engine:
         with self.state.transaction():
             self.state.keep_places(arrivals.places)
             self.state.add_waiting(waiting)
+            self.state.add_refusals(sorted(placed.refusals))
             batch.provisional += placed.provisional
             if placed.provisional or is_reloaded:
                 self.state.keep_provisional(batch.provisional)
@@ -185,7 +186,8 @@ class Engine:
     def _evaluate(self, people: Collection[str], clock: datetime, cause: str) -> list[Change]:
         """Compute and judge these profiles, and keep what came of it."""
         if not people:
-            return []
+            # A batch changes memberships of people that nothing is evaluated of.
+            return self._changes(clock, cause) if cause == BATCH else []
         batch = self._current()
         everyone, rows = computation.profiles(
             batch.facts, batch.definition, people, clock, batch.stays.book.columns
@@ -247,9 +249,10 @@ class Engine:
             for profile, at in self.state.evaluated().items()
             if is_same or at > batch.facts.as_of
         }
-        dropped, affected = self._take_up_events()
+        dropped, affected, refusals = self._take_up_events()
         with self.state.transaction():
             self.state.drop_waiting(dropped)
+            self.state.replace_refusals(sorted(refusals))
             self._take_up_stays(evaluated, is_same)
             if self.state.fact(state.SNAPSHOT) is None:
                 self._seed()
@@ -264,9 +267,9 @@ class Engine:
         )
         self.state.seed_memberships(memberships.fetchall())
 
-    def _take_up_events(self) -> tuple[list[str], set[str]]:
-        """Add the events that no batch has yet; returns the ids of the others, and the profiles
-        affected.
+    def _take_up_events(self) -> tuple[list[str], set[str], set[tuple[str, str]]]:
+        """Add the events that no batch has yet; returns the ids of the others, the profiles
+        affected, and their refusals.
         """
         batch = self._current()
         waiting = self.state.waiting()
@@ -284,7 +287,7 @@ class Engine:
         self._named(placed)
         self._refuse(placed)
         dropped = {event.event_id for event in waiting} - {event.event_id for event in kept}
-        return sorted(dropped), placed.affected
+        return sorted(dropped), placed.affected, placed.refusals
 
     def _take_up_stays(self, evaluated: Mapping[str, datetime], is_same: bool) -> None:
         batch = self._current()

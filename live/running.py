@@ -10,7 +10,7 @@ from contextlib import closing, contextmanager
 from datetime import datetime
 from typing import Any
 
-from live import engine, inbox, placing, state
+from live import engine, inbox, placing, state, triggers
 from live.engine import Turn
 from live.publishing import Publisher
 from segmentry.errors import UsageError
@@ -41,11 +41,17 @@ def follow(
     every: float = 1.0,
     as_of: datetime | None = None,
     publisher: Publisher | None = None,
+    said: triggers.Report | None = None,
 ) -> None:
     """Take turns until stop is set. every: seconds between two looks when there is nothing to do;
-    while there is, turns follow each other at once.
+    while there is, turns follow each other at once. said: gets what the live syncs report; None
+    sends none.
     """
-    with only_engine(settings), engine.started(settings, publisher) as one:
+    with (
+        only_engine(settings),
+        engine.started(settings, publisher) as one,
+        _sending(settings, one, said),
+    ):
         while not stop.is_set():
             turn = one.turn(as_of=as_of)
             report(turn)
@@ -53,16 +59,44 @@ def follow(
                 stop.wait(every)
 
 
+@contextmanager
+def _sending(
+    settings: Settings, one: engine.Engine, said: triggers.Report | None
+) -> Iterator[None]:
+    """Send beside the turns, so that a slow tool delays none."""
+    if said is None:
+        yield
+        return
+    triggers.Courier(settings, said).begin(one.state)
+    ended = threading.Event()
+    words = (settings, ended, said)
+    sender = threading.Thread(target=triggers.deliver_until, args=words, name="triggers")
+    sender.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        sender.join()
+
+
 def once(
-    settings: Settings, as_of: datetime | None = None, publisher: Publisher | None = None
+    settings: Settings,
+    as_of: datetime | None = None,
+    publisher: Publisher | None = None,
+    said: triggers.Report | None = None,
 ) -> Iterator[Turn]:
-    """Turns until the inbox is read and nothing is due."""
+    """Turns until the inbox is read and nothing is due; then the live syncs send what is new."""
     with only_engine(settings), engine.started(settings, publisher) as one:
-        while True:
+        courier = triggers.Courier(settings, said) if said is not None else None
+        if courier is not None:
+            courier.begin(one.state)
+        is_more = True
+        while is_more:
             turn = one.turn(as_of=as_of)
             yield turn
-            if not (turn.bytes_behind or turn.is_more):
-                return
+            is_more = bool(turn.bytes_behind or turn.is_more)
+        if courier is not None:
+            courier.deliver(one.state)
 
 
 def status(settings: Settings) -> dict[str, Any]:

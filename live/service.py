@@ -69,9 +69,16 @@ def serve(settings: Settings, stop: threading.Event, every: float) -> None:
         try:
             definition.compiled(settings)  # before a store is made in a home without a batch
             with closing(opened.open_store(settings)) as store:
-                running.follow(settings, stop, report, every=every, publisher=StorePublisher(store))
+                running.follow(
+                    settings, stop, report, every=every, publisher=StorePublisher(store),
+                    said=_said,
+                )  # fmt: skip
         except NotReadyError:
             stop.wait(every)
+
+
+def _said(text: str) -> None:
+    print(text, flush=True)
 
 
 @contextmanager

@@ -36,6 +36,9 @@ create table if not exists memberships (
 create table if not exists membership_changes (
     sequence integer primary key autoincrement, profile_id text not null, segment text not null,
     change text not null, at text not null, cause text not null) strict;
+create table if not exists refusals (
+    profile_id text not null, purpose text not null,
+    primary key (profile_id, purpose)) strict, without rowid;
 create table if not exists provisional (
     kind text not null, profile_id text not null, other_profile_id text not null,
     found_at text not null, primary key (kind, profile_id, other_profile_id)) strict, without rowid;
@@ -46,6 +49,7 @@ _OF_PROFILES = (
     ("stays", "profile_id"),
     ("memberships", "profile_id"),
     ("membership_changes", "profile_id"),
+    ("refusals", "profile_id"),
     ("provisional", "profile_id"),
     ("provisional", "other_profile_id"),
 )
@@ -246,6 +250,31 @@ class State:
         """Sequence number of the newest change, 0 before the first."""
         row = self._connection.execute("select max(sequence) from membership_changes").fetchone()
         return int(row[0] or 0)
+
+    def newest_changes(self, after: int, since: datetime) -> list[Change]:
+        """Changes behind a sequence number that are not older than the time, oldest first."""
+        rows = self._connection.execute(
+            "select profile_id, segment, change, at, cause, sequence from membership_changes"
+            " where sequence > ? and at >= ? order by sequence",
+            [after, _text(since)],
+        )
+        return [Change(p, s, c, _time(at), cause, n) for p, s, c, at, cause, n in rows]
+
+    def add_refusals(self, refusals: Iterable[tuple[str, str]]) -> None:
+        """Keep refusals, (profile_id, purpose), that no batch has yet."""
+        self._many("insert or ignore into refusals values (?, ?)", refusals)
+
+    def replace_refusals(self, refusals: Iterable[tuple[str, str]]) -> None:
+        """Keep these alone: a batch has the others."""
+        self._connection.execute("delete from refusals")
+        self.add_refusals(refusals)
+
+    def refused(self, purpose: str) -> frozenset[str]:
+        """Profiles that refused the purpose since the batch."""
+        rows = self._connection.execute(
+            "select profile_id from refusals where purpose = ?", [purpose]
+        )
+        return frozenset(profile_id for (profile_id,) in rows)
 
     def keep_provisional(self, rows: Iterable[tuple[str, str, str, datetime]]) -> None:
         """Replace the list of what the batch decides: (kind, profile_id, other, found_at)."""

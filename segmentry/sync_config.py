@@ -144,6 +144,11 @@ class SyncConfig:
         """Whether a refresh between two main jobs runs it too."""
         return self.is_enabled and self.schedule == "each_refresh"
 
+    @property
+    def is_live(self) -> bool:
+        """Whether the live engine sends it, an entry or an exit at a time, and no job does."""
+        return self.is_enabled and self.schedule == "live"
+
     @cached_property
     def suppressing_channels(self) -> tuple[str, ...]:
         """Channels of which a suppression keeps a person out.

@@ -102,6 +102,7 @@ def _check(sync: SyncConfig) -> None:
             remedy="name a column with another value for each person",
         )
     _check_rows(sync)
+    _check_live(sync)
     _check_quiet_hours(sync)
 
 
@@ -124,6 +125,34 @@ def _check_quiet_hours(sync: SyncConfig) -> None:
             allowed="a name of the IANA list, such as Europe/Paris",
             remedy="correct the name",
         ) from None
+
+
+def _check_live(sync: SyncConfig) -> None:
+    """What the live engine cannot send: it knows entries and exits, and the profile as the newest
+    batch has it.
+    """
+    if sync.schedule != "live":
+        return
+    if sync.grain != "transition":
+        raise ConfigError(
+            f"{sync.path}: schedule 'live' with audience/grain '{sync.grain}'",
+            allowed="audience/grain: transition, because what happens live is an entry or an exit",
+            remedy="set `grain: transition` under audience, or another schedule",
+        )
+    if sync.exclusive_group:
+        raise ConfigError(
+            f"{sync.path}: schedule 'live' with the exclusive_group '{sync.exclusive_group}'",
+            allowed="no exclusive_group: it is decided for all people at once, by a job",
+            remedy="remove exclusive_group, or set another schedule",
+        )
+    for column in sync.columns:
+        if column.source in ("segments", "member_of"):
+            raise ConfigError(
+                f"{sync.path}: schedule 'live' with columns/{column.name} of the kind"
+                f" '{column.source}'",
+                allowed="columns with from, constant, template or row",
+                remedy="use `row: segment`, or set another schedule",
+            )
 
 
 def _check_rows(sync: SyncConfig) -> None:

@@ -1,5 +1,6 @@
 {#- One sync's people, each with the first reason that keeps them back, or 'eligible'.
-    sync: name, segments (none for all), past_members, key, address (none where no message is sent),
+    sync: name, segments (none for all), past_members, everybody (members or not),
+    key, address (none where no message is sent),
     address_type, purpose (none where people are removed, which nobody is kept back from), channel,
     suppressing_channels (those of which a suppression keeps a person back),
     needs_grant, opt_in_countries, share, salt, exclusive_group, priority. -#}
@@ -42,10 +43,14 @@ select
     end as verdict
 from profiles as people
 inner join (
+    {% if sync.everybody -%}
+    select profile_id from profiles
+    {% else -%}
     select distinct profile_id
     from {{ 'past_members' if sync.past_members else 'members' }}
     {% if sync.segments -%}
     where segment in ('{{ sync.segments | join("', '") }}')
+    {% endif -%}
     {% endif -%}
 ) as wanted
     on people.profile_id = wanted.profile_id
