@@ -67,7 +67,7 @@ def news_sql(sync: SyncConfig, version: str) -> str:
             select profile_id from lake.audiences.candidates{version}
             where sync = '{sync.name}' and verdict = 'eligible'
         ) as candidates on rows_sent.profile_id = candidates.profile_id
-        inner join lake.profiles.profiles{version} as profiles
+        inner join (select * from lake.profiles.profiles{version}) as profiles
             on candidates.profile_id = profiles.profile_id
         {where}
     """

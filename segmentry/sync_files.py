@@ -101,8 +101,8 @@ def _check(sync: SyncConfig) -> None:
             allowed="a column with from or template",
             remedy="name a column with another value for each person",
         )
-    _check_rows(sync)
     _check_live(sync)
+    _check_rows(sync)
     _check_quiet_hours(sync)
 
 
