@@ -23,7 +23,7 @@ def candidate_arguments(sync: SyncConfig, policy: ConsentPolicy) -> str:
         "segments": sync.segments or [],
         "past_members": sync.grain == "transition",
         # Who enters before the next batch is not known yet.
-        "everybody": sync.is_live,
+        "every_profile": sync.is_live,
         "key": _contact(key),
         "address": (sync.address or "") if is_sent else "",
         "address_type": (sync.address or "") if is_sent else "",
@@ -48,8 +48,8 @@ def _contact(key: SyncColumn) -> str:
 
 
 def news_sql(sync: SyncConfig, version: str) -> str:
-    """The audience of ``work.moments``, entries and exits that no batch has yet: (row_key, segment,
-    profile_id, transition, occurred_at). version: suffix of the lake's relations.
+    """The audience of ``work.news_rows``, entries and exits that no batch has yet: (row_key,
+    segment, profile_id, transition, occurred_at). version: suffix of the lake's relations.
 
     Verdicts, profiles and columns are those that a batch has for the same people.
     """
@@ -62,7 +62,7 @@ def news_sql(sync: SyncConfig, version: str) -> str:
     columns.append(f"cast(profiles.profile_id as varchar) as {row_profile.COLUMN}")
     return f"""
         select {", ".join(columns)}
-        from work.moments as rows_sent
+        from work.news_rows as rows_sent
         inner join (
             select profile_id from lake.audiences.candidates{version}
             where sync = '{sync.name}' and verdict = 'eligible'

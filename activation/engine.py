@@ -39,7 +39,7 @@ class LiveNews:
     since the batch.
     """
 
-    moments: Sequence[news.Moment]
+    news_rows: Sequence[news.NewsRow]
     refused: Callable[[], Collection[str]]
 
 
@@ -70,7 +70,7 @@ def run_sync(
         if live is not None:
             opened.refused_meanwhile = live.refused
             snapshot = plans.snapshot_to_read(opened.lake, sync)
-            news.put(opened.lake, sync, snapshot, live.moments)
+            news.put(opened.lake, sync, snapshot, live.news_rows)
         renaming.settle(opened.ledger, sync)
         if not (missing := opened.at(sync).missing):
             with desk_of(opened) as desk:

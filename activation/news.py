@@ -19,7 +19,7 @@ from segmentry.sync_config import SyncConfig
 
 
 @dataclass(frozen=True)
-class Moment:
+class NewsRow:
     """An entry or an exit. transition: entered or left. occurred_at: naive UTC."""
 
     profile_id: str
@@ -35,25 +35,30 @@ class Moment:
 
 
 def put(
-    lake: duckdb.DuckDBPyConnection, sync: SyncConfig, snapshot: int, moments: Sequence[Moment]
+    lake: duckdb.DuckDBPyConnection, sync: SyncConfig, snapshot: int, news_rows: Sequence[NewsRow]
 ) -> None:
-    """Fill ``work.news`` with those moments whose profiles may be sent, as of the batch of the
+    """Fill ``work.news`` with those news_rows whose profiles may be sent, as of the batch of the
     snapshot; NotReadyError where no batch has judged the profiles for the sync.
     """
     import pyarrow as pa
 
     work.attach(lake)
     texts = {
-        "row_key": [one.row_key for one in moments],
-        "profile_id": [one.profile_id for one in moments],
-        "segment": [one.segment for one in moments],
-        "transition": [one.transition for one in moments],
+        "row_key": [one.row_key for one in news_rows],
+        "profile_id": [one.profile_id for one in news_rows],
+        "segment": [one.segment for one in news_rows],
+        "transition": [one.transition for one in news_rows],
     }
     columns = {name: pa.array(values, pa.string()) for name, values in texts.items()}
-    columns["occurred_at"] = pa.array([one.occurred_at for one in moments], pa.timestamp("us"))
-    work.put(lake, "moments", pa.table(columns))
+    columns["occurred_at"] = pa.array([one.occurred_at for one in news_rows], pa.timestamp("us"))
+    work.put(lake, "news_rows", pa.table(columns))
     version = f" at (version => {snapshot})"
     try:
+        judged = lake.execute(
+            f"select 1 from lake.audiences.candidates{version} where sync = ? limit 1", [sync.name]
+        ).fetchone()
+        if judged is None:
+            raise duckdb.CatalogException("no profile is judged for the sync")
         lake.execute(f"create or replace table work.news as {news_sql(sync, version)}")
     except (duckdb.BinderException, duckdb.CatalogException):
         raise NotReadyError(
@@ -64,7 +69,9 @@ def put(
 
 
 def ensure(lake: duckdb.DuckDBPyConnection, sync: SyncConfig, snapshot: int) -> None:
-    """Have ``work.news``, empty where nothing was put there."""
+    """Have ``work.news`` for a live sync, empty where nothing was put there."""
+    if not sync.is_live:
+        return
     work.attach(lake)
     found = lake.execute(
         "select 1 from duckdb_tables() where database_name = 'work' and table_name = 'news'"

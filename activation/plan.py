@@ -117,8 +117,7 @@ def make(
     """
     standing = standing or Standing(withdrawals.mark(lake))
     snapshot = snapshot_to_read(lake, sync)
-    if sync.is_live:
-        news.ensure(lake, sync, snapshot)
+    news.ensure(lake, sync, snapshot)
     fingerprint = f"{_fingerprint(lake, sync, snapshot)}:{standing.mark}"
     is_resync = state["config_hash"] not in (None, sync.config_hash)
     if not is_resync and fingerprint == state["fingerprint"]:
@@ -134,8 +133,7 @@ def make(
     )
     work.put(lake, "dead", dead_letters.of(ledger, sync.name))
     if standing.is_moving:
-        lake.execute("delete from work.existing")
-        lake.execute("delete from work.dead")
+        lake.execute("delete from work.existing; delete from work.dead")
     lake.execute(f"create or replace table work.plan as {_plan_sql(sync, is_resync)}")
     waiting = pace.drop_waiting_rows(lake, ledger, sync, now())
     replaced = replacements.plan(lake, sync, audience(sync, snapshot))

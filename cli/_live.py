@@ -29,7 +29,13 @@ def run(once: bool, every: float, as_of: str | None, output: Output) -> None:
             _output.show(rows, output, empty="nothing new")
             return
         running.follow(
-            settings, stop, _report, every=every, as_of=at, publisher=publisher, said=errors.print
+            settings,
+            stop,
+            _report,
+            every=every,
+            as_of=at,
+            publisher=publisher,
+            reports=errors.print,
         )
 
 

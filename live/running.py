@@ -41,16 +41,16 @@ def follow(
     every: float = 1.0,
     as_of: datetime | None = None,
     publisher: Publisher | None = None,
-    said: triggers.Report | None = None,
+    reports: triggers.Report | None = None,
 ) -> None:
     """Take turns until stop is set. every: seconds between two looks when there is nothing to do;
-    while there is, turns follow each other at once. said: gets what the live syncs report; None
+    while there is, turns follow each other at once. reports: gets what the live syncs report; None
     sends none.
     """
     with (
         only_engine(settings),
         engine.started(settings, publisher) as one,
-        _sending(settings, one, said),
+        _sending(settings, one, reports),
     ):
         while not stop.is_set():
             turn = one.turn(as_of=as_of)
@@ -61,15 +61,15 @@ def follow(
 
 @contextmanager
 def _sending(
-    settings: Settings, one: engine.Engine, said: triggers.Report | None
+    settings: Settings, one: engine.Engine, reports: triggers.Report | None
 ) -> Iterator[None]:
-    """Send beside the turns, so that a slow tool delays none."""
-    if said is None:
+    """Send alongside the turns, so that a slow tool delays none."""
+    if reports is None:
         yield
         return
-    triggers.Courier(settings, said).begin(one.state)
+    triggers.Courier(settings, reports).begin(one.state)
     ended = threading.Event()
-    words = (settings, ended, said)
+    words = (settings, ended, reports)
     sender = threading.Thread(target=triggers.deliver_until, args=words, name="triggers")
     sender.start()
     try:
@@ -83,11 +83,11 @@ def once(
     settings: Settings,
     as_of: datetime | None = None,
     publisher: Publisher | None = None,
-    said: triggers.Report | None = None,
+    reports: triggers.Report | None = None,
 ) -> Iterator[Turn]:
     """Turns until the inbox is read and nothing is due; then the live syncs send what is new."""
     with only_engine(settings), engine.started(settings, publisher) as one:
-        courier = triggers.Courier(settings, said) if said is not None else None
+        courier = triggers.Courier(settings, reports) if reports is not None else None
         if courier is not None:
             courier.begin(one.state)
         is_more = True

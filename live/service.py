@@ -71,13 +71,13 @@ def serve(settings: Settings, stop: threading.Event, every: float) -> None:
             with closing(opened.open_store(settings)) as store:
                 running.follow(
                     settings, stop, report, every=every, publisher=StorePublisher(store),
-                    said=_said,
+                    reports=_printed,
                 )  # fmt: skip
         except NotReadyError:
             stop.wait(every)
 
 
-def _said(text: str) -> None:
+def _printed(text: str) -> None:
     print(text, flush=True)
 
 

@@ -38,7 +38,7 @@ class Courier:
         self._report = report
         self._seen: dict[str, int] = {}
         self._again: dict[str, float] = {}
-        self._said: dict[str, str] = {}
+        self._reported: dict[str, str] = {}
 
     def begin(self, kept: State) -> list[SyncConfig]:
         """The live syncs. Of one that is seen for the first time, what has happened so far is no
@@ -46,7 +46,7 @@ class Courier:
         """
         fitting, faults = sync_files.load_each(self._settings)
         for name, fault in faults.items():
-            self._say(name, str(fault))
+            self._state_once(name, str(fault))
         found = [sync for sync in fitting.values() if sync.is_live]
         for sync in found:
             if kept.fact(_begun(sync)) is None:
@@ -72,10 +72,10 @@ class Courier:
         from activation.engine import LiveNews
         from activation.ledger import destination_rows
         from activation.ledger.database import Ledger
-        from activation.news import Moment
+        from activation.news import NewsRow
 
-        moments = [
-            Moment(one.profile_id, one.segment, one.change, one.at)
+        news_rows = [
+            NewsRow(one.profile_id, one.segment, one.change, one.at)
             for one in kept.newest_changes(int(kept.fact(_begun(sync)) or 0), _oldest(kept))
             if sync.segments is None or one.segment in sync.segments
         ]
@@ -86,27 +86,27 @@ class Courier:
             for key, value in zip(known["ledger_key"], known["payload_hash"], strict=True)
             if value is not None
         }
-        if all(one.row_key in sent for one in moments):
+        if all(one.row_key in sent for one in news_rows):
             return True
-        news = LiveNews(moments, lambda: kept.refused(sync.purpose))
+        news = LiveNews(news_rows, lambda: kept.refused(sync.purpose))
         try:
             done = engine.run_sync(self._settings, sync.name, live=news)
         except SegmentryError as error:
-            self._say(sync.name, str(error))
+            self._state_once(sync.name, str(error))
         except Exception as error:  # an unexpected fault of one sync stops no other, and no engine
-            self._say(sync.name, f"{sync.name}: an unexpected {type(error).__name__}")
+            self._state_once(sync.name, f"{sync.name}: an unexpected {type(error).__name__}")
         else:
-            self._say(sync.name, "; ".join(done.notes))
+            self._state_once(sync.name, "; ".join(done.notes))
         return False
 
-    def _say(self, name: str, text: str) -> None:
-        if self._said.get(name) != text:
-            self._said[name] = text
+    def _state_once(self, name: str, text: str) -> None:
+        if self._reported.get(name) != text:
+            self._reported[name] = text
             self._report(text)
 
 
 def deliver_until(settings: Settings, stop: threading.Event, report: Report) -> None:
-    """Send what is new until stop is set; for a thread beside the engine."""
+    """Send what is new until stop is set; for a thread alongside the engine."""
     courier = Courier(settings, report)
     newest = -1
     looked = 0.0

@@ -55,13 +55,13 @@ class Live:
         shop.run("create table lake.audiences.candidates as from (values "
                  f"{rows}) as t (sync, profile_id, verdict)")  # fmt: skip
         self.kept = State(file_of(shop.settings))
-        self.said: list[str] = []
+        self.reports: list[str] = []
         self.start()
         self.happened = 0
 
     def start(self) -> None:
         """A new engine."""
-        self.courier = Courier(self.shop.settings, self.said.append)
+        self.courier = Courier(self.shop.settings, self.reports.append)
         self.courier.begin(self.kept)
 
     def happen(
@@ -200,7 +200,7 @@ def test_an_opt_out_in_the_lake_comes_first(live: Live) -> None:
 
 
 @pytest.mark.slow
-def test_a_person_whom_no_batch_has_judged_waits_for_it(live: Live) -> None:
+def test_a_person_that_no_batch_has_judged_waits_for_it(live: Live) -> None:
     live.shop.run("update lake.audiences.candidates set verdict = 'unknown_consent'"
                   " where profile_id = 'p_ann'")  # fmt: skip
     live.happen("ann")
@@ -220,8 +220,8 @@ def test_a_tool_that_is_down_gets_it_later(live: Live) -> None:
     live.happen("ann")
     live.deliver()
     assert live.got() == Counter()
-    assert live.said
-    assert "example.com" not in " ".join(live.said)
+    assert live.reports
+    assert "example.com" not in " ".join(live.reports)
     live.receiver.script = lambda number, rows: None
     live.shop.clear_breakers()
     live.deliver()
@@ -229,7 +229,7 @@ def test_a_tool_that_is_down_gets_it_later(live: Live) -> None:
 
 
 @pytest.mark.slow
-def test_quiet_hours_and_caps_hold(
+def test_quiet_hours_and_caps_are_kept(
     shop: Shop, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     remember(receiver, monkeypatch)

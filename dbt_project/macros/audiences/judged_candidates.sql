@@ -1,5 +1,5 @@
 {#- One sync's people, each with the first reason that keeps them back, or 'eligible'.
-    sync: name, segments (none for all), past_members, everybody (members or not),
+    sync: name, segments (none for all), past_members, every_profile (members or not),
     key, address (none where no message is sent),
     address_type, purpose (none where people are removed, which nobody is kept back from), channel,
     suppressing_channels (those of which a suppression keeps a person back),
@@ -43,7 +43,7 @@ select
     end as verdict
 from profiles as people
 inner join (
-    {% if sync.everybody -%}
+    {% if sync.every_profile -%}
     select profile_id from profiles
     {% else -%}
     select distinct profile_id
