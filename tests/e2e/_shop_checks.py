@@ -12,7 +12,7 @@ from tests.e2e import _degenerate
 from tests.e2e._job import Installation
 
 SILENT = ("--as-of", "2027-07-01T00:00:00")
-MODELS = {"churn", "clv", "next_category", "next_order", "personas", "upsell"}
+MODELS = {"churn", "clv", "next_category", "next_order", "personas", "uplift", "upsell"}
 PROBABILITIES = ("churn", "upsell", "next_category")
 
 

@@ -22,7 +22,7 @@ REFUSED = 8
 # Scores depend on when a model was trained, and ids of profiles on what was first known of
 # people.
 _OWN = """profile_id, churn_score, upsell_score, clv_score, next_order_score,
-    next_category_score, next_category,
+    next_category_score, next_category, uplift_score,
     cluster_id, persona, persona_confidence"""
 _PUBLISHED = {
     "profiles": (

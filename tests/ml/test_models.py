@@ -33,7 +33,7 @@ from tests.ml.small_lake import churn, rows, settings_in
 pytestmark = pytest.mark.slow
 
 SIZE = 2500
-ALL = ["churn", "clv", "next_category", "next_order", "personas", "upsell"]
+ALL = ["churn", "clv", "next_category", "next_order", "personas", "uplift", "upsell"]
 
 
 @pytest.fixture(scope="module")
