@@ -26,6 +26,7 @@ GENERATORS: tuple[str, ...] = (
     "segments.manifest:generated_files",
     "activation.reference:generated_files",
     "cli._reference:generated_files",
+    "cli._editors:generated_files",
     "sources.judgement:generated_files",
     "sources.reference:generated_files",
     "segmentry.identifier_words:generated_files",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -133,6 +134,38 @@ def test_again_without_news_nothing_changes_and_nothing_is_sent(
     )
     assert again["segments"] == first["segments"]
     assert not any(row["stage"].startswith("load[") for row in again["stages"])
+
+
+def test_a_change_is_reported_with_its_rows_and_changes_nothing(
+    first: dict[str, Any], shop: Shop, tmp_path: Path
+) -> None:
+    clone = tmp_path / "clone"
+    for name in ("config", "dbt_project"):
+        shutil.copytree(ROOT / name, clone / name)
+    author = ["-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "commit.gpgsign=false"]
+    for words in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "first"]):
+        subprocess.run(["git", "-C", str(clone), *author, *words], check=True, capture_output=True)
+    file = clone / "config" / "syncs" / "newsletter_file.yml"
+    file.write_text(file.read_text().replace("  country: {from: country}\n", ""))
+    segment = clone / "dbt_project" / "models" / "segments" / "loyal_customers.sql"
+    segment.write_text(
+        "select profile_id\nfrom {{ ref('profiles') }}\nwhere\n    orders_lifetime >= 0\n"
+    )
+    before = contents(shop)
+    places = {"SEGMENTRY_CONFIG": str(clone / "config")}
+    places["SEGMENTRY_DBT_PROJECT"] = str(clone / "dbt_project")
+    made = json.loads(shop.call("ci", "report", "--output", "json", **shop.variables, **places))
+    assert contents(shop) == before
+    segments = {one["segment"]: one for one in made["segments"]}
+    people = shop.value("select count(*) from profiles.profiles where orders_lifetime >= 0")
+    assert segments["loyal_customers"]["after"] == people
+    syncs = {one["sync"]: one for one in made["syncs"]}
+    for name, one in syncs.items():
+        assert one["before"] == shop.value(f"select count(*) from audiences.aud_{name}")
+        assert one["after"] == one["before"] + one["added"] - one["removed"]
+    assert syncs["newsletter_file"]["changed"] == syncs["newsletter_file"]["before"]
+    assert "resync" in syncs["newsletter_file"]["note"]
+    assert syncs["segment_export"]["added"] > 0
 
 
 def test_killed_at_every_stage_it_ends_the_same(
