@@ -89,7 +89,8 @@ def _change(
         return SegmentChange(name, word, None, None, None, None, reason)
     if reason:
         return SegmentChange(name, word, None, None, 0, 0, "")
-    before, after = _match(base), _match(head)
+    before = _match(base)
+    after = _match(head)
     row = lake.execute(f"""
         select count(*) filter (where is_before), count(*) filter (where is_after),
             count(*) filter (where is_after and not is_before),
