@@ -158,7 +158,7 @@ def _move(
 def _keep_groups_exclusive(
     lake: duckdb.DuckDBPyConnection, head: Mapping[str, Segment], moved: Sequence[str]
 ) -> None:
-    """Of an exclusive group in which somebody moves, a profile keeps the first by priority."""
+    """Of an exclusive group that a move concerns, a profile keeps the first by priority."""
     groups = {head[name].exclusive_group for name in moved if name in head} - {None}
     for group in sorted(map(str, groups)):
         members = sorted(
