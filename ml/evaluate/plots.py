@@ -65,7 +65,7 @@ def evaluation(
     """Six panels: ROC, precision and recall, calibration, lift by decile, gain, cost by
     threshold.
     """
-    figure, axes = _panels(2, 3, title)
+    figure, axes = panels(2, 3, title)
     for scores, name, colour in ((heuristic, "heuristic", THEIRS), (ours, "model", OURS)):
         _roc(axes[0][0], labels, scores, name, colour)
         _precision(axes[0][1], labels, scores, name, colour)
@@ -80,15 +80,16 @@ def evaluation(
 
 def bars(names: list[str], values: list[float], title: str, label: str) -> Figure:
     """Horizontal bars, the largest on top."""
-    figure, axes = _panels(1, 1, title, width=7.0, height=0.3 * len(names) + 1.2)
+    figure, axes = panels(1, 1, title, width=7.0, height=0.3 * len(names) + 1.2)
     axes[0][0].barh(names[::-1], values[::-1], color=OURS)
     axes[0][0].set_xlabel(label)
     return figure
 
 
-def _panels(
+def panels(
     rows: int, columns: int, title: str, width: float | None = None, height: float | None = None
 ) -> tuple[Figure, Panels]:
+    """A figure of so many axes; width and height in inches."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -174,7 +175,7 @@ def choices(found: Sequence[ChoiceFigures], chosen: int, title: str) -> Figure:
     """Six figures by number of groups, a line for the spec's own algorithm and a mark for each
     other one; the chosen number is marked.
     """
-    figure, axes = _panels(2, 3, title)
+    figure, axes = panels(2, 3, title)
     names = {
         "silhouette": "Silhouette",
         "stability": "Bootstrap stability",
@@ -208,7 +209,7 @@ def traits(cards: list[dict[str, Any]], title: str) -> Figure:
     """What sets each persona apart, in standard deviations from the mean of all people."""
     columns = min(3, len(cards))
     rows = -(-len(cards) // columns)
-    figure, axes = _panels(rows, columns, title, width=5.2 * columns, height=2.6 * rows + 0.4)
+    figure, axes = panels(rows, columns, title, width=5.2 * columns, height=2.6 * rows + 0.4)
     for axis, card in zip(itertools.chain(*axes), cards, strict=False):
         shown = card["traits"][::-1]
         axis.barh([t["feature"] for t in shown], [t["effect"] for t in shown], color=OURS)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ml.registry import moved
 from ml.registry.kept import RULE_OF, is_lost, newest_rule
 from ml.registry.protocols import ModelRegistry, ModelVersion
 from ml.registry.tracking import Tracker
@@ -67,6 +68,7 @@ def registry(settings: Settings, model: str) -> ModelRegistry:
         return Tracker(settings, model)
     if not file.exists():
         return EmptyRegistry()
+    moved.follow(settings)
     known = _revision(file) == REVISION
     return EmbeddedRegistry(file, model) if known else Tracker(settings, model)
 

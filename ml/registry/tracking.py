@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from ml.estimators import Model, Parameters, Steps
 from ml.evaluate.gates import Gate
+from ml.registry import moved
 from ml.registry.kept import MODEL_FILE, RULE_OF, KeptVersion, is_lost, newest_rule
 from ml.registry.protocols import ModelVersion, TrackedRun
 from segmentry.settings import Settings
@@ -86,6 +87,7 @@ class Tracker:
         self.registered = f"segmentry.{model}"
         if settings.mlflow_uri.startswith("sqlite:///"):
             _create_database(Path(settings.mlflow_uri.removeprefix("sqlite:///")), settings)
+        moved.follow(settings)
         _use(settings.mlflow_uri)
         self.client = mlflow.MlflowClient()
         self.experiment = _experiment(self.client, f"segmentry/{model}", settings)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,7 @@ import pandas as pd
 from ml.data import columns
 from ml.data.dataset import TrainingSet
 from ml.estimators import Array, Model
+from ml.evaluate import forecast_plots, intervals
 from ml.evaluate import forecasts as quality
 from ml.evaluate.answers import Answers
 from ml.evaluate.gates import PromotionVerdict
@@ -23,6 +25,10 @@ from ml.spec import ForecastSpec
 from ml.trainers import runs
 from ml.trainers.labelled import LabelledTrainer
 from ml.trainers.trainer import TableRow
+from segmentry.settings import Settings
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 class ForecastTrainer(LabelledTrainer[ForecastSpec, FittedForecast]):
@@ -39,9 +45,7 @@ class ForecastTrainer(LabelledTrainer[ForecastSpec, FittedForecast]):
         import mlflow
 
         chosen = fitted.chosen
-        mlflow.log_params(
-            {"candidate": chosen.candidate, "unit": self.spec.unit, **chosen.best.parameters}
-        )
+        mlflow.log_params({"unit": self.spec.unit, **runs.chosen_parameters(chosen)})
         for prefix, name in (("test", chosen.candidate), ("heuristic", "rule")):
             found = fitted.table[name]
             mlflow.log_metrics({f"{prefix}_{metric}": i.value for metric, i in found.items()})
@@ -51,10 +55,54 @@ class ForecastTrainer(LabelledTrainer[ForecastSpec, FittedForecast]):
         runs.log_periods(fitted.periods)
         forecast = quality.predict(fitted.model, data.test)[1]
         runs.log_reference(self.asked(fitted.model), data, forecast)
+        mlflow.log_figure(self._figure(fitted, data), "evaluation.png")
+
+    def _figure(self, fitted: FittedForecast, data: TrainingSet) -> Figure:
+        """Actual against predicted of the fit that the figures are of, on the test part."""
+        chosen, numbers = quality.predict(fitted.tested, data.test)
+        title = f"{self.spec.name} on the test part, as of {data.newest.as_of:%Y-%m-%d}"
+        labels = data.test.labels
+        if data.test.labels.dtype.kind == "f":
+            unit = self.spec.unit
+            return forecast_plots.amounts(
+                labels, self._within(numbers), fitted.periods, unit, title
+            )
+        return forecast_plots.choices(labels, chosen, numbers, fitted.periods, title)
+
+    def _within(self, amounts: Vector) -> Vector:
+        return np.clip(amounts, 0.0, self.spec.most)
 
     def card(self, fitted: FittedForecast, data: TrainingSet) -> str:
         """The model card, all candidates side by side."""
         return card.write_forecast(self.spec, data, fitted)
+
+    def audit(
+        self, settings: Settings, fitted: FittedForecast, data: TrainingSet, policy: TrainingPolicy
+    ) -> str:
+        """The card's part on what single people come to; nothing for choices, or if the people are
+        too few.
+        """
+        import mlflow
+
+        if data.test.labels.dtype.kind != "f":
+            return ""
+        known, tested = (
+            self._within(quality.predict(fitted.tested, part)[1])
+            for part in (data.validation, data.test)
+        )
+        bands = intervals.fit(known, data.validation.labels)
+        if not bands:
+            return ""
+        covered = intervals.coverage(bands, tested, data.test.labels)
+        mlflow.log_dict(intervals.as_json(bands, covered), intervals.ARTIFACT)
+        mlflow.log_metrics(
+            {
+                "interval_coverage": covered.value,
+                "interval_coverage_low": covered.low,
+                "interval_coverage_high": covered.high,
+            }
+        )
+        return "\n".join(intervals.lines(bands, covered, self.spec.unit))
 
     def rule(self, data: TrainingSet) -> Model:
         """The plain rule on its one feature."""

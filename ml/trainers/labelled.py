@@ -79,7 +79,7 @@ class LabelledTrainer(Trainer[LearntKind], Generic[LearntKind, FittedKind]):
     def audit(
         self, settings: Settings, fitted: FittedKind, data: TrainingSet, policy: TrainingPolicy
     ) -> str:
-        """The card's part on groups of people; nothing for a kind that has no such audit."""
+        """The card's part on groups of people; nothing for a kind that has no such part."""
         return ""
 
     @abstractmethod
@@ -176,11 +176,11 @@ class LabelledTrainer(Trainer[LearntKind], Generic[LearntKind, FittedKind]):
     ) -> None:
         import mlflow
 
-        tags = runs.tags(key, data.as_of, data.snapshot, data.content_hash)
+        tags = runs.tags(key, data.as_of, data.snapshot, data.content_hash, policy)
         name = f"{self.spec.name} as of {data.as_of:%Y-%m-%d %H:%M}"
         with tracker.run(name, tags) as run:
             fitted = self.fit(data, policy)
-            runs.log_trials(tracker, fitted.found, run.info.run_id)
+            runs.log_trials(tracker, fitted.found, run.info.run_id, policy)
             runs.log_set(self.spec.name, self.spec.horizon_days, data)
             self.evaluate(fitted, data)
             card = self.card(fitted, data) + self.audit(tracker.settings, fitted, data, policy)

@@ -19,7 +19,7 @@ from ml.evaluate.gates import PromotionVerdict
 from ml.fit import clustering
 from ml.personas import assignment, cards, grouping
 from ml.policy import DriftPolicy, TrainingPolicy
-from ml.registry import promotion, store
+from ml.registry import promotion, provenance, store
 from ml.registry.protocols import ModelVersion, TrackedRun
 from ml.registry.tracking import Tracker, identity, log_model
 from ml.spec import PersonaSpec
@@ -50,7 +50,7 @@ class PersonaTrainer(Trainer[PersonaSpec]):
         key = runs.training_key(self.spec, policy, as_of.isoformat(), content)
         run = tracker.finished(key)
         if run is None:
-            tags = runs.tags(key, as_of, snapshot, content)
+            tags = runs.tags(key, as_of, snapshot, content, policy)
             self._fit_and_log(tracker, people, feature_set, verdicts, tags)
             run = tracker.trained(key)
         return self._decide(tracker, run, people, policy)
@@ -80,6 +80,12 @@ class PersonaTrainer(Trainer[PersonaSpec]):
             mlflow.log_params(
                 {"algorithm": best.algorithm, "clusters": best.clusters, "people": len(people)}
             )
+            provenance.log_rows(
+                people[feature_set.names], "training",
+                name=f"{name}_{tags['segmentry.content'][:12]}",
+                digest=tags["segmentry.content"][:32], snapshot=int(tags["segmentry.snapshot_id"]),
+            )  # fmt: skip
+            mlflow.log_params({"train_rows": len(people), "features": len(feature_set.names)})
             measured = {
                 "silhouette": best.silhouette,
                 "stability": best.stability,

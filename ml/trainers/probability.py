@@ -40,7 +40,7 @@ class ProbabilityTrainer(LabelledTrainer[ModelSpec, Trained]):
         """Log metrics, groups, the figure, and what drift is measured against."""
         import mlflow
 
-        mlflow.log_params({"candidate": fitted.chosen.candidate, **fitted.chosen.best.parameters})
+        mlflow.log_params(runs.chosen_parameters(fitted.chosen))
         mlflow.log_metrics({**fitted.ours.flat("test"), **fitted.theirs.flat("heuristic")})
         mlflow.log_metric("test_rate", float(data.test.labels.mean()))
         runs.log_periods(fitted.periods)

@@ -7,6 +7,7 @@ import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 import pandas as pd
 
@@ -18,18 +19,18 @@ from ml.evaluate.gates import PromotionVerdict
 from ml.evaluate.metrics import Vector
 from ml.fit.search import BestFit, Dropped
 from ml.policy import TrainingPolicy
-from ml.registry import promotion
+from ml.registry import promotion, provenance
 from ml.registry.protocols import ModelVersion, TrackedRun
 from ml.registry.tracking import Tracker
 from ml.spec import Spec
 from segmentry.stages import StageReport
 
-SCHEMA_ROWS = 50
 # The tag of a run that names candidates which could not be fitted, with the kind of error.
 DROPPED = "segmentry.dropped"
 # The tag of a run that names the groups of people that exceed a limit of the policy.
 UNFAIR = "segmentry.fairness"
 _LONGEST_TAG = 1000
+_LONGEST_PARAMETER = 200
 
 
 def training_key(spec: Spec, policy: TrainingPolicy, as_of: str, content: str) -> str:
@@ -81,8 +82,15 @@ def example_rows(features: pd.DataFrame) -> pd.DataFrame:
     return quartiles.assign(**texts)[list(features)]
 
 
-def log_trials(tracker: Tracker, searched: list[BestFit], parent: str) -> None:
-    """Each fit as a nested run."""
+def log_trials(
+    tracker: Tracker, searched: list[BestFit], parent: str, policy: TrainingPolicy
+) -> None:
+    """Each fit as a nested run; and to the current run, what the search may take, took and gained.
+
+    search_gain: by how much the least validation loss is below the least with defaults alone.
+    """
+    import mlflow
+
     for found in searched:
         for number, trial in enumerate(found.trials):
             tracker.log_trial(
@@ -91,6 +99,41 @@ def log_trials(tracker: Tracker, searched: list[BestFit], parent: str) -> None:
                 {"candidate": found.candidate, **trial.parameters},
                 {"validation_loss": trial.loss, "fit_seconds": trial.seconds},
             )
+    mlflow.log_params(
+        {
+            "search": policy.search,
+            "search_trials": policy.trials,
+            "search_seconds": policy.seconds_per_model,
+            "search_cut_short": any(found.is_cut_short for found in searched),
+        }
+    )
+    mlflow.log_metrics(search_figures(searched))
+
+
+def search_figures(searched: Sequence[BestFit]) -> dict[str, float]:
+    """Fits, seconds and gain of a search, and its best losses with defaults and with trials."""
+    trials = [trial for found in searched for trial in found.trials]
+    plain = min(found.trials[0].loss for found in searched)
+    best = min(trial.loss for trial in trials)
+    return {
+        "search_fits": float(len(trials)),
+        "search_fit_seconds": sum(trial.seconds for trial in trials),
+        "search_default_loss": plain,
+        "search_best_loss": best,
+        "search_gain": plain - best,
+    }
+
+
+def chosen_parameters(chosen: BestFit) -> dict[str, str]:
+    """The chosen candidate, and every parameter of its estimator as it was fitted; those that the
+    search chose have their own names, the others the prefix ``estimator_``.
+    """
+    fitted: Any = chosen.fitted
+    fitted = fitted[-1] if hasattr(fitted, "steps") else fitted
+    found = {f"estimator_{k}": str(v)[:_LONGEST_PARAMETER]
+             for k, v in sorted(fitted.get_params(deep=False).items())}  # fmt: skip
+    tried = {name: str(value) for name, value in chosen.best.parameters.items()}
+    return {"candidate": chosen.candidate, **found, **tried}
 
 
 def log_dropped(dropped: Sequence[Dropped]) -> str:
@@ -165,28 +208,33 @@ def log_periods(periods: backtest.Periods) -> None:
 
 
 def log_set(model: str, horizon_days: int, data: TrainingSet) -> None:
-    """The training set: what it was read with, and its schema and size."""
+    """The training set: what it was read with, and schema, size and snapshot of each part."""
     import mlflow
-    from mlflow.data.pandas_dataset import from_pandas
 
-    # The first rows have the schema; inferring it from all takes seconds. The digest is that of the
-    # whole set.
-    shown = data.train.features.head(SCHEMA_ROWS).assign(label=data.train.labels[:SCHEMA_ROWS])
-    name = f"{model}_{data.content_hash[:12]}"
-    digest = data.content_hash[:32]
-    mlflow.log_input(from_pandas(shown, name=name, targets="label", digest=digest), "training")
     mlflow.log_text(data.query, "training_set.sql")
+    for name, part in data.parts.items():
+        provenance.log_rows(
+            part.features.assign(label=part.labels),
+            "training" if name == "train" else name,
+            name=f"{model}_{name}_{data.content_hash[:12]}",
+            digest=hashlib.sha256(f"{data.content_hash}\0{name}".encode()).hexdigest()[:32],
+            snapshot=data.snapshot,
+            targets="label",
+        )
     mlflow.log_params({f"{name}_rows": len(part) for name, part in data.parts.items()})
     mlflow.log_params({"features": len(data.feature_set.names), "horizon_days": horizon_days})
 
 
-def tags(key: str, as_of: datetime, snapshot: int, content: str) -> dict[str, str]:
-    """Tags of a training's run, which its version gets too."""
+def tags(
+    key: str, as_of: datetime, snapshot: int, content: str, policy: TrainingPolicy
+) -> dict[str, str]:
+    """Tags of a training's run; its version gets those that begin with ``segmentry.`` too."""
     return {
         "segmentry.key": key,
         "segmentry.as_of": as_of.isoformat(),
         "segmentry.snapshot_id": str(snapshot),
         "segmentry.content": content,
+        **provenance.tags(policy),
     }
 
 

@@ -14,7 +14,7 @@ import yaml
 from ml import stages
 from ml.data import dataset, frames
 from ml.data.dataset import Part
-from ml.evaluate import losses
+from ml.evaluate import intervals, losses
 from ml.fit import pipeline
 from ml.lifetime import LifetimeValue
 from ml.policy import TrainingPolicy
@@ -156,3 +156,36 @@ def test_losses_want_the_mean_and_the_chance_right() -> None:
     )
     found = losses.each(model, part)
     assert found[2] > 10 > found[0]
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_run_has_figures_the_chosen_parameters_and_what_it_read(
+    trained: RunContext, model: str
+) -> None:
+    tracker = Tracker(trained.settings, model)
+    champion = tracker.at_alias()
+    assert champion is not None
+    run = tracker.client.get_run(champion.run_id)
+    assert tracker.has_artifact(champion.run_id, "evaluation.png")
+    assert run.data.params["candidate"]
+    assert any(name.startswith("estimator_") for name in run.data.params)
+    assert run.data.metrics["search_fits"] >= 1
+    assert run.data.metrics["search_gain"] >= 0
+    assert run.data.tags["segmentry.policy"]
+    given = run.inputs.dataset_inputs if run.inputs else []
+    counted = {each.tags[0].value: str(each.dataset.profile) for each in given}
+    for context, part in (("training", "train"), ("validation", "validation"), ("test", "test")):
+        assert f'"num_rows": {run.data.params[f"{part}_rows"]},' in counted[context]
+
+
+@pytest.mark.parametrize("model", ["clv", "next_order"])
+def test_intervals_of_single_people_cover_what_came(trained: RunContext, model: str) -> None:
+    tracker = Tracker(trained.settings, model)
+    champion = tracker.at_alias()
+    assert champion is not None
+    kept = tracker.artifact(champion.run_id, intervals.ARTIFACT)
+    covered = kept["coverage"]
+    print(model, covered, kept["bands"])
+    # Who orders nothing has exactly the end of an interval, so more than the share are inside.
+    assert covered["high"] >= intervals.SHARE
+    assert "What people come to" in tracker.run_of(champion).data.tags["mlflow.note.content"]
