@@ -53,7 +53,7 @@ def test_equal_forecasts_are_one_band_and_the_card_states_the_coverage() -> None
     assert "| 0.0 and more | 400 |" in text
 
 
-def test_deciles_hold_the_means_of_their_people() -> None:
+def test_deciles_are_the_means_of_their_people() -> None:
     forecast = np.arange(100.0)
     parts = forecast_plots.by_decile(forecast + 3.0, forecast)
     assert [part[0] for part in parts] == [4.5 + 10 * n for n in range(10)]
