@@ -19,7 +19,7 @@ from ml.evaluate import targets, uplift
 from ml.evaluate.gates import Gate, PromotionVerdict
 from ml.fit import uplift as learners
 from ml.policy import TrainingPolicy
-from ml.registry import promotion, store
+from ml.registry import promotion, provenance, store
 from ml.registry.protocols import ModelVersion, TrackedRun
 from ml.registry.tracking import Tracker, identity, log_model
 from ml.spec import UpliftSpec
@@ -48,7 +48,7 @@ class UpliftTrainer(Trainer[UpliftSpec]):
                 trial = trials.load(lake, self.spec, as_of, policy)
                 key = runs.training_key(self.spec, policy, as_of.isoformat(), trial.content_hash)
                 if (run := tracker.finished(key)) is None:
-                    tags = runs.tags(key, as_of, snapshot, trial.content_hash)
+                    tags = runs.tags(key, as_of, snapshot, trial.content_hash, policy)
                     self._fit_and_log(tracker, trial, policy, tags)
                     run = tracker.trained(key)
             except DataRefused as refusal:
@@ -80,6 +80,12 @@ class UpliftTrainer(Trainer[UpliftSpec]):
             mlflow.log_params(
                 {"people": len(trial.outcome), "treated": int(trial.treated.sum()),
                  "algorithm": learners.SERVED}
+            )  # fmt: skip
+            provenance.log_rows(
+                trial.features.assign(label=trial.outcome), "training",
+                name=f"{self.spec.name}_{trial.content_hash[:12]}",
+                digest=trial.content_hash[:32], snapshot=int(tags["segmentry.snapshot_id"]),
+                targets="label",
             )  # fmt: skip
             mlflow.log_metrics({"assignment_auc": check.auc, **_figures(known, scores)})
             mlflow.log_dict(found, targets.ARTIFACT)
