@@ -95,7 +95,7 @@ def _readers(
             sync.name
             for sync in syncs.values()
             if set(reading) & set(sync.segments or ())
-            or any(c.source == "from" and c.value in columns for c in sync.columns)
+            or any(columns & set(column.needs) for column in sync.columns)
         )
     )
     return reading, sending
