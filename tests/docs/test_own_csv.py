@@ -43,7 +43,8 @@ def _write_files(folder: Path) -> None:
 def _texts(folder: Path) -> dict[Path, str]:
     return {
         path.relative_to(folder): path.read_text(encoding="utf-8")
-        for path in folder.rglob("*")
+        for part in ("config", "dbt_project")
+        for path in (folder / part).rglob("*")
         if path.suffix in {".yml", ".sql"}
     }
 
