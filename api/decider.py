@@ -24,7 +24,7 @@ from experiments.decide.person import ANALYTICS, PERSONALIZATION, Visitor
 from experiments.decide.shown import ShownCounts
 from live.store.base import ProfileStore
 from live.store.records import GRANTED, REFUSED, Identifier, StoredProfile
-from segmentry import warehouse
+from segmentry import published, warehouse
 from segmentry.errors import UsageError
 from segmentry.settings import Settings
 from segments.predicates import family_of
@@ -193,7 +193,7 @@ class Decider:
     def _follow(self) -> None:
         while not self._ended.wait(_SIZES_SECONDS):
             try:
-                with warehouse.connect(self._settings, read_only=True) as lake:
+                with published.reading(self._settings) as lake:
                     self.content = replace(self.content, sizes=read.sizes(lake))
             except Exception as error:  # the lake may be away; the former sizes stay
                 _log.warning("sizes of segments could not be read: %s", type(error).__name__)

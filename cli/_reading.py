@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from segmentry import warehouse
+from segmentry import published, warehouse
 
 if TYPE_CHECKING:
     import duckdb
@@ -24,6 +24,13 @@ def lake_of(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
         without_pandas(),
         warehouse.connect(settings, read_only=True, has_functions=False) as lake,
     ):
+        yield lake
+
+
+@contextmanager
+def published_lake(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The lake as its readers see it, one state from beginning to end."""
+    with without_pandas(), published.reading(settings, has_functions=False) as lake:
         yield lake
 
 

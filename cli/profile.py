@@ -8,7 +8,7 @@ import typer
 
 from cli import _roles
 from cli._output import Output, OutputOption, print_json, show
-from cli._reading import lake_of
+from cli._reading import published_lake
 from identity import people
 from runtime import profile_sections
 from segmentry import roles
@@ -27,7 +27,7 @@ def command(
     Example: segmentry profile email:ann@example.com
     """
     settings = Settings.from_environment()
-    with lake_of(settings) as lake:
+    with published_lake(settings) as lake:
         reader = roles.of_operator(settings)
         profile_id = people.profile_named(lake, identifier)
         _roles.record_view(settings, reader, "profile", profile_id)

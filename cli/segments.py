@@ -10,7 +10,7 @@ import typer
 
 from cli import _roles
 from cli._output import Output, OutputOption, print_json, progress, show
-from cli._reading import lake_of
+from cli._reading import published_lake
 from identity import people
 from segmentry import clock, roles, warehouse
 from segmentry.errors import UsageError
@@ -50,7 +50,7 @@ def list_segments(output: OutputOption = Output.table) -> None:
     Example: segmentry segments list
     """
     settings = Settings.from_environment()
-    with lake_of(settings) as lake:
+    with published_lake(settings) as lake:
         found = deployed.load_all(settings, lake)
         sizes = membership.sizes(lake)
     rows = [
@@ -79,7 +79,7 @@ def show_segment(name: SegmentName, output: OutputOption = Output.table) -> None
     Example: segmentry segments show loyal_customers
     """
     settings = Settings.from_environment()
-    with lake_of(settings) as lake:
+    with published_lake(settings) as lake:
         found = deployed.named(settings, lake, name)
         size = membership.sizes(lake).get(name, 0)
     segment = found.known
@@ -164,7 +164,11 @@ def _lake_for(
     settings: Settings, contacts: Path | None
 ) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
     # Identifiers of contacts are compared by functions that numpy is loaded for.
-    return lake_of(settings) if contacts is None else warehouse.connect(settings, read_only=True)
+    return (
+        published_lake(settings)
+        if contacts is None
+        else warehouse.connect(settings, read_only=True)
+    )
 
 
 def _to_preview(
@@ -201,7 +205,7 @@ def explain(name: SegmentName, person: Person, output: OutputOption = Output.tab
     Example: segmentry segments explain loyal_customers email:ann@example.com
     """
     settings = Settings.from_environment()
-    with lake_of(settings) as lake:
+    with published_lake(settings) as lake:
         segment, state = deployed.evaluated(settings, lake, name)
         found = membership.explanation(lake, segment, people.profile_named(lake, person))
     reader = roles.of_operator(settings)
@@ -248,7 +252,7 @@ def history(
     """
     settings = Settings.from_environment()
     empty = "no stays"
-    with lake_of(settings) as lake:
+    with published_lake(settings) as lake:
         if person is not None and segment is None and on is None:
             rows = membership.stays(lake, people.profile_named(lake, person))
         elif person is None and segment is not None and on is not None:

@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING, Any
 from console import visits
 from console.access import ConsoleVisitor, Role
 from console.cells import Relation
-from segmentry import roles, warehouse
+from segmentry import published, roles, warehouse
 from segmentry.classes import ColumnClass
 from segmentry.errors import NotReadyError, UsageError
 from segmentry.settings import Settings
+
+# Schemas of what operators look at, which is about the present: runs, syncs and quality.
+OPERATIONAL = frozenset({"activation", "measurement", "observability"})
 
 if TYPE_CHECKING:
     import duckdb
@@ -47,15 +50,24 @@ class Asked:
 
     @cached_property
     def lake(self) -> duckdb.DuckDBPyConnection:
-        """The lake, read only; NotReadyError in a home without one."""
+        """The lake as its readers see it; NotReadyError in a home without one."""
+        self._require_home()
+        return self.closing.enter_context(published.reading(self.settings, has_functions=False))
+
+    @cached_property
+    def newest(self) -> duckdb.DuckDBPyConnection:
+        """The lake's newest state, for what operators look at; NotReadyError as above."""
+        self._require_home()
+        reading = warehouse.connect(self.settings, read_only=True, has_functions=False)
+        return self.closing.enter_context(reading)
+
+    def _require_home(self) -> None:
         if not self.has_home:
             raise NotReadyError(
                 "this home has no data yet",
                 allowed="a home in which the main job has run",
                 remedy="run `segmentry run`, then open this page again",
             )
-        reading = warehouse.connect(self.settings, read_only=True, has_functions=False)
-        return self.closing.enter_context(reading)
 
     @cached_property
     def as_of(self) -> Any:
@@ -74,7 +86,10 @@ class Asked:
         run = f"run `segmentry run --select {stage}`, or the whole job with `segmentry run`"
         try:
             text = sql.replace("{relation}", f"lake.{relation}")
-            return Relation(warehouse.records(self.lake, text, parameters))
+            schema = relation.partition(".")[0]
+            is_newest = schema in OPERATIONAL and relation != "observability.clock"
+            lake = self.newest if is_newest else self.lake
+            return Relation(warehouse.records(lake, text, parameters))
         except duckdb.CatalogException:
             return Relation(missing=f"{relation} is missing; {run}.")
         except duckdb.BinderException:

@@ -259,16 +259,21 @@ def connect(
 
 
 def records(
-    settings: Settings, sql: str, bounds: Bounds | None = None, reader: Reader | None = None
+    settings: Settings,
+    sql: str,
+    bounds: Bounds | None = None,
+    reader: Reader | None = None,
+    snapshot: int | None = None,
 ) -> list[dict[str, Any]]:
-    """Rows of one query that only reads the lake, as dictionaries, masked for the reader.
+    """Rows of one query that only reads the lake, as dictionaries, masked for the reader;
+    of the newest state, or of a snapshot.
 
     Raises UsageError for a statement that is refused or does not run, SegmentryError when it passes
     its bounds.
     """
     bounds = bounds or Bounds()
     statement = checked(sql, reader)
-    with connect(settings, reader=reader) as lake:
+    with connect(settings, snapshot=snapshot, reader=reader) as lake:
         timer = threading.Timer(bounds.seconds, lake.interrupt)
         timer.start()
         try:

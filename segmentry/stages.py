@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from types import ModuleType
 from typing import Any, cast
 
 from segmentry.errors import UsageError
@@ -51,6 +52,12 @@ def _writing(settings: Settings) -> AbstractContextManager[None]:
     return warehouse.writing(settings)
 
 
+def _published() -> ModuleType:
+    from segmentry import published  # as above
+
+    return published
+
+
 StageFunction = Callable[[RunContext], StageReport]
 ItemFunction = Callable[[RunContext, str], StageReport]
 
@@ -86,9 +93,13 @@ class Stage:
         started = time.monotonic()
         function = resolve(self.entry)
         with _writing(context.settings) if self.writes_lake else nullcontext():
+            if self.writes_lake and self.dag in BUILDING:
+                _published().hold(context.settings)
             report = cast(
                 StageReport, function(context) if item is None else function(context, item)
             )
+            if self.name == LAST_GATE:
+                _published().publish(context.settings)
         return replace(report, seconds=time.monotonic() - started)
 
 
@@ -138,6 +149,10 @@ STAGES: tuple[Stage, ...] = (
     Stage("measure", "observe", "experiments.stages:measure"),
     Stage("observe", "observe", "segmentry.layers:observability"),
 )
+
+# DAGs whose stages build what readers see once the last gate has passed.
+BUILDING = frozenset({"build", "score", "publish"})
+LAST_GATE = "gate_audiences"
 
 # The DAG whose stages call destinations.
 SENDING = "activate"

@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 
 from privacy.catalog import vacuum
-from segmentry import freshness, warehouse
+from segmentry import freshness, published, warehouse
 from segmentry.settings import Settings
 
 _CATALOG = "__ducklake_metadata_lake"
@@ -90,7 +90,8 @@ def _first_kept(lake: duckdb.DuckDBPyConnection, days: int) -> int:
         " where snapshot_time::timestamptz <= now() - to_days(?)",
         days,
     )
-    return int(found)
+    held = published.held_at(lake)
+    return int(found) if held is None else min(int(found), held)
 
 
 def _row(lake: duckdb.DuckDBPyConnection, sql: str, value: int) -> tuple[Any, ...]:

@@ -1,0 +1,153 @@
+"""Which state of the lake its readers see: what a run builds is theirs when its last gate has
+passed, all relations at once.
+
+From the first stage that builds to the gate on audiences the readers are held at the snapshot from
+before the run. A run that a gate stops leaves them there. ADR 60 has the alternatives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import duckdb
+
+from segmentry import warehouse
+from segmentry.errors import UsageError
+from segmentry.settings import Settings
+
+TABLE = "observability.publications"
+COLUMNS = "snapshot_id bigint, state varchar, written_at timestamp"
+PUBLISHED = "published"
+HELD = "held"
+# Publications that can be gone back to, while their snapshots last.
+KEPT = 10
+
+
+@dataclass(frozen=True)
+class Publication:
+    """A state that readers see or saw. snapshot_id: of the lake. state: ``published``, or ``held``
+    while readers see this one and not the newest. written_at: naive UTC, by the machine's clock.
+    """
+
+    snapshot_id: int
+    state: str
+    written_at: datetime
+
+
+def publications(lake: duckdb.DuckDBPyConnection) -> list[Publication]:
+    """What was published, the newest first, and before it where readers are held."""
+    if not warehouse.relation_exists(lake, TABLE):
+        return []
+    rows = lake.execute(
+        f"select snapshot_id, state, written_at from lake.{TABLE}"
+        f" order by state = '{HELD}' desc, snapshot_id desc"
+    ).fetchall()
+    return [Publication(*row) for row in rows]
+
+
+def held_at(lake: duckdb.DuckDBPyConnection) -> int | None:
+    """The snapshot that readers are held at; None when they see the newest."""
+    found = publications(lake)
+    return found[0].snapshot_id if found and found[0].state == HELD else None
+
+
+@contextmanager
+def reading(
+    settings: Settings, *, has_functions: bool = True
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The lake as its readers see it: read only, and one state from beginning to end, whatever is
+    published meanwhile.
+    """
+    with warehouse.connect(settings, read_only=True, has_functions=has_functions) as lake:
+        lake.execute("begin")
+        try:
+            snapshot = held_at(lake)
+            if snapshot is None:
+                yield lake
+        finally:
+            lake.execute("rollback")
+    if snapshot is not None:
+        with warehouse.connect(settings, snapshot=snapshot, has_functions=has_functions) as lake:
+            yield lake
+
+
+def snapshot_to_read(settings: Settings) -> int:
+    """The snapshot that readers see now: the one that they are held at, or the newest."""
+    with warehouse.connect(settings, read_only=True, has_functions=False) as lake:
+        lake.execute("begin")
+        try:
+            held = held_at(lake)
+            return warehouse.current_snapshot(lake) if held is None else held
+        finally:
+            lake.execute("rollback")
+
+
+def hold(settings: Settings) -> None:
+    """Hold readers where they are, until ``publish``. A lake that has published nothing yet has
+    nothing to hold them at.
+    """
+    with warehouse.connect(settings, has_functions=False) as lake:
+        found = publications(lake)
+        if found and found[0].state != HELD:
+            _add(lake, warehouse.current_snapshot(lake), HELD)
+
+
+def publish(settings: Settings) -> None:
+    """Let readers see the newest state."""
+    with warehouse.connect(settings, has_functions=False) as lake:
+        lake.execute(f"create table if not exists lake.{TABLE} ({COLUMNS})")
+        lake.execute("begin")
+        lake.execute(f"delete from lake.{TABLE} where state = '{HELD}'")
+        lake.execute(
+            f"delete from lake.{TABLE} where snapshot_id not in (select snapshot_id from"
+            f" lake.{TABLE} order by snapshot_id desc limit {KEPT - 1})"
+        )
+        _add(lake, warehouse.current_snapshot(lake), PUBLISHED)
+        lake.execute("commit")
+
+
+def go_back(settings: Settings) -> Publication:
+    """Hold readers at the publication before the one that they see; the next run that passes its
+    gates publishes again. UsageError where there is none before it, or its snapshot has expired.
+    """
+    with warehouse.writing(settings), warehouse.connect(settings, has_functions=False) as lake:
+        found = publications(lake)
+        held = [one for one in found if one.state == HELD]
+        before = [one for one in found if one.state == PUBLISHED]
+        if held:
+            before = [one for one in before if one.snapshot_id < held[0].snapshot_id]
+        else:
+            before = before[1:]
+        before = [one for one in before if _exists(lake, one.snapshot_id)]
+        if not before:
+            raise UsageError(
+                "there is no earlier publication to go back to",
+                allowed="a lake with an earlier publication whose snapshot has not expired",
+                remedy="`segmentry publish status` lists them",
+            )
+        lake.execute("begin")
+        lake.execute(f"delete from lake.{TABLE} where state = '{HELD}'")
+        _add(lake, before[0].snapshot_id, HELD)
+        lake.execute("commit")
+        return before[0]
+
+
+def end_hold(lake: duckdb.DuckDBPyConnection) -> None:
+    """Let readers see the newest state although no gate has passed: the snapshots before it are
+    about to be removed.
+    """
+    if held_at(lake) is not None:
+        lake.execute(f"delete from lake.{TABLE} where state = '{HELD}'")
+
+
+def _add(lake: duckdb.DuckDBPyConnection, snapshot: int, state: str) -> None:
+    now = datetime.now(UTC).replace(tzinfo=None)
+    lake.execute(f"insert into lake.{TABLE} values (?, ?, ?)", [snapshot, state, now])
+
+
+def _exists(lake: duckdb.DuckDBPyConnection, snapshot: int) -> bool:
+    sql = "select 1 from __ducklake_metadata_lake.ducklake_snapshot where snapshot_id = ?"
+    return lake.execute(sql, [snapshot]).fetchone() is not None
