@@ -162,7 +162,8 @@ def test_two_readers_during_a_hundred_publications_never_see_a_mixture(home: Set
     build(home, 0)
     published.publish(home)
     fresh = multiprocessing.get_context("spawn")
-    ended, found = fresh.Event(), fresh.Queue()
+    ended = fresh.Event()
+    found = fresh.Queue()
     readers = [fresh.Process(target=_read, args=(home, ended, found)) for _ in range(2)]
     for reader in readers:
         reader.start()
