@@ -16,8 +16,8 @@ app = typer.Typer(help="Show which state of the lake readers see, or go back to 
 def status(output: OutputOption = Output.table) -> None:
     """List what readers see and what they saw before, the newest first.
 
-    `held`: readers see that snapshot, because a run is building, a gate has stopped it, or you went
-    back. Without it they see the newest state.
+    `pinned`: readers see that snapshot, because a run is building, a gate has stopped it, or you
+    went back. Without it they see the newest state.
 
     Example: segmentry publish status
     """
@@ -33,7 +33,7 @@ def status(output: OutputOption = Output.table) -> None:
 def rollback() -> None:
     """Let readers see the publication before the one that they see now.
 
-    It holds until the next run whose gates pass. Syncs are not held: stop them with `enabled:
+    It lasts until the next run whose gates pass. Syncs are not pinned: stop them with `enabled:
     false`, or do not run the job.
 
     Example: segmentry publish rollback

@@ -28,8 +28,8 @@ def clean(settings: Settings) -> dict[str, int]:
     """
     with warehouse.connect(settings, is_private=True, has_functions=False) as lake:
         before = _files(lake)
-        # The snapshot that readers are held at goes as well: it has what is to be forgotten.
-        published.end_hold(lake)
+        # The snapshot that readers are pinned at goes as well: it has what is to be forgotten.
+        published.unpin(lake)
         lake.execute("call ducklake_flush_inlined_data('lake')")
         for schema, table in _with_deletions(lake):
             lake.execute(

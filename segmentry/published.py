@@ -1,8 +1,8 @@
 """Which state of the lake its readers see: what a run builds is theirs when its last gate has
 passed, all relations at once.
 
-From the first stage that builds to the gate on audiences the readers are held at the snapshot from
-before the run. A run that a gate stops leaves them there. ADR 60 has the alternatives.
+From the first stage that builds to the gate on audiences the readers are pinned at the snapshot
+from before the run. A run that a gate stops leaves them there. ADR 60 has the alternatives.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from segmentry.settings import Settings
 TABLE = "observability.publications"
 COLUMNS = "snapshot_id bigint, state varchar, written_at timestamp"
 PUBLISHED = "published"
-HELD = "held"
-# Publications that can be gone back to, while their snapshots last.
+PINNED = "pinned"
+# Publications that `go_back` can return to, while their snapshots last.
 KEPT = 10
 
 
 @dataclass(frozen=True)
 class Publication:
-    """A state that readers see or saw. snapshot_id: of the lake. state: ``published``, or ``held``
-    while readers see this one and not the newest. written_at: naive UTC, by the machine's clock.
+    """A state that readers see or saw. snapshot_id: of the lake. state: ``published``, or
+    ``pinned`` while readers see this one and not the newest. written_at: naive UTC, by the machine's clock.
     """
 
     snapshot_id: int
@@ -38,20 +38,20 @@ class Publication:
 
 
 def publications(lake: duckdb.DuckDBPyConnection) -> list[Publication]:
-    """What was published, the newest first, and before it where readers are held."""
+    """What was published, the newest first, and before it where readers are pinned."""
     if not warehouse.relation_exists(lake, TABLE):
         return []
     rows = lake.execute(
         f"select snapshot_id, state, written_at from lake.{TABLE}"
-        f" order by state = '{HELD}' desc, snapshot_id desc"
+        f" order by state = '{PINNED}' desc, snapshot_id desc"
     ).fetchall()
     return [Publication(*row) for row in rows]
 
 
-def held_at(lake: duckdb.DuckDBPyConnection) -> int | None:
-    """The snapshot that readers are held at; None when they see the newest."""
+def pinned_at(lake: duckdb.DuckDBPyConnection) -> int | None:
+    """The snapshot that readers are pinned at; None when they see the newest."""
     found = publications(lake)
-    return found[0].snapshot_id if found and found[0].state == HELD else None
+    return found[0].snapshot_id if found and found[0].state == PINNED else None
 
 
 @contextmanager
@@ -64,7 +64,7 @@ def reading(
     with warehouse.connect(settings, read_only=True, has_functions=has_functions) as lake:
         lake.execute("begin")
         try:
-            snapshot = held_at(lake)
+            snapshot = pinned_at(lake)
             if snapshot is None:
                 yield lake
         finally:
@@ -75,24 +75,24 @@ def reading(
 
 
 def snapshot_to_read(settings: Settings) -> int:
-    """The snapshot that readers see now: the one that they are held at, or the newest."""
+    """The snapshot that readers see now: the one that they are pinned at, or the newest."""
     with warehouse.connect(settings, read_only=True, has_functions=False) as lake:
         lake.execute("begin")
         try:
-            held = held_at(lake)
-            return warehouse.current_snapshot(lake) if held is None else held
+            pinned = pinned_at(lake)
+            return warehouse.current_snapshot(lake) if pinned is None else pinned
         finally:
             lake.execute("rollback")
 
 
-def hold(settings: Settings) -> None:
-    """Hold readers where they are, until ``publish``. A lake that has published nothing yet has
-    nothing to hold them at.
+def pin(settings: Settings) -> None:
+    """Pin readers where they are, until ``publish``. A lake that has published nothing yet has
+    nothing to pin them at.
     """
     with warehouse.connect(settings, has_functions=False) as lake:
         found = publications(lake)
-        if found and found[0].state != HELD:
-            _add(lake, warehouse.current_snapshot(lake), HELD)
+        if found and found[0].state != PINNED:
+            _add(lake, warehouse.current_snapshot(lake), PINNED)
 
 
 def publish(settings: Settings) -> None:
@@ -100,7 +100,7 @@ def publish(settings: Settings) -> None:
     with warehouse.connect(settings, has_functions=False) as lake:
         lake.execute(f"create table if not exists lake.{TABLE} ({COLUMNS})")
         lake.execute("begin")
-        lake.execute(f"delete from lake.{TABLE} where state = '{HELD}'")
+        lake.execute(f"delete from lake.{TABLE} where state = '{PINNED}'")
         lake.execute(
             f"delete from lake.{TABLE} where snapshot_id not in (select snapshot_id from"
             f" lake.{TABLE} order by snapshot_id desc limit {KEPT - 1})"
@@ -110,15 +110,15 @@ def publish(settings: Settings) -> None:
 
 
 def go_back(settings: Settings) -> Publication:
-    """Hold readers at the publication before the one that they see; the next run that passes its
+    """Pin readers at the publication before the one that they see; the next run that passes its
     gates publishes again. UsageError where there is none before it, or its snapshot has expired.
     """
     with warehouse.writing(settings), warehouse.connect(settings, has_functions=False) as lake:
         found = publications(lake)
-        held = [one for one in found if one.state == HELD]
+        pinned = [one for one in found if one.state == PINNED]
         before = [one for one in found if one.state == PUBLISHED]
-        if held:
-            before = [one for one in before if one.snapshot_id < held[0].snapshot_id]
+        if pinned:
+            before = [one for one in before if one.snapshot_id < pinned[0].snapshot_id]
         else:
             before = before[1:]
         before = [one for one in before if _exists(lake, one.snapshot_id)]
@@ -129,18 +129,18 @@ def go_back(settings: Settings) -> Publication:
                 remedy="`segmentry publish status` lists them",
             )
         lake.execute("begin")
-        lake.execute(f"delete from lake.{TABLE} where state = '{HELD}'")
-        _add(lake, before[0].snapshot_id, HELD)
+        lake.execute(f"delete from lake.{TABLE} where state = '{PINNED}'")
+        _add(lake, before[0].snapshot_id, PINNED)
         lake.execute("commit")
         return before[0]
 
 
-def end_hold(lake: duckdb.DuckDBPyConnection) -> None:
+def unpin(lake: duckdb.DuckDBPyConnection) -> None:
     """Let readers see the newest state although no gate has passed: the snapshots before it are
     about to be removed.
     """
-    if held_at(lake) is not None:
-        lake.execute(f"delete from lake.{TABLE} where state = '{HELD}'")
+    if pinned_at(lake) is not None:
+        lake.execute(f"delete from lake.{TABLE} where state = '{PINNED}'")
 
 
 def _add(lake: duckdb.DuckDBPyConnection, snapshot: int, state: str) -> None:

@@ -94,7 +94,7 @@ class Stage:
         function = resolve(self.entry)
         with _writing(context.settings) if self.writes_lake else nullcontext():
             if self.writes_lake and self.dag in BUILDING:
-                _published().hold(context.settings)
+                _published().pin(context.settings)
             report = cast(
                 StageReport, function(context) if item is None else function(context, item)
             )

@@ -90,8 +90,8 @@ def _first_kept(lake: duckdb.DuckDBPyConnection, days: int) -> int:
         " where snapshot_time::timestamptz <= now() - to_days(?)",
         days,
     )
-    held = published.held_at(lake)
-    return int(found) if held is None else min(int(found), held)
+    pinned = published.pinned_at(lake)
+    return int(found) if pinned is None else min(int(found), pinned)
 
 
 def _row(lake: duckdb.DuckDBPyConnection, sql: str, value: int) -> tuple[Any, ...]:

@@ -52,9 +52,9 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Stage]:
     return made
 
 
-def test_a_lake_that_published_nothing_has_nothing_to_hold_readers_at(home: Settings) -> None:
+def test_a_lake_that_published_nothing_has_nothing_to_pin_readers_at(home: Settings) -> None:
     build(home, 1)
-    published.hold(home)
+    published.pin(home)
     build(home, 2)
     assert (seen(home), queried(home)) == ([2, 2, 2], 2)
 
@@ -87,7 +87,7 @@ def test_what_a_run_builds_is_seen_when_its_last_gate_has_passed(
 
 
 @pytest.mark.parametrize("dag", ["ingest", "activate", "observe"])
-def test_other_stages_hold_nobody(home: Settings, stage: Callable[..., Stage], dag: str) -> None:
+def test_other_stages_pin_nobody(home: Settings, stage: Callable[..., Stage], dag: str) -> None:
     build(home, 1)
     published.publish(home)
 
@@ -103,7 +103,7 @@ def test_readers_go_back_and_the_next_publication_ends_it(
     home: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for number in (1, 2, 3):
-        published.hold(home)
+        published.pin(home)
         build(home, number)
         published.publish(home)
     assert seen(home) == [3, 3, 3]
@@ -114,7 +114,7 @@ def test_readers_go_back_and_the_next_publication_ends_it(
     assert "no earlier publication" in capsys.readouterr().err
     assert command(["query", "--newest", f"select number from {RELATIONS[0]}", "-o", "json"]) == 0
     assert '"number":3' in capsys.readouterr().out.replace(" ", "")
-    published.hold(home)  # a run that begins meanwhile keeps readers where they are
+    published.pin(home)  # a run that begins meanwhile keeps readers where they are
     build(home, 4)
     assert seen(home) == [1, 1, 1]
     published.publish(home)
@@ -123,10 +123,10 @@ def test_readers_go_back_and_the_next_publication_ends_it(
     assert capsys.readouterr().out.count("published") == 4
 
 
-def test_maintenance_keeps_the_state_that_readers_are_held_at(home: Settings) -> None:
+def test_maintenance_keeps_the_state_that_readers_are_pinned_at(home: Settings) -> None:
     build(home, 1)
     published.publish(home)
-    published.hold(home)
+    published.pin(home)
     for number in (2, 3, 4):
         build(home, number)
     maintenance.clean(home, 0)
@@ -138,10 +138,10 @@ def test_maintenance_keeps_the_state_that_readers_are_held_at(home: Settings) ->
         published.go_back(home)  # its snapshot has expired
 
 
-def test_an_erasure_removes_the_state_that_readers_are_held_at(home: Settings) -> None:
+def test_an_erasure_removes_the_state_that_readers_are_pinned_at(home: Settings) -> None:
     build(home, 1)
     published.publish(home)
-    published.hold(home)
+    published.pin(home)
     build(home, 2)
     catalog.clean(home)
     assert (seen(home), queried(home)) == ([2, 2, 2], 2)
@@ -168,7 +168,7 @@ def test_two_readers_during_a_hundred_publications_never_see_a_mixture(home: Set
     for reader in readers:
         reader.start()
     for number in range(1, PUBLISHES + 1):
-        published.hold(home)
+        published.pin(home)
         build(home, number)
         published.publish(home)
     ended.set()
