@@ -29,7 +29,7 @@ KEPT = 10
 @dataclass(frozen=True)
 class Publication:
     """A state that readers see or saw. snapshot_id: of the lake. state: ``published``, or
-    ``pinned`` while readers see this one and not the newest. written_at: naive UTC, by the machine's clock.
+    ``pinned`` while readers see this one and not the newest. written_at: naive UTC, by the machine.
     """
 
     snapshot_id: int
