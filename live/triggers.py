@@ -23,8 +23,10 @@ from segmentry.sync_config import SyncConfig
 # An entry that could not be sent for so long, on the clock of the evaluations, is no news any more.
 NEWS = timedelta(days=3)
 # Seconds until what could not be sent is tried again: quiet hours, caps, a tool that is down,
-# people who are not known to a batch yet.
+# people who are not known to a batch yet. Each try without anything new waits twice as long, for at
+# most the longest.
 RETRY = 60.0
+LONGEST = 900.0
 LOOK = 0.2
 FILES = 5.0  # seconds between two looks for new syncs
 Report = Callable[[str], None]
@@ -38,6 +40,7 @@ class Courier:
         self._report = report
         self._seen: dict[str, int] = {}
         self._again: dict[str, float] = {}
+        self._pauses: dict[str, float] = {}
         self._reported: dict[str, str] = {}
 
     def begin(self, kept: State) -> list[SyncConfig]:
@@ -62,8 +65,11 @@ class Courier:
                 continue
             self._seen[sync.name] = newest
             self._again.pop(sync.name, None)
-            if not self._is_sent(kept, sync):
-                self._again[sync.name] = time.monotonic() + RETRY
+            if self._is_sent(kept, sync):
+                continue
+            pause = RETRY if is_new else min(2 * self._pauses.get(sync.name, RETRY), LONGEST)
+            self._pauses[sync.name] = pause
+            self._again[sync.name] = time.monotonic() + pause
 
     def _is_sent(self, kept: State, sync: SyncConfig) -> bool:
         """Send it; whether there was nothing to send, so that it need not be tried again."""

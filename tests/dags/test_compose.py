@@ -76,7 +76,7 @@ def test_a_service_has_the_secrets_it_needs_and_no_others() -> None:
         "postgres_password": {"postgres"},
         "airflow_db_password": {"postgres", *airflow, *workers},
         "mlflow_db_password": {"postgres", "mlflow"},
-        "ledger_db_password": {"postgres", "console", *workers},
+        "ledger_db_password": {"postgres", "console", "live-engine", *workers},
         "lake_db_password": {"postgres", "console", "profile-api", "live-engine", *workers},
         "redis_password": {"redis", "airflow-scheduler", *workers},
         "s3_access_key": {"object-store", *workers},
@@ -139,6 +139,7 @@ def test_each_service_is_confined(name: str) -> None:
     # Only what has a page or reaches marketing tools may leave the inner network.
     workers = {"airflow-worker-1", "airflow-worker-2"}
     leaves = {"mlflow", "airflow-api-server", "console", "profile-api", "collector", *workers}
+    leaves.add("live-engine")
     assert ("front" in service["networks"]) is (name in leaves)
     assert "back" in service["networks"]
 
