@@ -33,6 +33,21 @@ _LONGEST_TAG = 1000
 _LONGEST_PARAMETER = 200
 
 
+def logged_metrics(tracker: Tracker, versions: Mapping[str, ModelVersion]) -> list[dict[str, Any]]:
+    """The metrics that the runs of versions have logged: a row per metric, a column per role and
+    version.
+    """
+    logged = {
+        f"{role} {version.version}": tracker.run_of(version).data.metrics
+        for role, version in versions.items()
+    }
+    names = sorted({name for metrics in logged.values() for name in metrics})
+    return [
+        {"metric": name, **{role: metrics.get(name) for role, metrics in logged.items()}}
+        for name in names
+    ]
+
+
 def training_key(spec: Spec, policy: TrainingPolicy, as_of: str, content: str) -> str:
     """What makes two trainings the same: the model's file, the policy, the time and the data."""
     source = inspect.getsource(inspect.getmodule(spec.estimator))  # type: ignore[arg-type]

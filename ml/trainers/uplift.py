@@ -113,16 +113,7 @@ class UpliftTrainer(Trainer[UpliftSpec]):
 
     def compare(self, context: RunContext, versions: Mapping[str, ModelVersion]) -> list[TableRow]:
         """The metrics that the versions' runs have logged."""
-        tracker = self.tracker(context.settings)
-        logged = {
-            f"{role} {version.version}": tracker.run_of(version).data.metrics
-            for role, version in versions.items()
-        }
-        names = sorted({name for metrics in logged.values() for name in metrics})
-        return [
-            {"metric": name, **{role: metrics.get(name) for role, metrics in logged.items()}}
-            for name in names
-        ]
+        return runs.logged_metrics(self.tracker(context.settings), versions)
 
     def propose(self, context: RunContext, version: ModelVersion) -> Proposal:
         """The scores that the version would write."""
