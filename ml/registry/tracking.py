@@ -364,7 +364,8 @@ def _experiment(client: MlflowClient, name: str, settings: Settings) -> str:
         identifier: str = found.experiment_id
         return identifier
     place = None
-    if settings.mlflow_uri.startswith("sqlite:"):
+    # A server has its own place; without one MLflow would write into the folder of the process.
+    if not settings.mlflow_uri.startswith(("http:", "https:")):
         folder = settings.mlflow_artifacts / name
         folder.mkdir(parents=True, exist_ok=True)
         place = folder.as_uri()
