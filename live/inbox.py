@@ -12,19 +12,27 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 from segmentry.settings import Settings
 
 MOVED = "collected-*.ndjson"
+# Bytes before a place that tell whether lines before it were removed: an erasure rewrites files.
+MARKED = 512
 MOST_BYTES = 4 << 20  # of one micro-batch: some 5,000 events
+
+FileState = tuple[int, int, int]  # inode, bytes, time of the last change
 
 
 @dataclass(frozen=True)
 class FilePosition:
-    """How far a file is read. path: where the file is now; what is loaded is recorded by it."""
+    """How far a file is read. path: where the file is now; what is loaded is recorded by it. mark:
+    a hash of what stands right before the offset.
+    """
 
     path: str
     offset: int
+    mark: str = ""
 
 
 @dataclass
@@ -49,17 +57,15 @@ class Follower:
 
     def __init__(self, inbox: Path) -> None:
         self._inbox = inbox
-        self._read: dict[str, tuple[str, int]] = {}
+        self._read: dict[str, FileState] = {}
 
     def arrivals(self, places: Mapping[str, FilePosition], most: int = MOST_BYTES) -> Arrivals:
         """What was written behind these places, oldest file first, at most that many bytes."""
         found = Arrivals()
         left = most
         for path in self._files():
-            known = self._read.get(path.name)
-            size = _size(path)
-            if known and known[1] == size and path.parent.name == "events":
-                continue  # a moved file never changes
+            if path.parent.name == "events" and self._read.get(path.name) == _state(path):
+                continue  # a moved file changes by an erasure alone
             left -= self._read_file(path, places, found, left)
         return found
 
@@ -80,18 +86,23 @@ class Follower:
             if key is None:
                 return 0
             place = found.places.get(key) or places.get(key) or FilePosition("", 0)
-            size = os.fstat(file.fileno()).st_size
-            # A failed write is cut off again: then the file is shorter than what was read.
-            offset = place.offset if place.offset <= size else 0
+            stated = os.fstat(file.fileno())
+            size = stated.st_size
+            # A failed write is cut off again, and an erasure removes lines: then what stood before
+            # the place is elsewhere, and the file is read from its beginning.
+            is_same = place.offset <= size and place.mark in ("", _mark(file, place.offset))
+            offset = place.offset if is_same else 0
             file.seek(offset)
             data = file.read(max(0, left))
-        whole = data[: data.rfind(b"\n") + 1]
-        offset += len(whole)
+            whole = data[: data.rfind(b"\n") + 1]
+            offset += len(whole)
+            mark = _mark(file, offset)
         found.lines += [(key, line.decode("utf-8", "replace")) for line in whole.split(b"\n")[:-1]]
-        if place != FilePosition(str(path), offset):
-            found.places[key] = FilePosition(str(path), offset)
+        if place != FilePosition(str(path), offset, mark):
+            found.places[key] = FilePosition(str(path), offset, mark)
         found.bytes_behind += size - offset
-        self._read[path.name] = (key, offset)
+        if offset == size:
+            self._read[path.name] = (stated.st_ino, size, stated.st_mtime_ns)
         return len(whole)
 
 
@@ -108,8 +119,15 @@ def _key(first: bytes) -> str | None:
     return hashlib.blake2b(first, digest_size=16).hexdigest() if first.endswith(b"\n") else None
 
 
-def _size(path: Path) -> int:
+def _mark(file: BinaryIO, offset: int) -> str:
+    begin = max(0, offset - MARKED)
+    file.seek(begin)
+    return hashlib.blake2b(file.read(offset - begin), digest_size=16).hexdigest()
+
+
+def _state(path: Path) -> FileState | None:
     try:
-        return path.stat().st_size
+        found = path.stat()
     except FileNotFoundError:
-        return -1
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns

@@ -22,6 +22,7 @@ _TABLES = """
 create table if not exists facts (name text primary key, value text not null) strict;
 create table if not exists places (
     file text primary key, path text not null, byte_offset integer not null) strict;
+create table if not exists place_marks (file text primary key, mark text not null) strict;
 create table if not exists waiting_events (
     number integer primary key, event_id text not null unique, file text not null,
     line text not null, loaded_at text not null, outcome text not null) strict;
@@ -131,8 +132,11 @@ class State:
 
     def places(self) -> dict[str, FilePosition]:
         """How far each file is read, by its key."""
-        rows = self._connection.execute("select file, path, byte_offset from places")
-        return {file: FilePosition(path, offset) for file, path, offset in rows}
+        rows = self._connection.execute(
+            "select file, path, byte_offset, coalesce(mark, '') from places"
+            " left join place_marks using (file)"
+        )
+        return {file: FilePosition(path, offset, mark) for file, path, offset, mark in rows}
 
     def keep_places(self, places: dict[str, FilePosition]) -> None:
         """Move on in these files."""
@@ -140,10 +144,16 @@ class State:
             "insert or replace into places values (?, ?, ?)",
             ((file, place.path, place.offset) for file, place in places.items()),
         )
+        self._many(
+            "insert or replace into place_marks values (?, ?)",
+            ((file, place.mark) for file, place in places.items()),
+        )
 
     def forget_places(self, files: Iterable[str]) -> None:
         """Forget files that a batch has loaded and that are missing."""
-        self._many("delete from places where file = ?", ((file,) for file in files))
+        named = [(file,) for file in files]
+        self._many("delete from places where file = ?", named)
+        self._many("delete from place_marks where file = ?", named)
 
     def waiting(self) -> list[WaitingEvent]:
         """Events that wait for a batch, in the order of their arrival."""

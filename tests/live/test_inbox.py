@@ -57,6 +57,30 @@ def test_a_file_that_was_cut_is_read_again(inbox: Path) -> None:
     assert _read(follower, places) == ['{"a":1}', '{"a":3}']
 
 
+@pytest.mark.parametrize("removed", [1, 2, 5])
+@pytest.mark.parametrize("is_started_again", [False, True])
+@pytest.mark.parametrize("read", [3, 6, 12])
+def test_lines_behind_those_that_an_erasure_removed_are_not_missed(
+    inbox: Path, removed: int, is_started_again: bool, read: int
+) -> None:
+    lines = [f'{{"number":{n:04d}}}' for n in range(12)]
+    file = inbox / "events" / "collected-1.ndjson"
+    file.write_text("".join(f"{line}\n" for line in lines))
+    places: dict[str, FilePosition] = {}
+    follower = Follower(inbox)
+    taken = _read(follower, places, most=read * (len(lines[0]) + 1))
+    assert taken == lines[:read]
+    # The place may be inside, at the end of, or behind the file as it is afterwards.
+    kept = [lines[0], *lines[1 + removed :]]
+    file.with_suffix(".partial").write_text("".join(f"{line}\n" for line in kept))
+    file.with_suffix(".partial").rename(file)
+    if is_started_again:
+        follower = Follower(inbox)
+    taken += _read(follower, places)
+    assert set(taken) == {*lines[:read], *kept}
+    assert _read(follower, places) == []
+
+
 def test_a_look_takes_no_more_than_it_may_and_reports_the_rest(inbox: Path) -> None:
     lines = [f'{{"number":{n}}}' for n in range(100)]
     _open(inbox).write_bytes("".join(f"{line}\n" for line in lines).encode())

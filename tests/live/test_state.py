@@ -21,14 +21,14 @@ def test_what_is_kept_is_there_after_a_restart(tmp_path: Path) -> None:
     stay = StayRow("p", "fans", "v1", AT, None, None)
     change = Change("p", "buyers", "entered", AT, "event")
     with closing(State(path)) as kept, kept.transaction():
-        kept.keep_places({"f": FilePosition("inbox/a", 12)})
+        kept.keep_places({"f": FilePosition("inbox/a", 12, "m")})
         kept.add_waiting([event, event])
         kept.keep_stays(["p"], [stay])
         kept.keep_evaluated(["p"], AT)
         kept.add_changes([change])
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     with closing(State(path)) as kept:
-        assert kept.places() == {"f": FilePosition("inbox/a", 12)}
+        assert kept.places() == {"f": FilePosition("inbox/a", 12, "m")}
         assert kept.waiting() == [event]
         assert kept.stays() == [stay]
         assert kept.evaluated() == {"p": AT}
