@@ -17,7 +17,7 @@ from typing import BinaryIO
 from segmentry.settings import Settings
 
 MOVED = "collected-*.ndjson"
-# Bytes before a place that tell whether lines before it were removed: an erasure rewrites files.
+# Bytes before a place that show whether lines before it were removed: an erasure rewrites files.
 MARKED = 512
 MOST_BYTES = 4 << 20  # of one micro-batch: some 5,000 events
 
@@ -27,7 +27,7 @@ FileState = tuple[int, int, int]  # inode, bytes, time of the last change
 @dataclass(frozen=True)
 class FilePosition:
     """How far a file is read. path: where the file is now; what is loaded is recorded by it. mark:
-    a hash of what stands right before the offset.
+    a hash of what is right before the offset.
     """
 
     path: str
