@@ -19,7 +19,7 @@ from runtime.alerts import history, watch
 from runtime.console import errors
 from runtime.maintenance import disk
 from runtime.processes import Registry, free_port
-from segmentry import job_lock, jobs, progress, refresh, warehouse
+from segmentry import job_lock, jobs, progress, published, refresh, warehouse
 from segmentry.errors import SegmentryError
 from segmentry.job_lock import only_one
 from segmentry.jobs import StageOutcome
@@ -147,6 +147,9 @@ def _followed(
                 errors.print(line, soft_wrap=True, style="red" if number else "")
                 run_log.add(log, line)
             result.outcomes.append(outcome)
+    if note := published.note(settings):
+        errors.print(note)
+        run_log.add(log, note)
     return result
 
 

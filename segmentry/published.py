@@ -74,6 +74,19 @@ def reading(
             yield lake
 
 
+def note(settings: Settings) -> str | None:
+    """A line for the operator of a run that has ended and that readers do not see; else None."""
+    with warehouse.connect(settings, read_only=True, has_functions=False) as lake:
+        pinned = pinned_at(lake)
+    if pinned is None:
+        return None
+    return (
+        f"Readers see snapshot {pinned}, from before what was built: no run has passed the gate on"
+        " audiences since. `segmentry query --newest` reads what was built; `segmentry run"
+        " --no-send` goes on to that gate."
+    )
+
+
 def snapshot_to_read(settings: Settings) -> int:
     """The snapshot that readers see now: the one that they are pinned at, or the newest."""
     with warehouse.connect(settings, read_only=True, has_functions=False) as lake:

@@ -57,6 +57,7 @@ def test_a_lake_that_published_nothing_has_nothing_to_pin_readers_at(home: Setti
     published.pin(home)
     build(home, 2)
     assert (seen(home), queried(home)) == ([2, 2, 2], 2)
+    assert published.note(home) is None
 
 
 def test_what_a_run_builds_is_seen_when_its_last_gate_has_passed(
@@ -80,10 +81,12 @@ def test_what_a_run_builds_is_seen_when_its_last_gate_has_passed(
         for dag, relation in zip(("build", "score", "publish"), RELATIONS, strict=True):
             assert jobs.attempt(stage("one", dag, passes(number, relation)), context).exit_code == 0
             assert (seen(home), queried(home)) == (before, before[0])
+            assert "--newest" in (published.note(home) or "")
         outcome = jobs.attempt(stage(LAST_GATE, "publish", last), context)
         is_stopped = last is stops
         assert outcome.exit_code == (StoppedError.exit_code if is_stopped else 0)
         assert seen(home) == (before if is_stopped else [4, 4, 4])
+        assert (published.note(home) is not None) is is_stopped
 
 
 @pytest.mark.parametrize("dag", ["ingest", "activate", "observe"])
